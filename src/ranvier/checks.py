@@ -1,0 +1,46 @@
+"""Bad input is refused here, at the earliest moment, by name, value and remedy."""
+
+from __future__ import annotations
+
+import math
+from typing import overload
+
+from ranvier.errors import ConfigurationError
+
+
+@overload
+def seconds(name: str, value: float, *, optional: bool = False) -> float: ...
+@overload
+def seconds(name: str, value: float | None, *, optional: bool) -> float | None: ...
+def seconds(name: str, value: float | None, *, optional: bool = False) -> float | None:
+    """`value` as seconds; `None` (off) passes where it is `optional`, `0` means at once."""
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
+        off = ", or None to switch it off" if optional else ""
+        raise ConfigurationError(f"{name}={value!r}: give a number of seconds, 0 or more{off}")
+    return float(value)
+
+
+def count(name: str, value: int, *, least: int) -> int:
+    """`value` as a count of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name}={value!r}: give a whole number, {least} or more")
+    return value
+
+
+def choice(name: str, value: str, options: tuple[str, ...]) -> str:
+    """`value` as one of `options`."""
+    if value not in options:
+        raise ConfigurationError(f"{name}={value!r}: choose one of {', '.join(map(repr, options))}")
+    return value
+
+
+def identifier(name: str, value: object, *, longest: int = 256) -> str:
+    """`value` as a name that may come from outside: not empty, not huge, without control characters."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name}={value!r:.60}: give a str, not {type(value).__name__}")
+    if not value or len(value) > longest or not value.isprintable():
+        shown = f"{value[:60]!r}{'...' if len(value) > 60 else ''} ({len(value)} characters)"
+        raise ConfigurationError(f"{name}={shown}: give 1 to {longest} printable characters")
+    return value

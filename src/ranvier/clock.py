@@ -1,0 +1,78 @@
+"""The one place where time is read. It is monotonic: a wall clock that jumps changes nothing.
+
+Time is the event loop's, so that a loop with virtual time moves the whole library. uvloop is the
+exception: its `time()` is rounded down to milliseconds and stands still within one turn of the
+loop, so there the same monotonic clock is read directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from types import TracebackType
+
+from ranvier import checks
+
+Clock = Callable[[], float]
+"""Returns monotonic seconds; only differences mean anything."""
+
+_deadline: ContextVar[float | None] = ContextVar("ranvier.deadline", default=None)
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
+    """The clock by which everything on `loop` is timed."""
+    return time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
+
+
+def now() -> float:
+    """The time on the running loop, or the monotonic clock where none runs."""
+    try:
+        return clock_of(asyncio.get_running_loop())()
+    except RuntimeError:
+        return time.monotonic()
+
+
+async def sleep_until(when: float, clock: Clock) -> None:
+    """Sleep until `clock` has reached `when`, never less: a loop may wake a little early."""
+    while (rest := when - clock()) > 0:
+        await asyncio.sleep(rest)
+
+
+def current_deadline() -> float | None:
+    """When the innermost `with deadline(...)` runs out, on the clock of `now`, or `None`."""
+    return _deadline.get()
+
+
+class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(20):`
+    """Give every call of the enclosed block at most `seconds` from now; of nested ones the earlier counts.
+
+    Args:
+        seconds: Covers retries, sleeps, fallbacks, and streams to their end. 0 is at once.
+
+    Raises:
+        ConfigurationError: `seconds` is negative or no number.
+    """
+
+    __slots__ = ("_token", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = checks.seconds("deadline", seconds)
+        self._token: Token[float | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _deadline.set(earliest(now() + self.seconds, _deadline.get()))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._token is not None
+        _deadline.reset(self._token)
+
+
+def earliest(one: float | None, other: float | None) -> float | None:
+    """The earlier of two moments, where `None` is never."""
+    if one is None or (other is not None and other < one):
+        return other
+    return one

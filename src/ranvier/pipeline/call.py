@@ -1,0 +1,173 @@
+"""The facts of one call, as they travel down the stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.clock import earliest
+
+if TYPE_CHECKING:
+    from ranvier.messages import Request
+    from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.record import Record
+
+
+class Limits:
+    """How long one attempt may take, in seconds; `None` is without limit.
+
+    Attributes:
+        seconds: The whole attempt, the consumer's own time not counted.
+        connect: Until the connection stands.
+        first_token: Until the first content.
+        idle: Between two signs of life, from the first content on.
+        stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set.
+    """
+
+    __slots__ = ("connect", "first_token", "idle", "seconds", "stream_complete")
+
+    def __init__(
+        self,
+        seconds: float | None = None,
+        connect: float | None = None,
+        first_token: float | None = None,
+        idle: float | None = None,
+        stream_complete: bool = True,
+    ) -> None:
+        self.seconds = seconds
+        self.connect = connect
+        self.first_token = first_token
+        self.idle = idle
+        self.stream_complete = stream_complete
+
+    @property
+    def watch_progress(self) -> bool:
+        """True when a whole answer should travel over a stream, so that silence is noticed."""
+        return self.stream_complete and (self.first_token is not None or self.idle is not None)
+
+
+UNLIMITED = Limits()
+
+
+class Call:
+    """What a layer is told. Nobody changes one that was passed on: a layer derives its own.
+
+    Attributes:
+        request: What is asked.
+        tenant: On whose behalf.
+        start: The target at which the caller wants it to start; `None` is the first.
+        streaming: The caller reads a stream.
+        pipeline: The pipeline it travels through: its clock, its events, its circuits.
+        record: What was tried so far, shared by all derived calls.
+        deadline: When the whole call is out of time, on the pipeline's clock; `None` is never.
+        limits: The bounds of one attempt.
+        deployment: Who is asked; the ROUTE layer sets it, and no layer outside it may read it.
+        credential: The key to use there, or `None`.
+        attempt: Which try at this deployment, from 1.
+        delay, reason: What was slept before this try, and the kind of error that made it necessary.
+        circuit: The state of the circuit that admits it; `None` without a breaker.
+    """
+
+    __slots__ = (
+        "attempt",
+        "circuit",
+        "credential",
+        "deadline",
+        "delay",
+        "deployment",
+        "limits",
+        "pipeline",
+        "reason",
+        "record",
+        "request",
+        "start",
+        "streaming",
+        "tenant",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        tenant: str,
+        pipeline: Pipeline,
+        record: Record,
+        *,
+        start: str | None = None,
+        streaming: bool = False,
+        deadline: float | None = None,
+    ) -> None:
+        self.request = request
+        self.tenant = tenant
+        self.pipeline = pipeline
+        self.record = record
+        self.start = start
+        self.streaming = streaming
+        self.deadline = deadline
+        self.limits = UNLIMITED
+        self.deployment: Deployment = None  # type: ignore[assignment]  # because: ROUTE sets it before anyone reads it
+        self.credential: str | None = None
+        self.attempt = 1
+        self.delay = 0.0
+        self.reason: str | None = None
+        self.circuit: str | None = None
+
+    def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
+        """The first try at `deployment`, because of `reason`."""
+        call = self._copy()
+        call.deployment = deployment
+        call.credential = credential
+        call.attempt = 1
+        call.delay = 0.0
+        call.reason = reason
+        return call
+
+    def again(self, delay: float = 0.0, reason: str | None = None) -> Call:
+        """The next try at the same deployment, after `delay` seconds, because of `reason`."""
+        call = self._copy()
+        call.attempt = self.attempt + 1
+        call.delay = delay
+        call.reason = reason
+        return call
+
+    def until(self, deadline: float) -> Call:
+        """The same call, out of time at `deadline` at the latest."""
+        call = self._copy()
+        call.deadline = earliest(self.deadline, deadline)
+        return call
+
+    def within(self, limits: Limits) -> Call:
+        """The same call, each attempt within `limits`."""
+        call = self._copy()
+        call.limits = limits
+        return call
+
+    def admitted(self, circuit: str) -> Call:
+        """The same call, let through by a circuit in that state."""
+        call = self._copy()
+        call.circuit = circuit
+        return call
+
+    def _copy(self) -> Call:
+        call = _new(Call)
+        call.request = self.request
+        call.tenant = self.tenant
+        call.pipeline = self.pipeline
+        call.record = self.record
+        call.start = self.start
+        call.streaming = self.streaming
+        call.deadline = self.deadline
+        call.limits = self.limits
+        call.deployment = self.deployment
+        call.credential = self.credential
+        call.attempt = self.attempt
+        call.delay = self.delay
+        call.reason = self.reason
+        call.circuit = self.circuit
+        return call
+
+    def __repr__(self) -> str:
+        where = self.deployment or self.start or "no target yet"
+        return f"<Call of tenant {self.tenant!r} at {where}, attempt {self.attempt}>"
+
+
+_new = object.__new__

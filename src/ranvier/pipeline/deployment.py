@@ -1,0 +1,112 @@
+"""Who answers: a provider, one of its models, and how it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ranvier import checks
+from ranvier.errors import ConfigurationError, UnknownProviderError
+
+if TYPE_CHECKING:
+    from ranvier.messages import Response, StreamEvent
+    from ranvier.pipeline.call import Call
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """Who answers. It translates and never decides: no retries, no timers, no policy.
+
+    Beside these it may have
+
+    - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
+    - `slots`, an `asyncio.Semaphore` of connections: an attempt takes one before it is timed;
+    - `credential() -> str | None`, our own key, and `needs_credential`, whether it works without;
+    - `base_url`, which tells two providers of one name apart (and refuses them).
+
+    Every failure is raised as an error of `ranvier.errors`. An adapter without `stream` (or with
+    `stream = None`) is asked whole.
+    """
+
+    name: str
+    default_model: str
+
+    async def complete(self, call: Call) -> Response:
+        """The whole answer to `call.request`."""
+        ...
+
+    def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+        """The answer in steps. It returns normally only after the wire's own terminal event."""
+        ...
+
+
+class Deployment:
+    """A provider, a model and its options: `Deployment(OpenAI(), "gpt-5.2")`, written `"openai/gpt-5.2"`.
+
+    Args:
+        provider: Who answers.
+        model: The model's id in the provider's words; `None` is the provider's default.
+        context_window: Tokens that fit the model, if known: a prompt that was too long for one
+            target only goes on to one whose window is larger or unknown.
+        options: Wire fields for every request to this deployment; a call's `extra` goes over them.
+
+    Raises:
+        ConfigurationError: `provider` has no `complete`, or an argument cannot be.
+    """
+
+    __slots__ = ("context_window", "model", "options", "provider", "streams", "target")
+
+    def __init__(
+        self,
+        provider: Provider,
+        model: str | None = None,
+        *,
+        context_window: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(provider, (str, type)) or not hasattr(provider, "complete"):
+            raise ConfigurationError(
+                f"provider={provider!r}: give a provider such as OpenAI(), or write the target as 'openai/gpt-5.2'"
+            )
+        self.provider = provider
+        self.model = checks.identifier("model", provider.default_model if model is None else model)
+        if context_window is not None:
+            checks.count("context_window", context_window, least=1)
+        self.context_window = context_window
+        self.options = dict(options or {})
+        self.target = f"{provider.name}/{self.model}"
+        self.streams = getattr(provider, "stream", None) is not None
+        """False for one that cannot stream; learned at its first refusal, and kept."""
+
+    def __str__(self) -> str:
+        return self.target
+
+    def __repr__(self) -> str:
+        return f"Deployment({self.target!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Deployment) and self.target == other.target and self.provider is other.provider
+
+    def __hash__(self) -> int:
+        return hash(self.target)
+
+
+_factories: dict[str, Callable[[], Provider]] = {}
+
+
+def register(name: str, factory: Callable[[], Provider]) -> None:
+    """Let `"name/model"` mean a model of the provider that `factory` makes."""
+    _factories[name] = factory
+
+
+def provider_named(name: str) -> Provider:
+    """A new provider of a registered name.
+
+    Raises:
+        UnknownProviderError: nobody registered that name.
+    """
+    factory = _factories.get(name)
+    if factory is None:
+        known = ", ".join(sorted(_factories)) or "none"
+        raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
+    return factory()

@@ -1,0 +1,53 @@
+"""On whose behalf a call is made.
+
+The tenant is a context variable: it follows the code that runs under `with tenant("acme")`, into
+tasks that this code starts, and nowhere else. A pipeline reads it once, when `complete()` or
+`stream()` is called.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from types import TracebackType
+
+from ranvier import checks
+
+DEFAULT_TENANT = "default"
+"""Whose call it is when nobody said."""
+
+_current: ContextVar[str | None] = ContextVar("ranvier.tenant", default=None)
+
+
+def current_tenant() -> str | None:
+    """The tenant set by the innermost `with tenant(...)`, or `None`."""
+    return _current.get()
+
+
+class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme"):`
+    """Make every call of the enclosed block on behalf of `name`.
+
+    Args:
+        name: 1 to 256 printable characters. It may come from outside; it is a key, never a path or a header.
+
+    Raises:
+        ConfigurationError: `name` is empty, too long, or holds control characters.
+    """
+
+    __slots__ = ("_token", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = checks.identifier("tenant", name)
+        self._token: Token[str | None] | None = None
+
+    def __enter__(self) -> str:
+        self._token = _current.set(self.name)
+        return self.name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._token is not None
+        _current.reset(self._token)
+
+    def __repr__(self) -> str:
+        return f"tenant({self.name!r})"
