@@ -1,0 +1,9 @@
+"""What protects a call: one concern, one layer."""
+
+from ranvier.layers.breaker import Breaker, CircuitState
+from ranvier.layers.deadline import Deadline
+from ranvier.layers.fallback import Fallback
+from ranvier.layers.retry import Retry
+from ranvier.layers.timeout import Timeout
+
+__all__ = ["Breaker", "CircuitState", "Deadline", "Fallback", "Retry", "Timeout"]

@@ -1,0 +1,29 @@
+"""How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
+
+from ranvier.pipeline.call import Call, Limits
+from ranvier.pipeline.credentials import SHARED
+from ranvier.pipeline.deployment import Deployment, Provider
+from ranvier.pipeline.guard import Guard, Permit
+from ranvier.pipeline.layer import Handler, Layer, Place
+from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.record import Attempt
+from ranvier.pipeline.stream import PendingStream, ResponseStream
+
+__all__ = [
+    "SHARED",
+    "Attempt",
+    "Call",
+    "Deployment",
+    "Guard",
+    "Handler",
+    "Layer",
+    "Limits",
+    "Outcome",
+    "PendingStream",
+    "Permit",
+    "Pipeline",
+    "Place",
+    "Provider",
+    "ResponseStream",
+]

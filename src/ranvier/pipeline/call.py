@@ -95,6 +95,7 @@ class Call:
         start: str | None = None,
         streaming: bool = False,
         deadline: float | None = None,
+        circuit: str | None = None,
     ) -> None:
         self.request = request
         self.tenant = tenant
@@ -109,7 +110,7 @@ class Call:
         self.attempt = 1
         self.delay = 0.0
         self.reason: str | None = None
-        self.circuit: str | None = None
+        self.circuit = circuit
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
@@ -141,7 +142,7 @@ class Call:
         call.limits = limits
         return call
 
-    def admitted(self, circuit: str) -> Call:
+    def admitted(self, circuit: str | None) -> Call:
         """The same call, let through by a circuit in that state."""
         call = self._copy()
         call.circuit = circuit

@@ -40,6 +40,10 @@ class Provider(Protocol):
         ...
 
 
+MAX_REFUSALS = 10_000
+"""Credentials for which a deployment remembers that it does not stream."""
+
+
 class Deployment:
     """A provider, a model and its options: `Deployment(OpenAI(), "gpt-5.2")`, written `"openai/gpt-5.2"`.
 
@@ -54,7 +58,7 @@ class Deployment:
         ConfigurationError: `provider` has no `complete`, or an argument cannot be.
     """
 
-    __slots__ = ("context_window", "model", "options", "provider", "streams", "target")
+    __slots__ = ("context_window", "model", "options", "provider", "target", "_asked_whole")
 
     def __init__(
         self,
@@ -75,8 +79,19 @@ class Deployment:
         self.context_window = context_window
         self.options = dict(options or {})
         self.target = f"{provider.name}/{self.model}"
-        self.streams = getattr(provider, "stream", None) is not None
-        """False for one that cannot stream; learned at its first refusal, and kept."""
+        self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
+
+    def streams(self, credential: str | None) -> bool:
+        """False where the provider cannot stream, or has refused to for this credential."""
+        return getattr(self.provider, "stream", None) is not None and (
+            not self._asked_whole or hash(credential) not in self._asked_whole
+        )
+
+    def ask_whole(self, credential: str | None) -> None:
+        """The provider refused to stream for this credential: never ask it to again."""
+        if len(self._asked_whole) >= MAX_REFUSALS:
+            self._asked_whole.clear()  # each then costs one more refused request
+        self._asked_whole.add(hash(credential))
 
     def __str__(self) -> str:
         return self.target

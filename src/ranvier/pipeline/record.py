@@ -22,12 +22,12 @@ class Attempt:
         delay: Seconds slept before it.
         reason: Why it was made: the kind of error that a retry or fallback answers, else `None`.
         circuit: The state of the circuit that admitted it; `None` without a breaker.
-        started: When, on the loop's clock.
+        started: When it was sent, on the loop's clock.
         outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended.
         status, request_id: Of the provider's reply, where one came with an error.
-        queued: Seconds it waited for a connection slot.
+        queued: Seconds it had waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
-        seconds: Seconds from the start to the end, the wait for a slot included.
+        seconds: Seconds from the start to the end.
         usage: Tokens that the provider reported.
         skipped: Malformed chunks that held no content and were passed over.
     """
@@ -61,8 +61,8 @@ class Attempt:
         """The provider has answered."""
         self.outcome, self.usage, self.seconds = "succeeded", usage, now - self.started
 
-    def failed(self, now: float, error: BaseException) -> None:
-        """It ended with `error`; a cancellation or an unknown one is `abandoned`."""
+    def failed(self, now: float, error: BaseException | None) -> None:
+        """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
         self.seconds = now - self.started
         if isinstance(error, RanvierError):
             self.outcome = error.kind
@@ -75,15 +75,15 @@ class Attempt:
 class Record:
     """The attempts of one call: append-only, shared by all that is derived from the call."""
 
-    __slots__ = ("attempts",)
+    __slots__ = ("attempts", "cut_off")
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
+        self.cut_off = False  # the pipeline closed while the call was under way, and cancelled it
 
-    def begin(self, call: Call, now: float) -> Attempt:
+    def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried."""
-        attempt = Attempt(
-            str(call.deployment), call.attempt, call.delay, call.reason, call.circuit, now
-        )
+        attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
+        attempt.queued = queued
         self.attempts.append(attempt)
         return attempt

@@ -1,0 +1,5 @@
+"""Who watches."""
+
+from ranvier.telemetry.logging import LoggingListener
+
+__all__ = ["LoggingListener"]

@@ -1,0 +1,117 @@
+"""Stops asking a provider that has failed this tenant again and again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Self
+
+from ranvier import checks
+from ranvier.layers.breaker.circuit import CLOSED, Rules
+from ranvier.layers.breaker.registry import Circuits
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.guard import Guard, Permit
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
+
+LEASE_MARGIN = 1.0
+"""Seconds that a probe may hold its place beyond the longest attempt."""
+
+LEASE_WITHOUT_TIMEOUT = 121.0
+"""Seconds that a probe may hold its place where nothing bounds an attempt."""
+
+SHOWN = 12
+"""Circuits that `print(pipeline)` lists."""
+
+
+class Breaker(Guard):
+    """Keep a circuit per tenant and provider: one customer's failures never open another's.
+
+    Args:
+        failure_threshold: Failures in a row that open a circuit. A refused key, a rate limit, a bad
+            request or a cancelled call is no failure.
+        success_threshold: Successful probes that close it again.
+        cooldown: Seconds that it stays open, plus up to a fifth at random, before a probe may pass.
+        max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps it as it is.
+        max_probes: Probes at a time.
+        probe_lease: Seconds that a probe may hold its place; after that it is given up. `None` is one
+            second more than the stack's attempt timeout, 121 where it has none.
+        max_circuits: Circuits kept at most.
+        key: Of a call, the key of its circuit; `None` is `(tenant, provider)`. It may add a model or
+            a region; without the tenant, tenants share circuits.
+        overrides: The settings for single targets. One for `"provider/model"` gives that model
+            circuits of its own, with `"provider/model"` in the place of the provider.
+
+    A refused call raises `CircuitOpenError`, and the next target is asked at once.
+
+    Attributes:
+        circuits: The registry: states, `reset`, `isolate`.
+    """
+
+    def __init__(
+        self,
+        failure_threshold: int = 5,
+        success_threshold: int = 2,
+        cooldown: float = 30.0,
+        max_cooldown: float | None = None,
+        max_probes: int = 1,
+        probe_lease: float | None = None,
+        max_circuits: int = 100_000,
+        key: Callable[[Call], Hashable] | None = None,
+        *,
+        overrides: Mapping[str, Self] | None = None,
+    ) -> None:
+        self.rules = Rules(
+            failure_threshold=checks.count("Breaker(failure_threshold)", failure_threshold, least=1),
+            success_threshold=checks.count("Breaker(success_threshold)", success_threshold, least=1),
+            cooldown=checks.seconds("Breaker(cooldown)", cooldown),
+            max_cooldown=checks.seconds("Breaker(max_cooldown)", max_cooldown, optional=True),
+            max_probes=checks.count("Breaker(max_probes)", max_probes, least=1),
+            chance=random.random,
+        )
+        self.probe_lease = checks.seconds("Breaker(probe_lease)", probe_lease, optional=True)
+        self.circuits = Circuits(self.rules, checks.count("Breaker(max_circuits)", max_circuits, least=1))
+        self._key = key
+        self.override_with(overrides)
+
+    def join(self, pipeline: Pipeline) -> None:
+        """Tell the pipeline's listeners of what operators do to circuits."""
+        self.circuits.listen(pipeline.events)
+
+    def admit(self, call: Call) -> Permit:
+        """A permit for `call`, or `CircuitOpenError`."""
+        settings = self.settings_for(call.deployment)
+        return self.circuits.admit(call, self._key_of(call), settings.rules, settings._lease)
+
+    def _key_of(self, call: Call) -> Hashable:
+        if self._key is not None:
+            return self._key(call)
+        if call.deployment.target in self.overrides:
+            return call.tenant, call.deployment.target
+        return call.tenant, call.deployment.provider.name
+
+    def _lease(self, call: Call) -> float:
+        if self.probe_lease is not None:
+            return self.probe_lease
+        longest = call.pipeline.attempt_seconds(call.deployment)
+        return LEASE_WITHOUT_TIMEOUT if longest is None else longest + LEASE_MARGIN
+
+    def status(self, now: float) -> Iterable[str]:
+        """How many circuits there are, and the first of those that are not closed."""
+        yield repr(self.circuits)[1:-1]
+        troubled = ((key, seen) for key, seen in self.circuits if seen.state is not CLOSED)
+        for key, seen in islice(troubled, SHOWN):
+            name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+            wait = "" if seen.retry_after is None else f", a probe may pass in {seen.retry_after:.1f} s"
+            yield f"  {name}: {seen.state}{wait}"
+
+    def __repr__(self) -> str:
+        rules = self.rules
+        return self._describe(
+            failure_threshold=rules.failure_threshold,
+            success_threshold=rules.success_threshold,
+            cooldown=rules.cooldown,
+            **({} if rules.max_cooldown is None else {"max_cooldown": rules.max_cooldown}),
+        )

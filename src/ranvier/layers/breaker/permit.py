@@ -1,0 +1,59 @@
+"""The right to one attempt through a circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.outcome import Outcome
+
+if TYPE_CHECKING:
+    from ranvier.layers.breaker.registry import Circuits
+    from ranvier.pipeline.call import Call
+
+
+class CircuitPermit(Permit):
+    """Ties a call to the circuit, and to the generation, that let it pass."""
+
+    __slots__ = ("_call", "_circuit", "_generation", "_key", "_proved", "_registry", "_settled", "circuit")
+
+    def __init__(self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit) -> None:
+        self._registry = registry
+        self._call = call
+        self._key = key
+        self._circuit = circuit
+        self._proved = False
+        self._settled = False
+
+    def admitted(self) -> None:
+        """The circuit lets the call pass; its result counts in the circuit's present generation."""
+        self.circuit = self._circuit.state
+        self._generation = self._circuit.generation
+
+    @property
+    def refuses_now(self) -> bool:
+        """True while the circuit lets nobody pass."""
+        return self._circuit.refuses(self._call.pipeline.clock())
+
+    def proved(self) -> None:
+        """A stream has begun: if it is a probe, it has succeeded, and its place is free."""
+        before = self._circuit.state
+        if self._circuit.prove(self, self._call.pipeline.clock()):
+            self._proved = True
+        self._registry.moved(self._call, before, self._circuit)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Give the place back and count the outcome, once."""
+        if self._settled:
+            return
+        self._settled = True
+        circuit, generation = self._circuit, self._generation
+        if self._proved:  # it has been counted; a later break counts in whatever state it finds
+            generation = circuit.generation
+            outcome = Outcome.FAILED if outcome is Outcome.FAILED else Outcome.ABANDONED
+        before = circuit.state
+        circuit.settle(self, generation, outcome, self._call.pipeline.clock())
+        self._registry.release(self._key, circuit)
+        self._registry.moved(self._call, before, circuit)

@@ -1,0 +1,217 @@
+"""All circuits of a breaker: found by key, bounded in number."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ranvier import clock
+from ranvier.errors import CircuitOpenError, ConfigurationError
+from ranvier.layers.breaker.circuit import CLOSED, OPEN, Circuit, CircuitState, Rules
+from ranvier.layers.breaker.permit import CircuitPermit
+from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.guard import Permit
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+IDLE_OPEN_SECONDS = 600.0
+"""How long after its cooldown an open circuit that nobody asks for is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitSnapshot:
+    """A circuit as it was when it was looked at.
+
+    Attributes:
+        state: closed, open, half_open or isolated.
+        failures: In a row, while closed.
+        in_flight: Calls admitted and not yet ended.
+        total_opens: How often it has opened.
+        retry_after: Seconds until a refused call is worth another try, if anybody can say.
+    """
+
+    state: CircuitState
+    failures: int
+    in_flight: int
+    total_opens: int
+    retry_after: float | None
+
+
+class Circuits:
+    """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
+
+    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then
+    open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
+    use, the new call passes without a circuit: it is never refused for want of memory.
+    """
+
+    def __init__(self, rules: Rules, max_circuits: int) -> None:
+        self._rules = rules
+        self._max_circuits = max_circuits
+        self._circuits: dict[Hashable, Circuit] = {}
+        self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
+        self._nothing_to_evict_before = -math.inf  # no open circuit can go earlier: the scan is spared
+        self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
+
+    # --- for operators ---------------------------------------------------------------------------
+
+    def state(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> CircuitState | None:
+        """The state of a circuit, `None` before its first call. Looking never changes it."""
+        circuit = self._circuits.get((tenant, provider, *more))
+        return None if circuit is None else circuit.state
+
+    async def reset(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> None:
+        """Close a circuit, isolated or not, with nothing held against the provider."""
+        key = (tenant, provider, *more)
+        circuit = self._circuits.get(key)
+        if circuit is None:
+            return
+        async with circuit.lock:
+            before = circuit.state
+            circuit.close()
+            self._park(key, circuit)
+            self._tell_all(key, before, circuit.state)
+
+    async def isolate(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> None:
+        """Refuse every call through a circuit until it is reset.
+
+        Raises:
+            ConfigurationError: there is no such circuit yet, and no room for another.
+        """
+        key = (tenant, provider, *more)
+        circuit = self._circuits.get(key) or self._add(key, self._rules, clock.now())
+        if circuit is None:
+            raise ConfigurationError(f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}")
+        async with circuit.lock:
+            before = circuit.state
+            circuit.isolate()
+            self._idle.pop(key, None)
+            self._tell_all(key, before, circuit.state)
+
+    def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
+        now = clock.now()
+        for key, circuit in list(self._circuits.items()):
+            yield key, CircuitSnapshot(
+                circuit.state, circuit.failures, circuit.in_flight, circuit.total_opens, circuit.retry_after(now)
+            )
+
+    def __len__(self) -> int:
+        return len(self._circuits)
+
+    def __repr__(self) -> str:
+        troubled = sum(1 for circuit in self._circuits.values() if circuit.state is not CLOSED)
+        return f"<{len(self._circuits)} circuits of at most {self._max_circuits}, {troubled} not closed>"
+
+    # --- for the breaker -------------------------------------------------------------------------
+
+    def listen(self, events: Events) -> None:
+        """Tell `events` of what operators do."""
+        self._listening.add(events)
+
+    def admit(self, call: Call, key: Hashable, rules: Rules, lease: Callable[[Call], float]) -> Permit:
+        """A permit for `call` through the circuit at `key`, made by `rules` if it is new.
+
+        `lease` says how long a probe may hold its place.
+
+        Raises:
+            CircuitOpenError: the circuit lets nobody through now.
+        """
+        now = call.pipeline.clock()
+        circuit = self._circuits.get(key)
+        if circuit is None:
+            circuit = self._add(key, rules, now)
+            if circuit is None:
+                self._tell_full(call)
+                return Permit()
+        permit = CircuitPermit(self, call, key, circuit)
+        before = circuit.state
+        admitted = circuit.admit(permit, now, 0.0 if before is CLOSED else lease(call))
+        self.moved(call, before, circuit)
+        if not admitted:
+            raise self._refusal(call, circuit, now)
+        permit.admitted()
+        self._idle.pop(key, None)
+        return permit
+
+    def release(self, key: Hashable, circuit: Circuit) -> None:
+        """A call through `circuit` has ended."""
+        if circuit.state is CLOSED:
+            self._park(key, circuit)
+
+    def moved(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
+        """Tell of a change of state that `call` brought about."""
+        if circuit.state is not before and call.pipeline.events.listeners:
+            call.pipeline.events.emit(
+                CircuitChanged(
+                    tenant=call.tenant, provider=call.deployment.provider.name, before=before, after=circuit.state
+                )
+            )
+
+    # --- room ------------------------------------------------------------------------------------
+
+    def _park(self, key: Hashable, circuit: Circuit) -> None:
+        if circuit.in_flight == 0:
+            self._idle.pop(key, None)
+            self._idle[key] = circuit
+
+    def _add(self, key: Hashable, rules: Rules, now: float) -> Circuit | None:
+        if len(self._circuits) >= self._max_circuits and not self._evict(now):
+            return None
+        circuit = self._circuits[key] = Circuit(rules)
+        return circuit
+
+    def _evict(self, now: float) -> bool:
+        if self._idle:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest], self._circuits[oldest]
+            return True
+        if now < self._nothing_to_evict_before:
+            return False
+        forgettable = {
+            key: circuit.reopens_at + IDLE_OPEN_SECONDS
+            for key, circuit in self._circuits.items()
+            if circuit.state is OPEN and circuit.in_flight == 0
+        }
+        for key, when in forgettable.items():
+            if when <= now:
+                del self._circuits[key]
+        # The next that can go opened before now, or opens from now on.
+        waits = [when for when in forgettable.values() if when > now]
+        self._nothing_to_evict_before = min(waits, default=now + IDLE_OPEN_SECONDS)
+        return len(self._circuits) < self._max_circuits
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def _refusal(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
+        error = CircuitOpenError(
+            tenant=call.tenant, provider=call.deployment.provider.name, retry_after=circuit.retry_after(now)
+        )
+        if call.pipeline.events.listeners:
+            call.pipeline.events.emit(
+                CallRejected(
+                    tenant=call.tenant,
+                    provider=error.provider,
+                    model=call.deployment.model,
+                    kind=error.kind,
+                    retry_after=error.retry_after,
+                )
+            )
+        return error
+
+    def _tell_full(self, call: Call) -> None:
+        if call.pipeline.events.listeners:
+            call.pipeline.events.emit(
+                RegistryFull(
+                    tenant=call.tenant, provider=call.deployment.provider.name, max_circuits=self._max_circuits
+                )
+            )
+
+    def _tell_all(self, key: tuple[Hashable, ...], before: CircuitState, after: CircuitState) -> None:
+        if before is not after:
+            event = CircuitChanged(tenant=str(key[0]), provider=str(key[1]), before=before, after=after)
+            for events in self._listening:
+                events.emit(event)

@@ -1,0 +1,35 @@
+"""Bounds the whole call: retries, sleeps, fallbacks, and a stream to its end."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ranvier import checks
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+
+class Deadline(Layer):
+    """Give every call `seconds` from its start; of several deadlines the earliest counts.
+
+    It only writes the moment down: whoever waits honours it, so that time has one owner per wait.
+
+    Args:
+        seconds: 60 by default. 0 is at once, `None` switches it off.
+
+    A call that meets it raises `DeadlineExceededError`, which is never retried.
+    """
+
+    place: ClassVar[Place] = Place.CALL
+
+    def __init__(self, seconds: float | None = 60.0) -> None:
+        self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        """Pass on the call with its deadline."""
+        if self.seconds is None:
+            return await inner(call)
+        return await inner(call.until(call.pipeline.clock() + self.seconds))
+
+    def __repr__(self) -> str:
+        return self._describe(seconds=self.seconds)

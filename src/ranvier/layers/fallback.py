@@ -1,0 +1,188 @@
+"""Chooses who is asked, and who is asked next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from ranvier.errors import (
+    AllDeploymentsFailedError,
+    ConfigurationError,
+    ContentFilterError,
+    ContextLengthError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    RanvierError,
+    UnknownProviderError,
+)
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.deployment import Deployment, Provider, provider_named
+from ranvier.pipeline.events import FallbackTaken
+from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+Target = Deployment | Provider | str
+"""A deployment; a provider, for its default model; or `"provider/model"`."""
+
+
+class Fallback(Layer):
+    """Ask the targets in their order until one answers.
+
+    Args:
+        targets: Who is asked, best first. One is enough.
+        chains: For single primaries a chain of their own: `{"anthropic": ["openrouter", "ollama"]}`.
+        on_invalid_request: Also go on after a request that the target calls invalid.
+        on_content_filter: Also go on after a refusal on policy.
+
+    One failed target raises its own error; two or more an `AllDeploymentsFailedError` with one error
+    each. What another target would most likely say too (an invalid request) is raised at once.
+    """
+
+    place: ClassVar[Place] = Place.ROUTE
+
+    def __init__(
+        self,
+        *targets: Target,
+        chains: Mapping[str, Sequence[Target]] | None = None,
+        on_invalid_request: bool = False,
+        on_content_filter: bool = False,
+    ) -> None:
+        if not targets:
+            raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-sonnet-5'")
+        self._on_invalid_request = on_invalid_request
+        self._on_content_filter = on_content_filter
+        named = _Names([*targets, *(target for chain in (chains or {}).values() for target in chain)])
+        self.targets = tuple([named.deployment(target) for target in targets])
+        self._chains: dict[str, tuple[Deployment, ...]] = {}  # by where a call starts: target or provider
+        for position, deployment in enumerate(self.targets):
+            for name in (deployment.target, deployment.provider.name):
+                self._chains.setdefault(name, self.targets[position:])
+        for primary, chain in (chains or {}).items():
+            first = self._chain(primary)[0]
+            own = (first, *(named.deployment(target, among=self.targets) for target in _listed(primary, chain)))
+            self._chains.update({primary: own, first.target: own})
+        self._default = self._chains[self.targets[0].target]
+
+    # --- the way of a call -----------------------------------------------------------------------
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        """Ask one target after another."""
+        failures: list[tuple[Deployment, RanvierError]] = []
+        for deployment in self._default if call.start is None else self._chain(call.start):
+            if failures and _too_small(deployment, failures):
+                continue
+            reason = self._move_on(call, deployment, failures)
+            try:
+                credential = await call.pipeline.credentials.find(call, deployment)
+                return await inner(call.to(deployment, credential, reason))
+            except RanvierError as error:
+                if not self._goes_on(error):
+                    raise
+                failures.append((deployment, error))
+        raise _verdict(failures)
+
+    def _move_on(
+        self, call: Call, deployment: Deployment, failures: list[tuple[Deployment, RanvierError]]
+    ) -> str | None:
+        """Why `deployment` is asked now: the kind of the failure before it.
+
+        Raises:
+            DeadlineExceededError: there is no time left to ask anyone.
+        """
+        late = call.deadline is not None and call.pipeline.clock() >= call.deadline
+        if not failures:
+            if late:
+                raise DeadlineExceededError(f"the call ran out of time before {deployment} was asked")
+            return None
+        failed, error = failures[-1]
+        if late:
+            raise DeadlineExceededError(
+                f"the call ran out of time after {failed} had failed ({error.kind}) and before {deployment} was asked"
+            ) from error
+        if call.pipeline.events.listeners:
+            call.pipeline.events.emit(
+                FallbackTaken(
+                    tenant=call.tenant,
+                    provider=failed.provider.name,
+                    model=failed.model,
+                    to=deployment.target,
+                    kind=error.kind,
+                )
+            )
+        return error.kind
+
+    def _goes_on(self, error: RanvierError) -> bool:
+        if isinstance(error, ContextLengthError):
+            return True  # to a target with a larger window, if there is one
+        if type(error) is InvalidRequestError:
+            return self._on_invalid_request
+        if isinstance(error, ContentFilterError):
+            return self._on_content_filter
+        return error.falls_over
+
+    # --- the targets -----------------------------------------------------------------------------
+
+    def _chain(self, start: str) -> tuple[Deployment, ...]:
+        chain = self._chains.get(start)
+        if chain is None:
+            known = ", ".join(deployment.target for deployment in self.targets)
+            raise UnknownProviderError(f"target {start!r:.80} is not among the targets of this pipeline: {known}")
+        return chain
+
+    def check_start(self, start: str) -> None:
+        """Refuse a start that is none of our targets."""
+        self._chain(start)
+
+    def deployments(self) -> Iterable[Deployment]:
+        """Every target, those of the chains included."""
+        return dict.fromkeys(deployment for chain in self._chains.values() for deployment in chain)
+
+    def __repr__(self) -> str:
+        return f"Fallback({' -> '.join(deployment.target for deployment in self._default)})"
+
+
+class _Names:
+    """What targets mean: a string is a model of a provider given beside it, else of a registered one."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        self._providers: dict[str, Provider] = {}
+        for target in targets:
+            if not isinstance(target, str):
+                provider = target.provider if isinstance(target, Deployment) else target
+                self._providers.setdefault(getattr(provider, "name", ""), provider)
+
+    def deployment(self, target: Target, among: Iterable[Deployment] = ()) -> Deployment:
+        if isinstance(target, Deployment):
+            return target
+        if not isinstance(target, str):
+            return Deployment(target)
+        for deployment in among:
+            if target in (deployment.target, deployment.provider.name):
+                return deployment
+        name, _, model = target.partition("/")
+        if name not in self._providers:
+            self._providers[name] = provider_named(name)
+        return Deployment(self._providers[name], model or None)
+
+
+def _listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
+    if isinstance(chain, str):
+        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: give a list of targets")
+    return chain
+
+
+def _too_small(deployment: Deployment, failures: list[tuple[Deployment, RanvierError]]) -> bool:
+    """True when the prompt was too long for a target whose window is known to be at least as large."""
+    window = deployment.context_window
+    return window is not None and any(
+        isinstance(error, ContextLengthError) and (failed.context_window or 0) >= window
+        for failed, error in failures
+    )
+
+
+def _verdict(failures: list[tuple[Deployment, RanvierError]]) -> RanvierError:
+    if len(failures) == 1:
+        return failures[0][1]
+    told = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
+    return AllDeploymentsFailedError(
+        f"none of {len(failures)} targets answered: {told}", [error for _, error in failures]
+    )

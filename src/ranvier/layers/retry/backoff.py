@@ -1,0 +1,59 @@
+"""How long to wait before trying again: exponential backoff with jitter.
+
+After "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): full jitter spreads callers
+best, equal jitter keeps half of the wait, none keeps them in step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+Jitter = Literal["full", "equal", "none"]
+"""How much of a wait is left to chance: all of it, half of it, nothing."""
+
+
+class Backoff:
+    """Waits that grow by `multiplier` from `base` to at most `longest` seconds.
+
+    `chance` returns numbers from 0 up to 1. The default generator of `random` is seeded anew in a
+    forked process, so that two workers do not retry in step.
+    """
+
+    __slots__ = ("_base", "_chance", "_jitter", "_last_growth", "_longest", "_multiplier")
+
+    def __init__(
+        self, base: float, longest: float, multiplier: float, jitter: Jitter, chance: Callable[[], float]
+    ) -> None:
+        self._base = min(base, longest)
+        self._longest = longest
+        self._multiplier = multiplier
+        self._jitter = jitter
+        self._chance = chance
+        # From this retry on the wait is `longest`; no power is taken beyond it, so that none overflows.
+        grows = 0 < self._base < longest < math.inf and multiplier > 1
+        self._last_growth = math.log(longest / self._base) / math.log(multiplier) if grows else 0.0
+
+    def delay(self, retry: int, asked: float | None = None) -> float:
+        """Seconds to wait before `retry` (from 1), when the provider has `asked` for so many.
+
+        Chance is added to what was asked and never taken from it: the wait is at least `asked`.
+        """
+        wait = self._spread(self._growth(retry - 1))
+        if asked is None:
+            return wait
+        extra = 0.0 if self._jitter == "none" else self._chance() * self._base
+        return max(wait, asked + extra)
+
+    def _growth(self, steps: int) -> float:
+        if steps < self._last_growth:
+            return min(self._base * self._multiplier**steps, self._longest)
+        return self._longest if self._last_growth else self._base
+
+    def _spread(self, wait: float) -> float:
+        if self._jitter == "full":
+            return wait * self._chance()
+        if self._jitter == "equal":
+            return wait * (0.5 + 0.5 * self._chance())
+        return wait

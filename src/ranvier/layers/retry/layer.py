@@ -1,0 +1,119 @@
+"""Asks the same target again, when that may help."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from ranvier import checks
+from ranvier.clock import sleep_until
+from ranvier.errors import AttemptTimeoutError, ConfigurationError, RanvierError, RejectedError
+from ranvier.layers.retry.backoff import Backoff, Jitter
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.events import RetryScheduled
+from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+
+class Retry(Layer):
+    """Try again what may pass with time: broken connections, 5xx, overload, rate limits.
+
+    Args:
+        max_retries: Further attempts after the first; 0 is none.
+        base_delay: Seconds before the first retry, before jitter.
+        max_delay: The longest wait. A provider that asks for more is left at once, for the next target.
+        multiplier: By which each wait is longer than the one before.
+        jitter: `full` spreads waits over their whole length, `equal` over the upper half, `none` not.
+        on_timeout: Also retry an attempt that was too slow. Off, since a silent provider stays
+            silent; a slow connect is retried in any case.
+        overrides: The settings for single targets, by `"provider"` or `"provider/model"`.
+
+    A `retry_after` is never shortened. A wait that does not fit the deadline is not begun: the
+    provider's error is raised at once, and the next target gets the time that is left.
+    """
+
+    place: ClassVar[Place] = Place.RETRY
+
+    def __init__(
+        self,
+        max_retries: int = 3,
+        base_delay: float = 0.5,
+        max_delay: float = 30.0,
+        multiplier: float = 2.0,
+        jitter: Jitter = "full",
+        on_timeout: bool = False,
+        *,
+        overrides: Mapping[str, Self] | None = None,
+    ) -> None:
+        self.max_retries = checks.count("Retry(max_retries)", max_retries, least=0)
+        self.base_delay = checks.seconds("Retry(base_delay)", base_delay)
+        self.max_delay = checks.seconds("Retry(max_delay)", max_delay)
+        self.jitter = checks.choice("Retry(jitter)", jitter, ("full", "equal", "none"))
+        self.on_timeout = on_timeout
+        self.multiplier = checks.seconds("Retry(multiplier)", multiplier)
+        if self.multiplier < 1:
+            raise ConfigurationError(f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink")
+        self._backoff = Backoff(self.base_delay, self.max_delay, self.multiplier, jitter, random.random)
+        self.override_with(overrides)
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        """Try, and try again."""
+        settings = self.settings_for(call.deployment)
+        failed: RanvierError | None = None
+        while True:
+            try:
+                return await inner(call)
+            except RejectedError:
+                if failed is None:
+                    raise
+                # Refused between two attempts (the circuit has opened): what the provider said tells more.
+                raise failed from None
+            except RanvierError as error:
+                delay = settings._delay(call, error)
+                if delay is None:
+                    raise
+                failed = error
+            settings._tell(call, failed, delay)
+            await sleep_until(call.pipeline.clock() + delay, call.pipeline.clock)
+            call = call.again(delay, failed.kind)
+
+    def _delay(self, call: Call, error: RanvierError) -> float | None:
+        """Seconds to wait before the next attempt, or `None` where there is none to be made."""
+        if call.attempt > self.max_retries or error.target_refuses:
+            return None
+        if not error.retryable and not (self.on_timeout and isinstance(error, AttemptTimeoutError)):
+            return None
+        asked = error.retry_after
+        if asked is not None and asked > self.max_delay:
+            return None
+        delay = self._backoff.delay(call.attempt, asked)
+        if call.deadline is None:
+            return delay
+        left = call.deadline - call.pipeline.clock()
+        if asked is not None and asked < left:
+            delay = min(delay, (asked + left) / 2)  # chance must not cost an attempt that would fit
+        return delay if delay < left else None
+
+    def _tell(self, call: Call, error: RanvierError, delay: float) -> None:
+        events = call.pipeline.events
+        if events.listeners:
+            target = call.deployment
+            events.emit(
+                RetryScheduled(
+                    tenant=call.tenant,
+                    provider=target.provider.name,
+                    model=target.model,
+                    attempt=call.attempt,
+                    delay=delay,
+                    kind=error.kind,
+                )
+            )
+
+    def __repr__(self) -> str:
+        return self._describe(
+            max_retries=self.max_retries,
+            base_delay=self.base_delay,
+            max_delay=self.max_delay,
+            jitter=self.jitter,
+            **({"on_timeout": True} if self.on_timeout else {}),
+        )

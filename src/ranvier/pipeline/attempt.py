@@ -1,0 +1,130 @@
+"""The innermost handler: one attempt at the call's deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING
+
+from ranvier.errors import InvalidRequestError
+from ranvier.messages import Native, Response, StreamEvent, ToolCallDelta
+from ranvier.pipeline.call import Limits
+from ranvier.pipeline.source import Source
+from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.watch import Watch, first_of, too_late
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+SLOT_WAIT = 10.0
+"""Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
+
+
+async def attempt(call: Call) -> Response | ResponseStream:
+    """Ask the deployment once: whole, or by a stream that is handed out at its first content.
+
+    A whole answer travels over a stream too where the limits ask for it, so that silence is
+    noticed. A deployment that turns out to refuse streaming is asked whole, now and from then on.
+    """
+    deployment = call.deployment
+    if (call.streaming or call.limits.watch_progress) and deployment.streams(call.credential):
+        try:
+            return await _streamed(call, deployment.provider.stream(call))
+        except InvalidRequestError as error:
+            if not error.refuses_streaming:
+                raise
+            deployment.ask_whole(call.credential)
+            call = call.again(reason=error.kind)
+    if call.streaming:
+        limits = Limits(call.limits.seconds, call.limits.connect)  # no token comes before the last
+        return await _streamed(call.within(limits), _whole_as_stream(call))
+    return await _whole(call)
+
+
+async def _whole(call: Call) -> Response:
+    watch = Watch(call)
+    slots, queued = await _take_slot(call, watch)
+    now = call.pipeline.clock
+    attempt = call.record.begin(call, now(), queued)
+    try:
+        with watch.until(*_bound(call, attempt.started)):
+            response = await call.deployment.provider.complete(call)
+    except BaseException as error:
+        attempt.failed(now(), error)
+        raise
+    finally:
+        watch.close()
+        if slots is not None:
+            slots.release()
+    attempt.succeeded(now(), response.usage)
+    response.provider = response.provider or attempt.provider
+    response.model = response.model or attempt.model
+    return response
+
+
+async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
+    watch = Watch(call)
+    slots, queued = await _take_slot(call, watch)
+    now = call.pipeline.clock()
+    _bound(call, now)
+    stream = ResponseStream(call, call.record.begin(call, now, queued), Source(call, watch, events))
+    if slots is not None:
+        stream.on_end(lambda outcome: slots.release())
+    await stream.begin()
+    return stream.hand_out() if call.streaming else await stream.collect()
+
+
+def _bound(call: Call, began: float) -> tuple[float | None, str]:
+    """When an attempt is too long, and for what; the deadline wins a tie.
+
+    Raises:
+        TimedOutError: it is too late already; nothing has been sent.
+    """
+    seconds = call.limits.seconds
+    due, phase = first_of(
+        (call.deadline, "deadline"), (None if seconds is None else began + seconds, "attempt")
+    )
+    if due is not None and due <= began:
+        raise too_late(call, phase)
+    return due, phase
+
+
+async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None, float]:
+    """A connection slot of the provider, if it counts them, and how long that took.
+
+    Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
+    provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
+
+    Raises:
+        LocalCapacityError: none became free in time; nothing was sent.
+    """
+    slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
+    if slots is None:
+        return None, 0.0
+    if not slots.locked():
+        await slots.acquire()
+        return slots, 0.0
+    began = call.pipeline.clock()
+    patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
+    with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
+        await slots.acquire()
+    return slots, call.pipeline.clock() - began
+
+
+async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:
+    """The whole answer of a provider that cannot stream, in steps."""
+    response = await call.deployment.provider.complete(call)
+    yield StreamEvent(
+        text=response.text,
+        reasoning=response.reasoning,
+        id=response.id,
+        model=response.model or None,
+        parts=[part for part in response.parts if isinstance(part, Native)],
+    )
+    for index, tool in enumerate(response.tool_calls):
+        arguments = json.dumps(dict(tool.arguments)) if tool.invalid is None else tool.invalid
+        yield StreamEvent(tool_call=ToolCallDelta(index, tool.id, tool.name, arguments))
+    yield StreamEvent(
+        finish_reason=response.finish_reason, raw_finish_reason=response.raw_finish_reason, usage=response.usage
+    )

@@ -1,0 +1,191 @@
+"""What happens, told to whoever listens.
+
+An event is delivered after the state that it tells of is committed, in order, and never from
+inside the delivery of another: a listener may use the pipeline, its circuits included. A listener
+that raises is logged once and never breaks a call. Without listeners nothing is built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ranvier.errors import ConfigurationError
+
+logger = logging.getLogger("ranvier.events")
+
+MAX_UNDELIVERED = 10_000
+"""Events that may wait for listeners; later ones are lost, and the log says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened on behalf of `tenant` at `provider`."""
+
+    name: ClassVar[str] = "event"
+
+    tenant: str
+    provider: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(Event):
+    """Attempt number `attempt` failed with an error of `kind`; the next follows in `delay` seconds."""
+
+    name: ClassVar[str] = "retry"
+
+    attempt: int
+    delay: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackTaken(Event):
+    """The target failed with an error of `kind`; `to` is asked next."""
+
+    name: ClassVar[str] = "fallback"
+
+    to: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitChanged(Event):
+    """A circuit went from state `before` to state `after`: closed, open, half_open or isolated."""
+
+    name: ClassVar[str] = "circuit"
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRejected(Event):
+    """A circuit that is not closed let a call not through."""
+
+    name: ClassVar[str] = "rejected"
+
+    kind: str
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryFull(Event):
+    """Every circuit is in use and there is no room for another: the call passes without one."""
+
+    name: ClassVar[str] = "registry_full"
+
+    max_circuits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInterrupted(Event):
+    """A stream broke after its hand-out, by an error of `kind`."""
+
+    name: ClassVar[str] = "stream_interrupted"
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterDropped(Event):
+    """The model refuses a parameter that only tunes, so it was left out."""
+
+    name: ClassVar[str] = "parameter_dropped"
+
+    parameter: str
+
+
+Listener = Callable[[Event], object]
+"""Told of every event; a plain function or an async one."""
+
+
+class Events:
+    """Delivers events to the listeners of one pipeline.
+
+    Plain listeners are called where the event happens. Async ones are served by one task, which
+    runs only while there is something to tell them.
+    """
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        self.listeners = tuple(listeners)
+        for listener in self.listeners:
+            if not callable(listener):
+                raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
+        self._delivering = False
+        self._queue: deque[Event] = deque()
+        self._awaited: deque[Awaitable[object]] = deque()
+        self._courier: asyncio.Task[None] | None = None
+        self._broken: set[Listener] = set()
+        self._lossy = False
+
+    def emit(self, event: Event) -> None:
+        """Tell every listener of `event`; never raises and never waits."""
+        if not self.listeners:
+            return
+        if len(self._queue) >= MAX_UNDELIVERED:
+            self._lose(event)
+            return
+        self._queue.append(event)
+        if self._delivering:  # by a listener: it is told when the one under way has been told to all
+            return
+        self._delivering = True
+        try:
+            while self._queue:
+                self._deliver(self._queue.popleft())
+        finally:
+            self._delivering = False
+
+    def _deliver(self, event: Event) -> None:
+        for listener in self.listeners:
+            try:
+                answer = listener(event)
+            except Exception:
+                self._report(listener)
+            else:
+                if inspect.isawaitable(answer):
+                    self._send(listener, answer)
+
+    def _send(self, listener: Listener, answer: Awaitable[object]) -> None:
+        if len(self._awaited) >= MAX_UNDELIVERED:
+            if inspect.iscoroutine(answer):
+                answer.close()
+            self._lose(listener)
+            return
+        self._awaited.append(self._guarded(listener, answer))
+        if self._courier is None:
+            self._courier = asyncio.get_running_loop().create_task(self._run_courier())
+
+    async def _guarded(self, listener: Listener, answer: Awaitable[object]) -> None:
+        try:
+            await answer
+        except Exception:
+            self._report(listener)
+
+    async def _run_courier(self) -> None:
+        try:
+            while self._awaited:
+                await self._awaited.popleft()
+        finally:
+            self._courier = None
+
+    async def drain(self) -> None:
+        """Wait until the async listeners have heard everything said so far."""
+        if self._courier is not None and self._courier is not asyncio.current_task():
+            await asyncio.shield(self._courier)
+
+    def _report(self, listener: Listener) -> None:
+        if listener not in self._broken:
+            self._broken.add(listener)
+            logger.exception("listener %r raised; further errors of it are not logged", listener)
+
+    def _lose(self, what: object) -> None:
+        if not self._lossy:
+            self._lossy = True
+            logger.warning("listeners are too slow: events are lost from now on, first %r", what)

@@ -1,0 +1,71 @@
+"""A layer that may refuse, and the permit it hands out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ranvier.errors import RanvierError
+from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.stream import ResponseStream
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+
+class Permit:
+    """The right to one attempt; it is given back by settling it, exactly once.
+
+    Settling never waits, so that no cancellation can fall between an outcome and its effect.
+    """
+
+    __slots__ = ()
+
+    circuit: str | None = None
+    """The state of the circuit that admitted the attempt, for the record."""
+
+    @property
+    def refuses_now(self) -> bool:
+        """True when the guard would refuse another attempt now, so that a retry is pointless."""
+        return False
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say how it ended and give the place back; of several calls only the first counts."""
+
+    def proved(self) -> None:
+        """A stream has begun: the provider answers, whatever comes of the rest."""
+
+
+class Guard(Layer):
+    """A layer that admits a call or refuses it by raising a `RejectedError`.
+
+    A subclass supplies `admit`; this class sees to it that every permit is settled: with the
+    response, with the error, or with the end of the stream.
+    """
+
+    place: ClassVar[Place] = Place.ADMIT
+
+    def admit(self, call: Call) -> Permit:
+        """A permit for `call`. It must not wait.
+
+        Raises:
+            RejectedError: not now.
+        """
+        raise NotImplementedError
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        """Admit the call, carry it out, settle."""
+        permit = self.admit(call)
+        try:
+            answer = await inner(call if permit.circuit == call.circuit else call.admitted(permit.circuit))
+        except BaseException as error:
+            permit.settle(Outcome.of(error))
+            if isinstance(error, RanvierError) and permit.refuses_now:
+                error.target_refuses = True
+            raise
+        if isinstance(answer, ResponseStream):
+            permit.proved()
+            answer.on_end(permit.settle)
+        else:
+            permit.settle(Outcome.SUCCEEDED)
+        return answer

@@ -1,0 +1,51 @@
+"""The order of a stack: checked when it is built, and why it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ranvier.errors import ConfigurationError, LayerOrderError
+from ranvier.pipeline.layer import Layer, Place
+
+REASONS = {
+    Place.CALL: "it has to cover the whole call, every target and every retry",
+    Place.ROUTE: "it chooses the target that the layers inside it act on",
+    Place.RETRY: "each retry has to be admitted and timed on its own",
+    Place.ADMIT: "it has to see every single attempt, and to refuse before the attempt is timed",
+    Place.ATTEMPT: "it bounds one attempt and nothing else",
+}
+
+
+def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
+    """Refuse a stack that cannot work.
+
+    Raises:
+        ConfigurationError: something is no layer, or there is not exactly one ROUTE layer.
+        LayerOrderError: the layers do not go from CALL inwards to ATTEMPT.
+    """
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ConfigurationError(f"Pipeline({layer!r}): give layers, such as Fallback(...) or Retry(...)")
+    routes = [layer for layer in layers if layer.place == Place.ROUTE]
+    if not routes:
+        raise ConfigurationError(
+            "the pipeline has no target: add one ROUTE layer, such as Fallback('anthropic/claude-sonnet-5')"
+        )
+    if len(routes) > 1:
+        raise ConfigurationError(
+            f"the pipeline has {len(routes)} ROUTE layers: name all targets in one Fallback(...)"
+        )
+    if order:
+        _check_order(layers)
+
+
+def _check_order(layers: Sequence[Layer]) -> None:
+    for outer, inner in zip(layers, layers[1:], strict=False):
+        if outer.place > inner.place:
+            names = type(outer).__name__, type(inner).__name__
+            corrected = sorted(layers, key=lambda layer: layer.place)
+            raise LayerOrderError(
+                f"{names[1]} ({inner.place.name}) stands inside {names[0]} ({outer.place.name}), but "
+                f"{REASONS[inner.place]}. Put them in this order, or pass check_order=False if you mean it:\n"
+                f"Pipeline(\n{''.join(f'    {layer!r},{chr(10)}' for layer in corrected)})"
+            )

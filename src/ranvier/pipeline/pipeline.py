@@ -1,0 +1,340 @@
+"""The pipeline: layers, composed once, around whoever answers."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ranvier import checks
+from ranvier.clock import Clock, clock_of, current_deadline, earliest, now
+from ranvier.errors import ConfigurationError, RanvierError
+from ranvier.messages import Response, Tool
+from ranvier.pipeline.attempt import attempt
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import Credentials, Resolver
+from ranvier.pipeline.events import Events, Listener
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.order import check_stack
+from ranvier.pipeline.prompt import Prompt, build_request
+from ranvier.pipeline.record import Record
+from ranvier.pipeline.stream import PendingStream, ResponseStream
+from ranvier.tenancy import DEFAULT_TENANT, current_tenant
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Deployment, Provider
+
+
+class Pipeline:
+    """Carries calls through its layers, from the outside in, to a provider.
+
+    Args:
+        layers: From the outside in: `Deadline, Fallback, Retry, Breaker, Timeout`.
+        credentials: Whose key is used where: a plain or async `(tenant, provider) -> key`, `None`
+            (no key: the target is skipped) or `SHARED` (ours). Without it, ours is used.
+        listeners: Plain or async functions that are told of every event.
+        require_tenant: Refuse a call without a tenant instead of taking "default".
+        check_order: Refuse layers in an order in which they do not do what they say.
+
+    Raises:
+        ConfigurationError: a stack that cannot work; `LayerOrderError` where its order is to blame.
+
+    It opens on first use and then belongs to that event loop until `aclose()`; `async with` does both.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+
+    def __init__(
+        self,
+        *layers: Layer,
+        credentials: Resolver | None = None,
+        listeners: Iterable[Listener] = (),
+        require_tenant: bool = False,
+        check_order: bool = True,
+    ) -> None:
+        check_stack(layers, order=check_order)
+        self.layers = layers
+        self.credentials = Credentials(credentials)
+        self.events = Events(listeners)
+        self._require_tenant = require_tenant
+        self._deployments = tuple(deployment for layer in layers for deployment in layer.deployments())
+        self._providers = _distinct_providers(self._deployments)
+        self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
+        self._handle: Any = attempt
+        for layer in reversed(layers):
+            self._handle = partial(layer.handle, inner=self._handle)
+        self._state = "new"  # new -> open -> closing -> closed -> open ...; changed by _open and aclose only
+        self._running: dict[Record, asyncio.Task[Any]] = {}  # calls on their way; streams leave at their hand-out
+        self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out, not yet ended
+        self._background: set[asyncio.Task[None]] = set()
+        self._quiet: asyncio.Event | None = None  # set when the last of both has gone; made by aclose
+        for layer in layers:
+            layer.join(self)
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def complete(
+        self,
+        prompt: Prompt,
+        *,
+        to: str | None = None,
+        tenant: str | None = None,
+        system: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[Tool | Mapping[str, Any]] | None = None,
+        tool_choice: str | None = None,
+        schema: Any = None,
+        deadline: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Coroutine[Any, Any, Response]:
+        """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
+
+        Args:
+            prompt: A text, a list of messages, or a `Request`.
+            to: The target to start at, by provider or `"provider/model"`; `None` is the first.
+            tenant: On whose behalf; `None` is the tenant of the enclosing `with tenant(...)`.
+            system: Standing instructions.
+            max_tokens: The most tokens the answer may have; `None` is the provider's own limit.
+            temperature: Left out for models that refuse it, as are the other settings of sampling.
+            top_p: See `temperature`.
+            stop: A text that ends the answer, or several.
+            tools: What the model may call.
+            tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
+            schema: A JSON schema that the answer must follow.
+            deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
+            extra: Fields of the wire, under a provider's name for that provider alone.
+
+        Raises:
+            ConfigurationError: bad input, at once.
+            RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
+        """
+        call = self._call(
+            prompt, to, tenant, streaming=False, system=system, max_tokens=max_tokens, temperature=temperature,
+            top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+        )  # fmt: skip  # because: one name a line says nothing
+        return self._complete(call, checks.seconds("deadline", deadline, optional=True))
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        to: str | None = None,
+        tenant: str | None = None,
+        system: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        tools: Iterable[Tool | Mapping[str, Any]] | None = None,
+        tool_choice: str | None = None,
+        schema: Any = None,
+        deadline: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> PendingStream:
+        """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
+
+        Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
+        does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
+        """
+        call = self._call(
+            prompt, to, tenant, streaming=True, system=system, max_tokens=max_tokens, temperature=temperature,
+            top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+        )  # fmt: skip  # because: one name a line says nothing
+        seconds = checks.seconds("deadline", deadline, optional=True)
+        return PendingStream(lambda: self._stream(call, seconds))
+
+    def _call(self, prompt: Prompt, to: str | None, tenant: str | None, *, streaming: bool, **given: Any) -> Call:
+        if self._state in ("closing", "closed"):
+            raise _closed()
+        tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
+        if tenant is None:
+            if self._require_tenant:
+                raise ConfigurationError(
+                    "tenant=None: this pipeline requires a tenant; call inside `with tenant(...)` or pass tenant=..."
+                )
+            tenant = DEFAULT_TENANT
+        for layer in self.layers if to is not None else ():
+            layer.check_start(to)
+        request = build_request(prompt, **given)
+        return Call(
+            request, tenant, self, Record(), start=to, streaming=streaming, deadline=current_deadline(),
+            circuit=self._circuit,
+        )  # fmt: skip  # because: one name a line says nothing
+
+    # --- carrying --------------------------------------------------------------------------------
+
+    async def _complete(self, call: Call, seconds: float | None) -> Response:
+        response: Response = await self._carry(call, seconds)
+        response.attempts = tuple(call.record.attempts)
+        return response
+
+    async def _stream(self, call: Call, seconds: float | None) -> ResponseStream:
+        stream: ResponseStream = await self._carry(call, seconds)
+        self._streams.add(stream)
+        stream.on_end(lambda outcome: self._check_quiet())
+        return stream
+
+    async def _carry(self, call: Call, seconds: float | None) -> Any:
+        self._open()
+        if seconds is not None:
+            call.deadline = earliest(call.deadline, self.clock() + seconds)
+        record, task = call.record, asyncio.current_task()
+        assert task is not None
+        cancelling = task.cancelling()
+        self._running[record] = task
+        try:
+            return await self._handle(call)
+        except RanvierError as error:
+            _attach(error, record)
+            raise
+        except asyncio.CancelledError:
+            if record.cut_off and task.uncancel() <= cancelling:
+                raise _closed() from None
+            raise
+        finally:
+            del self._running[record]
+            if self._quiet is not None:
+                self._check_quiet()
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `work` run beside the calls; `aclose` waits for it."""
+        task = self.loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # --- opening and closing ---------------------------------------------------------------------
+
+    def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._state == "open":
+            if loop is self.loop:
+                return
+            raise ConfigurationError(
+                "this pipeline belongs to another event loop: aclose() it there first, or build one for each loop"
+            )
+        if self._state != "new":
+            raise _closed()
+        self.loop = loop
+        self.clock = clock_of(loop)
+        self._state = "open"
+        for provider in self._providers:
+            if hasattr(provider, "open"):
+                provider.open(self)
+
+    async def aclose(self, drain: float = 0.0) -> None:
+        """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
+
+        What is still under way by then ends with a `ConfigurationError`, a stream simply ends.
+        """
+        checks.seconds("drain", drain)
+        if self._state != "open":
+            self._state = "closed"
+            return
+        self._open()  # refuses another loop
+        self._state = "closing"
+        try:
+            await self._drain(drain)
+        finally:
+            await self._cut_off()
+            self._state = "closed"
+
+    async def _drain(self, seconds: float) -> None:
+        self._quiet = asyncio.Event()
+        self._check_quiet()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+        except TimeoutError:
+            pass
+
+    async def _cut_off(self) -> None:
+        for record, task in self._running.items():
+            record.cut_off = True
+            task.cancel()
+        for stream in list(self._streams):
+            await stream.aclose()
+        if self._background:
+            await asyncio.wait(self._background)
+        await self.events.drain()
+        for provider in self._providers:
+            if hasattr(provider, "aclose"):
+                await provider.aclose()
+
+    def _check_quiet(self) -> None:
+        if self._quiet is not None and not self._running and all(stream.ended for stream in self._streams):
+            self._quiet.set()
+
+    async def __aenter__(self) -> Self:
+        if self._state == "closed":
+            self._state = "new"
+        self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    @property
+    def circuits(self) -> Any:
+        """The circuits of the stack's breaker, by (tenant, provider).
+
+        Raises:
+            ConfigurationError: the stack has no breaker.
+        """
+        for layer in self.layers:
+            if hasattr(layer, "circuits"):
+                return layer.circuits
+        raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
+
+    def attempt_seconds(self, deployment: Deployment) -> float | None:
+        """The longest that the stack lets one attempt at `deployment` take; `None` is without limit."""
+        bounds = [layer.attempt_seconds(deployment) for layer in self.layers]
+        return min((bound for bound in bounds if bound is not None), default=None)
+
+    def __str__(self) -> str:
+        lines = [f"Pipeline ({self._state}, {len(self._running)} calls and {len(self._streams)} streams under way)"]
+        for layer in self.layers:
+            lines.append(f"  {layer.place.name:<8} {layer!r}")
+            lines.extend(f"           {line}" for line in layer.status(now()))
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Pipeline({', '.join(map(repr, self.layers))})"
+
+
+def _attach(error: RanvierError, record: Record) -> None:
+    error.attempts = tuple(record.attempts)
+    for each in getattr(error, "exceptions", ()):
+        each.attempts = error.attempts
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
+
+
+def _distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
+    """The providers behind the targets, each once.
+
+    Raises:
+        ConfigurationError: two that differ in where they send to have the same name.
+    """
+    providers: dict[int, Provider] = {id(each.provider): each.provider for each in deployments}
+    places: dict[str, object] = {}
+    for provider in providers.values():
+        place = getattr(provider, "base_url", None)
+        if places.setdefault(provider.name, place) != place:
+            raise ConfigurationError(
+                f"two providers with different base URLs are named {provider.name!r}: "
+                f"give one of them a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
+            )
+    return list(providers.values())

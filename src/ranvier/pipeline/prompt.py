@@ -1,0 +1,159 @@
+"""From what people write to a `Request`: checked once, before anything is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ranvier import checks
+from ranvier.errors import ConfigurationError
+from ranvier.messages import Message, Part, Request, Text, Tool, ToolCall, ToolResult
+
+Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
+"""A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
+
+
+def build_request(prompt: Prompt, **given: Any) -> Request:
+    """The request for `prompt`; what is `given` beside a `Request` replaces its fields.
+
+    Raises:
+        ConfigurationError: something cannot be asked like that.
+    """
+    fields = {name: _FIELDS[name](value) for name, value in given.items() if value is not None}
+    if isinstance(prompt, Request):
+        return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
+    return Request(_conversation(prompt), **fields)
+
+
+def _conversation(prompt: object) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        if not prompt:
+            raise ConfigurationError("prompt='': give a text, or at least one message")
+        return (Message("user", prompt),)
+    if not isinstance(prompt, (list, tuple)):
+        raise ConfigurationError(
+            f"prompt is a {type(prompt).__name__}: give a str, a list of messages, or a Request"
+        )
+    if not prompt:
+        raise ConfigurationError("prompt=[]: give at least one message")
+    return _with_names_of_tools([_message(entry) for entry in prompt])
+
+
+def _message(entry: object) -> Message:
+    if isinstance(entry, Message):
+        return entry
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(f"prompt holds a {type(entry).__name__}: give Message objects or dicts")
+    role, content = entry.get("role"), entry.get("content")
+    if role == "tool":
+        return Message.tool(str(entry.get("tool_call_id", "")), str(content or ""), name=str(entry.get("name", "")))
+    if content is not None and not isinstance(content, str):
+        content = tuple(_text_part(part) for part in content)
+    calls = [_call(call) for call in entry.get("tool_calls") or ()]
+    if calls:
+        words: tuple[Part, ...] = (Text(content),) if isinstance(content, str) and content else tuple(content or ())
+        return Message(role, (*words, *calls))  # type: ignore[arg-type]  # because: Message checks the role
+    return Message(role, content or "")  # type: ignore[arg-type]  # because: Message checks the role
+
+
+def _text_part(part: object) -> Part:
+    if isinstance(part, Mapping) and part.get("type") == "text":
+        return Text(str(part.get("text", "")))
+    if isinstance(part, (Text, ToolCall, ToolResult)):
+        return part
+    raise ConfigurationError(f"content holds {type(part).__name__} {part!r:.80}: give text parts or a str")
+
+
+def _call(call: Mapping[str, Any]) -> ToolCall:
+    function = call.get("function", call)
+    arguments = function.get("arguments", {})
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return ToolCall.parse(str(call.get("id", "")), str(function.get("name", "")), text)
+
+
+def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
+    """The conversation, each tool result bearing the name of the tool that was called."""
+    names: dict[str, str] = {}
+    for index, message in enumerate(messages):
+        names.update((call.id, call.name) for call in message.tool_calls)
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        for result in results:
+            if result.call_id not in names:
+                raise ConfigurationError(
+                    f"messages[{index}] is the result of tool call {result.call_id!r:.80}, but no message "
+                    "before it makes that call: append response.message before the results"
+                )
+        if any(not result.name for result in results):
+            messages[index] = Message(message.role, tuple(_named(part, names) for part in message.parts))
+    return tuple(messages)
+
+
+def _named(part: Part, names: Mapping[str, str]) -> Part:
+    if isinstance(part, ToolResult) and not part.name:
+        return dataclasses.replace(part, name=names[part.call_id])
+    return part
+
+
+def _tools(tools: object) -> tuple[Tool, ...]:
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
+        raise ConfigurationError(f"tools={tools!r:.80}: give a list of Tool")
+    return tuple(tool if isinstance(tool, Tool) else _tool(tool) for tool in tools)
+
+
+def _tool(tool: object) -> Tool:
+    if isinstance(tool, Mapping):
+        function = tool.get("function", tool)
+        parameters = function.get("parameters") or {"type": "object", "properties": {}}
+        return Tool(function.get("name", ""), function.get("description", ""), parameters)
+    raise ConfigurationError(f"tools holds a {type(tool).__name__}: give Tool(name, description, parameters)")
+
+
+def _stop(stop: object) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
+    if not stops or not all(isinstance(text, str) and text for text in stops):
+        raise ConfigurationError(f"stop={stop!r:.80}: give a text, or a list of texts")
+    return stops
+
+
+def _text(name: str) -> Any:
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} is a {type(value).__name__}: give a str")
+        return value
+
+    return check
+
+
+def _number(name: str) -> Any:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+            raise ConfigurationError(f"{name}={value!r}: give a number, 0 or more")
+        return value
+
+    return check
+
+
+def _mapping(extra: object) -> Mapping[str, Any]:
+    if not isinstance(extra, Mapping):
+        raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
+    return dict(extra)
+
+
+def _schema(schema: object) -> object:
+    raise ConfigurationError("schema=...: answers by schema are not supported yet; ask for JSON in the prompt")
+
+
+_FIELDS: dict[str, Any] = {
+    "system": _text("system"),
+    "max_tokens": lambda value: checks.count("max_tokens", value, least=1),
+    "temperature": _number("temperature"),
+    "top_p": _number("top_p"),
+    "stop": _stop,
+    "tools": _tools,
+    "tool_choice": _text("tool_choice"),
+    "schema": _schema,
+    "extra": _mapping,
+}
+"""How each field is checked, and made immutable."""

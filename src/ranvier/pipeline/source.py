@@ -1,0 +1,106 @@
+"""A provider's events, with every wait for one bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from ranvier.errors import RanvierError
+from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.collector import Collector
+from ranvier.pipeline.watch import CLOSED, Watch, first_of, too_late
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+AFTER_FINISH = 5.0
+"""Seconds to wait for the usage and the end of a body, once the model has said why it stopped."""
+
+
+class Source:
+    """What a provider sends on behalf of one attempt.
+
+    Only time spent in `receive` is charged to the provider. Before the first content `first_token`
+    bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
+    """
+
+    __slots__ = ("_call", "_clock", "_events", "_started", "_waited", "collector", "watch")
+
+    def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
+        self.watch = watch
+        self.collector = Collector()
+        self._call = call
+        self._clock = call.pipeline.clock
+        self._events = events
+        self._started = False  # content has come
+        self._waited = 0.0  # seconds spent waiting, in all
+
+    async def receive(self) -> StreamEvent | None:
+        """The next event that tells something, or `None` at the end.
+
+        Raises:
+            RanvierError: a limit was met, or whatever the provider's adapter says.
+        """
+        began = self._clock()
+        self.watch.start(*self._due(began, began))
+        try:
+            return await self._next(began)
+        except StopAsyncIteration:
+            return None
+        except asyncio.CancelledError:
+            reason = self.watch.ended_by()
+            if reason is None:
+                raise
+            return self._give_up(reason)
+        except RanvierError:
+            if self.collector.finished:  # the answer is whole; only its wrapping broke
+                return None
+            raise
+        finally:
+            self.watch.stop()
+            self._waited += self._clock() - began
+
+    async def _next(self, began: float) -> StreamEvent | None:
+        while True:
+            event = await anext(self._events)
+            if event is not SIGN_OF_LIFE:
+                self.collector.add(event)
+                if event.has_content:
+                    self._started = True
+                    return event
+                if event.finish_reason is not None or event.usage is not None:
+                    return event
+            now = self._clock()
+            due, phase = self._due(began, now)
+            if due is not None and due <= now:  # a provider so busy that the loop never turns
+                return self._give_up(phase)
+            self.watch.extend(due, phase)
+
+    def _due(self, began: float, alive: float) -> tuple[float | None, str]:
+        """When a wait since `began`, with its last sign of life at `alive`, is too long, and for what.
+
+        The deadline is named first, and so wins a tie.
+        """
+        limits = self._call.limits
+        due: tuple[float | None, str] = (self._call.deadline, "deadline")
+        if limits.seconds is not None:
+            due = first_of(due, (began + limits.seconds - self._waited, "attempt"))
+        if self.collector.finished:
+            return first_of(due, (began + AFTER_FINISH, "finish"))
+        if self._started and limits.idle is not None:
+            return first_of(due, (alive + limits.idle, "idle"))
+        if not self._started and limits.first_token is not None:
+            return first_of(due, (began + limits.first_token - self._waited, "first_token"))
+        return due
+
+    def _give_up(self, reason: str) -> None:
+        """End a wait that was too long: quietly where the answer is whole, else with an error."""
+        if reason != CLOSED and not self.collector.finished:
+            raise too_late(self._call, reason)
+
+    async def aclose(self) -> None:
+        """Let the provider close its connection."""
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()

@@ -1,0 +1,271 @@
+"""A streamed answer, from its first content to its end."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
+from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.pipeline.events import StreamInterrupted
+from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.source import Source
+from ranvier.pipeline.watch import CLOSED
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.record import Attempt
+
+logger = logging.getLogger("ranvier.stream")
+
+
+class ResponseStream:
+    """The events of one answer: read it with `async for`, inside `async with`.
+
+    It is handed out once its first content has arrived; from then on nothing is repeated silently.
+    Time that the reader holds an event is not charged to the provider, but the deadline runs on.
+
+    Attributes:
+        response: The whole answer, once the stream has ended well; `None` until then.
+
+    Raises, while it is read:
+        StreamInterruptedError: it broke; `received` has what came.
+        DeadlineExceededError: the call's time is over; `received` has what came.
+    """
+
+    def __init__(self, call: Call, attempt: Attempt, source: Source) -> None:
+        self.response: Response | None = None
+        self._call = call
+        self._attempt = attempt
+        self._source = source
+        self._watch = source.watch
+        self._clock = call.pipeline.clock
+        self._on_end: list[Callable[[Outcome], None]] = []
+        self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
+        self._outcome: Outcome | None = None  # set once, by `_end`
+        self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
+        self._handed_out = False
+
+    # --- for the reader --------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """True once the stream has ended, broken or been closed."""
+        return self._outcome is not None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What was tried for this call, oldest first; the last one is this stream."""
+        return tuple(self._call.record.attempts)
+
+    @property
+    def received(self) -> Response:
+        """What has arrived so far, as a response without a finish reason until there is one."""
+        deployment = self._call.deployment
+        received = self._source.collector.response(deployment.provider.name, deployment.model)
+        received.attempts = self.attempts
+        return received
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        if self._first is not None:
+            event, self._first = self._first, None
+            return event
+        if self._outcome is not None:
+            raise self._leftover()
+        if self._watch.waiting:
+            raise RuntimeError("another task is waiting for the next event of this stream")
+        try:
+            next_event = await self._advance()
+        except DeadlineExceededError:
+            raise
+        except Exception as error:
+            if not self._handed_out:
+                raise
+            raise self._interrupted(error) from error
+        if next_event is None:
+            raise StopAsyncIteration
+        return next_event
+
+    async def collect(self) -> Response:
+        """Read the stream to its end.
+
+        Raises:
+            RuntimeError: it was closed before its end.
+        """
+        async for _ in self:
+            pass
+        if self.response is None:
+            raise RuntimeError("the stream was closed before its end: there is no whole response")
+        return self.response
+
+    async def aclose(self) -> None:
+        """Stop here: the connection is closed, nothing is counted against the provider."""
+        self._end(Outcome.ABANDONED)
+        self._first = None
+        if self._watch.waiting:  # another task reads; its read ends as if the stream had
+            self._watch.interrupt(CLOSED)
+        else:
+            await self._source.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # Dropped without being closed. The generator of the provider is closed by the loop's own hook.
+        if getattr(self, "_outcome", Outcome.ABANDONED) is None:
+            self._end(Outcome.ABANDONED)
+
+    # --- for the layers --------------------------------------------------------------------------
+
+    def on_end(self, callback: Callable[[Outcome], None]) -> None:
+        """Call `callback` once, with the outcome, when the stream ends, breaks or is closed."""
+        if self._outcome is None:
+            self._on_end.append(callback)
+        else:
+            callback(self._outcome)
+
+    async def begin(self) -> None:
+        """Wait for the first content, or for the end where there is none.
+
+        Raises:
+            RanvierError: the stream failed before; it has ended and given everything back.
+        """
+        while self._first is None:
+            event = await self._advance()
+            if event is None:
+                return
+            if event.has_content or event.finish_reason is not None:
+                self._attempt.first_token = self._clock() - self._attempt.started
+                self._first = event
+
+    def hand_out(self) -> Self:
+        """From here on the reader has it: what breaks it is told, and never repeated."""
+        self._handed_out = True
+        if self._call.deadline is not None and self._outcome is None:
+            # Weak, or else a dropped stream would live on in its timer.
+            stream = weakref.ref(self)
+            self._watch.while_idle(self._call.deadline, lambda: _expire(stream()))
+        return self
+
+    async def _advance(self) -> StreamEvent | None:
+        """The next event; the stream has ended, and settled, once there is none."""
+        try:
+            event = await self._source.receive()
+        except BaseException as error:
+            if isinstance(error, DeadlineExceededError):
+                error.received = self.received
+                error.attempts = self.attempts
+            self._end(Outcome.of(error), error)
+            await self._source.aclose()
+            raise
+        if event is None:
+            self._end(Outcome.SUCCEEDED)
+            await self._source.aclose()
+        return event
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Settle everything, once, without waiting."""
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        self._watch.close()
+        self._attempt.skipped = self._source.collector.skipped
+        now = self._clock()
+        if outcome is Outcome.SUCCEEDED:
+            self.response = response = self.received
+            if response.finish_reason is None:  # a function's stream ends by returning
+                response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+            self._attempt.succeeded(now, response.usage)
+        else:
+            self._attempt.failed(now, error)
+            self._attempt.usage = self._source.collector.usage
+        callbacks, self._on_end = self._on_end, []
+        for callback in callbacks:
+            try:
+                callback(outcome)
+            except Exception:
+                logger.exception("an on_end callback raised")
+
+    def _interrupted(self, error: Exception) -> StreamInterruptedError:
+        deployment = self._call.deployment
+        reason = error.kind if isinstance(error, RanvierError) else "unknown"
+        facts = {name: getattr(error, name, None) for name in ("status", "code", "request_id", "retry_after")}
+        interrupted = StreamInterruptedError(
+            f"the stream of {deployment} broke after it had begun: {reason}",
+            received=self.received,
+            reason=reason,
+            provider=deployment.provider.name,
+            model=deployment.model,
+            in_stream=True,
+            **facts,
+        )
+        interrupted.counts_against_provider = getattr(error, "counts_against_provider", False)
+        interrupted.attempts = self.attempts
+        self._attempt.outcome = interrupted.kind
+        events = self._call.pipeline.events
+        if events.listeners:
+            names = {"tenant": self._call.tenant, "provider": deployment.provider.name, "model": deployment.model}
+            events.emit(StreamInterrupted(**names, kind=reason))
+        return interrupted
+
+    def _leftover(self) -> BaseException:
+        """What a read after the end gives: the failure met while nobody read, then always the end."""
+        failure, self._failure = self._failure, None
+        return failure or StopAsyncIteration()
+
+    def expire(self) -> None:
+        """The deadline has passed while the reader held an event."""
+        self._failure = DeadlineExceededError(
+            f"the call ran out of time while the stream of {self._call.deployment} was being read",
+            received=self.received,
+        )
+        self._failure.attempts = self.attempts
+        self._first = None
+        self._end(Outcome.ABANDONED, self._failure)
+        self._call.pipeline.in_background(self._source.aclose())
+
+
+def _expire(stream: ResponseStream | None) -> None:
+    if stream is not None:
+        stream.expire()
+
+
+class PendingStream:
+    """A stream that has been asked for: `async with` it, `await` it, or read it at once with `async for`."""
+
+    __slots__ = ("_open", "_stream")
+
+    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream]]) -> None:
+        self._open = open
+        self._stream: ResponseStream | None = None
+
+    def __await__(self) -> Generator[Any, None, ResponseStream]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> ResponseStream:
+        self._stream = await self._open()
+        return self._stream
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._stream is not None
+        await self._stream.aclose()
+
+    async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
+        async with self as stream:
+            async for event in stream:
+                yield event

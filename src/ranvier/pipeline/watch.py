@@ -1,0 +1,162 @@
+"""One timer for all the waits of one attempt.
+
+A watch cancels the task that waits, and nobody else: only while that task is inside one of our own
+awaits, and only if nobody else has cancelled it. Whoever waits then tells its own cancellation from
+the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that `task.cancel()` from outside
+always wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapacityError, RanvierError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+CLOSED = "closed"
+"""The reason of a wait that was ended because its stream or pipeline closes."""
+
+
+class Watch:
+    """Bounds the waits of `call` between `start` and `stop`, or inside `with watch.until(...)`.
+
+    The timer is not moved at every wait: it is let run out, and then set anew for what is due by
+    then. So a stream of a thousand events costs a few timers, not a thousand.
+    """
+
+    __slots__ = ("_call", "_cancelling", "_due", "_handle", "_on_idle", "_phase", "_reason", "_task")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
+        self._cancelling = 0  # of that task when the wait began
+        self._due: float | None = None
+        self._phase = ""  # the limit that is reached at `_due`
+        self._reason: str | None = None  # why we cancelled the task; None: we did not
+        self._on_idle: tuple[float, Callable[[], None]] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """True while a task waits."""
+        return self._task is not None
+
+    def until(self, due: float | None, phase: str) -> Self:
+        """Bound the waits of a `with` block: one that meets its limit raises the error for `phase`."""
+        self.start(due, phase)
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reason = self.ended_by() if kind is asyncio.CancelledError else None
+        self.stop()
+        if reason is not None:
+            raise too_late(self._call, reason) from None
+
+    def start(self, due: float | None, phase: str) -> None:
+        """The running task begins to wait, until `due` at most (`None` is for ever)."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._reason = None
+        self.extend(due, phase)
+
+    def extend(self, due: float | None, phase: str) -> None:
+        """The wait goes on, until `due` at most."""
+        self._due = due
+        self._phase = phase
+        if due is not None and (self._handle is None or self._handle.when() > due):
+            self._set(due)
+
+    def stop(self) -> None:
+        """The wait is over, with whatever result."""
+        if self._reason is not None and self._task is not None:
+            self._task.uncancel()  # our cancellation came out as a result or another error
+        self._task = None
+
+    def ended_by(self) -> str | None:
+        """After a `CancelledError`: why we ended the wait, or `None` where others did (too).
+
+        This takes our part of the cancellation back.
+        """
+        reason, task = self._reason, self._task
+        if reason is None or task is None:
+            return None
+        self._reason = None
+        return reason if task.uncancel() <= self._cancelling else None
+
+    def interrupt(self, reason: str) -> None:
+        """End the wait for `reason`, unless the task is being cancelled already."""
+        task = self._task
+        if task is not None and self._reason is None and task.cancelling() == self._cancelling:
+            self._reason = reason
+            task.cancel()
+
+    def while_idle(self, when: float, then: Callable[[], None]) -> None:
+        """Call `then` at `when`, if no task waits by then."""
+        self._on_idle = (when, then)
+        if self._handle is None or self._handle.when() > when:
+            self._set(when)
+
+    def close(self) -> None:
+        """Give the timer back."""
+        self._on_idle = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _set(self, when: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = self._call.pipeline.loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._handle = None
+        now = self._call.pipeline.clock()
+        if self._task is not None:
+            if self._due is not None and self._due <= now:
+                self.interrupt(self._phase)
+            elif self._due is not None:
+                self._set(self._due)  # it has moved since the timer was set, or the loop was early
+        elif self._on_idle is not None:
+            when, then = self._on_idle
+            if when <= now:
+                self._on_idle = None
+                then()
+            else:
+                self._set(when)
+
+
+def too_late(call: Call, phase: str) -> RanvierError:
+    """The error for a wait of `call` that met the limit named `phase`."""
+    deployment, limits = call.deployment, call.limits
+    if phase == "deadline":
+        return DeadlineExceededError(f"the call ran out of time at {deployment}")
+    if phase == "slot":
+        return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
+    limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
+    return AttemptTimeoutError(
+        f"{deployment} was too slow: {phase} took more than {limit:g} s",
+        phase=phase,
+        provider=deployment.provider.name,
+        model=deployment.model,
+    )
+
+
+def first_of(*limits: tuple[float | None, str]) -> tuple[float | None, str]:
+    """Of several moments and their names the one that comes first; the earlier named wins a tie."""
+    due, phase = limits[0]
+    for when, name in limits:
+        if when is not None and (due is None or when < due):
+            due, phase = when, name
+    return due, phase

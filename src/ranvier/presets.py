@@ -1,0 +1,52 @@
+"""The stack that we recommend, in one call."""
+
+from __future__ import annotations
+
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers.fallback import Target
+from ranvier.pipeline.events import Listener
+from ranvier.pipeline.credentials import Resolver
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.providers._models import first_token_allowance
+
+
+def resilient(
+    *targets: Target,
+    credentials: Resolver | None = None,
+    listeners: tuple[Listener, ...] = (),
+    require_tenant: bool = False,
+) -> Pipeline:
+    """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
+
+    180 seconds for a call, two retries, a circuit per tenant and provider that opens after five
+    failures for 10 seconds, doubling up to 60, and at most 15 seconds of silence within an answer.
+    The first content may take 20 seconds; 120 from models that think silently, and from Ollama,
+    which may have to load the model first.
+
+    Args:
+        targets: Who is asked, best first: deployments, providers, or `"provider/model"`.
+        credentials, listeners, require_tenant: As for `Pipeline`.
+    """
+    route = Fallback(*targets)
+    allowances = {
+        each.target: first_token_allowance(each.provider.name, each.model) for each in route.deployments()
+    }
+    usual = min(allowances.values())
+    return Pipeline(
+        Deadline(seconds=180),
+        route,
+        Retry(max_retries=2),
+        Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=60),
+        Timeout(
+            first_token=usual,
+            idle=15,
+            overrides={
+                target: Timeout(first_token=allowance, idle=15)
+                for target, allowance in allowances.items()
+                if allowance != usual
+            },
+        ),
+        credentials=credentials,
+        listeners=listeners,
+        require_tenant=require_tenant,
+    )
