@@ -45,14 +45,14 @@ class RanvierError(Exception):
         retryable: The same target may well answer a second time.
         counts_against_provider: A circuit breaker should count it.
         falls_over: The next target may well answer.
-        target_closed: The target will refuse further attempts, so that a retry is pointless.
+        target_refuses: The target would refuse another attempt now, so that a retry is pointless.
     """
 
     kind: ClassVar[str] = "unknown"
     retryable: bool = False
     counts_against_provider: bool = False
     falls_over: bool = False
-    target_closed: bool = False
+    target_refuses: bool = False
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()
 

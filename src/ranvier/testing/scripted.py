@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+import dataclasses
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError
-from ranvier.messages import FinishReason, Response, StreamEvent, Text, Usage
+from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError, ProviderError
+from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.pipeline.collector import Collector
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -25,7 +27,7 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class Script:
     """The steps of a streamed reply."""
 
     steps: tuple[Any, ...]
@@ -36,12 +38,12 @@ def after(seconds: float, reply: Any) -> After:
     return After(seconds, reply)
 
 
-def stream(*steps: Any) -> Stream:
+def stream(*steps: Any) -> Script:
     """A reply in steps: texts, `StreamEvent`s, errors, `after(...)`, `cut()`, `stall()`.
 
     Unless a step breaks it, it ends as a good stream does. Asked whole, its provider gathers it.
     """
-    return Stream(steps)
+    return Script(steps)
 
 
 def cut() -> BaseException:
@@ -59,7 +61,7 @@ def stall() -> After:
     return After(float("inf"), "")
 
 
-Reply = str | Response | BaseException | After | Stream
+Reply = str | Response | BaseException | After | Script
 """What a scripted provider does with one call."""
 
 
@@ -100,13 +102,73 @@ class ScriptedProvider:
 
     async def complete(self, call: Call) -> Response:
         """The next reply, whole."""
-        text = ""
-        async for event in self._play(call):
-            if event.finish_reason is not None and event.parts:
-                return copy.copy(event.parts[0])  # type: ignore[return-value]  # because: _play hides a Response there
-            text += event.text
-        return Response(text, provider=self.name, model=call.deployment.model)
+        collector = Collector()
+        async with self._asked(call) as reply:
+            reply = await _now(reply)
+            if isinstance(reply, Response):
+                return dataclasses.replace(reply)
+            async for event in self._steps(reply):
+                collector.add(event)
+            response = collector.response(self.name, call.deployment.model)
+            response.finish_reason = response.finish_reason or FinishReason.STOP
+            return response
 
-    def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The next reply, in steps."""
-        return self._play(call)
+        async with self._asked(call) as reply:
+            async for event in self._steps(reply):
+                yield event
+
+    @asynccontextmanager
+    async def _asked(self, call: Call) -> AsyncGenerator[Reply, None]:
+        self.calls.append(call)
+        self.in_progress += 1
+        try:
+            yield self._next(call)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+        finally:
+            self.in_progress -= 1
+
+    async def _steps(self, reply: Reply) -> AsyncGenerator[StreamEvent, None]:
+        """The events of `reply`, with a good end unless one of them broke it off."""
+        reply = await _now(reply)
+        finished = False
+        for step in reply.steps if isinstance(reply, Script) else (reply,):
+            event = self._event(await _now(step))
+            finished = finished or event.finish_reason is not None
+            yield event
+        if not finished:
+            yield StreamEvent(finish_reason=FinishReason.STOP)
+
+    def _event(self, step: Any) -> StreamEvent:
+        if isinstance(step, BaseException):
+            raise self._fresh(step)
+        if isinstance(step, Response):
+            return StreamEvent(text=step.text, finish_reason=step.finish_reason, usage=step.usage, id=step.id)
+        return step if isinstance(step, StreamEvent) else StreamEvent(text=step)
+
+    def _fresh(self, error: BaseException) -> BaseException:
+        error = copy.copy(error)  # one instance raised twice would carry the traces of both
+        if isinstance(error, ProviderError) and not error.provider:
+            error.provider = self.name
+        return error
+
+
+async def _now(reply: Any) -> Any:
+    """What `reply` turns out to be, once its delays are over."""
+    while isinstance(reply, After):
+        if reply.seconds == float("inf"):
+            await asyncio.get_running_loop().create_future()
+        await asyncio.sleep(reply.seconds)
+        reply = reply.reply
+    return reply
+
+
+def _in_order(script: Iterable[Reply]) -> Callable[[Call], Reply]:
+    replies = list(script)
+    if isinstance(script, str) or not replies:
+        raise ConfigurationError(f"script={script!r}: give a list of replies, or a function of the call")
+    remaining = iter(replies)
+    return lambda call: next(remaining, replies[-1])

@@ -54,6 +54,8 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
+        if timeout is None and self._loop._default_executor is not None:  # type: ignore[attr-defined]  # because: no public way
+            return super().select(1.0)  # a thread works for the loop, and will wake it
         if timeout is None:
             raise DeadlockError("every task waits for something that can never happen in virtual time")
         timer = self._loop._scheduled[0].when()  # type: ignore[attr-defined]  # because: asyncio has no public way
