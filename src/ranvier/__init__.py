@@ -1,10 +1,10 @@
 """LLM calls that keep going.
 
-    pipeline = resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")
+pipeline = resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")
 
-    async with pipeline:
-        with tenant("acme"):
-            answer = await pipeline.complete("Why do nodes of Ranvier exist?")
+async with pipeline:
+    with tenant("acme"):
+        answer = await pipeline.complete("Why do nodes of Ranvier exist?")
 """
 
 from ranvier import providers as _providers  # noqa: F401  # because: importing them registers their names

@@ -361,6 +361,8 @@ class UnknownProviderError(ConfigurationError):
     """No provider of that name is known."""
 
 
-__all__ = [name for name, value in list(globals().items()) if not name.startswith("_") and (
-    isinstance(value, type) and issubclass(value, RanvierError)
-)]
+__all__ = [
+    name
+    for name, value in list(globals().items())
+    if not name.startswith("_") and (isinstance(value, type) and issubclass(value, RanvierError))
+]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.layers.fallback import Target
-from ranvier.pipeline.events import Listener
 from ranvier.pipeline.credentials import Resolver
+from ranvier.pipeline.events import Listener
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models import first_token_allowance
 
@@ -25,7 +25,9 @@ def resilient(
 
     Args:
         targets: Who is asked, best first: deployments, providers, or `"provider/model"`.
-        credentials, listeners, require_tenant: As for `Pipeline`.
+        credentials: As for `Pipeline`, as are the others.
+        listeners: See there.
+        require_tenant: See there.
     """
     route = Fallback(*targets)
     allowances = {

@@ -47,7 +47,9 @@ class Fallback(Layer):
         on_content_filter: bool = False,
     ) -> None:
         if not targets:
-            raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-sonnet-5'")
+            raise ConfigurationError(
+                "Fallback(): name at least one target, such as 'anthropic/claude-sonnet-5'"
+            )
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
         named = _Names([*targets, *(target for chain in (chains or {}).values() for target in chain)])
@@ -58,7 +60,10 @@ class Fallback(Layer):
                 self._chains.setdefault(name, self.targets[position:])
         for primary, chain in (chains or {}).items():
             first = self._chain(primary)[0]
-            own = (first, *(named.deployment(target, among=self.targets) for target in _listed(primary, chain)))
+            own = (
+                first,
+                *(named.deployment(target, among=self.targets) for target in _listed(primary, chain)),
+            )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
 
@@ -125,7 +130,9 @@ class Fallback(Layer):
         chain = self._chains.get(start)
         if chain is None:
             known = ", ".join(deployment.target for deployment in self.targets)
-            raise UnknownProviderError(f"target {start!r:.80} is not among the targets of this pipeline: {known}")
+            raise UnknownProviderError(
+                f"target {start!r:.80} is not among the targets of this pipeline: {known}"
+            )
         return chain
 
     def check_start(self, start: str) -> None:

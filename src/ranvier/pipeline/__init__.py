@@ -6,9 +6,10 @@ from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer, Place
 from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.pipeline.record import Attempt
-from ranvier.pipeline.stream import PendingStream, ResponseStream
+from ranvier.pipeline.stream import ResponseStream
 
 __all__ = [
     "SHARED",

@@ -126,5 +126,7 @@ async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:
         arguments = json.dumps(dict(tool.arguments)) if tool.invalid is None else tool.invalid
         yield StreamEvent(tool_call=ToolCallDelta(index, tool.id, tool.name, arguments))
     yield StreamEvent(
-        finish_reason=response.finish_reason, raw_finish_reason=response.raw_finish_reason, usage=response.usage
+        finish_reason=response.finish_reason,
+        raw_finish_reason=response.raw_finish_reason,
+        usage=response.usage,
     )

@@ -20,7 +20,17 @@ from ranvier.messages import (
 class Collector:
     """What a stream has delivered so far, as a `Response` at any moment."""
 
-    __slots__ = ("_calls", "_finish_reason", "_id", "_model", "_order", "_raw", "_reasoning", "skipped", "usage")
+    __slots__ = (
+        "_calls",
+        "_finish_reason",
+        "_id",
+        "_model",
+        "_order",
+        "_raw",
+        "_reasoning",
+        "skipped",
+        "usage",
+    )
 
     def __init__(self) -> None:
         self._order: list[list[str] | _Call | Native] = []  # runs of text, tool calls and native parts
@@ -93,7 +103,9 @@ class Collector:
             if isinstance(piece, list):
                 yield Text("".join(piece))
             elif isinstance(piece, _Call):
-                yield ToolCall.parse(piece.id or f"call_{piece.index}", piece.name or "", "".join(piece.arguments))
+                yield ToolCall.parse(
+                    piece.id or f"call_{piece.index}", piece.name or "", "".join(piece.arguments)
+                )
             else:
                 yield piece
 

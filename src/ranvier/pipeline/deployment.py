@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ranvier import checks
@@ -58,7 +58,7 @@ class Deployment:
         ConfigurationError: `provider` has no `complete`, or an argument cannot be.
     """
 
-    __slots__ = ("context_window", "model", "options", "provider", "target", "_asked_whole")
+    __slots__ = ("_asked_whole", "context_window", "model", "options", "provider", "target")
 
     def __init__(
         self,
@@ -100,7 +100,9 @@ class Deployment:
         return f"Deployment({self.target!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Deployment) and self.target == other.target and self.provider is other.provider
+        return (
+            isinstance(other, Deployment) and self.target == other.target and self.provider is other.provider
+        )
 
     def __hash__(self) -> int:
         return hash(self.target)
@@ -125,3 +127,21 @@ def provider_named(name: str) -> Provider:
         known = ", ".join(sorted(_factories)) or "none"
         raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
     return factory()
+
+
+def distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
+    """The providers behind the targets, each once.
+
+    Raises:
+        ConfigurationError: two that differ in where they send to have the same name.
+    """
+    providers: dict[int, Provider] = {id(each.provider): each.provider for each in deployments}
+    places: dict[str, object] = {}
+    for provider in providers.values():
+        place = getattr(provider, "base_url", None)
+        if places.setdefault(provider.name, place) != place:
+            raise ConfigurationError(
+                f"two providers with different base URLs are named {provider.name!r}: "
+                f"give one of them a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
+            )
+    return list(providers.values())

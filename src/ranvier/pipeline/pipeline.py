@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ranvier import checks
-from ranvier.clock import Clock, clock_of, current_deadline, earliest, now
+from ranvier.clock import Clock, current_deadline, earliest, now
 from ranvier.errors import ConfigurationError, RanvierError
 from ranvier.messages import Response, Tool
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials import Credentials, Resolver
+from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
 from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
+from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.prompt import Prompt, build_request
 from ranvier.pipeline.record import Record
-from ranvier.pipeline.stream import PendingStream, ResponseStream
+from ranvier.pipeline.stream import ResponseStream
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.deployment import Deployment, Provider
+    from ranvier.pipeline.deployment import Deployment
 
 
 class Pipeline:
@@ -45,9 +47,6 @@ class Pipeline:
     It opens on first use and then belongs to that event loop until `aclose()`; `async with` does both.
     """
 
-    loop: asyncio.AbstractEventLoop
-    clock: Clock
-
     def __init__(
         self,
         *layers: Layer,
@@ -61,17 +60,13 @@ class Pipeline:
         self.credentials = Credentials(credentials)
         self.events = Events(listeners)
         self._require_tenant = require_tenant
-        self._deployments = tuple(deployment for layer in layers for deployment in layer.deployments())
-        self._providers = _distinct_providers(self._deployments)
+        deployments = [deployment for layer in layers for deployment in layer.deployments()]
+        self.lifecycle = Lifecycle(distinct_providers(deployments))
+        self._require_tenant = require_tenant
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
         self._handle: Any = attempt
         for layer in reversed(layers):
             self._handle = partial(layer.handle, inner=self._handle)
-        self._state = "new"  # new -> open -> closing -> closed -> open ...; changed by _open and aclose only
-        self._running: dict[Record, asyncio.Task[Any]] = {}  # calls on their way; streams leave at their hand-out
-        self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out, not yet ended
-        self._background: set[asyncio.Task[None]] = set()
-        self._quiet: asyncio.Event | None = None  # set when the last of both has gone; made by aclose
         for layer in layers:
             layer.join(self)
 
@@ -116,8 +111,8 @@ class Pipeline:
             RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
         """
         call = self._call(
-            prompt, to, tenant, streaming=False, system=system, max_tokens=max_tokens, temperature=temperature,
-            top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+            prompt, to, tenant, streaming=False, system=system, max_tokens=max_tokens,
+            temperature=temperature, top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
         )  # fmt: skip  # because: one name a line says nothing
         return self._complete(call, checks.seconds("deadline", deadline, optional=True))
 
@@ -144,24 +139,26 @@ class Pipeline:
         does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
         """
         call = self._call(
-            prompt, to, tenant, streaming=True, system=system, max_tokens=max_tokens, temperature=temperature,
-            top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+            prompt, to, tenant, streaming=True, system=system, max_tokens=max_tokens,
+            temperature=temperature, top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
         )  # fmt: skip  # because: one name a line says nothing
         seconds = checks.seconds("deadline", deadline, optional=True)
         return PendingStream(lambda: self._stream(call, seconds))
 
-    def _call(self, prompt: Prompt, to: str | None, tenant: str | None, *, streaming: bool, **given: Any) -> Call:
-        if self._state in ("closing", "closed"):
-            raise _closed()
+    def _call(
+        self, prompt: Prompt, to: str | None, tenant: str | None, *, streaming: bool, **given: Any
+    ) -> Call:
+        self.lifecycle.refuse_if_closed()
         tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
         if tenant is None:
             if self._require_tenant:
                 raise ConfigurationError(
-                    "tenant=None: this pipeline requires a tenant; call inside `with tenant(...)` or pass tenant=..."
+                    "tenant=None: this pipeline requires one; call inside `with tenant(...)` or pass tenant=..."
                 )
             tenant = DEFAULT_TENANT
-        for layer in self.layers if to is not None else ():
-            layer.check_start(to)
+        if to is not None:
+            for layer in self.layers:
+                layer.check_start(to)
         request = build_request(prompt, **given)
         return Call(
             request, tenant, self, Record(), start=to, streaming=streaming, deadline=current_deadline(),
@@ -177,18 +174,18 @@ class Pipeline:
 
     async def _stream(self, call: Call, seconds: float | None) -> ResponseStream:
         stream: ResponseStream = await self._carry(call, seconds)
-        self._streams.add(stream)
-        stream.on_end(lambda outcome: self._check_quiet())
+        self.lifecycle.follow(stream)
         return stream
 
     async def _carry(self, call: Call, seconds: float | None) -> Any:
-        self._open()
+        lifecycle = self.lifecycle
+        lifecycle.open(self)
         if seconds is not None:
-            call.deadline = earliest(call.deadline, self.clock() + seconds)
+            call.deadline = earliest(call.deadline, lifecycle.clock() + seconds)
         record, task = call.record, asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
-        self._running[record] = task
+        lifecycle.enter(record, task)
         try:
             return await self._handle(call)
         except RanvierError as error:
@@ -196,85 +193,28 @@ class Pipeline:
             raise
         except asyncio.CancelledError:
             if record.cut_off and task.uncancel() <= cancelling:
-                raise _closed() from None
+                raise closed() from None
             raise
         finally:
-            del self._running[record]
-            if self._quiet is not None:
-                self._check_quiet()
-
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let `work` run beside the calls; `aclose` waits for it."""
-        task = self.loop.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+            lifecycle.leave(record)
 
     # --- opening and closing ---------------------------------------------------------------------
-
-    def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._state == "open":
-            if loop is self.loop:
-                return
-            raise ConfigurationError(
-                "this pipeline belongs to another event loop: aclose() it there first, or build one for each loop"
-            )
-        if self._state != "new":
-            raise _closed()
-        self.loop = loop
-        self.clock = clock_of(loop)
-        self._state = "open"
-        for provider in self._providers:
-            if hasattr(provider, "open"):
-                provider.open(self)
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still under way by then ends with a `ConfigurationError`, a stream simply ends.
+        What is still under way by then ends with a `ConfigurationError`; a stream simply ends.
         """
         checks.seconds("drain", drain)
-        if self._state != "open":
-            self._state = "closed"
-            return
-        self._open()  # refuses another loop
-        self._state = "closing"
-        try:
-            await self._drain(drain)
-        finally:
-            await self._cut_off()
-            self._state = "closed"
-
-    async def _drain(self, seconds: float) -> None:
-        self._quiet = asyncio.Event()
-        self._check_quiet()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._quiet.wait()
-        except TimeoutError:
-            pass
-
-    async def _cut_off(self) -> None:
-        for record, task in self._running.items():
-            record.cut_off = True
-            task.cancel()
-        for stream in list(self._streams):
-            await stream.aclose()
-        if self._background:
-            await asyncio.wait(self._background)
-        await self.events.drain()
-        for provider in self._providers:
-            if hasattr(provider, "aclose"):
-                await provider.aclose()
-
-    def _check_quiet(self) -> None:
-        if self._quiet is not None and not self._running and all(stream.ended for stream in self._streams):
-            self._quiet.set()
+        if self.lifecycle.state == "open":
+            self.lifecycle.open(self)  # refuses another loop
+            await self.lifecycle.close(drain, self.events.drain)
+        else:
+            self.lifecycle.state = "closed"
 
     async def __aenter__(self) -> Self:
-        if self._state == "closed":
-            self._state = "new"
-        self._open()
+        self.lifecycle.renew()
+        self.lifecycle.open(self)
         return self
 
     async def __aexit__(
@@ -296,13 +236,24 @@ class Pipeline:
                 return layer.circuits
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the pipeline belongs to, once it is open."""
+        return self.lifecycle.loop
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of that loop: `pipeline.clock()` is now, in seconds."""
+        return self.lifecycle.clock
+
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` is without limit."""
         bounds = [layer.attempt_seconds(deployment) for layer in self.layers]
         return min((bound for bound in bounds if bound is not None), default=None)
 
     def __str__(self) -> str:
-        lines = [f"Pipeline ({self._state}, {len(self._running)} calls and {len(self._streams)} streams under way)"]
+        calls, streams = self.lifecycle.under_way
+        lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams under way)"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")
             lines.extend(f"           {line}" for line in layer.status(now()))
@@ -316,25 +267,3 @@ def _attach(error: RanvierError, record: Record) -> None:
     error.attempts = tuple(record.attempts)
     for each in getattr(error, "exceptions", ()):
         each.attempts = error.attempts
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
-
-
-def _distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
-    """The providers behind the targets, each once.
-
-    Raises:
-        ConfigurationError: two that differ in where they send to have the same name.
-    """
-    providers: dict[int, Provider] = {id(each.provider): each.provider for each in deployments}
-    places: dict[str, object] = {}
-    for provider in providers.values():
-        place = getattr(provider, "base_url", None)
-        if places.setdefault(provider.name, place) != place:
-            raise ConfigurationError(
-                f"two providers with different base URLs are named {provider.name!r}: "
-                f"give one of them a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
-            )
-    return list(providers.values())

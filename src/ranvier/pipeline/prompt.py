@@ -48,12 +48,16 @@ def _message(entry: object) -> Message:
         raise ConfigurationError(f"prompt holds a {type(entry).__name__}: give Message objects or dicts")
     role, content = entry.get("role"), entry.get("content")
     if role == "tool":
-        return Message.tool(str(entry.get("tool_call_id", "")), str(content or ""), name=str(entry.get("name", "")))
+        return Message.tool(
+            str(entry.get("tool_call_id", "")), str(content or ""), name=str(entry.get("name", ""))
+        )
     if content is not None and not isinstance(content, str):
         content = tuple(_text_part(part) for part in content)
     calls = [_call(call) for call in entry.get("tool_calls") or ()]
     if calls:
-        words: tuple[Part, ...] = (Text(content),) if isinstance(content, str) and content else tuple(content or ())
+        words: tuple[Part, ...] = (
+            (Text(content),) if isinstance(content, str) and content else tuple(content or ())
+        )
         return Message(role, (*words, *calls))  # type: ignore[arg-type]  # because: Message checks the role
     return Message(role, content or "")  # type: ignore[arg-type]  # because: Message checks the role
 
@@ -142,7 +146,9 @@ def _mapping(extra: object) -> Mapping[str, Any]:
 
 
 def _schema(schema: object) -> object:
-    raise ConfigurationError("schema=...: answers by schema are not supported yet; ask for JSON in the prompt")
+    raise ConfigurationError(
+        "schema=...: answers by schema are not supported yet; ask for JSON in the prompt"
+    )
 
 
 _FIELDS: dict[str, Any] = {

@@ -52,7 +52,8 @@ class Source:
             reason = self.watch.ended_by()
             if reason is None:
                 raise
-            return self._give_up(reason)
+            self._give_up(reason)
+            return None
         except RanvierError:
             if self.collector.finished:  # the answer is whole; only its wrapping broke
                 return None
@@ -74,7 +75,8 @@ class Source:
             now = self._clock()
             due, phase = self._due(began, now)
             if due is not None and due <= now:  # a provider so busy that the loop never turns
-                return self._give_up(phase)
+                self._give_up(phase)
+                return None
             self.watch.extend(due, phase)
 
     def _due(self, began: float, alive: float) -> tuple[float | None, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
@@ -217,7 +217,11 @@ class ResponseStream:
         self._attempt.outcome = interrupted.kind
         events = self._call.pipeline.events
         if events.listeners:
-            names = {"tenant": self._call.tenant, "provider": deployment.provider.name, "model": deployment.model}
+            names = {
+                "tenant": self._call.tenant,
+                "provider": deployment.provider.name,
+                "model": deployment.model,
+            }
             events.emit(StreamInterrupted(**names, kind=reason))
         return interrupted
 
@@ -235,37 +239,9 @@ class ResponseStream:
         self._failure.attempts = self.attempts
         self._first = None
         self._end(Outcome.ABANDONED, self._failure)
-        self._call.pipeline.in_background(self._source.aclose())
+        self._call.pipeline.lifecycle.in_background(self._source.aclose())
 
 
 def _expire(stream: ResponseStream | None) -> None:
     if stream is not None:
         stream.expire()
-
-
-class PendingStream:
-    """A stream that has been asked for: `async with` it, `await` it, or read it at once with `async for`."""
-
-    __slots__ = ("_open", "_stream")
-
-    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream]]) -> None:
-        self._open = open
-        self._stream: ResponseStream | None = None
-
-    def __await__(self) -> Generator[Any, None, ResponseStream]:
-        return self._open().__await__()
-
-    async def __aenter__(self) -> ResponseStream:
-        self._stream = await self._open()
-        return self._stream
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._stream is not None
-        await self._stream.aclose()
-
-    async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
-        async with self as stream:
-            async for event in stream:
-                yield event

@@ -10,7 +10,7 @@ from ranvier.pipeline.events import CircuitChanged, Event, FallbackTaken, RetryS
 SENTENCES: dict[type[Event], tuple[int, str]] = {
     RetryScheduled: (
         logging.INFO,
-        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), the next follows in %(delay).3f s",
+        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), next in %(delay).3f s",
     ),
     FallbackTaken: (
         logging.WARNING,

@@ -99,7 +99,9 @@ class Circuit:
         self.reopens_at = 0.0  # when the cooldown is over, while open
         self.in_flight = 0  # calls admitted and not yet settled
         self.total_opens = 0
-        self._probes: dict[object, float] | None = None  # while half-open: who probes, and until when they may
+        self._probes: dict[object, float] | None = (
+            None  # while half-open: who probes, and until when they may
+        )
         self._lock: asyncio.Lock | None = None
 
     # --- admission -------------------------------------------------------------------------------

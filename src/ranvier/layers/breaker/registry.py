@@ -85,7 +85,9 @@ class Circuits:
         key = (tenant, provider, *more)
         circuit = self._circuits.get(key) or self._add(key, self._rules, clock.now())
         if circuit is None:
-            raise ConfigurationError(f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}")
+            raise ConfigurationError(
+                f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}"
+            )
         async with circuit.lock:
             before = circuit.state
             circuit.isolate()
@@ -95,8 +97,15 @@ class Circuits:
     def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
         now = clock.now()
         for key, circuit in list(self._circuits.items()):
-            yield key, CircuitSnapshot(
-                circuit.state, circuit.failures, circuit.in_flight, circuit.total_opens, circuit.retry_after(now)
+            yield (
+                key,
+                CircuitSnapshot(
+                    circuit.state,
+                    circuit.failures,
+                    circuit.in_flight,
+                    circuit.total_opens,
+                    circuit.retry_after(now),
+                ),
             )
 
     def __len__(self) -> int:
@@ -147,7 +156,10 @@ class Circuits:
         if circuit.state is not before and call.pipeline.events.listeners:
             call.pipeline.events.emit(
                 CircuitChanged(
-                    tenant=call.tenant, provider=call.deployment.provider.name, before=before, after=circuit.state
+                    tenant=call.tenant,
+                    provider=call.deployment.provider.name,
+                    before=before,
+                    after=circuit.state,
                 )
             )
 
@@ -206,7 +218,9 @@ class Circuits:
         if call.pipeline.events.listeners:
             call.pipeline.events.emit(
                 RegistryFull(
-                    tenant=call.tenant, provider=call.deployment.provider.name, max_circuits=self._max_circuits
+                    tenant=call.tenant,
+                    provider=call.deployment.provider.name,
+                    max_circuits=self._max_circuits,
                 )
             )
 

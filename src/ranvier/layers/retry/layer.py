@@ -52,7 +52,9 @@ class Retry(Layer):
         self.on_timeout = on_timeout
         self.multiplier = checks.seconds("Retry(multiplier)", multiplier)
         if self.multiplier < 1:
-            raise ConfigurationError(f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink")
+            raise ConfigurationError(
+                f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink"
+            )
         self._backoff = Backoff(self.base_delay, self.max_delay, self.multiplier, jitter, random.random)
         self.override_with(overrides)
 

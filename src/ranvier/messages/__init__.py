@@ -1,0 +1,39 @@
+"""What flows: requests go in, responses and stream events come out. Nothing here knows a provider."""
+
+from ranvier.messages.request import (
+    Message,
+    Native,
+    Part,
+    Request,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from ranvier.messages.response import (
+    SIGN_OF_LIFE,
+    FinishReason,
+    Response,
+    StreamEvent,
+    ToolCallDelta,
+    Usage,
+)
+
+__all__ = [
+    "SIGN_OF_LIFE",
+    "FinishReason",
+    "Message",
+    "Native",
+    "Part",
+    "Request",
+    "Response",
+    "Role",
+    "StreamEvent",
+    "Text",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
+    "Usage",
+]

@@ -1,0 +1,204 @@
+"""What goes in: a conversation, tools, and how the answer should be.
+
+All of it is immutable, so that a retry sends what the first attempt sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_args
+
+from ranvier.errors import ConfigurationError
+
+Role = Literal["system", "user", "assistant", "tool"]
+"""Who speaks in a message."""
+
+ROLES = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool.
+
+    Attributes:
+        id: Ties the result to the call. An adapter makes it valid for its own provider.
+        name: The tool's name.
+        arguments: The tool's arguments; empty where `invalid` is set.
+        invalid: What the model wrote instead of a JSON object (cut off by a limit, say), else `None`.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    invalid: str | None = None
+
+    @classmethod
+    def parse(cls, id: str, name: str, arguments: str) -> Self:
+        """A call from the text of its arguments; none at all means a tool without arguments."""
+        try:
+            parsed = json.loads(arguments) if arguments.strip() else {}
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, dict):
+            return cls(id, name, parsed)
+        return cls(id, name, {}, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the tool answered.
+
+    Attributes:
+        call_id: The `id` of the `ToolCall`.
+        content: The result, as text.
+        name: The tool's name; looked up from the call where it is left out.
+        is_error: The tool failed, and `content` says how.
+    """
+
+    call_id: str
+    content: str
+    name: str = ""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """What only one provider understands: a signature, reasoning to be sent back, an id.
+
+    It travels in the history and goes back to its owner alone.
+    """
+
+    provider: str
+    data: Mapping[str, Any]
+
+
+Part = Text | ToolCall | ToolResult | Native
+"""One piece of a message; order matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation: `Message("user", "Hi")`, or built by `user`, `assistant` and `tool`.
+
+    Attributes:
+        role: `system`, `user`, `assistant` or `tool`.
+        content: The text, or the parts in their order.
+
+    Raises:
+        ConfigurationError: an unknown role, or content that is neither text nor parts.
+    """
+
+    role: Role
+    content: str | tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ConfigurationError(f"role={self.role!r}: choose one of {', '.join(ROLES)}")
+        if isinstance(self.content, str):
+            return
+        parts = tuple(Text(part) if isinstance(part, str) else part for part in self.content)
+        for part in parts:
+            if not isinstance(part, (Text, ToolCall, ToolResult, Native)):
+                raise ConfigurationError(
+                    f"content holds a {type(part).__name__}: give str, Text, ToolCall, ToolResult or Native"
+                )
+        object.__setattr__(self, "content", parts)
+
+    @classmethod
+    def user(cls, text: str) -> Self:
+        """What the user said."""
+        return cls("user", text)
+
+    @classmethod
+    def system(cls, text: str) -> Self:
+        """A standing instruction."""
+        return cls("system", text)
+
+    @classmethod
+    def assistant(cls, text: str = "", *, tool_calls: Iterable[ToolCall] = ()) -> Self:
+        """What the model said, and the tools it asked for."""
+        calls = tuple(tool_calls)
+        return cls("assistant", (*([Text(text)] if text else []), *calls) if calls else text)
+
+    @classmethod
+    def tool(cls, call_id: str, content: str, *, name: str = "", is_error: bool = False) -> Self:
+        """What a tool answered to the call with that id."""
+        return cls("tool", (ToolResult(call_id, content, name, is_error),))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The content as parts, also where it is plain text."""
+        if isinstance(self.content, str):
+            return (Text(self.content),) if self.content else ()
+        return self.content
+
+    @property
+    def text(self) -> str:
+        """The words of the message, without the rest."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, Text))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools asked for in this message."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model may ask for.
+
+    Attributes:
+        name: Its name, as the model will use it.
+        description: What it does and when to use it.
+        parameters: A JSON schema of type `object` for its arguments.
+    """
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigurationError(f"Tool(name={self.name!r}): give the tool a name")
+        if not isinstance(self.parameters, Mapping):
+            raise ConfigurationError(f"Tool({self.name!r}, parameters=...): give a JSON schema as a dict")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, the same for every target.
+
+    Attributes:
+        messages: The conversation, oldest first.
+        system: Standing instructions.
+        max_tokens: The most tokens the answer may have; `None` is the provider's own limit.
+        temperature, top_p: Sampling; left out for models that refuse them.
+        stop: Texts that end the answer.
+        tools: What the model may call.
+        tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
+        schema: The JSON schema that the answer must follow.
+        extra: Fields of the wire. Those under the name of a provider go to that provider alone,
+            as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
+    """
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str | None = None
+    schema: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,131 @@
+"""What comes out: answers, and the steps of streamed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ranvier.messages.request import Message, Native, Part, ToolCall
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.record import Attempt
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped, in words that are the same for every provider."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, counted the same way for every provider.
+
+    Attributes:
+        input: Tokens of the prompt, those read from and written to a cache included.
+        output: Tokens of the answer, reasoning included.
+        total: Input and output together.
+        cache_read, cache_write, reasoning: Shares of the above.
+        complete: False where the provider's last word on it never came.
+    """
+
+    input: int = 0
+    output: int = 0
+    total: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer.
+
+    Attributes:
+        text: The words of the answer.
+        tool_calls: The tools that the model asks for.
+        reasoning: What the model let us see of its thinking.
+        finish_reason: Why it stopped; `None` in what a broken stream had received.
+        raw_finish_reason: The provider's own word for that.
+        usage: The tokens of the attempt that answered.
+        model: The model that answered, in the provider's words.
+        provider: Who answered.
+        id: The provider's id of the answer.
+        parsed: The validated answer, where a `schema` was given.
+        parts: The answer in its order, with what only its provider understands.
+        attempts: What was tried until this answer came, oldest first.
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    finish_reason: FinishReason | None = FinishReason.STOP
+    raw_finish_reason: str | None = None
+    usage: Usage = Usage(complete=False)
+    model: str = ""
+    provider: str = ""
+    id: str | None = None
+    parsed: Any = None
+    parts: tuple[Part, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message, to append to the history."""
+        if self.parts:
+            return Message("assistant", self.parts)
+        return Message.assistant(self.text, tool_calls=self.tool_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class StreamEvent:
+    """One step of a streamed answer; what it is not about is empty.
+
+    Attributes:
+        text: The next words.
+        reasoning: The next words of the model's thinking.
+        tool_call: The next fragment of a tool call.
+        finish_reason: The model has stopped, and why. Only `usage` may come after it.
+        usage: The tokens so far; the last report counts.
+        raw_finish_reason, id, model: As in `Response`, once they are known.
+        parts: What only the provider understands, for the history.
+        skipped: Malformed chunks before this event that held no content.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_call: ToolCallDelta | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    raw_finish_reason: str | None = None
+    id: str | None = None
+    model: str | None = None
+    parts: Sequence[Native] = ()
+    skipped: int = 0
+
+    @property
+    def has_content(self) -> bool:
+        """True for what a person or a program waits for: text, reasoning, a tool call."""
+        return bool(self.text or self.reasoning or self.tool_call is not None)
+
+
+SIGN_OF_LIFE = StreamEvent()
+"""Yielded by an adapter for bytes that carry no event (a ping, a comment, half a line): the stream
+knows that its provider is alive, and the consumer never sees it."""

@@ -1,0 +1,140 @@
+"""From its first use to its end: what a pipeline has under way, and on which event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ranvier.clock import Clock, clock_of
+from ranvier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Provider
+    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.record import Record
+    from ranvier.pipeline.stream import ResponseStream
+
+CUT_OFF_GRACE = 5.0
+"""Seconds that a cancelled call may take to clean up when its pipeline closes."""
+
+
+class Lifecycle:
+    """Opens the providers on first use, knows what is under way, and ends it when it has to.
+
+    Attributes:
+        state: new -> open -> closing -> closed, and from there to new by `renew`.
+        loop, clock: Of the event loop that it belongs to, once it is open.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        self.state = "new"
+        self._providers = list(providers)
+        self._calls: dict[Record, asyncio.Task[Any]] = {}  # under way; a stream leaves at its hand-out
+        self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out and not yet ended
+        self._background: set[asyncio.Task[None]] = set()
+        self._quiet: asyncio.Event | None = None  # made by `close`; set when calls and streams are gone
+
+    def open(self, pipeline: Pipeline) -> None:
+        """Belong to the running loop, from the first time on.
+
+        Raises:
+            ConfigurationError: closed, or it belongs to another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if self.state == "open":
+            if loop is not self.loop:
+                raise ConfigurationError(
+                    "this pipeline belongs to another event loop: aclose() it there first, or build one for each loop"
+                )
+            return
+        self.refuse_if_closed()
+        self.loop, self.clock, self.state = loop, clock_of(loop), "open"
+        for provider in self._providers:
+            if hasattr(provider, "open"):
+                provider.open(pipeline)
+
+    def refuse_if_closed(self) -> None:
+        """Raise a `ConfigurationError` once it closes."""
+        if self.state in ("closing", "closed"):
+            raise closed()
+
+    def renew(self) -> None:
+        """Let a closed pipeline be opened again, by any loop."""
+        if self.state == "closed":
+            self.state = "new"
+
+    # --- what is under way -----------------------------------------------------------------------
+
+    def enter(self, record: Record, task: asyncio.Task[Any]) -> None:
+        """A call is under way in `task`."""
+        self._calls[record] = task
+
+    def leave(self, record: Record) -> None:
+        """It is no more."""
+        del self._calls[record]
+        self._check_quiet()
+
+    def follow(self, stream: ResponseStream) -> None:
+        """A stream has been handed out."""
+        self._streams.add(stream)
+        stream.on_end(lambda outcome: self._check_quiet())
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `work` run beside the calls; closing waits for it."""
+        task = self.loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """How many calls, and how many streams."""
+        return len(self._calls), sum(1 for stream in self._streams if not stream.ended)
+
+    def _check_quiet(self) -> None:
+        if self._quiet is not None and self.under_way == (0, 0):
+            self._quiet.set()
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    async def close(self, drain: float, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Refuse what is new, give what is under way `drain` seconds, end the rest, `tell`, close the providers."""
+        self.state = "closing"
+        self._quiet = asyncio.Event()
+        try:
+            await self._wait_until_quiet(drain)
+        finally:
+            await self._cut_off()
+            await tell()
+            for provider in self._providers:
+                if hasattr(provider, "aclose"):
+                    await provider.aclose()
+            self.state = "closed"
+
+    async def _wait_until_quiet(self, seconds: float) -> None:
+        assert self._quiet is not None
+        self._check_quiet()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+        except TimeoutError:
+            pass
+
+    async def _cut_off(self) -> None:
+        for record, task in self._calls.items():
+            record.cut_off = True
+            task.cancel()
+        for stream in list(self._streams):
+            await stream.aclose()
+        await self._wait_until_quiet(CUT_OFF_GRACE)
+        if self._background:
+            await asyncio.wait(self._background)
+
+
+def closed() -> ConfigurationError:
+    """What a closed pipeline answers."""
+    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
