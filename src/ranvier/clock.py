@@ -36,7 +36,7 @@ def now() -> float:
 
 async def sleep_until(when: float, clock: Clock) -> None:
     """Sleep until `clock` has reached `when`, never less: a loop may wake a little early."""
-    while (rest := when - clock()) > 0:
+    while (rest := when - clock()) > 0:  # noqa: ASYNC110  # because: nothing but time is waited for
         await asyncio.sleep(rest)
 
 

@@ -136,7 +136,7 @@ class DeadlineExceededError(TimedOutError):
         self.received = received
 
 
-class _ProviderFacts(RanvierError):
+class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of errors, and none itself
     """The facts that every failure of a provider carries, whatever branch of the tree it is on."""
 
     falls_over = True

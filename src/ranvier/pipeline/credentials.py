@@ -47,7 +47,7 @@ class Credentials:
     def __init__(self, resolver: Resolver | None = None) -> None:
         if resolver is not None and not callable(resolver):
             raise ConfigurationError(
-                f"credentials={type(resolver).__name__}: give a function (tenant, provider) -> key, None or SHARED"
+                f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
             )
         self._resolver = resolver
         self._cache: OrderedDict[tuple[str, str], tuple[Credential, float]] = OrderedDict()
@@ -84,7 +84,7 @@ class Credentials:
             raise
         except Exception as error:
             raise CredentialMissingError(
-                f"the credentials resolver failed for tenant {call.tenant!r} at {who[1]}: {type(error).__name__}"
+                f"credentials= failed for tenant {call.tenant!r} at {who[1]}: {type(error).__name__}"
             ) from error
 
     def _keep(self, who: tuple[str, str], answer: Credential, until: float) -> None:

@@ -70,7 +70,7 @@ class Deployment:
     ) -> None:
         if isinstance(provider, (str, type)) or not hasattr(provider, "complete"):
             raise ConfigurationError(
-                f"provider={provider!r}: give a provider such as OpenAI(), or write the target as 'openai/gpt-5.2'"
+                f"provider={provider!r}: give a provider, such as OpenAI(), not its name or class"
             )
         self.provider = provider
         self.model = checks.identifier("model", provider.default_model if model is None else model)
@@ -142,6 +142,6 @@ def distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
         if places.setdefault(provider.name, place) != place:
             raise ConfigurationError(
                 f"two providers with different base URLs are named {provider.name!r}: "
-                f"give one of them a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
+                f"give one a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
             )
     return list(providers.values())

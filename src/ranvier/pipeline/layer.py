@@ -93,7 +93,7 @@ class Layer:
             if type(settings) is not type(self) or not isinstance(target, str):
                 name = type(self).__name__
                 raise ConfigurationError(
-                    f"overrides={{{target!r}: {settings!r}}}: give a {name}(...) under 'provider' or 'provider/model'"
+                    f"overrides={{{target!r}: {settings!r}}}: give a {name} by 'provider' or 'provider/model'"
                 )
         self.overrides = dict(overrides or {})
 

@@ -49,7 +49,7 @@ class Lifecycle:
         if self.state == "open":
             if loop is not self.loop:
                 raise ConfigurationError(
-                    "this pipeline belongs to another event loop: aclose() it there first, or build one for each loop"
+                    "this pipeline belongs to another event loop: aclose() it there, or build one a loop"
                 )
             return
         self.refuse_if_closed()
@@ -102,7 +102,10 @@ class Lifecycle:
     # --- the end ---------------------------------------------------------------------------------
 
     async def close(self, drain: float, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Refuse what is new, give what is under way `drain` seconds, end the rest, `tell`, close the providers."""
+        """Refuse what is new, let the rest go on for `drain` seconds, then end it and the providers.
+
+        Between the two `tell` is awaited: it may still have to say what happened.
+        """
         self.state = "closing"
         self._quiet = asyncio.Event()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ranvier.errors import ConfigurationError, LayerOrderError
 from ranvier.pipeline.layer import Layer, Place
@@ -40,7 +41,7 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
 
 
 def _check_order(layers: Sequence[Layer]) -> None:
-    for outer, inner in zip(layers, layers[1:], strict=False):
+    for outer, inner in pairwise(layers):
         if outer.place > inner.place:
             names = type(outer).__name__, type(inner).__name__
             corrected = sorted(layers, key=lambda layer: layer.place)

@@ -112,7 +112,8 @@ class Pipeline:
         """
         call = self._call(
             prompt, to, tenant, streaming=False, system=system, max_tokens=max_tokens,
-            temperature=temperature, top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+            temperature=temperature, top_p=top_p, stop=stop, tools=tools,
+            tool_choice=tool_choice, schema=schema, extra=extra,
         )  # fmt: skip  # because: one name a line says nothing
         return self._complete(call, checks.seconds("deadline", deadline, optional=True))
 
@@ -140,7 +141,8 @@ class Pipeline:
         """
         call = self._call(
             prompt, to, tenant, streaming=True, system=system, max_tokens=max_tokens,
-            temperature=temperature, top_p=top_p, stop=stop, tools=tools, tool_choice=tool_choice, schema=schema, extra=extra,
+            temperature=temperature, top_p=top_p, stop=stop, tools=tools,
+            tool_choice=tool_choice, schema=schema, extra=extra,
         )  # fmt: skip  # because: one name a line says nothing
         seconds = checks.seconds("deadline", deadline, optional=True)
         return PendingStream(lambda: self._stream(call, seconds))
@@ -153,7 +155,7 @@ class Pipeline:
         if tenant is None:
             if self._require_tenant:
                 raise ConfigurationError(
-                    "tenant=None: this pipeline requires one; call inside `with tenant(...)` or pass tenant=..."
+                    "tenant=None: this pipeline requires one, by `with tenant(...)` or tenant=..."
                 )
             tenant = DEFAULT_TENANT
         if to is not None:

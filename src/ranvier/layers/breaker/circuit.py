@@ -159,7 +159,7 @@ class Circuit:
             self._fail(now)
 
     def _leave(self, who: object, now: float) -> bool:
-        """Give back the place of a probe. One that outlived its lease opens the circuit: its result is too late."""
+        """Give back the place of a probe; one that outlived its lease opens the circuit instead."""
         until = None if self._probes is None else self._probes.pop(who, None)
         if until is None:
             return False
