@@ -101,7 +101,7 @@ class Fallback(Layer):
         failed, error = failures[-1]
         if late:
             raise DeadlineExceededError(
-                f"the call ran out of time after {failed} failed ({error.kind}), before {deployment} was asked"
+                f"out of time after {failed} failed ({error.kind}) and before {deployment} was asked"
             ) from error
         if call.pipeline.events.listeners:
             call.pipeline.events.emit(

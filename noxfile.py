@@ -1,0 +1,46 @@
+"""`nox -s tests` runs the tests; `nox` alone everything that a change must pass."""
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types", "mutations"]
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+
+def _install(session: nox.Session, *more: str) -> None:
+    session.install("-e", ".[test,cli]", *more)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The test suite, with branch coverage on the oldest Python."""
+    _install(session, "coverage[toml]")
+    if session.python == PYTHONS[0] and not session.posargs:
+        session.run("coverage", "run", "-m", "pytest")
+        session.run("coverage", "report")
+    else:
+        session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install("ruff==0.17.6")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict."""
+    _install(session, "mypy==2.4.1", "nox")
+    session.run("mypy")
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Breaks the source, one line at a time: the test of each trap has to notice."""
+    _install(session)
+    session.run("python", "tests/mutations.py", *session.posargs)
