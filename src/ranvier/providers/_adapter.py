@@ -1,0 +1,255 @@
+"""What all HTTP adapters share: the request out, the reply in, whole or streamed.
+
+An adapter for a provider subclasses `Adapter` and supplies only translation: where to send, with
+which headers and fields, and what an answer or an event of a stream means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, ClassVar
+
+import httpx
+
+from ranvier import checks
+from ranvier.errors import (
+    ConfigurationError,
+    CredentialMissingError,
+    ProviderError,
+    RanvierError,
+)
+from ranvier.providers._connections import Connections
+from ranvier.providers._fields import Extras, encoded, fitted, provider_names
+from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._httpx import checked_url
+from ranvier.providers._reading import (
+    AnswerReader,
+    Json,
+    Judge,
+    NoAnswerError,
+    StreamedBody,
+    is_error,
+    parse_object,
+)
+from ranvier.providers._sse import Decoder, SseDecoder
+
+if TYPE_CHECKING:
+    from ranvier.messages import Response, StreamEvent
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.pipeline import Pipeline
+
+
+class Adapter(ABC):
+    """A provider over HTTP.
+
+    Args:
+        api_key: Our own key; `None` is the first of the `environment` variables that is set.
+        base_url: Where its API is; `None` is the vendor's own.
+        name: Tells two of a kind apart (`OpenAI(name="openai-eu", base_url=...)`).
+        http_client: A client of yours, with your proxies, certificates and hooks; you close it.
+        max_connections: Requests under way at once; further ones wait for a slot.
+
+    Raises:
+        ConfigurationError: an argument that cannot be.
+
+    Attributes:
+        environment: The variables that may hold the key, the first that is set counts.
+        needs_credential: It answers nobody without a key.
+        default_model: The model of a target that names none.
+        base_url: Where its API is.
+    """
+
+    family: ClassVar[str]
+    """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
+
+    environment: ClassVar[tuple[str, ...]] = ()
+    default_model: str
+    default_base_url: ClassVar[str]
+    needs_credential: bool = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "family" in vars(cls):
+            provider_names.add(cls.family)
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        name: str | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        max_connections: int = 1000,
+    ) -> None:
+        self._api_key = api_key
+        del api_key  # or a traceback of what follows might show it
+        if self._api_key is not None and not isinstance(self._api_key, str):
+            raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
+        self.name = self.family if name is None else checks.identifier("name", name)
+        self.base_url = checked_url(self.address(base_url))
+        checks.count("max_connections", max_connections, least=1)
+        self._connections = Connections(http_client, max_connections)
+        provider_names.add(self.name)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
+
+    # --- for the pipeline ------------------------------------------------------------------------
+
+    def credential(self) -> str | None:
+        """Our own key: `api_key`, else the first environment variable that is set, read now."""
+        return self._api_key or next(filter(None, map(os.environ.get, self.environment)), None)
+
+    @property
+    def slots(self) -> asyncio.Semaphore | None:
+        """The connections that may be in use at once; `None` while no pipeline has opened it."""
+        return self._connections.slots
+
+    def open(self, pipeline: Pipeline) -> None:
+        """Take part in the HTTP client of `pipeline`; each needs one `aclose`.
+
+        Raises:
+            ConfigurationError: it is in use on another event loop.
+        """
+        self._connections.open(pipeline)
+
+    async def aclose(self) -> None:
+        """Give back what one `open` took; the last one closes the connections."""
+        await self._connections.aclose()
+
+    async def complete(self, call: Call) -> Response:
+        """The whole answer to `call.request`, as one body."""
+        reply = await self._ask(call, streaming=False)
+        try:
+            answer = self._understand(await reply.read(), call, Judge(reply, call.credential))
+        finally:
+            await reply.aclose()
+        if isinstance(answer, RanvierError):
+            raise answer
+        return answer
+
+    async def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+        """The answer to `call.request` in steps, up to the wire's own terminal event."""
+        reply = await self._ask(call, streaming=True)
+        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, call.credential, in_stream=True))
+        try:
+            while not body.finished:
+                for event in body.feed(await _next_chunk(reply, body)):
+                    yield event
+                if body.error is not None:
+                    raise body.error
+            await reply.drain()
+        finally:
+            await reply.aclose()
+
+    # --- the way there and back ------------------------------------------------------------------
+
+    async def _ask(self, call: Call, *, streaming: bool) -> HttpReply:
+        """Send the request; what comes back is an answer, by its status."""
+        client = self._connections.client(call.pipeline)
+        reply = await client.send(self._request(call, streaming))
+        if 200 <= reply.status < 300:
+            return reply
+        raise await self._refusal(call, reply)
+
+    async def _refusal(self, call: Call, reply: HttpReply) -> RanvierError:
+        try:
+            return Judge(reply, call.credential).refusal(await reply.read_start())
+        finally:
+            await reply.aclose()
+
+    def _request(self, call: Call, streaming: bool) -> HttpRequest:
+        model = call.deployment.model
+        if call.credential is None and self.needs_credential:
+            raise CredentialMissingError(f"there is no key for {self.name}")
+        if call.credential is not None and not _fits_a_header(call.credential):
+            raise ConfigurationError(
+                f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
+            )
+        return HttpRequest(
+            self.base_url + self.path(model, streaming),
+            {"content-type": "application/json", **self.headers(call.credential)},
+            encoded(self._fields(call, streaming)),
+            provider=self.name,
+            model=model,
+            connect=call.limits.connect,
+        )
+
+    def _fields(self, call: Call, streaming: bool) -> Json:
+        extras = Extras(call, self.family, self.name)
+        fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
+        extras.put_over(fields)
+        return fields
+
+    def _understand(self, content: bytes, call: Call, judge: Judge) -> Response | RanvierError:
+        try:
+            body = parse_object(content)
+            if body is None:
+                raise NoAnswerError("the answer is " + ("no JSON object" if content.strip() else "empty"))
+            if is_error(body):
+                return judge.refusal(body)
+            response = self.response(body)
+        except NoAnswerError as reason:
+            return judge.no_answer(reason, content)
+        response.provider = self.name
+        response.model = response.model or call.deployment.model
+        return response
+
+    @property
+    def dialect(self) -> str:
+        """Under which name the table of models knows this server."""
+        return self.family
+
+    # --- what a subclass supplies ----------------------------------------------------------------
+
+    def address(self, base_url: str | None) -> str:
+        """Where the API is, given what the user said of it."""
+        return self.default_base_url if base_url is None else base_url
+
+    @abstractmethod
+    def path(self, model: str, streaming: bool) -> str:
+        """The path below `base_url`."""
+
+    @abstractmethod
+    def headers(self, key: str | None) -> dict[str, str]:
+        """The headers of a request with that key. It must not raise: the key is in its frame."""
+
+    @abstractmethod
+    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
+        """The fields of the request, with the settings that the model takes."""
+
+    @abstractmethod
+    def response(self, body: Json) -> Response:
+        """What a whole answer says.
+
+        Raises:
+            NoAnswerError: not what the API promises.
+        """
+
+    @abstractmethod
+    def reader(self, call: Call) -> AnswerReader:
+        """Understands one streamed answer."""
+
+    def decoder(self) -> Decoder:
+        """Cuts a streamed body into events."""
+        return SseDecoder()
+
+
+async def _next_chunk(reply: HttpReply, body: StreamedBody) -> bytes:
+    """The next bytes; a connection that breaks after the answer is whole is only its end."""
+    try:
+        return await reply.chunk()
+    except ProviderError as error:
+        if body.complete:
+            return b""
+        error.in_stream = True
+        error.status = reply.status
+        error.request_id = reply.request_id
+        raise
+
+
+def _fits_a_header(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key

@@ -1,0 +1,118 @@
+"""The fields of a request: what the model takes of its settings, and what the caller puts over them.
+
+Settings in neutral words are fitted to the model. Fields of the wire, as a deployment's `options` or a
+call's `extra` give them, are sent as they are and win. An `extra` that names no provider is for all of
+them, and so it is fitted too where it is a setting that we know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ranvier.errors import ConfigurationError, UnsupportedRequestError
+from ranvier.pipeline.events import ParameterDropped
+from ranvier.providers._models import fit
+from ranvier.providers._reading import Json
+
+if TYPE_CHECKING:
+    from ranvier.messages import Request
+    from ranvier.pipeline.call import Call
+
+ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice")
+"""The settings that a request has."""
+
+KNOWN: Final = frozenset(
+    (
+        *("max_tokens", "temperature", "top_p", "top_k", "stop", "seed", "n", "reasoning_effort"),
+        *("presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"),
+    )
+)
+"""The settings that models take differently, or not at all, under the names that an `extra` gives them."""
+
+provider_names: set[str] = set()
+"""The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
+
+
+class Extras:
+    """What the caller puts over the fields of one request.
+
+    Attributes:
+        settings: Those of `KNOWN`, for whichever provider it is.
+        fields: All other fields of the wire, those that win last.
+    """
+
+    __slots__ = ("fields", "settings")
+
+    def __init__(self, call: Call, family: str, name: str) -> None:
+        extra = call.request.extra
+        named = provider_names & extra.keys()
+        addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
+        everyone = {key: value for key, value in extra.items() if key not in addressed}
+        self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
+        own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
+        self.fields: list[Mapping[str, Any]] = [call.deployment.options, everyone, *own]
+
+    def put_over(self, fields: Json) -> None:
+        """Merge them into `fields`; of an object, a part can be set. Who is asked, and how, stays."""
+        for more in self.fields:
+            for key in more.keys() - {"model", "stream"}:
+                value, below = more[key], fields.get(key)
+                if isinstance(value, Mapping) and isinstance(below, dict):
+                    fields[key] = {**below, **value}
+                else:
+                    fields[key] = value
+
+
+def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
+    """The settings of `call` in the words of the wire, without those that the model refuses.
+
+    Args:
+        call: What is asked.
+        provider: The name of the provider.
+        dialect: The name under which the table of models knows it.
+        extras: What the caller puts over the request.
+
+    Raises:
+        UnsupportedRequestError: the model cannot do without changing what is asked.
+    """
+    model = call.deployment.model
+    given = _given(call.request) | extras.settings
+    effort = {
+        key: value for more in extras.fields for key, value in more.items() if key == "reasoning_effort"
+    }
+    try:
+        parameters, dropped = fit(dialect, model, effort | given)  # whoever reasons may not be tuned
+    except UnsupportedRequestError as error:
+        error.provider = provider
+        raise
+    events = call.pipeline.events
+    if events.listeners:
+        where = {"tenant": call.tenant, "provider": provider, "model": model}
+        for parameter in dropped:
+            events.emit(ParameterDropped(parameter=parameter, **where))
+    parameters.pop("tools", None)  # fitted only for the models that refuse them
+    return parameters
+
+
+def _given(request: Request) -> Json:
+    return {name: value for name in ASKED if (value := getattr(request, name)) not in (None, ())}
+
+
+def encoded(fields: Json) -> bytes:
+    """`fields` as JSON, in ASCII: half of a surrogate pair, as text may hold one, has no other spelling.
+
+    Raises:
+        ConfigurationError: something in it is no JSON.
+    """
+    try:
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False, default=_as_plain).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
+
+
+def _as_plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"it holds a {type(value).__name__}")

@@ -1,0 +1,235 @@
+"""What a chat completion says, whole and in chunks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ranvier.errors import ContentFilterError
+from ranvier.messages import FinishReason, Native, Response, StreamEvent, Text, ToolCall, ToolCallDelta, Usage
+from ranvier.providers._history import new_call_id
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+
+FINISH_REASONS = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,  # some gateways
+    "length": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,  # Mistral
+    "model_context_window_exceeded": FinishReason.LENGTH,  # GLM
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "sensitive": FinishReason.CONTENT_FILTER,  # GLM
+}
+
+BROKEN_OFF = ("network_error", "error")
+"""Reasons that are none: the answer was cut on the provider's side (GLM, OpenRouter)."""
+
+
+def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
+    """The provider's word for why it stopped, in ours; some say `stop`, or nothing, where tools are called.
+
+    Raises:
+        NoAnswerError: it says that the answer broke off.
+    """
+    if raw in BROKEN_OFF:
+        raise NoAnswerError(f"the provider broke the answer off: {raw}")
+    reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
+    if calls_tools and (reason is FinishReason.STOP or not raw):
+        return FinishReason.TOOL_CALLS
+    return reason
+
+
+def refused(words: str = "") -> NoAnswerError:
+    """The provider refused on policy and gave no answer."""
+    said = f": {words[:300]}" if words else ""
+    return NoAnswerError(f"refused on policy{said}", ContentFilterError)
+
+
+def read_usage(value: object) -> Usage | None:
+    """The tokens that a `usage` object reports, if there is one."""
+    usage = entry(value, "usage")
+    if not usage:
+        return None
+    prompt = entry(usage.get("prompt_tokens_details"), "prompt_tokens_details")
+    completion = entry(usage.get("completion_tokens_details"), "completion_tokens_details")
+    cached = prompt.get("cached_tokens", usage.get("cached_tokens"))  # Kimi: beside the others
+    read = count(usage.get("prompt_tokens"), "prompt_tokens")
+    written = count(usage.get("completion_tokens"), "completion_tokens")
+    return Usage(
+        input=read,
+        output=written,
+        total=count(usage.get("total_tokens"), "total_tokens") or read + written,
+        cache_read=count(cached, "cached_tokens"),
+        cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
+        reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
+    )
+
+
+def read_content(message: Json) -> tuple[str, str]:
+    """The words of a message (or of a piece of one) and the words of its reasoning."""
+    reasoning = text(message.get("reasoning_content"), "reasoning_content")
+    reasoning = reasoning or text(message.get("reasoning"), "reasoning")
+    content = message.get("content")
+    if not isinstance(content, list):
+        return text(content, "content"), reasoning
+    words = ""
+    for part in entries(content, "content"):  # Mistral
+        words += text(part.get("text"), "text")
+        reasoning += read_content({"content": part.get("thinking")})[0]
+    return words, reasoning
+
+
+def read_arguments(value: object) -> str:
+    """The arguments of a tool call as JSON; some servers send the object itself."""
+    return json.dumps(value) if isinstance(value, dict) else text(value, "arguments")
+
+
+# --- whole ---------------------------------------------------------------------------------------
+
+
+def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Response:
+    """What a whole completion says; of its message, `returned` are the fields that go back to `family`."""
+    choices = entries(body.get("choices"), "choices")
+    if not choices:
+        raise NoAnswerError("the answer has no choices")
+    raw = text(choices[0].get("finish_reason"), "finish_reason")
+    if choices[0].get("message") is None and FINISH_REASONS.get(raw) is not FinishReason.CONTENT_FILTER:
+        raise NoAnswerError("the answer's choice has no message")
+    message = entry(choices[0].get("message"), "message")
+    words, reasoning = read_content(message)
+    calls = tuple(_read_calls(message))
+    reason = finish_reason(raw, calls_tools=bool(calls))
+    refusal = text(message.get("refusal"), "refusal")
+    if refusal or reason is FinishReason.CONTENT_FILTER:
+        if not words and not calls:
+            raise refused(refusal)
+        reason = FinishReason.CONTENT_FILTER
+    kept = {name: message[name] for name in returned if message.get(name)}
+    return Response(
+        text=words,
+        tool_calls=calls,
+        reasoning=reasoning,
+        finish_reason=reason,
+        raw_finish_reason=raw or None,
+        usage=read_usage(body.get("usage")) or Usage(complete=False),
+        model=label(body.get("model")) or "",
+        id=label(body.get("id")),
+        parts=(*([Native(family, kept)] if kept else []), *([Text(words)] if words else []), *calls),
+    )
+
+
+def _read_calls(message: Json) -> Iterator[ToolCall]:
+    calls = entries(message.get("tool_calls"), "tool_calls")
+    if not calls and message.get("function_call"):
+        calls = [{"function": message["function_call"]}]  # before there were tools
+    for call in calls:
+        function = entry(call.get("function") or call.get("custom"), "function")
+        arguments = read_arguments(function.get("arguments", function.get("input")))
+        name = text(function.get("name"), "name")
+        yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+
+
+# --- in chunks -----------------------------------------------------------------------------------
+
+
+class ChunkReader(AnswerReader):
+    """Understands the chunks of one streamed completion."""
+
+    def __init__(self, family: str, returned: tuple[str, ...]) -> None:
+        self._family = family
+        self._returned = returned
+        self._introduced = False  # the id and the model have been told
+        self._answered = False  # words or a tool call have come
+        self._refusal = ""
+        self._kept: dict[str, Any] = {}
+        self._calls = _CallsUnderWay()
+
+    def read(self, body: Json) -> Iterator[StreamEvent]:
+        if not self._introduced and (body.get("id") or body.get("model")):
+            self._introduced = True
+            yield StreamEvent(id=label(body.get("id")), model=label(body.get("model")))
+        choices = entries(body.get("choices"), "choices")
+        choice = next((choice for choice in choices if not choice.get("index")), {})
+        usage = read_usage(body.get("usage") or choice.get("usage"))  # Kimi: in the choice
+        if not self.complete:
+            # A server that does not stream sends the whole message where a delta belongs.
+            delta = entry(choice.get("delta") or choice.get("message"), "delta")
+            yield from self._read_delta(delta)
+            if raw := text(choice.get("finish_reason"), "finish_reason"):
+                yield self._finish(raw, usage)
+                usage = None
+        if usage is not None:
+            yield StreamEvent(usage=usage)
+
+    def _read_delta(self, delta: Json) -> Iterator[StreamEvent]:
+        words, reasoning = read_content(delta)
+        if reasoning:
+            yield StreamEvent(reasoning=reasoning)
+        if words:
+            self._answered = True
+            yield StreamEvent(text=words)
+        self._refusal += text(delta.get("refusal"), "refusal")
+        self._keep(delta)
+        calls = entries(delta.get("tool_calls"), "tool_calls")
+        if not calls and delta.get("function_call"):
+            calls = [{"index": 0, "function": delta["function_call"]}]  # before there were tools
+        for call in calls:
+            self._answered = True
+            yield StreamEvent(tool_call=self._calls.fragment(call))
+
+    def _keep(self, delta: Json) -> None:
+        for name in self._returned:
+            if piece := delta.get(name):
+                before = self._kept.get(name)
+                joins = isinstance(piece, (str, list)) and type(piece) is type(before)
+                self._kept[name] = before + piece if joins else piece
+
+    def _finish(self, raw: str, usage: Usage | None) -> StreamEvent:
+        reason = finish_reason(raw, calls_tools=self._calls.any)
+        if self._refusal or reason is FinishReason.CONTENT_FILTER:
+            if not self._answered:
+                raise refused(self._refusal)
+            reason = FinishReason.CONTENT_FILTER
+        self.complete = True
+        parts = [Native(self._family, self._kept)] if self._kept else []
+        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
+
+
+class _CallsUnderWay:
+    """Which fragment belongs to which tool call.
+
+    By `index`; where a server sends none, by `id`. Some servers give every call the index 0: there
+    another id that comes with a name begins another call.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}  # the call under way at an index
+        self._ids: list[str] = []  # as the server gave them, empty where it did not
+        self._last: int | None = None
+
+    @property
+    def any(self) -> bool:
+        return bool(self._ids)
+
+    def fragment(self, call: Json) -> ToolCallDelta:
+        function = entry(call.get("function"), "function")
+        given, name = label(call.get("id")), label(function.get("name"))
+        arguments = read_arguments(function.get("arguments"))
+        number = self._number(call.get("index"), given, name)
+        if number is not None:
+            return ToolCallDelta(number, arguments=arguments)
+        return ToolCallDelta(len(self._ids) - 1, given or new_call_id(), name, arguments)
+
+    def _number(self, index: object, id: str | None, name: str | None) -> int | None:
+        """The call that a fragment continues; `None` if it begins one, which is then noted."""
+        key = index if isinstance(index, int) else id
+        number = self._numbers.get(key)
+        if key is None:
+            number = self._last if name is None else None
+        if number is not None and not (name and id and id != self._ids[number]):
+            return number
+        self._numbers[key] = self._last = len(self._ids)
+        self._ids.append(id or "")
+        return None

@@ -1,0 +1,145 @@
+"""Events out of bytes: Server-Sent Events and lines of JSON, cut wherever the network likes.
+
+Both decoders look at every byte once, whatever the chunks: the pieces of an unfinished line are
+kept apart and joined when its end comes. So a body that arrives byte by byte costs no more than
+one that arrives whole, and a cut inside a character or a line ending changes nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ranvier.providers._http import MAX_BODY_BYTES
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class WireEvent(NamedTuple):
+    """One event of a stream: its bytes, and its name where the wire gives it one."""
+
+    data: bytes
+    name: str = ""
+
+
+class OversizedEventError(ValueError):
+    """An event is longer than the limit: nobody means to send that."""
+
+
+class Decoder(ABC):
+    """Feed it chunks; it gives the events that they complete, and with `finish` the last one."""
+
+    def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []  # of the line whose end has not come
+        self._size = 0  # bytes held for the event under way
+        self._after_return = False  # the last chunk ended in \r: a \n that follows belongs to it
+        self._at_start = True
+
+    def feed(self, chunk: bytes) -> list[WireEvent]:
+        """The events that `chunk` completes.
+
+        Raises:
+            OversizedEventError: one event exceeds the limit.
+        """
+        events: list[WireEvent] = []
+        for line in self._lines(chunk):
+            event = self._take(line)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def finish(self) -> list[WireEvent]:
+        """The last event, if the body ended without the line ending that completes it."""
+        line = self._joined()
+        events = [self._take(line)] if line else []
+        events.append(self._rest())
+        return [event for event in events if event is not None]
+
+    @abstractmethod
+    def _take(self, line: bytes) -> WireEvent | None:
+        """The event that a line, given without its ending, completes."""
+
+    def _rest(self) -> WireEvent | None:
+        """The event that the end of the body completes."""
+        return None
+
+    def _lines(self, chunk: bytes) -> Iterator[bytes]:
+        """The lines that `chunk` completes, without their endings, of whichever kind."""
+        if not chunk:
+            return
+        if self._after_return and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        self._after_return = chunk.endswith(b"\r")
+        ended = chunk.endswith((b"\n", b"\r"))
+        lines = chunk.splitlines()
+        unfinished = b"" if ended else lines.pop()
+        for line in lines:
+            yield self._joined(line)
+        if unfinished:
+            self._pieces.append(unfinished)
+            self._hold(len(unfinished))
+
+    def _joined(self, end: bytes = b"") -> bytes:
+        """The line that ends with `end`."""
+        line = end
+        if self._pieces:
+            line = b"".join((*self._pieces, end))
+            self._size -= len(line) - len(end)
+            self._pieces.clear()
+        if self._at_start and line:
+            self._at_start = False
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        return line
+
+    def _hold(self, size: int) -> None:
+        self._size += size
+        if self._size > self._limit:
+            raise OversizedEventError(f"an event of the stream is longer than {self._limit} bytes")
+
+
+class SseDecoder(Decoder):
+    """Server-Sent Events, ended by an empty line.
+
+    A line that belongs to no field but begins like JSON is data too: some providers write an error
+    into the stream that way, bare.
+    """
+
+    def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
+        super().__init__(limit)
+        self._name = ""
+        self._data: list[bytes] = []
+        self._bare = False
+
+    def _take(self, line: bytes) -> WireEvent | None:
+        if not line:
+            return self._rest()
+        if line.startswith(b"data:"):
+            before = self._rest() if self._bare else None
+            self._add(line[6:] if line.startswith(b" ", 5) else line[5:])
+            return before
+        if self._bare or (not self._data and line.startswith((b"{", b"["))):
+            self._bare = True
+            self._add(line)
+        elif line.startswith(b"event:"):
+            self._name = line[6:].strip().decode("utf-8", "replace")
+        return None
+
+    def _rest(self) -> WireEvent | None:
+        data, name = b"\n".join(self._data), self._name
+        self._data, self._name, self._bare, self._size = [], "", False, 0
+        return WireEvent(data, name) if data else None
+
+    def _add(self, data: bytes) -> None:
+        self._data.append(data)
+        self._hold(len(data) + 1)
+
+
+class LineDecoder(Decoder):
+    """One JSON value a line."""
+
+    def _take(self, line: bytes) -> WireEvent | None:
+        if len(line) > self._limit:
+            self._hold(len(line))
+        return WireEvent(line) if line.strip() else None
