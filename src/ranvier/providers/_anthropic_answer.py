@@ -1,0 +1,216 @@
+"""What a message of Anthropic's API says, whole and in events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ranvier.errors import ContentFilterError
+from ranvier.messages import (
+    FinishReason,
+    Native,
+    Part,
+    Response,
+    StreamEvent,
+    Text,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from ranvier.providers._history import new_call_id
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+
+STOP_REASONS = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "refusal": FinishReason.CONTENT_FILTER,
+}
+
+
+def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
+    """Anthropic's word for why it stopped, in ours.
+
+    Raises:
+        NoAnswerError: it refused on policy and gave no answer.
+    """
+    if raw == "refusal" and not answered:
+        explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
+        said = f": {explanation[:300]}" if explanation else ""
+        raise NoAnswerError(f"refused on policy{said}", ContentFilterError)
+    return STOP_REASONS.get(raw, FinishReason.OTHER)
+
+
+def read_usage(usage: Json, *, complete: bool = True) -> Usage:
+    """The tokens of a `usage` object. What was read from or written to a cache stands beside the input."""
+    read = count(usage.get("cache_read_input_tokens"), "cache_read_input_tokens")
+    written = count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens")
+    prompt = count(usage.get("input_tokens"), "input_tokens") + read + written
+    answer = count(usage.get("output_tokens"), "output_tokens")
+    details = entry(usage.get("output_tokens_details"), "output_tokens_details")
+    return Usage(
+        input=prompt,
+        output=answer,
+        total=prompt + answer,
+        cache_read=read,
+        cache_write=written,
+        reasoning=count(details.get("thinking_tokens"), "thinking_tokens"),
+        complete=complete,
+    )
+
+
+# --- whole ---------------------------------------------------------------------------------------
+
+
+def read_message(body: Json) -> Response:
+    """What a whole message says."""
+    if not isinstance(body.get("content"), list):
+        raise NoAnswerError("the answer has no content")
+    blocks = entries(body["content"], "content")
+    parts = tuple(_read_block(block) for block in blocks)
+    words = "".join(part.text for part in parts if isinstance(part, Text))
+    calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    raw = text(body.get("stop_reason"), "stop_reason")
+    usage = entry(body.get("usage"), "usage")
+    return Response(
+        text=words,
+        tool_calls=calls,
+        reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
+        finish_reason=finish_reason(raw, body.get("stop_details"), answered=bool(words or calls)),
+        raw_finish_reason=raw or None,
+        usage=read_usage(usage, complete=bool(usage)),
+        model=label(body.get("model")) or "",
+        id=label(body.get("id")),
+        parts=tuple(part for part in parts if part != Text("")),
+    )
+
+
+def _read_block(block: Json) -> Part:
+    kind = text(block.get("type"), "type")
+    if kind == "text":
+        return Text(text(block.get("text"), "text"))
+    if kind == "tool_use":
+        name, arguments = text(block.get("name"), "name"), entry(block.get("input"), "input")
+        return ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
+    return Native("anthropic", block)
+
+
+# --- in events -----------------------------------------------------------------------------------
+
+
+class EventReader(AnswerReader):
+    """Understands the events of one streamed message."""
+
+    def __init__(self) -> None:
+        self._usage: Json = {}  # of each field the last word counts
+        self._blocks: dict[int, _Block] = {}  # under way, by their index
+        self._calls = 0  # blocks that call a tool
+        self._answered = False  # words or a tool call have come
+        self._stop_reason = ""
+        self._stop_details: object = None
+
+    def read(self, body: Json) -> Iterator[StreamEvent]:
+        kind = body.get("type")
+        if kind == "content_block_delta":
+            yield from self._add(body)
+        elif kind == "content_block_start":
+            yield from self._begin(body)
+        elif kind == "content_block_stop":
+            yield from self._end(body)
+        elif kind == "message_start":
+            message = entry(body.get("message"), "message")
+            usage = self._merge(message.get("usage"), complete=False)
+            yield StreamEvent(id=label(message.get("id")), model=label(message.get("model")), usage=usage)
+        elif kind == "message_delta":
+            delta = entry(body.get("delta"), "delta")
+            self._stop_reason = text(delta.get("stop_reason"), "stop_reason") or self._stop_reason
+            self._stop_details = delta.get("stop_details")
+            yield StreamEvent(usage=self._merge(body.get("usage"), complete=True))
+        elif kind == "message_stop":
+            reason = finish_reason(self._stop_reason, self._stop_details, answered=self._answered)
+            self.complete = self.finished = True
+            yield StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None)
+
+    def _merge(self, usage: object, *, complete: bool) -> Usage:
+        known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
+        self._usage.update(known)
+        return read_usage(self._usage, complete=complete)
+
+    def _begin(self, body: Json) -> Iterator[StreamEvent]:
+        start = entry(body.get("content_block"), "content_block")
+        block = self._blocks[count(body.get("index"), "index")] = _Block(start)
+        if block.kind == "tool_use":
+            block.number, self._calls = self._calls, self._calls + 1
+            self._answered = True
+            call = ToolCallDelta(
+                block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
+            )
+            yield StreamEvent(tool_call=call)
+        elif block.kind == "text":
+            yield from self._say(text(start.get("text"), "text"))
+        elif thinking := text(start.get("thinking"), "thinking"):
+            yield StreamEvent(reasoning=thinking)
+
+    def _add(self, body: Json) -> Iterator[StreamEvent]:
+        block = self._blocks.get(count(body.get("index"), "index"))
+        delta = entry(body.get("delta"), "delta")
+        kind = delta.get("type")
+        if kind == "text_delta":
+            yield from self._say(text(delta.get("text"), "text"))
+        elif block is None:
+            raise NoAnswerError("a block of the answer goes on that has not begun")
+        elif kind == "thinking_delta":
+            thinking = block.add("thinking", delta)
+            if thinking:
+                yield StreamEvent(reasoning=thinking)
+        elif kind == "signature_delta":
+            block.add("signature", delta)
+        elif kind == "input_json_delta":
+            arguments = block.add("partial_json", delta)
+            if block.number is not None and arguments:
+                yield StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments))
+
+    def _say(self, words: str) -> Iterator[StreamEvent]:
+        if words:
+            self._answered = True
+            yield StreamEvent(text=words)
+
+    def _end(self, body: Json) -> Iterator[StreamEvent]:
+        block = self._blocks.pop(count(body.get("index"), "index"), None)
+        if block is None or block.kind == "text":
+            return
+        if block.number is None:
+            yield StreamEvent(parts=[Native("anthropic", block.whole())])
+        elif block.start.get("input") and "partial_json" not in block.pieces:
+            arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
+            yield StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments))
+
+
+class _Block:
+    """A block of the answer of which deltas still come in."""
+
+    __slots__ = ("kind", "number", "pieces", "start")
+
+    def __init__(self, start: Json) -> None:
+        self.kind = text(start.get("type"), "type")
+        self.start = start
+        self.number: int | None = None  # which tool call it is, if it is one
+        self.pieces: dict[str, list[str]] = {}
+
+    def add(self, field: str, delta: Json) -> str:
+        piece = text(delta.get(field), field)
+        self.pieces.setdefault(field, []).append(piece)
+        return piece
+
+    def whole(self) -> dict[str, Any]:
+        """The block as a whole answer would have it."""
+        block = dict(self.start)
+        for field, pieces in self.pieces.items():
+            if field == "partial_json":
+                block["input"] = ToolCall.parse("", "", "".join(pieces)).arguments
+            else:
+                block[field] = text(block.get(field), field) + "".join(pieces)
+        return block

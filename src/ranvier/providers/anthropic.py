@@ -1,0 +1,149 @@
+"""Anthropic's Messages API.
+
+    request    model, max_tokens, system, messages of blocks, tools -> POST {base}/v1/messages
+    answer     content blocks {text, thinking, tool_use, ...}, stop_reason, usage
+    stream     message_start, blocks by index, message_delta, message_stop; errors in a 200
+
+What comes back is read in `_anthropic_answer`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ranvier.errors import UnsupportedRequestError
+from ranvier.messages import Message, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.pipeline.deployment import register
+from ranvier.providers._adapter import Adapter
+from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._history import valid_id
+from ranvier.providers._models import refuses_prefill
+from ranvier.providers._reading import AnswerReader, Json
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+VERSION = "2023-06-01"
+"""The version of the API whose shapes are spoken here."""
+
+CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
+"""Ids of tool calls that the API takes."""
+
+
+class Anthropic(Adapter):
+    """Claude, by Anthropic's own API. A key that is an OAuth token (`sk-ant-oat...`) is sent as such."""
+
+    family = "anthropic"
+    environment = ("ANTHROPIC_API_KEY",)
+    default_model = "claude-sonnet-5"
+    default_base_url = "https://api.anthropic.com"
+
+    def path(self, model: str, streaming: bool) -> str:
+        """One path for everything."""
+        return "/v1/messages"
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """The key in one of two headers, never in both."""
+        headers = {"anthropic-version": VERSION}
+        if key is not None and key.startswith("sk-ant-oat"):
+            headers["authorization"] = f"Bearer {key}"
+        elif key is not None:
+            headers["x-api-key"] = key
+        return headers
+
+    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
+        """The request; instructions stand beside the messages."""
+        request = call.request
+        choice, effort = settings.pop("tool_choice", None), settings.pop("effort", None)
+        fields: Json = {"model": call.deployment.model, "messages": self._messages(call), **settings}
+        if system := _system(request):
+            fields["system"] = system
+        if request.tools:
+            fields["tools"] = [
+                {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+                for tool in request.tools
+            ]
+            if choice is not None:
+                fields["tool_choice"] = _tool_choice(choice)
+        if output := _output(request, effort):
+            fields["output_config"] = output
+        if streaming:
+            fields["stream"] = True
+        return fields
+
+    def response(self, body: Json) -> Response:
+        """What a whole message says."""
+        return read_message(body)
+
+    def reader(self, call: Call) -> AnswerReader:
+        """Understands the events of one message."""
+        return EventReader()
+
+    def _messages(self, call: Call) -> list[Json]:
+        """The conversation; what one side says in a row is one message, results of tools first."""
+        turns: list[tuple[str, list[Json]]] = []
+        for message in call.request.messages:
+            if message.role == "system":
+                continue
+            role = "assistant" if message.role == "assistant" else "user"
+            if not turns or turns[-1][0] != role:
+                turns.append((role, []))
+            turns[-1][1].extend(_blocks(message))
+        if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
+            raise UnsupportedRequestError(
+                f"{call.deployment} does not continue a message of the assistant; nothing was sent: "
+                "end with a message of the user, or choose another model",
+                provider=self.name,
+                model=call.deployment.model,
+            )
+        return [{"role": role, "content": _content(blocks)} for role, blocks in turns if blocks]
+
+
+def _system(request: Request) -> str:
+    """All standing instructions, wherever they stand."""
+    within = (message.text for message in request.messages if message.role == "system")
+    return "\n\n".join(filter(None, (request.system, *within)))
+
+
+def _blocks(message: Message) -> Iterator[Json]:
+    for part in message.parts:
+        block = _block(part)
+        if block is not None:
+            yield block
+
+
+def _block(part: Part) -> Json | None:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text} if part.text else None  # the API refuses an empty one
+    if isinstance(part, ToolCall):
+        used = valid_id(part.id, CALL_ID)
+        return {"type": "tool_use", "id": used, "name": part.name, "input": part.arguments}
+    if isinstance(part, ToolResult):
+        used = valid_id(part.call_id, CALL_ID)
+        result: Json = {"type": "tool_result", "tool_use_id": used, "content": part.content}
+        return {**result, "is_error": True} if part.is_error else result
+    return dict(part.data) if part.provider == Anthropic.family else None
+
+
+def _content(blocks: list[Json]) -> str | list[Json]:
+    if len(blocks) == 1 and blocks[0]["type"] == "text":
+        return str(blocks[0]["text"])
+    return sorted(blocks, key=lambda block: block["type"] != "tool_result")
+
+
+def _tool_choice(choice: str) -> Json:
+    if choice in ("auto", "none"):
+        return {"type": choice}
+    return {"type": "any"} if choice == "required" else {"type": "tool", "name": choice}
+
+
+def _output(request: Request, effort: str | None) -> Json:
+    output: Json = {} if effort is None else {"effort": effort}
+    if isinstance(request.schema, Mapping):
+        output["format"] = {"type": "json_schema", "schema": request.schema}
+    return output
+
+
+register(Anthropic.family, Anthropic)

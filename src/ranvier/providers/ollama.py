@@ -1,0 +1,235 @@
+"""Ollama's own API, of a server of yours or of its cloud.
+
+    request    model, messages, tools, options -> POST {base}/api/chat
+    answer     message {content, thinking, tool_calls}, done_reason, counts
+    stream     the same, line by line, until done is true
+
+Its OpenAI-compatible API is not used: that knows no `num_ctx` and ignores limits of some versions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ranvier.messages import (
+    FinishReason,
+    Message,
+    Native,
+    Request,
+    Response,
+    StreamEvent,
+    Text,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from ranvier.pipeline.deployment import register
+from ranvier.providers._adapter import Adapter
+from ranvier.providers._history import names_of_calls, new_call_id, own, results
+from ranvier.providers._openai_answer import read_arguments
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._sse import Decoder, LineDecoder
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+"""Others, and none at all as old servers have it, say nothing about the answer."""
+
+BESIDE_OPTIONS = ("think",)
+"""Settings that do not stand among the `options`."""
+
+DEFAULT_PORT = 11434
+
+
+class Ollama(Adapter):
+    """Models on a server of Ollama's; where it is says `base_url`, else `OLLAMA_HOST`."""
+
+    family = "ollama"
+    environment = ("OLLAMA_API_KEY",)
+    default_model = "qwen3"
+    default_base_url = f"http://localhost:{DEFAULT_PORT}"
+    needs_credential = False
+
+    def address(self, base_url: str | None) -> str:
+        """`base_url`, else `OLLAMA_HOST`, which may leave out everything but a host or a port."""
+        given = base_url or os.environ.get("OLLAMA_HOST", "").strip()
+        return parse_host(given) if given else self.default_base_url
+
+    def path(self, model: str, streaming: bool) -> str:
+        """One path for everything."""
+        return "/api/chat"
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """A key, if there is one: the cloud wants it, a server of yours does not."""
+        return {} if key is None else {"authorization": f"Bearer {key}"}
+
+    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
+        """The request; nearly all settings are options."""
+        request = call.request
+        fields: Json = {
+            "model": call.deployment.model,
+            "messages": list(_messages(request)),
+            "stream": streaming,  # it streams unless told not to
+        }
+        settings.pop("tool_choice", None)
+        fields.update({name: settings.pop(name) for name in BESIDE_OPTIONS if name in settings})
+        if settings:
+            fields["options"] = settings
+        if request.tools:
+            fields["tools"] = [_tool(tool) for tool in request.tools]
+        if isinstance(request.schema, Mapping):
+            fields["format"] = request.schema
+        return fields
+
+    def response(self, body: Json) -> Response:
+        """What a whole answer says."""
+        if not isinstance(body.get("message"), dict):
+            raise NoAnswerError("the answer has no message")
+        message = body["message"]
+        words, thinking = text(message.get("content"), "content"), text(message.get("thinking"), "thinking")
+        calls = tuple(_read_calls(message))
+        if body.get("done") is False:
+            raise NoAnswerError("the answer was cut: it is not done")
+        native = (Native(self.family, {"thinking": thinking}),) if thinking and calls else ()
+        return Response(
+            text=words,
+            tool_calls=calls,
+            reasoning=thinking,
+            finish_reason=_finish_reason(body, calls_tools=bool(calls), answered=bool(words or calls)),
+            raw_finish_reason=label(body.get("done_reason")),
+            usage=_read_usage(body),
+            model=label(body.get("model")) or "",
+            parts=(*native, *([Text(words)] if words else []), *calls),
+        )
+
+    def reader(self, call: Call) -> AnswerReader:
+        """Understands the lines of one answer."""
+        return LineReader()
+
+    def decoder(self) -> Decoder:
+        """A line is an event."""
+        return LineDecoder()
+
+
+class LineReader(AnswerReader):
+    """Understands the lines of one streamed answer."""
+
+    def __init__(self) -> None:
+        self._introduced = False  # the model has been told
+        self._answered = False  # words or a tool call have come
+        self._calls = 0
+        self._thinking: list[str] = []
+
+    def read(self, body: Json) -> Iterator[StreamEvent]:
+        """What one line says."""
+        if not self._introduced:
+            self._introduced = True
+            yield StreamEvent(model=label(body.get("model")))
+        message = entry(body.get("message"), "message")
+        if thinking := text(message.get("thinking"), "thinking"):
+            self._thinking.append(thinking)
+            yield StreamEvent(reasoning=thinking)
+        if words := text(message.get("content"), "content"):
+            self._answered = True
+            yield StreamEvent(text=words)
+        for call in _read_calls(message):
+            self._answered = True
+            arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
+            yield StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
+            self._calls += 1
+        if body.get("done") is True:
+            yield self._finish(body)
+
+    def _finish(self, body: Json) -> StreamEvent:
+        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
+        self.complete = self.finished = True
+        kept = (
+            [Native("ollama", {"thinking": "".join(self._thinking)})]
+            if self._thinking and self._calls
+            else []
+        )
+        raw = label(body.get("done_reason"))
+        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=kept)
+
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+def parse_host(given: str) -> str:
+    """The address that `OLLAMA_HOST` means: `gpu`, `gpu:1234`, `:1234`, `http://gpu`, `https://gpu/path`."""
+    scheme, found, rest = given.partition("://")
+    if not found:
+        scheme, rest = "http", given
+    place, slash, path = rest.partition("/")
+    host, colon, port = place.rpartition(":")
+    if not colon or "]" in port:  # no port; the colons within brackets are those of an address
+        host, port = place, "" if found else str(DEFAULT_PORT)
+    return f"{scheme}://{host or 'localhost'}{':' if port else ''}{port}{slash}{path}"
+
+
+def _messages(request: Request) -> Iterator[Json]:
+    if request.system:
+        yield {"role": "system", "content": request.system}
+    names = names_of_calls(request.messages)
+    for message in request.messages:
+        for result in results(message):
+            name = result.name or names.get(result.call_id, "")
+            yield {
+                "role": "tool",
+                "tool_name": name,
+                "tool_call_id": result.call_id,
+                "content": result.content,
+            }
+        if message.role == "assistant":
+            yield _answer(message)
+        elif message.role != "tool" and (message.text or not results(message)):
+            yield {"role": message.role, "content": message.text}
+
+
+def _answer(message: Message) -> Json:
+    answer: Json = {"role": "assistant", "content": message.text}
+    for fields in own(message, Ollama.family):
+        answer.update(fields)
+    calls = [
+        {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    if calls:
+        answer["tool_calls"] = calls
+    return answer
+
+
+def _tool(tool: Tool) -> Json:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+# --- what comes back -----------------------------------------------------------------------------
+
+
+def _read_calls(message: Json) -> Iterator[ToolCall]:
+    for call in entries(message.get("tool_calls"), "tool_calls"):
+        function = entry(call.get("function"), "function")
+        name, arguments = text(function.get("name"), "name"), read_arguments(function.get("arguments"))
+        yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)  # old servers: no id
+
+
+def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
+    raw = text(body.get("done_reason"), "done_reason")
+    if not raw and not answered:
+        raise NoAnswerError("the answer is empty, and the server does not say why it is done")
+    reason = DONE_REASONS.get(raw, FinishReason.OTHER)
+    return FinishReason.TOOL_CALLS if calls_tools and reason is not FinishReason.LENGTH else reason
+
+
+def _read_usage(body: Json) -> Usage:
+    read = count(body.get("prompt_eval_count"), "prompt_eval_count")  # missing where all of it was cached
+    written = count(body.get("eval_count"), "eval_count")
+    return Usage(input=read, output=written, total=read + written, complete="eval_count" in body)
+
+
+register(Ollama.family, Ollama)

@@ -1,0 +1,65 @@
+"""A provider without a network, for a last resort and for examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING
+
+from ranvier import checks
+from ranvier.errors import ConfigurationError
+from ranvier.messages import FinishReason, Response, StreamEvent, Text, Usage
+from ranvier.pipeline.deployment import register
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+
+class Stub:
+    """Answers at once, always, with the same text: `Fallback(..., Stub("We will be back soon."))`.
+
+    Args:
+        reply: The answer, or a plain function from the `Call` to it.
+        name: How targets and circuits call it.
+
+    Raises:
+        ConfigurationError: `reply` is neither a text nor a function.
+    """
+
+    needs_credential = False
+    default_model = "stub"
+
+    def __init__(
+        self, reply: str | Callable[[Call], str] = "No model is here to answer.", *, name: str = "stub"
+    ) -> None:
+        if not isinstance(reply, str) and not callable(reply):
+            raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
+        self.name = checks.identifier("name", name)
+        self._reply = reply
+
+    def __repr__(self) -> str:
+        return f"Stub(name={self.name!r})"
+
+    async def complete(self, call: Call) -> Response:
+        """The reply, whole."""
+        reply = self._answer(call)
+        return Response(
+            text=reply,
+            raw_finish_reason="stop",
+            usage=Usage(),
+            model=call.deployment.model,
+            provider=self.name,
+            parts=(Text(reply),) if reply else (),
+        )
+
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+        """The reply, word by word."""
+        for word in re.findall(r"\s*\S+\s*$|\s*\S+", self._answer(call)):
+            yield StreamEvent(text=word)
+        yield StreamEvent(finish_reason=FinishReason.STOP, raw_finish_reason="stop", usage=Usage())
+
+    def _answer(self, call: Call) -> str:
+        return self._reply if isinstance(self._reply, str) else self._reply(call)
+
+
+register("stub", Stub)
