@@ -90,13 +90,17 @@ class CircuitOpenError(RejectedError):
 
     kind = "circuit_open"
 
-    def __init__(self, *, tenant: str, provider: str, retry_after: float | None = None) -> None:
-        # Rejections come by the thousand during an outage: the sentence is written when it is read.
-        super().__init__(retry_after=retry_after)
+    def __init__(
+        self, message: str = "", *, tenant: str, provider: str, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
         self.tenant = tenant
         self.provider = provider
 
     def __str__(self) -> str:
+        # Rejections come by the thousand during an outage: the sentence is written when it is read.
+        if message := super().__str__():
+            return message
         when = "it is isolated" if self.retry_after is None else f"try again in {self.retry_after:.3g} s"
         return f"the circuit of tenant {self.tenant!r} at {self.provider} is open: {when}"
 

@@ -72,18 +72,21 @@ class Fallback(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
         failures: list[tuple[Deployment, RanvierError]] = []
-        for deployment in self._default if call.start is None else self._chain(call.start):
-            if failures and _too_small(deployment, failures):
-                continue
-            reason = self._move_on(call, deployment, failures)
-            try:
-                credential = await call.pipeline.credentials.find(call, deployment)
-                return await inner(call.to(deployment, credential, reason))
-            except RanvierError as error:
-                if not self._goes_on(error):
-                    raise
-                failures.append((deployment, error))
-        raise _verdict(failures)
+        try:
+            for deployment in self._default if call.start is None else self._chain(call.start):
+                if failures and _too_small(deployment, failures):
+                    continue
+                reason = self._move_on(call, deployment, failures)
+                try:
+                    credential = await call.pipeline.credentials.find(call, deployment)
+                    return await inner(call.to(deployment, credential, reason))
+                except RanvierError as error:
+                    if not self._goes_on(error):
+                        raise
+                    failures.append((deployment, error))
+            raise _verdict(failures)
+        finally:
+            del failures  # each error holds this frame: a frame that held them too would be a cycle
 
     def _move_on(
         self, call: Call, deployment: Deployment, failures: list[tuple[Deployment, RanvierError]]

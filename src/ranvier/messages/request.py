@@ -105,6 +105,8 @@ class Message:
             raise ConfigurationError(f"role={self.role!r}: choose one of {', '.join(ROLES)}")
         if isinstance(self.content, str):
             return
+        if not isinstance(self.content, Iterable):
+            raise ConfigurationError(f"content is a {type(self.content).__name__}: give a str, or parts")
         parts = tuple(Text(part) if isinstance(part, str) else part for part in self.content)
         for part in parts:
             if not isinstance(part, (Text, ToolCall, ToolResult, Native)):

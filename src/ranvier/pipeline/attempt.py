@@ -48,7 +48,7 @@ async def _whole(call: Call) -> Response:
     now = call.pipeline.clock
     attempt = call.record.begin(call, now(), queued)
     try:
-        with watch.until(*_bound(call, attempt.started)):
+        with watch.until(*_due(call, attempt.started)):
             response = await call.deployment.provider.complete(call)
     except BaseException as error:
         attempt.failed(now(), error)
@@ -66,28 +66,18 @@ async def _whole(call: Call) -> Response:
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
     watch = Watch(call)
     slots, queued = await _take_slot(call, watch)
-    now = call.pipeline.clock()
-    _bound(call, now)
-    stream = ResponseStream(call, call.record.begin(call, now, queued), Source(call, watch, events))
+    attempt = call.record.begin(call, call.pipeline.clock(), queued)
+    stream = ResponseStream(call, attempt, Source(call, watch, events))
     if slots is not None:
         stream.on_end(lambda outcome: slots.release())
     await stream.begin()
     return stream.hand_out() if call.streaming else await stream.collect()
 
 
-def _bound(call: Call, began: float) -> tuple[float | None, str]:
-    """When an attempt is too long, and for what; the deadline wins a tie.
-
-    Raises:
-        TimedOutError: it is too late already; nothing has been sent.
-    """
+def _due(call: Call, began: float) -> tuple[float | None, str]:
+    """When an attempt that began then is too long, and for what; the deadline wins a tie."""
     seconds = call.limits.seconds
-    due, phase = first_of(
-        (call.deadline, "deadline"), (None if seconds is None else began + seconds, "attempt")
-    )
-    if due is not None and due <= began:
-        raise too_late(call, phase)
-    return due, phase
+    return first_of((call.deadline, "deadline"), (None if seconds is None else began + seconds, "attempt"))
 
 
 async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None, float]:
@@ -98,14 +88,18 @@ async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None
 
     Raises:
         LocalCapacityError: none became free in time; nothing was sent.
+        TimedOutError: it is too late for an attempt already.
     """
+    began = call.pipeline.clock()
+    due, phase = _due(call, began)
+    if due is not None and due <= began:
+        raise too_late(call, phase)
     slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
     if slots is None:
         return None, 0.0
     if not slots.locked():
         await slots.acquire()
         return slots, 0.0
-    began = call.pipeline.clock()
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
         await slots.acquire()

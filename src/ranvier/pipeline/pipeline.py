@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ranvier import checks
 from ranvier.clock import Clock, current_deadline, earliest, now
 from ranvier.errors import ConfigurationError, RanvierError
-from ranvier.messages import Response, Tool
+from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials import Credentials, Resolver
@@ -21,7 +21,7 @@ from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
-from ranvier.pipeline.prompt import Prompt, build_request
+from ranvier.pipeline.prompt import Options, Prompt, build_request
 from ranvier.pipeline.record import Record
 from ranvier.pipeline.stream import ResponseStream
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
@@ -78,16 +78,8 @@ class Pipeline:
         *,
         to: str | None = None,
         tenant: str | None = None,
-        system: str | None = None,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        stop: str | Sequence[str] | None = None,
-        tools: Iterable[Tool | Mapping[str, Any]] | None = None,
-        tool_choice: str | None = None,
-        schema: Any = None,
         deadline: float | None = None,
-        extra: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
     ) -> Coroutine[Any, Any, Response]:
         """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
 
@@ -95,26 +87,15 @@ class Pipeline:
             prompt: A text, a list of messages, or a `Request`.
             to: The target to start at, by provider or `"provider/model"`; `None` is the first.
             tenant: On whose behalf; `None` is the tenant of the enclosing `with tenant(...)`.
-            system: Standing instructions.
-            max_tokens: The most tokens the answer may have; `None` is the provider's own limit.
-            temperature: Left out for models that refuse it, as are the other settings of sampling.
-            top_p: See `temperature`.
-            stop: A text that ends the answer, or several.
-            tools: What the model may call.
-            tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
-            schema: A JSON schema that the answer must follow.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
-            extra: Fields of the wire, under a provider's name for that provider alone.
+            options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
+                `schema`, `extra`: see `ranvier.Request`.
 
         Raises:
             ConfigurationError: bad input, at once.
             RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
         """
-        call = self._call(
-            prompt, to, tenant, streaming=False, system=system, max_tokens=max_tokens,
-            temperature=temperature, top_p=top_p, stop=stop, tools=tools,
-            tool_choice=tool_choice, schema=schema, extra=extra,
-        )  # fmt: skip  # because: one name a line says nothing
+        call = self._call(prompt, to, tenant, options, streaming=False)
         return self._complete(call, checks.seconds("deadline", deadline, optional=True))
 
     def stream(
@@ -123,32 +104,20 @@ class Pipeline:
         *,
         to: str | None = None,
         tenant: str | None = None,
-        system: str | None = None,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        stop: str | Sequence[str] | None = None,
-        tools: Iterable[Tool | Mapping[str, Any]] | None = None,
-        tool_choice: str | None = None,
-        schema: Any = None,
         deadline: float | None = None,
-        extra: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
     ) -> PendingStream:
         """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
         does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
         """
-        call = self._call(
-            prompt, to, tenant, streaming=True, system=system, max_tokens=max_tokens,
-            temperature=temperature, top_p=top_p, stop=stop, tools=tools,
-            tool_choice=tool_choice, schema=schema, extra=extra,
-        )  # fmt: skip  # because: one name a line says nothing
+        call = self._call(prompt, to, tenant, options, streaming=True)
         seconds = checks.seconds("deadline", deadline, optional=True)
         return PendingStream(lambda: self._stream(call, seconds))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, *, streaming: bool, **given: Any
+        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, *, streaming: bool
     ) -> Call:
         self.lifecycle.refuse_if_closed()
         tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
@@ -161,11 +130,16 @@ class Pipeline:
         if to is not None:
             for layer in self.layers:
                 layer.check_start(to)
-        request = build_request(prompt, **given)
         return Call(
-            request, tenant, self, Record(), start=to, streaming=streaming, deadline=current_deadline(),
+            build_request(prompt, options),
+            tenant,
+            self,
+            Record(),
+            start=to,
+            streaming=streaming,
+            deadline=current_deadline(),
             circuit=self._circuit,
-        )  # fmt: skip  # because: one name a line says nothing
+        )
 
     # --- carrying --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
@@ -15,16 +15,38 @@ Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
 
 
-def build_request(prompt: Prompt, **given: Any) -> Request:
-    """The request for `prompt`; what is `given` beside a `Request` replaces its fields.
+class Options(TypedDict, total=False):
+    """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`."""
+
+    system: str | None
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    stop: str | Sequence[str] | None
+    tools: Iterable[Tool | Mapping[str, Any]] | None
+    tool_choice: str | None
+    schema: Any
+    extra: Mapping[str, Any] | None
+
+
+def build_request(prompt: Prompt, options: Options) -> Request:
+    """The request for `prompt`; beside a `Request` the options replace its fields.
 
     Raises:
         ConfigurationError: something cannot be asked like that.
+        TypeError: an option that there is not.
     """
-    fields = {name: _FIELDS[name](value) for name, value in given.items() if value is not None}
+    fields = {name: _field(name, value) for name, value in options.items() if value is not None}
     if isinstance(prompt, Request):
         return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
     return Request(_conversation(prompt), **fields)
+
+
+def _field(name: str, value: object) -> Any:
+    check = _CHECKS.get(name)
+    if check is None:
+        raise TypeError(f"unexpected keyword argument {name!r}: the options are {', '.join(_CHECKS)}")
+    return check(value)
 
 
 def _conversation(prompt: object) -> tuple[Message, ...]:
@@ -151,7 +173,7 @@ def _schema(schema: object) -> object:
     )
 
 
-_FIELDS: dict[str, Any] = {
+_CHECKS: dict[str, Any] = {
     "system": _text("system"),
     "max_tokens": lambda value: checks.count("max_tokens", value, least=1),
     "temperature": _number("temperature"),

@@ -62,22 +62,24 @@ class Retry(Layer):
         """Try, and try again."""
         settings = self.settings_for(call.deployment)
         failed: RanvierError | None = None
-        while True:
-            try:
-                return await inner(call)
-            except RejectedError:
-                if failed is None:
-                    raise
-                # Refused between two attempts (the circuit has opened): what the provider said tells more.
-                raise failed from None
-            except RanvierError as error:
-                delay = settings._delay(call, error)
-                if delay is None:
-                    raise
-                failed = error
-            settings._tell(call, failed, delay)
-            await sleep_until(call.pipeline.clock() + delay, call.pipeline.clock)
-            call = call.again(delay, failed.kind)
+        try:
+            while True:
+                try:
+                    return await inner(call)
+                except RejectedError:
+                    if failed is None:
+                        raise
+                    raise failed from None  # the circuit has opened meanwhile; what the provider said tells more
+                except RanvierError as error:
+                    delay = settings._delay(call, error)
+                    if delay is None:
+                        raise
+                    failed = error
+                settings._tell(call, failed, delay)
+                await sleep_until(call.pipeline.clock() + delay, call.pipeline.clock)
+                call = call.again(delay, failed.kind)
+        finally:
+            del failed  # the error holds this frame: a frame that held it too would be a cycle
 
     def _delay(self, call: Call, error: RanvierError) -> float | None:
         """Seconds to wait before the next attempt, or `None` where there is none to be made."""
