@@ -1,0 +1,45 @@
+"""The `ranvier` command: each subcommand is a module with `add_parser` and `run`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ranvier.errors import ConfigurationError
+
+_COMMANDS = ("simulate",)
+"""The modules of this package that are subcommands, in the order of the help.
+
+Such a module has `add_parser(subparsers)`, which adds its parser and lets `run` be its default for
+`run`, and `run(args) -> int`, which returns the exit status. It may import at its top only what
+ranvier always has; what comes with the extra `cli` is imported in `run`.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, by default the process's own; returns its exit status.
+
+    Status 2 is for bad input and for a missing extra, which are told on stderr in one line.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except ConfigurationError as error:
+        print(f"ranvier {args.command}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.startswith("ranvier"):
+            raise
+        print(f'ranvier {args.command} needs {missing.name}: pip install "ranvier[cli]"', file=sys.stderr)
+        return 2
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ranvier", description="LLM calls that keep going.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name in _COMMANDS:
+        importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
+    return parser

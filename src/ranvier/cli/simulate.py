@@ -1,0 +1,133 @@
+"""`ranvier simulate`: providers that fail on a script, in a process of their own.
+
+    ranvier simulate --port 8700 --script outage.toml --seed 1
+
+It prints the base URLs, then a line for each request, until Ctrl-C or SIGTERM ends it with exit
+status 0. The form of a script is told by `--help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ranvier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.simulator import Exchange, Simulator
+
+_SCRIPT = """\
+a script, as TOML (or the same as JSON in a file that ends in .json):
+
+  latency = 0.3          # seconds before the first token of a good answer
+  pace = 0.02            # seconds between two tokens
+
+  [[rules]]              # asked in this order; the first that hits a request decides
+  fault = { kind = "Status", status = 503 }
+  provider = "openai"
+  start = 5              # seconds since the start
+  end = 13
+
+  [[rules]]
+  fault = { kind = "Status", status = 429 }
+  provider = "anthropic"
+  above = 20             # requests per second with one key
+
+  [[rules]]
+  fault = ["SetCookie", { kind = "Cut", after = 3 }]
+  probability = 0.05
+
+a rule may say provider, key, model, streaming, start, end, cycle = [seconds on, seconds off],
+first, every, above and probability. faults and their fields:
+
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add this command to those of `ranvier`."""
+    parser = subparsers.add_parser(
+        "simulate",
+        help="run providers that fail on a script",
+        description="Run providers that fail on a script, over real HTTP.",
+        epilog=_SCRIPT + _vocabulary(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8700, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--script", type=Path, help="a TOML or JSON file; without one, nothing goes wrong")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of words, jitter and chance (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until the process is told to end."""
+    simulator = _simulator(args)
+    try:
+        asyncio.run(_serve(simulator))
+    except KeyboardInterrupt:
+        pass  # because: that is how it is meant to end where the loop takes no signal handlers
+    except OSError as error:
+        raise ConfigurationError(f"port={args.port!r}: {error}") from error
+    print(f"{simulator.total} requests served")
+    return 0
+
+
+def _simulator(args: argparse.Namespace) -> Simulator:
+    from ranvier.simulator import Simulator
+    from ranvier.simulator.script_file import parse, read
+
+    script = parse({}) if args.script is None else read(args.script)
+    return Simulator(
+        script.rules,
+        host=args.host,
+        port=args.port,
+        seed=args.seed,
+        latency=script.latency,
+        pace=script.pace,
+        on_end=_tell,
+    )
+
+
+async def _serve(simulator: Simulator) -> None:
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, told_to_end.set)
+    async with simulator:
+        for provider, url in simulator.urls.items():
+            print(f"{provider:<10} {url}")
+        for rule in simulator.rules:
+            print(f"rule       {rule}")
+        sys.stdout.flush()
+        await told_to_end.wait()
+
+
+def _tell(exchange: Exchange) -> None:
+    """One line for an exchange that has ended."""
+    model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
+    played = "" if exchange.fault is None else f" {exchange.fault!r}"
+    took = (exchange.ended or 0.0) - exchange.started
+    print(
+        f"{exchange.started:9.3f} #{exchange.number} {exchange.provider} {model} "
+        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}",
+        flush=True,
+    )
+
+
+def _vocabulary() -> str:
+    """Every fault with its fields, one a line."""
+    from dataclasses import fields
+
+    from ranvier.simulator import faults
+
+    kinds = (getattr(faults, name) for name in faults.__all__ if name != "Fault")
+    return "\n".join(
+        f"  {kind.__name__:<12} {', '.join(field.name for field in fields(kind))}" for kind in kinds
+    )

@@ -1,0 +1,129 @@
+"""The ASGI application: reads a request, asks the script, has the reply played, and keeps the log."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ranvier.errors import ConfigurationError
+from ranvier.simulator.composer import compose
+from ranvier.simulator.dialogue import Answer, Ask
+from ranvier.simulator.exchange import End, Exchange, Log
+from ranvier.simulator.plan import Plan, good, refusing
+from ranvier.simulator.player import Player, Send
+from ranvier.simulator.script import Script
+from ranvier.simulator.wires import Unacceptable, Wire, wire_of
+
+if TYPE_CHECKING:
+    from ranvier.simulator.server import Connection
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+"""ASGI's: returns the next message."""
+
+
+class App:
+    """All the providers on one port: the first part of a path names the provider.
+
+    Attributes:
+        script: Decides what happens.
+        log: Keeps what happened.
+        latency, pace: Seconds before the first token and between two, of a good answer.
+        closing: The simulator is being closed, so that a lost connection is not the client's doing.
+    """
+
+    def __init__(
+        self, script: Script, log: Log, clock: Callable[[], float], *, seed: int, latency: float, pace: float
+    ) -> None:
+        self.script = script
+        self.log = log
+        self.latency = latency
+        self.pace = pace
+        self.closing = False
+        self._clock = clock
+        self._seed = seed
+        self._jitter = random.Random(seed)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        from ranvier.simulator.server import ConnectionLost
+
+        connection: Connection = scope["state"]["connection"]
+        exchange = self.log.begin(self._clock())
+        end = End.BROKEN
+        try:
+            body = await _body(receive)
+            connection.check()
+            plan = self._plan(scope, body, exchange)
+            await Player(connection, send, exchange, self._clock).play(plan)
+            end = End.SENT
+        except ConnectionLost:
+            end = self._lost(connection)
+        finally:
+            self.log.finish(exchange, end, self._clock())
+
+    def _lost(self, connection: Connection) -> End:
+        if connection.ended_by_us:
+            return End.BROKEN
+        return End.SHUTDOWN if self.closing else End.CLIENT_LEFT
+
+    def _plan(self, scope: dict[str, Any], body: bytes, exchange: Exchange) -> Plan:
+        _, _, path = scope["path"].partition("/")
+        exchange.provider, _, exchange.path = path.partition("/")
+        exchange.body = _json(body)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            wire = wire_of(exchange.provider)
+        except ConfigurationError:
+            return _unknown(exchange)
+        exchange.key = wire.key(headers)
+        try:
+            ask = wire.read(exchange.provider, f"/{exchange.path}", headers, exchange.body)
+        except Unacceptable as verdict:
+            return refusing(_nothing(wire, exchange), verdict.status, verdict.reason)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A body that is shaped like no request at all trips the reader instead of its checks.
+            return refusing(_nothing(wire, exchange), 400, "invalid_request")
+        exchange.model, exchange.streaming = ask.model, ask.streaming
+        return self._scripted(wire, ask, exchange)
+
+    def _scripted(self, wire: Wire, ask: Ask, exchange: Exchange) -> Plan:
+        answer = compose(ask, number=exchange.number, seed=self._seed)
+        fault = exchange.fault = self.script.fault_for(ask, self._clock())
+        if fault is not None:
+            answer = fault.rewrite(answer)
+        plan = good(wire, ask, answer, latency=self._about(self.latency), pace=self._about(self.pace))
+        return plan if fault is None else fault.change(plan)
+
+    def _about(self, seconds: float) -> float:
+        """A quarter more or less: nobody is as regular as a clock."""
+        return seconds * self._jitter.uniform(0.75, 1.25) if seconds else 0.0
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _nothing(wire: Wire, exchange: Exchange) -> Plan:
+    """A plan without an answer, for a request that could not be read."""
+    ask = Ask(exchange.provider, exchange.key, exchange.model or "", streaming=False)
+    unanswered = Answer(exchange.number, 0, ask.model, 0, 0)
+    return good(wire, ask, unanswered)
+
+
+def _unknown(exchange: Exchange) -> Plan:
+    plan = _nothing(wire_of("ollama"), exchange)
+    return plan.instead(404, b"the first part of the path has to name a provider\n", "text/plain")

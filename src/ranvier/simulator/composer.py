@@ -1,0 +1,83 @@
+"""Writes good answers: the same request and seed are answered with the same words."""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from ranvier.simulator.dialogue import Answer, Ask, Finish, Tool, ToolUse
+
+_PASSAGE = """
+Louis-Antoine Ranvier saw the étranglements annulaires of the nerve in 1871.
+Between two of them the fibre lies under myelin, and the signal fades as it runs.
+At each gap it meets fresh sodium channels, which make it whole again.
+So the impulse leaps from node to node, faster than any bare fibre could carry it.
+Where the myelin is lost the leap fails, and the message stays behind.
+One weak gap is no disaster: the current usually reaches the next one, too.
+That is the whole secret: no gap has to be perfect, it only has to pass the signal on.
+"""
+_SENTENCES = tuple(_PASSAGE.strip().splitlines())
+# A word and the blank before it are one token. The é and the dash-free French are there on purpose:
+# a client has to put characters together again that the network has cut in the middle.
+
+
+def tokens_of(text: str) -> tuple[str, ...]:
+    """`text` cut before each word, so that the pieces joined are `text` again."""
+    return tuple(re.findall(r"\s*\S+|\s+$", text))
+
+
+def compose(ask: Ask, *, number: int, seed: int) -> Answer:
+    """A good answer to `ask`: a call of a tool where it asks for one, else two or three sentences."""
+    used = _tools_used(ask, f"{seed:x}{number:06x}")
+    text = () if used else _words(ask, seed)
+    finish: Finish = "tool_calls" if used else "stop"
+    if ask.limit is not None and len(text) > ask.limit:
+        text, finish = text[: ask.limit], "length"
+    return Answer(
+        number, seed, ask.model, int(time.time()), ask.input_tokens, text, tools=used, finish=finish
+    )
+
+
+def _words(ask: Ask, seed: int) -> tuple[str, ...]:
+    chosen = zlib.crc32(f"{ask.model}\n{ask.prompt}".encode("utf-8", "replace"), seed)
+    first, count = chosen % len(_SENTENCES), 2 + (chosen >> 8) % 2
+    sentences = (_SENTENCES[(first + offset) % len(_SENTENCES)] for offset in range(count))
+    return tokens_of(" ".join(sentences))
+
+
+def _tools_used(ask: Ask, unique: str) -> tuple[ToolUse, ...]:
+    if not ask.tools or (ask.answers_tool and ask.must_call is None):
+        return ()
+    asked_for = [tool for tool in ask.tools if tool.name == ask.must_call or tool.name in ask.prompt]
+    if not asked_for and (ask.must_call is not None or re.search(r"\btools?\b", ask.prompt)):
+        asked_for = [ask.tools[0]]
+    return tuple(_use(tool, f"{unique}{position}") for position, tool in enumerate(asked_for))
+
+
+def _use(tool: Tool, unique: str) -> ToolUse:
+    return ToolUse(unique, tool.name, example(tool.schema))
+
+
+def example(schema: Mapping[str, Any]) -> Any:
+    """The plainest value that fits a JSON schema: required properties only, the first of an enum."""
+    if "const" in schema or schema.get("enum"):
+        return schema.get("const", schema.get("enum", [None])[0])
+    match schema.get("type", "object"):
+        case "object":
+            properties = schema.get("properties", {})
+            return {
+                name: example(properties.get(name, {"type": "string"})) for name in schema.get("required", ())
+            }
+        case "array":
+            return [example(schema.get("items", {"type": "string"}))]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case _:
+            return "Zürich"

@@ -1,0 +1,112 @@
+"""The simulator's log: what was asked, what was played, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ranvier.simulator.faults import Fault
+
+
+class End(StrEnum):
+    """How an exchange ended."""
+
+    RUNNING = "running"
+    SENT = "sent"
+    """Everything that was planned has been sent, and the response ended as HTTP promises."""
+    BROKEN = "broken"
+    """The simulator closed or reset the connection, as planned."""
+    CLIENT_LEFT = "client_left"
+    """The client went away before that."""
+    SHUTDOWN = "shutdown"
+    """The simulator was closed before that."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of it.
+
+    Attributes:
+        number: From 1, in the order of arrival.
+        started, first_token, ended: Seconds since the simulator started; `None` is not yet.
+        provider, path: Where it was sent.
+        key, model, streaming: What was asked, as far as it could be read.
+        body: The request's JSON, or `None` where it was none.
+        fault: What was played; `None` where nothing was.
+        status: The status that was sent, or `None` where none was.
+        tokens: Pieces of content sent: tokens of a stream, 1 for a whole body.
+        sent: Bytes of the body sent.
+        end: How it ended.
+    """
+
+    number: int
+    started: float
+    provider: str = ""
+    path: str = ""
+    key: str | None = None
+    model: str | None = None
+    streaming: bool = False
+    body: Any = None
+    fault: Fault | None = None
+    status: int | None = None
+    tokens: int = 0
+    sent: int = 0
+    first_token: float | None = None
+    ended: float | None = None
+    end: End = End.RUNNING
+
+    @property
+    def answered(self) -> bool:
+        """True when a good answer was sent, whole."""
+        whole = self.status == 200 and self.end is End.SENT
+        return whole and (self.fault is None or self.fault.harmless)
+
+    @property
+    def client_left(self) -> bool:
+        """True when the client went away before its answer had ended."""
+        return self.end is End.CLIENT_LEFT
+
+
+class Log:
+    """The last exchanges, and how many there have been.
+
+    Attributes:
+        exchanges: The last ones, oldest first; those that are still running, too.
+        total: How many have begun.
+        running: How many have not ended.
+        idle: Set while none is running.
+    """
+
+    def __init__(self, size: int, on_end: Callable[[Exchange], None] | None = None) -> None:
+        self.exchanges: deque[Exchange] = deque(maxlen=size)
+        self._on_end = on_end
+        self.total = 0
+        self.running = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def begin(self, now: float) -> Exchange:
+        """Write down a request, of which only the arrival is known."""
+        self.total += 1
+        self.running += 1
+        self.idle.clear()
+        exchange = Exchange(self.total, now)
+        self.exchanges.append(exchange)
+        return exchange
+
+    def finish(self, exchange: Exchange, end: End, now: float) -> None:
+        """Write down that it is over."""
+        self.running -= 1
+        exchange.end, exchange.ended = end, now
+        if not self.running:
+            self.idle.set()
+        if self._on_end is not None:
+            self._on_end(exchange)
+
+    def to(self, provider: str) -> Iterator[Exchange]:
+        """Those that were sent to `provider`."""
+        return (exchange for exchange in self.exchanges if exchange.provider == provider)

@@ -1,0 +1,55 @@
+"""The vocabulary of what can go wrong, and of what can go right on purpose."""
+
+from __future__ import annotations
+
+from ranvier.simulator.faults.breaks import (
+    Cut,
+    Drop,
+    Pings,
+    Reset,
+    Silence,
+    Slow,
+    Stall,
+    Truncated,
+    Unended,
+)
+from ranvier.simulator.faults.contents import (
+    CallTool,
+    ContentType,
+    Fine,
+    Gzip,
+    Malformed,
+    Oversized,
+    Say,
+    SetCookie,
+    Shredded,
+)
+from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.refusals import Empty, ErrorIn200, Page, Redirect, Status
+
+__all__ = [
+    "CallTool",
+    "ContentType",
+    "Cut",
+    "Drop",
+    "Empty",
+    "ErrorIn200",
+    "Fault",
+    "Fine",
+    "Gzip",
+    "Malformed",
+    "Oversized",
+    "Page",
+    "Pings",
+    "Redirect",
+    "Reset",
+    "Say",
+    "SetCookie",
+    "Shredded",
+    "Silence",
+    "Slow",
+    "Stall",
+    "Status",
+    "Truncated",
+    "Unended",
+]

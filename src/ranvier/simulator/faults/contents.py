@@ -1,0 +1,152 @@
+"""The connection is sound, and what comes over it is scripted, odd, or wrong."""
+
+# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from ranvier import checks
+from ranvier.simulator.composer import tokens_of
+from ranvier.simulator.dialogue import Answer, Finish, ToolUse
+from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.plan import Plan
+
+_BLOCK = b"x" * 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Fine(Fault):
+    """Nothing goes wrong: a good answer between bad ones."""
+
+    harmless = True
+
+
+@dataclass(frozen=True, slots=True)
+class Say(Fault):
+    """A good answer with this text; its `finish` reason is one of ours, worded by the wire."""
+
+    text: str
+    finish: Finish = "stop"
+    reasoning: str = ""
+    harmless = True
+
+    def rewrite(self, answer: Answer) -> Answer:
+        return dataclasses.replace(
+            answer,
+            text=tokens_of(self.text),
+            reasoning=tokens_of(self.reasoning),
+            tools=(),
+            finish=self.finish,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool(Fault):
+    """A good answer that calls the tool `name`, after `text`; twice in one reply with `&`."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    harmless = True
+
+    def rewrite(self, answer: Answer) -> Answer:
+        before = answer.tools if answer.finish == "tool_calls" else ()
+        use = ToolUse(f"{answer.id}{len(before)}", self.name, self.arguments)
+        text = tokens_of(self.text) or (answer.text if before else ())
+        return dataclasses.replace(answer, text=text, tools=(*before, use), finish="tool_calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed(Fault):
+    """A chunk after `after` tokens that does not parse.
+
+    Attributes:
+        after: How many tokens come before it.
+        lossy: It stands in the place of a token, whose content is lost; otherwise it is noise
+            between two tokens. A whole answer has no noise: there it is always lossy.
+    """
+
+    after: int = 1
+    lossy: bool = False
+
+    def change(self, plan: Plan) -> Plan:
+        if not plan.streams:
+            return plan.instead(200, plan.wire.broken(plan.body))
+        before, rest = plan.tokens[: self.after], plan.tokens[self.after :]
+        if not self.lossy:
+            return plan.but(tokens=(*before, plan.wire.noise(), *rest))
+        return plan.but(tokens=(*before, *(plan.wire.broken(token) for token in rest[:1]), *rest[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized(Fault):
+    """A body, or one event of a stream, of `size` bytes and more."""
+
+    size: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        checks.count("size", self.size, least=1)
+
+    def change(self, plan: Plan) -> Plan:
+        blocks = (_BLOCK,) * (self.size // len(_BLOCK) + 1)
+        start = b'data: {"junk":"' if plan.wire.stream_type.startswith("text/event") else b'{"junk":"'
+        if not plan.streams:
+            return plan.but(opening=b'{"junk":"', tokens=blocks, closing=b'"}', length=None)
+        return plan.but(tokens=(start, *blocks, b'"}' + plan.wire.frame_end))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentType(Fault):
+    """The right body under the wrong content type."""
+
+    content_type: str = "text/plain"
+
+    def change(self, plan: Plan) -> Plan:
+        return plan.with_header("content-type", self.content_type)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCookie(Fault):
+    """A good answer that sets a cookie, which no client of an API should send back."""
+
+    cookie: str = "session=simulated; Path=/"
+    harmless = True
+
+    def change(self, plan: Plan) -> Plan:
+        return plan.with_header("set-cookie", self.cookie)
+
+
+@dataclass(frozen=True, slots=True)
+class Gzip(Fault):
+    """A good answer, compressed; a stream token by token, so that each can be read at once."""
+
+    harmless = True
+
+    def change(self, plan: Plan) -> Plan:
+        squeeze = zlib.compressobj(wbits=31)  # 31: with the header and the trailer of gzip
+
+        def piece(raw: bytes) -> bytes:
+            return squeeze.compress(raw) + squeeze.flush(zlib.Z_SYNC_FLUSH) if raw else b""
+
+        squeezed = plan.each(piece).with_header("content-encoding", "gzip")
+        return squeezed.but(closing=squeezed.closing + squeeze.flush(), length=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shredded(Fault):
+    """A good answer in pieces of `size` bytes, cut without regard to events and characters."""
+
+    size: int = 3
+    harmless = True
+
+    def __post_init__(self) -> None:
+        checks.count("size", self.size, least=1)
+
+    def change(self, plan: Plan) -> Plan:
+        body = plan.body
+        pieces = tuple(body[at : at + self.size] for at in range(0, len(body), self.size))
+        return plan.but(opening=b"", tokens=pieces, closing=b"", pace=max(plan.pace, 0.0001))

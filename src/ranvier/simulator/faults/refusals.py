@@ -1,0 +1,132 @@
+"""The provider says no: by a status, or by what it sends with a 200."""
+
+# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Literal
+
+from ranvier import checks
+from ranvier.errors import ConfigurationError
+from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.plan import Plan, refusing
+from ranvier.simulator.wires import REASONS
+from ranvier.simulator.wires.wire import encode
+
+_PAGE = """<!DOCTYPE html>
+<html class="no-js" lang="en-US">
+<head><title>{name} | {status}: {title}</title></head>
+<body><div id="cf-wrapper"><h1>Error {status}</h1><p>{title}</p><p>cloudflare</p></div></body>
+</html>
+"""
+_TITLES = {
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway time-out",
+    522: "Connection timed out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Fault):
+    """An error status, with the body and the headers that this provider sends with it.
+
+    Attributes:
+        status: 400 to 599. A 502 and the 520s are a page of the network in front of the provider.
+        reason: Which of the causes that share the status, one of `REASONS`, such as
+            `"context_length"` or `"quota_exhausted"`; `None` is the usual one.
+        retry_after: Seconds to wait, as a Retry-After header and where the body says it, too.
+        form: How the header says it: `seconds`, `ms` (as `retry-after-ms`) or `date`, which is
+            rounded up to a whole second.
+    """
+
+    status: int
+    reason: str | None = None
+    retry_after: float | None = None
+    form: Literal["seconds", "ms", "date"] = "seconds"
+
+    def __post_init__(self) -> None:
+        if not 400 <= self.status <= 599:
+            raise ConfigurationError(f"status={self.status!r}: give an error's status, 400 to 599")
+        if self.reason is not None:
+            checks.choice("reason", self.reason, REASONS)
+        checks.choice("form", self.form, ("seconds", "ms", "date"))
+        checks.seconds("retry_after", self.retry_after, optional=True)
+
+    def change(self, plan: Plan) -> Plan:
+        if self.status in plan.wire.edge and self.reason is None:
+            return Page(self.status).change(plan)
+        refused = refusing(plan, self.status, self.reason, wait=self.retry_after)
+        if self.retry_after is None:
+            return refused
+        name, value = _retry_after(self.retry_after, self.form)
+        return refused.with_header(name, value)
+
+    def limited(self, wait: float) -> Fault:
+        return self if self.retry_after is not None else dataclasses.replace(self, retry_after=wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Fault):
+    """A page of HTML where an answer should be, with `status`: 200 is the nastiest."""
+
+    status: int = 200
+
+    def change(self, plan: Plan) -> Plan:
+        title = _TITLES.get(self.status, "Unknown error")
+        page = _PAGE.format(name=plan.ask.provider, status=self.status, title=title)
+        return plan.but(delay=0.0).instead(self.status, page.encode(), "text/html; charset=UTF-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect(Fault):
+    """The client is sent elsewhere, to `location`, with `status`."""
+
+    location: str = "/elsewhere"
+    status: int = 307
+
+    def change(self, plan: Plan) -> Plan:
+        return plan.but(delay=0.0).instead(self.status, b"").with_header("location", self.location)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorIn200(Fault):
+    """An error that comes with status 200: as the body, or as an event of the stream.
+
+    Attributes:
+        status, reason: Which error, as in `Status`.
+        after: How many tokens come before it in a stream.
+    """
+
+    status: int = 529
+    reason: str | None = None
+    after: int = 0
+
+    def change(self, plan: Plan) -> Plan:
+        body = plan.wire.refusal(self.status, self.reason, plan.ask)
+        if not plan.streams:
+            return plan.instead(200, encode(body).encode())
+        begun = plan.first(self.after)
+        return begun.but(tokens=(*begun.tokens, plan.wire.error_event(body)))
+
+
+@dataclass(frozen=True, slots=True)
+class Empty(Fault):
+    """Status 200 and no body."""
+
+    def change(self, plan: Plan) -> Plan:
+        kind = dict(plan.headers)["content-type"]
+        return plan.instead(200, b"", kind)
+
+
+def _retry_after(wait: float, form: str) -> tuple[str, str]:
+    if form == "ms":
+        return "retry-after-ms", f"{wait * 1000:g}"
+    if form == "date":
+        return "retry-after", formatdate(math.ceil(time.time() + wait), usegmt=True)
+    return "retry-after", f"{wait:.3f}".rstrip("0").rstrip(".")

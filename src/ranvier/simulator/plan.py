@@ -1,0 +1,135 @@
+"""What will be sent in reply to one request, as data: a fault changes it, the player plays it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Self
+
+from ranvier.simulator.dialogue import Answer, Ask
+from ranvier.simulator.wires.wire import Wire, encode
+
+
+class Ending(Enum):
+    """How a reply ends, once everything in its plan was sent."""
+
+    COMPLETE = auto()
+    """The response ends as HTTP promises, whatever its content says."""
+    HANG = auto()
+    """Nothing more comes, and the connection stays open until the client has enough."""
+    CLOSE = auto()
+    """The connection is closed before the response has ended."""
+    RESET = auto()
+    """The same with a reset (RST) instead of an orderly end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One reply.
+
+    Attributes:
+        wire, ask: Who speaks, and to what.
+        streams: It is an answer token by token, and no refusal that stands in its place.
+        status: The HTTP status; `None` sends nothing at all, not even headers.
+        headers: All but those that the connection itself needs.
+        opening, tokens, closing: The body: of a stream its lifecycle, its content and its end; of a
+            whole answer the one token is the body.
+        length: What `content-length` promises; `None` sends the body in chunks.
+        ending: How it ends.
+        delay: Seconds before the headers.
+        latency: Seconds from the headers and the opening to the first token.
+        pace: Seconds between two tokens.
+        pings: Seconds between two signs of life while nothing else is sent; `None` is silence.
+    """
+
+    wire: Wire
+    ask: Ask
+    streams: bool
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    opening: bytes = b""
+    tokens: Sequence[bytes] = ()
+    closing: bytes = b""
+    length: int | None = None
+    ending: Ending = Ending.COMPLETE
+    delay: float = 0.0
+    latency: float = 0.0
+    pace: float = 0.0
+    pings: float | None = None
+
+    def but(self, **changes: Any) -> Self:
+        """The same plan with `changes`."""
+        return dataclasses.replace(self, **changes)
+
+    def with_header(self, name: str, value: str) -> Self:
+        """The same plan, where the header `name` says `value` and nothing else."""
+        kept = (pair for pair in self.headers if pair[0] != name)
+        return self.but(headers=(*kept, (name, value)))
+
+    def first(self, count: int) -> Self:
+        """The same plan up to its first `count` tokens, without its end.
+
+        Of a whole answer, which has no tokens on the wire, it is half the body, or nothing for 0.
+        """
+        if self.streams:
+            return self.but(tokens=self.tokens[:count], closing=b"")
+        half = self.body[: len(self.body) // 2]
+        return self.but(opening=b"", tokens=(half,) if count else (), closing=b"")
+
+    def instead(self, status: int | None, body: bytes, content_type: str = "application/json") -> Self:
+        """A reply with another status and body, whole even where a stream was asked for."""
+        plan = self.with_header("content-type", content_type)
+        return plan.but(
+            streams=False,
+            status=status,
+            opening=b"",
+            tokens=(body,),
+            closing=b"",
+            length=len(body),
+            latency=0.0,
+        )
+
+    def each(self, change: Callable[[bytes], bytes]) -> Self:
+        """The same plan with every part of its body changed."""
+        return self.but(
+            opening=change(self.opening),
+            tokens=tuple(change(token) for token in self.tokens),
+            closing=change(self.closing),
+        )
+
+    @property
+    def body(self) -> bytes:
+        """Everything that will be sent after the headers."""
+        return b"".join((self.opening, *self.tokens, self.closing))
+
+
+def good(wire: Wire, ask: Ask, answer: Answer, *, latency: float = 0.0, pace: float = 0.0) -> Plan:
+    """The plan of a reply in which nothing goes wrong."""
+    common = tuple(wire.headers(answer.id))
+    if not ask.streaming:
+        body = encode(wire.whole(answer)).encode()
+        headers = (("content-type", "application/json"), *common)
+        # A whole answer is sent when its last token is there: the wait is before the headers.
+        delay = latency + pace * answer.output_tokens
+        return Plan(wire, ask, False, 200, headers, tokens=(body,), length=len(body), delay=delay)
+    return Plan(
+        wire,
+        ask,
+        True,
+        200,
+        (("content-type", wire.stream_type), ("cache-control", "no-cache"), *common),
+        wire.opening(answer, ask),
+        wire.tokens(answer, ask),
+        wire.closing(answer, ask),
+        latency=latency,
+        pace=pace,
+    )
+
+
+def refusing(plan: Plan, status: int, reason: str | None = None, *, wait: float | None = None) -> Plan:
+    """`plan`, refused with `status` as its provider words it, at once."""
+    body = encode(plan.wire.refusal(status, reason, plan.ask, wait)).encode()
+    headers = (*plan.headers, *plan.wire.refusal_headers(status, reason, wait))
+    return plan.but(headers=headers, delay=0.0).instead(status, body)

@@ -1,0 +1,126 @@
+"""Plays a plan on a connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ranvier.simulator.exchange import Exchange
+from ranvier.simulator.plan import Ending, Plan
+
+if TYPE_CHECKING:
+    from ranvier.simulator.server import Connection
+
+Send = Callable[[dict[str, Any]], Any]
+"""ASGI's: takes one message, and is awaited."""
+
+_BATCH = 65_536
+
+
+class Player:
+    """One reply as it goes out, with what has been sent written into its exchange.
+
+    Args:
+        connection: Where to; also what can be broken.
+        send: ASGI's.
+        exchange: What the log knows of it.
+        clock: Seconds since the simulator started.
+    """
+
+    __slots__ = ("_clock", "_connection", "_exchange", "_send")
+
+    def __init__(
+        self, connection: Connection, send: Send, exchange: Exchange, clock: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._send = send
+        self._exchange = exchange
+        self._clock = clock
+
+    async def play(self, plan: Plan) -> None:
+        """Play `plan` to its end.
+
+        Raises:
+            ConnectionLost: The connection has gone, by the client or by the plan.
+        """
+        await self._connection.pause(plan.delay)
+        if plan.status is not None:
+            await self._head(plan)
+            await self._content(plan)
+        await self._end(plan)
+
+    async def _head(self, plan: Plan) -> None:
+        length = [] if plan.length is None else [("content-length", str(plan.length))]
+        headers = [("date", _date(int(time.time()))), *plan.headers, *length]
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": plan.status, "headers": raw})
+        self._exchange.status = plan.status
+        if plan.opening:
+            await self._body(plan.opening)
+
+    async def _content(self, plan: Plan) -> None:
+        wait = plan.latency
+        for tokens, piece in _pieces(plan):
+            await self._wait(plan, wait)
+            await self._body(piece)
+            self._exchange.tokens += tokens
+            if self._exchange.first_token is None:
+                self._exchange.first_token = self._clock()
+            wait = plan.pace
+        if plan.closing:
+            await self._body(plan.closing)
+
+    async def _end(self, plan: Plan) -> None:
+        match plan.ending:
+            case Ending.COMPLETE:
+                await self._send({"type": "http.response.body", "body": b""})
+                return
+            case Ending.CLOSE:
+                self._connection.close()
+            case Ending.RESET:
+                self._connection.reset()
+            case Ending.HANG if plan.streams and plan.pings is not None:
+                while True:
+                    await self._connection.pause(plan.pings)
+                    await self._body(plan.wire.ping())
+        await self._connection.pause(None)
+
+    async def _wait(self, plan: Plan, seconds: float) -> None:
+        """Wait, with a sign of life now and then where the plan has them."""
+        if plan.pings is not None and plan.streams:
+            while seconds > plan.pings:
+                await self._connection.pause(plan.pings)
+                await self._body(plan.wire.ping())
+                seconds -= plan.pings
+        if seconds:
+            await self._connection.pause(seconds)
+
+    async def _body(self, piece: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._connection.check()
+        self._exchange.sent += len(piece)
+
+
+def _pieces(plan: Plan) -> Iterator[tuple[int, bytes]]:
+    """What to write at once, and how many tokens that is: what comes without a pause comes together."""
+    if plan.pace:
+        yield from ((1, token) for token in plan.tokens)
+        return
+    batch: list[bytes] = []
+    size = 0
+    for token in plan.tokens:
+        batch.append(token)
+        size += len(token)
+        if size >= _BATCH:
+            yield len(batch), b"".join(batch)
+            batch, size = [], 0
+    if batch:
+        yield len(batch), b"".join(batch)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -1,0 +1,109 @@
+"""Reads a script from data: a TOML or JSON file, or a mapping.
+
+    latency = 0.3          # seconds before the first token of a good answer; 0 by default
+    pace = 0.02            # seconds between two tokens; 0 by default
+
+    [[rules]]              # asked in this order; the first that hits a request decides
+    fault = { kind = "Status", status = 503 }
+    provider = "openai"
+    start = 5              # seconds since the start
+    end = 13
+
+    [[rules]]
+    fault = { kind = "Status", status = 429 }
+    provider = "anthropic"
+    above = 20             # requests per second with one key
+
+    [[rules]]
+    fault = ["SetCookie", { kind = "Cut", after = 3 }]     # several in one reply
+    probability = 0.05
+
+A fault is named by the `kind` of its class in `ranvier.simulator` and has that class's fields; one
+without fields may be written as its name alone. A rule has the fields of `Rule`. What is misspelt
+or out of range is refused by its place in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ranvier.errors import ConfigurationError
+from ranvier.simulator import faults
+from ranvier.simulator.faults import Fault
+from ranvier.simulator.rules import Rule
+
+_KINDS: dict[str, type[Fault]] = {name: getattr(faults, name) for name in faults.__all__ if name != "Fault"}
+
+
+def _fault(data: Any) -> Fault:
+    if isinstance(data, Fault):
+        return data
+    if isinstance(data, list) and data:
+        return reduce(and_, map(_fault, data))
+    fields = {"kind": data} if isinstance(data, str) else dict(data) if isinstance(data, Mapping) else {}
+    kind = fields.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(f"kind={kind!r} is none of {', '.join(_KINDS)}")
+    try:
+        return TypeAdapter(_KINDS[kind]).validate_python(fields)
+    except ValidationError as error:
+        raise ValueError(f"{kind}: {_told(error)}") from None
+
+
+def _with_fault(data: Any) -> Any:
+    return {**data, "fault": _fault(data["fault"])} if isinstance(data, Mapping) and "fault" in data else data
+
+
+class ScriptFile(BaseModel):
+    """A script as it was declared."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    latency: float = Field(0.0, ge=0)
+    pace: float = Field(0.0, ge=0)
+    rules: list[Annotated[Rule, BeforeValidator(_with_fault)]] = []
+
+
+def parse(data: Mapping[str, Any]) -> ScriptFile:
+    """The script that `data` declares.
+
+    Raises:
+        ConfigurationError: It is no script; it says where, and why.
+    """
+    try:
+        return ScriptFile.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError(f"the script is not sound: {_told(error)}") from None
+
+
+def read(path: Path) -> ScriptFile:
+    """The script in the file at `path`: JSON where its name ends in `.json`, else TOML.
+
+    Raises:
+        ConfigurationError: There is no such file, or no script in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"script={str(path)!r}: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"script={str(path)!r}: give a table with latency, pace and rules")
+    return parse(data)
+
+
+def _told(error: ValidationError) -> str:
+    """Every complaint with its place, as `rules[0].end: Input should be a valid number`."""
+    complaints = []
+    for detail in error.errors(include_url=False):
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+        complaints.append(f"{place.lstrip('.')}: {detail['msg']}".lstrip(": "))
+    return "; ".join(complaints)

@@ -1,0 +1,149 @@
+"""uvicorn, made fit to live inside another program: the only module that imports it.
+
+It starts and stops at once, and leaves the signals and the logging of its host alone.
+"""
+
+# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as HTTPProtocol
+else:
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol as HTTPProtocol  # httptools where it is there
+
+# An idle connection is the client's to close: a server that closes one just as it is used again
+# makes a failure that no script has asked for.
+_KEEP_ALIVE = 3600
+_LINGER_NOT = struct.pack("ii", 1, 0)
+
+
+class ConnectionLost(Exception):  # noqa: N818  # because: it is what happens all day here, not an error
+    """The connection has gone, by whomever it was ended."""
+
+
+class Connection(HTTPProtocol):
+    """uvicorn's connection, which can also be broken on purpose and tells at once when it is lost.
+
+    The application finds it as `scope["state"]["connection"]`.
+
+    Attributes:
+        gone: Done as soon as it is no more.
+        ended_by_us: We have ended it ourselves, before its response had ended.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None
+    ):
+        super().__init__(config, server_state, {**app_state, "connection": self}, _loop)
+        self.logger = logging.getLogger("ranvier.simulator")
+        self.access_log = False
+        self.gone: asyncio.Future[None] = self.loop.create_future()
+        self.ended_by_us = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+        self.app_state = {}  # which held ourselves
+        _wake(self.gone)
+        _wake(self._waiter)
+
+    async def pause(self, seconds: float | None) -> None:
+        """Wait; `None` is until the connection is lost.
+
+        Raises:
+            ConnectionLost: It is, at the moment when that becomes known.
+        """
+        if not self.gone.done() and seconds != 0:
+            self._waiter = self.loop.create_future()
+            timer = None if seconds is None else self.loop.call_later(seconds, _wake, self._waiter)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        self.check()
+
+    def check(self) -> None:
+        """Raise `ConnectionLost` where it is lost."""
+        if self.gone.done():
+            raise ConnectionLost
+
+    def close(self) -> None:
+        """End it in an orderly way (FIN) once everything is written, whatever was promised."""
+        self.ended_by_us = True
+        self.transport.close()
+
+    def reset(self) -> None:
+        """End it with a reset (RST), at once."""
+        # SO_LINGER of zero seconds is how TCP is told to throw everything away.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.ended_by_us = True
+        self.transport.abort()
+
+
+class Server:
+    """uvicorn on a socket that is already bound, without its main loop.
+
+    That loop would look ten times a second whether it is to end, and keep a date that we do not
+    use; without it, nothing has to run beside the connections.
+    """
+
+    def __init__(self, app: Any, listener: socket.socket) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        self._server = uvicorn.Server(self._config)
+        self._listener = listener
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that stand now."""
+        return tuple(self._server.server_state.connections)  # type: ignore[arg-type]  # because: all are ours
+
+    async def open(self) -> None:
+        """Serve from now on."""
+        self._config.load()
+        self._server.lifespan = self._config.lifespan_class(self._config)
+        await self._server.startup([self._listener])
+
+    async def aclose(self) -> None:
+        """End every connection, wait for what ran on it, and give the port back.
+
+        uvicorn itself would wait for answers that are never meant to come.
+        """
+        for server in self._server.servers:
+            server.close()
+        connections = self.connections
+        for connection in connections:
+            connection.transport.abort()
+        await asyncio.gather(*(connection.gone for connection in connections))
+        while tasks := tuple(self._server.server_state.tasks):
+            await asyncio.wait(tasks)
+        for server in self._server.servers:
+            await server.wait_closed()
+        self._listener.close()
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

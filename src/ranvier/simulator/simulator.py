@@ -1,0 +1,230 @@
+"""The simulator: the server, its script and its log under one name."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ranvier import checks, clock
+from ranvier.errors import ConfigurationError
+from ranvier.simulator.app import App
+from ranvier.simulator.exchange import Exchange, Log
+from ranvier.simulator.faults import Fault, Status
+from ranvier.simulator.rules import Rule
+from ranvier.simulator.script import Script
+from ranvier.simulator.wires import WIRES, wire_of
+
+if TYPE_CHECKING:
+    from ranvier.simulator.server import Server
+
+
+class Simulator:
+    """Providers that fail on purpose, over real HTTP on loopback.
+
+    Args:
+        script: Rules, or the same as data, in the form of `ranvier simulate --script`; more can be
+            added at any time. Without any, every request gets a good answer.
+        host, port: Where to listen; port 0 takes a free one.
+        seed: Of every choice: the same seed and requests get the same words and the same faults.
+        latency: Seconds before the first token of a good answer.
+        pace: Seconds between two tokens. Both vary by a quarter.
+        log_size: The most exchanges that the log keeps.
+        on_end: Called with each exchange as it ends; it may not raise.
+
+    Raises:
+        ConfigurationError: Something of that is no such thing, or uvicorn is not installed.
+        OSError: On opening, when the port is not to be had.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Rule] | Mapping[str, Any] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int = 0,
+        latency: float = 0.0,
+        pace: float = 0.0,
+        log_size: int = 100_000,
+        on_end: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.seed = seed
+        self._log = Log(checks.count("log_size", log_size, least=1), on_end)
+        self._script = Script(_rules(script), seed=seed)
+        self._app = App(
+            self._script,
+            self._log,
+            self._age,
+            seed=seed,
+            latency=checks.seconds("latency", latency),
+            pace=checks.seconds("pace", pace),
+        )
+        self._server: Server | None = None
+        self._started = 0.0
+        self._clock = clock.now
+
+    # --- opening and closing ---------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def open(self) -> None:
+        """Listen and answer, on the running loop."""
+        if self._server is not None:
+            raise ConfigurationError("this simulator was opened before: make a new one")
+        server = _server_class()
+        listener = _listener(self.host, self.port)
+        self.port = listener.getsockname()[1]
+        self._clock = clock.clock_of(asyncio.get_running_loop())
+        self._started = self._clock()
+        self._server = server(self._app, listener)
+        await self._server.open()
+
+    async def aclose(self) -> None:
+        """Break off what is running, and give the port back."""
+        self._app.closing = True
+        if self._server is not None:
+            await self._server.aclose()
+
+    # --- what the client needs -------------------------------------------------------------------
+
+    def url(self, provider: str) -> str:
+        """The base URL to give to the adapter of `provider`.
+
+        A name with a dash is another provider on the same wire, with a log and rules of its own:
+        `"openai-eu"` beside `"openai"`.
+        """
+        suffix = wire_of(provider).suffix
+        return f"http://{self.host}:{self.port}/{provider}{suffix}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The base URLs of all wires."""
+        return {provider: self.url(provider) for provider in WIRES}
+
+    # --- what goes wrong -------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that stand, in the order in which they are asked."""
+        return self._script.rules
+
+    def add(self, *rules: Rule) -> None:
+        """Ask these rules after those that stand; their time begins now."""
+        for rule in rules:
+            self._script.add(rule, self._age() if self._server else 0.0)
+
+    def play(self, provider: str, *faults: Fault) -> None:
+        """The next requests to `provider` get these, one each and in turn; `Fine()` is a good answer."""
+        self.add(*(Rule(fault, provider=provider, first=1) for fault in faults))
+
+    def always(self, provider: str, fault: Fault) -> None:
+        """Every request to `provider` gets `fault` from now on."""
+        self.add(Rule(fault, provider=provider))
+
+    def down(self, provider: str, *, seconds: float | None = None, fault: Fault | None = None) -> None:
+        """`provider` fails for so many seconds, with a 503 or with `fault`, and is then well again."""
+        self.add(Rule(fault or Status(503), provider=provider, end=seconds))
+
+    def rate_limit(
+        self, provider: str, *, per_second: float, retry_after: float | None = None, key: str | None = None
+    ) -> None:
+        """`provider` takes so many requests per second with each key, or with `key`, and refuses the rest.
+
+        `retry_after` is what the 429 says; `None` is the honest time until the next is taken.
+        """
+        self.add(Rule(Status(429, retry_after=retry_after), provider=provider, key=key, above=per_second))
+
+    def refuse_key(self, key: str, provider: str | None = None) -> None:
+        """Every request with `key` is answered with a 401."""
+        self.add(Rule(Status(401), provider=provider, key=key))
+
+    def clear(self, provider: str | None = None) -> None:
+        """Take the rules about `provider` back, or all."""
+        self._script.clear(provider)
+
+    # --- what happened ---------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> deque[Exchange]:
+        """The last exchanges, oldest first, at most `log_size`."""
+        return self._log.exchanges
+
+    def requests_to(self, provider: str) -> list[Exchange]:
+        """Those of `requests` that were sent to `provider`."""
+        return list(self._log.to(provider))
+
+    @property
+    def total(self) -> int:
+        """How many requests there have been, whatever the log still holds."""
+        return self._log.total
+
+    @property
+    def in_progress(self) -> int:
+        """How many requests have not ended."""
+        return self._log.running
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections stand, idle ones among them."""
+        return len(self._server.connections) if self._server else 0
+
+    async def idle(self, *, within: float = 1.0) -> None:
+        """Wait until no request is in progress.
+
+        Raises:
+            TimeoutError: One still is, after `within` seconds.
+        """
+        async with asyncio.timeout(within):
+            await self._log.idle.wait()
+
+    def __repr__(self) -> str:
+        state = f"{self.total} requests, {self.in_progress} in progress"
+        return f"<Simulator on {self.host}:{self.port}, {len(self.rules)} rules, {state}>"
+
+    def _age(self) -> float:
+        return self._clock() - self._started
+
+
+def _rules(script: Iterable[Rule] | Mapping[str, Any] | None) -> list[Rule]:
+    if isinstance(script, Mapping):
+        from ranvier.simulator.script_file import parse  # because: it needs pydantic, and rules do not
+
+        return parse(script).rules
+    return list(script or ())
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # The protocol has to be named: only then does asyncio switch Nagle's algorithm off for what is
+    # accepted here, and with it on every reply would wait 40 ms for an acknowledgement.
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _server_class() -> type[Server]:
+    try:
+        from ranvier.simulator.server import Server
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f'the simulator needs {missing.name}: pip install "ranvier[cli]"'
+        ) from missing
+    return Server
