@@ -59,6 +59,8 @@ class Watch:
     ) -> None:
         reason = self.ended_by() if kind is asyncio.CancelledError else None
         self.stop()
+        if kind is not None:
+            self.close()
         if reason is not None:
             raise too_late(self._call, reason) from None
 
