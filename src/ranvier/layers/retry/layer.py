@@ -69,7 +69,7 @@ class Retry(Layer):
                 except RejectedError:
                     if failed is None:
                         raise
-                    raise failed from None  # the circuit has opened meanwhile; what the provider said tells more
+                    raise failed from None  # the circuit has opened meanwhile: the provider said more
                 except RanvierError as error:
                     delay = settings._delay(call, error)
                     if delay is None:

@@ -1,0 +1,135 @@
+"""The demo, seen: live on a terminal, or in plain lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.tally import Tally, Verdict
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.simulator import Simulator
+
+RECENT = 2.0
+"""Seconds over which rates are shown."""
+
+COLOURS = {None: "grey35", "closed": "green", "open": "red", "half_open": "yellow", "isolated": "magenta"}
+
+
+class Screen:
+    """Draws the state of a running demo."""
+
+    def __init__(self, scenario: Scenario, simulator: Simulator, pipeline: Pipeline, tally: Tally) -> None:
+        self._scenario = scenario
+        self._simulator = simulator
+        self._pipeline = pipeline
+        self._tally = tally
+
+    # --- live ------------------------------------------------------------------------------------
+
+    def draw(self, second: float) -> Group:
+        """Everything at once, for `rich.live.Live`."""
+        return Group(
+            Text(
+                f"second {second:4.1f} of {self._scenario.seconds:g}: {self._caption(second)}", style="bold"
+            ),
+            self._providers(second),
+            Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False),
+        )
+
+    def _caption(self, second: float) -> str:
+        if second < self._scenario.seconds / 5:
+            return "all is well, but for one tenant's key"
+        if second < self._scenario.seconds * 3 / 5:
+            return "anthropic is down, openai takes only so many a second"
+        return "anthropic is up again"
+
+    def _providers(self, second: float) -> Table:
+        table = Table(
+            "provider", "requests/s", "success", "latency", "retries", "fallbacks", "circuits opened"
+        )
+        for provider in PROVIDERS:
+            rate, success, latency = self._rates(provider, second)
+            table.add_row(
+                provider,
+                f"{rate:5.1f}",
+                Text(f"{success:4.0%}", style="green" if success > 0.9 else "red") if rate else "-",
+                f"{latency * 1000:4.0f} ms" if latency else "-",
+                str(self._tally.retries[provider]),
+                str(self._tally.fallbacks[provider]),
+                str(self._tally.openings[provider]),
+            )
+        return table
+
+    def _rates(self, provider: str, second: float) -> tuple[float, float, float]:
+        """Requests a second, the part of them that was answered, and how long that took, of late."""
+        since = max(0.0, second - RECENT)
+        ended = [
+            exchange
+            for exchange in self._simulator.requests_to(provider)
+            if exchange.ended is not None and exchange.ended >= since
+        ]
+        good = [exchange for exchange in ended if exchange.answered]
+        took = sorted(exchange.ended - exchange.started for exchange in good if exchange.ended is not None)
+        latency = took[len(took) // 2] if took else 0.0
+        return len(ended) / max(min(RECENT, second), 0.1), len(good) / max(len(ended), 1), latency
+
+    def _circuits(self) -> Text:
+        grid = Text()
+        for provider in PROVIDERS:
+            grid.append(f"{provider:<10}")
+            for tenant in self._scenario.names:
+                grid.append("\u25a0 ", style=COLOURS[self._pipeline.circuits.state(tenant, provider)])
+            grid.append("\n")
+        grid.append("\u25a0 closed  ", style="green")
+        grid.append("\u25a0 open  ", style="red")
+        grid.append("\u25a0 half open  ", style="yellow")
+        grid.append("\u25a0 not asked yet", style="grey35")
+        return grid
+
+    # --- plain -----------------------------------------------------------------------------------
+
+    def line(self, second: float) -> str:
+        """The same in one line of text."""
+        parts = []
+        for provider in PROVIDERS:
+            rate, success, latency = self._rates(provider, second)
+            told = f"{rate:.0f}/s, {success:.0%} ok, {latency * 1000:.0f} ms" if rate else "not asked"
+            parts.append(f"{provider} {told}")
+        states = [seen.state for _, seen in self._pipeline.circuits]
+        troubled = f"circuits open {states.count('open')}, half open {states.count('half_open')}"
+        return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {troubled}"
+
+
+def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: Verdict) -> None:
+    """What a person wants to know at the end; the last line is the verdict."""
+    rows: list[tuple[str, Any]] = [
+        ("calls", verdict.calls),
+        ("would have failed without ranvier, and were answered", verdict.rescued),
+        ("spared a request to a provider known to be down", tally.spared(PROVIDERS[0])),
+        ("failed", verdict.failed),
+        ("half of the calls took at most", f"{tally.percentile(50):.2f} s"),
+        ("95 % took at most", f"{tally.percentile(95):.2f} s"),
+    ]
+    for what, tenants in sorted(tally.touched.items()):
+        rows.append((f"tenants who met: {what}", _tenants(scenario, tenants)))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        console.print(f"  {name:<{width}}  {value}", highlight=False, soft_wrap=True)
+    for difference in verdict.differences[:10]:
+        console.print(
+            f"  the books do not balance: {difference}", style="red", highlight=False, soft_wrap=True
+        )
+    if not verdict.differences:
+        console.print("  the records of the calls and the simulator's log tell the same", highlight=False)
+    console.print(str(verdict), highlight=False, soft_wrap=True)
+
+
+def _tenants(scenario: Scenario, tenants: set[str]) -> str:
+    if tenants == {scenario.unlucky}:
+        return f"1 ({scenario.unlucky}, whose key is refused)"
+    return str(len(tenants))
