@@ -34,9 +34,7 @@ class Screen:
     def draw(self, second: float) -> Group:
         """Everything at once, for `rich.live.Live`."""
         return Group(
-            Text(
-                f"second {second:4.1f} of {self._scenario.seconds:g}: {self._caption(second)}", style="bold"
-            ),
+            Text(f"{second:4.1f} of {self._scenario.seconds:g} s: {self._caption(second)}", style="bold"),
             self._providers(second),
             Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False),
         )
@@ -49,9 +47,7 @@ class Screen:
         return "anthropic is up again"
 
     def _providers(self, second: float) -> Table:
-        table = Table(
-            "provider", "requests/s", "success", "latency", "retries", "fallbacks", "circuits opened"
-        )
+        table = Table("provider", "requests/s", "success", "latency", "retries", "fallbacks", "opened")
         for provider in PROVIDERS:
             rate, success, latency = self._rates(provider, second)
             table.add_row(
@@ -121,9 +117,7 @@ def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: V
     for name, value in rows:
         console.print(f"  {name:<{width}}  {value}", highlight=False, soft_wrap=True)
     for difference in verdict.differences[:10]:
-        console.print(
-            f"  the books do not balance: {difference}", style="red", highlight=False, soft_wrap=True
-        )
+        console.print(f"  the books do not balance: {difference}", style="red", soft_wrap=True)
     if not verdict.differences:
         console.print("  the records of the calls and the simulator's log tell the same", highlight=False)
     console.print(str(verdict), highlight=False, soft_wrap=True)
