@@ -13,9 +13,7 @@ was not served, or if the records of the calls and the log of the providers do n
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `ranvier demo`."""
-    parser = subparsers.add_parser(
-        "demo", help="show an outage, and what becomes of it", description=DESCRIPTION
-    )
+    parser = subparsers.add_parser("demo", help="show what becomes of an outage", description=DESCRIPTION)
     parser.add_argument("--plain", action="store_true", help="print lines instead of drawing")
     parser.add_argument("--tenants", type=int, default=50, help="how many customers there are (50)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they ask (20)")

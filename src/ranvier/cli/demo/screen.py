@@ -34,7 +34,10 @@ class Screen:
     def draw(self, second: float) -> Group:
         """Everything at once, for `rich.live.Live`."""
         return Group(
-            Text(f"{second:4.1f} of {self._scenario.seconds:g} s: {self._caption(second)}", style="bold"),
+            Text(
+                f"{min(second, self._scenario.seconds):4.1f} of {self._scenario.seconds:g} s: {self._caption(second)}",
+                style="bold",
+            ),
             self._providers(second),
             Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False),
         )
@@ -79,7 +82,7 @@ class Screen:
         for provider in PROVIDERS:
             grid.append(f"{provider:<10}")
             for tenant in self._scenario.names:
-                grid.append("\u25a0 ", style=COLOURS[self._pipeline.circuits.state(tenant, provider)])
+                grid.append("\u25a0", style=COLOURS[self._pipeline.circuits.state(tenant, provider)])
             grid.append("\n")
         grid.append("\u25a0 closed  ", style="green")
         grid.append("\u25a0 open  ", style="red")

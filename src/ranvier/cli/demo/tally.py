@@ -120,22 +120,20 @@ def judge(calls: Iterable[Ended], log: Iterable[Exchange], unlucky: str) -> Verd
         seen[_number_of(exchange)].append(exchange)
     calls = list(calls)
     failed = [call for call in calls if call.failed is not None]
-    differences = [line for call in calls for line in _differences(call, seen.pop(call.number, []))]
+    rescued = [call for call in calls if call.failed is None and not all(_answers(seen[call.number][:1]))]
+    differences = [line for call in calls for line in _differences(call, seen.pop(call.number))]
     differences += [f"call {number}: the simulator saw it, and no record tells of it" for number in seen]
     return Verdict(
         calls=len(calls),
-        rescued=_rescued(calls, log),
+        rescued=len(rescued),
         failed=len(failed),
         unserved=tuple(sorted({call.tenant for call in failed} - {unlucky})),
         differences=tuple(differences),
     )
 
 
-def _rescued(calls: Iterable[Ended], log: Iterable[Exchange]) -> int:
-    first: dict[int, Exchange] = {}
-    for exchange in log:
-        first.setdefault(_number_of(exchange), exchange)
-    return sum(1 for call in calls if call.failed is None and not first[call.number].answered)
+def _answers(exchanges: Iterable[Exchange]) -> list[bool]:
+    return [exchange.answered for exchange in exchanges]
 
 
 def _differences(call: Ended, exchanges: list[Exchange]) -> Iterable[str]:
@@ -143,7 +141,7 @@ def _differences(call: Ended, exchanges: list[Exchange]) -> Iterable[str]:
     saw = [(exchange.provider, exchange.answered) for exchange in exchanges]
     if told != saw:
         yield f"call {call.number}: the record says {told}, the simulator saw {saw}"
-    elif (call.failed is None) != any(answered for _, answered in saw):
+    elif (call.failed is None) != any(_answers(exchanges)):
         yield f"call {call.number}: failed={call.failed}, and the simulator saw {saw}"
 
 
