@@ -33,11 +33,10 @@ class Screen:
 
     def draw(self, second: float) -> Group:
         """Everything at once, for `rich.live.Live`."""
+        total = self._scenario.seconds
+        title = f"{min(second, total):4.1f} of {total:g} s: {self._caption(second)}"
         return Group(
-            Text(
-                f"{min(second, self._scenario.seconds):4.1f} of {self._scenario.seconds:g} s: {self._caption(second)}",
-                style="bold",
-            ),
+            Text(title, style="bold"),
             self._providers(second),
             Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False),
         )
