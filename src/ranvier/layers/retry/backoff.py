@@ -6,12 +6,14 @@ best, equal jitter keeps half of the wait, none keeps them in step.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Literal
 
 Jitter = Literal["full", "equal", "none"]
 """How much of a wait is left to chance: all of it, half of it, nothing."""
+
+LONGEST = 1e9
+"""Seconds that no wait exceeds of itself, so that all arithmetic on it stays finite."""
 
 
 class Backoff:
@@ -21,19 +23,16 @@ class Backoff:
     forked process, so that two workers do not retry in step.
     """
 
-    __slots__ = ("_base", "_chance", "_jitter", "_last_growth", "_longest", "_multiplier")
+    __slots__ = ("_base", "_chance", "_jitter", "_longest", "_multiplier")
 
     def __init__(
         self, base: float, longest: float, multiplier: float, jitter: Jitter, chance: Callable[[], float]
     ) -> None:
-        self._base = min(base, longest)
-        self._longest = longest
+        self._longest = min(longest, LONGEST)
+        self._base = min(base, self._longest)
         self._multiplier = multiplier
         self._jitter = jitter
         self._chance = chance
-        # From this retry on the wait is `longest`; no power is taken beyond it, so that none overflows.
-        grows = 0 < self._base < longest < math.inf and multiplier > 1
-        self._last_growth = math.log(longest / self._base) / math.log(multiplier) if grows else 0.0
 
     def delay(self, retry: int, asked: float | None = None) -> float:
         """Seconds to wait before `retry` (from 1), when the provider has `asked` for so many.
@@ -47,9 +46,12 @@ class Backoff:
         return max(wait, asked + extra)
 
     def _growth(self, steps: int) -> float:
-        if steps < self._last_growth:
+        if self._base == 0:
+            return 0.0  # at once, however often
+        try:
             return min(self._base * self._multiplier**steps, self._longest)
-        return self._longest if self._last_growth else self._base
+        except OverflowError:
+            return self._longest
 
     def _spread(self, wait: float) -> float:
         if self._jitter == "full":
