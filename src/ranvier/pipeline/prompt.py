@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -164,7 +165,7 @@ def _number(name: str) -> Any:
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
-    return dict(extra)
+    return copy.deepcopy(dict(extra))  # a retry sends what the first attempt sent, whatever the caller does
 
 
 def _schema(schema: object) -> object:
