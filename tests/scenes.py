@@ -1,0 +1,87 @@
+"""What the tests of traps and layers are played with: one provider behind a breaker, and failures."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from ranvier import Pipeline, RanvierError, Response
+from ranvier.layers import Breaker, Fallback
+from ranvier.layers.breaker import CircuitSnapshot
+from ranvier.pipeline.events import Event
+from ranvier.pipeline.layer import Layer
+from ranvier.testing import ScriptedProvider
+
+
+class BreakerScene:
+    """One scripted provider behind a breaker that one failure opens and one good probe closes.
+
+    Args:
+        script: The provider's replies; see `ScriptedProvider`.
+        outer: Layers between the targets and the breaker.
+        inner: Layers between the breaker and the provider.
+        listeners: Of the pipeline.
+        breaker: The class of the breaker.
+        rules: Of the breaker, where they differ from the above.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Any] | Callable[[Any], Any],
+        *,
+        outer: Iterable[Layer] = (),
+        inner: Iterable[Layer] = (),
+        listeners: Iterable[Callable[[Event], object]] = (),
+        breaker: type[Breaker] = Breaker,
+        **rules: Any,
+    ) -> None:
+        self.provider = ScriptedProvider("only", script)
+        usual = {"failure_threshold": 1, "success_threshold": 1, "cooldown": 10.0}
+        self.breaker = breaker(**(usual | rules))
+        self.pipeline = Pipeline(
+            Fallback(self.provider), *outer, self.breaker, *inner, listeners=tuple(listeners)
+        )
+
+    async def ask(self, tenant: str = "acme") -> Response:
+        """A whole answer."""
+        return await self.pipeline.complete("Why?", tenant=tenant)
+
+    def start(self, tenant: str = "acme") -> asyncio.Task[Response]:
+        """Ask for a whole answer in a task of its own."""
+        return asyncio.get_running_loop().create_task(self.ask(tenant))
+
+    async def fail(self, times: int = 1, tenant: str = "acme") -> None:
+        """Ask, and expect an error."""
+        for _ in range(times):
+            with pytest.raises(RanvierError):
+                await self.ask(tenant)
+
+    async def open_and_cool_down(self, tenant: str = "acme") -> None:
+        """Fail once, so that the circuit opens, and wait until its next call is a probe."""
+        await self.fail(tenant=tenant)
+        assert self.state(tenant) == "open"
+        await self.cool_down()
+
+    async def cool_down(self) -> None:
+        """Outlast the cooldown, the greatest jitter included."""
+        await asyncio.sleep(self.breaker.rules.cooldown * 1.2 + 0.001)
+
+    def state(self, tenant: str = "acme") -> str | None:
+        """The state of the circuit."""
+        return self.breaker.circuits.state(tenant, "only")
+
+    def circuit(self, tenant: str = "acme") -> CircuitSnapshot:
+        """The circuit as it is now."""
+        return dict(self.breaker.circuits)[tenant, "only"]
+
+
+def time() -> float:
+    """Now, on the loop of the test."""
+    return asyncio.get_running_loop().time()
+
+
+async def turns(number: int = 5) -> None:
+    """Let the loop turn a few times, without time passing."""
+    for _ in range(number):
+        await asyncio.sleep(0)
