@@ -73,6 +73,7 @@ class App:
         exchange.provider, _, exchange.path = path.partition("/")
         exchange.body = _json(body)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        exchange.headers = headers
         try:
             wire = wire_of(exchange.provider)
         except ConfigurationError:

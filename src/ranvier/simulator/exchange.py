@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +35,7 @@ class Exchange:
         started, first_token, ended: Seconds since the simulator started; `None` is not yet.
         provider, path: Where it was sent.
         key, model, streaming: What was asked, as far as it could be read.
+        headers: The request's, with names in lower case.
         body: The request's JSON, or `None` where it was none.
         fault: What was played; `None` where nothing was.
         status: The status that was sent, or `None` where none was.
@@ -50,7 +51,8 @@ class Exchange:
     key: str | None = None
     model: str | None = None
     streaming: bool = False
-    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    body: Any = field(default=None, repr=False)
     fault: Fault | None = None
     status: int | None = None
     tokens: int = 0

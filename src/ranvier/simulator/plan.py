@@ -41,6 +41,7 @@ class Plan:
         delay: Seconds before the headers.
         latency: Seconds from the headers and the opening to the first token.
         pace: Seconds between two tokens.
+        apart: Write each token on its own, even where there is no pause between them.
         pings: Seconds between two signs of life while nothing else is sent; `None` is silence.
     """
 
@@ -57,6 +58,7 @@ class Plan:
     delay: float = 0.0
     latency: float = 0.0
     pace: float = 0.0
+    apart: bool = False
     pings: float | None = None
 
     def but(self, **changes: Any) -> Self:
@@ -130,6 +132,7 @@ def good(wire: Wire, ask: Ask, answer: Answer, *, latency: float = 0.0, pace: fl
 
 def refusing(plan: Plan, status: int, reason: str | None = None, *, wait: float | None = None) -> Plan:
     """`plan`, refused with `status` as its provider words it, at once."""
-    body = encode(plan.wire.refusal(status, reason, plan.ask, wait)).encode()
+    refusal = plan.wire.refusal(status, reason, plan.ask, wait)
+    body = encode(plan.wire.signed(refusal, dict(plan.headers))).encode()
     headers = (*plan.headers, *plan.wire.refusal_headers(status, reason, wait))
     return plan.but(headers=headers, delay=0.0).instead(status, body)

@@ -106,7 +106,7 @@ class Player:
 
 def _pieces(plan: Plan) -> Iterator[tuple[int, bytes]]:
     """What to write at once, and how many tokens that is: what comes without a pause comes together."""
-    if plan.pace:
+    if plan.pace or plan.apart:
         yield from ((1, token) for token in plan.tokens)
         return
     batch: list[bytes] = []

@@ -49,7 +49,7 @@ class Simulator:
         seed: int = 0,
         latency: float = 0.0,
         pace: float = 0.0,
-        log_size: int = 100_000,
+        log_size: int = 50_000,
         on_end: Callable[[Exchange], None] | None = None,
     ) -> None:
         self.host = host

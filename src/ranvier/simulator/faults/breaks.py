@@ -12,7 +12,7 @@ from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Ending, Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Silence(Fault):
     """The request is taken and nothing comes back, not even headers."""
 
@@ -20,7 +20,7 @@ class Silence(Fault):
         return plan.but(status=None, ending=Ending.HANG)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pings(Fault):
     """A stream of nothing but signs of life, `every` seconds apart; a whole answer stays away."""
 
@@ -33,7 +33,7 @@ class Pings(Fault):
         return plan.first(0).but(opening=b"", ending=Ending.HANG, pings=self.every)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Stall(Fault):
     """A stream that stands still after `after` tokens; `pings` seconds apart it may still ping."""
 
@@ -49,7 +49,7 @@ class Stall(Fault):
         return plan.first(self.after).but(ending=Ending.HANG, pings=self.pings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Slow(Fault):
     """A good answer that takes its time.
 
@@ -83,7 +83,7 @@ class Slow(Fault):
         return plan.but(delay=plan.delay + self.headers + self.first_token)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cut(Fault):
     """The response ends well for HTTP, after `after` tokens and without its terminal event.
 
@@ -99,7 +99,7 @@ class Cut(Fault):
         return plan.first(self.after).but(length=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Unended(Fault):
     """All the tokens of a stream, but not its terminal event; a whole answer is cut in the middle."""
 
@@ -107,7 +107,7 @@ class Unended(Fault):
         return Cut(after=len(plan.tokens)).change(plan)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Truncated(Fault):
     """The response ends well for HTTP, in the middle of the event that follows `after` tokens."""
 
@@ -121,7 +121,7 @@ class Truncated(Fault):
         return begun.but(tokens=(*begun.tokens, event[: len(event) // 2]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Drop(Fault):
     """The connection is closed after `after` tokens, before the response has ended."""
 
@@ -131,7 +131,7 @@ class Drop(Fault):
         return plan.first(self.after).but(ending=Ending.CLOSE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reset(Fault):
     """The connection is reset (RST) after `after` tokens; `None` is before the headers."""
 

@@ -18,14 +18,14 @@ from ranvier.simulator.plan import Plan
 _BLOCK = b"x" * 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fine(Fault):
     """Nothing goes wrong: a good answer between bad ones."""
 
     harmless = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Say(Fault):
     """A good answer with this text; its `finish` reason is one of ours, worded by the wire."""
 
@@ -44,7 +44,7 @@ class Say(Fault):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CallTool(Fault):
     """A good answer that calls the tool `name`, after `text`; twice in one reply with `&`."""
 
@@ -60,7 +60,7 @@ class CallTool(Fault):
         return dataclasses.replace(answer, text=text, tools=(*before, use), finish="tool_calls")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Malformed(Fault):
     """A chunk after `after` tokens that does not parse.
 
@@ -82,7 +82,7 @@ class Malformed(Fault):
         return plan.but(tokens=(*before, *(plan.wire.broken(token) for token in rest[:1]), *rest[1:]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Oversized(Fault):
     """A body, or one event of a stream, of `size` bytes and more."""
 
@@ -99,7 +99,7 @@ class Oversized(Fault):
         return plan.but(tokens=(start, *blocks, b'"}' + plan.wire.frame_end))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ContentType(Fault):
     """The right body under the wrong content type."""
 
@@ -109,7 +109,7 @@ class ContentType(Fault):
         return plan.with_header("content-type", self.content_type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SetCookie(Fault):
     """A good answer that sets a cookie, which no client of an API should send back."""
 
@@ -120,7 +120,7 @@ class SetCookie(Fault):
         return plan.with_header("set-cookie", self.cookie)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gzip(Fault):
     """A good answer, compressed; a stream token by token, so that each can be read at once."""
 
@@ -136,7 +136,7 @@ class Gzip(Fault):
         return squeezed.but(closing=squeezed.closing + squeeze.flush(), length=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Shredded(Fault):
     """A good answer in pieces of `size` bytes, cut without regard to events and characters."""
 
@@ -149,4 +149,4 @@ class Shredded(Fault):
     def change(self, plan: Plan) -> Plan:
         body = plan.body
         pieces = tuple(body[at : at + self.size] for at in range(0, len(body), self.size))
-        return plan.but(opening=b"", tokens=pieces, closing=b"", pace=max(plan.pace, 0.0001))
+        return plan.but(opening=b"", tokens=pieces, closing=b"", pace=0.0, apart=True)

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import MISSING, dataclass
 from typing import ClassVar
 
 from ranvier.simulator.dialogue import Answer
 from ranvier.simulator.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fault:
     """What a provider does with a request; a subclass says what, in one or both of two methods.
 
@@ -38,11 +39,22 @@ class Fault:
         """The same, played because the client was too fast: in `wait` seconds it may come again."""
         return self
 
+    def __repr__(self) -> str:
+        """The fault as it is written, `Status(429, retry_after=2)`: without what is as usual."""
+        said = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.default is MISSING and field.default_factory is MISSING:
+                said.append(repr(value))
+            elif value != field.default:
+                said.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(said)})"
+
     def __and__(self, other: Fault) -> Fault:
         return Both(self, other)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Both(Fault):
     """Two faults in one reply."""
 

@@ -32,7 +32,7 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Status(Fault):
     """An error status, with the body and the headers that this provider sends with it.
 
@@ -71,7 +71,7 @@ class Status(Fault):
         return self if self.retry_after is not None else dataclasses.replace(self, retry_after=wait)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Page(Fault):
     """A page of HTML where an answer should be, with `status`: 200 is the nastiest."""
 
@@ -83,7 +83,7 @@ class Page(Fault):
         return plan.but(delay=0.0).instead(self.status, page.encode(), "text/html; charset=UTF-8")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Redirect(Fault):
     """The client is sent elsewhere, to `location`, with `status`."""
 
@@ -94,7 +94,7 @@ class Redirect(Fault):
         return plan.but(delay=0.0).instead(self.status, b"").with_header("location", self.location)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ErrorIn200(Fault):
     """An error that comes with status 200: as the body, or as an event of the stream.
 
@@ -103,7 +103,7 @@ class ErrorIn200(Fault):
         after: How many tokens come before it in a stream.
     """
 
-    status: int = 529
+    status: int = 503
     reason: str | None = None
     after: int = 0
 
@@ -115,7 +115,7 @@ class ErrorIn200(Fault):
         return begun.but(tokens=(*begun.tokens, plan.wire.error_event(body)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Empty(Fault):
     """Status 200 and no body."""
 

@@ -135,6 +135,9 @@ class AnthropicWire(Wire):
         passes = status >= 500 or status in (408, 409) or (status == 429 and reason != "quota_exhausted")
         return [("x-should-retry", "true" if passes else "false")]
 
+    def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+        return {**body, "request_id": headers["request-id"]}
+
     def error_event(self, body: dict[str, Any]) -> bytes:
         return f"event: error\ndata: {encode(body)}\n\n".encode()
 

@@ -84,6 +84,10 @@ class Wire(ABC):
         """What a refusal carries beside Retry-After."""
         return []
 
+    def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+        """A refusal's body that is sent whole, with what it repeats of its own headers."""
+        return body
+
     def error_event(self, body: dict[str, Any]) -> bytes:
         """A refusal inside a stream that had begun well."""
         return f"data: {encode(body)}\n\n".encode()
