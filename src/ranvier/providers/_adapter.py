@@ -68,6 +68,8 @@ class Adapter(ABC):
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
     default_base_url: ClassVar[str]
+    name: str = ""
+    base_url: str = ""
     needs_credential: bool = True
 
     def __init_subclass__(cls) -> None:
@@ -124,7 +126,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._ask(call, streaming=False)
         try:
-            answer = self._understand(await reply.read(), call, Judge(reply, call.credential))
+            answer = self._understand(await reply.read(), call, Judge(reply))
         finally:
             await reply.aclose()
         if isinstance(answer, RanvierError):
@@ -134,7 +136,7 @@ class Adapter(ABC):
     async def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
         reply = await self._ask(call, streaming=True)
-        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, call.credential, in_stream=True))
+        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
                 for event in body.feed(await _next_chunk(reply, body)):
@@ -153,11 +155,11 @@ class Adapter(ABC):
         reply = await client.send(self._request(call, streaming))
         if 200 <= reply.status < 300:
             return reply
-        raise await self._refusal(call, reply)
+        raise await self._refusal(reply)
 
-    async def _refusal(self, call: Call, reply: HttpReply) -> RanvierError:
+    async def _refusal(self, reply: HttpReply) -> RanvierError:
         try:
-            return Judge(reply, call.credential).refusal(await reply.read_start())
+            return Judge(reply).refusal(await reply.read_start())
         finally:
             await reply.aclose()
 
@@ -176,6 +178,7 @@ class Adapter(ABC):
             provider=self.name,
             model=model,
             connect=call.limits.connect,
+            secret=call.credential,
         )
 
     def _fields(self, call: Call, streaming: bool) -> Json:

@@ -39,9 +39,10 @@ class HttpRequest:
         body: The bytes to send.
         connect: Seconds until the connection must stand; `None` is without limit.
         provider, model: For whom, as errors tell it.
+        secret: The key among the headers: it is masked wherever it comes back.
     """
 
-    __slots__ = ("body", "connect", "headers", "model", "provider", "url")
+    __slots__ = ("body", "connect", "headers", "model", "provider", "secret", "url")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class HttpRequest:
         provider: str,
         model: str | None = None,
         connect: float | None = None,
+        secret: str | None = None,
     ) -> None:
         self.url = url
         self.headers = headers
@@ -59,6 +61,11 @@ class HttpRequest:
         self.connect = connect
         self.provider = provider
         self.model = model
+        self.secret = secret
+
+    def masked(self, text: str) -> str:
+        """`text` without the key."""
+        return text.replace(self.secret, "***") if self.secret else text
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -1,26 +1,22 @@
 """The engine behind the port: httpx.
 
-It is the one module that knows how httpx behaves: where it would keep cookies, and what its
-exceptions carry.
+It is the one module that knows how httpx behaves: where it would keep cookies, how large its pool
+is, and what a cancellation does to it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import sys
-from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import Any, Final
 
 import httpx
 
-from ranvier.errors import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    InvalidResponseError,
-)
+from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._httpx_errors import as_ours
 
 DEFAULT_POOL_SIZE: Final = 100
 """The size of httpx's own pool, where a client of the user's does not tell."""
@@ -36,6 +32,7 @@ class HttpClient:
         self.pool_size = pool_size
         self._client = client
         self._owner: httpx.AsyncClient | None = None  # the user's client, which only the user closes
+        self._exchanges: set[_Exchange] = set()  # under way
 
     @classmethod
     def ours(cls) -> HttpClient:
@@ -71,6 +68,74 @@ class HttpClient:
         """
         if self._owner is not None and self._owner.is_closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
+        exchange = _Exchange(self._client, request)
+        self._exchanges.add(exchange)
+        exchange.task.add_done_callback(lambda task: self._exchanges.discard(exchange))
+        try:
+            response = await exchange.part()
+        except BaseException:
+            await exchange.aclose()
+            raise
+        assert isinstance(response, httpx.Response)
+        return _HttpxReply(request, response, exchange)
+
+    async def aclose(self) -> None:
+        """End every request that is under way, and close every connection unless the client is the user's."""
+        await asyncio.gather(*(exchange.aclose() for exchange in tuple(self._exchanges)))
+        if self._owner is None:
+            await self._client.aclose()
+
+
+class _Exchange:
+    """One request and its reply, in a task of its own.
+
+    httpcore closes a connection when the task that uses it is cancelled, but a second cancellation
+    interrupts the closing, and the pool never learns of it. So the caller's task, which may be
+    cancelled as often as it likes, only waits for parts here; this one is cancelled once.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, request: HttpRequest) -> None:
+        self._client = client
+        self._request = request
+        self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
+        self._parts: asyncio.Queue[httpx.Response | bytes | Exception] = asyncio.Queue(maxsize=1)
+        self._last: bytes | Exception = ConnectionFailedError("the request was given up", **request.facts)
+        self._closing = False
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def part(self) -> httpx.Response | bytes:
+        """First the response, then its chunks, then empty ones."""
+        part = self._last if self.task.done() and self._parts.empty() else await self._parts.get()
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+    async def aclose(self) -> None:
+        """Stop, wherever it is; the closing goes on where the wait for it is cancelled."""
+        if not self._closing:
+            self._closing = True
+            self.task.cancel()
+        if not self.task.done():
+            await asyncio.wait([self.task])
+
+    async def _run(self) -> None:
+        try:
+            response = await self._send()
+            try:
+                await self._parts.put(response)
+                async for chunk in response.aiter_bytes():
+                    await self._parts.put(chunk)
+            finally:
+                await response.aclose()
+            self._last = b""
+        except Exception as error:
+            self._last = as_ours(error, self._request)
+        finally:
+            if self._parts.empty():  # somebody may wait for it
+                self._parts.put_nowait(self._last)
+
+    async def _send(self) -> httpx.Response:
+        request = self._request
         try:
             built = self._client.build_request(
                 "POST",
@@ -78,37 +143,32 @@ class HttpClient:
                 headers=request.headers,
                 content=request.body,
                 timeout=httpx.Timeout(None, connect=request.connect),
+                extensions={"trace": self._trace},
             )
-            response = await self._client.send(built, stream=True, auth=None, follow_redirects=False)
-        except BaseException as error:
-            failure = _as_ours(error, request)
-        else:
-            return _HttpxReply(request, response)
-        raise failure
+            return await self._client.send(built, stream=True, auth=None, follow_redirects=False)
+        except BaseException:
+            for socket in self._sockets:
+                await socket.aclose()
+            raise
 
-    async def aclose(self) -> None:
-        """Close every connection, unless the client is the user's."""
-        if self._owner is None:
-            await self._client.aclose()
+    async def _trace(self, event: str, info: dict[str, Any]) -> None:
+        # A handshake that is cancelled leaves its socket open; this is the way to get hold of it.
+        if event == "connection.connect_tcp.complete":
+            self._sockets.append(info["return_value"])
 
 
 class _HttpxReply(HttpReply):
-    def __init__(self, request: HttpRequest, response: httpx.Response) -> None:
+    def __init__(self, request: HttpRequest, response: httpx.Response, exchange: _Exchange) -> None:
         super().__init__(request, response.status_code, dict(response.headers))
-        self._response = response
-        self._chunks = response.aiter_bytes()
+        self._exchange = exchange
 
     async def chunk(self) -> bytes:
-        try:
-            return await anext(self._chunks, b"")
-        except BaseException as error:
-            failure = _as_ours(error, self.request)
-        raise failure
+        chunk = await self._exchange.part()
+        assert isinstance(chunk, bytes)
+        return chunk
 
     async def aclose(self) -> None:
-        with suppress(httpx.HTTPError, OSError):  # what cannot be closed is gone already
-            await self._chunks.aclose()  # type: ignore[attr-defined]  # because: it is a generator
-            await self._response.aclose()
+        await self._exchange.aclose()
 
 
 class _NoCookies(CookieJar):
@@ -143,43 +203,3 @@ def _pool_size(client: httpx.AsyncClient) -> int | None:
     pool = getattr(getattr(client, "_transport", None), "_pool", None)
     size = getattr(pool, "_max_connections", DEFAULT_POOL_SIZE)
     return None if size is None or size >= sys.maxsize else int(size)
-
-
-def _as_ours(error: BaseException, request: HttpRequest) -> BaseException:
-    """The error of ours for one of httpx's, which becomes its cause; any other as it is."""
-    failure: BaseException
-    if isinstance(error, httpx.ConnectTimeout):
-        limit = "" if request.connect is None else f" within {request.connect:g} s"
-        reason = f"no connection to {request.url}{limit}"
-        failure = AttemptTimeoutError(reason, phase="connect", **request.facts)
-    elif isinstance(error, httpx.DecodingError):
-        failure = InvalidResponseError("the body is not encoded as its headers say", **request.facts)
-    elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-        failure = ConfigurationError(f"{request.url} is no address: {error}")
-    elif isinstance(error, (httpx.HTTPError, httpx.StreamError, OSError)):
-        reason = str(error) or type(error).__name__
-        failure = ConnectionFailedError(f"the connection to {request.url} failed: {reason}", **request.facts)
-    elif isinstance(error, Exception):
-        return error  # of a hook or transport of the user's
-    else:
-        return _without_secrets(error)  # a cancellation, say
-    failure.__cause__ = _without_secrets(error)
-    return failure
-
-
-def _without_secrets(error: BaseException) -> BaseException:
-    """`error` and all behind it, without tracebacks and requests: both lead to the headers and the key."""
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        link = pending.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        link.__traceback__ = None
-        if isinstance(link, httpx.RequestError):
-            link.request = httpx.Request("POST", "https://stripped.invalid")
-        pending += [link.__cause__, link.__context__]
-        if isinstance(link, BaseExceptionGroup):
-            pending += link.exceptions
-    return error

@@ -121,14 +121,17 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
 
 
 def _read_calls(message: Json) -> Iterator[ToolCall]:
-    calls = entries(message.get("tool_calls"), "tool_calls")
-    if not calls and message.get("function_call"):
-        calls = [{"function": message["function_call"]}]  # before there were tools
-    for call in calls:
+    for call in entries(message.get("tool_calls"), "tool_calls") or _older_call(message):
         function = entry(call.get("function") or call.get("custom"), "function")
         arguments = read_arguments(function.get("arguments", function.get("input")))
         name = text(function.get("name"), "name")
         yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+
+
+def _older_call(message: Json) -> list[Json]:
+    """The call of a function as it was written before there were tools; empty ones are decoration."""
+    function = entry(message.get("function_call"), "function_call")
+    return [{"index": 0, "function": function}] if any(function.values()) else []
 
 
 # --- in chunks -----------------------------------------------------------------------------------
@@ -172,10 +175,7 @@ class ChunkReader(AnswerReader):
             yield StreamEvent(text=words)
         self._refusal += text(delta.get("refusal"), "refusal")
         self._keep(delta)
-        calls = entries(delta.get("tool_calls"), "tool_calls")
-        if not calls and delta.get("function_call"):
-            calls = [{"index": 0, "function": delta["function_call"]}]  # before there were tools
-        for call in calls:
+        for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
             self._answered = True
             yield StreamEvent(tool_call=self._calls.fragment(call))
 

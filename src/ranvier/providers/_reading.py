@@ -111,28 +111,26 @@ def is_error(body: Mapping[str, Any]) -> bool:
 class Judge:
     """Makes the errors about one reply."""
 
-    def __init__(self, reply: HttpReply, secret: str | None, *, in_stream: bool = False) -> None:
+    def __init__(self, reply: HttpReply, *, in_stream: bool = False) -> None:
         self._reply = reply
-        self._secret = secret
         self._in_stream = in_stream
 
     def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
         """The error that `body` is about."""
+        request = self._reply.request
         return classify(
             body,
             status=self._reply.status,
             headers=self._reply.headers,
             in_stream=self._in_stream,
-            secret=self._secret,
-            **self._reply.request.facts,
+            secret=request.secret,
+            **request.facts,
         )
 
     def no_answer(self, reason: NoAnswerError, body: bytes = b"") -> ProviderError:
         """The error for a `body` that cannot be used, for that reason."""
-        preview = body[: 4 * PREVIEW_CHARACTERS].decode("utf-8", "replace")
-        if self._secret:
-            preview = preview.replace(self._secret, "***")
         request = self._reply.request
+        preview = request.masked(body[: 4 * PREVIEW_CHARACTERS].decode("utf-8", "replace"))
         return reason.kind(
             f"{request.provider}/{request.model}: {reason}",
             status=self._reply.status,

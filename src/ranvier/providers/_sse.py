@@ -74,7 +74,7 @@ class Decoder(ABC):
         self._after_return = chunk.endswith(b"\r")
         ended = chunk.endswith((b"\n", b"\r"))
         lines = chunk.splitlines()
-        unfinished = b"" if ended else lines.pop()
+        unfinished = lines.pop() if lines and not ended else b""
         for line in lines:
             yield self._joined(line)
         if unfinished:

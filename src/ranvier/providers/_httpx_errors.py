@@ -1,0 +1,52 @@
+"""The errors of httpx as ours, with the secrets taken out."""
+
+from __future__ import annotations
+
+import httpx
+
+from ranvier.errors import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidResponseError,
+)
+from ranvier.providers._http import HttpRequest
+
+
+def as_ours(error: Exception, request: HttpRequest) -> Exception:
+    """The error of ours for one of httpx's, which becomes its cause; any other as it is."""
+    failure: Exception
+    if not isinstance(error, (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)):
+        return error  # of a hook or a transport of the user's
+    _strip(error, request)
+    if isinstance(error, httpx.ConnectTimeout):
+        limit = "" if request.connect is None else f" within {request.connect:g} s"
+        reason = f"no connection to {request.url}{limit}"
+        failure = AttemptTimeoutError(reason, phase="connect", **request.facts)
+    elif isinstance(error, httpx.DecodingError):
+        failure = InvalidResponseError("the body is not encoded as its headers say", **request.facts)
+    elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
+        failure = ConfigurationError(f"{request.url} is no address: {error}")
+    else:
+        reason = str(error) or type(error).__name__
+        failure = ConnectionFailedError(f"the connection to {request.url} failed: {reason}", **request.facts)
+    failure.__cause__ = error
+    return failure
+
+
+def _strip(error: BaseException, request: HttpRequest) -> None:
+    """Take from `error` and all behind it what leads to the key: tracebacks, requests, quoted bytes."""
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        link = pending.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        link.__traceback__ = None
+        link.args = tuple(request.masked(arg) if isinstance(arg, str) else arg for arg in link.args)
+        if isinstance(link, httpx.RequestError):
+            link.request = httpx.Request("POST", request.url)
+        pending += [link.__cause__, link.__context__]
+        if isinstance(link, BaseExceptionGroup):
+            pending += link.exceptions
