@@ -1,0 +1,370 @@
+"""A call may be cancelled at any moment: nothing is left behind, and nothing is counted.
+
+In virtual time the call is cancelled after every single turn of the loop, until it has ended by
+itself. On real loops, with timers of milliseconds, it is cancelled at moments spread over its life.
+"""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from ranvier import Pipeline, Place, RanvierError, Response, StreamEvent
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
+from ranvier.pipeline.watch import Watch
+from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
+
+Act = Callable[["Stage"], Coroutine[Any, Any, object]]
+
+
+class SteppingLoop(VirtualTimeLoop):
+    """A loop in virtual time that tells when a turn is over."""
+
+    after_turn: Callable[[], None] | None = None
+
+    def _run_once(self) -> None:
+        super()._run_once()  # type: ignore[misc]
+        if self.after_turn is not None:
+            self.after_turn()
+
+
+class OneSlotProvider(ScriptedProvider):
+    """Has one connection, needs a key, and takes a while to clean up after itself."""
+
+    needs_credential = True
+
+    def __init__(self, name: str, script: list[Any], unit: float) -> None:
+        super().__init__(name, script)
+        self.slots = asyncio.Semaphore(1)
+        self.unit = unit
+
+    async def complete(self, call: Call) -> Response:
+        try:
+            return await super().complete(call)
+        finally:
+            await asyncio.sleep(0.1 * self.unit)
+
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+        steps = super().stream(call)
+        try:
+            async for event in steps:
+                yield event
+        finally:
+            await steps.aclose()
+            await asyncio.sleep(0.1 * self.unit)
+
+
+class Thoughtful(Layer):
+    """A user's layer that waits before it passes a call on."""
+
+    async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+        await asyncio.sleep(0.001)
+        return await inner(call)
+
+
+class Ledger(Layer):
+    """Stands just outside the breaker and counts the failures in a row, as the breaker should."""
+
+    place = Place.ADMIT
+
+    def __init__(self) -> None:
+        self.failures: Counter[str] = Counter()
+        self.calls: list[Call] = []
+
+    async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+        self.calls.append(call)
+        name = call.deployment.provider.name
+        try:
+            answer = await inner(call)
+        except RanvierError as error:
+            self.failures[name] += error.counts_against_provider
+            raise
+        if isinstance(answer, ResponseStream):
+            answer.on_end(lambda outcome: self._succeeded(name) if outcome is Outcome.SUCCEEDED else None)
+        else:
+            self._succeeded(name)
+        return answer
+
+    def _succeeded(self, name: str) -> None:
+        self.failures[name] = 0
+
+
+class Stage:
+    """A whole stack, in which a call meets every kind of wait before the second target answers.
+
+    The first target has its slot taken for a while, breaks twice and then stays silent.
+    """
+
+    def __init__(self, unit: float = 1.0, *, progress: bool = True) -> None:
+        self.unit = unit
+        answer = stream("one", after(unit, "two"), after(unit, "three"))
+        self.first = OneSlotProvider("first", [broken(), after(unit, broken()), stall()], unit)
+        self.second = OneSlotProvider("second", [broken(), after(unit, answer)], unit)
+        self.ledger = Ledger()
+        self.breaker = Breaker(failure_threshold=100)
+        limits = {"first_token": 3 * unit, "idle": 2 * unit} if progress else {}
+        self.pipeline = Pipeline(
+            Deadline(seconds=100 * unit),
+            Thoughtful(),
+            Fallback(self.first, self.second),
+            Retry(max_retries=2, base_delay=unit, jitter="none"),
+            self.ledger,
+            self.breaker,
+            Timeout(seconds=6 * unit, connect=5 * unit, **limits),
+            credentials=self._key,
+        )
+        self.events: list[StreamEvent] = []
+
+    async def _key(self, tenant: str, provider: str) -> Any:
+        await asyncio.sleep(self.unit / 2)
+        return "key"
+
+    async def occupy(self) -> None:
+        """Take the slot of the first provider, and give it back later."""
+        await self.first.slots.acquire()
+        self._release = asyncio.get_running_loop().call_later(self.unit, self._free)
+        self._taken = True
+
+    def _free(self) -> None:
+        self._taken = False
+        self.first.slots.release()
+
+    def leave(self) -> None:
+        """Give back what the stage itself has taken."""
+        self._release.cancel()
+        if self._taken:
+            self._free()
+
+    def assert_nothing_left(self) -> None:
+        """No permit, slot, task or generator is left, and only true failures were counted."""
+        for provider in (self.first, self.second):
+            assert provider.in_progress == 0
+            assert provider.slots._value == 1
+            assert not any(not waiter.done() for waiter in provider.slots._waiters or ())
+        for (_, name), circuit in self.breaker.circuits:
+            assert circuit.in_flight == 0
+            assert circuit.state == "closed"
+            assert circuit.failures == self.ledger.failures[name]
+        for call in self.ledger.calls:
+            assert all(attempt.outcome != "running" for attempt in call.record.attempts)
+        assert self.pipeline.lifecycle.under_way == (0, 0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# --- what is being cancelled ---------------------------------------------------------------------
+
+
+async def complete(stage: Stage) -> object:
+    return await stage.pipeline.complete("Why?")
+
+
+async def read_to_the_end(stage: Stage) -> object:
+    async with stage.pipeline.stream("Why?") as answer:
+        async for event in answer:
+            stage.events.append(event)
+            await asyncio.sleep(stage.unit / 5)
+    return answer.response
+
+
+async def stop_in_the_middle(stage: Stage) -> object:
+    answer = await stage.pipeline.stream("Why?")
+    stage.events.append(await anext(answer))
+    stage.events.append(await anext(answer))
+    await answer.aclose()
+    return None
+
+
+async def iterate_at_once(stage: Stage) -> object:
+    pending: PendingStream = stage.pipeline.stream("Why?")
+    events = aiter(pending)
+    try:
+        async for event in events:
+            stage.events.append(event)
+            await asyncio.sleep(stage.unit / 5)
+    finally:
+        await events.aclose()
+    return None
+
+
+ACTS = [
+    pytest.param(complete, False, id="complete-whole"),
+    pytest.param(complete, True, id="complete-over-a-stream"),
+    pytest.param(read_to_the_end, True, id="stream-to-the-end"),
+    pytest.param(stop_in_the_middle, True, id="stream-stopped"),
+    pytest.param(iterate_at_once, True, id="stream-iterated"),
+]
+
+
+# --- virtual time: after every turn of the loop --------------------------------------------------
+
+
+def live_timers() -> list[object]:
+    return [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+
+
+def cancel_after(task: asyncio.Task[Any], turns: tuple[int, ...]) -> None:
+    """Cancel `task` after each of these turns of the loop, counted from now."""
+    loop, turn = asyncio.get_running_loop(), itertools.count()
+
+    def after_turn() -> None:
+        if next(turn) in turns and not task.done():
+            task.cancel()
+
+    assert isinstance(loop, SteppingLoop)
+    loop.after_turn = after_turn
+
+
+async def perform(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
+    """Perform `act` and cancel it after these turns; true if it ended by itself before the first."""
+    stage = Stage(progress=progress)
+    await stage.occupy()
+    task = asyncio.create_task(act(stage))
+    cancel_after(task, turns)
+    await asyncio.wait([task])
+    cancelled = task.cancelled()
+    stage.leave()
+    assert live_timers() == []
+    stage.assert_nothing_left()
+    if not cancelled:
+        assert task.cancelling() == 0
+        task.result()
+        assert [len(stage.first.calls), len(stage.second.calls)] == [3, 2]  # it has met everything
+    await stage.pipeline.aclose()
+    return not cancelled
+
+
+def in_turns(main: Coroutine[Any, Any, bool]) -> bool:
+    with asyncio.Runner(loop_factory=SteppingLoop) as runner:
+        return runner.run(main)
+
+
+@pytest.mark.parametrize(("act", "progress"), ACTS)
+def test_cancelled_after_any_turn_of_the_loop_nothing_is_left_and_nothing_counted(
+    act: Act, progress: bool
+) -> None:
+    """Wherever a call is, a cancellation travels on, gives everything back and is no failure."""
+    turn = next(turn for turn in itertools.count() if in_turns(perform(act, progress, (turn,))))
+    assert turn > 20
+
+
+@pytest.mark.parametrize("later", [1, 2, 3, 5])
+@pytest.mark.parametrize(("act", "progress"), ACTS)
+def test_cancelled_again_during_the_cleanup_nothing_is_left_either(
+    act: Act, progress: bool, later: int
+) -> None:
+    """A second cancellation may cut the cleanup of the first short, and still leaves nothing."""
+    for turn in itertools.count():
+        if in_turns(perform(act, progress, (turn, turn + later))):
+            break
+
+
+# --- a probe -------------------------------------------------------------------------------------
+
+
+class ProbeStage:
+    """A circuit whose cooldown is over, so that the next call is a probe."""
+
+    def __init__(self, *, progress: bool) -> None:
+        self.provider = OneSlotProvider(
+            "only", [broken(), after(1, stream("one", after(1, "two"))), "fine"], 1.0
+        )
+        self.breaker = Breaker(failure_threshold=1, success_threshold=2, cooldown=10)
+        limits = {"first_token": 5, "idle": 5} if progress else {}
+        self.pipeline = Pipeline(
+            Fallback(self.provider),
+            self.breaker,
+            Timeout(seconds=20, **limits),
+            credentials=lambda *who: "key",
+        )
+        self.events: list[StreamEvent] = []
+        self.unit = 1.0
+
+    async def open_and_cool_down(self) -> None:
+        with pytest.raises(RanvierError):
+            await self.pipeline.complete("break it")
+        assert self.state == "open"
+        await asyncio.sleep(12.5)
+
+    @property
+    def state(self) -> str | None:
+        return self.breaker.circuits.state("default", "only")
+
+
+async def perform_probe(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
+    stage = ProbeStage(progress=progress)
+    await stage.open_and_cool_down()
+    task = asyncio.create_task(act(stage))
+    cancel_after(task, turns)
+    await asyncio.wait([task])
+    ((_, circuit),) = stage.breaker.circuits
+    assert circuit.in_flight == 0
+    assert circuit.total_opens == 1
+    assert stage.provider.in_progress == 0
+    assert stage.provider.slots._value == 1
+    assert live_timers() == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    proved = bool(stage.events) or not task.cancelled()
+    assert stage.state == "half_open" or not stage.provider.calls[1:]
+    await stage.pipeline.complete("the next probe")
+    assert stage.state == ("closed" if proved else "half_open")
+    await stage.pipeline.complete("another")
+    assert stage.state == "closed"
+    return not task.cancelled()
+
+
+@pytest.mark.parametrize("second", [None, 1, 2])
+@pytest.mark.parametrize(("act", "progress"), ACTS)
+def test_a_cancelled_probe_gives_its_place_back(act: Act, progress: bool, second: int | None) -> None:
+    """After any turn of the loop: the circuit stays half-open, and the next call is admitted as the probe.
+
+    A stream has proved the provider with its first content, so that only this one then counts.
+    """
+    for turn in itertools.count():
+        turns = (turn,) if second is None else (turn, turn + second)
+        if in_turns(perform_probe(act, progress, turns)):
+            break
+
+
+# --- real loops, real timers ---------------------------------------------------------------------
+
+MOMENTS = 20
+"""At how many moments of its life a call on a real loop is cancelled."""
+
+UNIT = 0.002
+
+
+async def perform_for_real(act: Act, progress: bool, cancel_at: float, handles: list[Any]) -> None:
+    stage = Stage(UNIT, progress=progress)
+    await stage.occupy()
+    handles.clear()
+    task = asyncio.create_task(act(stage))
+    canceller = asyncio.get_running_loop().call_later(cancel_at, task.cancel)
+    await asyncio.wait([task])
+    canceller.cancel()
+    stage.leave()
+    now = asyncio.get_running_loop().time()
+    assert all(handle.cancelled() or handle.when() <= now + 0.002 for handle in handles)
+    stage.assert_nothing_left()
+    assert task.cancelling() == int(task.cancelled())
+    await stage.pipeline.aclose()
+
+
+@pytest.mark.parametrize(("act", "progress"), ACTS)
+async def test_on_real_loops_a_cancellation_leaves_nothing_either(
+    act: Act, progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With real timers of milliseconds, on asyncio and uvloop, a cancelled call gives everything back."""
+    handles: list[Any] = []
+    arm = Watch._set
+
+    def arm_and_note(self: Watch, when: float) -> None:
+        arm(self, when)
+        handles.append(self._handle)
+
+    monkeypatch.setattr(Watch, "_set", arm_and_note)
+    for moment in range(MOMENTS):
+        await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, handles)
