@@ -25,7 +25,7 @@ class Source:
     bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
     """
 
-    __slots__ = ("_call", "_clock", "_events", "_started", "_waited", "collector", "watch")
+    __slots__ = ("_call", "_clock", "_closing", "_events", "_started", "_waited", "collector", "watch")
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
@@ -33,6 +33,7 @@ class Source:
         self._call = call
         self._clock = call.pipeline.clock
         self._events = events
+        self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._started = False  # content has come
         self._waited = 0.0  # seconds spent waiting, in all
 
@@ -102,7 +103,8 @@ class Source:
             raise too_late(self._call, reason)
 
     async def aclose(self) -> None:
-        """Let the provider close its connection."""
+        """Let the provider close its connection, and wait until it has."""
         close = getattr(self._events, "aclose", None)
         if close is not None:
-            await close()
+            async with self._closing:
+                await close()
