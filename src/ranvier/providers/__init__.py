@@ -1,9 +1,49 @@
-"""Who answers: one adapter for each provider. They translate, and decide nothing."""
+"""Who answers: one adapter for each provider. They translate, and decide nothing.
 
-from ranvier.providers.anthropic import Anthropic
+An adapter is imported when it is first used, and the HTTP client with it, so that `import ranvier`
+costs little. Its name is known before: `"openai/gpt-5.2"` is a target at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ranvier.pipeline.deployment import Provider, register
 from ranvier.providers.function import FunctionProvider
-from ranvier.providers.ollama import Ollama
-from ranvier.providers.openai import OpenAI
 from ranvier.providers.stub import Stub
 
+if TYPE_CHECKING:
+    from ranvier.providers.anthropic import Anthropic
+    from ranvier.providers.ollama import Ollama
+    from ranvier.providers.openai import OpenAI
+
+ADAPTERS = {"anthropic": "Anthropic", "openai": "OpenAI", "ollama": "Ollama"}
+"""The class of each vendor's adapter, by the vendor's name, which is the name of its module too."""
+
 __all__ = ["Anthropic", "FunctionProvider", "Ollama", "OpenAI", "Stub"]
+
+
+def adapter(vendor: str) -> Any:
+    """The class of a vendor's adapter."""
+    return getattr(import_module(f"ranvier.providers.{vendor}"), ADAPTERS[vendor])
+
+
+def __getattr__(name: str) -> Any:
+    for vendor, class_name in ADAPTERS.items():
+        if class_name == name:
+            return adapter(vendor)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _register(vendor: str) -> None:
+    def make() -> Provider:
+        provider: Provider = adapter(vendor)()
+        return provider
+
+    register(vendor, make)
+
+
+register("stub", Stub)
+for _vendor in ADAPTERS:
+    _register(_vendor)

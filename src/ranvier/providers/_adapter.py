@@ -72,11 +72,6 @@ class Adapter(ABC):
     base_url: str = ""
     needs_credential: bool = True
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "family" in vars(cls):
-            provider_names.add(cls.family)
-
     def __init__(
         self,
         api_key: str | None = None,
@@ -94,7 +89,7 @@ class Adapter(ABC):
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
         self._connections = Connections(http_client, max_connections)
-        provider_names.add(self.name)
+        provider_names.update((self.family, self.name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
+from ranvier.providers import ADAPTERS
 from ranvier.providers._models import fit
 from ranvier.providers._reading import Json
 
@@ -31,7 +32,7 @@ KNOWN: Final = frozenset(
 )
 """The settings that models take differently, or not at all, under the names that an `extra` gives them."""
 
-provider_names: set[str] = set()
+provider_names = set(ADAPTERS)
 """The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
 
 

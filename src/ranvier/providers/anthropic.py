@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import UnsupportedRequestError
 from ranvier.messages import Message, Part, Request, Response, Text, ToolCall, ToolResult
-from ranvier.pipeline.deployment import register
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
 from ranvier.providers._history import valid_id
@@ -144,6 +143,3 @@ def _output(request: Request, effort: str | None) -> Json:
     if isinstance(request.schema, Mapping):
         output["format"] = {"type": "json_schema", "schema": request.schema}
     return output
-
-
-register(Anthropic.family, Anthropic)

@@ -26,7 +26,6 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
-from ranvier.pipeline.deployment import register
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._history import names_of_calls, new_call_id, own, results
 from ranvier.providers._openai_answer import read_arguments
@@ -230,6 +229,3 @@ def _read_usage(body: Json) -> Usage:
     read = count(body.get("prompt_eval_count"), "prompt_eval_count")  # missing where all of it was cached
     written = count(body.get("eval_count"), "eval_count")
     return Usage(input=read, output=written, total=read + written, complete="eval_count" in body)
-
-
-register(Ollama.family, Ollama)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ranvier.pipeline.deployment import register
 from ranvier.providers._openai_wire import ChatCompletions
 
 
@@ -31,6 +30,3 @@ class OpenAI(ChatCompletions):
     @property
     def _is_openai(self) -> bool:
         return self.name == self.family or ".openai.com" in self.base_url
-
-
-register(OpenAI.family, OpenAI)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ranvier import checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages import FinishReason, Response, StreamEvent, Text, Usage
-from ranvier.pipeline.deployment import register
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -60,6 +59,3 @@ class Stub:
 
     def _answer(self, call: Call) -> str:
         return self._reply if isinstance(self._reply, str) else self._reply(call)
-
-
-register("stub", Stub)
