@@ -1,6 +1,7 @@
 """The port to HTTP, over real sockets: what is sent, what comes back, and what is kept of it."""
 
 import asyncio
+import gc
 import gzip
 import json
 import traceback
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from asking import Asked, FakePipeline
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -333,8 +335,6 @@ async def test_a_body_that_goes_on_after_its_end_costs_a_connection_and_no_time(
 
 async def test_the_providers_of_a_pipeline_share_one_client(loopback: Any) -> None:
     """Two providers of one pipeline use the same connection; the client closes with the last of them."""
-    from conftest import Asked, FakePipeline
-
     async with loopback(answer) as server:
         pipeline = FakePipeline()
         first, second = OpenAI(base_url=server.url), OpenAI(base_url=server.url, name="other")
@@ -354,8 +354,6 @@ async def test_the_providers_of_a_pipeline_share_one_client(loopback: Any) -> No
 
 async def test_a_provider_may_serve_two_pipelines(loopback: Any) -> None:
     """The first pipeline that closes does not take the client from the other."""
-    from conftest import Asked, FakePipeline
-
     async with loopback(answer) as server:
         provider, pipelines = OpenAI(base_url=server.url), [FakePipeline(), FakePipeline()]
         for pipeline in pipelines:
@@ -374,10 +372,6 @@ async def test_a_closed_pipeline_that_is_gone_leaves_nothing_in_a_provider_that_
     loopback: Any,
 ) -> None:
     """Short-lived pipelines around one long-lived provider do not pile up connections."""
-    import gc
-
-    from conftest import Asked, FakePipeline
-
     async with loopback(answer) as server:
         provider, lasting = OpenAI(base_url=server.url), FakePipeline()
         provider.open(lasting)  # type: ignore[arg-type]
@@ -429,7 +423,6 @@ async def test_all_who_use_a_users_client_share_its_slots(loopback: Any, over: A
 
 def test_a_provider_belongs_to_one_event_loop_while_that_lives() -> None:
     """A second loop is refused while the first lives, and welcome once it was closed."""
-    from conftest import FakePipeline
 
     async def opened(provider: OpenAI, pipeline: FakePipeline) -> None:
         provider.open(pipeline)  # type: ignore[arg-type]
