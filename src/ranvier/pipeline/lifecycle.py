@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import Clock, clock_of
@@ -38,6 +39,7 @@ class Lifecycle:
         self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out and not yet ended
         self._background: set[asyncio.Task[None]] = set()
         self._quiet: asyncio.Event | None = None  # made by `close`; set when calls and streams are gone
+        self._done: asyncio.Event | None = None  # made by `close`; set when all is closed
 
     def open(self, pipeline: Pipeline) -> None:
         """Belong to the running loop, from the first time on.
@@ -47,16 +49,20 @@ class Lifecycle:
         """
         loop = asyncio.get_running_loop()
         if self.state == "open":
-            if loop is not self.loop:
-                raise ConfigurationError(
-                    "this pipeline belongs to another event loop: aclose() it there, or build one a loop"
-                )
+            self.refuse_other_loops()
             return
         self.refuse_if_closed()
         self.loop, self.clock, self.state = loop, clock_of(loop), "open"
         for provider in self._providers:
             if hasattr(provider, "open"):
                 provider.open(pipeline)
+
+    def refuse_other_loops(self) -> None:
+        """Raise a `ConfigurationError` on any loop but its own."""
+        if asyncio.get_running_loop() is not self.loop:
+            raise ConfigurationError(
+                "this pipeline belongs to another event loop: aclose() it there, or build one a loop"
+            )
 
     def refuse_if_closed(self) -> None:
         """Raise a `ConfigurationError` once it closes."""
@@ -104,19 +110,29 @@ class Lifecycle:
     async def close(self, drain: float, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Refuse what is new, let the rest go on for `drain` seconds, then end it and the providers.
 
-        Between the two `tell` is awaited: it may still have to say what happened.
+        Between the two `tell` is awaited: it may still have to say what happened. Whatever is
+        cancelled or fails on the way, everything is closed.
         """
         self.state = "closing"
-        self._quiet = asyncio.Event()
-        try:
-            await self._wait_until_quiet(drain)
-        finally:
-            await self._cut_off()
-            await tell()
-            for provider in self._providers:
+        self._quiet, self._done = asyncio.Event(), asyncio.Event()
+        async with AsyncExitStack() as steps:  # from the last to the first
+            steps.callback(self._finish)
+            for provider in reversed(self._providers):
                 if hasattr(provider, "aclose"):
-                    await provider.aclose()
-            self.state = "closed"
+                    steps.push_async_callback(provider.aclose)
+            steps.push_async_callback(tell)
+            steps.push_async_callback(self._cut_off)
+            await self._wait_until_quiet(drain)
+
+    async def closing(self) -> None:
+        """Wait for the end of a closing that is under way."""
+        assert self._done is not None
+        await self._done.wait()
+
+    def _finish(self) -> None:
+        assert self._done is not None
+        self.state = "closed"
+        self._done.set()
 
     async def _wait_until_quiet(self, seconds: float) -> None:
         assert self._quiet is not None
@@ -131,9 +147,13 @@ class Lifecycle:
         for record, task in self._calls.items():
             record.cut_off = True
             task.cancel()
-        for stream in list(self._streams):
-            await stream.aclose()
-        await self._wait_until_quiet(CUT_OFF_GRACE)
+        async with AsyncExitStack() as steps:  # from the last to the first
+            steps.push_async_callback(self._wait_for_background)
+            steps.push_async_callback(self._wait_until_quiet, CUT_OFF_GRACE)
+            for stream in list(self._streams):
+                steps.push_async_callback(stream.aclose)
+
+    async def _wait_for_background(self) -> None:
         if self._background:
             await asyncio.wait(self._background)
 

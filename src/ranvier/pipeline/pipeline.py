@@ -150,7 +150,6 @@ class Pipeline:
 
     async def _stream(self, call: Call, seconds: float | None) -> ResponseStream:
         stream: ResponseStream = await self._carry(call, seconds)
-        self.lifecycle.follow(stream)
         return stream
 
     async def _carry(self, call: Call, seconds: float | None) -> Any:
@@ -163,15 +162,20 @@ class Pipeline:
         cancelling = task.cancelling()
         lifecycle.enter(record, task)
         try:
-            return await self._handle(call)
+            answer = await self._handle(call)
+            if call.streaming:
+                lifecycle.follow(answer)  # before the call leaves, or else a closing pipeline seems quiet
+            return answer
         except RanvierError as error:
             _attach(error, record)
             raise
         except asyncio.CancelledError:
-            if record.cut_off and task.uncancel() <= cancelling:
+            if record.cut_off and task.cancelling() - 1 <= cancelling:
                 raise closed() from None
             raise
         finally:
+            if record.cut_off:
+                task.uncancel()  # whatever has become of our cancellation
             lifecycle.leave(record)
 
     # --- opening and closing ---------------------------------------------------------------------
@@ -183,8 +187,11 @@ class Pipeline:
         """
         checks.seconds("drain", drain)
         if self.lifecycle.state == "open":
-            self.lifecycle.open(self)  # refuses another loop
+            self.lifecycle.refuse_other_loops()
             await self.lifecycle.close(drain, self.events.drain)
+        elif self.lifecycle.state == "closing":
+            self.lifecycle.refuse_other_loops()
+            await self.lifecycle.closing()
         else:
             self.lifecycle.state = "closed"
 
