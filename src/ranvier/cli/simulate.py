@@ -97,7 +97,7 @@ def _simulator(args: argparse.Namespace) -> Simulator:
 async def _serve(simulator: Simulator) -> None:
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
-    if sys.platform != "win32":
+    if sys.platform != "win32":  # pragma: no branch  # because: there loops take no signal handlers
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, told_to_end.set)
     async with simulator:

@@ -48,7 +48,7 @@ class Exchange:
     started: float
     provider: str = ""
     path: str = ""
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     model: str | None = None
     streaming: bool = False
     headers: dict[str, str] = field(default_factory=dict, repr=False)
@@ -80,7 +80,6 @@ class Log:
         exchanges: The last ones, oldest first; those that are still running, too.
         total: How many have begun.
         running: How many have not ended.
-        idle: Set while none is running.
     """
 
     def __init__(self, size: int, on_end: Callable[[Exchange], None] | None = None) -> None:
@@ -88,27 +87,38 @@ class Log:
         self._on_end = on_end
         self.total = 0
         self.running = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def begin(self, now: float) -> Exchange:
         """Write down a request, of which only the arrival is known."""
         self.total += 1
         self.running += 1
-        self.idle.clear()
         exchange = Exchange(self.total, now)
         self.exchanges.append(exchange)
+        self._tell()
         return exchange
 
     def finish(self, exchange: Exchange, end: End, now: float) -> None:
         """Write down that it is over."""
         self.running -= 1
         exchange.end, exchange.ended = end, now
-        if not self.running:
-            self.idle.set()
+        self._tell()
         if self._on_end is not None:
             self._on_end(exchange)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is looked at whenever a request begins or ends."""
+        while not condition():
+            change = asyncio.get_running_loop().create_future()
+            self._waiting.append(change)
+            await change
 
     def to(self, provider: str) -> Iterator[Exchange]:
         """Those that were sent to `provider`."""
         return (exchange for exchange in self.exchanges if exchange.provider == provider)
+
+    def _tell(self) -> None:
+        for change in self._waiting:
+            if not change.done():
+                change.set_result(None)
+        self._waiting.clear()

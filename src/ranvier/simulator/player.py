@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -86,7 +87,7 @@ class Player:
                 while True:
                     await self._connection.pause(plan.pings)
                     await self._body(plan.wire.ping())
-        await self._connection.pause(None)
+        await self._connection.pause(math.inf)
 
     async def _wait(self, plan: Plan, seconds: float) -> None:
         """Wait, with a sign of life now and then where the plan has them."""

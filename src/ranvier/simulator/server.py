@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -58,15 +60,16 @@ class Connection(HTTPProtocol):
         _wake(self.gone)
         _wake(self._waiter)
 
-    async def pause(self, seconds: float | None) -> None:
-        """Wait; `None` is until the connection is lost.
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, and never less: a loop may wake a little early. `math.inf` is for ever.
 
         Raises:
-            ConnectionLost: It is, at the moment when that becomes known.
+            ConnectionLost: The connection is lost, at the moment when that becomes known.
         """
-        if not self.gone.done() and seconds != 0:
+        until = time.monotonic() + seconds
+        while not self.gone.done() and (rest := until - time.monotonic()) > 0:
             self._waiter = self.loop.create_future()
-            timer = None if seconds is None else self.loop.call_later(seconds, _wake, self._waiter)
+            timer = None if rest == math.inf else self.loop.call_later(rest, _wake, self._waiter)
             try:
                 await self._waiter
             finally:

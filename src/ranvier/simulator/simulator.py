@@ -52,11 +52,16 @@ class Simulator:
         log_size: int = 50_000,
         on_end: Callable[[Exchange], None] | None = None,
     ) -> None:
+        if isinstance(script, Mapping):
+            from ranvier.simulator.script_file import parse  # because: it needs pydantic, and rules do not
+
+            declared = parse(script)
+            script, latency, pace = declared.rules, latency or declared.latency, pace or declared.pace
         self.host = host
         self.port = port
         self.seed = seed
         self._log = Log(checks.count("log_size", log_size, least=1), on_end)
-        self._script = Script(_rules(script), seed=seed)
+        self._script = Script(script or (), seed=seed)
         self._app = App(
             self._script,
             self._log,
@@ -188,7 +193,16 @@ class Simulator:
             TimeoutError: One still is, after `within` seconds.
         """
         async with asyncio.timeout(within):
-            await self._log.idle.wait()
+            await self._log.until(lambda: not self.in_progress)
+
+    async def busy(self, count: int = 1, *, within: float = 1.0) -> None:
+        """Wait until at least `count` requests are in progress.
+
+        Raises:
+            TimeoutError: Fewer are, after `within` seconds.
+        """
+        async with asyncio.timeout(within):
+            await self._log.until(lambda: self.in_progress >= count)
 
     def __repr__(self) -> str:
         state = f"{self.total} requests, {self.in_progress} in progress"
@@ -196,14 +210,6 @@ class Simulator:
 
     def _age(self) -> float:
         return self._clock() - self._started
-
-
-def _rules(script: Iterable[Rule] | Mapping[str, Any] | None) -> list[Rule]:
-    if isinstance(script, Mapping):
-        from ranvier.simulator.script_file import parse  # because: it needs pydantic, and rules do not
-
-        return parse(script).rules
-    return list(script or ())
 
 
 def _listener(host: str, port: int) -> socket.socket:
