@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ranvier import ConfigurationError, Layer, Pipeline
+from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 
@@ -94,9 +94,12 @@ async def test_a_closed_pipeline_can_be_entered_anew() -> None:
     """It opens its providers again, and keeps its circuits."""
     provider = Connected("one", [broken(), "fine"])
     pipeline = Pipeline(Fallback(provider), Breaker())
-    for _ in range(2):
-        async with pipeline:
-            await asyncio.wait([asyncio.create_task(pipeline.complete("Why?"))])
+    async with pipeline:
+        with pytest.raises(ConnectionFailedError):
+            await pipeline.complete("Why?")
+    async with pipeline:
+        assert [circuit.failures for _, circuit in pipeline.circuits] == [1]
+        await pipeline.complete("Why?")
     assert [entry if isinstance(entry, str) else entry[0] for entry in provider.log] == [
         "open",
         "closing",
