@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.composer import compose
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.exchange import End, Exchange, Log
 from ranvier.simulator.plan import Plan, good, refusing
-from ranvier.simulator.player import Player, Send
+from ranvier.simulator.player import Connection, ConnectionLost, Player, Send
 from ranvier.simulator.script import Script
 from ranvier.simulator.wires import Unacceptable, Wire, wire_of
-
-if TYPE_CHECKING:
-    from ranvier.simulator.server import Connection
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 """ASGI's: returns the next message."""
@@ -47,8 +44,6 @@ class App:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
-        from ranvier.simulator.server import ConnectionLost
-
         connection: Connection = scope["state"]["connection"]
         exchange = self.log.begin(self._clock())
         end = End.BROKEN

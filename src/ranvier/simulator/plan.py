@@ -87,7 +87,7 @@ class Plan:
             streams=False,
             status=status,
             opening=b"",
-            tokens=(body,),
+            tokens=(body,) if body else (),
             closing=b"",
             length=len(body),
             latency=0.0,

@@ -7,18 +7,45 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ranvier.simulator.exchange import Exchange
 from ranvier.simulator.plan import Ending, Plan
-
-if TYPE_CHECKING:
-    from ranvier.simulator.server import Connection
 
 Send = Callable[[dict[str, Any]], Any]
 """ASGI's: takes one message, and is awaited."""
 
 _BATCH = 65_536
+
+
+class ConnectionLost(Exception):  # noqa: N818  # because: it is what happens all day here, not an error
+    """The connection has gone, by whomever it was ended."""
+
+
+class Connection(Protocol):
+    """What a player needs of a connection.
+
+    Attributes:
+        ended_by_us: We have ended it ourselves, before its response had ended.
+    """
+
+    ended_by_us: bool
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, and never less; `math.inf` is for ever.
+
+        Raises:
+            ConnectionLost: The connection is lost, at the moment when that becomes known.
+        """
+
+    def check(self) -> None:
+        """Raise `ConnectionLost` where it is lost."""
+
+    def close(self) -> None:
+        """End it in an orderly way (FIN) once everything is written, whatever was promised."""
+
+    def reset(self) -> None:
+        """End it with a reset (RST), at once."""
 
 
 class Player:

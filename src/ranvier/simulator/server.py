@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from ranvier.simulator.player import ConnectionLost
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HTTPProtocol
 else:
@@ -28,18 +30,14 @@ _KEEP_ALIVE = 3600
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
-class ConnectionLost(Exception):  # noqa: N818  # because: it is what happens all day here, not an error
-    """The connection has gone, by whomever it was ended."""
-
-
-class Connection(HTTPProtocol):
+class BreakableConnection(HTTPProtocol):
     """uvicorn's connection, which can also be broken on purpose and tells at once when it is lost.
 
     The application finds it as `scope["state"]["connection"]`.
 
     Attributes:
         gone: Done as soon as it is no more.
-        ended_by_us: We have ended it ourselves, before its response had ended.
+        ended_by_us: As in `player.Connection`, of which this is the real one.
     """
 
     def __init__(
@@ -61,11 +59,7 @@ class Connection(HTTPProtocol):
         _wake(self._waiter)
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, and never less: a loop may wake a little early. `math.inf` is for ever.
-
-        Raises:
-            ConnectionLost: The connection is lost, at the moment when that becomes known.
-        """
+        # A loop may wake a little early, so the clock is read again.
         until = time.monotonic() + seconds
         while not self.gone.done() and (rest := until - time.monotonic()) > 0:
             self._waiter = self.loop.create_future()
@@ -79,17 +73,14 @@ class Connection(HTTPProtocol):
         self.check()
 
     def check(self) -> None:
-        """Raise `ConnectionLost` where it is lost."""
         if self.gone.done():
             raise ConnectionLost
 
     def close(self) -> None:
-        """End it in an orderly way (FIN) once everything is written, whatever was promised."""
         self.ended_by_us = True
         self.transport.close()
 
     def reset(self) -> None:
-        """End it with a reset (RST), at once."""
         # SO_LINGER of zero seconds is how TCP is told to throw everything away.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         self.ended_by_us = True
@@ -106,7 +97,7 @@ class Server:
     def __init__(self, app: Any, listener: socket.socket) -> None:
         self._config = uvicorn.Config(
             app,
-            http=Connection,
+            http=BreakableConnection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -119,7 +110,7 @@ class Server:
         self._listener = listener
 
     @property
-    def connections(self) -> tuple[Connection, ...]:
+    def connections(self) -> tuple[BreakableConnection, ...]:
         """Those that stand now."""
         return tuple(self._server.server_state.connections)  # type: ignore[arg-type]  # because: all are ours
 
