@@ -77,7 +77,7 @@ class Credentials:
         try:
             answer = self._resolver(*who)
             if inspect.isawaitable(answer):
-                answer = await _in_time(call.to(deployment), answer)
+                answer = _checked(await _in_time(call.to(deployment), answer))
                 self._keep(who, answer, call.pipeline.clock() + CACHE_SECONDS)
             return _checked(answer)
         except DeadlineExceededError:
