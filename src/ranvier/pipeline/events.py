@@ -122,7 +122,7 @@ class Events:
         self._queue: deque[Event] = deque()
         self._awaited: deque[Awaitable[object]] = deque()
         self._courier: asyncio.Task[None] | None = None
-        self._broken: set[Listener] = set()
+        self._broken: set[int] = set()  # ids of listeners: one need not be hashable
         self._lossy = False
 
     def emit(self, event: Event) -> None:
@@ -165,6 +165,11 @@ class Events:
     async def _guarded(self, listener: Listener, answer: Awaitable[object]) -> None:
         try:
             await answer
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():  # it is the courier that is cancelled
+                raise
+            self._report(listener)
         except Exception:
             self._report(listener)
 
@@ -181,8 +186,8 @@ class Events:
             await asyncio.shield(self._courier)
 
     def _report(self, listener: Listener) -> None:
-        if listener not in self._broken:
-            self._broken.add(listener)
+        if id(listener) not in self._broken:
+            self._broken.add(id(listener))
             logger.exception("listener %r raised; further errors of it are not logged", listener)
 
     def _lose(self, what: object) -> None:
