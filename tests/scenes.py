@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from ranvier import Pipeline, RanvierError, Response
-from ranvier.layers import Breaker, Fallback
+from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.layers.breaker import CircuitSnapshot
 from ranvier.pipeline.events import Event
 from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.pending import PendingStream
 from ranvier.testing import ScriptedProvider
 
 
@@ -74,6 +75,11 @@ class BreakerScene:
     def circuit(self, tenant: str = "acme") -> CircuitSnapshot:
         """The circuit as it is now."""
         return dict(self.breaker.circuits)[tenant, "only"]
+
+
+def streaming(script: Any, **limits: Any) -> PendingStream:
+    """The stream of a pipeline of one provider, within `limits`."""
+    return Pipeline(Fallback(ScriptedProvider("only", [script])), Timeout(**limits)).stream("Tell me.")
 
 
 def time() -> float:

@@ -6,11 +6,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from scenes import BreakerScene, time, turns
 
 from ranvier import CircuitOpenError, ConnectionFailedError
 from ranvier.pipeline.events import CircuitChanged, Event, RegistryFull
 from ranvier.testing import after, broken, stall
+from scenes import BreakerScene, time, turns
 
 pytestmark = pytest.mark.virtual_time
 

@@ -6,10 +6,10 @@ import time as wall
 from pathlib import Path
 
 import pytest
-from scenes import BreakerScene
 
 import ranvier
 from ranvier.testing import broken
+from scenes import BreakerScene
 
 SOURCE = Path(ranvier.__file__).parent
 READS_TIME = {"time", "datetime"}

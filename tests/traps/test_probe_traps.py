@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from scenes import BreakerScene, time
 
 from ranvier import CircuitOpenError, InvalidRequestError, StreamInterruptedError
 from ranvier.layers import Breaker
 from ranvier.pipeline import Call, Outcome, Permit
 from ranvier.testing import after, broken, cut, stall, stream
+from scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -113,7 +113,7 @@ async def test_t04_a_probe_that_answers_after_its_lease_closes_nothing() -> None
 
 
 async def test_t05_a_probe_whose_request_was_wrong_gives_its_place_back() -> None:
-    """A 400 says nothing about the provider's health: the circuit stays half-open and the next call probes."""
+    """A 400 says nothing about the provider's health: still half-open, the next call probes."""
     scene = BreakerScene([broken(), InvalidRequestError("no such field", provider="only"), "ok"])
     await scene.open_and_cool_down()
     with pytest.raises(InvalidRequestError):
@@ -139,7 +139,7 @@ async def test_t09_of_a_thousand_callers_exactly_the_probes_pass(places: int) ->
 
 
 async def test_t09_circuits_of_many_tenants_do_not_probe_in_step() -> None:
-    """The cooldown is never shorter than asked for, at most a fifth longer, and differs from tenant to tenant."""
+    """A cooldown is never too short, at most a fifth longer, and differs from tenant to tenant."""
     scene = BreakerScene([broken()])
     for number in range(200):
         await scene.fail(tenant=f"tenant-{number}")
@@ -176,7 +176,7 @@ async def test_t42_the_later_break_of_a_proved_probe_still_counts() -> None:
 
 
 async def test_t42_a_proved_probe_counts_once() -> None:
-    """Its good end is no second success: with a threshold of two, one stream alone does not close the circuit."""
+    """Its good end is no second success: where two are needed, one stream alone closes nothing."""
     scene = BreakerScene([broken(), stream("one", "two")], success_threshold=2)
     await scene.open_and_cool_down()
     async with scene.pipeline.stream("Tell me.", tenant="acme") as story:
