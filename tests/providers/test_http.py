@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from asking import Asked, FakePipeline
@@ -234,6 +235,29 @@ async def test_a_connection_that_does_not_stand_in_time_is_a_connect_timeout(
             assert (caught.value.phase, caught.value.provider) == ("connect", "openai")
             assert caught.value.retryable
             assert await server.settled() == 0
+
+
+async def test_the_connect_limit_covers_the_handshake_too(
+    loopback: Any, over: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow connection and a handshake that hangs share one limit."""
+    connect_tcp = anyio.connect_tcp
+
+    async def slowly(*arguments: Any, **settings: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await connect_tcp(*arguments, **settings)
+
+    async def script(visit: Any) -> None:
+        raise AssertionError("the handshake never ends")
+
+    monkeypatch.setattr(anyio, "connect_tcp", slowly)
+    async with loopback(script) as server:
+        server.url = server.url.replace("http:", "https:")
+        async with over(OpenAI, server) as asked:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(AttemptTimeoutError):
+                await asked.complete(connect=0.4)
+            assert asyncio.get_running_loop().time() - began < 0.6
 
 
 async def test_a_slow_answer_is_not_the_ports_concern(loopback: Any, over: Any) -> None:

@@ -36,7 +36,7 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.pipeline.collector import Collector
-from ranvier.providers import OpenAI
+from ranvier.providers import FunctionProvider, OpenAI
 from ranvier.providers._openai_answer import ChunkReader, read_completion
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import NoAnswerError
@@ -262,13 +262,15 @@ async def test_an_extra_for_another_provider_is_not_sent(ask: Any) -> None:
         "openai-eu": {"store": False},
         "anthropic": {"top_k": 3},
         "gateway": {"x": 1},
+        "mine": {"x": 1},
         "seed": 7,
     }
     async with ask(OpenAI, NOTHING, name="openai-eu") as server:
         OpenAI(name="gateway", base_url="http://gateway.test")
+        FunctionProvider("mine", server.provider.complete)
         sent = await server.sent(asked(extra=extra))
     assert (sent["service_tier"], sent["store"], sent["seed"]) == ("flex", False, 7)
-    assert not {"openai", "openai-eu", "anthropic", "gateway"} & sent.keys()
+    assert not {"openai", "openai-eu", "anthropic", "gateway", "mine"} & sent.keys()
 
 
 async def test_a_setting_for_everyone_is_fitted_to_the_model(ask: Any) -> None:

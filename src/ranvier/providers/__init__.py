@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ADAPTERS = {"anthropic": "Anthropic", "openai": "OpenAI", "ollama": "Ollama"}
 """The class of each vendor's adapter, by the vendor's name, which is the name of its module too."""
 
+names = {"stub", *ADAPTERS}
+"""The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
+
 __all__ = ["Anthropic", "FunctionProvider", "Ollama", "OpenAI", "Stub"]
 
 

@@ -9,20 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, ClassVar
 
 import httpx
 
-from ranvier import checks
-from ranvier.errors import (
-    ConfigurationError,
-    CredentialMissingError,
-    ProviderError,
-    RanvierError,
-)
+from ranvier import checks, providers
+from ranvier.errors import ConfigurationError, CredentialMissingError, ProviderError, RanvierError
 from ranvier.providers._connections import Connections
-from ranvier.providers._fields import Extras, encoded, fitted, provider_names
+from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._httpx import checked_url
 from ranvier.providers._reading import (
@@ -89,7 +84,7 @@ class Adapter(ABC):
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
         self._connections = Connections(http_client, max_connections)
-        provider_names.update((self.family, self.name))
+        providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
@@ -128,7 +123,7 @@ class Adapter(ABC):
             raise answer
         return answer
 
-    async def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
         reply = await self._ask(call, streaming=True)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
-from ranvier.providers import ADAPTERS
+from ranvier.providers import names
 from ranvier.providers._models import fit
 from ranvier.providers._reading import Json
 
@@ -32,9 +32,6 @@ KNOWN: Final = frozenset(
 )
 """The settings that models take differently, or not at all, under the names that an `extra` gives them."""
 
-provider_names = set(ADAPTERS)
-"""The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
-
 
 class Extras:
     """What the caller puts over the fields of one request.
@@ -48,7 +45,7 @@ class Extras:
 
     def __init__(self, call: Call, family: str, name: str) -> None:
         extra = call.request.extra
-        named = provider_names & extra.keys()
+        named = names & extra.keys()
         addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
         everyone = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}

@@ -68,6 +68,11 @@ class HttpRequest:
         return text.replace(self.secret, "***") if self.secret else text
 
     @property
+    def target(self) -> str:
+        """For whom, as a person reads it."""
+        return f"{self.provider}/{self.model}" if self.model else self.provider
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What an error about this request knows."""
         return {"provider": self.provider, "model": self.model}
@@ -119,7 +124,7 @@ class HttpReply(ABC):
         while self._keep(await self.chunk()):
             if len(self._body) > MAX_BODY_BYTES:
                 raise InvalidResponseError(
-                    f"{self.request.provider}'s answer is longer than {MAX_BODY_BYTES} bytes",
+                    f"{self.request.target}: the answer is longer than {MAX_BODY_BYTES} bytes",
                     status=self.status,
                     **self.request.facts,
                 )

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from ranvier import clock
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._httpx_errors import as_ours
@@ -98,8 +99,9 @@ class _Exchange:
         self._client = client
         self._request = request
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
+        self._connecting = 0.0  # since when, by the clock
         self._parts: asyncio.Queue[httpx.Response | bytes | Exception] = asyncio.Queue(maxsize=1)
-        self._last: bytes | Exception = ConnectionFailedError("the request was given up", **request.facts)
+        self._last: bytes | Exception = ConnectionFailedError(f"{request.target}: given up", **request.facts)
         self._closing = False
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -152,9 +154,14 @@ class _Exchange:
             raise
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
-        # A handshake that is cancelled leaves its socket open; this is the way to get hold of it.
-        if event == "connection.connect_tcp.complete":
-            self._sockets.append(info["return_value"])
+        """Told by httpcore of what it does: it has no other way to look after a handshake."""
+        if event == "connection.connect_tcp.started":
+            self._connecting = clock.now()
+        elif event == "connection.connect_tcp.complete":
+            self._sockets.append(info["return_value"])  # a cancelled handshake leaves it open
+        elif event == "connection.start_tls.started" and self._request.connect is not None:
+            spent = clock.now() - self._connecting  # each of the two would get the whole limit
+            info["timeout"] = max(0.0, self._request.connect - spent)
 
 
 class _HttpxReply(HttpReply):

@@ -20,16 +20,17 @@ def as_ours(error: Exception, request: HttpRequest) -> Exception:
         return error  # of a hook or a transport of the user's
     _strip(error, request)
     if isinstance(error, httpx.ConnectTimeout):
-        limit = "" if request.connect is None else f" within {request.connect:g} s"
-        reason = f"no connection to {request.url}{limit}"
-        failure = AttemptTimeoutError(reason, phase="connect", **request.facts)
+        limit = "in time" if request.connect is None else f"within {request.connect:g} s"
+        words = f"{request.target}: no connection to {request.url} {limit}"
+        failure = AttemptTimeoutError(words, phase="connect", **request.facts)
     elif isinstance(error, httpx.DecodingError):
-        failure = InvalidResponseError("the body is not encoded as its headers say", **request.facts)
+        words = f"{request.target}: the body is not encoded as its headers say"
+        failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         failure = ConfigurationError(f"{request.url} is no address: {error}")
     else:
-        reason = str(error) or type(error).__name__
-        failure = ConnectionFailedError(f"the connection to {request.url} failed: {reason}", **request.facts)
+        words = f"{request.target}: the connection failed: {str(error) or type(error).__name__}"
+        failure = ConnectionFailedError(words, **request.facts)
     failure.__cause__ = error
     return failure
 

@@ -132,7 +132,7 @@ class Judge:
         request = self._reply.request
         preview = request.masked(body[: 4 * PREVIEW_CHARACTERS].decode("utf-8", "replace"))
         return reason.kind(
-            f"{request.provider}/{request.model}: {reason}",
+            f"{request.target}: {reason}",
             status=self._reply.status,
             request_id=self._reply.request_id,
             in_stream=self._in_stream,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ranvier import checks
+from ranvier import checks, providers
 from ranvier.errors import (
     AttemptTimeoutError,
     ConfigurationError,
@@ -60,6 +60,7 @@ class FunctionProvider:
         classify: Classify | None = None,
     ) -> None:
         self.name = checks.identifier("name", name)
+        providers.names.add(self.name)
         self.default_model = self.name
         if complete is None and stream is None:
             raise ConfigurationError(f"FunctionProvider({name!r}): give it complete=..., stream=... or both")

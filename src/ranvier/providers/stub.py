@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-from ranvier import checks
+from ranvier import checks, providers
 from ranvier.errors import ConfigurationError
 from ranvier.messages import FinishReason, Response, StreamEvent, Text, Usage
 
@@ -34,6 +34,7 @@ class Stub:
         if not isinstance(reply, str) and not callable(reply):
             raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
         self.name = checks.identifier("name", name)
+        providers.names.add(self.name)
         self._reply = reply
 
     def __repr__(self) -> str:
