@@ -37,10 +37,19 @@ def build_request(prompt: Prompt, options: Options) -> Request:
         ConfigurationError: something cannot be asked like that.
         TypeError: an option that there is not.
     """
-    fields = {name: _field(name, value) for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(prompt, Request):
+        given = {**_said_in(prompt), **given}
+    fields = {name: _field(name, value) for name, value in given.items()}
     if isinstance(prompt, Request):
         return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
     return Request(_conversation(prompt), **fields)
+
+
+def _said_in(request: Request) -> dict[str, object]:
+    """What a request says beside its messages; it is checked like what a call says."""
+    said = {name: getattr(request, name) for name in _CHECKS}
+    return {name: value for name, value in said.items() if value is not None and value != () and value != {}}
 
 
 def _field(name: str, value: object) -> Any:
@@ -69,20 +78,26 @@ def _message(entry: object) -> Message:
         return entry
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"prompt holds a {type(entry).__name__}: give Message objects or dicts")
-    role, content = entry.get("role"), entry.get("content")
+    role, content = entry.get("role"), _content(entry.get("content"))
     if role == "tool":
-        return Message.tool(
-            str(entry.get("tool_call_id", "")), str(content or ""), name=str(entry.get("name", ""))
+        words = (
+            content if isinstance(content, str) else "".join(getattr(part, "text", "") for part in content)
         )
-    if content is not None and not isinstance(content, str):
-        content = tuple(_text_part(part) for part in content)
-    calls = [_call(call) for call in entry.get("tool_calls") or ()]
-    if calls:
-        words: tuple[Part, ...] = (
-            (Text(content),) if isinstance(content, str) and content else tuple(content or ())
+        return Message.tool(str(entry.get("tool_call_id", "")), words, name=str(entry.get("name", "")))
+    calls = _calls(entry.get("tool_calls") or ())
+    if calls and isinstance(content, str):
+        content = (Text(content),) if content else ()
+    return Message(role, (*content, *calls) if calls else content)  # type: ignore[arg-type]  # because: it checks
+
+
+def _content(content: object) -> str | tuple[Part, ...]:
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, (list, tuple)):
+        raise ConfigurationError(
+            f"content is a {type(content).__name__}: give a str, or a list of text parts"
         )
-        return Message(role, (*words, *calls))  # type: ignore[arg-type]  # because: Message checks the role
-    return Message(role, content or "")  # type: ignore[arg-type]  # because: Message checks the role
+    return tuple(_text_part(part) for part in content)
 
 
 def _text_part(part: object) -> Part:
@@ -93,10 +108,25 @@ def _text_part(part: object) -> Part:
     raise ConfigurationError(f"content holds {type(part).__name__} {part!r:.80}: give text parts or a str")
 
 
-def _call(call: Mapping[str, Any]) -> ToolCall:
-    function = call.get("function", call)
-    arguments = function.get("arguments", {})
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+def _calls(calls: object) -> tuple[ToolCall, ...]:
+    if not isinstance(calls, (list, tuple)):
+        raise ConfigurationError(f"tool_calls is a {type(calls).__name__}: give a list")
+    return tuple(call if isinstance(call, ToolCall) else _call(call) for call in calls)
+
+
+def _call(call: object) -> ToolCall:
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    if not isinstance(call, Mapping) or not isinstance(function, Mapping):
+        raise ConfigurationError(
+            f"tool_calls holds {call!r:.80}: give {{'id': ..., 'function': {{'name', 'arguments'}}}}"
+        )
+    arguments = function.get("arguments") or {}
+    try:
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"the arguments {arguments!r:.80} of a tool call are no JSON: {error}"
+        ) from None
     return ToolCall.parse(str(call.get("id", "")), str(function.get("name", "")), text)
 
 
@@ -130,11 +160,13 @@ def _tools(tools: object) -> tuple[Tool, ...]:
 
 
 def _tool(tool: object) -> Tool:
-    if isinstance(tool, Mapping):
-        function = tool.get("function", tool)
-        parameters = function.get("parameters") or {"type": "object", "properties": {}}
-        return Tool(function.get("name", ""), function.get("description", ""), parameters)
-    raise ConfigurationError(f"tools holds a {type(tool).__name__}: give Tool(name, description, parameters)")
+    function = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    if not isinstance(function, Mapping):
+        raise ConfigurationError(
+            f"tools holds a {type(tool).__name__}: give Tool(name, description, parameters)"
+        )
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    return Tool(function.get("name", ""), function.get("description") or "", parameters)
 
 
 def _stop(stop: object) -> tuple[str, ...]:
