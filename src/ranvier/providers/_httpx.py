@@ -82,9 +82,11 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """End every request that is under way, and close every connection unless the client is the user's."""
-        await asyncio.gather(*(exchange.aclose() for exchange in tuple(self._exchanges)))
-        if self._owner is None:
-            await self._client.aclose()
+        try:
+            await asyncio.gather(*(exchange.aclose() for exchange in tuple(self._exchanges)))
+        finally:
+            if self._owner is None:
+                await self._client.aclose()
 
 
 class _Exchange:
