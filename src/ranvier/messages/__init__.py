@@ -1,5 +1,6 @@
 """What flows: requests go in, responses and stream events come out. Nothing here knows a provider."""
 
+from ranvier.messages.image import Image
 from ranvier.messages.request import (
     Message,
     Native,
@@ -19,16 +20,19 @@ from ranvier.messages.response import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.messages.schema import Schema
 
 __all__ = [
     "SIGN_OF_LIFE",
     "FinishReason",
+    "Image",
     "Message",
     "Native",
     "Part",
     "Request",
     "Response",
     "Role",
+    "Schema",
     "StreamEvent",
     "Text",
     "Tool",

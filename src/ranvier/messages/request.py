@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError
+from ranvier.messages.image import Image
+from ranvier.messages.schema import Schema
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
@@ -81,7 +83,7 @@ class Native:
     data: Mapping[str, Any]
 
 
-Part = Text | ToolCall | ToolResult | Native
+Part = Text | Image | ToolCall | ToolResult | Native
 """One piece of a message; order matters."""
 
 
@@ -109,9 +111,9 @@ class Message:
             raise ConfigurationError(f"content is a {type(self.content).__name__}: give a str, or parts")
         parts = tuple(Text(part) if isinstance(part, str) else part for part in self.content)
         for part in parts:
-            if not isinstance(part, (Text, ToolCall, ToolResult, Native)):
+            if not isinstance(part, (Text, Image, ToolCall, ToolResult, Native)):
                 raise ConfigurationError(
-                    f"content holds a {type(part).__name__}: give str, Text, ToolCall, ToolResult or Native"
+                    f"content holds a {type(part).__name__}: give str, or parts such as Text and Image"
                 )
         object.__setattr__(self, "content", parts)
 
@@ -189,7 +191,7 @@ class Request:
         stop: Texts that end the answer.
         tools: What the model may call.
         tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
-        schema: The JSON schema that the answer must follow.
+        schema: The form that the answer must have; `Response.parsed` is the answer in it.
         extra: Fields of the wire. Those under the name of a provider go to that provider alone,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
@@ -202,5 +204,5 @@ class Request:
     stop: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: str | None = None
-    schema: Any = None
+    schema: Schema | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

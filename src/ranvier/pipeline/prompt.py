@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Message, Part, Request, Text, Tool, ToolCall, ToolResult
+from ranvier.messages import Image, Message, Part, Request, Text, Tool, ToolCall, ToolResult
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
@@ -94,18 +94,19 @@ def _content(content: object) -> str | tuple[Part, ...]:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, (list, tuple)):
-        raise ConfigurationError(
-            f"content is a {type(content).__name__}: give a str, or a list of text parts"
-        )
-    return tuple(_text_part(part) for part in content)
+        raise ConfigurationError(f"content is a {type(content).__name__}: give a str, or a list of parts")
+    return tuple(_part(part) for part in content)
 
 
-def _text_part(part: object) -> Part:
+def _part(part: object) -> Part:
     if isinstance(part, Mapping) and part.get("type") == "text":
         return Text(str(part.get("text", "")))
-    if isinstance(part, (Text, ToolCall, ToolResult)):
+    if isinstance(part, Mapping) and part.get("type") == "image_url":
+        place = part.get("image_url")
+        return Image(str(place.get("url", "")) if isinstance(place, Mapping) else str(place))
+    if isinstance(part, (Text, Image, ToolCall, ToolResult)):
         return part
-    raise ConfigurationError(f"content holds {type(part).__name__} {part!r:.80}: give text parts or a str")
+    raise ConfigurationError(f"content holds {type(part).__name__} {part!r:.80}: give text, images or a str")
 
 
 def _calls(calls: object) -> tuple[ToolCall, ...]:

@@ -49,10 +49,10 @@ class ChatCompletions(Adapter):
             fields["tools"] = [_tool(tool) for tool in request.tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
-        if isinstance(request.schema, Mapping):
+        if request.schema is not None:
             fields["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": request.schema},
+                "json_schema": {"name": request.schema.name, "schema": request.schema.definition},
             }
         if streaming:
             fields["stream"] = True

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ranvier.errors import UnsupportedRequestError
-from ranvier.messages import Message, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.messages import Image, Message, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
 from ranvier.providers._history import valid_id
@@ -116,6 +116,8 @@ def _blocks(message: Message) -> Iterator[Json]:
 def _block(part: Part) -> Json | None:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text} if part.text else None  # the API refuses an empty one
+    if isinstance(part, Image):
+        return {"type": "image", "source": _source(part)}
     if isinstance(part, ToolCall):
         used = valid_id(part.id, CALL_ID)
         return {"type": "tool_use", "id": used, "name": part.name, "input": part.arguments}
@@ -124,6 +126,12 @@ def _block(part: Part) -> Json | None:
         result: Json = {"type": "tool_result", "tool_use_id": used, "content": part.content}
         return {**result, "is_error": True} if part.is_error else result
     return dict(part.data) if part.provider == Anthropic.family else None
+
+
+def _source(image: Image) -> Json:
+    if image.url is not None:
+        return {"type": "url", "url": image.url}
+    return {"type": "base64", "media_type": image.media_type, "data": image.base64}
 
 
 def _content(blocks: list[Json]) -> str | list[Json]:
@@ -140,6 +148,6 @@ def _tool_choice(choice: str) -> Json:
 
 def _output(request: Request, effort: str | None) -> Json:
     output: Json = {} if effort is None else {"effort": effort}
-    if isinstance(request.schema, Mapping):
-        output["format"] = {"type": "json_schema", "schema": request.schema}
+    if request.schema is not None:
+        output["format"] = {"type": "json_schema", "schema": request.schema.definition}
     return output

@@ -80,8 +80,8 @@ class Ollama(Adapter):
             fields["options"] = settings
         if request.tools:
             fields["tools"] = [_tool(tool) for tool in request.tools]
-        if isinstance(request.schema, Mapping):
-            fields["format"] = request.schema
+        if request.schema is not None:
+            fields["format"] = request.schema.definition
         return fields
 
     def response(self, body: Json) -> Response:

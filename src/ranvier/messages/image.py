@@ -1,0 +1,85 @@
+"""Pictures in a prompt."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Self
+
+from ranvier.errors import ConfigurationError
+
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+}
+"""How the bytes of the kinds that every provider takes begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: `Image("https://example.com/a.png")`, or `Image(data=png_bytes)`.
+
+    Attributes:
+        url: Its address, `http(s)` or `data:`. Nothing is fetched on this side: a provider that does
+            not fetch it either cannot be asked, and the next target is.
+        data: Its bytes.
+        media_type: `image/png`, `image/jpeg`, `image/gif` or `image/webp`; told from the bytes where
+            it is left out.
+
+    Raises:
+        ConfigurationError: neither or both of `url` and `data`, or a kind that nobody knows.
+    """
+
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    media_type: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.data is None):
+            raise ConfigurationError("Image(): give either url=... or data=...")
+        if self.url is not None and not self.url.startswith(("http://", "https://", "data:")):
+            raise ConfigurationError(f"Image(url={self.url!r:.80}): give an http(s) address, or data=bytes")
+        if self.url is not None and self.url.startswith("data:"):
+            media_type, data = _unpacked(self.url)
+            object.__setattr__(self, "url", None)
+            object.__setattr__(self, "data", data)
+            object.__setattr__(self, "media_type", self.media_type or media_type)
+        if self.data is not None and self.media_type is None:
+            object.__setattr__(self, "media_type", _told_from(self.data))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
+        """A picture by its bytes."""
+        return cls(data=data, media_type=media_type)
+
+    @property
+    def base64(self) -> str:
+        """The bytes, as most wires want them; empty for one by its address."""
+        return base64.b64encode(self.data or b"").decode()
+
+    @property
+    def data_url(self) -> str:
+        """The bytes as a `data:` address; for one by its address, that."""
+        return self.url or f"data:{self.media_type};base64,{self.base64}"
+
+
+def _unpacked(url: str) -> tuple[str | None, bytes]:
+    head, _, content = url.partition(",")
+    if not head.endswith(";base64"):
+        raise ConfigurationError("Image(url='data:...'): give it as data:<media type>;base64,<bytes>")
+    try:
+        return head.removeprefix("data:").removesuffix(";base64") or None, base64.b64decode(
+            content, validate=True
+        )
+    except (binascii.Error, ValueError):
+        raise ConfigurationError("Image(url='data:...'): what follows the comma is no base64") from None
+
+
+def _told_from(data: bytes) -> str:
+    for signature, media_type in SIGNATURES.items():
+        if data.startswith(signature):
+            return media_type
+    raise ConfigurationError("Image(data=...): its kind cannot be told from the bytes, give media_type=...")
