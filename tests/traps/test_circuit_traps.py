@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ranvier import CircuitOpenError, ConnectionFailedError
+from ranvier import CircuitOpenError, ConnectionFailedError, Layer, Place
+from ranvier.pipeline import Call, Handler
 from ranvier.pipeline.events import CircuitChanged, Event, RegistryFull
-from ranvier.testing import after, broken, stall
+from ranvier.testing import after, broken, stall, stream
 from scenes import BreakerScene, time, turns
 
 pytestmark = pytest.mark.virtual_time
@@ -59,6 +60,23 @@ async def test_t06_a_key_function_that_raises_takes_no_place() -> None:
     with pytest.raises(ZeroDivisionError):
         await scene.ask()
     await scene.ask()
+    assert scene.circuit().in_flight == 0
+
+
+async def test_t06_a_layer_that_raises_at_the_end_of_a_stream_keeps_no_place() -> None:
+    """The stream ends well for its reader, and the breaker hears of it all the same."""
+
+    class Clumsy(Layer):
+        place = Place.ATTEMPT
+
+        async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+            answer = await inner(call)
+            answer.on_end(lambda outcome: 1 / 0)
+            return answer
+
+    scene = BreakerScene([stream("one", "two")], inner=[Clumsy()])
+    async with scene.pipeline.stream("Tell me.", tenant="acme") as story:
+        assert (await story.collect()).text == "onetwo"
     assert scene.circuit().in_flight == 0
 
 
@@ -141,16 +159,17 @@ async def test_t11_transitions_caused_by_listeners_do_not_pile_up_on_the_stack()
     assert told == 5000
 
 
-async def test_t11_a_state_forced_during_a_transition_wins() -> None:
+@pytest.mark.parametrize("probe", ["ok", broken()], ids=["success", "failure"])
+async def test_t11_a_state_forced_during_a_transition_wins(probe: object) -> None:
     """A listener that isolates a circuit as it goes half-open is not overruled by the end of that probe."""
 
     def isolate(event: Event) -> None:
         if isinstance(event, CircuitChanged) and event.after == "half_open":
             at_once(scene.breaker.circuits.isolate("acme", "only"))
 
-    scene = BreakerScene([broken(), "ok"], listeners=[isolate])
+    scene = BreakerScene([broken(), probe], listeners=[isolate])
     await scene.open_and_cool_down()
-    await scene.ask()
+    await asyncio.gather(scene.ask(), return_exceptions=True)
     assert scene.state() == "isolated"
     assert scene.circuit().in_flight == 0
 

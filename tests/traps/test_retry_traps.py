@@ -214,7 +214,7 @@ async def test_t33_a_retry_sends_what_the_first_attempt_sent() -> None:
 async def test_t33_a_call_that_was_passed_on_is_changed_by_nobody() -> None:
     """Every attempt has facts of its own."""
     provider = ScriptedProvider("only", [broken(), broken(), "ok"])
-    pipeline = Pipeline(Fallback(provider), Retry(base_delay=1, jitter="none"), Timeout())
+    pipeline = Pipeline(Fallback(provider), Retry(base_delay=1, jitter="none"))
     await pipeline.complete("Why?")
     assert [call.attempt for call in provider.calls] == [1, 2, 3]
     assert [call.reason for call in provider.calls] == [None, "network", "network"]

@@ -13,7 +13,6 @@ from ranvier import (
     FinishReason,
     OverloadedError,
     Pipeline,
-    RanvierError,
     StreamEvent,
     StreamInterruptedError,
     Usage,
@@ -221,20 +220,27 @@ async def test_t40_a_stream_is_no_success_before_its_terminal_event() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "outcome"), [(cut(), Outcome.FAILED), (stall(), Outcome.FAILED), ("", Outcome.SUCCEEDED)]
+    ("end", "outcome", "recorded"),
+    [
+        (cut(), Outcome.FAILED, "stream_dropped"),
+        (stall(), Outcome.FAILED, "stream_dropped"),
+        ("", Outcome.SUCCEEDED, "succeeded"),
+    ],
 )
-async def test_t40_a_stream_settles_once_however_it_ends(end: Any, outcome: Outcome) -> None:
-    """Reading on after the end, closing it and dropping it add nothing."""
+async def test_t40_a_stream_settles_once_however_it_ends(end: Any, outcome: Outcome, recorded: str) -> None:
+    """Reading on after the end, closing it and dropping it add nothing, and leave its record as it is."""
     counted = Counted(stream("one", end))
     story = await counted.pipeline.stream("Tell me.")
-    try:
+    with contextlib.suppress(StreamInterruptedError):
         await story.collect()
-    except RanvierError:
-        await story.collect() if story.response else None
+    with pytest.raises(StopAsyncIteration):
+        await anext(story)
     await story.aclose()
+    (attempt,) = story.attempts
     del story
     gc.collect()
     assert counted.told == [["proved", outcome]]
+    assert attempt.outcome == recorded
 
 
 async def test_t40_streams_that_break_before_their_end_open_the_circuit() -> None:

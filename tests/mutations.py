@@ -1,0 +1,137 @@
+"""Breaks the source one line at a time, and expects the test of a trap to notice.
+
+    python tests/mutations.py            all of them
+    python tests/mutations.py T12 T25    those of two traps
+
+Each worker has a copy of the source and the tests of its own. A mutation is `killed` when its tests
+pass on the true source and fail on the mutated one; the exit status is 1 unless all are killed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKERS = 2
+IGNORED = shutil.ignore_patterns("__pycache__", ".*")
+PATIENCE = 60.0
+"""Seconds for one test: a mutation that makes it hang is killed as well."""
+
+PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line")
+WHICH_RANVIER = "import ranvier; print(ranvier.__file__)"
+PASSED, FAILED = 0, 1
+"""Exit statuses of pytest; every other means that it could not even run the test."""
+
+
+class Copy:
+    """The source and the tests in a directory of their own, where one mutation at a time is tried."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        for name in ("src", "tests"):
+            shutil.copytree(ROOT / name, place / name, ignore=IGNORED)
+        shutil.copy(ROOT / "pyproject.toml", place)
+        # No bytecode: it is told stale by size and time, and a mutation may change neither.
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(place / "src"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        imported = self._python("-c", WHICH_RANVIER).stdout.strip()
+        assert imported == str(place / "src" / "ranvier" / "__init__.py"), f"{imported} would be tested"
+
+    def test(self, nodes: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        """Run single tests."""
+        return self._python(*PYTEST, *nodes)
+
+    def try_out(self, mutant: Mutant) -> str:
+        """What became of `mutant`: killed, SURVIVED, or broken with a reason."""
+        path = self._place / "src" / "ranvier" / mutant.file
+        source = path.read_text()
+        if (found := source.count(mutant.line)) != 1:
+            return f"broken: its line is found {found} times"
+        path.write_text(source.replace(mutant.line, mutant.mutation))
+        try:
+            run = self.test(mutant.nodes)
+        except subprocess.TimeoutExpired:
+            return "killed"
+        finally:
+            path.write_text(source)
+        if run.returncode == FAILED and "ImportError" not in run.stdout and "SyntaxError" not in run.stdout:
+            return "killed"
+        return "SURVIVED" if run.returncode == PASSED else f"broken: {last_line(run)}"
+
+    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self._place,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+
+def last_line(run: subprocess.CompletedProcess[str]) -> str:
+    """The most telling line of a run that could not be judged."""
+    return ((run.stdout + run.stderr).strip().splitlines() or ["no output"])[-1]
+
+
+def judge(mutants: list[Mutant], copies: queue.SimpleQueue[Copy]) -> list[str]:
+    """What became of each mutant."""
+
+    def one(mutant: Mutant) -> str:
+        copy = copies.get()
+        try:
+            return copy.try_out(mutant)
+        finally:
+            copies.put(copy)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(one, mutants))
+
+
+def main(traps: list[str]) -> int:
+    """Try the mutants of `traps` (all, if there are none), and print a table."""
+    chosen = [mutant for mutant in MUTANTS if not traps or mutant.trap in traps]
+    if unknown := set(traps) - {mutant.trap for mutant in MUTANTS}:
+        print(f"no mutation for {', '.join(sorted(unknown))}: choose among {', '.join(known())}")
+        return 1
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ranvier-mutations-") as place:
+        copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+        for number in range(WORKERS):
+            copies.put(Copy(Path(place) / str(number)))
+        copy = copies.get()
+        sound = copy.test(tuple(dict.fromkeys(node for mutant in chosen for node in mutant.nodes)))
+        copies.put(copy)
+        if sound.returncode != PASSED:
+            print(sound.stdout + sound.stderr, "broken: not all tests pass on the true source", sep="\n")
+            return 1
+        results = judge(chosen, copies)
+    for mutant, result in zip(chosen, results, strict=True):
+        print(f"{mutant.trap:<4} {result:<9} {mutant.file:<30} {mutant.bug}")
+    killed = results.count("killed")
+    print(f"{killed} of {len(chosen)} mutations killed in {time.monotonic() - began:.0f} s")
+    return 0 if killed == len(chosen) else 1
+
+
+def known() -> list[str]:
+    """The traps that have mutations, in order."""
+    return list(dict.fromkeys(mutant.trap for mutant in MUTANTS))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
