@@ -97,7 +97,7 @@ MUTANTS = [
         "T6", "a listener that raises breaks the call", EVENTS,
         "                answer = listener(event)\n            except Exception:",
         "                answer = listener(event)\n            except RuntimeError:",
-        "test_circuit_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
+        "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(
         "T6", "what one layer does at the end of a stream keeps others from hearing of it", STREAM,
@@ -115,7 +115,7 @@ MUTANTS = [
         "T8", "an outcome waits for listeners before it takes effect", GUARD,
         "            permit.settle(Outcome.of(error))",
         "            await call.pipeline.events.drain(); permit.settle(Outcome.of(error))",
-        "test_circuit_traps.py::test_t08_an_outcome_takes_effect_before_anything_else_can_happen",
+        "test_listener_traps.py::test_t08_an_outcome_takes_effect_before_anything_else_can_happen",
     ),
     mutant(
         "T9", "one probe too many passes", CIRCUIT,
@@ -145,13 +145,13 @@ MUTANTS = [
         "T11", "events are delivered from inside the delivery of others", EVENTS,
         "        if self._delivering:",
         "        if len(self._queue) > 9:",
-        "test_circuit_traps.py::test_t11_transitions_caused_by_listeners_do_not_pile_up_on_the_stack",
+        "test_listener_traps.py::test_t11_transitions_caused_by_listeners_do_not_pile_up_on_the_stack",
     ),
     mutant(
         "T11", "a failed probe opens whatever state it finds", CIRCUIT,
         "        if self.state in (CLOSED, HALF_OPEN):",
         "        if self.state is not OPEN:",
-        "test_circuit_traps.py::test_t11_a_state_forced_during_a_transition_wins",
+        "test_listener_traps.py::test_t11_a_state_forced_during_a_transition_wins",
     ),
     mutant(
         "T15", "a cooldown ends an isolation", CIRCUIT,
@@ -169,7 +169,7 @@ MUTANTS = [
         "T19", "a listener hears of the second change before the first", EVENTS,
         "        if self._delivering:",
         "        if not self._queue:",
-        "test_circuit_traps.py::test_t19_listeners_hear_of_committed_states_in_order_and_may_act_on_them",
+        "test_listener_traps.py::test_t19_listeners_hear_of_committed_states_in_order_and_may_act_on_them",
     ),
     mutant(
         "T22", "a circuit is forgotten while a second call is under way", REGISTRY,
