@@ -1,15 +1,17 @@
 """What the tests of traps and layers are played with: one provider behind a breaker, and failures."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ranvier import Pipeline, RanvierError, Response
+from ranvier import CircuitOpenError, Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.layers.breaker import CircuitSnapshot
-from ranvier.pipeline.events import Event
+from ranvier.pipeline import Outcome, Permit
+from ranvier.pipeline.events import Event, Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pending import PendingStream
 from ranvier.testing import ScriptedProvider
@@ -75,6 +77,46 @@ class BreakerScene:
     def circuit(self, tenant: str = "acme") -> CircuitSnapshot:
         """The circuit as it is now."""
         return dict(self.breaker.circuits)[tenant, "only"]
+
+
+class CircuitsByHand:
+    """A breaker's circuits without a pipeline or a loop: a test moves their clock and settles their permits.
+
+    Args:
+        listeners: Are told of what happens.
+        settings: Of the breaker.
+    """
+
+    def __init__(self, *listeners: Callable[[Event], object], **settings: Any) -> None:
+        self.now = 0.0
+        self.breaker = Breaker(**settings)
+        self.circuits = self.breaker.circuits
+        self._pipeline = SimpleNamespace(clock=lambda: self.now, events=Events(listeners))
+        self._deployment = SimpleNamespace(provider=SimpleNamespace(name="only"), model="m")
+
+    def admit(self, tenant: str = "acme", *, lease: float = 1.0) -> Permit:
+        """A permit for one call of `tenant`, or `CircuitOpenError`."""
+        call: Any = SimpleNamespace(tenant=tenant, pipeline=self._pipeline, deployment=self._deployment)
+        return self.circuits.admit(call, (tenant, "only"), self.breaker.rules, lambda call: lease)
+
+    def call(self, tenant: str, outcome: Outcome) -> bool:
+        """One call that ends so; false if it is refused."""
+        try:
+            permit = self.admit(tenant)
+        except CircuitOpenError:
+            return False
+        permit.settle(outcome)
+        return True
+
+    def state(self, tenant: str = "acme") -> str | None:
+        """The state of a circuit."""
+        return self.circuits.state(tenant, "only")
+
+
+def at_once(command: Coroutine[Any, Any, None]) -> None:
+    """Carry out an operator's command from where nothing can be awaited."""
+    with pytest.raises(StopIteration):
+        command.send(None)
 
 
 def streaming(script: Any, **limits: Any) -> PendingStream:

@@ -1,40 +1,16 @@
 """Many tenants, many callers: circuits stay independent, bounded, and cheap."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ranvier import CircuitOpenError
-from ranvier.layers import Breaker
-from ranvier.layers.breaker import Circuits
 from ranvier.pipeline import Outcome
-from ranvier.pipeline.events import Event, Events, RegistryFull
+from ranvier.pipeline.events import Event, RegistryFull
 from ranvier.testing import broken
-from scenes import BreakerScene, time
+from scenes import BreakerScene, CircuitsByHand, time
 
 pytestmark = pytest.mark.virtual_time
-
-
-class Crowd:
-    """Calls of any number of tenants at one provider, as far as a registry of circuits looks at them."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.now = 0.0
-        self.circuits: Circuits = Breaker(**settings).circuits
-        self._pipeline = SimpleNamespace(clock=lambda: self.now, events=Events())
-        self._deployment = SimpleNamespace(provider=SimpleNamespace(name="only"), model="m")
-
-    def call(self, tenant: str, outcome: Outcome) -> bool:
-        """One call that is admitted and ends so; false if it is refused."""
-        call: Any = SimpleNamespace(tenant=tenant, pipeline=self._pipeline, deployment=self._deployment)
-        try:
-            permit = self.circuits.admit(call, (tenant, "only"), self.circuits._rules, lambda call: 1.0)
-        except CircuitOpenError:
-            return False
-        permit.settle(outcome)
-        return True
 
 
 async def test_ten_thousand_tenants_have_circuits_of_their_own() -> None:
@@ -72,7 +48,7 @@ async def test_an_outage_of_twenty_thousand_tenants_stays_within_a_thousand_circ
 
 def test_a_million_tenants_that_come_once_leave_a_bounded_number_of_circuits() -> None:
     """The least recently used closed circuit goes first, and an open one stays through all of it."""
-    crowd = Crowd(max_circuits=1000, failure_threshold=1, cooldown=1e6)
+    crowd = CircuitsByHand(max_circuits=1000, failure_threshold=1, cooldown=1e6)
     crowd.call("broken", Outcome.FAILED)
     for n in range(1_000_000):
         crowd.call(str(n), Outcome.SUCCEEDED)
@@ -84,7 +60,7 @@ def test_a_million_tenants_that_come_once_leave_a_bounded_number_of_circuits() -
 
 def test_a_million_tenants_in_an_outage_are_neither_kept_nor_refused() -> None:
     """A full registry costs no scan per call: all of them pass, those that found room are kept."""
-    crowd = Crowd(max_circuits=1000, failure_threshold=1, cooldown=1e6)
+    crowd = CircuitsByHand(max_circuits=1000, failure_threshold=1, cooldown=1e6)
     assert all(crowd.call(str(n), Outcome.FAILED) for n in range(1_000_000))
     assert len(crowd.circuits) == 1000
     assert not crowd.call("0", Outcome.FAILED)

@@ -1,15 +1,13 @@
 """Traps around listeners: slow ones, broken ones, and those that move what they hear of."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
 from ranvier import ConnectionFailedError
 from ranvier.pipeline.events import CircuitChanged, Event
 from ranvier.testing import after, broken
-from scenes import BreakerScene, time
+from scenes import BreakerScene, at_once, time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -17,12 +15,6 @@ pytestmark = pytest.mark.virtual_time
 def changes(events: list[Event]) -> list[tuple[str, str]]:
     """The transitions among `events`, before and after."""
     return [(event.before, event.after) for event in events if isinstance(event, CircuitChanged)]
-
-
-def at_once(command: Coroutine[Any, Any, None]) -> None:
-    """Carry out an operator's command from where nothing can be awaited."""
-    with pytest.raises(StopIteration):
-        command.send(None)
 
 
 async def test_t06_a_listener_that_raises_breaks_no_call(caplog: pytest.LogCaptureFixture) -> None:
