@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ranvier import ConfigurationError, Message, Pipeline, Request, Text, Tool, ToolCall, ToolResult
+from ranvier import ConfigurationError, Image, Message, Pipeline, Request, Text, Tool, ToolCall, ToolResult
 from ranvier.layers import Fallback
 from ranvier.pipeline.prompt import build_request
 from ranvier.testing import ScriptedProvider
@@ -51,6 +51,17 @@ def test_dicts_as_chat_apis_have_them_are_understood() -> None:
         Message.tool("c2", "no", name="ask"),
         Message("assistant", "Blue."),
     )
+
+
+def test_pictures_as_chat_apis_have_them_are_understood() -> None:
+    """By their address, alone or in a dict, or as a picture of ours."""
+    address = "https://example.com/a.png"
+    parts = [
+        {"type": "image_url", "image_url": {"url": address}},
+        {"type": "image_url", "image_url": address},
+        Image(address),
+    ]
+    assert asked([{"role": "user", "content": parts}]).messages == (Message("user", (Image(address),) * 3),)
 
 
 def test_arguments_may_be_given_as_they_are() -> None:
@@ -133,7 +144,7 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
         ([{"role": "user", "content": {"text": "Why?"}}], r"content is a dict.*give a str"),
         (
             [{"role": "user", "content": [{"type": "image_url"}]}],
-            r"content holds dict .*image_url.*text parts",
+            r"Image\(url=.*give an http\(s\) address",
         ),
         ([{"role": "assistant", "tool_calls": 7}], r"tool_calls is a int.*give a list"),
         ([{"role": "assistant", "tool_calls": [7]}], r"tool_calls holds 7.*give .*function"),
