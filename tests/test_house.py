@@ -1,0 +1,223 @@
+"""The rules of the house: which way imports point, how long things are, what is public."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ranvier
+import ranvier.layers
+import ranvier.pipeline
+import ranvier.providers
+import ranvier.telemetry
+import ranvier.testing
+
+ROOT = Path(ranvier.__file__).parent
+MODULES = {
+    ".".join(("ranvier", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")
+}
+
+VOCABULARY = {"messages", "errors", "clock", "tenancy", "checks"}
+"""Anyone may import these; they import nothing of ours but each other."""
+
+MAY_IMPORT = {
+    "pipeline": {"pipeline"},
+    "layers": {"pipeline", "layers"},
+    "providers": {"pipeline", "providers"},
+    "telemetry": {"pipeline", "telemetry"},
+    "testing": {"pipeline", "providers", "testing"},
+    "simulator": {"pipeline", "providers", "simulator"},
+    "asgi": {"pipeline"},
+    "presets": {"pipeline", "layers", "providers"},
+}
+"""What each part of the house may import beside the vocabulary; cli and the package itself: everything."""
+
+OF_PIPELINE = {"call", "stream", "deployment", "events", "collector"}
+"""The modules of pipeline/ that providers know: what they translate, and how they tell of it."""
+
+HTTP = {"httpx", "httpcore", "aiohttp", "requests", "urllib3", "h11"}
+SERVERS = {"uvicorn", "starlette"}
+NO_NAMES = {"utils", "common", "helpers", "base", "manager", "core"}
+
+
+def part_of(module: str) -> str:
+    """`layers` for `ranvier.layers.retry.layer`; empty for the package itself."""
+    return [*module.split("."), ""][1].removesuffix("__init__")
+
+
+def imports(module: str) -> Iterator[str]:
+    """Full names of everything that a module imports at run time, also within functions."""
+    tree = ast.parse(MODULES[module].read_text())
+    ignored: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            ignored.update(child for statement in node.body for child in ast.walk(statement))
+    for node in ast.walk(tree):
+        if node in ignored:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(module: str) -> Iterator[tuple[str, str]]:
+    """The parts of the house that a module imports, with the full names."""
+    for name in imports(module):
+        if name.split(".")[0] == "ranvier":
+            yield part_of(name), name
+
+
+# --- which way imports point ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_one_way(module: str) -> None:
+    """From the outside in; what a part may know stands above."""
+    part = part_of(module)
+    if part in ("", "cli"):
+        return
+    allowed = VOCABULARY | MAY_IMPORT.get(part, set())
+    for imported, name in ours(module):
+        assert imported in allowed, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if part_of(name) == "layers"))
+def test_layers_never_import_each_other(module: str) -> None:
+    """But for the package that names them, a layer imports its own engines only."""
+    if module == "ranvier.layers.__init__":
+        return
+    own = ".".join(module.split(".")[:3])
+    for imported, name in ours(module):
+        assert imported != "layers" or name.startswith(own + "."), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if part_of(name) == "providers"))
+def test_providers_know_little_of_the_pipeline(module: str) -> None:
+    """A call, a stream, a deployment: what they translate, and never what they are carried by."""
+    for imported, name in ours(module):
+        if imported == "pipeline":
+            assert name.split(".")[2] in OF_PIPELINE, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_each_foreign_library_has_its_place(module: str) -> None:
+    """HTTP clients in providers/, servers in simulator/, opentelemetry in telemetry/, time in clock.py."""
+    part = part_of(module)
+    for name in imports(module):
+        library = name.split(".")[0]
+        assert library not in HTTP or part == "providers", f"{module} imports {name}"
+        assert library not in SERVERS or part in ("simulator", "cli", "asgi"), f"{module} imports {name}"
+        assert library != "opentelemetry" or part == "telemetry", f"{module} imports {name}"
+        assert library != "rich" or part == "cli", f"{module} imports {name}"
+        if library == "time" or name.startswith("datetime.datetime"):
+            assert part in ("clock", "simulator"), (
+                f"{module} imports {name}: ask clock.py"
+            )  # it plays a machine
+
+
+def test_no_name_says_nothing() -> None:
+    """There is no attic in this house."""
+    for module in MODULES:
+        assert NO_NAMES.isdisjoint(module.lower().replace("_", ".").split(".")), module
+
+
+def test_importing_ranvier_loads_neither_client_nor_server() -> None:
+    """What is not needed yet is not imported: HTTP clients, pydantic, opentelemetry, the command line."""
+    heavy = HTTP | SERVERS | {"pydantic", "opentelemetry", "rich", "anyio"}
+    code = f"import sys, ranvier; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- how long things are -------------------------------------------------------------------------
+
+LONGEST_FILE = 260
+LONGEST_FUNCTION = 20
+
+LONGER_FILES = {
+    "ranvier.errors": "the whole tree is read in one place",
+    "ranvier.providers._classify": "every judgement about a failure is made in one place",
+    "ranvier.providers._models": "it is data: which model refuses what",
+}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_file_is_long(module: str) -> None:
+    """At most 260 lines; each exception has its reason."""
+    lines = len(MODULES[module].read_text().splitlines())
+    assert lines <= LONGEST_FILE or module in LONGER_FILES, f"{module} has {lines} lines"
+    assert lines > LONGEST_FILE or module not in LONGER_FILES, f"{module} is no exception any more"
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    """Every function, with the lines of its body, docstring and signature not counted."""
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+                length = node.end_lineno - body[0].lineno + 1 if body else 0
+                yield f"{module}.{node.name}", length
+
+
+def test_nine_functions_of_ten_are_short() -> None:
+    """At most 20 lines."""
+    lengths = dict(functions())
+    long = {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION}
+    assert len(long) <= 0.1 * len(lengths), long
+
+
+# --- what is public ------------------------------------------------------------------------------
+
+PUBLIC = {
+    ranvier: "Pipeline Deployment Layer Place tenant current_tenant deadline SHARED resilient "
+    "Request Message Tool ToolCall Response Usage FinishReason StreamEvent RanvierError",
+    ranvier.layers: "Deadline Fallback Retry Breaker Timeout CircuitState",
+    ranvier.providers: "Anthropic OpenAI Ollama FunctionProvider Stub",
+    ranvier.testing: "ScriptedProvider VirtualTimeLoop run",
+    ranvier.telemetry: "LoggingListener",
+    ranvier.pipeline: "Call Handler Guard Permit Outcome Provider ResponseStream Attempt",
+}
+
+
+def test_the_public_names_are_exported() -> None:
+    """Those of the design, and every name of an `__all__` exists."""
+    for package, names in PUBLIC.items():
+        for name in (*names.split(), *package.__all__):
+            assert hasattr(package, name), f"{package.__name__}.{name}"
+        assert set(names.split()) <= set(package.__all__), package.__name__
+
+
+def public_things() -> Iterator[tuple[str, object]]:
+    """Everything that is exported, and every public method and property of the classes."""
+    for package in PUBLIC:
+        for name in package.__all__:
+            thing = getattr(package, name)
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                yield f"{package.__name__}.{name}", thing
+            if inspect.isclass(thing):
+                yield from ((f"{package.__name__}.{name}.{part}", value) for part, value in members(thing))
+
+
+def members(kind: type) -> Iterator[tuple[str, object]]:
+    """The public methods and properties that a class adds to what Python's own classes have."""
+    python = {name for base in kind.__mro__ if base.__module__ == "builtins" for name in vars(base)}
+    for name, value in vars(kind).items():
+        if name[0] != "_" and name not in python and (callable(value) or isinstance(value, DESCRIPTORS)):
+            yield name, getattr(kind, name)
+
+
+DESCRIPTORS = (property, classmethod, staticmethod)
+
+
+@pytest.mark.parametrize(("name", "thing"), [pytest.param(*each, id=each[0]) for each in public_things()])
+def test_everything_public_says_what_it_is(name: str, thing: object) -> None:
+    """In its own words, which are a sentence."""
+    words = inspect.getdoc(thing)
+    assert words, f"{name} has no docstring"
+    assert words.split("\n\n")[0].rstrip()[-1] in ".:`", f"{name}: {words.splitlines()[0]}"
