@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 from ranvier.errors import InvalidRequestError
-from ranvier.messages import Native, Response, StreamEvent, ToolCallDelta
+from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline.call import Limits
+from ranvier.pipeline.collector import steps_of
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.stream import ResponseStream
 from ranvier.pipeline.watch import Watch, first_of, too_late
@@ -108,19 +108,5 @@ async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None
 
 async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:
     """The whole answer of a provider that cannot stream, in steps."""
-    response = await call.deployment.provider.complete(call)
-    yield StreamEvent(
-        text=response.text,
-        reasoning=response.reasoning,
-        id=response.id,
-        model=response.model or None,
-        parts=[part for part in response.parts if isinstance(part, Native)],
-    )
-    for index, tool in enumerate(response.tool_calls):
-        arguments = json.dumps(dict(tool.arguments)) if tool.invalid is None else tool.invalid
-        yield StreamEvent(tool_call=ToolCallDelta(index, tool.id, tool.name, arguments))
-    yield StreamEvent(
-        finish_reason=response.finish_reason,
-        raw_finish_reason=response.raw_finish_reason,
-        usage=response.usage,
-    )
+    for event in steps_of(await call.deployment.provider.complete(call)):
+        yield event

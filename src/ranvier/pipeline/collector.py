@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from ranvier.messages import (
@@ -120,3 +121,23 @@ class _Call:
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+
+
+def steps_of(response: Response) -> Iterator[StreamEvent]:
+    """The inverse: a whole answer in the steps in which a stream might have brought it."""
+    yield StreamEvent(reasoning=response.reasoning, id=response.id, model=response.model or None)
+    calls = 0
+    for part in response.message.parts:
+        if isinstance(part, Text):
+            yield StreamEvent(text=part.text)
+        elif isinstance(part, ToolCall):
+            arguments = json.dumps(dict(part.arguments)) if part.invalid is None else part.invalid
+            yield StreamEvent(tool_call=ToolCallDelta(calls, part.id, part.name, arguments))
+            calls += 1
+        elif isinstance(part, Native):
+            yield StreamEvent(parts=[part])
+    yield StreamEvent(
+        finish_reason=response.finish_reason,
+        raw_finish_reason=response.raw_finish_reason,
+        usage=response.usage,
+    )

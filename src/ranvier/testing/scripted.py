@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages import FinishReason, Response, StreamEvent
-from ranvier.pipeline.collector import Collector
+from ranvier.pipeline.collector import Collector, steps_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -136,18 +136,18 @@ class ScriptedProvider:
         reply = await _now(reply)
         finished = False
         for step in reply.steps if isinstance(reply, Script) else (reply,):
-            event = self._event(await _now(step))
-            finished = finished or event.finish_reason is not None
-            yield event
+            for event in self._events(await _now(step)):
+                finished = finished or event.finish_reason is not None
+                yield event
         if not finished:
             yield StreamEvent(finish_reason=FinishReason.STOP)
 
-    def _event(self, step: Any) -> StreamEvent:
+    def _events(self, step: Any) -> Iterable[StreamEvent]:
         if isinstance(step, BaseException):
             raise self._fresh(step)
         if isinstance(step, Response):
-            return StreamEvent(text=step.text, finish_reason=step.finish_reason, usage=step.usage, id=step.id)
-        return step if isinstance(step, StreamEvent) else StreamEvent(text=step)
+            return steps_of(step)
+        return [step if isinstance(step, StreamEvent) else StreamEvent(text=step)]
 
     def _fresh(self, error: BaseException) -> BaseException:
         error = copy.copy(error)  # one instance raised twice would carry the traces of both
