@@ -6,8 +6,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier import FinishReason, Message, Native, StreamEvent, Text, ToolCall, ToolCallDelta, Usage
-from ranvier.pipeline.collector import Collector
+from ranvier import FinishReason, Message, Native, Response, StreamEvent, Text, ToolCall, ToolCallDelta, Usage
+from ranvier.pipeline.collector import Collector, steps_of
 
 
 def collected(*events: StreamEvent) -> Collector:
@@ -82,6 +82,30 @@ def test_the_last_usage_and_model_count_and_the_first_reason_and_id() -> None:
     assert (response.id, response.model, response.reasoning) == ("m1", "answered", "hm so")
     assert (response.finish_reason, response.raw_finish_reason) == (FinishReason.LENGTH, "max_tokens")
     assert (response.usage, collector.skipped) == (Usage(3, 9, 12), 3)
+
+
+def test_an_answer_taken_apart_comes_together_as_it_was() -> None:
+    """In the order of its parts: what only one provider understands may have to stand first."""
+    parts = (
+        Native("one", {"signature": "s"}), Text("Let me see."), ToolCall("c1", "look", {"at": "it"}),
+        Text("And"), ToolCall("c2", "cut", invalid='{"a'),
+    )  # fmt: skip  # because: it is one answer
+    calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    whole = Response(
+        "Let me see.And",
+        calls,
+        "hm",
+        FinishReason.LENGTH,
+        "max_tokens",
+        Usage(1, 2, 3),
+        "m",
+        "one",
+        "m1",
+        parts=parts,
+    )
+    assert collected(*steps_of(whole)).response("one", "m") == whole
+    plain = collected(*steps_of(Response("words", calls))).response("one", "m")
+    assert (plain.text, plain.tool_calls, plain.finish_reason) == ("words", calls, FinishReason.STOP)
 
 
 @given(
