@@ -47,13 +47,12 @@ class Source:
         self.watch.start(*self._due(began, began))
         try:
             return await self._next(began)
-        except StopAsyncIteration:
-            return None
-        except asyncio.CancelledError:
+        except (StopAsyncIteration, asyncio.CancelledError) as end:
             reason = self.watch.ended_by()
-            if reason is None:
+            if reason is not None:  # also where the provider made a good end of our cancellation
+                self._give_up(reason)
+            elif isinstance(end, asyncio.CancelledError):
                 raise
-            self._give_up(reason)
             return None
         except RanvierError:
             if self.collector.finished:  # the answer is whole; only its wrapping broke

@@ -84,6 +84,8 @@ class Watch:
         """The wait is over, with whatever result."""
         if self._reason is not None and self._task is not None:
             self._task.uncancel()  # our cancellation came out as a result or another error
+            if self._on_idle is not None and self._handle is None:
+                self._set(self._on_idle[0])
         self._task = None
 
     def ended_by(self) -> str | None:
