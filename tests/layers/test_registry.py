@@ -1,0 +1,201 @@
+"""The circuits of a breaker: bounded, the least recently used gone first, those in use never."""
+
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ranvier import CircuitOpenError, ConfigurationError
+from ranvier.pipeline import Outcome, Permit
+from ranvier.pipeline.events import CallRejected, CircuitChanged, Event, RegistryFull
+from scenes import CircuitsByHand, at_once
+
+GOOD, BAD, NEITHER = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABANDONED
+
+
+def tenants(hand: CircuitsByHand) -> list[Any]:
+    """Whose circuits there are, oldest first."""
+    return [key[0] for key, _ in hand.circuits]
+
+
+@given(st.integers(1, 4), st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from([GOOD, NEITHER]))))
+def test_closed_circuits_go_in_the_order_of_their_last_use(
+    room: int, calls: list[tuple[str, Outcome]]
+) -> None:
+    """As in a textbook's cache."""
+    hand = CircuitsByHand(max_circuits=room)
+    expected: OrderedDict[str, None] = OrderedDict()
+    for tenant, outcome in calls:
+        assert hand.call(tenant, outcome)
+        expected[tenant] = None
+        expected.move_to_end(tenant)
+        if len(expected) > room:
+            expected.popitem(last=False)
+        assert set(tenants(hand)) == set(expected)
+        assert [key[0] for key in hand.circuits._idle] == list(expected)
+
+
+class Step:
+    """What may happen to a registry."""
+
+    tenant = st.sampled_from("abcdefgh")
+    any = st.one_of(
+        st.tuples(st.just("call"), tenant),
+        st.tuples(st.just("end"), st.sampled_from(Outcome)),
+        st.tuples(st.just("wait"), st.sampled_from([1, 50, 700])),
+        st.tuples(st.just("isolate"), tenant),
+        st.tuples(st.just("reset"), tenant),
+    )
+
+
+class Busy:
+    """A registry under calls that end when they like, and operators."""
+
+    def __init__(self, room: int) -> None:
+        self.hand = CircuitsByHand(max_circuits=room, failure_threshold=1, cooldown=10, success_threshold=1)
+        self.room = room
+        self.under_way: list[tuple[str, Permit]] = []
+
+    def take(self, what: str, argument: Any) -> None:
+        if what == "call":
+            self.call(argument)
+        elif what == "end" and self.under_way:
+            self.under_way.pop(0)[1].settle(argument)
+        elif what == "wait":
+            self.hand.now += argument
+        elif what == "reset":
+            at_once(self.hand.circuits.reset(argument, "only"))
+        elif what == "isolate" and (self.hand.state(argument) or len(self.hand.circuits) < self.room):
+            at_once(self.hand.circuits.isolate(argument, "only"))
+
+    def call(self, tenant: str) -> None:
+        known = self.hand.state(tenant) is not None
+        try:
+            permit = self.hand.admit(tenant, lease=1e9)
+        except CircuitOpenError:
+            assert known  # nobody new is refused
+        else:
+            if self.hand.state(tenant) is not None:
+                self.under_way.append((tenant, permit))
+
+    def check(self) -> None:
+        circuits = dict(self.hand.circuits)
+        assert len(circuits) <= self.room
+        for tenant in {tenant for tenant, _ in self.under_way}:
+            here = sum(1 for name, _ in self.under_way if name == tenant)
+            assert circuits[tenant, "only"].in_flight == here
+        for key in self.hand.circuits._idle:
+            assert (circuits[key].state, circuits[key].in_flight) == ("closed", 0)
+        idle = {key for key, seen in circuits.items() if seen.state == "closed" and not seen.in_flight}
+        assert idle == set(self.hand.circuits._idle)
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 4), st.lists(Step.any, max_size=80))
+def test_whatever_happens_it_stays_within_its_bound_and_loses_nobody_in_use(
+    room: int, steps: list[tuple[str, Any]]
+) -> None:
+    """A circuit with calls under way is there as long as they are, and nobody new is ever refused."""
+    busy = Busy(room)
+    for what, argument in steps:
+        busy.take(what, argument)
+        busy.check()
+
+
+def test_open_circuits_go_when_nobody_has_asked_for_ten_minutes() -> None:
+    """All of them that are due go at once, so that not every newcomer searches for one."""
+    hand = CircuitsByHand(max_circuits=3, failure_threshold=1, cooldown=10)
+    hand.breaker.rules.chance = lambda: 0.0
+    for tenant, when in (("a", 0), ("b", 1), ("c", 100)):
+        hand.now = when
+        hand.call(tenant, BAD)
+    hand.now = 610.9
+    assert hand.call("new", GOOD)
+    assert sorted(tenants(hand)) == ["b", "c", "new"]
+    assert hand.call("newer", GOOD)
+    assert sorted(tenants(hand)) == ["b", "c", "newer"]
+    hand.now = 611
+    permit = hand.admit("newer")
+    assert hand.call("newest", GOOD)
+    assert sorted(tenants(hand)) == ["c", "newer", "newest"]
+    permit.settle(GOOD)
+
+
+def test_a_full_registry_lets_newcomers_pass_and_says_so() -> None:
+    """Once for each such call, with the bound; nothing of theirs is counted."""
+    heard: list[Event] = []
+    hand = CircuitsByHand(heard.append, max_circuits=1, failure_threshold=1)
+    permit = hand.admit("a")
+    for _ in range(3):
+        assert hand.call("b", BAD)
+    assert heard == [RegistryFull(tenant="b", provider="only", max_circuits=1)] * 3
+    assert hand.state("b") is None
+    permit.settle(GOOD)
+    assert hand.call("b", BAD)
+    assert (hand.state("a"), hand.state("b")) == (None, "open")
+
+
+def test_what_passes_without_a_circuit_has_a_permit_that_does_nothing() -> None:
+    """It may be settled, proved, and asked, like any other."""
+    hand = CircuitsByHand(max_circuits=1)
+    hand.admit("a")
+    permit = hand.admit("b")
+    permit.proved()
+    permit.settle(BAD)
+    assert (permit.circuit, permit.refuses_now) == (None, False)
+
+
+def test_events_tell_of_transitions_and_refusals() -> None:
+    """Each with the tenant, the provider, and what was before and after."""
+    heard: list[Event] = []
+    hand = CircuitsByHand(heard.append, failure_threshold=1, success_threshold=1, cooldown=10)
+    hand.breaker.rules.chance = lambda: 0.0
+    hand.call("a", BAD)
+    hand.now = 4
+    hand.call("a", GOOD)
+    hand.now = 10
+    hand.call("a", GOOD)
+    who = {"tenant": "a", "provider": "only"}
+    assert heard == [
+        CircuitChanged(**who, before="closed", after="open"),
+        CallRejected(**who, model="m", kind="circuit_open", retry_after=6),
+        CircuitChanged(**who, before="open", after="half_open"),
+        CircuitChanged(**who, before="half_open", after="closed"),
+    ]
+
+
+def test_operators_may_reset_what_is_not_there_and_isolate_what_is_not_there_yet() -> None:
+    """The first does nothing; the second refuses the very first call."""
+    hand = CircuitsByHand()
+    at_once(hand.circuits.reset("a", "only"))
+    assert len(hand.circuits) == 0
+    at_once(hand.circuits.isolate("a", "only"))
+    assert not hand.call("a", GOOD)
+    at_once(hand.circuits.reset("a", "only"))
+    assert hand.call("a", GOOD)
+
+
+def test_an_isolated_circuit_is_never_forgotten() -> None:
+    """However long nobody asks for it; where there is no room for another, isolating it is refused."""
+    hand = CircuitsByHand(max_circuits=1)
+    at_once(hand.circuits.isolate("a", "only"))
+    hand.now = 1e9
+    assert hand.call("b", BAD)
+    assert hand.state("a") == "isolated"
+    with pytest.raises(
+        ConfigurationError, match=r"max_circuits=1 are all in use: there is no room for \('b'"
+    ):
+        hand.circuits.isolate("b", "only").send(None)
+
+
+def test_looking_at_circuits_changes_nothing() -> None:
+    """Not their state when a cooldown is over, and not their order."""
+    hand = CircuitsByHand(failure_threshold=1, cooldown=0, max_circuits=2)
+    hand.call("a", BAD)
+    assert hand.state("b") is None
+    ((key, seen),) = hand.circuits
+    assert key == ("a", "only")
+    assert (seen.state, seen.total_opens, seen.in_flight, hand.state("a")) == ("open", 1, 0, "open")
+    assert repr(hand.circuits) == "<1 circuits of at most 2, 1 not closed>"
