@@ -12,7 +12,9 @@ from ranvier import (
     ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
+    FinishReason,
     Pipeline,
+    StreamEvent,
     StreamInterruptedError,
     deadline,
 )
@@ -189,6 +191,19 @@ async def test_a_deadline_that_passes_while_the_reader_holds_an_event_settles_an
         await anext(answer)
 
 
+async def test_the_deadline_outlives_the_other_limits_of_an_event_that_is_held() -> None:
+    """A timer that was set for the wait before is moved on to it, and no limit but it counts."""
+    pipeline = pipeline_of(stream("one", after(1, "two"), stall()), whole=20, idle=3)
+    answer = await pipeline.stream("Why?")
+    assert [(await anext(answer)).text, (await anext(answer)).text] == ["one", "two"]
+    await asyncio.sleep(18)
+    assert not answer.ended
+    await asyncio.sleep(1.5)
+    assert answer.ended
+    with pytest.raises(DeadlineExceededError):
+        await anext(answer)
+
+
 async def test_a_deadline_that_passes_before_the_first_read_takes_the_first_event_too() -> None:
     """Nothing is read after the deadline; what had come is in `received`."""
     pipeline = pipeline_of(stream("one", stall()), whole=5)
@@ -289,6 +304,21 @@ async def test_a_provider_too_busy_with_pings_for_the_loop_to_turn_meets_its_lim
     assert raised.value.phase == "first_token"
     with pytest.raises(DeadlineExceededError):
         await pipeline.complete("Why?", deadline=1)
+
+
+async def test_a_body_that_goes_on_with_pings_after_its_finish_is_left() -> None:
+    """Also where they leave the loop no time to turn."""
+
+    class Endless(ScriptedProvider):
+        async def stream(self, call: Any) -> Any:
+            yield StreamEvent(text="one")
+            yield StreamEvent(finish_reason=FinishReason.STOP)
+            while True:
+                asyncio.get_running_loop().jump(0.5)
+                yield SIGN_OF_LIFE
+
+    pipeline = Pipeline(Deadline(2), Fallback(Endless("only")), Timeout(idle=9))
+    assert (await pipeline.complete("Why?")).text == "one"
 
 
 async def test_nothing_bounds_a_call_without_limits() -> None:

@@ -9,10 +9,12 @@ import pytest
 from ranvier import (
     SHARED,
     AttemptTimeoutError,
+    ConnectionFailedError,
     DeadlineExceededError,
     LocalCapacityError,
     Pipeline,
     RanvierError,
+    StreamEvent,
     StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
@@ -351,3 +353,53 @@ async def test_timeouts_inside_a_provider_compose(scope: Any, ours: float) -> No
     assert task.cancelling() == 0
     await asyncio.sleep(1)
     assert live_timers() == []
+
+
+class Stubborn(ScriptedProvider):
+    """A provider whose generator catches the cancellation of a read that took too long."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__("only")
+        self.then = then
+
+    async def stream(self, call: Any) -> Any:
+        yield StreamEvent(text="one")
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            if self.then == "fails":
+                raise ConnectionFailedError("closed", provider="only") from None
+            if self.then == "goes on":
+                yield StreamEvent(text="two")
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    ("then", "outcome"),
+    [("returns", AttemptTimeoutError), ("fails", ConnectionFailedError), ("goes on", None)],
+)
+async def test_a_provider_that_catches_our_cancellation_does_not_keep_it(then: str, outcome: Any) -> None:
+    """A cut reply is no success though its generator returns; the count of the task is balanced."""
+    pipeline = Pipeline(Fallback(Stubborn(then)), Timeout(idle=2))
+    task = asyncio.current_task()
+    assert task is not None
+    if outcome is None:
+        assert (await pipeline.complete("Why?")).text == "onetwo"
+    else:
+        with pytest.raises(outcome):
+            await pipeline.complete("Why?")
+    assert task.cancelling() == 0
+    await asyncio.sleep(1)
+    assert live_timers() == []
+
+
+@pytest.mark.virtual_time
+async def test_a_provider_that_catches_the_deadline_gains_nothing_by_it() -> None:
+    """The event that it yields instead is held beyond the deadline, and the stream has ended."""
+    pipeline = Pipeline(Deadline(2), Fallback(Stubborn("goes on")))
+    answer = await pipeline.stream("Why?")
+    assert [(await anext(answer)).text, (await anext(answer)).text] == ["one", "two"]
+    await asyncio.sleep(1)
+    assert answer.ended
+    with pytest.raises(DeadlineExceededError):
+        await anext(answer)
