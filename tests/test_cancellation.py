@@ -5,6 +5,7 @@ itself. On real loops, with timers of milliseconds, it is cancelled at moments s
 """
 
 import asyncio
+import gc
 import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -266,22 +267,21 @@ def test_cancelled_again_during_the_cleanup_nothing_is_left_either(
 
 
 class ProbeStage:
-    """A circuit whose cooldown is over, so that the next call is a probe."""
+    """A circuit that a failure opens at once, so that the call after its cooldown is a probe."""
 
-    def __init__(self, *, progress: bool) -> None:
-        self.provider = OneSlotProvider(
-            "only", [broken(), after(1, stream("one", after(1, "two"))), "fine"], 1.0
-        )
-        self.breaker = Breaker(failure_threshold=1, success_threshold=2, cooldown=10)
-        limits = {"first_token": 5, "idle": 5} if progress else {}
+    def __init__(self, *, progress: bool, unit: float = 1.0, cooldown: float = 10.0) -> None:
+        answer = after(unit, stream("one", after(unit, "two")))
+        self.provider = OneSlotProvider("only", [broken(), answer, "fine"], unit)
+        self.breaker = Breaker(failure_threshold=1, success_threshold=2, cooldown=cooldown)
+        limits = {"first_token": 50 * unit, "idle": 50 * unit} if progress else {}
         self.pipeline = Pipeline(
             Fallback(self.provider),
             self.breaker,
-            Timeout(seconds=20, **limits),
+            Timeout(seconds=99 * unit, **limits),
             credentials=lambda *who: "key",
         )
         self.events: list[StreamEvent] = []
-        self.unit = 1.0
+        self.unit = unit
 
     async def open_and_cool_down(self) -> None:
         with pytest.raises(RanvierError):
@@ -293,6 +293,15 @@ class ProbeStage:
     def state(self) -> str | None:
         return self.breaker.circuits.state("default", "only")
 
+    def assert_place_is_free(self) -> None:
+        """Nothing is under way, and the cancelled probe was no failure."""
+        ((_, circuit),) = self.breaker.circuits
+        assert (circuit.in_flight, circuit.total_opens) == (0, 1)
+        assert self.provider.in_progress == 0
+        assert self.provider.slots._value == 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert self.state == "half_open" or not self.provider.calls[1:]
+
 
 async def perform_probe(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
     stage = ProbeStage(progress=progress)
@@ -300,15 +309,9 @@ async def perform_probe(act: Act, progress: bool, turns: tuple[int, ...]) -> boo
     task = asyncio.create_task(act(stage))
     cancel_after(task, turns)
     await asyncio.wait([task])
-    ((_, circuit),) = stage.breaker.circuits
-    assert circuit.in_flight == 0
-    assert circuit.total_opens == 1
-    assert stage.provider.in_progress == 0
-    assert stage.provider.slots._value == 1
     assert live_timers() == []
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    stage.assert_place_is_free()
     proved = bool(stage.events) or not task.cancelled()
-    assert stage.state == "half_open" or not stage.provider.calls[1:]
     await stage.pipeline.complete("the next probe")
     assert stage.state == ("closed" if proved else "half_open")
     await stage.pipeline.complete("another")
@@ -368,3 +371,55 @@ async def test_on_real_loops_a_cancellation_leaves_nothing_either(
     monkeypatch.setattr(Watch, "_set", arm_and_note)
     for moment in range(MOMENTS):
         await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, handles)
+
+
+@pytest.mark.parametrize(("act", "progress"), ACTS)
+async def test_on_real_loops_a_cancelled_probe_gives_its_place_back(act: Act, progress: bool) -> None:
+    """The circuit stays half-open and the next call is the probe, unless the stream had proved it before."""
+    for moment in range(MOMENTS):
+        stage = ProbeStage(progress=progress, unit=UNIT, cooldown=0)
+        with pytest.raises(RanvierError):
+            await stage.pipeline.complete("break it")
+        task = asyncio.create_task(act(stage))
+        timer = asyncio.get_running_loop().call_later(moment * 4 * UNIT / MOMENTS, task.cancel)
+        await asyncio.wait([task])
+        timer.cancel()
+        stage.assert_place_is_free()
+        proved = bool(stage.events) or not task.cancelled()
+        await stage.pipeline.complete("the next probe")
+        assert stage.state == ("closed" if proved else "half_open")
+        await stage.pipeline.aclose()
+
+
+# --- a layer of the user's -----------------------------------------------------------------------
+
+
+class Afterthought(Layer):
+    """Waits after it has been given an answer, and so may lose it."""
+
+    async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+        answer = await inner(call)
+        await asyncio.sleep(1)
+        return answer
+
+
+@pytest.mark.virtual_time
+async def test_a_stream_that_a_layer_lost_to_a_cancellation_is_given_back() -> None:
+    """Nobody has it any more: it is abandoned, and its provider's generator closed."""
+    provider = ScriptedProvider("only", [stream("one", stall())])
+    provider.slots = asyncio.Semaphore(1)
+    breaker = Breaker()
+    pipeline = Pipeline(Deadline(60), Afterthought(), Fallback(provider), breaker, Timeout())
+    task = asyncio.ensure_future(pipeline.stream("Why?"))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    del task
+    gc.collect()
+    await asyncio.sleep(0.001)
+    assert provider.in_progress == 0
+    assert provider.slots._value == 1
+    assert [circuit.in_flight for _, circuit in breaker.circuits] == [0]
+    assert live_timers() == []
+    assert pipeline.lifecycle.under_way == (0, 0)

@@ -86,6 +86,30 @@ async def test_a_cancellation_wins_over_a_limit_met_in_the_same_turn(limit: str,
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("first", ["the limit", "the cancellation"])
+@pytest.mark.parametrize("limits", [{"deadline": 2}, {"seconds": 2}, {"idle": 2}], ids=str)
+async def test_a_cancelled_reader_wins_over_a_limit_met_in_the_same_turn(
+    limits: dict[str, float], first: str
+) -> None:
+    """A stream that was handed out obeys the same rule."""
+    provider = ScriptedProvider("only", [stream("one", stall())])
+    breaker = Breaker(failure_threshold=1)
+    timeout = Timeout(seconds=limits.get("seconds"), idle=limits.get("idle"))
+    pipeline = Pipeline(Deadline(limits.get("deadline")), Fallback(provider), breaker, timeout)
+    answer = await pipeline.stream("Why?")
+    await anext(answer)
+    task = asyncio.create_task(anext(answer))
+    if first == "the limit":
+        await asyncio.sleep(1)
+    asyncio.get_running_loop().call_at(2.0, task.cancel)
+    await asyncio.wait([task])
+    assert (task.cancelled(), task.cancelling()) == (True, 1)
+    assert breaker.circuits.state("default", "only") == "closed"
+    assert answer.ended
+    assert live_timers() == []
+
+
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_a_limit_leaves_the_cancellations_of_its_task_balanced(limit: str) -> None:
     """A limit that is met cancels inside our code only: the task goes on as if nothing had happened."""
