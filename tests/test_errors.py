@@ -1,6 +1,7 @@
 """Errors: what they carry, and that they survive pickling, copying and being raised elsewhere."""
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -43,7 +44,7 @@ def example(kind: type[RanvierError]) -> RanvierError:
     """An error of that class with everything that it can carry."""
     if kind is AllDeploymentsFailedError:
         error: RanvierError = kind("none answered", [example(ServerError), example(CircuitOpenError)])
-    elif kind is CircuitOpenError:
+    elif issubclass(kind, RejectedError) and "tenant" in inspect.signature(kind).parameters:
         error = kind(tenant="acme", provider="openai", retry_after=2.5)
     elif issubclass(kind, RejectedError):
         error = kind("no", retry_after=2.5)
@@ -72,12 +73,13 @@ def facts(error: BaseException) -> Any:
 ALL = [getattr(errors, name) for name in errors.__all__]
 
 
+def pickled(error: RanvierError) -> RanvierError:
+    """The error as another process would get it."""
+    return pickle.loads(pickle.dumps(error))
+
+
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize(
-    "again",
-    [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy],
-    ids=["pickle", "copy", "deepcopy"],
-)
+@pytest.mark.parametrize("again", [pickled, copy.copy, copy.deepcopy])
 def test_every_error_survives_pickling_and_copying(kind: type[RanvierError], again: Any) -> None:
     """With its class, its message, and every fact, those of the instance included."""
     error = example(kind)
@@ -91,9 +93,10 @@ def test_every_error_survives_pickling_and_copying(kind: type[RanvierError], aga
         raise twin
 
 
-@pytest.mark.parametrize(
-    "kind", [each for each in ALL if issubclass(each, (ProviderError, AttemptTimeoutError))]
-)
+OF_PROVIDERS = [kind for kind in ALL if issubclass(kind, (ProviderError, AttemptTimeoutError))]
+
+
+@pytest.mark.parametrize("kind", OF_PROVIDERS)
 def test_what_a_provider_said_is_kept(kind: type[RanvierError]) -> None:
     """Every fact under its own name."""
     error = example(kind)
@@ -101,7 +104,7 @@ def test_what_a_provider_said_is_kept(kind: type[RanvierError]) -> None:
 
 
 def test_the_tree_is_the_one_that_is_drawn() -> None:
-    """Every error is exported, has a parent that says what to do about it, and the standard type of its kind."""
+    """Every error is exported, explained, and of the standard type of its kind."""
     assert set(errors.__all__) <= set(ranvier.__all__)
     assert issubclass(TimedOutError, TimeoutError)
     assert issubclass(ConfigurationError, ValueError)
@@ -145,20 +148,20 @@ DOWN = ServerError("down", provider="c")
 def test_a_group_tells_what_matters_of_its_errors(
     group: AllDeploymentsFailedError, primary: RanvierError, retry_after: float | None, nothing_sent: bool
 ) -> None:
-    """The first that was sent, the least wait that anyone asked for, and whether any provider saw the prompt."""
+    """The first that was sent, the least wait asked for, and whether any provider saw the prompt."""
     assert group.primary is primary
     assert (group.retry_after, group.nothing_sent) == (retry_after, nothing_sent)
 
 
 def test_a_group_can_be_split() -> None:
     """By `except*`, as every group: what is left is a group of its own, with facts of its own."""
-    rest = None
+    caught = []
     try:
         raise failed(BUSY, DOWN)
     except* RateLimitError as busy:
-        assert busy.exceptions == (BUSY,)
-        assert busy.retry_after == 4.0
+        caught.append(busy)
     except* ServerError as down:
-        rest = down
-    assert type(rest) is AllDeploymentsFailedError
-    assert (rest.exceptions, rest.retry_after) == ((DOWN,), None)
+        caught.append(down)
+    assert [type(group) for group in caught] == [AllDeploymentsFailedError] * 2
+    assert [group.exceptions for group in caught] == [(BUSY,), (DOWN,)]
+    assert [group.retry_after for group in caught] == [4.0, None]

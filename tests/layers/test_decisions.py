@@ -1,5 +1,6 @@
 """Which error is retried, which counts, and which goes on to the next target: the table, as one test."""
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,15 +9,12 @@ import pytest
 from ranvier import (
     AttemptTimeoutError,
     AuthenticationError,
-    CircuitOpenError,
     ConnectionFailedError,
     ContentFilterError,
     ContextLengthError,
-    CredentialMissingError,
     DeadlineExceededError,
     InvalidRequestError,
     InvalidResponseError,
-    LocalCapacityError,
     ModelNotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -25,6 +23,7 @@ from ranvier import (
     QuotaExceededError,
     RanvierError,
     RateLimitError,
+    RejectedError,
     ServerError,
     StreamInterruptedError,
     UnsupportedRequestError,
@@ -62,6 +61,17 @@ def slow(phase: str) -> AttemptTimeoutError:
     return AttemptTimeoutError("too slow", phase=phase, provider="first")
 
 
+def all_kinds(kind: type[RanvierError]) -> set[type[RanvierError]]:
+    """A class of errors and all below it."""
+    return {kind}.union(*(all_kinds(each) for each in kind.__subclasses__()))
+
+
+def refusal(kind: type[RejectedError]) -> RejectedError:
+    """One that we raise ourselves, before anything is sent."""
+    whose = {"tenant", "provider"} & set(inspect.signature(kind).parameters)
+    return kind("refused", **dict.fromkeys(whose, "first"))
+
+
 ON_TIMEOUT = {"on_timeout": True}
 TABLE = [
     Row(of(ConnectionFailedError), True, True, True),
@@ -83,7 +93,6 @@ TABLE = [
     Row(of(PermissionDeniedError), False, False, True),
     Row(of(ModelNotFoundError), False, False, True),
     Row(of(UnsupportedRequestError), False, False, True),
-    Row(CredentialMissingError("no key"), False, False, True),
     Row(of(InvalidRequestError), False, False, False),
     Row(of(InvalidRequestError), False, False, True, fallback={"on_invalid_request": True}),
     Row(of(InvalidRequestError), False, False, False, fallback={"on_content_filter": True}),
@@ -91,8 +100,7 @@ TABLE = [
     Row(of(ContentFilterError), False, False, False),
     Row(of(ContentFilterError), False, False, True, fallback={"on_content_filter": True}),
     Row(of(ContentFilterError), False, False, False, fallback={"on_invalid_request": True}),
-    Row(CircuitOpenError(tenant="acme", provider="first"), False, False, True),
-    Row(LocalCapacityError("no slot"), False, False, True),
+    *(Row(refusal(kind), False, False, True) for kind in sorted(all_kinds(RejectedError), key=str)),
     Row(DeadlineExceededError("out of time"), False, False, False),
     Row(ValueError("a bug"), False, False, False),
 ]
@@ -171,15 +179,10 @@ async def test_what_follows_from_a_stream_that_breaks_after_its_hand_out(
 
 def test_the_table_leaves_out_no_error_that_a_call_can_end_with() -> None:
     """A new error needs a row."""
-
-    def leaves(kind: type[RanvierError]) -> set[type[RanvierError]]:
-        return {kind}.union(*(leaves(each) for each in kind.__subclasses__()))
-
     told = {type(row.error) for row in TABLE} | {StreamInterruptedError}
-    untold = {each.__name__ for each in leaves(RanvierError) - told if not each.__name__.startswith("_")}
+    untold = {each.__name__ for each in all_kinds(RanvierError) - told if not each.__name__.startswith("_")}
     assert untold == {
         "RanvierError",
-        "RejectedError",
         "TimedOutError",
         "ProviderError",
         "AllDeploymentsFailedError",

@@ -1,0 +1,265 @@
+"""Fallback: who is asked, in which order, and what is raised when nobody answers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ranvier import (
+    AllDeploymentsFailedError,
+    AuthenticationError,
+    ConfigurationError,
+    ContextLengthError,
+    CredentialMissingError,
+    DeadlineExceededError,
+    Deployment,
+    InvalidRequestError,
+    Pipeline,
+    RateLimitError,
+    ServerError,
+)
+from ranvier.layers import Breaker, Deadline, Fallback, Retry
+from ranvier.pipeline.events import Event, FallbackTaken
+from ranvier.testing import ScriptedProvider, after
+from scenes import time
+
+pytestmark = pytest.mark.virtual_time
+
+
+def down(name: str) -> ScriptedProvider:
+    """A provider that fails."""
+    return ScriptedProvider(name, [ServerError(f"{name} is down", provider=name)])
+
+
+def too_long(name: str) -> ScriptedProvider:
+    """A provider whose model finds the prompt too long."""
+    return ScriptedProvider(name, [ContextLengthError("too long", provider=name)])
+
+
+async def asked(pipeline: Pipeline, **options: Any) -> list[str]:
+    """Whom a call asks, in order; all of them fail, or the last one answers."""
+    try:
+        return [each.target for each in (await pipeline.complete("Why?", **options)).attempts]
+    except Exception as error:
+        return [each.target for each in error.attempts]
+
+
+# --- the order -----------------------------------------------------------------------------------
+
+
+async def test_targets_are_asked_in_their_order_until_one_answers() -> None:
+    """Each once; those after the answer are left in peace."""
+    last = ScriptedProvider("last")
+    pipeline = Pipeline(Fallback(down("a"), down("b"), ScriptedProvider("c"), last))
+    answer = await pipeline.complete("Why?")
+    assert [each.target for each in answer.attempts] == ["a/scripted", "b/scripted", "c/scripted"]
+    assert [each.reason for each in answer.attempts] == [None, "server_error", "server_error"]
+    assert (answer.provider, last.calls) == ("c", [])
+
+
+@pytest.mark.parametrize(
+    ("to", "targets"),
+    [
+        (None, ["a/one", "a/two", "b/scripted", "c/scripted"]),
+        ("a", ["a/one", "a/two", "b/scripted", "c/scripted"]),
+        ("a/two", ["a/two", "b/scripted", "c/scripted"]),
+        ("b", ["b/scripted", "c/scripted"]),
+        ("c/scripted", ["c/scripted"]),
+    ],
+)
+async def test_to_says_where_a_call_starts(to: str | None, targets: list[str]) -> None:
+    """By provider or by target; from there the others follow in their order."""
+    a = down("a")
+    pipeline = Pipeline(Fallback(Deployment(a, "one"), Deployment(a, "two"), down("b"), down("c")))
+    assert await asked(pipeline, to=to) == targets
+
+
+@pytest.mark.parametrize(
+    ("to", "targets"),
+    [
+        (None, ["a/scripted", "c/scripted", "d/scripted"]),
+        ("a", ["a/scripted", "c/scripted", "d/scripted"]),
+        ("a/scripted", ["a/scripted", "c/scripted", "d/scripted"]),
+        ("b", ["b/scripted", "c/scripted"]),
+    ],
+)
+async def test_a_primary_may_have_a_chain_of_its_own(to: str | None, targets: list[str]) -> None:
+    """It replaces the usual order for calls that start there, and may name targets that no other call has."""
+    d = down("d")
+    pipeline = Pipeline(Fallback(down("a"), down("b"), down("c"), chains={"a": ["c", d]}))
+    assert await asked(pipeline, to=to) == targets
+
+
+def test_names_mean_the_providers_that_are_given_beside_them() -> None:
+    """A string takes the provider of that name from the other targets, so that there is one of each."""
+    a = ScriptedProvider("a")
+    fallback = Fallback(Deployment(a, "one"), "a/two", "a", chains={"a/two": ["a/three", "a"]})
+    assert [each.target for each in fallback.targets] == ["a/one", "a/two", "a/scripted"]
+    assert [each.target for each in fallback.deployments()] == ["a/one", "a/two", "a/scripted", "a/three"]
+    assert {id(each.provider) for each in fallback.deployments()} == {id(a)}
+    assert repr(fallback) == "Fallback(a/one -> a/two -> a/scripted)"
+
+
+# --- what is raised ------------------------------------------------------------------------------
+
+
+async def test_one_target_raises_its_own_error() -> None:
+    """No group of one."""
+    with pytest.raises(ServerError, match="a is down") as failure:
+        await Pipeline(Fallback(down("a"))).complete("Why?")
+    assert [each.outcome for each in failure.value.attempts] == ["server_error"]
+
+
+async def test_two_targets_raise_a_group_with_one_error_each() -> None:
+    """In their order, each and the group with all attempts."""
+    busy = ScriptedProvider("b", [RateLimitError("busy", provider="b", retry_after=40.0)])
+    pipeline = Pipeline(Fallback(down("a"), busy, down("c")), Retry(max_retries=1, base_delay=0))
+    with pytest.raises(AllDeploymentsFailedError) as failure:
+        await pipeline.complete("Why?")
+    group = failure.value
+    assert [(type(each), each.provider) for each in group.exceptions] == [
+        (ServerError, "a"),
+        (RateLimitError, "b"),
+        (ServerError, "c"),
+    ]
+    assert str(group).startswith(
+        "none of 3 targets answered: a/scripted (server_error), b/scripted (rate_limit), c/scripted"
+    )
+    assert [each.target[0] for each in group.attempts] == ["a", "a", "b", "c", "c"]
+    assert all(each.attempts == group.attempts for each in group.exceptions)
+    assert (group.retry_after, group.nothing_sent) == (40, False)
+    assert group.primary is group.exceptions[0]
+
+
+async def test_a_skipped_target_counts_as_tried() -> None:
+    """Its error is in the group; where nothing was sent at all, the group says so."""
+    pipeline = Pipeline(Fallback(down("a"), down("b")), Breaker(failure_threshold=1, cooldown=60))
+    assert len(await asked(pipeline)) == 2
+    with pytest.raises(AllDeploymentsFailedError) as failure:
+        await pipeline.complete("Why?")
+    group = failure.value
+    assert [each.kind for each in group.exceptions] == ["circuit_open", "circuit_open"]
+    assert (group.nothing_sent, group.attempts) == (True, ())
+    assert 60 <= group.retry_after <= 72
+    assert group.primary is group.exceptions[0]
+
+
+async def test_the_primary_error_is_of_the_first_target_that_was_sent_anything() -> None:
+    """Not of one that was skipped for want of a key."""
+
+    class Locked(ScriptedProvider):
+        needs_credential = True
+
+    pipeline = Pipeline(Fallback(Locked("a"), down("b")))
+    with pytest.raises(AllDeploymentsFailedError) as failure:
+        await pipeline.complete("Why?")
+    skipped, sent = failure.value.exceptions
+    assert type(skipped) is CredentialMissingError
+    assert failure.value.primary is sent
+
+
+async def test_what_does_not_fall_over_is_raised_bare_at_once() -> None:
+    """Also as the second error: a wrong request is no reason to look further."""
+    third = ScriptedProvider("c")
+    wrong = ScriptedProvider("b", [InvalidRequestError("no such field", provider="b")])
+    with pytest.raises(InvalidRequestError) as failure:
+        await Pipeline(Fallback(down("a"), wrong, third)).complete("Why?")
+    assert [each.outcome for each in failure.value.attempts] == ["server_error", "invalid_request"]
+    assert third.calls == []
+
+
+async def test_an_unknown_exception_passes_through_unchanged() -> None:
+    """A bug is no reason to ask another provider."""
+    second = ScriptedProvider("b")
+    with pytest.raises(ZeroDivisionError):
+        await Pipeline(Fallback(ScriptedProvider("a", [ZeroDivisionError()]), second)).complete("Why?")
+    assert second.calls == []
+
+
+# --- prompts that are too long -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("windows", "targets"),
+    [
+        ((100, 100, 100), "a"),
+        ((100, 50, 200), "ac"),
+        ((100, None, 200), "abc"),
+        ((100, 200, 150), "ab"),
+        ((None, 100, 100), "ab"),
+        ((None, None, None), "abc"),
+        ((100, None, 50), "ab"),
+    ],
+)
+async def test_a_prompt_too_long_goes_on_only_to_windows_that_are_larger_or_unknown(
+    windows: tuple[int | None, ...], targets: str
+) -> None:
+    """Never to one known to be no larger than one that was too small."""
+    pipeline = Pipeline(
+        Fallback(
+            *(
+                Deployment(too_long(name), context_window=window)
+                for name, window in zip("abc", windows, strict=True)
+            )
+        )
+    )
+    assert [target[0] for target in await asked(pipeline)] == list(targets)
+
+
+async def test_a_prompt_too_long_for_one_target_is_its_own_error() -> None:
+    """Where no larger one is left, it is raised bare if it is the only one."""
+    small = Deployment(ScriptedProvider("b"), context_window=50)
+    pipeline = Pipeline(Fallback(Deployment(too_long("a"), context_window=100), small))
+    with pytest.raises(ContextLengthError):
+        await pipeline.complete("Why?")
+
+
+# --- time, keys, events --------------------------------------------------------------------------
+
+
+async def test_no_further_target_is_asked_when_the_time_is_over() -> None:
+    """The deadline is raised, caused by what the last target said."""
+    second = ScriptedProvider("b")
+    late = ScriptedProvider("a", [after(5, ServerError("down", provider="a"))])
+    pipeline = Pipeline(Deadline(5), Fallback(late, second))
+    task = asyncio.create_task(pipeline.complete("Why?"))
+    with pytest.raises(DeadlineExceededError):
+        await task
+    assert (time(), second.calls) == (5, [])
+
+
+async def test_the_key_is_asked_for_once_per_target_and_call() -> None:
+    """A tenant without a key at one target is served by the next."""
+    told: list[tuple[str, str]] = []
+
+    def key(tenant: str, provider: str) -> str | None:
+        told.append((tenant, provider))
+        return None if provider == "a" else f"key of {tenant}"
+
+    class Locked(ScriptedProvider):
+        needs_credential = True
+
+    b = Locked("b", [ServerError("down", provider="b"), "ok"])
+    pipeline = Pipeline(Fallback(Locked("a"), b), Retry(base_delay=0), credentials=key)
+    await pipeline.complete("Why?", tenant="acme")
+    assert told == [("acme", "a"), ("acme", "b")]
+    assert [call.credential for call in b.calls] == ["key of acme", "key of acme"]
+
+
+async def test_an_event_tells_of_every_fallback() -> None:
+    """Who failed, why, and who is asked next."""
+    heard: list[Event] = []
+    wrong = ScriptedProvider("b", [AuthenticationError("no", provider="b")])
+    pipeline = Pipeline(Fallback(down("a"), wrong, ScriptedProvider("c")), listeners=[heard.append])
+    await pipeline.complete("Why?", tenant="acme")
+    facts = {"tenant": "acme", "model": "scripted"}
+    assert heard == [
+        FallbackTaken(**facts, provider="a", to="b/scripted", kind="server_error"),
+        FallbackTaken(**facts, provider="b", to="c/scripted", kind="auth"),
+    ]
+
+
+def test_chains_need_a_list() -> None:
+    """A single text would be read letter by letter."""
+    with pytest.raises(ConfigurationError, match="give a list of targets"):
+        Fallback(ScriptedProvider("a"), chains={"a": "b"})
