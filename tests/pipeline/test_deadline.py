@@ -288,6 +288,12 @@ async def test_idle_does_not_run_before_the_first_content() -> None:
     assert (await pipeline_of(stream(after(9, "late")), idle=2).complete("Why?")).text == "late"
 
 
+async def test_first_token_does_not_run_after_the_first_content() -> None:
+    """Without `idle`, a pause in the middle is bounded by the attempt alone."""
+    pipeline = pipeline_of(stream("one", after(9, "two")), first_token=2)
+    assert (await pipeline.complete("Why?")).text == "onetwo"
+
+
 async def test_a_provider_too_busy_with_pings_for_the_loop_to_turn_meets_its_limits() -> None:
     """Limits are also checked without a timer, so that a flood of signs of life cannot outrun them."""
 
