@@ -8,7 +8,6 @@ import pytest
 from ranvier import (
     AllDeploymentsFailedError,
     AuthenticationError,
-    ConfigurationError,
     ContextLengthError,
     CredentialMissingError,
     DeadlineExceededError,
@@ -257,9 +256,3 @@ async def test_an_event_tells_of_every_fallback() -> None:
         FallbackTaken(**facts, provider="a", to="b/scripted", kind="server_error"),
         FallbackTaken(**facts, provider="b", to="c/scripted", kind="auth"),
     ]
-
-
-def test_chains_need_a_list() -> None:
-    """A single text would be read letter by letter."""
-    with pytest.raises(ConfigurationError, match="give a list of targets"):
-        Fallback(ScriptedProvider("a"), chains={"a": "b"})

@@ -1,0 +1,242 @@
+"""The breaker as a layer: whose circuit a call goes through, and what operators see and do."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ranvier import AuthenticationError, CircuitOpenError, ConfigurationError, Deployment, Pipeline
+from ranvier.layers import Breaker, CircuitState, Fallback, Retry, Timeout
+from ranvier.testing import ScriptedProvider, after, broken, stall
+from scenes import BreakerScene, time
+
+pytestmark = pytest.mark.virtual_time
+
+
+# --- opening and closing -------------------------------------------------------------------------
+
+
+async def test_failures_in_a_row_open_it() -> None:
+    """A success in between starts the count anew; what does not count leaves it as it was."""
+    wrong = AuthenticationError("no", provider="only")
+    scene = BreakerScene([broken(), broken(), "ok", broken(), wrong, broken(), broken()], failure_threshold=3)
+    states = []
+    for _ in range(7):
+        await asyncio.gather(scene.ask(), return_exceptions=True)
+        states.append((scene.state(), scene.circuit().failures))
+    assert states == [
+        ("closed", 1),
+        ("closed", 2),
+        ("closed", 0),
+        ("closed", 1),
+        ("closed", 1),
+        ("closed", 2),
+        ("open", 3),
+    ]
+
+
+async def test_every_attempt_counts_and_not_every_call() -> None:
+    """Retries go through the breaker one by one."""
+    scene = BreakerScene([broken()], outer=[Retry(max_retries=4, base_delay=0)], failure_threshold=3)
+    await scene.fail()
+    assert (scene.state(), len(scene.provider.calls)) == ("open", 3)
+
+
+async def test_successful_probes_in_turn_close_it() -> None:
+    """As many as `success_threshold`, one at a time."""
+    scene = BreakerScene([broken(), "ok"], success_threshold=3)
+    await scene.open_and_cool_down()
+    states = [(await scene.ask(), scene.state())[1] for _ in range(3)]
+    assert states == ["half_open", "half_open", "closed"]
+    assert scene.circuit().failures == 0
+
+
+async def test_a_refused_call_says_when_to_come_again() -> None:
+    """The rest of the cooldown; of the probe's lease while there is one; it asks nobody and takes no time."""
+    scene = BreakerScene([broken(), stall()], probe_lease=7)
+    await scene.fail()
+    await asyncio.sleep(4)
+    with pytest.raises(CircuitOpenError) as refusal:
+        await scene.ask()
+    error = refusal.value
+    assert 6 <= error.retry_after <= 8
+    assert (error.tenant, error.provider, error.attempts) == ("acme", "only", ())
+    await asyncio.sleep(error.retry_after)
+    probe = scene.start()
+    await asyncio.sleep(3)
+    with pytest.raises(CircuitOpenError) as refusal:
+        await scene.ask()
+    assert refusal.value.retry_after == pytest.approx(4)
+    assert scene.circuit().retry_after == pytest.approx(4)
+    assert len(scene.provider.calls) == 2
+    probe.cancel()
+
+
+@pytest.mark.parametrize(
+    ("longest", "cooldowns"),
+    [(None, [10, 10, 10, 10]), (35, [10, 20, 35, 35]), (5, [10, 10, 10, 10]), (80, [10, 20, 40, 80])],
+)
+async def test_failed_probes_double_the_cooldown_up_to_the_longest(
+    longest: float | None, cooldowns: list[float]
+) -> None:
+    """Where one is set; each with its own jitter of at most a fifth, never less."""
+    scene = BreakerScene([broken()], max_cooldown=longest)
+    for number, cooldown in enumerate(cooldowns, start=1):
+        await scene.fail()
+        wait = scene.circuit().retry_after
+        assert cooldown <= wait <= 1.2 * cooldown
+        assert scene.circuit().total_opens == number
+        await asyncio.sleep(wait)
+
+
+async def test_a_circuit_that_has_closed_begins_again_with_the_first_cooldown() -> None:
+    """An old outage does not make a new one longer."""
+    scene = BreakerScene([broken(), broken(), "ok", broken()], max_cooldown=80)
+    for _ in range(2):
+        await scene.fail()
+        await asyncio.sleep(24)
+    await scene.ask()
+    await scene.fail()
+    assert 10 <= scene.circuit().retry_after <= 12
+    assert scene.circuit().total_opens == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "inner", "lease"),
+    [
+        ({"probe_lease": 5}, [Timeout(seconds=20)], 5),
+        ({}, [Timeout(seconds=20)], 21),
+        ({}, [Timeout(seconds=20, overrides={"only": Timeout(seconds=30)})], 31),
+        ({}, [Timeout(seconds=None)], 121),
+        ({}, [], 121),
+    ],
+)
+async def test_a_probe_may_hold_its_place_a_little_longer_than_an_attempt_may_take(
+    settings: dict[str, float], inner: list[Any], lease: float
+) -> None:
+    """One second; 121 where nothing limits an attempt."""
+    scene = BreakerScene([broken(), stall()], inner=inner, **settings)
+    await scene.open_and_cool_down()
+    probe = scene.start()
+    await asyncio.sleep(0)
+    assert scene.circuit().retry_after == pytest.approx(lease)
+    probe.cancel()
+
+
+async def test_the_state_that_admitted_an_attempt_is_in_its_record() -> None:
+    """Closed, or half-open for a probe; none without a breaker."""
+    scene = BreakerScene([broken(), "ok"])
+    await scene.open_and_cool_down()
+    probe, usual = await scene.ask(), await scene.ask()
+    assert [each.attempts[0].circuit for each in (probe, usual)] == ["half_open", "closed"]
+    bare = Pipeline(Fallback(ScriptedProvider("only")))
+    assert (await bare.complete("Why?")).attempts[0].circuit is None
+
+
+# --- whose circuit -------------------------------------------------------------------------------
+
+
+async def test_a_circuit_is_a_tenants_at_a_provider() -> None:
+    """Neither another tenant nor another provider is touched; models of one provider share it."""
+    a, b = ScriptedProvider("a", [broken()]), ScriptedProvider("b")
+    pipeline = Pipeline(Fallback(Deployment(a, "m"), Deployment(a, "n"), b), Breaker(failure_threshold=2))
+    await pipeline.complete("Why?", tenant="x")
+    states = {key: seen.state for key, seen in pipeline.circuits}
+    assert states == {("x", "a"): "open", ("x", "b"): "closed"}
+    assert pipeline.circuits.state("y", "a") is None
+
+
+async def test_the_key_function_may_add_what_it_likes() -> None:
+    """Here the model; or leave out the tenant, so that tenants share their circuits."""
+    a = ScriptedProvider("a", [broken()])
+    by_model = Breaker(
+        failure_threshold=1,
+        key=lambda call: (call.tenant, *call.deployment.target.split("/")),
+    )
+    pipeline = Pipeline(Fallback(Deployment(a, "m"), Deployment(a, "n")), by_model)
+    await asyncio.gather(pipeline.complete("Why?", to="a/n", tenant="x"), return_exceptions=True)
+    assert by_model.circuits.state("x", "a", "n") == "open"
+    assert by_model.circuits.state("x", "a", "m") is None
+    await by_model.circuits.reset("x", "a", "n")
+    assert by_model.circuits.state("x", "a", "n") == "closed"
+
+    shared = Breaker(failure_threshold=1, key=lambda call: call.deployment.provider.name)
+    pipeline = Pipeline(Fallback(a), shared)
+    await asyncio.gather(pipeline.complete("Why?", tenant="x"), return_exceptions=True)
+    with pytest.raises(CircuitOpenError):
+        await pipeline.complete("Why?", tenant="y")
+
+
+async def test_a_target_may_have_rules_of_its_own() -> None:
+    """For a provider they count in its circuit; for one model they give that model a circuit of its own."""
+    a = ScriptedProvider("a", [broken()])
+    b = ScriptedProvider("b", [broken()])
+    overrides = {"a/m": Breaker(failure_threshold=1), "b": Breaker(failure_threshold=2)}
+    breaker = Breaker(failure_threshold=3, overrides=overrides)
+    pipeline = Pipeline(Fallback(Deployment(a, "m"), Deployment(a, "n"), b), breaker)
+    opened = []
+    for number in (1, 2, 3):
+        await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
+        opened += [(number, key[1]) for key, seen in breaker.circuits if seen.state == "open"]
+    assert opened == [(1, "a/m"), (2, "a/m"), (2, "b"), (3, "a/m"), (3, "a"), (3, "b")]
+
+
+# --- operators -----------------------------------------------------------------------------------
+
+
+async def test_an_operator_isolates_and_resets() -> None:
+    """Isolated, nobody passes; reset, it is closed with nothing held against the provider."""
+    scene = BreakerScene([broken(), "ok"], failure_threshold=2)
+    await scene.fail()
+    await scene.breaker.circuits.isolate("acme", "only")
+    with pytest.raises(CircuitOpenError, match="it is isolated"):
+        await scene.ask()
+    assert scene.state() is CircuitState.ISOLATED
+    await scene.breaker.circuits.reset("acme", "only")
+    assert (scene.state(), scene.circuit().failures) == ("closed", 0)
+    await scene.ask()
+    assert len(scene.provider.calls) == 2
+
+
+async def test_a_reset_ends_an_outage_at_once() -> None:
+    """Open or half-open: the next call passes, and a probe still under way decides nothing more."""
+    scene = BreakerScene([broken(), after(5, broken()), "ok"])
+    await scene.open_and_cool_down()
+    probe = scene.start()
+    await asyncio.sleep(1)
+    await scene.breaker.circuits.reset("acme", "only")
+    await scene.ask()
+    await asyncio.wait([probe])
+    assert probe.exception() is not None
+    assert (scene.state(), scene.circuit().failures, scene.circuit().total_opens) == ("closed", 0, 1)
+
+
+async def test_it_is_seen_in_print_pipeline() -> None:
+    """How many circuits there are, and those in trouble with the time until a probe."""
+    scene = BreakerScene(lambda call: "ok" if call.tenant == "fine" else broken(), max_cooldown=60)
+    await scene.ask("fine")
+    await scene.fail(tenant="acme")
+    await scene.breaker.circuits.isolate("banned", "only")
+    shown = str(scene.pipeline)
+    assert "3 circuits of at most 100000, 2 not closed" in shown
+    assert "acme only: open, a probe may pass in 1" in shown
+    assert "banned only: isolated\n" in shown + "\n"
+    assert "fine" not in shown
+    assert "Breaker(failure_threshold=1, success_threshold=1, cooldown=10.0, max_cooldown=60.0)" in shown
+
+
+async def test_a_pipeline_hands_out_the_circuits_of_its_breaker() -> None:
+    """Or says that it has none, and how to get some."""
+    scene = BreakerScene(["ok"])
+    assert scene.pipeline.circuits is scene.breaker.circuits
+    with pytest.raises(ConfigurationError, match=r"add a Breaker\(\)"):
+        _ = Pipeline(Fallback(ScriptedProvider("only"))).circuits
+
+
+async def test_the_next_target_is_asked_at_once_when_a_circuit_is_open() -> None:
+    """No sleep, no retry."""
+    first, second = ScriptedProvider("first", [broken()]), ScriptedProvider("second")
+    pipeline = Pipeline(Fallback(first, second), Retry(base_delay=5), Breaker(failure_threshold=1))
+    for _ in range(3):
+        assert (await pipeline.complete("Why?")).provider == "second"
+    assert (len(first.calls), time()) == (1, 0)
