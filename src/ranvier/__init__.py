@@ -13,7 +13,7 @@ from ranvier.errors import *  # noqa: F403  # because: every error is public, an
 from ranvier.errors import __all__ as _errors
 from ranvier.messages import *  # noqa: F403  # because: every message type is public, and messages.py lists them
 from ranvier.messages import __all__ as _messages
-from ranvier.pipeline import SHARED, Deployment, Layer, Pipeline, Place
+from ranvier.pipeline import SHARED, Credentials, Deployment, Layer, Pipeline, Place
 from ranvier.presets import resilient
 from ranvier.tenancy import current_tenant, tenant
 
@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SHARED",
+    "Credentials",
     "Deployment",
     "Layer",
     "Pipeline",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.fallback import Target
-from ranvier.pipeline.credentials import Resolver
+from ranvier.pipeline.credentials import Credentials, Resolver
 from ranvier.pipeline.events import Listener
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models import first_token_allowance
@@ -12,13 +12,14 @@ from ranvier.providers._models import first_token_allowance
 
 def resilient(
     *targets: Target,
-    credentials: Resolver | None = None,
+    credentials: Credentials | Resolver | None = None,
     listeners: tuple[Listener, ...] = (),
     require_tenant: bool = False,
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
-    180 seconds for a call, two retries, a circuit per tenant and provider that opens after five
+    180 seconds for a call, two retries, no request with a key that the provider has just limited (calls
+    wait up to 10 seconds for it) or refused, a circuit per tenant and provider that opens after five
     failures for 10 seconds, doubling up to 60, and at most 15 seconds of silence within an answer.
     The first content may take 20 seconds; 120 from models that think silently, and from Ollama,
     which may have to load the model first.
@@ -38,6 +39,7 @@ def resilient(
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),
+        Throttle(),
         Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=60),
         Timeout(
             first_token=usual,

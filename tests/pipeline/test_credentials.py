@@ -9,12 +9,12 @@ from ranvier import (
     SHARED,
     AllDeploymentsFailedError,
     ConfigurationError,
+    Credentials,
     CredentialMissingError,
     DeadlineExceededError,
     Pipeline,
 )
 from ranvier.layers import Deadline, Fallback, Retry
-from ranvier.pipeline import credentials as module
 from ranvier.testing import ScriptedProvider, broken
 
 pytestmark = pytest.mark.virtual_time
@@ -138,11 +138,10 @@ async def test_the_answer_of_an_async_resolver_is_believed_for_a_minute() -> Non
     assert provider.keys == ["old", "old", "of globex", "new"]
 
 
-async def test_the_cache_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_answers_is_bounded() -> None:
     """The oldest answer goes first."""
-    monkeypatch.setattr(module, "CACHE_SIZE", 2)
     vault = Vault("key")
-    pipeline = pipeline_of(Keyed("one"), credentials=vault)
+    pipeline = pipeline_of(Keyed("one"), credentials=Credentials(vault, max_entries=2))
     for tenant in ("a", "b", "c", "b", "a"):
         await pipeline.complete("Why?", tenant=tenant)
     assert [tenant for tenant, _ in vault.asked] == ["a", "b", "c", "a"]

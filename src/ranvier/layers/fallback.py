@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ranvier.errors import (
     AllDeploymentsFailedError,
+    AuthenticationError,
     ConfigurationError,
     ContentFilterError,
     ContextLengthError,
@@ -77,10 +78,13 @@ class Fallback(Layer):
                 if failures and _too_small(deployment, failures):
                     continue
                 reason = self._move_on(call, deployment, failures)
-                try:
-                    credential = await call.pipeline.credentials.find(call, deployment)
-                    return await inner(call.to(deployment, credential, reason))
+                directed = call.to(deployment, reason=reason)
+                try:  # nowhere is the key a local variable, which a report of a traceback might show
+                    directed.credential = await call.pipeline.credentials.find(call, deployment)
+                    return await inner(directed)
                 except RanvierError as error:
+                    if isinstance(error, AuthenticationError):
+                        call.pipeline.credentials.refused(directed)
                     if not self._goes_on(error):
                         raise
                     failures.append((deployment, error))

@@ -1,7 +1,7 @@
 """How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
 
 from ranvier.pipeline.call import Call, Limits
-from ranvier.pipeline.credentials import SHARED
+from ranvier.pipeline.credentials import SHARED, Credentials
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer, Place
@@ -15,6 +15,7 @@ __all__ = [
     "SHARED",
     "Attempt",
     "Call",
+    "Credentials",
     "Deployment",
     "Guard",
     "Handler",

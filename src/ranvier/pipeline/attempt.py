@@ -88,6 +88,7 @@ async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None
 
     Raises:
         LocalCapacityError: none became free in time; nothing was sent.
+        RejectedError: a layer would not let the call pass any more, after that wait.
         TimedOutError: it is too late for an attempt already.
     """
     began = call.pipeline.clock()
@@ -103,6 +104,13 @@ async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
         await slots.acquire()
+    try:
+        for layer in call.pipeline.layers:
+            layer.recheck(call, began)
+    except BaseException:
+        watch.close()
+        slots.release()
+        raise
     return slots, call.pipeline.clock() - began
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from ranvier import checks
 from ranvier.errors import ConfigurationError, CredentialMissingError, DeadlineExceededError
 from ranvier.pipeline.watch import Watch
 
@@ -28,29 +30,59 @@ class Shared(Enum):
 SHARED: Final = Shared.SHARED
 """A resolver's answer "use our own key": the provider's `api_key` or environment variable."""
 
-Credential = str | Shared | None
-"""A key; `SHARED`; or `None`: this tenant has no key there."""
+Key = str | Shared
+"""One key, or ours."""
+
+Credential = Key | Sequence[Key] | None
+"""A key; several, to be used in turn; `SHARED`; or `None`: this tenant has no key there."""
 
 Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
 """Given a tenant and a provider's name, says which key to use; plain or async."""
 
-CACHE_SECONDS = 60.0
-"""How long the answer of an async resolver is believed."""
+ClosedFor = Callable[["Deployment", str, float], float]
+"""Given a target, a key and now: seconds until a call with that key may pass; 0 is now."""
 
-CACHE_SIZE = 10_000
-"""Answers kept at most; the oldest goes first."""
+Holder = tuple[str, str]
+"""A tenant, and a provider's name."""
 
 
 class Credentials:
-    """Finds the key of a call at a target: by the resolver where there is one, else our own."""
+    """Finds the key of a call at a target: by the resolver where there is one, else our own.
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
+    Args:
+        resolver: A plain function of a tenant and a provider's name is asked for every call and
+            target. An async one is asked once for all who want to know the same at that time, and
+            its answer is kept. One that fails is asked again by the next call.
+        ttl: Seconds for which an async answer is believed; `forget` makes a change count at once.
+        missing_ttl: The same for the answer that a tenant has no key.
+        max_entries: Answers kept at most; the oldest goes first.
+
+    A resolver answers with a key, `SHARED` for ours, `None` where the tenant has none, or several
+    keys: they are used in turn, but for those that the provider limits or refuses at the moment.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        *,
+        ttl: float = 60.0,
+        missing_ttl: float = 5.0,
+        max_entries: int = 10_000,
+    ) -> None:
         if resolver is not None and not callable(resolver):
             raise ConfigurationError(
                 f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
             )
         self._resolver = resolver
-        self._cache: OrderedDict[tuple[str, str], tuple[Credential, float]] = OrderedDict()
+        self.ttl = checks.seconds("Credentials(ttl)", ttl)
+        self.missing_ttl = checks.seconds("Credentials(missing_ttl)", missing_ttl)
+        self._max_entries = checks.count("Credentials(max_entries)", max_entries, least=1)
+        self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()  # until when, too
+        self._turns: OrderedDict[Holder, int] = OrderedDict()  # of those with several keys, which is next
+        self._lookups: dict[Holder, Lookup] = {}  # under way
+        self._closed_for: list[ClosedFor] = []
+
+    # --- for the pipeline ------------------------------------------------------------------------
 
     async def find(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`; `None` where the provider works without.
@@ -59,42 +91,148 @@ class Credentials:
             CredentialMissingError: there is none, or the resolver failed (its error is the cause).
             DeadlineExceededError: the resolver took too long.
         """
-        answer = SHARED if self._resolver is None else await self._ask(call, deployment)
-        own = getattr(deployment.provider, "credential", None)
-        key = (own() if own is not None else None) if answer is SHARED else answer
+        if self._resolver is None:
+            answer: tuple[Key, ...] = (SHARED,)
+            key = _own_key(deployment)
+        else:
+            answer = await self._answer(call, deployment)
+            key = self._choose(answer, call, deployment)
         if key:
             return key
         if getattr(deployment.provider, "needs_credential", False):
-            raise CredentialMissingError(_missing(call.tenant, deployment, answer))
+            raise CredentialMissingError(_missing(call.tenant, deployment, ours=SHARED in answer))
         return None
 
-    async def _ask(self, call: Call, deployment: Deployment) -> Credential:
-        who = (call.tenant, deployment.provider.name)
-        cached = self._cache.get(who)
-        if cached is not None and call.pipeline.clock() < cached[1]:
-            return cached[0]
+    def avoid(self, closed_for: ClosedFor) -> None:
+        """Of several keys take one for which `closed_for` says 0, or the least."""
+        self._closed_for.append(closed_for)
+
+    def refused(self, call: Call) -> None:
+        """The provider has refused the key of `call`: the next call asks the resolver again."""
+        holder = (call.tenant, call.deployment.provider.name)
+        kept = self._answers.get(holder)
+        # Another call may have learnt of a newer key meanwhile, which is to be kept.
+        if kept is not None and (call.credential in kept[0] or SHARED in kept[0]):
+            del self._answers[holder]
+
+    # --- for operators ---------------------------------------------------------------------------
+
+    def forget(self, tenant: str, provider: str | None = None) -> None:
+        """Ask the resolver again, from the next call of `tenant` on: its key has changed.
+
+        Args:
+            tenant: Whose key.
+            provider: Where; `None` is everywhere.
+        """
+        for holder in [each for each in self._answers if each[0] == tenant and provider in (None, each[1])]:
+            del self._answers[holder]
+        for holder in [each for each in self._lookups if each[0] == tenant and provider in (None, each[1])]:
+            self._lookups.pop(holder).outdated = True
+
+    def __repr__(self) -> str:
+        return f"Credentials(ttl={self.ttl!r}, {len(self._answers)} answers kept)"
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    async def _answer(self, call: Call, deployment: Deployment) -> tuple[Key, ...]:
+        """The keys for `call`: those that are known, or what the resolver says."""
+        holder = (call.tenant, deployment.provider.name)
+        while True:
+            kept = self._answers.get(holder)
+            if kept is not None and call.pipeline.clock() < kept[1]:
+                return kept[0]
+            lookup = self._lookups.get(holder)
+            if lookup is None:
+                lookup = Lookup()
+                await self._ask(lookup, holder, call, deployment)
+            else:
+                await _in_time(call.to(deployment), lookup.ended.wait())
+            if lookup.error is not None:
+                raise CredentialMissingError(_failed(holder, lookup.error)) from lookup.error
+            if lookup.keys is not None and not lookup.outdated:
+                return lookup.keys  # else whoever asked has gone, or the key has changed meanwhile
+
+    async def _ask(self, lookup: Lookup, holder: Holder, call: Call, deployment: Deployment) -> None:
+        """Let `lookup` know what the resolver says, or why it says nothing."""
         assert self._resolver is not None
         try:
-            answer = self._resolver(*who)
-            if inspect.isawaitable(answer):
-                answer = _checked(await _in_time(call.to(deployment), answer))
-                self._keep(who, answer, call.pipeline.clock() + CACHE_SECONDS)
-            return _checked(answer)
-        except DeadlineExceededError:
+            answer = self._resolver(*holder)
+            if not inspect.isawaitable(answer):
+                lookup.take(answer)
+                return
+            self._lookups[holder] = lookup
+            lookup.take(await _in_time(call.to(deployment), answer))
+            if lookup.keys is not None and not lookup.outdated:
+                self._keep(holder, lookup.keys, call.pipeline.clock())
+        except DeadlineExceededError:  # of this call: whoever else waits asks for itself
             raise
         except Exception as error:
-            raise CredentialMissingError(
-                f"credentials= failed for tenant {call.tenant!r} at {who[1]}: {type(error).__name__}"
-            ) from error
+            lookup.error = error
+        finally:
+            lookup.ended.set()
+            if self._lookups.get(holder) is lookup:
+                del self._lookups[holder]
+            del lookup  # its error holds this frame: a frame that held it too would be a cycle
 
-    def _keep(self, who: tuple[str, str], answer: Credential, until: float) -> None:
-        self._cache[who] = (answer, until)
-        self._cache.move_to_end(who)
-        if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
+    def _keep(self, holder: Holder, keys: tuple[Key, ...], now: float) -> None:
+        self._answers[holder] = keys, now + (self.ttl if keys else min(self.ttl, self.missing_ttl))
+        self._answers.move_to_end(holder)
+        if len(self._answers) > self._max_entries:
+            self._answers.popitem(last=False)
+
+    # --- choosing --------------------------------------------------------------------------------
+
+    def _choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
+        """The key to use of these, or `None`."""
+        keys = [_own_key(deployment) if each is SHARED else each for each in answer]
+        usable = [key for key in keys if key]
+        if len(usable) < 2:
+            return usable[0] if usable else None
+        holder, now = (call.tenant, deployment.provider.name), call.pipeline.clock()
+        turn = self._turns.get(holder, 0) % len(usable)
+        in_turn = usable[turn:] + usable[:turn]
+        waits = [max((ask(deployment, key, now) for ask in self._closed_for), default=0.0) for key in in_turn]
+        chosen = waits.index(min(waits))  # the first of those that may be used at once, if there is one
+        self._turns[holder] = turn + chosen + 1
+        self._turns.move_to_end(holder)
+        if len(self._turns) > self._max_entries:
+            self._turns.popitem(last=False)
+        return in_turn[chosen]
 
 
-async def _in_time(call: Call, answer: Awaitable[Credential]) -> Credential:
+class Lookup:
+    """One question to the resolver, for all who want to know the answer.
+
+    Attributes:
+        keys: The answer, once it is known.
+        error: Why there is none.
+        outdated: The key has changed since it was asked for.
+        ended: Set when there is nothing more to wait for.
+    """
+
+    __slots__ = ("ended", "error", "keys", "outdated")
+
+    def __init__(self) -> None:
+        self.keys: tuple[Key, ...] | None = None
+        self.error: Exception | None = None
+        self.outdated = False
+        self.ended = asyncio.Event()
+
+    def take(self, answer: object) -> None:
+        """Understand the answer of a resolver. Nonsense is never raised here: a traceback would show it."""
+        several = tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
+        if answer is None:
+            self.keys = ()
+        elif all(isinstance(key, (str, Shared)) for key in several):
+            self.keys = tuple(key for key in several if key)
+        else:
+            kinds = ", ".join(sorted({type(key).__name__ for key in several}))
+            self.error = TypeError(
+                f"a credentials resolver answers with a str, several, None or SHARED, not {kinds}"
+            )
+
+
+async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     watch = Watch(call)
     try:
         with watch.until(call.deadline, "deadline"):
@@ -103,15 +241,19 @@ async def _in_time(call: Call, answer: Awaitable[Credential]) -> Credential:
         watch.close()
 
 
-def _checked(answer: object) -> Credential:
-    if answer is None or answer is SHARED or isinstance(answer, str):
-        return answer
-    raise TypeError(f"a credentials resolver answers with a str, None or SHARED, not {type(answer).__name__}")
+def _own_key(deployment: Deployment) -> str | None:
+    """Our own key at `deployment`."""
+    own = getattr(deployment.provider, "credential", None)
+    return None if own is None else own()
 
 
-def _missing(tenant: str, deployment: Deployment, answer: Credential) -> str:
+def _failed(holder: Holder, error: Exception) -> str:
+    return f"credentials= failed for tenant {holder[0]!r} at {holder[1]}: {type(error).__name__}"
+
+
+def _missing(tenant: str, deployment: Deployment, *, ours: bool) -> str:
     name = deployment.provider.name
-    if answer is not SHARED:
+    if not ours:
         return f"tenant {tenant!r} has no key for {name}"
     variables = " or ".join(getattr(deployment.provider, "environment", ())) or "its environment variable"
     return f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"

@@ -67,12 +67,36 @@ class CircuitChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRejected(Event):
-    """A circuit that is not closed let a call not through."""
+    """A circuit that is not closed, or the closed gate of a key, let a call not through."""
 
     name: ClassVar[str] = "rejected"
 
     kind: str
     retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled(Event):
+    """The provider limits a key, or is overloaded: for `seconds` nothing more is sent with that key."""
+
+    name: ClassVar[str] = "throttled"
+
+    kind: str
+    seconds: float
+    key: str
+    """A digest that tells keys apart; it is good for nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRefused(Event):
+    """A key was refused or is out of credit: for `seconds` it is not used again."""
+
+    name: ClassVar[str] = "credential_refused"
+
+    kind: str
+    seconds: float
+    key: str
+    """As in `Throttled`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,13 @@ class Layer:
         """The longest that this layer lets one attempt at `deployment` take; `None` is no limit of ours."""
         return None
 
+    def recheck(self, call: Call, since: float) -> None:
+        """`call` has waited for a connection since then, and is about to be sent.
+
+        Raises:
+            RejectedError: this layer, which let it pass before, would not do so any more.
+        """
+
     def status(self, now: float) -> Iterable[str]:
         """Lines about the layer's live state, for `print(pipeline)`."""
         return ()

@@ -36,7 +36,8 @@ class Pipeline:
     Args:
         layers: From the outside in: `Deadline, Fallback, Retry, Breaker, Timeout`.
         credentials: Whose key is used where: a plain or async `(tenant, provider) -> key`, `None`
-            (no key: the target is skipped) or `SHARED` (ours). Without it, ours is used.
+            (no key: the target is skipped) or `SHARED` (ours), or `Credentials(...)` with one and its
+            settings. Without it, ours is used.
         listeners: Plain or async functions that are told of every event.
         require_tenant: Refuse a call without a tenant instead of taking "default".
         check_order: Refuse layers in an order in which they do not do what they say.
@@ -50,16 +51,15 @@ class Pipeline:
     def __init__(
         self,
         *layers: Layer,
-        credentials: Resolver | None = None,
+        credentials: Credentials | Resolver | None = None,
         listeners: Iterable[Listener] = (),
         require_tenant: bool = False,
         check_order: bool = True,
     ) -> None:
         check_stack(layers, order=check_order)
         self.layers = layers
-        self.credentials = Credentials(credentials)
+        self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
         self.events = Events(listeners)
-        self._require_tenant = require_tenant
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant

@@ -1,0 +1,233 @@
+"""Stops sending with a key to which the provider has just said no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from ranvier import checks
+from ranvier.clock import earliest
+from ranvier.errors import (
+    AuthenticationError,
+    OverloadedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    RejectedError,
+    ThrottledError,
+)
+from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
+from ranvier.layers.throttle.gate import Gate, Reason
+from ranvier.layers.throttle.registry import Gates, Key, digest
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled
+from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.watch import too_late
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
+
+MAX_WAITING = 10_000
+"""Calls that wait at one gate at most; the next ones go on to their next target."""
+
+WITHOUT_A_TIME = 1.0
+"""Seconds that a gate is closed again when its scout was limited without being told for how long."""
+
+SHOWN = 12
+"""Gates that `print(pipeline)` lists."""
+
+
+class Throttle(Layer):
+    """Close a gate before a key that the provider limits or refuses, for everyone who would use it.
+
+    A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
+    until then; a refused key is remembered for `refused_for`, one out of credit for `quota_for`.
+    Tenants who share our key share its gate; another key has another gate. After its time one call
+    passes as a scout, then two, four, and so on, in the order of their coming, until nobody waits.
+
+    Args:
+        max_wait: The longest that a call waits at a gate. One that would have to wait longer, or
+            past its deadline, goes on to the next target at once. 0 is never to wait.
+        refused_for: Seconds that a key is not used after the provider has refused it.
+        quota_for: The same after it was out of credit; longer where the provider says so.
+        max_gates: Gates kept at most.
+        overrides: The settings for single targets. One for `"provider/model"` gives that model
+            gates of its own.
+
+    Put it outside the breaker, so that nobody waits with a probe's place taken. A call that is
+    turned away raises `ThrottledError`, and no circuit counts it. Nobody waits for a refused key.
+
+    Attributes:
+        gates: The registry: which are closed, why, until when, how many calls wait; and `open`.
+    """
+
+    place: ClassVar[Place] = Place.ADMIT
+
+    def __init__(
+        self,
+        max_wait: float = 10.0,
+        refused_for: float = 60.0,
+        quota_for: float = 300.0,
+        max_gates: int = 10_000,
+        *,
+        overrides: Mapping[str, Self] | None = None,
+    ) -> None:
+        self.max_wait = checks.seconds("Throttle(max_wait)", max_wait)
+        self.refused_for = checks.seconds("Throttle(refused_for)", refused_for)
+        self.quota_for = checks.seconds("Throttle(quota_for)", quota_for)
+        self.gates = Gates(checks.count("Throttle(max_gates)", max_gates, least=1))
+        self.override_with(overrides)
+
+    def join(self, pipeline: Pipeline) -> None:
+        """Where there are several keys, let those be used whose gates are open."""
+        pipeline.credentials.avoid(self.closed_for)
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        """Pass the gate, if there is one; learn from what the provider says."""
+        while True:
+            visit = await self._enter(call) if self.gates.known else None
+            try:
+                answer = await inner(call)
+            except _SentBackError as error:
+                self._learn(call, visit, error)
+                if error.by is not self:
+                    raise
+            except BaseException as error:
+                self._learn(call, visit, error)
+                raise
+            else:
+                if visit is not None:
+                    visit.accepted()
+                return answer
+
+    # --- going in --------------------------------------------------------------------------------
+
+    async def _enter(self, call: Call) -> Visit | None:
+        """Wait until `call` may pass, if that is worth it."""
+        keeper = self.gates.known.get(self._key(call.deployment, call.credential))
+        if keeper is None:
+            return None
+        visit = keeper.meet(call)
+        if visit is None and (due := self._worth_waiting(call, keeper.gate)) is not None:
+            visit = await keeper.wait(call, due)
+        if visit is None:
+            raise self._refusal(call, keeper)
+        return visit
+
+    def _worth_waiting(self, call: Call, gate: Gate[Visit]) -> float | None:
+        """Until when `call` should wait at `gate` at most; `None` is not at all."""
+        now = call.pipeline.clock()
+        due = earliest(now + self.settings_for(call.deployment).max_wait, call.deadline)
+        assert due is not None
+        fits = now + gate.opens_in(now) < due and gate.waiting < MAX_WAITING
+        return due if fits and gate.reason.passes else None
+
+    def _refusal(self, call: Call, keeper: Doorkeeper) -> Exception:
+        now = call.pipeline.clock()
+        if call.deadline is not None and call.deadline <= now:
+            return too_late(call, "deadline")
+        error = ThrottledError(**_facts(call, keeper.gate))
+        if call.pipeline.events.listeners:
+            call.pipeline.events.emit(
+                CallRejected(
+                    tenant=call.tenant,
+                    provider=error.provider,
+                    model=call.deployment.model,
+                    kind=error.kind,
+                    retry_after=error.retry_after,
+                )
+            )
+        return error
+
+    def recheck(self, call: Call, since: float) -> None:
+        """Send back a call before which the gate was closed while it waited for a connection."""
+        keeper = self.gates.known.get(self._key(call.deployment, call.credential))
+        if keeper is not None and keeper.gate.since >= since:
+            error = _SentBackError("the gate of its key was closed while it waited for a connection")
+            error.by = self
+            raise error
+
+    # --- coming out ------------------------------------------------------------------------------
+
+    def _learn(self, call: Call, visit: Visit | None, error: BaseException) -> None:
+        """Close the gate, or say what its scout has found out."""
+        closing = self._closing(call, visit, error)
+        if closing is not None:
+            self._close(call, *closing)
+        elif visit is not None:
+            # Whoever hears that the request is wrong has passed the limits.
+            if isinstance(error, ProviderError) and not error.counts_against_provider:
+                visit.accepted()
+            else:
+                visit.leave()
+
+    def _closing(self, call: Call, visit: Visit | None, error: BaseException) -> tuple[Reason, float] | None:
+        """For what, and for how many seconds, `error` closes the gate."""
+        if isinstance(error, (RateLimitError, OverloadedError)):
+            seconds = error.retry_after
+            if seconds is None and visit is not None:
+                seconds = WITHOUT_A_TIME
+            return (Reason(error.kind), seconds) if seconds else None
+        if isinstance(error, AuthenticationError):
+            seconds = self.settings_for(call.deployment).refused_for
+        elif isinstance(error, QuotaExceededError):
+            seconds = self.settings_for(call.deployment).quota_for
+        else:
+            return None
+        return (Reason(error.kind), max(seconds, error.retry_after or 0.0)) if seconds else None
+
+    def _close(self, call: Call, reason: Reason, seconds: float) -> None:
+        now, key = call.pipeline.clock(), self._key(call.deployment, call.credential)
+        news = self.gates.close(key, reason, now + seconds, now)
+        if news and call.pipeline.events.listeners:
+            event = Throttled if reason.passes else CredentialRefused
+            call.pipeline.events.emit(
+                event(
+                    tenant=call.tenant,
+                    provider=call.deployment.provider.name,
+                    model=call.deployment.model,
+                    kind=reason.value,
+                    seconds=seconds,
+                    key=digest(key),
+                )
+            )
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def closed_for(self, deployment: Deployment, credential: str, now: float) -> float:
+        """Seconds until a call with this key may pass, as far as that is known; 0 is now."""
+        return self.gates.opens_in(self._key(deployment, credential), now)
+
+    def _key(self, deployment: Deployment, credential: str | None) -> Key:
+        own = self.overrides and deployment.target in self.overrides
+        return deployment.target if own else deployment.provider.name, hash(credential)
+
+    def status(self, now: float) -> Iterable[str]:
+        """How many gates are closed, and the first of them."""
+        yield repr(self.gates)[1:-1]
+        for gate in islice(self.gates, SHOWN):
+            when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a scout is under way"
+            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls wait"
+
+    def __repr__(self) -> str:
+        return self._describe(max_wait=self.max_wait, refused_for=self.refused_for, quota_for=self.quota_for)
+
+
+class _SentBackError(RejectedError):
+    """Back to the gate: it was closed before the call could be sent. It never leaves its throttle."""
+
+    kind = "throttled"
+    by: Throttle | None = None
+
+
+def _facts(call: Call, gate: Gate[Visit]) -> dict[str, Any]:
+    now = call.pipeline.clock()
+    return {
+        "tenant": call.tenant,
+        "provider": call.deployment.provider.name,
+        "reason": gate.reason.value,
+        "seconds_ago": now - gate.since,
+        "retry_after": gate.opens_in(now),
+    }
