@@ -1,0 +1,171 @@
+"""Which model refuses, renames or bounds which parameter: the table, which `_models` reads.
+
+Sources: P, the profiles of pydantic-ai (many of them tried on the live API); L, the model map of
+litellm; S, a vendor's SDK; D, a vendor's documentation; C, recorded traffic; I, an issue with the body.
+"""
+
+from __future__ import annotations
+
+from ranvier.providers._actions import (
+    DROPPED,
+    Action,
+    Renamed,
+    at_most,
+    drop,
+    keep,
+    moonshot_temperature,
+    one_of,
+    refuse,
+    refuse_beside,
+    unless_reasoning,
+    within,
+)
+
+_NEWEST_CLAUDE = (
+    "claude-fable-5 claude-mythos-5 claude-opus-4-7 claude-opus-4-8 claude-opus-5 claude-sonnet-5 "
+    "claude-haiku-5-5"
+)
+_WIDE_CLAUDE = f"{_NEWEST_CLAUDE} claude-opus-4-6 claude-sonnet-4-6"
+_OLD_CLAUDE = (
+    "claude-instant claude-2 claude-3 claude-4 claude-opus-4-0 claude-opus-4-1 claude-opus-4-2 "
+    "claude-sonnet-4-0 claude-sonnet-4-2 claude-sonnet-4-5 claude-haiku-4-5"
+)
+_FORMLESS_CLAUDE = (  # 4-2 begins a date
+    "claude-instant claude-2 claude-3 claude-4-opus claude-4-sonnet claude-opus-4-0 claude-opus-4-2 "
+    "claude-sonnet-4-0 claude-sonnet-4-2"
+)
+_SAMPLING = "temperature top_p logprobs top_logprobs"
+_PENALTIES = "presence_penalty frequency_penalty logit_bias"
+
+ROWS: tuple[tuple[str, str, str, Action], ...] = (
+    # provider, starts of ids (* is all), parameters, action
+    # -- Anthropic. The newest refuse sampling with a 400 (P, L); there are no such fields (S).
+    ("anthropic", f"{_NEWEST_CLAUDE} claude-mythos-preview", "temperature top_p top_k", drop),
+    ("anthropic", "*", "temperature", within(0.0, 1.0)),
+    ("anthropic", "*", f"{_PENALTIES} seed n logprobs top_logprobs", drop),
+    ("anthropic", _WIDE_CLAUDE, "max_tokens", within(0, 128_000)),  # P, L: more is a 400
+    ("anthropic", "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", "max_tokens", within(0, 64_000)),
+    # These refuse a forced tool (P, L); `auto` and `none` they take.
+    ("anthropic", "claude-fable-5-1 claude-fable-5-2 claude-mythos-5-1 claude-mythos-5-2 claude-opus-5-5 "
+     "claude-sonnet-5-5", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),
+    # `output_config.effort` (P): unknown before opus-4-5 and sonnet-4-6, its upper end to some.
+    ("anthropic", _NEWEST_CLAUDE, "reasoning_effort", one_of({"none": "low", "minimal": "low"})),
+    ("anthropic", "claude-opus-4-6 claude-sonnet-4-6", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "xhigh": "high"})),
+    ("anthropic", "claude-opus-4-5", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),
+    ("anthropic", _OLD_CLAUDE, "reasoning_effort", drop),
+    ("anthropic", _FORMLESS_CLAUDE, "schema", refuse),  # P: only a forced tool would do there
+    # -- OpenAI. Who reasons takes no sampling (P); penalties and stop never come back (L).
+    ("openai", "*", "top_k", drop),  # S: no such field
+    ("openai", "gpt-5-chat", f"{_SAMPLING} {_PENALTIES} stop", keep),
+    ("openai", "gpt-5 gpt-6 o1 o3 o4", _PENALTIES, drop),
+    ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat gpt-5-pro gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro "
+     "gpt-5-codex gpt-5.1-codex gpt-6-astra gpt-6.1-sol o1 o3 o4", _SAMPLING, drop),
+    ("openai", "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4", _SAMPLING, unless_reasoning(by_default=False)),
+    ("openai", "gpt-5.5 gpt-5.6 gpt-6-sol gpt-6-luna gpt-6.1-terra", _SAMPLING,
+     unless_reasoning(by_default=True)),
+    ("openai", "gpt-5", _SAMPLING, drop),
+    ("openai", "gpt-5 gpt-6 o3 o4-mini", "stop", drop),  # L; S for the o-series
+    ("openai", "*", "stop", at_most(4)),  # S
+    ("openai", "gpt-3 gpt-4 chatgpt gpt-5-chat", "reasoning_effort", drop),  # P, as the next four
+    ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat", "reasoning_effort", one_of({}, others="medium")),
+    ("openai", "gpt-5-pro", "reasoning_effort", one_of({}, others="high")),
+    ("openai", "gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "reasoning_effort",
+     one_of({"none": "medium", "minimal": "medium", "low": "medium", "max": "xhigh"})),
+    ("openai", "o1 o3 o4", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
+    ("openai", "gpt-6-astra gpt-6.1-sol", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "max": "xhigh"})),
+    ("openai", "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5 gpt-5.6 gpt-6", "reasoning_effort",
+     one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 takes `minimal`
+    ("openai", "*", "reasoning_effort", one_of({"max": "xhigh"})),
+    # -- Gemini
+    ("gemini", "gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash",
+     "temperature top_p top_k", drop),  # L: taken and ignored today, a 400 in later generations
+    ("gemini", "gemini-3 gemini-4", "presence_penalty frequency_penalty", drop),  # L
+    ("gemini", "*", "logit_bias", drop),  # S: no such field
+    ("gemini", "*", "stop", at_most(5)),  # L
+    ("gemini", "gemini-2.5-flash-image gemini-3-pro-image gemini-3.1-flash-image",
+     "tools schema", refuse),  # P
+    ("gemini", "gemini-1 gemini-2", "schema", refuse_beside("tools")),  # P, I: python-genai#867
+    ("gemini", "gemini-3-pro-preview", "reasoning_effort",
+     one_of({"none": "LOW", "minimal": "LOW", "low": "LOW"}, others="HIGH")),  # P, as the next four
+    ("gemini", "gemini-3.7-flash gemini-3.8-flash gemini-3.1-pro-preview gemini-4-argon", "reasoning_effort",
+     one_of({"none": "LOW", "minimal": "LOW", "low": "LOW", "medium": "MEDIUM"}, others="HIGH")),
+    ("gemini", "gemini-3 gemini-4", "reasoning_effort",
+     one_of({"none": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}, others="HIGH")),
+    ("gemini", "*", "reasoning_effort", drop),  # a level is a 400 there; 2.5 knows a budget only
+    # -- Kimi. Sampling is fixed for every kimi-*: never set it to 1, without thinking it is 0.6 (D, L).
+    ("kimi", "kimi-", "temperature top_p n presence_penalty frequency_penalty", drop),
+    ("kimi", "moonshot-v1", "temperature", moonshot_temperature),  # L
+    ("kimi", "kimi-thinking-preview", "tools", refuse),  # L
+    ("kimi", "*", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),  # P, L, D
+    ("kimi", "kimi-k3", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "medium": "high", "xhigh": "max"})),  # P, as the next two
+    ("kimi", "kimi-k2.5 kimi-k2.6", "reasoning_effort",
+     one_of({"none": Renamed("thinking", {"type": "disabled"})}, others=DROPPED)),
+    ("kimi", "kimi-k2 kimi-thinking moonshot-v1", "reasoning_effort", drop),
+    # -- GLM
+    ("glm", "*", f"{_PENALTIES} n logprobs top_logprobs", drop),  # S: no such fields
+    ("glm", "*", "tool_choice", one_of({"auto": "auto"}, others=DROPPED)),  # S: knows `auto` alone
+    ("glm", "glm-5.3", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "medium": "high", "xhigh": "max"})),  # P, as the next two
+    ("glm", "glm-5.2", "reasoning_effort", keep),
+    ("glm", "glm-", "reasoning_effort",
+     one_of({"none": Renamed("thinking", {"type": "disabled"})}, others=DROPPED)),
+    # -- OpenRouter fits the rest to the route itself (D)
+    ("openrouter", "*", "reasoning_effort", one_of({"max": "xhigh"})),  # L
+    # -- Ollama, native (S)
+    ("ollama", "*", "logit_bias n tool_choice", drop),
+    ("ollama", "*", "reasoning_effort",
+     one_of({"none": False, "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
+)  # fmt: skip
+
+# Names on the wire, where they differ (S). Some live inside another object there (`options`,
+# `generationConfig`, `output_config`): to put them there is the adapter's work.
+NAMES: dict[str, dict[str, str]] = {
+    "anthropic": {"stop": "stop_sequences", "reasoning_effort": "effort"},
+    "openai": {"max_tokens": "max_completion_tokens"},  # P, L; who reasons refuses the old name (C)
+    "gemini": {
+        "max_tokens": "maxOutputTokens",
+        "top_p": "topP",
+        "top_k": "topK",
+        "stop": "stopSequences",
+        "n": "candidateCount",
+        "presence_penalty": "presencePenalty",
+        "frequency_penalty": "frequencyPenalty",
+        "logprobs": "responseLogprobs",
+        "top_logprobs": "logprobs",
+        "reasoning_effort": "thinkingLevel",
+    },
+    "kimi": {"max_tokens": "max_tokens"},  # D calls it deprecated, but every model takes it (L)
+    "ollama": {"max_tokens": "num_predict", "reasoning_effort": "think"},
+}
+
+# Anthropic must be told a limit. `None` means the provider's own, so it is the most that the model takes;
+# where that is unknown, and on old models, which refuse input and limit that exceed the window together, it
+# is what every one of them takes (P).
+CLAUDE_LIMITS = (
+    (_WIDE_CLAUDE, 128_000),
+    ("claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", 64_000),
+    ("*", 4_096),
+)
+
+# L: the answer must not be begun for them; older ones continue what they find.
+NO_PREFILL = f"{_WIDE_CLAUDE} claude-mythos-preview"
+
+# They think before the first word and show none of it unless asked: OpenAI never does in chat completions;
+# Gemini without `includeThoughts`; the Claude models that think by default send it empty (C for sonnet-5).
+# Kimi and GLM stream their reasoning, so that they are no slower to show life than others.
+SILENT = (
+    "o1 o3 o4 gpt-5 gpt-6 codex gemini-2.5-pro gemini-2.5-flash gemini-3 gemini-4 "
+    "claude-fable-5 claude-mythos claude-opus-5 claude-sonnet-5 claude-haiku-5-5"
+)
+SPEAKING = ("-chat", "flash-lite")
+
+# P: chat completions of these know `json_object` alone, a promise of JSON and of no form.
+NO_FORMS = ("deepseek", "glm", "kimi")
+
+# P, D: all others answer 400 to a tool call in the history without the signature of a thought.
+UNSIGNED = "gemini-1 gemini-2 gemma gemini-embedding learnlm"

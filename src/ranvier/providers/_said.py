@@ -1,0 +1,120 @@
+"""What the body of a failure says, whatever its shape: its message, its codes, its status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+LONGEST_BODY, LONGEST_TEXT, LONGEST_CODE = 250_000, 2_000, 80
+
+
+class Said(NamedTuple):
+    """What a body says, whatever its shape."""
+
+    message: str
+    codes: tuple[str, ...] = ()  # the provider's own words, the most telling first
+    status: int | None = None  # a status that stands in the body
+    param: str = ""
+    is_error: bool = False  # it says itself that it is one
+    request_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message, as phrases are looked for in it."""
+        return self.message[:LONGEST_TEXT].lower()
+
+
+def as_text(body: object) -> str:
+    """A body as text, as much of it as is ever looked at."""
+    if isinstance(body, (bytes, bytearray)):
+        return body[:LONGEST_BODY].decode("utf-8", "replace")
+    if isinstance(body, str):
+        return body[:LONGEST_BODY]
+    try:
+        return "" if body is None else json.dumps(body, ensure_ascii=False)[:LONGEST_BODY]
+    except Exception:  # because: what is no JSON after all may fail in any way, and is only a preview
+        return ""
+
+
+def parse(body: object) -> Mapping[str, Any] | str:
+    """The JSON object of a body, out of its list where it stands in one; else the text."""
+    if not isinstance(body, (Mapping, list)):
+        text = as_text(body).strip("\ufeff \t\r\n")
+        try:
+            body = json.loads(text) if text.startswith(("{", "[")) else text
+        except (ValueError, RecursionError):
+            return text
+    if isinstance(body, list):  # Vertex
+        body = next((item for item in body if isinstance(item, Mapping)), "")
+    return body if isinstance(body, (Mapping, str)) else ""
+
+
+def read(body: Mapping[str, Any] | str) -> Said:
+    """What a body says: its JSON object, or its text."""
+    if isinstance(body, str):
+        return Said(title(body))
+    found = list(objects(body))
+    told = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
+    messages = dict.fromkeys(message for message in map(_message, found[:2]) if message)
+    is_error = bool(body.get("error")) or "error" in (body.get("type"), body.get("object"))
+    return Said(
+        ": ".join(messages),
+        codes=tuple(word for word in map(_as_code, told) if word),
+        status=next((status for status in map(_as_status, told) if status), None),
+        param=next((param for one in found if isinstance(param := one.get("param"), str)), ""),
+        is_error=is_error or body.get("success") is False,  # GLM
+        request_id=request_id if isinstance(request_id := body.get("request_id"), str) else None,
+    )
+
+
+_CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
+          "provider_code", "quotaId")  # fmt: skip
+
+
+def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What in a body may hold the provider's words: the error, then that of its upstream, then details."""
+    error = _mapping(body.get("error")) or body  # the words stand beside it: xAI, Ollama, Cloudflare
+    metadata = _mapping(error.get("metadata"))
+    upstream = parse(metadata.get("raw"))  # OpenRouter: text, or JSON inside JSON
+    upstream = {"message": upstream} if isinstance(upstream, str) else upstream
+    yield from (error, _mapping(upstream.get("error")) or upstream, metadata)
+    yield {str(name).lower(): value for name, value in _mapping(metadata.get("headers")).items()}
+    yield _mapping(error.get("innererror"))  # Azure
+    details = error.get("details")  # Anthropic: an object; Gemini: a list
+    for detail in map(_mapping, details[:20] if isinstance(details, list) else [details]):
+        yield detail
+        violations = detail.get("violations")
+        yield from map(_mapping, violations[:20] if isinstance(violations, list) else ())
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _message(one: Mapping[str, Any]) -> str:
+    keys = ("message", "error", "detail", "error_description", "msg", "title")
+    return next((value for key in keys if isinstance(value := one.get(key), str) and value), "")
+
+
+def _as_status(value: object) -> int | None:
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and 400 <= value < 600 else None
+
+
+def _as_code(value: object) -> str:
+    """A word of the provider; no status, no address, no sentence."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or _as_status(value):
+        return ""
+    word = value.strip() if isinstance(value, str) else str(value) if abs(value) < 10**9 else ""
+    return "" if len(word) > LONGEST_CODE or "/" in word or " " in word or word == "error" else word
+
+
+def title(text: str) -> str:
+    """The title of a page of HTML; other text as it is."""
+    head = text[:LONGEST_TEXT]
+    if not head.startswith("<"):
+        return head
+    begin, end = head.lower().find("<title>") + len("<title>"), head.lower().find("</title>")
+    return head[begin:end] if begin < end else "a page of HTML"
