@@ -142,8 +142,6 @@ LONGEST_FUNCTION = 20
 
 LONGER_FILES = {
     "ranvier.errors": "the whole tree is read in one place",
-    "ranvier.providers._classify": "every judgement about a failure is made in one place",
-    "ranvier.providers._models": "it is data: which model refuses what",
 }
 
 
@@ -178,7 +176,7 @@ PUBLIC = {
     ranvier: "Pipeline Deployment Layer Place tenant current_tenant deadline SHARED resilient "
     "Request Message Tool ToolCall Response Usage FinishReason StreamEvent RanvierError",
     ranvier.layers: "Deadline Fallback Retry Breaker Timeout CircuitState",
-    ranvier.providers: "Anthropic OpenAI Ollama FunctionProvider Stub",
+    ranvier.providers: "Anthropic OpenAI Gemini Kimi GLM OpenRouter Ollama FunctionProvider Stub",
     ranvier.testing: "ScriptedProvider VirtualTimeLoop run",
     ranvier.telemetry: "LoggingListener",
     ranvier.pipeline: "Call Handler Guard Permit Outcome Provider ResponseStream Attempt",

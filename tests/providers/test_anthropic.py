@@ -24,6 +24,7 @@ from ranvier.messages import (
     Native,
     Request,
     Response,
+    Schema,
     StreamEvent,
     Text,
     Tool,
@@ -190,7 +191,7 @@ async def test_an_answer_is_not_begun_for_a_model_that_refuses_it(ask: Any) -> N
 async def test_an_effort_and_a_schema_shape_the_output(ask: Any) -> None:
     """How hard to think and which form to keep stand together."""
     schema = {"type": "object", "additionalProperties": False}
-    request = asked(schema=schema, extra={"reasoning_effort": "high"})
+    request = asked(schema=Schema(schema), extra={"reasoning_effort": "high"})
     async with ask(Anthropic, NOTHING) as server:
         sent = await server.sent(request, model="claude-sonnet-5", streamed=True)
     assert sent["output_config"] == {"effort": "high", "format": {"type": "json_schema", "schema": schema}}

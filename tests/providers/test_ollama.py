@@ -17,6 +17,7 @@ from ranvier.messages import (
     Native,
     Request,
     Response,
+    Schema,
     StreamEvent,
     Text,
     Tool,
@@ -99,7 +100,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
         stop=("END",),
         tools=(WEATHER,),
         tool_choice="auto",
-        schema={"type": "object"},
+        schema=Schema({"type": "object"}),
         extra={"seed": 7, "ollama": {"keep_alive": "5m", "options": {"num_ctx": 8192}}},
     )
     async with ask(Ollama, NOTHING) as server:

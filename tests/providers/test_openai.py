@@ -29,6 +29,7 @@ from ranvier.messages import (
     Native,
     Request,
     Response,
+    Schema,
     StreamEvent,
     Text,
     Tool,
@@ -328,10 +329,16 @@ async def test_half_a_character_can_be_sent(ask: Any) -> None:
 
 async def test_an_answer_may_have_to_follow_a_schema(ask: Any) -> None:
     """A JSON schema becomes the response format."""
-    schema = {"type": "object", "properties": {}}
+    loose = {"type": "object", "properties": {"a": {"type": "string"}}}
+    strict = {**loose, "required": ["a"], "additionalProperties": False}
     async with ask(OpenAI, NOTHING) as server:
-        sent = await server.sent(asked(schema=schema))
-    assert sent["response_format"]["json_schema"]["schema"] == schema
+        sent = await server.sent(asked(schema=Schema(loose, "weather")))
+        assert sent["response_format"] == {
+            "type": "json_schema",
+            "json_schema": {"name": "weather", "schema": loose},
+        }
+        sent = await server.sent(asked(schema=Schema(strict)))
+        assert sent["response_format"]["json_schema"] == {"name": "answer", "schema": strict, "strict": True}
 
 
 # --- a whole answer ------------------------------------------------------------------------------

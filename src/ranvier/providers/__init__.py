@@ -15,16 +15,38 @@ from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
     from ranvier.providers.anthropic import Anthropic
+    from ranvier.providers.gemini import Gemini
+    from ranvier.providers.glm import GLM
+    from ranvier.providers.kimi import Kimi
     from ranvier.providers.ollama import Ollama
     from ranvier.providers.openai import OpenAI
+    from ranvier.providers.openrouter import OpenRouter
 
-ADAPTERS = {"anthropic": "Anthropic", "openai": "OpenAI", "ollama": "Ollama"}
+ADAPTERS = {
+    "anthropic": "Anthropic",
+    "openai": "OpenAI",
+    "gemini": "Gemini",
+    "kimi": "Kimi",
+    "glm": "GLM",
+    "openrouter": "OpenRouter",
+    "ollama": "Ollama",
+}
 """The class of each vendor's adapter, by the vendor's name, which is the name of its module too."""
 
 names = {"stub", *ADAPTERS}
 """The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
 
-__all__ = ["Anthropic", "FunctionProvider", "Ollama", "OpenAI", "Stub"]
+__all__ = [
+    "GLM",
+    "Anthropic",
+    "FunctionProvider",
+    "Gemini",
+    "Kimi",
+    "Ollama",
+    "OpenAI",
+    "OpenRouter",
+    "Stub",
+]
 
 
 def adapter(vendor: str) -> Any:

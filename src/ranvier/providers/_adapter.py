@@ -10,12 +10,15 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, ClassVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import ConfigurationError, CredentialMissingError, ProviderError, RanvierError
+from ranvier.errors import (
+    ConfigurationError,
+    CredentialMissingError,
+    RanvierError,
+    UnsupportedRequestError,
+)
 from ranvier.providers._connections import Connections
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
@@ -25,11 +28,12 @@ from ranvier.providers._reading import (
     Json,
     Judge,
     NoAnswerError,
-    StreamedBody,
     is_error,
+    no_object,
     parse_object,
 )
 from ranvier.providers._sse import Decoder, SseDecoder
+from ranvier.providers._streamed import StreamedBody, next_chunk
 
 if TYPE_CHECKING:
     from ranvier.messages import Response, StreamEvent
@@ -44,7 +48,8 @@ class Adapter(ABC):
         api_key: Our own key; `None` is the first of the `environment` variables that is set.
         base_url: Where its API is; `None` is the vendor's own.
         name: Tells two of a kind apart (`OpenAI(name="openai-eu", base_url=...)`).
-        http_client: A client of yours, with your proxies, certificates and hooks; you close it.
+        http_client: An `httpx.AsyncClient` of yours, with your proxies, certificates and hooks; you
+            close it.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -73,7 +78,7 @@ class Adapter(ABC):
         *,
         base_url: str | None = None,
         name: str | None = None,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: Any = None,
         max_connections: int = 1000,
     ) -> None:
         self._api_key = api_key
@@ -129,7 +134,7 @@ class Adapter(ABC):
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
-                for event in body.feed(await _next_chunk(reply, body)):
+                for event in body.feed(await next_chunk(reply, body)):
                     yield event
                 if body.error is not None:
                     raise body.error
@@ -162,7 +167,7 @@ class Adapter(ABC):
                 f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
             )
         return HttpRequest(
-            self.base_url + self.path(model, streaming),
+            self.place(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
             encoded(self._fields(call, streaming)),
             provider=self.name,
@@ -181,7 +186,7 @@ class Adapter(ABC):
         try:
             body = parse_object(content)
             if body is None:
-                raise NoAnswerError("the answer is " + ("no JSON object" if content.strip() else "empty"))
+                raise no_object(content)
             if is_error(body):
                 return judge.refusal(body)
             response = self.response(body)
@@ -190,6 +195,14 @@ class Adapter(ABC):
         response.provider = self.name
         response.model = response.model or call.deployment.model
         return response
+
+    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
+        """The error for a request that this target cannot be asked; the next one is."""
+        return UnsupportedRequestError(
+            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
+            provider=self.name,
+            model=call.deployment.model,
+        )
 
     @property
     def dialect(self) -> str:
@@ -201,6 +214,10 @@ class Adapter(ABC):
     def address(self, base_url: str | None) -> str:
         """Where the API is, given what the user said of it."""
         return self.default_base_url if base_url is None else base_url
+
+    def place(self, key: str | None) -> str:
+        """Where a request with that key goes. It must not raise: the key is in its frame."""
+        return self.base_url
 
     @abstractmethod
     def path(self, model: str, streaming: bool) -> str:
@@ -229,19 +246,6 @@ class Adapter(ABC):
     def decoder(self) -> Decoder:
         """Cuts a streamed body into events."""
         return SseDecoder()
-
-
-async def _next_chunk(reply: HttpReply, body: StreamedBody) -> bytes:
-    """The next bytes; a connection that breaks after the answer is whole is only its end."""
-    try:
-        return await reply.chunk()
-    except ProviderError as error:
-        if body.complete:
-            return b""
-        error.in_stream = True
-        error.status = reply.status
-        error.request_id = reply.request_id
-        raise
 
 
 def _fits_a_header(key: str) -> bool:

@@ -18,10 +18,10 @@ from ranvier.providers._models import fit
 from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request
+    from ranvier.messages import Request, Tool
     from ranvier.pipeline.call import Call
 
-ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice")
+ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
 """The settings that a request has."""
 
 KNOWN: Final = frozenset(
@@ -90,8 +90,14 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
         where = {"tenant": call.tenant, "provider": provider, "model": model}
         for parameter in dropped:
             events.emit(ParameterDropped(parameter=parameter, **where))
-    parameters.pop("tools", None)  # fitted only for the models that refuse them
+    for name in ("tools", "schema"):
+        parameters.pop(name, None)  # fitted only for the models that refuse them
     return parameters
+
+
+def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:
+    """The tools to send; none where they may not be used, and `choice`, as it was fitted, cannot say so."""
+    return () if request.tool_choice == "none" and choice is None else request.tools
 
 
 def _given(request: Request) -> Json:

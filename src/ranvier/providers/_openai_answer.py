@@ -41,6 +41,14 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     return reason
 
 
+def failed(choice: Json) -> NoAnswerError | None:
+    """What a choice says went wrong, where it holds an error of its own (OpenRouter)."""
+    error = choice.get("error")
+    if not isinstance(error, dict) or not error:
+        return None
+    return NoAnswerError("the provider's answer failed", said=error)
+
+
 def refused(words: str = "") -> NoAnswerError:
     """The provider refused on policy and gave no answer."""
     said = f": {words[:300]}" if words else ""
@@ -94,6 +102,8 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     choices = entries(body.get("choices"), "choices")
     if not choices:
         raise NoAnswerError("the answer has no choices")
+    if failure := failed(choices[0]):
+        raise failure
     raw = text(choices[0].get("finish_reason"), "finish_reason")
     if choices[0].get("message") is None and FINISH_REASONS.get(raw) is not FinishReason.CONTENT_FILTER:
         raise NoAnswerError("the answer's choice has no message")
@@ -160,6 +170,8 @@ class ChunkReader(AnswerReader):
             # A server that does not stream sends the whole message where a delta belongs.
             delta = entry(choice.get("delta") or choice.get("message"), "delta")
             yield from self._read_delta(delta)
+            if failure := failed(choice):
+                raise failure
             if raw := text(choice.get("finish_reason"), "finish_reason"):
                 yield self._finish(raw, usage)
                 usage = None
@@ -182,9 +194,12 @@ class ChunkReader(AnswerReader):
     def _keep(self, delta: Json) -> None:
         for name in self._returned:
             if piece := delta.get(name):
-                before = self._kept.get(name)
-                joins = isinstance(piece, (str, list)) and type(piece) is type(before)
-                self._kept[name] = before + piece if joins else piece
+                self._kept[name] = self.joined(self._kept.get(name), piece)
+
+    def joined(self, before: Any, piece: Any) -> Any:
+        """What is kept of a field, `before` and with the next `piece` of it."""
+        joins = isinstance(piece, (str, list)) and type(piece) is type(before)
+        return before + piece if joins else piece
 
     def _finish(self, raw: str, usage: Usage | None) -> StreamEvent:
         reason = finish_reason(raw, calls_tools=self._calls.any)

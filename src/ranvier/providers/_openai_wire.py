@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ranvier.messages import Message, Request, Response, Text, Tool, ToolCall
+from ranvier.messages import Image, Message, Native, Response, Schema, Text, Tool, ToolCall
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._fields import offered
 from ranvier.providers._history import arguments_text, own, results, valid_id
+from ranvier.providers._models import refuses_prefill, takes_forms
 from ranvier.providers._openai_answer import ChunkReader, read_completion
 from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._schemas import instruction, is_strict
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -44,41 +47,56 @@ class ChatCompletions(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         request = call.request
         choice = settings.pop("tool_choice", None)
-        fields: Json = {"model": call.deployment.model, "messages": self.messages(request), **settings}
-        if request.tools:
-            fields["tools"] = [_tool(tool) for tool in request.tools]
+        fields: Json = {"model": call.deployment.model, "messages": self.messages(call), **settings}
+        if tools := offered(request, choice):
+            fields["tools"] = [_tool(tool) for tool in tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
-            fields["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": request.schema.name, "schema": request.schema.definition},
-            }
+            fields["response_format"] = self.form(request.schema)
         if streaming:
             fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
         return fields
 
-    def messages(self, request: Request) -> list[Json]:
+    def form(self, schema: Schema) -> Json:
+        """The form that the answer must have, as far as the server can be held to it."""
+        if not takes_forms(self.dialect):
+            return {"type": "json_object"}
+        form: Json = {"name": schema.name, "schema": schema.definition}
+        if is_strict(schema.definition):
+            form["strict"] = True
+        return {"type": "json_schema", "json_schema": form}
+
+    def messages(self, call: Call) -> list[Json]:
         """The conversation, one tool message for each result."""
-        conversation = [message for turn in request.messages for message in self._turn(turn)]
-        if request.system:
-            conversation.insert(0, {"role": "system", "content": request.system})
+        request = call.request
+        if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
+            raise self.unsupported(call, "does not continue a message of the assistant")
+        conversation = [message for turn in request.messages for message in self._turn(call, turn)]
+        system = request.system
+        if request.schema is not None and not takes_forms(self.dialect):
+            system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
+        if system:
+            conversation.insert(0, {"role": "system", "content": system})
         return conversation
 
-    def _turn(self, message: Message) -> Iterator[Json]:
+    def _turn(self, call: Call, message: Message) -> Iterator[Json]:
         for result in results(message):
-            call = valid_id(result.call_id, CALL_ID)
-            yield {"role": "tool", "tool_call_id": call, "content": result.content}
+            answered = valid_id(result.call_id, CALL_ID)
+            yield {"role": "tool", "tool_call_id": answered, "content": result.content}
         if message.role == "assistant":
-            yield self._answer(message)
+            yield self.answer(call, message)
         elif message.role != "tool":
-            content = list(self._content(message))
+            content = list(self._content(call, message))
             if content or not results(message):
                 plain = all(part["type"] == "text" for part in content)
                 yield {"role": message.role, "content": message.text if plain else content}
 
-    def _answer(self, message: Message) -> Json:
+    def answer(self, call: Call, message: Message) -> Json:
+        """A turn of the model, with what it wants to see again of it."""
+        if any(isinstance(part, Image) for part in message.parts):
+            raise self.unsupported(call, "takes no pictures from the assistant")
         answer: Json = {"role": "assistant", "content": message.text or None}
         calls = [_tool_call(call) for call in message.tool_calls]
         if calls:
@@ -89,12 +107,18 @@ class ChatCompletions(Adapter):
             answer.update({name: fields[name] for name in self.returned if name in fields})
         return answer
 
-    def _content(self, message: Message) -> Iterator[Mapping[str, Any]]:
-        natives = own(message, self.family)
+    def image(self, call: Call, image: Image) -> Json:
+        """A picture: its address, or its bytes as one."""
+        return {"type": "image_url", "image_url": {"url": image.data_url}}
+
+    def _content(self, call: Call, message: Message) -> Iterator[Mapping[str, Any]]:
         for part in message.parts:
             if isinstance(part, Text):
                 yield {"type": "text", "text": part.text}
-        yield from (data for data in natives if "type" in data)  # an image, say
+            elif isinstance(part, Image):
+                yield self.image(call, part)
+            elif isinstance(part, Native) and part.provider == self.family and "type" in part.data:
+                yield part.data  # a file, say
 
     def response(self, body: Json) -> Response:
         return read_completion(body, self.family, self.returned)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
-from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.messages import StreamEvent
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
-from ranvier.providers._sse import Decoder, OversizedEventError, WireEvent
+from ranvier.providers._said import as_text, title
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -23,13 +23,24 @@ Json = dict[str, Any]
 PREVIEW_CHARACTERS: Final = 500
 """How much of a body that is no answer an error shows."""
 
+PREVIEW_BYTES: Final = 4 * PREVIEW_CHARACTERS
+"""As much is looked at, so that the key is masked before the cut and no part of it stays."""
+
 
 class NoAnswerError(Exception):
-    """What came back is not the answer that the API promises; `kind` is the error that says so."""
+    """What came back is not the answer that the API promises.
 
-    def __init__(self, message: str, kind: type[ProviderError] = InvalidResponseError) -> None:
+    Attributes:
+        kind: The error that says so.
+        said: What the provider says of it itself, where it does: that is then classified instead.
+    """
+
+    def __init__(
+        self, message: str, kind: type[ProviderError] = InvalidResponseError, said: Json | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
+        self.said = said
 
 
 # --- the parts of a JSON body, and what they must be ---------------------------------------------
@@ -100,6 +111,21 @@ def parse_object(content: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
+def no_object(content: bytes) -> NoAnswerError:
+    """What a body is that holds no JSON object."""
+    if not content.strip():
+        return NoAnswerError("the answer is empty")
+    if is_page(content):
+        named = " ".join(title(as_text(content).strip()).split())
+        return NoAnswerError(f"the answer is no JSON but a page of HTML: {named[:100]}")
+    return NoAnswerError("the answer is no JSON object")
+
+
+def is_page(content: bytes) -> bool:
+    """True for HTML, of a proxy or of a gateway, say."""
+    return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
 def is_error(body: Mapping[str, Any]) -> bool:
     """True for a body that is an error, whatever its status says."""
     return bool(body.get("error")) or body.get("type") == "error"
@@ -127,12 +153,14 @@ class Judge:
             **request.facts,
         )
 
-    def no_answer(self, reason: NoAnswerError, body: bytes = b"") -> ProviderError:
+    def no_answer(self, reason: NoAnswerError, body: bytes = b"") -> ProviderError | AttemptTimeoutError:
         """The error for a `body` that cannot be used, for that reason."""
+        if reason.said is not None:
+            return self.refusal({"error": reason.said})
         request = self._reply.request
-        preview = request.masked(body[: 4 * PREVIEW_CHARACTERS].decode("utf-8", "replace"))
+        preview = request.masked(body[:PREVIEW_BYTES].decode("utf-8", "replace"))
         return reason.kind(
-            f"{request.target}: {reason}",
+            f"{request.target}: {request.masked(str(reason))}",
             status=self._reply.status,
             request_id=self._reply.request_id,
             in_stream=self._in_stream,
@@ -168,66 +196,3 @@ class AnswerReader(ABC):
         if not self.complete:
             raise NoAnswerError("the stream says that it is done, but the answer has no end")
         self.finished = True
-
-
-class StreamedBody:
-    """Turns the chunks of a streamed body into events, and notices how it ends.
-
-    Attributes:
-        error: Why the stream is no answer, once that is known; to be raised after the events so far.
-    """
-
-    def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
-        self.error: ProviderError | AttemptTimeoutError | None = None
-        self._decoder = decoder
-        self._reader = reader
-        self._judge = judge
-
-    @property
-    def complete(self) -> bool:
-        """True once the answer is whole: what breaks after that does not matter."""
-        return self._reader.complete
-
-    @property
-    def finished(self) -> bool:
-        """True when there is nothing more to wait for."""
-        return self._reader.finished
-
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """The events that `chunk` completes; an empty one is the end of the body."""
-        events: list[StreamEvent] = []
-        try:
-            for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
-                self._take(wire_event, events)
-                if self.error is not None or self._reader.finished:
-                    return events
-            if not chunk and not self._reader.complete:
-                raise NoAnswerError("the stream was cut: it ended before the answer did")
-        except (NoAnswerError, OversizedEventError) as reason:
-            self._fail(reason)
-        if not chunk:
-            self._reader.finished = True
-        elif not events:
-            events.append(SIGN_OF_LIFE)
-        return events
-
-    def _take(self, wire_event: WireEvent, events: list[StreamEvent]) -> None:
-        if wire_event.data.startswith(b"[DONE]"):
-            self._reader.done()
-            return
-        body = parse_object(wire_event.data)
-        named_error = wire_event.name == "error"
-        if not self._reader.complete and (named_error or (body is not None and is_error(body))):
-            self.error = self._judge.refusal(body if body is not None else wire_event.data)
-        elif body is None:
-            events.append(StreamEvent(skipped=1))
-        else:
-            events.extend(self._reader.read(body))
-
-    def _fail(self, reason: Exception) -> None:
-        if self._reader.complete:
-            self._reader.finished = True
-            return
-        if not isinstance(reason, NoAnswerError):
-            reason = NoAnswerError(str(reason))
-        self.error = self._judge.no_answer(reason)

@@ -10,16 +10,16 @@ What comes back is read in `_anthropic_answer`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ranvier.errors import UnsupportedRequestError
 from ranvier.messages import Image, Message, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
 from ranvier.providers._history import valid_id
 from ranvier.providers._models import refuses_prefill
 from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._schemas import closed
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -89,14 +89,11 @@ class Anthropic(Adapter):
             role = "assistant" if message.role == "assistant" else "user"
             if not turns or turns[-1][0] != role:
                 turns.append((role, []))
+            if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
+                raise self.unsupported(call, "takes no pictures from the assistant")
             turns[-1][1].extend(_blocks(message))
         if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
-            raise UnsupportedRequestError(
-                f"{call.deployment} does not continue a message of the assistant; nothing was sent: "
-                "end with a message of the user, or choose another model",
-                provider=self.name,
-                model=call.deployment.model,
-            )
+            raise self.unsupported(call, "does not continue a message of the assistant")
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns if blocks]
 
 
@@ -149,5 +146,5 @@ def _tool_choice(choice: str) -> Json:
 def _output(request: Request, effort: str | None) -> Json:
     output: Json = {} if effort is None else {"effort": effort}
     if request.schema is not None:
-        output["format"] = {"type": "json_schema", "schema": request.schema.definition}
+        output["format"] = {"type": "json_schema", "schema": closed(request.schema.definition)}
     return output

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from ranvier.messages import (
     FinishReason,
+    Image,
     Message,
     Native,
-    Request,
     Response,
     StreamEvent,
     Text,
@@ -27,6 +27,7 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._fields import offered
 from ranvier.providers._history import names_of_calls, new_call_id, own, results
 from ranvier.providers._openai_answer import read_arguments
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
@@ -68,21 +69,41 @@ class Ollama(Adapter):
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The request; nearly all settings are options."""
-        request = call.request
+        request, choice = call.request, settings.pop("tool_choice", None)
         fields: Json = {
             "model": call.deployment.model,
-            "messages": list(_messages(request)),
+            "messages": list(self._messages(call)),
             "stream": streaming,  # it streams unless told not to
         }
-        settings.pop("tool_choice", None)
         fields.update({name: settings.pop(name) for name in BESIDE_OPTIONS if name in settings})
         if settings:
             fields["options"] = settings
-        if request.tools:
-            fields["tools"] = [_tool(tool) for tool in request.tools]
+        if tools := offered(request, choice):
+            fields["tools"] = [_tool(tool) for tool in tools]
         if request.schema is not None:
             fields["format"] = request.schema.definition
         return fields
+
+    def _messages(self, call: Call) -> Iterator[Json]:
+        request = call.request
+        if request.system:
+            yield {"role": "system", "content": request.system}
+        names = names_of_calls(request.messages)
+        for message in request.messages:
+            yield from _results(message, names)
+            words, images = message.text, self._images(call, message)
+            if message.role == "assistant":
+                yield _answer(message)
+            elif message.role != "tool" and (words or images or not results(message)):
+                yield {"role": message.role, "content": words, **({"images": images} if images else {})}
+
+    def _images(self, call: Call, message: Message) -> list[str]:
+        images = [part for part in message.parts if isinstance(part, Image)]
+        if message.role == "assistant" and images:
+            raise self.unsupported(call, "takes no pictures from the assistant")
+        if any(image.url is not None for image in images):
+            raise self.unsupported(call, "does not fetch pictures, it takes their bytes")
+        return [image.base64 for image in images]
 
     def response(self, body: Json) -> Response:
         """What a whole answer says."""
@@ -170,23 +191,15 @@ def parse_host(given: str) -> str:
     return f"{scheme}://{host or 'localhost'}{':' if port else ''}{port}{slash}{path}"
 
 
-def _messages(request: Request) -> Iterator[Json]:
-    if request.system:
-        yield {"role": "system", "content": request.system}
-    names = names_of_calls(request.messages)
-    for message in request.messages:
-        for result in results(message):
-            name = result.name or names.get(result.call_id, "")
-            yield {
-                "role": "tool",
-                "tool_name": name,
-                "tool_call_id": result.call_id,
-                "content": result.content,
-            }
-        if message.role == "assistant":
-            yield _answer(message)
-        elif message.role != "tool" and (message.text or not results(message)):
-            yield {"role": message.role, "content": message.text}
+def _results(message: Message, names: Mapping[str, str]) -> Iterator[Json]:
+    for result in results(message):
+        name = result.name or names.get(result.call_id, "")
+        yield {
+            "role": "tool",
+            "tool_name": name,
+            "tool_call_id": result.call_id,
+            "content": result.content,
+        }
 
 
 def _answer(message: Message) -> Json:

@@ -1,0 +1,101 @@
+"""A streamed body on its way: chunks become events, and how it ends is noticed."""
+
+from __future__ import annotations
+
+from ranvier.errors import AttemptTimeoutError, ProviderError
+from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.providers._http import HttpReply
+from ranvier.providers._reading import (
+    PREVIEW_BYTES,
+    AnswerReader,
+    Judge,
+    NoAnswerError,
+    is_error,
+    is_page,
+    no_object,
+    parse_object,
+)
+from ranvier.providers._sse import Decoder, OversizedEventError, WireEvent
+
+
+class StreamedBody:
+    """Turns the chunks of a streamed body into events, and notices how it ends.
+
+    Attributes:
+        error: Why the stream is no answer, once that is known; to be raised after the events so far.
+    """
+
+    def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
+        self.error: ProviderError | AttemptTimeoutError | None = None
+        self._decoder = decoder
+        self._reader = reader
+        self._judge = judge
+        self._understood = False  # an object has come
+        self._start = b""  # of the body, as long as nothing in it could be understood
+
+    @property
+    def complete(self) -> bool:
+        """True once the answer is whole: what breaks after that does not matter."""
+        return self._reader.complete
+
+    @property
+    def finished(self) -> bool:
+        """True when there is nothing more to wait for."""
+        return self._reader.finished
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        """The events that `chunk` completes; an empty one is the end of the body."""
+        events: list[StreamEvent] = []
+        if len(self._start) < PREVIEW_BYTES and not self._understood:
+            self._start += chunk[:PREVIEW_BYTES]
+        try:
+            for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
+                self._take(wire_event, events)
+                if self.error is not None or self._reader.finished:
+                    return events
+            if not chunk and not self._reader.complete:
+                raise NoAnswerError("the stream was cut: it ended before the answer did")
+        except (NoAnswerError, OversizedEventError) as reason:
+            self._fail(reason)
+        if not chunk:
+            self._reader.finished = True
+        elif not events:
+            events.append(SIGN_OF_LIFE)
+        return events
+
+    def _take(self, wire_event: WireEvent, events: list[StreamEvent]) -> None:
+        if wire_event.data.startswith(b"[DONE]"):
+            self._reader.done()
+            return
+        body = parse_object(wire_event.data)
+        self._understood = self._understood or body is not None
+        named_error = wire_event.name == "error"
+        if not self._reader.complete and (named_error or (body is not None and is_error(body))):
+            self.error = self._judge.refusal(body if body is not None else wire_event.data)
+        elif body is None:
+            events.append(StreamEvent(skipped=1))
+        else:
+            events.extend(self._reader.read(body))
+
+    def _fail(self, reason: Exception) -> None:
+        if self._reader.complete:
+            self._reader.finished = True
+            return
+        if not self._understood and is_page(self._start):
+            reason = no_object(self._start)
+        elif not isinstance(reason, NoAnswerError):
+            reason = NoAnswerError(str(reason))
+        self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
+
+
+async def next_chunk(reply: HttpReply, body: StreamedBody) -> bytes:
+    """The next bytes; a connection that breaks after the answer is whole is only its end."""
+    try:
+        return await reply.chunk()
+    except ProviderError as error:
+        if body.complete:
+            return b""
+        error.in_stream = True
+        error.status = reply.status
+        error.request_id = reply.request_id
+        raise

@@ -1,0 +1,162 @@
+"""Gemini's own API, `generateContent`.
+
+    request    contents of parts, systemInstruction, tools, generationConfig -> POST {base}/models/{model}:...
+    answer     candidates[0].content.parts {text, thought, functionCall, thoughtSignature}, finishReason
+    stream     the same in pieces, up to the one with a finishReason; it has no other end
+
+What comes back is read in `_gemini_answer`.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+from ranvier.messages import Image, Message, Native, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.providers._adapter import Adapter
+from ranvier.providers._fields import offered
+from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
+from ranvier.providers._history import names_of_calls
+from ranvier.providers._models import wants_signatures
+from ranvier.providers._reading import AnswerReader, Json
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+
+MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+
+
+class Gemini(Adapter):
+    """Gemini by Google's developer API; with the `base_url` of a project, by Vertex too."""
+
+    family = "gemini"
+    environment = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    default_model = "gemini-3.6-flash"
+    default_base_url = "https://generativelanguage.googleapis.com/v1beta"
+
+    def path(self, model: str, streaming: bool) -> str:
+        """The model and how it is asked; without `alt=sse` a stream would be one long array."""
+        name = quote(model if "/" in model else f"models/{model}", safe="/")
+        return f"/{name}:streamGenerateContent?alt=sse" if streaming else f"/{name}:generateContent"
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """The key in a header of its own, never in the address, which is logged everywhere."""
+        return {} if key is None else {"x-goog-api-key": key}
+
+    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
+        """The request; whether it streams stands in the path."""
+        request, choice = call.request, settings.pop("tool_choice", None)
+        fields: Json = {"contents": self._contents(call)}
+        if system := _system(request):
+            fields["systemInstruction"] = {"parts": [{"text": system}]}
+        if tools := offered(request, choice):
+            declared = [_declaration(tool.name, tool.description, tool.parameters) for tool in tools]
+            fields["tools"] = [{"functionDeclarations": declared}]
+            if choice is not None:
+                fields["toolConfig"] = {"functionCallingConfig": _mode(choice)}
+        if generation := _generation(request, settings):
+            fields["generationConfig"] = generation
+        return fields
+
+    def response(self, body: Json) -> Response:
+        """What a whole answer says."""
+        return read_answer(body)
+
+    def reader(self, call: Call) -> AnswerReader:
+        """Understands the pieces of one answer."""
+        return PartReader()
+
+    def _contents(self, call: Call) -> list[Json]:
+        """The conversation; what one side says in a row is one content, results of tools first."""
+        names = names_of_calls(call.request.messages)
+        turns: list[tuple[str, list[Json]]] = []
+        for message in call.request.messages:
+            if message.role == "system":
+                continue
+            role = "model" if message.role == "assistant" else "user"
+            if not turns or turns[-1][0] != role:
+                turns.append((role, []))
+            turns[-1][1].extend(self._parts(call, message, names))
+        return [{"role": role, "parts": _results_first(parts)} for role, parts in turns if parts]
+
+    def _parts(self, call: Call, message: Message, names: Mapping[str, str]) -> list[Json]:
+        parts: list[Json] = []
+        signature: Json = {}
+        for part in message.parts:
+            if isinstance(part, Native):
+                if part.provider != self.family:
+                    continue
+                if part.data.keys() == {SIGNATURE}:  # of the part that follows
+                    signature = dict(part.data)
+                else:
+                    parts.append(dict(part.data))
+            elif written := self._part(call, part, names):
+                parts.append(written | signature)
+                signature = {}
+        if signature:  # what it signed is gone
+            parts.append({"text": "", **signature})
+        if wants_signatures(call.deployment.model):
+            _sign(parts)
+        return parts
+
+    def _part(self, call: Call, part: Part, names: Mapping[str, str]) -> Json | None:
+        if isinstance(part, Text):
+            return {"text": part.text} if part.text else None
+        if isinstance(part, Image):
+            return self._image(call, part)
+        if isinstance(part, ToolCall):
+            return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
+        assert isinstance(part, ToolResult)
+        answer = {"error" if part.is_error else "result": part.content}
+        name = part.name or names.get(part.call_id, "")
+        return {"functionResponse": {"id": part.call_id, "name": name, "response": answer}}
+
+    def _image(self, call: Call, image: Image) -> Json:
+        if image.url is None:
+            return {"inlineData": {"mimeType": image.media_type, "data": image.base64}}
+        if not image.url.startswith("https://"):
+            raise self.unsupported(call, "fetches pictures by https alone")
+        kind = image.media_type or mimetypes.guess_type(urlsplit(image.url).path)[0] or "image/jpeg"
+        return {"fileData": {"fileUri": image.url, "mimeType": kind}}
+
+
+def _system(request: Request) -> str:
+    """All standing instructions, wherever they stand."""
+    within = (message.text for message in request.messages if message.role == "system")
+    return "\n\n".join(filter(None, (request.system, *within)))
+
+
+def _sign(parts: list[Json]) -> None:
+    """Mark the first call of a turn as another model's where it bears no signature."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None:
+        first.setdefault(SIGNATURE, NOT_OURS)
+
+
+def _results_first(parts: list[Json]) -> list[Json]:
+    return sorted(parts, key=lambda part: "functionResponse" not in part)
+
+
+def _declaration(name: str, description: str, parameters: Mapping[str, Any]) -> Json:
+    declaration: Json = {"name": name, "parametersJsonSchema": parameters}
+    return {**declaration, "description": description} if description else declaration
+
+
+def _mode(choice: str) -> Json:
+    mode = MODES.get(choice)
+    return {"mode": mode} if mode else {"mode": "ANY", "allowedFunctionNames": [choice]}
+
+
+def _generation(request: Request, settings: Json) -> Json:
+    level = settings.pop("thinkingLevel", None)
+    if level is not None:
+        settings["thinkingConfig"] = {"thinkingLevel": level}
+    if request.schema is not None:
+        settings["responseMimeType"] = "application/json"
+        settings["responseJsonSchema"] = request.schema.definition
+    return settings
