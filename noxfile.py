@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strict."""
-    _install(session, "mypy==2.4.1", "nox")
+    _install(session, "mypy==2.4.1", "nox", "types-jsonschema")
     session.run("mypy")
 
 

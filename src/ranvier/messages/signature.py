@@ -1,0 +1,143 @@
+"""Tools from functions and types: names, descriptions, and parameters as their signature has them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Annotated, Any, NotRequired, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
+
+from ranvier.errors import ConfigurationError
+from ranvier.messages.declared import KEPT, schema_of
+from ranvier.messages.request import Tool
+from ranvier.messages.schema import name_for
+
+SECTION = re.compile(r"^(?:Args|Arguments|Parameters):$")
+"""How the part of a docstring begins that describes parameters, in Google's style."""
+
+ENTRY = re.compile(r"^\*{0,2}(\w+)(?: *\(.*?\))?: *(.*)$")
+"""A parameter in it, with or without its type."""
+
+
+@lru_cache(KEPT)
+def tool_of(declared: Any, name: str | None = None, description: str | None = None) -> Tool:
+    """The tool that a function or a type declares, the same one each time.
+
+    Raises:
+        ConfigurationError: it is neither, or its signature is none that a model could fill in.
+    """
+    if not (inspect.isroutine(declared) or isinstance(declared, type)):
+        raise ConfigurationError(
+            f"Tool.of() was given a {type(declared).__name__}: give a function, a pydantic model, a "
+            "dataclass or a TypedDict"
+        )
+    schema = schema_of(declared)
+    docstring = schema.pop("description", "")  # of a type, where it has one of its own
+    if inspect.isroutine(declared):
+        docstring = inspect.getdoc(declared) or ""
+    schema.pop("title", None)
+    summary, parameters = described(docstring)
+    for parameter, words in parameters.items():
+        if parameter in schema.get("properties", {}):
+            schema["properties"][parameter].setdefault("description", words)
+    name = name_for(declared.__name__) if name is None else name
+    return Tool(name, summary if description is None else description, schema, declared)
+
+
+def described(docstring: str) -> tuple[str, dict[str, str]]:
+    """The first paragraph of a docstring, and what its `Args` say of each parameter."""
+    head, _, _ = docstring.partition("\n\n")
+    summary = " ".join(head.split())
+    lines = docstring.splitlines()
+    start = next((index for index, line in enumerate(lines) if SECTION.match(line)), len(lines))
+    parameters: dict[str, str] = {}
+    name, indent = "", 0
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            continue
+        depth = len(line) - len(line.lstrip())
+        if depth == 0:
+            break
+        entry = ENTRY.match(line.strip()) if not parameters or depth <= indent else None
+        if entry is not None:
+            name, indent = entry[1], depth
+            parameters[name] = entry[2]
+        elif name:
+            parameters[name] = f"{parameters[name]} {line.strip()}".strip()
+    return ("" if SECTION.match(head.partition("\n")[0]) else summary), parameters
+
+
+# --- signatures ----------------------------------------------------------------------------------
+
+
+def arguments_of(function: Callable[..., Any]) -> Any:
+    """The keyword arguments that `function` takes, as a TypedDict.
+
+    Raises:
+        ConfigurationError: a parameter that cannot be filled in by name and type.
+    """
+    name = getattr(function, "__name__", "arguments")
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}(): it has no signature to read: write a Tool(...) for it") from None
+    hints = _hints(function, name)
+    fields = {key: _field(name, parameter, hints) for key, parameter in parameters.items()}
+    typed_dict: Any = TypedDict  # because mypy knows only those that are written out
+    kind = typed_dict(name, fields)
+    kind.__pydantic_config__ = ConfigDict(extra="forbid")
+    return kind
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The annotations of the parameters; that of the result may name what is not there at run time."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    annotations = dict(getattr(inner, "__annotations__", {}))
+    annotations.pop("return", None)
+    try:
+        return get_type_hints(
+            SimpleNamespace(__annotations__=annotations),
+            globalns=getattr(inner, "__globals__", {}),
+            include_extras=True,
+        )
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        raise ConfigurationError(f"{name}(): an annotation cannot be read: {error!s:.200}") from None
+
+
+def _field(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
+    """The type of one argument, with what is said about it."""
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+        raise ConfigurationError(
+            f"{name}({parameter}): a model fills in parameters by name: give each a name and a type"
+        )
+    if parameter.name not in hints:
+        raise ConfigurationError(f"{name}({parameter.name}): annotate it, so that a model knows what to give")
+    if isinstance(parameter.default, FieldInfo):
+        raise ConfigurationError(
+            f"{name}({parameter.name}=Field(...)): write it as Annotated[..., Field(...)], since "
+            "your function would be called with the Field itself"
+        )
+    kind = hints[parameter.name]
+    if get_origin(kind) is Annotated:
+        words = next((extra for extra in get_args(kind)[1:] if isinstance(extra, str)), None)
+        kind = kind if words is None else Annotated[kind, Field(description=words)]
+    if parameter.default is parameter.empty:
+        return kind
+    return NotRequired[_with_default(kind, parameter.default)]
+
+
+def _with_default(kind: Any, default: object) -> Any:
+    """`kind`, telling the model what it is if it is left out."""
+    if default is None:
+        return kind
+    try:
+        return Annotated[kind, Field(json_schema_extra={"default": to_jsonable_python(default)})]
+    except (PydanticSerializationError, ValueError):
+        return kind
