@@ -29,11 +29,22 @@ class Watch:
     then. So a stream of a thousand events costs a few timers, not a thousand.
     """
 
-    __slots__ = ("_call", "_cancelling", "_due", "_handle", "_on_idle", "_phase", "_reason", "_task")
+    __slots__ = (
+        "_call",
+        "_cancelling",
+        "_due",
+        "_handle",
+        "_on_idle",
+        "_phase",
+        "_reason",
+        "_rings",
+        "_task",
+    )
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: asyncio.Handle | None = None  # of the timer; uvloop's does not always know its time
+        self._rings = 0.0  # when it will ring
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
         self._cancelling = 0  # of that task when the wait began
         self._due: float | None = None
@@ -77,7 +88,7 @@ class Watch:
         """The wait goes on, until `due` at most."""
         self._due = due
         self._phase = phase
-        if due is not None and (self._handle is None or self._handle.when() > due):
+        if due is not None and (self._handle is None or self._rings > due):
             self._set(due)
 
     def stop(self) -> None:
@@ -109,7 +120,7 @@ class Watch:
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
         self._on_idle = (when, then)
-        if self._handle is None or self._handle.when() > when:
+        if self._handle is None or self._rings > when:
             self._set(when)
 
     def close(self) -> None:
@@ -123,6 +134,7 @@ class Watch:
         if self._handle is not None:
             self._handle.cancel()
         self._handle = self._call.pipeline.loop.call_at(when, self._ring)
+        self._rings = when
 
     def _ring(self) -> None:
         self._handle = None
