@@ -82,16 +82,19 @@ class Ledger(Layer):
         try:
             answer = await inner(call)
         except RanvierError as error:
-            self.failures[name] += error.counts_against_provider
+            self._count(name, Outcome.of(error))
             raise
         if isinstance(answer, ResponseStream):
-            answer.on_end(lambda outcome: self._succeeded(name) if outcome is Outcome.SUCCEEDED else None)
+            answer.on_end(lambda outcome: self._count(name, outcome))
         else:
-            self._succeeded(name)
+            self._count(name, Outcome.SUCCEEDED)
         return answer
 
-    def _succeeded(self, name: str) -> None:
-        self.failures[name] = 0
+    def _count(self, name: str, outcome: Outcome) -> None:
+        if outcome is Outcome.SUCCEEDED:
+            self.failures[name] = 0
+        elif outcome is Outcome.FAILED:
+            self.failures[name] += 1
 
 
 class Stage:
@@ -349,8 +352,8 @@ async def perform_for_real(act: Act, progress: bool, cancel_at: float, handles: 
     await asyncio.wait([task])
     canceller.cancel()
     stage.leave()
-    now = asyncio.get_running_loop().time()
-    assert all(handle.cancelled() or handle.when() <= now + 0.002 for handle in handles)
+    now = stage.pipeline.clock() if stage.ledger.calls else 0.0
+    assert all(handle.cancelled() or when <= now + 0.002 for handle, when in handles)
     stage.assert_nothing_left()
     assert task.cancelling() == int(task.cancelled())
     await stage.pipeline.aclose()
@@ -366,7 +369,7 @@ async def test_on_real_loops_a_cancellation_leaves_nothing_either(
 
     def arm_and_note(self: Watch, when: float) -> None:
         arm(self, when)
-        handles.append(self._handle)
+        handles.append((self._handle, when))
 
     monkeypatch.setattr(Watch, "_set", arm_and_note)
     for moment in range(MOMENTS):

@@ -1,6 +1,7 @@
 """One timer for all the waits of an attempt, and who wins when several things end a wait at once."""
 
 import asyncio
+import time
 from typing import Any
 
 import anyio
@@ -159,6 +160,32 @@ async def test_on_real_loops_a_cancellation_around_a_limit_is_never_swallowed(li
         assert task.cancelling() == sum(accepted)
         if not task.cancelled():
             assert isinstance(task.exception(), TimeoutError)
+
+
+@pytest.mark.parametrize("limits", [{"idle": 0.0004}, {"seconds": 0.0004}])
+async def test_a_limit_of_less_than_a_loop_can_tell_is_a_limit_like_any_other(
+    limits: dict[str, float],
+) -> None:
+    """What uvloop makes of half a millisecond or less is no timer, and does not know its time."""
+    pipeline = Pipeline(
+        Fallback(ScriptedProvider("only", [stream("one", "two", "three")])), Timeout(**limits)
+    )
+    for _ in range(20):
+        try:
+            assert (await pipeline.complete("Why?")).text == "onetwothree"
+        except AttemptTimeoutError:
+            continue
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.002])
+async def test_a_deadline_that_passes_while_the_loop_stands_still(seconds: float) -> None:
+    """A reader that blocks the loop until its deadline is over is told so, whatever has come meanwhile."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("only", [stream("one", "two", stall())])))
+    answer = await pipeline.stream("Why?", deadline=0.002)
+    time.sleep(0.002 + seconds)  # noqa: ASYNC251  # because: it is what a bad reader does
+    with pytest.raises(DeadlineExceededError):
+        await answer.collect()
+    assert answer.received.text in ("one", "onetwo")
 
 
 # --- which limit ---------------------------------------------------------------------------------
