@@ -43,13 +43,14 @@ class Doorkeeper:
     `done` is called when the gate is open and need not be kept.
     """
 
-    __slots__ = ("_done", "_pipeline", "_timer", "gate")
+    __slots__ = ("_done", "_pipeline", "_rings_at", "_timer", "gate")
 
     def __init__(self, done: Callable[[Doorkeeper], None]) -> None:
         self.gate: Gate[Visit] = Gate()
         self._done = done
         self._pipeline: Pipeline | None = None  # whose loop the timer is on
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = 0.0  # uvloop's handle of a timer that is due already does not say it
 
     def meet(self, call: Call) -> Visit | None:
         """A visit that has passed the gate, if `call` may at once."""
@@ -91,12 +92,13 @@ class Doorkeeper:
 
     def _set_timer(self, when: float | None) -> None:
         if self._timer is not None:
-            if when is not None and self._timer.when() <= when:
+            if when is not None and self._rings_at <= when:
                 return  # let it run out: it is then set anew for what is due by that time
             self._timer.cancel()
             self._timer = None
         if when is not None and self._pipeline is not None:
             self._timer = self._pipeline.loop.call_at(when, self._ring)
+            self._rings_at = when
 
     def _ring(self) -> None:
         self._timer = None
