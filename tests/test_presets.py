@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ranvier import SHARED, ConfigurationError, Deployment, UnknownProviderError, resilient
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -19,7 +19,7 @@ def layer(pipeline: Any, kind: type) -> Any:
 def test_it_is_the_stack_of_the_design() -> None:
     """180 s for a call, two retries, a breaker 5/2 of 10 s doubling to 60, 15 s of silence at most."""
     pipeline = resilient("openai/gpt-5.2")
-    assert [type(each) for each in pipeline.layers] == [Deadline, Fallback, Retry, Breaker, Timeout]
+    assert [type(each) for each in pipeline.layers] == [Deadline, Fallback, Retry, Throttle, Breaker, Timeout]
     assert layer(pipeline, Deadline).seconds == 180
     assert layer(pipeline, Retry).max_retries == 2
     rules = layer(pipeline, Breaker).rules

@@ -9,8 +9,8 @@ from ranvier import (
     SHARED,
     AllDeploymentsFailedError,
     ConfigurationError,
-    Credentials,
     CredentialMissingError,
+    Credentials,
     DeadlineExceededError,
     Pipeline,
 )

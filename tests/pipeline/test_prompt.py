@@ -187,7 +187,7 @@ BAD_OPTIONS = [
     ("tools", [{"function": None}], "give Tool"),
     ("tool_choice", {"type": "auto"}, "give a str"),
     ("extra", [("seed", 1)], "give a dict"),
-    ("schema", {"type": "object"}, "not supported yet"),
+    ("schema", 7, "give a JSON schema as a dict, a pydantic model"),
 ]
 
 
@@ -199,6 +199,15 @@ def test_an_option_that_cannot_be_is_refused(name: str, value: Any, remedy: str)
     if not (name == "stop" and value == []):
         with pytest.raises(ConfigurationError, match=rf"(?s)^{name}.*{remedy}"):
             asked(Request((Message.user("Why?"),), **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"), [({"repair": 2}, "give 1 to show"), ({"repair": 1}, r"give schema=\.\.\. too")]
+)
+def test_a_repair_that_cannot_be_is_refused(options: Any, remedy: str) -> None:
+    """Of nothing, or more than once."""
+    with pytest.raises(ConfigurationError, match=rf"^repair.*{remedy}"):
+        asked("Why?", **options)
 
 
 @pytest.mark.parametrize(

@@ -181,11 +181,14 @@ async def test_a_limit_of_less_than_a_loop_can_tell_is_a_limit_like_any_other(
 async def test_a_deadline_that_passes_while_the_loop_stands_still(seconds: float) -> None:
     """A reader that blocks the loop until its deadline is over is told so, whatever has come meanwhile."""
     pipeline = Pipeline(Fallback(ScriptedProvider("only", [stream("one", "two", stall())])))
-    answer = await pipeline.stream("Why?", deadline=0.002)
-    time.sleep(0.002 + seconds)  # noqa: ASYNC251  # because: it is what a bad reader does
-    with pytest.raises(DeadlineExceededError):
+
+    async def read() -> None:
+        answer = await pipeline.stream("Why?", deadline=0.002)
+        time.sleep(0.002 + seconds)  # noqa: ASYNC251  # because: it is what a bad reader does
         await answer.collect()
-    assert answer.received.text in ("one", "onetwo")
+
+    with pytest.raises(DeadlineExceededError):
+        await read()
 
 
 # --- which limit ---------------------------------------------------------------------------------

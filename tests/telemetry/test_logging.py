@@ -11,12 +11,14 @@ from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.pipeline.events import (
     CallRejected,
     CircuitChanged,
+    CredentialRefused,
     Event,
     FallbackTaken,
     ParameterDropped,
     RegistryFull,
     RetryScheduled,
     StreamInterrupted,
+    Throttled,
 )
 from ranvier.telemetry import LoggingListener
 from ranvier.testing import ScriptedProvider, broken
@@ -42,6 +44,12 @@ EVENTS = [
         "acme: the circuit at one went from closed to open",
     ),
     (CallRejected(**WHO, kind="circuit_open", retry_after=3.0), logging.DEBUG, "rejected: acme at one"),
+    (Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"), logging.DEBUG, "throttled: acme at one"),
+    (
+        CredentialRefused(**WHO, kind="authentication", seconds=60.0, key="a1"),
+        logging.WARNING,
+        "acme: one refused the key a1 (authentication), next tried in 60 s",
+    ),
     (RegistryFull(**WHO, max_circuits=9), logging.DEBUG, "registry_full: acme at one"),
     (StreamInterrupted(**WHO, kind="network"), logging.DEBUG, "stream_interrupted: acme at one"),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),

@@ -82,9 +82,9 @@ def test_what_cannot_work_is_refused_when_it_is_written(
 @pytest.mark.parametrize(
     ("make", "named", "known"),
     [
-        (lambda: Fallback("nobody/gpt-5.2"), "'nobody'", "anthropic, ollama, openai"),
-        (lambda: Fallback(""), "''", "anthropic, ollama, openai"),
-        (lambda: Fallback(A, chains={"a": ["nobody"]}), "'nobody'", "anthropic, ollama, openai"),
+        (lambda: Fallback("nobody/gpt-5.2"), "'nobody'", "anthropic, gemini, glm, kimi, ollama, openai, openrouter"),
+        (lambda: Fallback(""), "''", "anthropic, gemini, glm, kimi, ollama, openai, openrouter"),
+        (lambda: Fallback(A, chains={"a": ["nobody"]}), "'nobody'", "anthropic, gemini, glm, kimi, ollama, openai, openrouter"),
         (lambda: Fallback(A, chains={"nobody": ["a"]}), "'nobody'", "a/scripted"),
         (lambda: ask(to="openai"), "'openai'", "a/scripted, b/scripted"),
         (lambda: ask(to="a/other"), "'a/other'", "a/scripted, b/scripted"),

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
-from ranvier.errors import InvalidRequestError
+from ranvier.errors import AttemptTimeoutError, InvalidRequestError, LocalCapacityError
 from ranvier.messages import Response, StreamEvent
+from ranvier.pipeline import form
 from ranvier.pipeline.call import Limits
 from ranvier.pipeline.collector import steps_of
 from ranvier.pipeline.source import Source
@@ -15,7 +16,9 @@ from ranvier.pipeline.stream import ResponseStream
 from ranvier.pipeline.watch import Watch, first_of, too_late
 
 if TYPE_CHECKING:
+    from ranvier.messages.schema import Misfit
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.record import Attempt
 
 SLOT_WAIT = 10.0
 """Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
@@ -60,7 +63,7 @@ async def _whole(call: Call) -> Response:
     attempt.succeeded(now(), response.usage)
     response.provider = response.provider or attempt.provider
     response.model = response.model or attempt.model
-    return response
+    return response if call.request.schema is None else await _formed(call, attempt, response)
 
 
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
@@ -71,7 +74,47 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
     if slots is not None:
         stream.on_end(lambda outcome: slots.release())
     await stream.begin()
-    return stream.hand_out() if call.streaming else await stream.collect()
+    if call.streaming:
+        return stream.hand_out()  # it looks at its form itself, at its end
+    response = await stream.collect()
+    return response if call.request.schema is None else await _formed(call, attempt, response)
+
+
+async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
+    """A whole answer, `parsed` as the call asks; else what its model makes of it when told, once, what is wrong.
+
+    Raises:
+        InvalidResponseError: it does not fit; the provider is well.
+        ContentFilterError: nor could it, since it was cut off on policy.
+    """
+    misfits = form.parse(call, response)
+    if not misfits:
+        return response
+    unfit = form.unfit(call, response, misfits)
+    attempt.failed(call.pipeline.clock(), unfit)
+    if not form.may_be_repaired(call, response):
+        raise unfit
+    try:
+        return await _repaired(call, attempt, response, misfits)
+    except (LocalCapacityError, AttemptTimeoutError) as error:
+        if isinstance(error, AttemptTimeoutError) and error.phase != "attempt":
+            raise
+        raise unfit from None  # there was no room for a repair, for which nobody is to blame
+
+
+async def _repaired(call: Call, first: Attempt, response: Response, misfits: tuple[Misfit, ...]) -> Response:
+    """The answer to the same conversation with what is wrong, in what is left of the attempt's time.
+
+    A guard has let one attempt in, and reckons with no more time than one may take.
+    """
+    limits = call.limits
+    left = None if limits.seconds is None else first.started + limits.seconds - call.pipeline.clock()
+    again = call.again(reason=first.outcome)
+    again.request = form.repair(call.request, response, misfits)
+    again.limits = Limits(left, limits.connect, limits.first_token, limits.idle, limits.stream_complete)
+    repaired = await attempt(again)
+    assert isinstance(repaired, Response)
+    return repaired
 
 
 def _due(call: Call, began: float) -> tuple[float | None, str]:

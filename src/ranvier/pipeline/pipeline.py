@@ -89,7 +89,7 @@ class Pipeline:
             tenant: On whose behalf; `None` is the tenant of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
-                `schema`, `extra`: see `ranvier.Request`.
+                `schema`, `repair`, `extra`: see `ranvier.pipeline.prompt.Options`.
 
         Raises:
             ConfigurationError: bad input, at once.

@@ -5,28 +5,33 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Image, Message, Part, Request, Text, Tool, ToolCall, ToolResult
+from ranvier.messages import Image, Message, Part, Request, Schema, Text, Tool, ToolCall, ToolResult
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
 
 
 class Options(TypedDict, total=False):
-    """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`."""
+    """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`.
+
+    `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows a model what
+    is wrong with an answer that does not fit it, and asks once more. Tools may be functions and types.
+    """
 
     system: str | None
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
     stop: str | Sequence[str] | None
-    tools: Iterable[Tool | Mapping[str, Any]] | None
+    tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any] | type] | None
     tool_choice: str | None
     schema: Any
+    repair: int | None
     extra: Mapping[str, Any] | None
 
 
@@ -38,9 +43,12 @@ def build_request(prompt: Prompt, options: Options) -> Request:
         TypeError: an option that there is not.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    repair = given.pop("repair", None)
     if isinstance(prompt, Request):
         given = {**_said_in(prompt), **given}
     fields = {name: _field(name, value) for name, value in given.items()}
+    if repair is not None:
+        fields["schema"] = _repaired(fields.get("schema"), repair)
     if isinstance(prompt, Request):
         return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
     return Request(_conversation(prompt), **fields)
@@ -49,13 +57,14 @@ def build_request(prompt: Prompt, options: Options) -> Request:
 def _said_in(request: Request) -> dict[str, object]:
     """What a request says beside its messages; it is checked like what a call says."""
     said = {name: getattr(request, name) for name in _CHECKS}
-    return {name: value for name, value in said.items() if value is not None and value != () and value != {}}
+    unsaid: dict[str, object] = {"stop": (), "tools": (), "extra": {}}
+    return {name: value for name, value in said.items() if value is not None and value != unsaid.get(name)}
 
 
 def _field(name: str, value: object) -> Any:
     check = _CHECKS.get(name)
     if check is None:
-        raise TypeError(f"unexpected keyword argument {name!r}: the options are {', '.join(_CHECKS)}")
+        raise TypeError(f"unexpected keyword argument {name!r}: the options are {', '.join(_CHECKS)}, repair")
     return check(value)
 
 
@@ -161,6 +170,8 @@ def _tools(tools: object) -> tuple[Tool, ...]:
 
 
 def _tool(tool: object) -> Tool:
+    if callable(tool):
+        return Tool.of(tool)
     function = tool.get("function", tool) if isinstance(tool, Mapping) else None
     if not isinstance(function, Mapping):
         raise ConfigurationError(
@@ -201,10 +212,12 @@ def _mapping(extra: object) -> Mapping[str, Any]:
     return copy.deepcopy(dict(extra))  # a retry sends what the first attempt sent, whatever the caller does
 
 
-def _schema(schema: object) -> object:
-    raise ConfigurationError(
-        "schema=...: answers by schema are not supported yet; ask for JSON in the prompt"
-    )
+def _repaired(schema: Schema | None, repair: object) -> Schema | None:
+    if type(repair) is not int or repair not in (0, 1):
+        raise ConfigurationError(f"repair={repair!r:.80}: give 1 to show a model what is wrong, once, or 0")
+    if schema is None and repair:
+        raise ConfigurationError("repair=1: give schema=... too, or else nothing can be wrong")
+    return schema and dataclasses.replace(schema, repairs=repair)
 
 
 _CHECKS: dict[str, Any] = {
@@ -215,7 +228,7 @@ _CHECKS: dict[str, Any] = {
     "stop": _stop,
     "tools": _tools,
     "tool_choice": _text("tool_choice"),
-    "schema": _schema,
+    "schema": Schema.of,
     "extra": _mapping,
 }
 """How each field is checked, and made immutable."""

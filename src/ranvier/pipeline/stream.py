@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.pipeline import form
 from ranvier.pipeline.events import StreamInterrupted
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.source import Source
@@ -29,10 +30,10 @@ class ResponseStream:
     Time that the reader holds an event is not charged to the provider, but the deadline runs on.
 
     Attributes:
-        response: The whole answer, once the stream has ended well; `None` until then.
+        response: The whole answer, `parsed` where a `schema` asks for it, once the stream has ended well.
 
     Raises, while it is read:
-        StreamInterruptedError: it broke; `received` has what came.
+        StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
         DeadlineExceededError: the call's time is over; `received` has what came.
     """
 
@@ -162,6 +163,8 @@ class ResponseStream:
         """The next event; the stream has ended, and settled, once there is none."""
         try:
             event = await self._source.receive()
+            if event is None and self._outcome is None:
+                self.response = self._complete()
         except BaseException as error:
             if isinstance(error, DeadlineExceededError):
                 error.received = self.received
@@ -176,6 +179,19 @@ class ResponseStream:
 
     # --- the end ---------------------------------------------------------------------------------
 
+    def _complete(self) -> Response:
+        """The whole answer, now that all of it has come.
+
+        Raises:
+            InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
+        """
+        response = self.received
+        if response.finish_reason is None:  # a function's stream ends by returning
+            response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+        if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
+            form.check(self._call, response)
+        return response
+
     def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
         """Settle everything, once, without waiting."""
         if self._outcome is not None:
@@ -184,11 +200,8 @@ class ResponseStream:
         self._watch.close()
         self._attempt.skipped = self._source.collector.skipped
         now = self._clock()
-        if outcome is Outcome.SUCCEEDED:
-            self.response = response = self.received
-            if response.finish_reason is None:  # a function's stream ends by returning
-                response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
-            self._attempt.succeeded(now, response.usage)
+        if self.response is not None:
+            self._attempt.succeeded(now, self.response.usage)
         else:
             self._attempt.failed(now, error)
             self._attempt.usage = self._source.collector.usage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from ranvier.pipeline.events import CircuitChanged, Event, FallbackTaken, RetryScheduled
+from ranvier.pipeline.events import CircuitChanged, CredentialRefused, Event, FallbackTaken, RetryScheduled
 
 SENTENCES: dict[type[Event], tuple[int, str]] = {
     RetryScheduled: (
@@ -19,6 +19,10 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
     CircuitChanged: (
         logging.WARNING,
         "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s",
+    ),
+    CredentialRefused: (
+        logging.WARNING,
+        "%(tenant)s: %(provider)s refused the key %(key)s (%(kind)s), next tried in %(seconds).0f s",
     ),
 }
 """How loud each event is, and how it reads; all others are DEBUG and named only."""

@@ -1,0 +1,79 @@
+"""Whether an answer has the form that was asked for, and what is done about one that has not.
+
+Such an answer is no failing of its provider, which is well: no circuit counts it, and the same
+question is not put again. The next target may do better, and so may the same model when it is shown
+what is wrong, once, where the call asks for that (`repair=1`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ranvier.errors import ContentFilterError, InvalidResponseError, ProviderError
+from ranvier.messages import FinishReason, Message, Request, Response
+
+if TYPE_CHECKING:
+    from ranvier.messages.schema import Misfit
+    from ranvier.pipeline.call import Call
+
+CUT = {
+    FinishReason.LENGTH: "stopped for its length before it was whole",
+    FinishReason.CONTENT_FILTER: "was stopped by the content filter before it was whole",
+}
+"""What is said of an answer that could not be finished; asked again, it would end the same way."""
+
+
+def parse(call: Call, response: Response) -> tuple[Misfit, ...]:
+    """Set `parsed` of an answer to `call`, or say what does not fit; one that calls tools has no form yet."""
+    schema = call.request.schema
+    if schema is None or response.tool_calls:
+        return ()
+    response.parsed, misfits = schema.fit(response.text)
+    return misfits
+
+
+def check(call: Call, response: Response) -> None:
+    """The same for an answer that nobody would repair.
+
+    Raises:
+        InvalidResponseError: it does not fit; the provider is well.
+        ContentFilterError: nor could it, since it was cut off on policy.
+    """
+    misfits = parse(call, response)
+    if misfits:
+        raise unfit(call, response, misfits)
+
+
+def unfit(call: Call, response: Response, misfits: tuple[Misfit, ...]) -> ProviderError:
+    """The error for an answer that does not fit. It says where and how, and quotes nothing of the answer."""
+    kind = (
+        ContentFilterError if response.finish_reason is FinishReason.CONTENT_FILTER else InvalidResponseError
+    )
+    told = CUT.get(response.finish_reason or FinishReason.STOP, "does not fit the schema")
+    error = kind(
+        f"the answer of {call.deployment} {told}: {misfits[0]}",
+        provider=call.deployment.provider.name,
+        model=call.deployment.model,
+    )
+    error.retryable = error.counts_against_provider = False
+    return error
+
+
+def may_be_repaired(call: Call, response: Response) -> bool:
+    """True where the call asks for a repair, and the model was free to finish what it wrote."""
+    schema = call.request.schema
+    return schema is not None and schema.repairs > 0 and response.finish_reason not in CUT
+
+
+def repair(request: Request, response: Response, misfits: tuple[Misfit, ...]) -> Request:
+    """The same conversation, the answer, and what is wrong with it; nothing is repaired twice."""
+    assert request.schema is not None
+    wrong = "; ".join(f"at {misfit.place}: {misfit.words}" for misfit in misfits)
+    said = (response.message,) if response.text else ()  # some wires refuse an empty message
+    asked = Message.user(f"Your answer did not fit the schema: {wrong}. Answer again with the JSON alone.")
+    return dataclasses.replace(
+        request,
+        messages=(*request.messages, *said, asked),
+        schema=dataclasses.replace(request.schema, repairs=0),
+    )
