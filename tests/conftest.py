@@ -2,11 +2,15 @@
 
 Tests run on asyncio's loop and on uvloop's, where it is installed. Those marked `virtual_time` run on
 a loop whose time jumps from timer to timer; uvloop's timers cannot be told what time it is, so they
-run on that one alone.
+run on that one alone. Those marked `once` cost much and prove the same on either: the faster one will do.
+
+Tests that cross real sockets, or start processes, are marked `integration` by where they are:
+`pytest -m "not integration"` is the unit suite.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +22,30 @@ except ImportError:
     uvloop = None
 
 
+INTEGRATION = {
+    "asgi",
+    "cli",
+    "hostile",
+    "oracles",
+    "real_server",
+    "simulation",
+    "simulator",
+    "test_cancellation_of_requests.py",
+    "test_documents.py",
+    "test_http.py",
+    "test_replay.py",
+}
+"""Folders and files of the tests that need more than this process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is no unit test."""
+    tests = Path(__file__).parent
+    for item in items:
+        if INTEGRATION.intersection(item.path.relative_to(tests).parts):
+            item.add_marker("integration")
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -27,4 +55,6 @@ def pytest_asyncio_loop_factories(
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
     if uvloop is not None:
         loops["uvloop"] = uvloop.new_event_loop
+        if item.get_closest_marker("once"):
+            del loops["asyncio"]
     return loops

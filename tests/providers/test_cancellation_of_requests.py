@@ -99,6 +99,7 @@ async def test_every_adapter_closes_what_is_cancelled(loopback: Any, over: Any, 
         assert await server.settled() == 0
 
 
+@pytest.mark.once
 async def test_after_ten_thousand_cancelled_requests_it_still_answers(loopback: Any, over: Any) -> None:
     """Cancelled while they wait for a slot, connect, send or read: every slot comes back, and answers."""
 

@@ -124,6 +124,7 @@ async def test_replies_are_not_held_back(sim, talk):
     assert time.perf_counter() - started < 0.6
 
 
+@pytest.mark.once
 async def test_load(sim):
     """300 clients at once, each with two streams of tokens that come one by one, all get all."""
     sim.always("anthropic", Slow(first_token=0.01, pace=0.0005))

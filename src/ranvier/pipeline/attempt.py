@@ -81,7 +81,7 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
 
 
 async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
-    """A whole answer, `parsed` as the call asks; else what its model makes of it when told, once, what is wrong.
+    """A whole answer, `parsed` as the call asks; or what its model, told what is wrong, says instead.
 
     Raises:
         InvalidResponseError: it does not fit; the provider is well.
