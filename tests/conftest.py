@@ -9,6 +9,7 @@ Tests that cross real sockets, or start processes, are marked `integration` by w
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if INTEGRATION.intersection(item.path.relative_to(tests).parts):
             item.add_marker("integration")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of the collections of garbage that tests ask for: it makes them slow."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_asyncio_loop_factories(
