@@ -6,6 +6,7 @@ import pytest
 
 from ranvier import SHARED, ConfigurationError, Deployment, UnknownProviderError, resilient
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.providers import Ollama
 from ranvier.testing import ScriptedProvider, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -46,6 +47,12 @@ def test_each_target_has_the_time_that_its_model_needs(targets: list[str], allow
     ]
     assert [each.first_token for each in limits] == allowances
     assert {(each.idle, each.seconds, each.connect) for each in limits} == {(15, 120, 10)}
+
+
+def test_a_provider_of_another_name_has_the_time_of_its_kind() -> None:
+    """An Ollama on the next machine is an Ollama."""
+    pipeline = resilient(Deployment(Ollama(name="gpu-2"), "llama3"))
+    assert layer(pipeline, Timeout).limits.first_token == 120
 
 
 async def test_a_silent_target_is_left_after_twenty_seconds_of_first_token() -> None:

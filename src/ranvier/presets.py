@@ -32,7 +32,8 @@ def resilient(
     """
     route = Fallback(*targets)
     allowances = {
-        each.target: first_token_allowance(each.provider.name, each.model) for each in route.deployments()
+        each.target: first_token_allowance(getattr(each.provider, "family", each.provider.name), each.model)
+        for each in route.deployments()
     }
     usual = min(allowances.values())
     return Pipeline(
