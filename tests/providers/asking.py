@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any
 
 import httpx
@@ -94,6 +95,32 @@ class Chunks(httpx.AsyncByteStream):
             if isinstance(chunk, Exception):
                 raise chunk
             yield chunk
+
+
+def cut(content: bytes, dice: Random) -> Iterator[bytes]:
+    """Cut bytes into chunks at random places."""
+    places = sorted(dice.sample(range(1, len(content)), min(len(content) - 1, dice.randint(1, 40))))
+    for begin, end in zip([0, *places], [*places, len(content)], strict=True):
+        yield content[begin:end]
+
+
+@asynccontextmanager
+async def opened(kind: Callable[..., Any], reply: Reply, **arguments: Any) -> AsyncIterator[Asked]:
+    """A provider over a server that gives the reply (or computes it)."""
+    requests: list[httpx.Request] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return reply(request) if callable(reply) else reply
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
+        provider, pipeline = kind(http_client=client, **arguments), FakePipeline()
+        provider.open(pipeline)
+        yield Asked(provider, pipeline, requests)
+        await provider.aclose()
+
+
+# --- real sockets --------------------------------------------------------------------------------
 
 
 class Visit:
@@ -196,3 +223,26 @@ class Loopback:
         """Stop serving."""
         for task in self._tasks:
             task.cancel()
+
+
+@asynccontextmanager
+async def served(script: Callable[[Visit], Awaitable[None]]) -> AsyncIterator[Loopback]:
+    """A script on loopback."""
+    loopback = Loopback(script)
+    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0)
+    loopback.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield loopback
+        loopback.close()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def opened_at(url: str, kind: Callable[..., Any], **arguments: Any) -> AsyncIterator[Asked]:
+    """A provider over real sockets."""
+    provider, pipeline = kind(base_url=url, **arguments), FakePipeline()
+    provider.open(pipeline)
+    try:
+        yield Asked(provider, pipeline, [])
+    finally:
+        await provider.aclose()

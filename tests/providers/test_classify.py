@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_failures import CUT, Failure, classified, failures
+from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
 from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify, retry_after
-
-RECORDED = Path(__file__).parents[2].parent / "shared/data/errors.jsonl"
-
-CUT_STREAMS = {
-    "stream_truncated_json",
-    "stream_no_finish_reason",
-    "only_comments_then_close",
-    "ndjson_cut_in_line",
-}
-"""Rows without a word of the provider: that the stream was cut is for the adapter to say."""
 
 KINDS = {
     "timeout": errors.AttemptTimeoutError,
@@ -41,23 +32,10 @@ KINDS = {
 
 
 def recorded() -> list[Any]:
-    """The rows of recorded failures, or one that skips."""
-    if not RECORDED.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no recorded failures at {RECORDED}"))]
-    rows = [json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()]
-    return [
-        pytest.param(row, id=f"{row['provider']}-{row['case']}")
-        for row in rows
-        if row["case"] not in CUT_STREAMS
-    ]
-
-
-def body_of(row: dict[str, Any]) -> str:
-    """The body, or the event of a stream that holds its error, as an adapter would hand it over."""
-    if not row["stream"]:
-        return str(row["body"])
-    events = [line[5:].strip() for line in row["body"].splitlines() if line.startswith("data:")]
-    return str(next(event for event in reversed(events) if "error" in event))
+    """The recorded failures of which a provider says anything, or one that skips."""
+    if not RECORDINGS.is_dir():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=ABSENT))]
+    return [pytest.param(each, id=each.name) for each in failures() if each.row["case"] not in CUT]
 
 
 def said(error: object, *, status: int | None = 400, provider: str = "openai", **settings: Any) -> Any:
@@ -66,21 +44,13 @@ def said(error: object, *, status: int | None = 400, provider: str = "openai", *
     return classify(body, provider=provider, status=status, **settings)
 
 
-@pytest.mark.parametrize("row", recorded())
-def test_recorded_failures(row: dict[str, Any]) -> None:
+@pytest.mark.parametrize("failure", recorded())
+def test_recorded_failures(failure: Failure) -> None:
     """Every recorded failure becomes an error of an accepted kind, with the wait that was asked for."""
-    headers = {name.lower(): value for name, value in row["headers"].items()}
-    error = classify(
-        body_of(row),
-        provider=row["provider"],
-        model="m",
-        status=row["status"],
-        headers=headers,
-        in_stream=row["stream"],
-    )
-    assert error.kind in row["accept_kinds"], str(error)
+    error, row = classified(failure), failure.row
+    assert failure.accepts(error), str(error)
     assert isinstance(error, KINDS[error.kind])
-    assert error.retry_after in (row["expected_retry_after_s"], row["body_hint_s"])
+    assert failure.waits_for(error)
     assert (error.status, error.in_stream) == (row["status"], row["stream"])
     if error.kind == row["expected_kind"] != "timeout":
         assert error.retryable == row["retryable"]
