@@ -44,3 +44,31 @@ def mutations(session: nox.Session) -> None:
     """Breaks the source, one line at a time: the test of each trap has to notice."""
     _install(session)
     session.run("python", "tests/mutations.py", *session.posargs)
+
+
+@nox.session
+def replay(session: nox.Session) -> None:
+    """Recorded traffic through the adapters, held against what the providers' own SDKs make of it."""
+    _install(session)
+    session.run("python", "tests/replay.py", *session.posargs)
+
+
+@nox.session
+def oracles(session: nox.Session) -> None:
+    """Our adapters beside the official SDKs: the same bodies, the same requests."""
+    _install(session, "anthropic", "google-genai", "openai")
+    session.run("pytest", "tests/oracles", *session.posargs)
+
+
+@nox.session
+def real_server(session: nox.Session) -> None:
+    """Our adapters against llama.cpp's server, with a tiny model made by the tests."""
+    _install(session, "gguf", "xllamacpp")
+    session.run("pytest", "tests/real_server", *session.posargs)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """A million calls in virtual time where everything goes wrong; `-- --calls 100000` is the short form."""
+    _install(session)
+    session.run("python", "tests/simulation/run.py", *(session.posargs or ["--calls", "1000000"]))
