@@ -237,12 +237,21 @@ async def test_an_end_without_a_reason_proves_nothing_about_an_empty_answer(ask:
     assert (answer.finish_reason, answer.usage.complete) == (FinishReason.OTHER, False)
 
 
-async def test_an_error_in_a_stream_is_that_error(ask: Any, streamed: Any) -> None:
-    """An error stands alone on its line."""
-    async with ask(Ollama, streamed(line(content="Hi"), b'{"error": "llama runner died"}\n')) as server:
-        with pytest.raises(ServerError) as caught:
-            await server.stream()
-    assert caught.value.in_stream
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("llama runner died", ServerError), ("server busy, please try again", OverloadedError)],
+)
+async def test_an_error_in_a_stream_is_that_error(
+    ask: Any, streamed: Any, message: str, expected: type[Exception]
+) -> None:
+    """An error stands alone on its line; that the server is busy says its message."""
+    error = json.dumps({"error": message}).encode() + b"\n"
+    for before in (b"", line(content="Hi")):
+        async with ask(Ollama, streamed(before, error)) as server:
+            with pytest.raises(ServerError, match=message) as caught:
+                await server.stream()
+        assert type(caught.value) is expected
+        assert caught.value.in_stream
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,6 @@ def terminal(exchange: Exchange) -> int:
     )
 
 
-@pytest.mark.integration
 async def test_recorded_failures_over_a_socket_are_errors() -> None:
     """Asked over a real socket for the recorded status, headers and body, an adapter raises the same."""
     recorded = failures()

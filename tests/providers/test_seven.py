@@ -10,7 +10,7 @@ import httpx
 import pytest
 from seven import CITY, PNG, SEVEN, WEATHER, body, collected
 
-from ranvier.errors import ProviderError, UnsupportedRequestError
+from ranvier.errors import InvalidResponseError, ProviderError, UnsupportedRequestError
 from ranvier.messages import FinishReason, Image, Message, Request, Response, Schema, Text
 from ranvier.pipeline.deployment import provider_named
 
@@ -149,10 +149,20 @@ async def test_a_page_in_place_of_an_answer_is_named(ask: Any, streamed: Any, na
     page = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body>{\n</body></html>\n"
     for ask_for in ("complete", "stream"):
         async with ask(SEVEN[name], streamed(page)) as server:
-            with pytest.raises(ProviderError, match="a page of HTML: Sign in") as caught:
+            with pytest.raises(InvalidResponseError, match="a page of HTML: Sign in") as caught:
                 await getattr(server, ask_for)(model="m")
-        assert caught.value.kind == "invalid_response"
         assert "<html>" in caught.value.body_preview
+
+
+@each_provider
+async def test_a_page_is_no_stream_whatever_its_lines_look_like(ask: Any, streamed: Any, name: str) -> None:
+    """Data in a script of a page is taken for no event, and an endless page is not read to its end."""
+    page = b'<html><title>Sign in</title>\n<script>\n{"error": "x"}\n\ndata: {"error": "x"}\n\n'
+    ends = ([b"</html>"], [b" " * 4000, ConnectionResetError("read on")])
+    for end in ends:
+        async with ask(SEVEN[name], streamed(page, *end)) as server:
+            with pytest.raises(InvalidResponseError, match="a page of HTML: Sign in"):
+                await server.stream(model="m")
 
 
 # --- what is sent --------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ class StreamedBody:
         events: list[StreamEvent] = []
         if len(self._start) < PREVIEW_BYTES and not self._understood:
             self._start += chunk[:PREVIEW_BYTES]
+        if is_page(self._start):  # whatever its lines look like, none of them is an event
+            return self._read_page(ended=not chunk)
         try:
             for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(wire_event, events)
@@ -62,6 +64,12 @@ class StreamedBody:
         elif not events:
             events.append(SIGN_OF_LIFE)
         return events
+
+    def _read_page(self, *, ended: bool) -> list[StreamEvent]:
+        if not ended and len(self._start) < PREVIEW_BYTES:
+            return [SIGN_OF_LIFE]
+        self._fail(no_object(self._start))
+        return []
 
     def _take(self, wire_event: WireEvent, events: list[StreamEvent]) -> None:
         if wire_event.data.startswith(b"[DONE]"):
@@ -81,9 +89,7 @@ class StreamedBody:
         if self._reader.complete:
             self._reader.finished = True
             return
-        if not self._understood and is_page(self._start):
-            reason = no_object(self._start)
-        elif not isinstance(reason, NoAnswerError):
+        if not isinstance(reason, NoAnswerError):
             reason = NoAnswerError(str(reason))
         self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
 
