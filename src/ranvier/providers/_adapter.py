@@ -163,7 +163,7 @@ class Adapter(ABC):
         if call.credential is None and self.needs_credential:
             raise CredentialMissingError(f"there is no key for {self.name}")
         if call.credential is not None and not _fits_a_header(call.credential):
-            raise ConfigurationError(
+            raise CredentialMissingError(
                 f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
             )
         return HttpRequest(
