@@ -1,0 +1,245 @@
+"""Several keys of one tenant, keys that change, and keys that are refused."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ranvier import (
+    SHARED,
+    AuthenticationError,
+    CredentialMissingError,
+    Credentials,
+    DeadlineExceededError,
+    Pipeline,
+    RateLimitError,
+)
+from ranvier.layers import Deadline, Fallback, Throttle
+from ranvier.pipeline.call import Call
+from ranvier.testing import ScriptedProvider
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Store:
+    """Keys that may change; asking takes half a second."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def __call__(self, tenant: str, provider: str) -> Any:
+        self.asked += 1
+        answer = self.answer
+        await asyncio.sleep(0.5)
+        return answer
+
+
+class Keyed(ScriptedProvider):
+    """Needs a key; notes which ones it is sent, and refuses some of them."""
+
+    needs_credential = True
+
+    def __init__(
+        self, *, ours: str | None = None, refused: Sequence[str] = (), limited: Sequence[str] = ()
+    ) -> None:
+        super().__init__("one", self.judge)
+        self.ours, self.refused, self.limited = ours, set(refused), set(limited)
+
+    def credential(self) -> str | None:
+        return self.ours
+
+    def judge(self, call: Call) -> Any:
+        if call.credential in self.refused:
+            return AuthenticationError("no", provider="one")
+        if call.credential in self.limited:
+            return RateLimitError("not now", provider="one", retry_after=5)
+        return "fine"
+
+    @property
+    def keys(self) -> list[str | None]:
+        return [call.credential for call in self.calls]
+
+
+def pipeline_of(provider: Keyed, credentials: Any) -> Pipeline:
+    return Pipeline(Deadline(10), Fallback(provider), Throttle(max_wait=0), credentials=credentials)
+
+
+async def ask(pipeline: Pipeline, times: int = 1, tenant: str = "acme") -> None:
+    for _ in range(times):
+        await pipeline.complete("Why?", tenant=tenant)
+
+
+# --- several -------------------------------------------------------------------------------------
+
+
+async def test_several_keys_are_used_in_turn() -> None:
+    """Each tenant has turns of its own; what is no key is passed over, and ours may be among them."""
+    provider = Keyed(ours="ours")
+    pipeline = pipeline_of(provider, lambda tenant, name: [f"{tenant}-1", "", SHARED])
+    await ask(pipeline, 3)
+    await ask(pipeline, 1, tenant="globex")
+    assert provider.keys == ["acme-1", "ours", "acme-1", "globex-1"]
+
+
+async def test_a_key_that_is_limited_is_passed_over_until_its_time() -> None:
+    """The others carry on, and nobody waits."""
+    provider = Keyed(limited=["b"])
+    pipeline = pipeline_of(provider, lambda tenant, name: ("a", "b", "c"))
+    await ask(pipeline)
+    with pytest.raises(RateLimitError):
+        await ask(pipeline)
+    await ask(pipeline, 3)
+    assert provider.keys == ["a", "b", "c", "a", "c"]
+    provider.limited.clear()
+    await asyncio.sleep(5)
+    await ask(pipeline, 3)
+    assert set(provider.keys[5:]) == {"a", "b", "c"}
+
+
+async def test_when_all_are_limited_the_one_that_is_free_first_is_named() -> None:
+    """Its wait is what the caller is told."""
+    provider = Keyed(limited=["a", "b"])
+    pipeline = pipeline_of(provider, lambda tenant, name: ["a", "b"])
+    for _ in range(2):
+        with pytest.raises(RateLimitError):
+            await ask(pipeline)
+        await asyncio.sleep(1)
+    with pytest.raises(Exception, match="try again") as refused:
+        await ask(pipeline)
+    assert refused.value.retry_after == 3
+
+
+async def test_turns_are_remembered_for_so_many_tenants() -> None:
+    """The oldest starts from its first key again."""
+    provider = Keyed()
+    credentials = Credentials(lambda tenant, name: ["1", "2"], max_entries=2)
+    pipeline = pipeline_of(provider, credentials)
+    for tenant in ("a", "b", "c", "a", "c"):
+        await ask(pipeline, tenant=tenant)
+    assert provider.keys == ["1", "1", "1", "1", "2"]
+
+
+# --- change --------------------------------------------------------------------------------------
+
+
+async def test_a_refused_key_is_looked_up_anew_by_the_next_call() -> None:
+    """So that a key that was changed at its source takes effect at once."""
+    provider, store = Keyed(refused=["old"]), Store("old")
+    pipeline = pipeline_of(provider, store)
+    with pytest.raises(AuthenticationError):
+        await ask(pipeline)
+    store.answer = "new"
+    await ask(pipeline, 2)
+    assert (provider.keys, store.asked) == (["old", "new", "new"], 2)
+
+
+async def test_a_late_refusal_of_an_old_key_does_not_forget_the_new_one() -> None:
+    """Only the answer that held the refused key is dropped."""
+    store = Store("new")
+    credentials = Credentials(store)
+    provider = Keyed()
+    pipeline = pipeline_of(provider, credentials)
+    await ask(pipeline)
+    late = provider.calls[0].to(provider.calls[0].deployment, "old")
+    credentials.refused(late)
+    await ask(pipeline)
+    assert store.asked == 1
+
+
+@pytest.mark.parametrize(("provider_name", "asked"), [(None, 2), ("one", 2), ("two", 1)])
+async def test_what_is_forgotten_is_asked_again(provider_name: str | None, asked: int) -> None:
+    """For one tenant, at one provider or everywhere."""
+    store = Store("key")
+    credentials = Credentials(store)
+    pipeline = pipeline_of(Keyed(), credentials)
+    await ask(pipeline)
+    assert repr(credentials) == "Credentials(ttl=60.0, 1 answers kept)"
+    credentials.forget("globex")
+    credentials.forget("acme", provider_name)
+    await ask(pipeline)
+    assert store.asked == asked
+
+
+async def test_a_key_that_changes_while_it_is_looked_up_is_looked_up_again() -> None:
+    """Nobody is given the answer to a question that was asked before the change."""
+    store = Store("old")
+    provider, credentials = Keyed(), Credentials(store)
+    pipeline = pipeline_of(provider, credentials)
+    calls = [asyncio.ensure_future(pipeline.complete("Why?", tenant="acme")) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    store.answer = "new"
+    credentials.forget("acme", "two")
+    assert store.asked == 1
+    credentials.forget("acme")
+    await asyncio.gather(*calls)
+    assert (provider.keys, store.asked) == (["new", "new"], 2)
+
+
+async def test_that_a_tenant_has_no_key_is_believed_for_five_seconds() -> None:
+    """A customer who has just entered one does not wait for a minute."""
+    provider, store = Keyed(), Store(None)
+    pipeline = pipeline_of(provider, store)
+    for _ in range(2):
+        with pytest.raises(CredentialMissingError):
+            await ask(pipeline)
+    store.answer = "key"
+    await asyncio.sleep(5)
+    await ask(pipeline)
+    assert (provider.keys, store.asked) == (["key"], 2)
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+async def test_a_thousand_calls_ask_an_async_resolver_once() -> None:
+    """Whoever wants to know the same waits for the same answer."""
+    provider, store = Keyed(), Store("key")
+    pipeline = pipeline_of(provider, store)
+    await asyncio.gather(*(pipeline.complete("Why?", tenant="acme") for _ in range(1000)))
+    assert (len(provider.keys), store.asked) == (1000, 1)
+
+
+async def test_when_whoever_asks_is_cancelled_another_asks() -> None:
+    """The others wait on, and nothing of the question is left."""
+    provider, store = Keyed(), Store("key")
+    pipeline = pipeline_of(provider, store)
+    first, second = (asyncio.ensure_future(pipeline.complete("Why?", tenant="acme")) for _ in range(2))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    assert (await second).text == "fine"
+    assert (provider.keys, store.asked) == (["key"], 2)
+    assert first.cancelled()
+
+
+async def test_when_whoever_asks_is_out_of_time_another_asks() -> None:
+    """Its deadline is its own."""
+    store = Store("key")
+    pipeline = pipeline_of(Keyed(), store)
+    hurried = asyncio.ensure_future(pipeline.complete("Why?", tenant="acme", deadline=0.2))
+    patient = asyncio.ensure_future(pipeline.complete("Why?", tenant="acme"))
+    assert (await patient).text == "fine"
+    with pytest.raises(DeadlineExceededError):
+        await hurried
+    assert store.asked == 2
+
+
+async def test_a_failure_is_told_to_all_who_waited() -> None:
+    """And remembered for none of those who come later."""
+
+    class Broken(Store):
+        async def __call__(self, tenant: str, provider: str) -> Any:
+            answer = await super().__call__(tenant, provider)
+            if self.asked == 1:
+                raise OSError("the vault is down")
+            return answer
+
+    provider, store = Keyed(), Broken("key")
+    pipeline = pipeline_of(provider, store)
+    calls = [pipeline.complete("Why?", tenant="acme") for _ in range(3)]
+    for each in await asyncio.gather(*calls, return_exceptions=True):
+        assert isinstance(each, CredentialMissingError)
+        assert isinstance(each.__cause__, OSError)
+    await ask(pipeline)
+    assert (provider.keys, store.asked) == (["key"], 2)
