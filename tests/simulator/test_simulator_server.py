@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+from talking import WIRES
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import End, Silence, Simulator, Slow, Stall
@@ -49,7 +50,7 @@ async def test_the_port_is_given_back():
         await asyncio.open_connection(first.host, first.port)
     async with Simulator(port=first.port) as second:
         assert second.url("openai") == f"http://127.0.0.1:{first.port}/openai/v1"
-        assert set(second.urls) == {"anthropic", "openai", "ollama"}
+        assert set(second.urls) == set(WIRES)
 
 
 async def test_a_taken_port_is_an_error_at_once(sim):

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from talking import CHATS, WIRES, parts
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import CallTool, Say, Simulator
 
-WIRES = ("anthropic", "openai", "ollama")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
@@ -15,13 +15,40 @@ def offered(provider):
     """The tool `get_weather`, in the words of the provider's wire."""
     if provider == "anthropic":
         return [{"name": "get_weather", "input_schema": SCHEMA}]
+    if provider == "gemini":
+        return [{"functionDeclarations": [{"name": "get_weather", "parametersJsonSchema": SCHEMA}]}]
     return [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]
+
+
+def after_a_call(provider):
+    """A history that ends in the result of a tool, as fields of a request."""
+    if provider == "anthropic":
+        call = {"type": "tool_use", "id": "1", "name": "get_weather", "input": {}}
+        result = {"type": "tool_result", "tool_use_id": "1", "content": "Sunny"}
+        return {"messages": history({"content": [call]}, {"role": "user", "content": [result]})}
+    if provider == "gemini":
+        call = {"functionCall": {"name": "get_weather", "args": {}}}
+        result = {"functionResponse": {"name": "get_weather", "response": {"result": "Sunny"}}}
+        turns = [("user", {"text": "use get_weather"}), ("model", call), ("user", result)]
+        return {"contents": [{"role": role, "parts": [part]} for role, part in turns]}
+    arguments = {} if provider == "ollama" else "{}"
+    call = {"id": "1", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
+    result = {"role": "tool", "content": "Sunny", "tool_call_id": "1", "tool_name": "get_weather"}
+    return {"messages": history({"content": "", "tool_calls": [call]}, result)}
+
+
+def history(answer, result):
+    """A question, an answer that calls, and the result."""
+    return [{"role": "user", "content": "use get_weather"}, {"role": "assistant", **answer}, result]
 
 
 def calls(reply):
     """The calls of tools in a reply, as (name, arguments)."""
     found = {}
     for event in reply.events:
+        for part in parts(event):
+            if "functionCall" in part:
+                found[len(found)] = [part["functionCall"]["name"], part["functionCall"]["args"]]
         choice = (event.get("choices") or [{}])[0]
         message = event.get("message") or choice.get("delta") or choice.get("message") or {}
         blocks = [event["content_block"]] if "content_block" in event else event.get("content", [])
@@ -65,9 +92,14 @@ async def test_the_answer_is_made_of_the_seed(talk, provider):
 
 @pytest.mark.parametrize("provider", WIRES)
 async def test_every_reply_has_an_id_of_its_own(talk, provider):
-    """No two replies share a request id."""
-    header = "request-id" if provider == "anthropic" else "x-request-id"
-    assert len({(await talk(provider)).response.headers[header] for _ in range(3)}) == 3
+    """No two replies share a request id; Gemini has it in the body."""
+    header = {"anthropic": "request-id", "glm": "x-log-id", "openrouter": "x-generation-id"}
+    replies = [await talk(provider) for _ in range(3)]
+    if provider == "gemini":
+        ids = {reply.events[0]["responseId"] for reply in replies}
+    else:
+        ids = {reply.response.headers[header.get(provider, "x-request-id")] for reply in replies}
+    assert len(ids) == 3
 
 
 @pytest.mark.parametrize("provider", WIRES)
@@ -75,12 +107,14 @@ async def test_a_limit_is_kept(talk, provider):
     """An answer that would be longer than the limit ends there, and says so."""
     limit = {
         "anthropic": {"max_tokens": 4},
+        "gemini": {"generationConfig": {"maxOutputTokens": 4}},
+        **{chat: {"max_tokens": 4} for chat in CHATS},
         "openai": {"max_completion_tokens": 4},
         "ollama": {"options": {"num_predict": 4}},
     }[provider]
     reply = await talk(provider, **limit)
     assert len(reply.text.split()) == 4
-    assert reply.finish in ("max_tokens", "length")
+    assert reply.finish in ("max_tokens", "length", "MAX_TOKENS")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -89,29 +123,29 @@ async def test_a_prompt_can_ask_for_a_tool(talk, provider, stream):
     """A tool is called where the prompt names it, with arguments that fit its schema."""
     reply = await talk(provider, "please use get_weather", tools=offered(provider), stream=stream)
     assert calls(reply) == [("get_weather", {"city": "Zürich"})]
-    assert reply.finish in ("tool_use", "tool_calls", "stop")
+    assert reply.finish in ("tool_use", "tool_calls", "stop", "STOP")
     plain = await talk(provider, "no such thing", tools=offered(provider), stream=stream)
     assert calls(plain) == []
 
 
-@pytest.mark.parametrize(("provider", "choice"), [("anthropic", {"type": "any"}), ("openai", "required")])
+@pytest.mark.parametrize(
+    ("provider", "choice"),
+    [
+        ("anthropic", {"tool_choice": {"type": "any"}}),
+        ("gemini", {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}),
+        *((provider, {"tool_choice": "required"}) for provider in CHATS),
+    ],
+)
 async def test_a_duty_to_call_a_tool_is_kept(talk, provider, choice):
     """Where the request demands a call there is one, whatever the prompt says."""
-    reply = await talk(provider, "Hi", tools=offered(provider), tool_choice=choice)
+    reply = await talk(provider, "Hi", tools=offered(provider), **choice)
     assert calls(reply) == [("get_weather", {"city": "Zürich"})]
 
 
 @pytest.mark.parametrize("provider", WIRES)
 async def test_a_tools_result_gets_words(talk, provider):
     """After the tool's result the model speaks, rather than call again."""
-    result = {"role": "tool", "content": "Sunny", "tool_call_id": "1", "tool_name": "get_weather"}
-    if provider == "anthropic":
-        result = {
-            "role": "user",
-            "content": [{"type": "tool_result", "tool_use_id": "1", "content": "Sunny"}],
-        }
-    messages = [{"role": "user", "content": "use get_weather"}, result]
-    reply = await talk(provider, tools=offered(provider), messages=messages)
+    reply = await talk(provider, tools=offered(provider), **after_a_call(provider))
     assert reply.text
     assert calls(reply) == []
 
@@ -127,7 +161,17 @@ async def test_tools_can_be_scripted(sim, talk, provider, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("provider", "finish"), [("anthropic", "refusal"), ("openai", "content_filter")])
+@pytest.mark.parametrize(
+    ("provider", "finish"),
+    [
+        ("anthropic", "refusal"),
+        ("openai", "content_filter"),
+        ("gemini", "SAFETY"),
+        ("kimi", "content_filter"),
+        ("glm", "sensitive"),
+        ("openrouter", "content_filter"),
+    ],
+)
 async def test_words_reasoning_and_finish_can_be_scripted(sim, talk, provider, finish, stream):
     """A script may say what is said, thought, and why it ends."""
     sim.play(provider, Say("Nein,  danke.\n", finish="content_filter", reasoning="Grübel grübel."))
@@ -152,23 +196,31 @@ async def test_chat_completions_report_usage_only_when_asked(talk):
     assert reply.unread[-2:] == ["data: [DONE]", ""]
 
 
-@pytest.mark.parametrize("provider", ["anthropic", "openai"])
-async def test_a_missing_key_is_refused(sim, client, provider):
-    """Without a key there is a 401 in the provider's words."""
-    path = {"anthropic": "/v1/messages", "openai": "/chat/completions"}[provider]
-    response = await client.post(sim.url(provider) + path, json={"model": "m"})
-    assert response.status_code == 401
-    assert "error" in response.json()
+@pytest.mark.parametrize("provider", WIRES[:-1])
+async def test_a_missing_key_is_refused(talk, client, provider):
+    """Without a key nobody but Ollama answers, and says so in the provider's words."""
+    request = talk.request(provider)
+    request["headers"] = {"anthropic-version": "2023-06-01"}
+    response = await client.post(**request)
+    assert response.status_code == (403 if provider == "gemini" else 401)
+    assert response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("provider", WIRES)
-@pytest.mark.parametrize(
-    "bad", [{"messages": []}, {"messages": "Hi"}, {"model": ""}, {"tools": [{"no": "name"}]}, {"tools": 7}]
-)
+@pytest.mark.parametrize("bad", ["none", "words", "model", "name", "seven"])
 async def test_what_is_no_request_is_refused(talk, provider, bad):
     """A body that the provider could not read is a 400, and the simulator goes on."""
-    assert (await talk(provider, **bad)).status == 400
+    messages = "contents" if provider == "gemini" else "messages"
+    fields = {
+        "none": {messages: []},
+        "words": {messages: "Hi"},
+        "model": {messages: None} if provider == "gemini" else {"model": ""},
+        "name": {"tools": [{"functionDeclarations": [{}]} if provider == "gemini" else {"no": "name"}]},
+        "seven": {"tools": 7},
+    }[bad]
+    assert (await talk(provider, **fields)).status == 400
     assert (await talk(provider)).status == 200
+    assert [bool(exchange.refused) for exchange in talk.sim.requests] == [True, False]
 
 
 async def test_anthropic_demands_a_limit_and_a_version(talk, client):

@@ -14,7 +14,7 @@ from ranvier.simulator.exchange import End, Exchange, Log
 from ranvier.simulator.plan import Plan, good, refusing
 from ranvier.simulator.player import Connection, ConnectionLost, Player, Send
 from ranvier.simulator.script import Script
-from ranvier.simulator.wires import Unacceptable, Wire, wire_of
+from ranvier.simulator.wires import Sent, Unacceptable, Wire, wire_of
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 """ASGI's: returns the next message."""
@@ -74,12 +74,16 @@ class App:
         except ConfigurationError:
             return _unknown(exchange)
         exchange.key = wire.key(headers)
+        query = scope.get("query_string", b"").decode("latin-1")
+        sent = Sent(exchange.provider, f"/{exchange.path}", query, headers, exchange.body)
         try:
-            ask = wire.read(exchange.provider, f"/{exchange.path}", headers, exchange.body)
+            ask = wire.read(sent)
         except Unacceptable as verdict:
-            return refusing(_nothing(wire, exchange), verdict.status, verdict.reason)
-        except (AttributeError, KeyError, TypeError, ValueError):
+            exchange.refused = str(verdict)
+            return refusing(_nothing(wire, exchange), verdict.status, verdict.reason, said=verdict.said)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             # A body that is shaped like no request at all trips the reader instead of its checks.
+            exchange.refused = f"400 invalid_request: {type(error).__name__}: {error}"
             return refusing(_nothing(wire, exchange), 400, "invalid_request")
         exchange.model, exchange.streaming = ask.model, ask.streaming
         return self._scripted(wire, ask, exchange)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
 from ranvier.simulator.dialogue import Answer, Ask, Finish, Tool, ToolUse
+from ranvier.simulator.example import example
 
 _PASSAGE = """
 Louis-Antoine Ranvier saw the étranglements annulaires of the nerve in 1871.
@@ -23,6 +23,9 @@ _SENTENCES = tuple(_PASSAGE.strip().splitlines())
 # A word and the blank before it are one token. The é and the dash-free French are there on purpose:
 # a client has to put characters together again that the network has cut in the middle.
 
+_THOUGHTS = "They ask, and I know what to say."
+"""What a model thinks that shows its reasoning."""
+
 
 def tokens_of(text: str) -> tuple[str, ...]:
     """`text` cut before each word, so that the pieces joined are `text` again."""
@@ -30,18 +33,21 @@ def tokens_of(text: str) -> tuple[str, ...]:
 
 
 def compose(ask: Ask, *, number: int, seed: int) -> Answer:
-    """A good answer to `ask`: a call of a tool where it asks for one, else two or three sentences."""
+    """A good answer to `ask`: a call of a tool where it asks for one, else JSON or two or three sentences."""
     used = _tools_used(ask, f"{seed:x}{number:06x}")
     text = () if used else _words(ask, seed)
+    thoughts = tokens_of(_THOUGHTS) if ask.thinks else ()
     finish: Finish = "tool_calls" if used else "stop"
-    if ask.limit is not None and len(text) > ask.limit:
-        text, finish = text[: ask.limit], "length"
-    return Answer(
-        number, seed, ask.model, int(time.time()), ask.input_tokens, text, tools=used, finish=finish
-    )
+    if ask.limit is not None and len(thoughts) + len(text) > ask.limit:
+        thoughts, used = thoughts[: ask.limit], ()
+        text, finish = text[: ask.limit - len(thoughts)], "length"
+    now = int(time.time())
+    return Answer(number, seed, ask.model, now, ask.input_tokens, text, thoughts, used, finish)
 
 
 def _words(ask: Ask, seed: int) -> tuple[str, ...]:
+    if ask.form is not None:
+        return tokens_of(json.dumps(example(ask.form), ensure_ascii=False))
     chosen = zlib.crc32(f"{ask.model}\n{ask.prompt}".encode("utf-8", "replace"), seed)
     first, count = chosen % len(_SENTENCES), 2 + (chosen >> 8) % 2
     sentences = (_SENTENCES[(first + offset) % len(_SENTENCES)] for offset in range(count))
@@ -59,25 +65,3 @@ def _tools_used(ask: Ask, unique: str) -> tuple[ToolUse, ...]:
 
 def _use(tool: Tool, unique: str) -> ToolUse:
     return ToolUse(unique, tool.name, example(tool.schema))
-
-
-def example(schema: Mapping[str, Any]) -> Any:
-    """The plainest value that fits a JSON schema: required properties only, the first of an enum."""
-    if "const" in schema or schema.get("enum"):
-        return schema.get("const", schema.get("enum", [None])[0])
-    match schema.get("type", "object"):
-        case "object":
-            properties = schema.get("properties", {})
-            return {
-                name: example(properties.get(name, {"type": "string"})) for name in schema.get("required", ())
-            }
-        case "array":
-            return [example(schema.get("items", {"type": "string"}))]
-        case "integer" | "number":
-            return schema.get("minimum", 1)
-        case "boolean":
-            return True
-        case "null":
-            return None
-        case _:
-            return "Zürich"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,6 +39,8 @@ class Ask:
         must_call: The name of a tool that it has to call, `""` for any of them, `None` for no such duty.
         answers_tool: The last message is a tool's result, which wants words rather than another call.
         reports_usage: A stream ends with the usage, as `stream_options` of chat completions may say.
+        thinks: The model shows its reasoning before it answers.
+        form: The JSON schema that the answer has to fit; `None` is words.
     """
 
     provider: str
@@ -51,6 +54,8 @@ class Ask:
     must_call: str | None = None
     answers_tool: bool = False
     reports_usage: bool = True
+    thinks: bool = False
+    form: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

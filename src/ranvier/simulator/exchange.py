@@ -38,6 +38,7 @@ class Exchange:
         headers: The request's, with names in lower case.
         body: The request's JSON, or `None` where it was none.
         fault: What was played; `None` where nothing was.
+        refused: Why the request was no good in itself, as the real provider would have found too.
         status: The status that was sent, or `None` where none was.
         tokens: Pieces of content sent: tokens of a stream, 1 for a whole body.
         sent: Bytes of the body sent.
@@ -54,6 +55,7 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     body: Any = field(default=None, repr=False)
     fault: Fault | None = None
+    refused: str | None = None
     status: int | None = None
     tokens: int = 0
     sent: int = 0

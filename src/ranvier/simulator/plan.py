@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Self
@@ -130,9 +130,16 @@ def good(wire: Wire, ask: Ask, answer: Answer, *, latency: float = 0.0, pace: fl
     )
 
 
-def refusing(plan: Plan, status: int, reason: str | None = None, *, wait: float | None = None) -> Plan:
-    """`plan`, refused with `status` as its provider words it, at once."""
-    refusal = plan.wire.refusal(status, reason, plan.ask, wait)
+def refusing(
+    plan: Plan,
+    status: int,
+    reason: str | None = None,
+    *,
+    wait: float | None = None,
+    said: Mapping[str, Any] | None = None,
+) -> Plan:
+    """`plan`, refused with `status` as its provider words it, or as `said`, at once."""
+    refusal = plan.wire.refusal(status, reason, plan.ask, wait, said)
     body = encode(plan.wire.signed(refusal, dict(plan.headers))).encode()
     headers = (*plan.headers, *plan.wire.refusal_headers(status, reason, wait))
     return plan.but(headers=headers, delay=0.0).instead(status, body)

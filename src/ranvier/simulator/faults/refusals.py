@@ -41,31 +41,34 @@ class Status(Fault):
         reason: Which of the causes that share the status, one of `REASONS`, such as
             `"context_length"` or `"quota_exhausted"`; `None` is the usual one.
         retry_after: Seconds to wait, as a Retry-After header and where the body says it, too.
-        form: How the header says it: `seconds`, `ms` (as `retry-after-ms`) or `date`, which is
-            rounded up to a whole second.
+        form: How it is said: as this provider does, which may be in the body alone, or in a header
+            as `seconds`, `ms` (as `retry-after-ms`) or `date`, which is rounded up to a whole second.
     """
 
     status: int
     reason: str | None = None
     retry_after: float | None = None
-    form: Literal["seconds", "ms", "date"] = "seconds"
+    form: Literal["usual", "seconds", "ms", "date"] = "usual"
 
     def __post_init__(self) -> None:
         if not 400 <= self.status <= 599:
             raise ConfigurationError(f"status={self.status!r}: give an error's status, 400 to 599")
         if self.reason is not None:
             checks.choice("reason", self.reason, REASONS)
-        checks.choice("form", self.form, ("seconds", "ms", "date"))
+        checks.choice("form", self.form, ("usual", "seconds", "ms", "date"))
         checks.seconds("retry_after", self.retry_after, optional=True)
 
     def change(self, plan: Plan) -> Plan:
         if self.status in plan.wire.edge and self.reason is None:
             return Page(self.status).change(plan)
         refused = refusing(plan, self.status, self.reason, wait=self.retry_after)
-        if self.retry_after is None:
+        if self.retry_after is None or not self._in_header(plan):
             return refused
         name, value = _retry_after(self.retry_after, self.form)
         return refused.with_header(name, value)
+
+    def _in_header(self, plan: Plan) -> bool:
+        return self.form != "usual" or plan.wire.says_wait_in_header(self.status, self.reason)
 
     def limited(self, wait: float) -> Fault:
         return self if self.retry_after is not None else dataclasses.replace(self, retry_after=wait)
@@ -112,7 +115,7 @@ class ErrorIn200(Fault):
         if not plan.streams:
             return plan.instead(200, encode(body).encode())
         begun = plan.first(self.after)
-        return begun.but(tokens=(*begun.tokens, plan.wire.error_event(body)))
+        return begun.but(tokens=(*begun.tokens, plan.wire.error_event(body, dict(plan.headers))))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

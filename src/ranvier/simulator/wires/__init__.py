@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.wires.anthropic import AnthropicWire
+from ranvier.simulator.wires.gemini import GeminiWire
+from ranvier.simulator.wires.glm import GLMWire
+from ranvier.simulator.wires.kimi import KimiWire
 from ranvier.simulator.wires.ollama import OllamaWire
 from ranvier.simulator.wires.openai import OpenAIWire
-from ranvier.simulator.wires.reading import Unacceptable
+from ranvier.simulator.wires.openrouter import OpenRouterWire
+from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.wire import REASONS, Wire
 
-WIRES: dict[str, Wire] = {wire.name: wire for wire in (AnthropicWire(), OpenAIWire(), OllamaWire())}
+WIRES: dict[str, Wire] = {
+    wire.name: wire
+    for wire in (
+        AnthropicWire(),
+        OpenAIWire(),
+        GeminiWire(),
+        KimiWire(),
+        GLMWire(),
+        OpenRouterWire(),
+        OllamaWire(),
+    )
+}
 
 
 def wire_of(provider: str) -> Wire:
@@ -27,4 +42,4 @@ def wire_of(provider: str) -> Wire:
     return wire
 
 
-__all__ = ["REASONS", "WIRES", "Unacceptable", "Wire", "wire_of"]
+__all__ = ["REASONS", "WIRES", "Sent", "Unacceptable", "Wire", "wire_of"]

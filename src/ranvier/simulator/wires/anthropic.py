@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool
+from ranvier.simulator.wires.anthropic_rules import check
 from ranvier.simulator.wires.reading import (
+    Sent,
     Unacceptable,
     bearer,
+    invalid,
     last_words,
     length_of,
     messages_of,
@@ -68,20 +71,22 @@ class AnthropicWire(Wire):
     def key(self, headers: Mapping[str, str]) -> str | None:
         return headers.get("x-api-key") or bearer(headers)
 
-    def read(self, provider: str, path: str, headers: Mapping[str, str], body: Any) -> Ask:
-        if path != "/v1/messages":
+    def read(self, sent: Sent) -> Ask:
+        if sent.path != "/v1/messages":
             raise Unacceptable(404, "not_found")
-        key = self.key(headers)
+        key = self.key(sent.headers)
         if key is None:
-            raise Unacceptable(401, "auth")
+            raise Unacceptable(401, "auth", message="x-api-key header is required")
+        body = sent.body
         messages, model = messages_of(body), model_of(body)
-        if not isinstance(body.get("max_tokens"), int) or "anthropic-version" not in headers:
-            raise Unacceptable(400, "invalid_request")
+        if "anthropic-version" not in sent.headers:
+            raise invalid("anthropic-version: header is required")
+        check(body, model, messages)
         choice = body.get("tool_choice") or {}
         must_call = {"any": "", "tool": choice.get("name", "")}.get(choice.get("type", ""))
         tools = () if choice.get("type") == "none" else body.get("tools") or ()
         return Ask(
-            provider,
+            sent.provider,
             key,
             model,
             streaming=body.get("stream") is True,
@@ -91,6 +96,8 @@ class AnthropicWire(Wire):
             tools=tuple(Tool(tool["name"], tool.get("input_schema", {})) for tool in tools),
             must_call=must_call,
             answers_tool=_ends_in_result(messages),
+            thinks=_shows_thoughts(body.get("thinking") or {}),
+            form=((body.get("output_config") or {}).get("format") or {}).get("schema"),
         )
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
@@ -128,8 +135,8 @@ class AnthropicWire(Wire):
         usage = _usage(answer, answer.output_tokens)
         return _event("message_delta", delta=delta, usage=usage) + _event("message_stop")
 
-    def error(self, reason: str, row: Any, ask: Ask, wait: float | None) -> dict[str, Any]:
-        return {"type": "error", "error": {**row, "message": row["message"].format(model=ask.model)}}
+    def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
+        return {"type": "error", "error": row}
 
     def refusal_headers(self, status: int, reason: str | None, wait: float | None) -> list[tuple[str, str]]:
         passes = status >= 500 or status in (408, 409) or (status == 429 and reason != "quota_exhausted")
@@ -138,7 +145,7 @@ class AnthropicWire(Wire):
     def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
         return {**body, "request_id": headers["request-id"]}
 
-    def error_event(self, body: dict[str, Any]) -> bytes:
+    def error_event(self, body: dict[str, Any], headers: Mapping[str, str]) -> bytes:
         return f"event: error\ndata: {encode(body)}\n\n".encode()
 
     def ping(self) -> bytes:
@@ -191,3 +198,8 @@ def _usage(answer: Answer, output_tokens: int) -> dict[str, Any]:
 def _ends_in_result(messages: list[dict[str, Any]]) -> bool:
     content = messages[-1].get("content")
     return isinstance(content, list) and any(part.get("type") == "tool_result" for part in content)
+
+
+def _shows_thoughts(thinking: dict[str, Any]) -> bool:
+    """Whether it was asked to think, and not to keep that to itself."""
+    return thinking.get("type") in ("enabled", "adaptive") and thinking.get("display") != "omitted"

@@ -5,19 +5,27 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool, ToolUse
 from ranvier.simulator.wires.reading import (
+    Sent,
     Unacceptable,
     bearer,
+    form_in_words,
+    invalid,
     last_words,
     length_of,
     messages_of,
     model_of,
 )
 from ranvier.simulator.wires.wire import Wire, encode
+
+ROLES = ("system", "user", "assistant", "tool")
+THOUGHTLESS = ("llama3", "gemma2", "gemma3", "mistral", "phi3")
+"""Models that cannot be told to think."""
 
 
 class OllamaWire(Wire):
@@ -56,14 +64,16 @@ class OllamaWire(Wire):
     def key(self, headers: Mapping[str, str]) -> str | None:
         return bearer(headers)
 
-    def read(self, provider: str, path: str, headers: Mapping[str, str], body: Any) -> Ask:
-        if path != "/api/chat":
+    def read(self, sent: Sent) -> Ask:
+        if sent.path != "/api/chat":
             raise Unacceptable(404, "not_found")
+        body = sent.body
         messages, model = messages_of(body), model_of(body)
+        _check(body, model, messages)
         limit = (body.get("options") or {}).get("num_predict")
         return Ask(
-            provider,
-            self.key(headers),
+            sent.provider,
+            self.key(sent.headers),
             model,
             streaming=body.get("stream") is not False,
             prompt=last_words(messages),
@@ -71,6 +81,8 @@ class OllamaWire(Wire):
             limit=limit if limit is not None and limit >= 0 else None,
             tools=tuple(_tool(tool["function"]) for tool in body.get("tools") or ()),
             answers_tool=messages[-1].get("role") == "tool",
+            thinks=bool(body.get("think")),
+            form=_form(body, messages),
         )
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
@@ -96,10 +108,10 @@ class OllamaWire(Wire):
     def closing(self, answer: Answer, ask: Ask) -> bytes:
         return _line(_end(answer, {"role": "assistant", "content": ""}))
 
-    def error(self, reason: str, row: Any, ask: Ask, wait: float | None) -> dict[str, Any]:
-        return {"error": row.format(model=ask.model)}
+    def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
+        return {"error": row}
 
-    def error_event(self, body: dict[str, Any]) -> bytes:
+    def error_event(self, body: dict[str, Any], headers: Mapping[str, str]) -> bytes:
         return _line(body)
 
     def ping(self) -> bytes:
@@ -146,3 +158,27 @@ def _call(index: int, use: ToolUse) -> dict[str, Any]:
 
 def _tool(function: dict[str, Any]) -> Tool:
     return Tool(function["name"], function.get("parameters", {}))
+
+
+def _check(body: dict[str, Any], model: str, messages: list[dict[str, Any]]) -> None:
+    """Raise `Unacceptable` where Ollama would, which is not often."""
+    for message in messages:
+        if message.get("role") not in ROLES:
+            known = ", ".join(f'"{role}"' for role in ROLES)
+            raise invalid(f'invalid role: "{message.get("role")}", role must be one of [{known}]')
+        for call in message.get("tool_calls") or ():
+            if not isinstance(call["function"]["arguments"], dict):
+                raise invalid(
+                    "json: cannot unmarshal string into Go struct field ChatRequest.messages.tool_calls."
+                    "function.arguments of type api.ToolCallFunctionArguments"
+                )
+        for image in message.get("images") or ():
+            if not re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", image):
+                raise invalid("illegal base64 data at input byte 4")
+    if body.get("think") and model.startswith(THOUGHTLESS):
+        raise Unacceptable(400, "unsupported_parameter", message=f'"{model}" does not support thinking')
+
+
+def _form(body: dict[str, Any], messages: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    asked: Mapping[str, Any] | str | None = body.get("format")
+    return form_in_words(messages) if asked == "json" else asked or None  # type: ignore[return-value]

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 
-class Unacceptable(Exception):  # noqa: N818  # because: it is the provider's verdict, not our error
-    """The request is one that the real provider would refuse, for `reason`."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it arrived.
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}")
+    Attributes:
+        provider: To whom: the first part of the path.
+        path, query: The rest of the path, with its first slash, and what follows the question mark.
+        headers: Their names in lower case.
+        body: The JSON, or `None` where it was none.
+    """
+
+    provider: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Unacceptable(Exception):  # noqa: N818  # because: it is the provider's verdict, not our error
+    """The request is one that the real provider would refuse, for `reason`.
+
+    `said` is what its body says in this case, in place of the usual words: `message`, and whatever
+    else the row of the wire's `refusals` has; what it has not is left out.
+    """
+
+    def __init__(self, status: int, reason: str, **said: Any) -> None:
+        super().__init__(f"{status} {reason}: {said.get('message', 'as usual')}")
         self.status = status
         self.reason = reason
+        self.said = said
+
+
+def invalid(message: str, **more: Any) -> Unacceptable:
+    """The commonest verdict: a 400 in these words."""
+    return Unacceptable(400, "invalid_request", message=message, **more)
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -56,3 +86,18 @@ def length_of(messages: list[dict[str, Any]]) -> int:
 
 def _is_user(message: dict[str, Any]) -> bool:
     return message.get("role") == "user" and bool(text_of(message.get("content")))
+
+
+def form_in_words(messages: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """The last JSON schema that stands in the words of the history; any object where there is none."""
+    words = "\n".join(text_of(message.get("content")) for message in messages)
+    form, at = {"type": "object"}, words.find("{")
+    while at >= 0:
+        try:
+            found, end = json.JSONDecoder().raw_decode(words, at)
+        except ValueError:
+            found, end = None, at + 1
+        if isinstance(found, dict) and not {"type", "properties", "$ref", "anyOf"}.isdisjoint(found):
+            form = found
+        at = words.find("{", end)
+    return form

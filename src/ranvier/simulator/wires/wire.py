@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
+from ranvier.simulator.wires.reading import Sent
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """JSON as the providers send it: without blanks, with characters that are not ASCII as they are."""
@@ -44,8 +45,8 @@ class Wire(ABC):
     refusals: ClassVar[Mapping[Reason, Any]]
 
     @abstractmethod
-    def read(self, provider: str, path: str, headers: Mapping[str, str], body: Any) -> Ask:
-        """What is asked; raises `Unacceptable` where the provider would refuse to read on."""
+    def read(self, sent: Sent) -> Ask:
+        """What is asked; raises `Unacceptable` where the provider would refuse it."""
 
     @abstractmethod
     def key(self, headers: Mapping[str, str]) -> str | None:
@@ -72,24 +73,43 @@ class Wire(ABC):
         """What a stream ends with: the finish reason, the usage, the terminal event."""
 
     @abstractmethod
-    def error(self, reason: str, row: Any, ask: Ask, wait: float | None) -> dict[str, Any]:
+    def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
         """The body of a refusal, from its row in `refusals`; `wait` is what it asks for, in seconds."""
 
-    def refusal(self, status: int, reason: str | None, ask: Ask, wait: float | None = None) -> dict[str, Any]:
-        """The body that the provider sends with `status`, for `reason` or the usual one."""
-        (_, said), row = self._row(status, reason)
-        return self.error(said, row, ask, wait)
+    def refusal(
+        self,
+        status: int,
+        reason: str | None,
+        ask: Ask,
+        wait: float | None = None,
+        said: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The body that the provider sends with `status`, for `reason` or the usual one.
+
+        `said` stands over the usual words, as `Unacceptable` has it.
+        """
+        (_, known), row = self._row(status, reason)
+        row = _filled(row, ask)
+        if said and isinstance(row, dict):
+            row |= {name: value for name, value in said.items() if name in row}
+        elif said:
+            row = said["message"]
+        return self.error(status, known, row, wait)
 
     def refusal_headers(self, status: int, reason: str | None, wait: float | None) -> list[tuple[str, str]]:
         """What a refusal carries beside Retry-After."""
         return []
 
+    def says_wait_in_header(self, status: int, reason: str | None) -> bool:
+        """False where the provider says how long to wait in the body alone."""
+        return True
+
     def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
         """A refusal's body that is sent whole, with what it repeats of its own headers."""
         return body
 
-    def error_event(self, body: dict[str, Any]) -> bytes:
-        """A refusal inside a stream that had begun well."""
+    def error_event(self, body: dict[str, Any], headers: Mapping[str, str]) -> bytes:
+        """A refusal inside a stream that had begun well, with these headers."""
         return f"data: {encode(body)}\n\n".encode()
 
     def ping(self) -> bytes:
@@ -113,3 +133,17 @@ class Wire(ABC):
                 return known, row
         nearest = (400, "invalid_request") if status < 500 else (500, "server_error")
         return nearest, self.refusals[nearest]
+
+
+def _filled(row: Any, ask: Ask) -> Any:
+    """A row with the model and the key of the request where it leaves room for them."""
+    if isinstance(row, str):
+        return row.replace("{model}", ask.model).replace("{key}", _masked(ask.key or ""))
+    if isinstance(row, dict):
+        return {name: _filled(value, ask) for name, value in row.items()}
+    return [_filled(each, ask) for each in row] if isinstance(row, list) else row
+
+
+def _masked(key: str) -> str:
+    """A key as it is quoted: its ends, and stars between them."""
+    return f"{key[:4]}{'*' * 8}{key[-4:]}" if len(key) > 8 else "*" * len(key)

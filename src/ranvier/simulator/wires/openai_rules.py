@@ -1,0 +1,207 @@
+"""What OpenAI refuses in a request, in its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ranvier.simulator.wires.conversation import check_results, check_roles
+from ranvier.simulator.wires.reading import Unacceptable, invalid, text_of
+
+Json = dict[str, Any]
+
+ROLES: Final = ("system", "assistant", "user", "function", "tool", "developer")
+
+_PARAMETERS = """
+    audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens
+    messages metadata modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key
+    prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store
+    stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity
+    web_search_options"""
+PARAMETERS: Final = frozenset(_PARAMETERS.split())
+
+REASONING: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6")
+NOT_REASONING: Final = ("gpt-5-chat",)
+REASONS_IF_ASKED: Final = ("gpt-5.1", "gpt-5.2", "gpt-5.3", "gpt-5.4")
+CAN_STOP_REASONING: Final = ("gpt-5.5", "gpt-5.6", "gpt-6-sol", "gpt-6-luna", "gpt-6.1-terra")
+NEVER_STOP_REASONING: Final = (
+    *("gpt-5.1-chat", "gpt-5.2-chat", "gpt-5.3-chat", "gpt-5.1-codex"),
+    *("gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro"),
+)
+SAMPLING: Final = ("temperature", "top_p", "logprobs", "top_logprobs")
+PENALTIES: Final = ("presence_penalty", "frequency_penalty", "logit_bias")
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
+
+NAME: Final = r"^[a-zA-Z0-9_-]{1,64}$"
+
+
+def check(body: Json, model: str, messages: list[Json]) -> None:
+    """Raise `Unacceptable` where OpenAI would; an empty `model` is one of which nothing is known."""
+    for name in body:
+        if model and name not in PARAMETERS:
+            raise invalid(f"Unrecognized request argument supplied: {name}", code=None, param=None)
+    check_roles(messages, ROLES)
+    check_results(messages)
+    for position, message in enumerate(messages):
+        _check_message(f"messages[{position}]", message)
+    _check_tools(body)
+    _check_form(body, messages)
+    _check_stream(body)
+    if model:
+        _check_settings(body, model)
+
+
+def _check_message(place: str, message: Json) -> None:
+    calls = message.get("tool_calls")
+    if message.get("content") is None and not calls and not message.get("refusal"):
+        place = place.replace("[", ".[")
+        raise invalid(
+            "Invalid value for 'content': expected a string, got null.", param=f"{place}.content", code=None
+        )
+    for position, call in enumerate(calls or ()):
+        if len(call["id"]) > 40:
+            raise _too_long(f"{place}.tool_calls[{position}].id", 40, len(call["id"]))
+        if not isinstance(call["function"]["arguments"], str):
+            where = f"{place}.tool_calls[{position}].function.arguments"
+            raise invalid(
+                f"Invalid type for '{where}': expected a string, but got an object instead.",
+                param=where,
+                code="invalid_type",
+            )
+
+
+def _check_tools(body: Json) -> None:
+    for position, tool in enumerate(body.get("tools") or ()):
+        if not re.match(NAME, tool["function"]["name"]):
+            where = f"tools[{position}].function.name"
+            raise invalid(
+                f"Invalid '{where}': string does not match pattern. Expected a string that matches the "
+                "pattern '^[a-zA-Z0-9_-]+$'.",
+                param=where,
+                code="invalid_value",
+            )
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if body.get(name) is not None and not body.get("tools"):
+            raise invalid(
+                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.",
+                param=name,
+                code=None,
+            )
+
+
+def _check_form(body: Json, messages: list[Json]) -> None:
+    form = body.get("response_format") or {}
+    words = " ".join(text_of(message.get("content")) for message in messages)
+    if form.get("type") == "json_object" and "json" not in words.lower():
+        raise invalid(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+            "'json_object'.",
+            param="messages",
+            code=None,
+        )
+    declared = form.get("json_schema") or {}
+    if form.get("type") == "json_schema" and not re.match(NAME, declared.get("name") or ""):
+        raise invalid(
+            "Missing required parameter: 'response_format.json_schema.name'.",
+            param="response_format.json_schema.name",
+            code="missing_required_parameter",
+        )
+    if declared.get("strict"):
+        for complaint in _loose(declared["schema"], ()):
+            raise invalid(
+                f"Invalid schema for response_format '{declared['name']}': {complaint}",
+                param="response_format",
+                code=None,
+            )
+
+
+def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
+    """Where a schema is not as strict as `strict` demands."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _loose(each, place)
+    if not isinstance(schema, Mapping):
+        return
+    if isinstance(properties := schema.get("properties"), Mapping):
+        where = f"In context={place!r}, "
+        if schema.get("additionalProperties") is not False:
+            yield f"{where}'additionalProperties' is required to be supplied and to be false."
+        for name in sorted(properties.keys() - set(schema.get("required", ()))):
+            yield (
+                f"{where}'required' is required to be supplied and to be an array including every key in "
+                f"properties. Missing '{name}'."
+            )
+    for word, within in schema.items():
+        yield from _loose(within, (*place, word))
+
+
+def _check_stream(body: Json) -> None:
+    if body.get("stream_options") is not None and not body.get("stream"):
+        raise invalid(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            param="stream_options",
+            code=None,
+        )
+
+
+# --- what the models have settled ----------------------------------------------------------------
+
+
+def _check_settings(body: Json, model: str) -> None:
+    stop = body.get("stop")
+    if isinstance(stop, list) and len(stop) > 4:
+        raise invalid(
+            "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with "
+            f"length {len(stop)} instead.",
+            param="stop",
+            code="array_above_max_length",
+        )
+    effort = body.get("reasoning_effort")
+    if effort is not None and effort not in EFFORTS:
+        raise _unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
+    if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
+        if effort is not None:
+            raise _unrecognized("reasoning_effort")
+        return
+    if body.get("max_tokens") is not None:
+        raise Unacceptable(400, "unsupported_parameter")
+    if body.get("temperature", 1) != 1 and _reasons(model, effort):
+        raise _unsupported_value(
+            "temperature", body["temperature"], "Only the default (1) value is supported."
+        )
+    refused = (*PENALTIES, "stop", *(SAMPLING[1:] if _reasons(model, effort) else ()))
+    for name in refused:
+        if body.get(name) is not None:
+            raise _unsupported(name)
+
+
+def _reasons(model: str, effort: str | None) -> bool:
+    if model.startswith(NEVER_STOP_REASONING):
+        return True
+    if model.startswith(REASONS_IF_ASKED):
+        return effort not in (None, "none")
+    return effort != "none" or not model.startswith(CAN_STOP_REASONING)
+
+
+def _unsupported(name: str) -> Unacceptable:
+    words = f"Unsupported parameter: '{name}' is not supported with this model."
+    return Unacceptable(400, "unsupported_parameter", message=words, param=name)
+
+
+def _unsupported_value(name: str, value: object, instead: str) -> Unacceptable:
+    words = f"Unsupported value: '{name}' does not support {value!r} with this model. {instead}"
+    return Unacceptable(400, "unsupported_parameter", message=words, param=name, code="unsupported_value")
+
+
+def _unrecognized(name: str) -> Unacceptable:
+    return invalid(f"Unrecognized request argument supplied: {name}", param=None, code=None)
+
+
+def _too_long(where: str, most: int, length: int) -> Unacceptable:
+    return invalid(
+        f"Invalid '{where}': string too long. Expected a string with maximum length {most}, but got a string "
+        f"with length {length} instead.",
+        param=where,
+        code="string_above_max_length",
+    )

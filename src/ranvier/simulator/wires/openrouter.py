@@ -1,0 +1,148 @@
+"""OpenRouter: chat completions of others, with comments while they are waited for."""
+
+# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ranvier.simulator.dialogue import Answer, Ask
+from ranvier.simulator.wires.chat import ChatWire, Json, event
+from ranvier.simulator.wires.conversation import check_results, check_roles
+from ranvier.simulator.wires.reading import Sent, Unacceptable
+
+_NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+_NO_PREFILL = {
+    "raw": '{"type":"error","error":{"type":"invalid_request_error","message":"This model does not support '
+    'assistant message prefill. The conversation must end with a user message."}}',
+    "provider_name": "Anthropic",
+}
+
+
+def _error(message: str, **metadata: Any) -> dict[str, Any]:
+    return {"message": message, **({"metadata": metadata} if metadata else {})}
+
+
+def _upstream(raw: str) -> dict[str, Any]:
+    return _error("Provider returned error", raw=raw, provider_name="Simulated")
+
+
+class OpenRouterWire(ChatWire):
+    """The code of an error is its status; a stream that fails ends with a reason, `error`."""
+
+    name = "openrouter"
+    suffix = "/api/v1"
+    refusals: ClassVar = {
+        (400, "invalid_request"): _error('Input required: specify "prompt" or "messages"'),
+        (400, "context_length"): _error(
+            "This endpoint's maximum context length is 200000 tokens. However, you requested about 269030 "
+            "tokens. Please reduce the length of either one, or use the context-compression plugin to "
+            "compress your prompt automatically.",
+            error_type="context_length_exceeded",
+        ),
+        (400, "unsupported_parameter"): _upstream(
+            '{"type":"error","error":{"type":"invalid_request_error",'
+            '"message":"`temperature` is deprecated for this model."}}'
+        ),
+        (400, "stream_refused"): _upstream('{"error":{"message":"streaming is not supported"}}'),
+        (400, "model_not_found"): _error("{model} is not a valid model ID"),
+        (400, "content_filter"): _error("Provider returned error", error_type="content_policy_violation"),
+        (401, "auth"): _error("User not found."),
+        (402, "quota_exhausted"): _error(
+            "Insufficient credits. Add more using https://openrouter.ai/settings/credits"
+        ),
+        (403, "permission"): _error("No allowed providers are available for the selected model."),
+        (403, "content_filter"): _error(
+            '{model} requires moderation on Simulated. Your input was flagged for "violence". '
+            "No credits were charged.",
+            reasons=["violence"],
+            flagged_input="...",
+            provider_name="Simulated",
+        ),
+        (404, "model_not_found"): _error("No endpoints found for {model}."),
+        (404, "not_found"): _error("Not Found"),
+        (408, "timeout"): _error("Request timed out"),
+        (413, "too_large"): _error("Request Entity Too Large"),
+        (429, "rate_limit"): _upstream(
+            "{model} is temporarily rate-limited upstream. Please retry shortly, or add your own key to "
+            "accumulate your rate limits: https://openrouter.ai/settings/integrations"
+        ),
+        (429, "quota_exhausted"): _error(
+            "Rate limit exceeded: free-models-per-day. "
+            "Add 10 credits to unlock 1000 free model requests per day",
+            headers={
+                "X-RateLimit-Limit": "50",
+                "X-RateLimit-Remaining": "0",
+                "X-RateLimit-Reset": "1777420800000",
+            },
+            provider_name=None,
+        ),
+        (500, "server_error"): _error("Internal Server Error"),
+        (502, "server_error"): _upstream("upstream error"),
+        (503, "overloaded"): _error("Provider overloaded", error_type="provider_overloaded"),
+        (504, "timeout"): _error("Provider timed out", error_type="timeout"),
+    }
+
+    def without_key(self) -> Unacceptable:
+        return Unacceptable(401, "auth", message="No auth credentials found")
+
+    def thinks(self, model: str, body: Json) -> bool:
+        wish = body.get("reasoning") or {}
+        effort = wish.get("effort", body.get("reasoning_effort"))
+        asked = effort not in (None, "none") or wish.get("enabled") or wish.get("max_tokens")
+        return bool(asked) and not wish.get("exclude")
+
+    def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
+        check_roles(messages, ("system", "developer", "user", "assistant", "tool"))
+        check_results(messages, "")
+        if messages[-1]["role"] == "assistant" and "claude" in model and "4.5" not in model:
+            raise Unacceptable(400, "unsupported_parameter", metadata=_NO_PREFILL)
+
+    def headers(self, unique: str) -> list[tuple[str, str]]:
+        return [("x-generation-id", f"gen-{unique}"), ("server", "cloudflare")]
+
+    def head(self, answer: Answer, kind: str) -> Json:
+        return {**super().head(answer, kind), "id": f"gen-{answer.id}", "provider": "Simulated"}
+
+    def opening(self, answer: Answer, ask: Ask) -> bytes:
+        return self.ping() * 2 + super().opening(answer, ask)
+
+    def closing(self, answer: Answer, ask: Ask) -> bytes:
+        """The last chunk comes twice: once without the usage, and once with it."""
+        return self.chunk(
+            answer, {"role": "assistant", "content": ""}, self.finish(answer)
+        ) + super().closing(answer, ask)
+
+    def finish(self, answer: Answer) -> Json:
+        return {**super().finish(answer), "native_finish_reason": _NATIVE.get(answer.finish, answer.finish)}
+
+    def thought(self, token: str) -> Json:
+        detail = {"type": "reasoning.text", "text": token, "format": "anthropic-claude-v1", "index": 0}
+        return {"role": "assistant", "content": "", "reasoning": token, "reasoning_details": [detail]}
+
+    def thoughts(self, answer: Answer) -> Json:
+        if not answer.reasoning:
+            return {"reasoning": None, "refusal": None}
+        words = "".join(answer.reasoning)
+        return {
+            "refusal": None,
+            **{k: v for k, v in self.thought(words).items() if k.startswith("reasoning")},
+        }
+
+    def usage(self, answer: Answer) -> Json:
+        cost = 1e-6 * (answer.input_tokens + 5 * answer.output_tokens)
+        costs = {"cost": cost, "cost_details": {"upstream_inference_cost": None}, "is_byok": False}
+        return {**super().usage(answer), **costs}
+
+    def ping(self) -> bytes:
+        return b": OPENROUTER PROCESSING\n\n"
+
+    def error(self, status: int, reason: str, row: Any, wait: float | None) -> Json:
+        return {"error": {"code": status, **row}, "user_id": "user_simulated"}
+
+    def error_event(self, body: Json, headers: Mapping[str, str]) -> bytes:
+        choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "error"}
+        head = {"id": headers["x-generation-id"], "object": "chat.completion.chunk", "provider": "Simulated"}
+        return event({**head, "error": body["error"], "choices": [choice]}) + b"data: [DONE]\n\n"
