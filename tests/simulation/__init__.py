@@ -1,0 +1,1 @@
+"""A seeded world in virtual time, in which everything goes wrong and every promise has to hold."""

@@ -1,0 +1,168 @@
+"""A provider that does what a seed tells it to, and reports every request to the checker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ranvier import FinishReason, InvalidRequestError, Response, StreamEvent, Usage
+from ranvier.messages import SIGN_OF_LIFE
+from ranvier.pipeline import Call
+from simulation.moods import FINISH, PING, RAISE, SAY, WAIT, Reply, Weather, draw
+from simulation.story import STORY, Exchange
+
+if TYPE_CHECKING:
+    from simulation.invariants import Checker
+
+NO_CONNECTION = 5.0
+"""Seconds after which a provider that cannot be reached is given up where the stack sets no limit."""
+
+
+class SeededProvider:
+    """Answers, fails, stalls and lies by its weather.
+
+    Attributes:
+        sockets: The requests that have not ended.
+        requests, faults: How many there have been, and how many of them were bad.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rng: Random,
+        checker: Checker,
+        *,
+        connections: int | None,
+        streaming: bool,
+        own_key: str | None,
+    ) -> None:
+        self.name = name
+        self.default_model = "small"
+        self.connections = connections
+        self.slots = None if connections is None else asyncio.Semaphore(connections)
+        self.own_key = own_key
+        self.needs_credential = own_key is not None
+        self.sockets: set[Exchange] = set()
+        self.requests = self.faults = 0
+        self._rng = rng
+        self._weather = Weather(rng)
+        self._checker = checker
+        self._time = asyncio.get_running_loop().time
+        if not streaming:
+            self.stream = None  # type: ignore[assignment]  # because: so says a provider that cannot stream
+
+    def credential(self) -> str | None:
+        """Our own key there."""
+        return self.own_key
+
+    async def complete(self, call: Call) -> Response:
+        """The whole answer."""
+        exchange, reply = self._begin(call, streamed=False)
+        try:
+            for kind, value in reply.steps:
+                if kind == WAIT:
+                    await self._wait(value)
+                elif kind == SAY:
+                    exchange.said.append(value)
+                elif kind == RAISE:
+                    raise self._failure(exchange, value)
+            exchange.stop("finished", self._time())
+            exchange.usage = Usage(input=1, output=len(exchange.said))
+            return Response("".join(exchange.said), usage=exchange.usage)
+        except asyncio.CancelledError:
+            exchange.stop("cancelled", self._time())
+            await self._clean_up(exchange, reply)
+            raise
+        finally:
+            self._end(exchange)
+
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+        """The answer in steps."""
+        exchange, reply = self._begin(call, streamed=True)
+        time = self._time
+        try:
+            for kind, value in reply.steps:
+                if kind == WAIT:
+                    await self._wait(value)
+                    continue
+                if kind == RAISE:
+                    raise self._failure(exchange, value)
+                now = time()
+                yield self._event(exchange, kind, value, now)
+                exchange.last = time()
+                exchange.held += exchange.last - now
+            exchange.stop("finished", time())
+        except asyncio.CancelledError:
+            exchange.stop("cancelled", time())
+            await self._clean_up(exchange, reply)
+            raise
+        except GeneratorExit:
+            exchange.stop("closed", time())
+            await self._clean_up(exchange, reply)
+            raise
+        finally:
+            self._end(exchange)
+
+    # --- a request -------------------------------------------------------------------------------
+
+    def _begin(self, call: Call, *, streamed: bool) -> tuple[Exchange, Reply]:
+        story, now = STORY.get(), self._time()
+        exchange = Exchange(story, call.deployment.target, self.name, now, streamed)
+        exchange.key = call.credential
+        reply = draw(self._rng, self._weather.mood(now, int(story.tenant[7:])))
+        if reply.fault == "asks_whole" and not streamed:
+            reply = draw(self._rng, "well")
+        elif reply.fault == "unreachable":
+            connect = call.limits.connect
+            reply.steps[0] = (WAIT, NO_CONNECTION if connect is None else connect)
+        self.requests += 1
+        self.faults += reply.fault is not None
+        self.sockets.add(exchange)
+        self._checker.request(exchange, call)
+        if reply.fault == "asks_whole":
+            exchange.asks_whole = True
+        return exchange, reply
+
+    def _event(self, exchange: Exchange, kind: int, value: Any, now: float) -> StreamEvent:
+        if kind == PING:
+            exchange.last = now
+            return SIGN_OF_LIFE
+        if kind == FINISH:
+            exchange.finished = True
+            exchange.usage = Usage(input=1, output=len(exchange.said))
+            return StreamEvent(finish_reason=FinishReason.STOP, usage=exchange.usage)
+        assert kind == SAY
+        if exchange.first is None:
+            exchange.first = now
+        exchange.said.append(value)
+        return StreamEvent(text=value)
+
+    def _failure(self, exchange: Exchange, drawn: tuple[type[Exception], dict[str, Any] | None]) -> Exception:
+        """The error to raise, of which the checker is told first."""
+        kind, facts = drawn
+        if facts is None:
+            error: Exception = kind("this adapter has a bug")
+        else:
+            error = kind(f"{self.name} said no", provider=self.name, **facts)
+        if exchange.asks_whole and isinstance(error, InvalidRequestError):
+            error.refuses_streaming = True
+        exchange.stop("raised", self._time(), error)
+        self._checker.refused(exchange)
+        return error
+
+    async def _wait(self, seconds: float | None) -> None:
+        if seconds is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await asyncio.sleep(seconds)
+
+    async def _clean_up(self, exchange: Exchange, reply: Reply) -> None:
+        if reply.cleanup:
+            exchange.story.keep_busy(self._time() + reply.cleanup)
+            await asyncio.sleep(reply.cleanup)
+
+    def _end(self, exchange: Exchange) -> None:
+        self.sockets.discard(exchange)
+        self._checker.request_ended(exchange)

@@ -1,0 +1,96 @@
+"""What has to be left when nobody calls: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simulation.provider import SeededProvider
+from simulation.stacks import Stack
+from simulation.story import Story
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+TURNS = 4
+"""Turns of the loop in which what was dropped may still be closed; then a second, for slow providers."""
+
+
+async def check_quiet(world: World, stories: list[Story]) -> None:
+    """All calls have ended: is everything given back?"""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    if len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(1.0)
+    fail = world.checker.fail
+    for words in _left(world):
+        fail(2, words)
+    for story in stories:
+        for words in _left_of(story):
+            fail(2, words, story)
+        if story.ends != 1 or story.stream_ends != story.streams:
+            fail(1, f"it has ended {story.ends} times, its stream {story.stream_ends} times", story)
+    for stack in world.stacks:
+        for words in _differences(stack):
+            fail(8, words)
+
+
+def _left(world: World) -> Iterator[str]:
+    loop = asyncio.get_running_loop()
+    if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        yield f"{len(tasks)} tasks are left: {tasks}"
+    if timers := [timer for timer in loop._scheduled if not timer.cancelled()]:  # type: ignore[attr-defined]  # because: asyncio has no public way
+        yield f"{len(timers)} timers are left: {timers[:3]}"
+    for provider in world.providers:
+        yield from _held_by(provider)
+    for stack in world.stacks:
+        yield from _held_in(stack)
+
+
+def _held_by(provider: SeededProvider) -> Iterator[str]:
+    for exchange in provider.sockets:
+        yield f"a request goes on: {exchange} of {exchange.story}"
+    if provider.slots is not None and provider.slots._value != provider.connections:
+        yield f"{provider.slots._value} slots of {provider.connections} are free at {provider.name}"
+
+
+def _held_in(stack: Stack) -> Iterator[str]:
+    pipeline = stack.pipeline
+    if pipeline.lifecycle.under_way != (0, 0) or pipeline.lifecycle._background:
+        yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
+    if pipeline.credentials._lookups:
+        yield f"{pipeline.credentials._lookups} are looked up"
+    if stack.bulkhead is not None and stack.bulkhead.inside:
+        yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
+    if stack.throttle is not None:
+        for key, keeper in stack.throttle.gates.known.items():
+            if not keeper.gate.idle:
+                yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a scout under way"
+    if stack.breaker is not None:
+        for key, seen in stack.breaker.circuits:
+            if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):
+                yield f"the circuit {key} has {seen.in_flight} calls under way: {seen}"
+
+
+def _left_of(story: Story) -> Iterator[str]:
+    if story.permits:
+        yield f"{story.permits} permits are held"
+    if story.record is not None and any(each.outcome == "running" for each in story.record.attempts):
+        yield "an attempt goes on"
+
+
+def _differences(stack: Stack) -> Iterator[str]:
+    """Where circuits are not as they should be."""
+    if stack.breaker is None:
+        return
+    seen = dict(stack.breaker.circuits)
+    if seen.keys() != stack.circuits.known.keys():
+        yield f"circuits are kept of {seen.keys() ^ stack.circuits.known.keys()}"
+        return
+    for key, circuit in stack.circuits.known.items():
+        found = seen[key]
+        if (found.state, found.total_opens) != (circuit.state, circuit.total):
+            yield f"the circuit {key} is {found} instead of {circuit.state}, opened {circuit.total} times"
+        elif circuit.state == "closed" and found.failures != circuit.failed:
+            yield f"the circuit {key} counts {found.failures} failures instead of {circuit.failed}"

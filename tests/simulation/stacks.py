@@ -1,0 +1,298 @@
+"""Pipelines of every shape, and what can be expected of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ranvier import SHARED, ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.pipeline import Credentials, Layer
+from ranvier.pipeline.events import CircuitChanged, Event
+from simulation.circuits import Circuits, Key, Rules
+from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
+from simulation.provider import SeededProvider
+
+if TYPE_CHECKING:
+    from simulation.invariants import Checker
+
+MANY = 100_000
+"""More circuits or gates than any world needs."""
+
+
+class Stack:
+    """One pipeline, with the settings that the checker goes by.
+
+    Attributes:
+        breaker, throttle, bulkhead: Those layers, or `None`.
+        circuits: What the circuits of the breaker should do.
+        heard: Changes of circuits that were told and not yet compared: tenant, before, after.
+        closed_until: By target or provider and key: when a throttled key may be used again.
+        needs_deadline: Nothing in it bounds a call, so that its callers have to.
+    """
+
+    def __init__(
+        self,
+        providers: list[SeededProvider],
+        rng: Random,
+        checker: Checker,
+        others: list[Callable[[Event], object]],
+    ) -> None:
+        self.providers = providers
+        self.checker = checker
+        self.rng = rng
+        self.closed_until: dict[tuple[str, str | None], float] = {}
+        self.heard: list[tuple[str, str, str]] = []
+        self.sleeps_inside_throttle = False
+        targets = [Deployment(provider, model) for provider in providers for model in ("small", "large")]
+        self.targets = rng.sample(targets, rng.randint(1, min(4, len(targets))))
+        self.names = [target.target for target in self.targets]
+        self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
+        layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers(), *self._admit_layers()]
+        self.pipeline = Pipeline(
+            *layers,
+            *self._attempt_layers(),
+            credentials=self._credentials(),
+            listeners=self._listeners(others),
+        )
+        self.needs_deadline = self.deadline is None and self.timeout is None
+        self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
+
+    # --- layers ----------------------------------------------------------------------------------
+
+    def _users(self, place: Place) -> list[Layer]:
+        kinds = [Sleeper, Saboteur] if self.rng.random() < 0.3 else []
+        return [kind(place, self.rng) for kind in kinds if self.rng.random() < 0.5]
+
+    def _call_layers(self) -> list[Layer]:
+        deadline = [] if self.deadline is None else [Deadline(self.deadline)]
+        return [Entry(Place.CALL, self, self.checker), *deadline, *self._users(Place.CALL)]
+
+    def _route_layers(self) -> list[Layer]:
+        rng = self.rng
+        self.goes_on_after = {
+            InvalidRequestError: rng.random() < 0.2,
+            ContentFilterError: rng.random() < 0.2,
+        }
+        self.chains = {name: self.names[place:] for place, name in enumerate(self.names)}
+        chains = None
+        if len(self.names) > 2 and rng.random() < 0.3:
+            self.chains[self.names[0]] = [self.names[0], self.names[2], self.names[1]]
+            chains = {self.names[0]: self.chains[self.names[0]][1:]}
+        return [
+            Fallback(
+                *self.targets,
+                chains=chains,
+                on_invalid_request=self.goes_on_after[InvalidRequestError],
+                on_content_filter=self.goes_on_after[ContentFilterError],
+            )
+        ]
+
+    def _retry_layers(self) -> list[Layer]:
+        rng = self.rng
+        self.again = rng.random() < 0.15
+        self.retry: Retry | None = None
+        if rng.random() < 0.9:
+            override = {rng.choice(self.names): self._retry()} if rng.random() < 0.3 else None
+            self.retry = self._retry(override)
+        again = [Again()] if self.again else []
+        retry = [] if self.retry is None else [self.retry]
+        return [*again, *retry, *self._users(Place.RETRY)]
+
+    def _retry(self, overrides: dict[str, Retry] | None = None) -> Retry:
+        rng = self.rng
+        return Retry(
+            max_retries=rng.randint(0, 4),
+            base_delay=rng.choice([0.0, 0.25, 0.5, 2.0]),
+            max_delay=rng.choice([1.0, 5.0, 30.0]),
+            jitter=rng.choice(["full", "equal", "none"]),
+            on_timeout=rng.random() < 0.3,
+            overrides=overrides,
+        )
+
+    def _admit_layers(self) -> list[Layer]:
+        rng = self.rng
+        self.breaker: Breaker | None = None
+        breaker: list[Layer] = []
+        if rng.random() < 0.9:
+            before, behind = (
+                kind(Place.ADMIT, self, self.checker) for kind in (BeforeBreaker, BehindBreaker)
+            )
+            breaker = [before, self._breaker(), behind, *self._users(Place.ADMIT)]
+        self.bulkhead = Bulkhead(rng.choice([3, 20, 200]), self.checker) if rng.random() < 0.25 else None
+        bulkhead: list[Layer] = [] if self.bulkhead is None else [self.bulkhead]
+        inner = [*bulkhead, *breaker] if rng.random() < 0.5 else [*breaker, *bulkhead]
+        # A guard inside the breaker hides from the record which state of the circuit let an attempt pass.
+        self.circuit_is_hidden = bool(bulkhead and breaker) and inner[0] is not self.bulkhead
+        self.throttle = self._throttle() if rng.random() < 0.5 else None
+        if self.throttle is None:
+            return inner
+        self.sleeps_inside_throttle = any(isinstance(layer, Sleeper) for layer in inner)
+        return [self.throttle, *inner] if rng.random() < 0.85 else [*inner, self.throttle]
+
+    def _breaker(self) -> Breaker:
+        rng = self.rng
+        self.chance = rng.choice([0.0, 0.5, rng.random()])
+        self.most_circuits = rng.choice([1, 5, 40, MANY, MANY])
+        own = rng.random()
+        self.circuit_of_target = 0.3 < own < 0.5
+        self.breaker_override = rng.choice(self.names) if own < 0.3 else None
+        settings = self._breaker_settings()
+        overrides = None
+        self._rules_by_target: dict[str, tuple[Breaker, dict[str, Any]]] = {}
+        if self.breaker_override is not None:
+            other = self._breaker_settings()
+            override = Breaker(**other)
+            overrides = {self.breaker_override: override}
+            self._rules_by_target[self.breaker_override] = override, other
+        key = _circuit_of_target if self.circuit_of_target else None
+        self.breaker = Breaker(**settings, max_circuits=self.most_circuits, key=key, overrides=overrides)
+        self.breaker_settings = settings
+        for breaker in (self.breaker, *(overrides or {}).values()):
+            breaker.rules.chance = lambda: self.chance
+        self.circuits = Circuits(self.most_circuits)
+        return self.breaker
+
+    def _breaker_settings(self) -> dict[str, Any]:
+        rng = self.rng
+        return {
+            "failure_threshold": rng.randint(1, 4),
+            "success_threshold": rng.randint(1, 3),
+            "cooldown": rng.choice([0.0, 1.0, 5.0, 30.0]),
+            "max_cooldown": rng.choice([None, 60.0]),
+            "max_probes": rng.randint(1, 3),
+            "probe_lease": rng.choice([None, 0.5, 5.0]),
+        }
+
+    def _throttle(self) -> Throttle:
+        rng = self.rng
+        self.most_gates = rng.choice([2, MANY, MANY])
+        self.refused_for, self.quota_for = rng.choice([0.0, 5.0, 60.0]), rng.choice([0.0, 10.0])
+        settings = {"refused_for": self.refused_for, "quota_for": self.quota_for}
+        self.throttle_override = rng.choice(self.names) if rng.random() < 0.3 else None
+        overrides = None if self.throttle_override is None else {self.throttle_override: Throttle(**settings)}
+        max_wait = rng.choice([0.0, 1.0, 10.0])
+        return Throttle(max_wait, max_gates=self.most_gates, overrides=overrides, **settings)
+
+    def _attempt_layers(self) -> list[Layer]:
+        rng = self.rng
+        self.timeout: Timeout | None = None
+        if rng.random() < 0.9:
+            override = {rng.choice(self.names): self._timeout()} if rng.random() < 0.3 else None
+            self.timeout = self._timeout(override)
+        timeout = [] if self.timeout is None else [self.timeout]
+        users = [layer for layer in self._users(Place.ATTEMPT) if not isinstance(layer, Sleeper)]
+        return [*timeout, *users]
+
+    def _timeout(self, overrides: dict[str, Timeout] | None = None) -> Timeout:
+        rng = self.rng
+        return Timeout(
+            seconds=rng.choice([1.0, 5.0, 20.0, 60.0]),
+            connect=rng.choice([None, 0.5, 2.0]),
+            first_token=rng.choice([None, 0.5, 2.0, 5.0]),
+            idle=rng.choice([None, 0.375, 1.0, 5.0]),
+            stream_complete=rng.random() < 0.8,
+            overrides=overrides,
+        )
+
+    # --- listeners -------------------------------------------------------------------------------
+
+    def _listeners(self, others: list[Callable[[Event], object]]) -> list[Callable[[Event], object]]:
+        self.listening = self.rng.random() < 0.7
+        return [*others, self._listen] if self.listening else []
+
+    def _listen(self, event: Event) -> None:
+        if type(event) is CircuitChanged:
+            self.heard.append((event.tenant, str(event.before), str(event.after)))
+
+    # --- credentials -----------------------------------------------------------------------------
+
+    def _credentials(self) -> Credentials | None:
+        rng = self.rng
+        kind = rng.choice(["none", "plain", "async", "async"])
+        self.resolves = kind != "none"
+        self.most_answers = rng.choice([3, 50, MANY])
+        if kind == "none":
+            return None
+        resolver = self.keys if kind == "plain" else self._look_up
+        return Credentials(resolver, ttl=rng.choice([0.0, 2.0, 60.0]), max_entries=self.most_answers)
+
+    def keys(self, tenant: str, provider: str) -> Any:
+        """The keys of a tenant at a provider, as a resolver says it."""
+        number = int(tenant[7:])
+        if number % 13 == 5:
+            return None
+        if number % 4 == 1:
+            return SHARED
+        if number % 7 == 2:
+            return [f"{provider}-{tenant}-{place}" for place in range(3)]
+        return f"{provider}-{tenant}"
+
+    async def _look_up(self, tenant: str, provider: str) -> Any:
+        chance = self.rng.random()
+        if chance < 0.5:
+            await asyncio.sleep(int(chance * 128) / 64)
+        if chance > 0.98:
+            raise LookupError("the vault is sealed")
+        return self.keys(tenant, provider)
+
+    def may_use(self, tenant: str, provider: SeededProvider, key: str | None) -> bool:
+        """Whether a call of that tenant may be sent with that key."""
+        keys = self.keys(tenant, provider.name) if self.resolves else SHARED
+        listed = keys if isinstance(keys, list) else [keys]
+        return key in [provider.own_key if each is SHARED else each for each in listed]
+
+    # --- what can be expected --------------------------------------------------------------------
+
+    def limits_of(self, target: str, streamed: bool) -> tuple[float | None, float | None, float | None]:
+        """The limits of one request: all of it, the first content, silence after that."""
+        limits = self._limits.get((target, streamed))
+        if limits is None:
+            timeout = None if self.timeout is None else self.timeout.overrides.get(target, self.timeout)
+            limits = (None, None, None)
+            if timeout is not None:
+                said = timeout.limits
+                limits = (
+                    (said.seconds, said.first_token, said.idle) if streamed else (said.seconds, None, None)
+                )
+            self._limits[target, streamed] = limits
+        return limits
+
+    def attempts_allowed(self, target: str) -> int:
+        """The most requests that one call may cause at that target."""
+        once = 1 if self.retry is None else 1 + self.retry.overrides.get(target, self.retry).max_retries
+        return 2 * once if self.again else once
+
+    def retries_timeouts(self, target: str) -> bool:
+        """Whether a target that was too slow may be asked again."""
+        return self.retry is not None and self.retry.overrides.get(target, self.retry).on_timeout
+
+    def circuit_key(self, tenant: str, target: str) -> Key:
+        """Whose circuit a call goes through."""
+        if self.circuit_of_target:
+            return tenant, target.partition("/")[0], target
+        if target == self.breaker_override:
+            return tenant, target
+        return tenant, target.partition("/")[0]
+
+    def rules_of(self, target: str) -> Rules:
+        """By which rules a circuit of that target is made."""
+        settings = dict(
+            self._rules_by_target[target][1] if target in self._rules_by_target else self.breaker_settings
+        )
+        lease = settings.pop("probe_lease")
+        if lease is None:
+            seconds = self.limits_of(target, True)[0]
+            lease = 121.0 if seconds is None else seconds + 1.0
+        return Rules(**settings, lease=lease, chance=self.chance)
+
+    def gate_key(self, target: str, key: str | None) -> tuple[str, str | None]:
+        """Which gate of the throttle a request passes."""
+        own = self.throttle is not None and target == self.throttle_override
+        return target if own else target.partition("/")[0], key
+
+
+def _circuit_of_target(call: Any) -> tuple[str, str, str]:
+    return call.tenant, call.deployment.provider.name, call.deployment.target
