@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ranvier.messages import Image, Message, Native, Response, Schema, Text, Tool, ToolCall
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
-from ranvier.providers._history import arguments_text, own, results, valid_id
+from ranvier.providers._history import arguments_text, own, results, with_valid_ids
 from ranvier.providers._models import refuses_prefill, takes_forms
 from ranvier.providers._openai_answer import ChunkReader, read_completion
 from ranvier.providers._reading import AnswerReader, Json
@@ -73,7 +73,8 @@ class ChatCompletions(Adapter):
         request = call.request
         if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
             raise self.unsupported(call, "does not continue a message of the assistant")
-        conversation = [message for turn in request.messages for message in self._turn(call, turn)]
+        turns = with_valid_ids(request.messages, CALL_ID)
+        conversation = [message for turn in turns for message in self._turn(call, turn)]
         system = request.system
         if request.schema is not None and not takes_forms(self.dialect):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
@@ -83,10 +84,11 @@ class ChatCompletions(Adapter):
 
     def _turn(self, call: Call, message: Message) -> Iterator[Json]:
         for result in results(message):
-            answered = valid_id(result.call_id, CALL_ID)
-            yield {"role": "tool", "tool_call_id": answered, "content": result.content}
+            yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
         if message.role == "assistant":
-            yield self.answer(call, message)
+            answer = self.answer(call, message)
+            if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing
+                yield answer
         elif message.role != "tool":
             content = list(self._content(call, message))
             if content or not results(message):
@@ -101,8 +103,6 @@ class ChatCompletions(Adapter):
         calls = [_tool_call(call) for call in message.tool_calls]
         if calls:
             answer["tool_calls"] = calls
-        elif answer["content"] is None:
-            answer["content"] = ""  # only a message that calls tools may go without
         for fields in own(message, self.family):
             answer.update({name: fields[name] for name in self.returned if name in fields})
         return answer
@@ -134,7 +134,7 @@ def _tool(tool: Tool) -> Json:
 
 def _tool_call(call: ToolCall) -> Json:
     return {
-        "id": valid_id(call.id, CALL_ID),
+        "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": arguments_text(call)},
     }

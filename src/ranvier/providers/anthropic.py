@@ -10,13 +10,12 @@ What comes back is read in `_anthropic_answer`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.messages import Image, Message, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
-from ranvier.providers._history import valid_id
+from ranvier.providers._history import with_valid_ids
 from ranvier.providers._models import refuses_prefill
 from ranvier.providers._reading import AnswerReader, Json
 from ranvier.providers._schemas import closed
@@ -29,6 +28,10 @@ VERSION = "2023-06-01"
 
 CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 """Ids of tool calls that the API takes."""
+
+
+THOUGHTS = ("thinking", "redacted_thinking")
+"""Blocks after which an answer has to follow: with a limit met while it thinks, a model gives none."""
 
 
 class Anthropic(Adapter):
@@ -83,18 +86,18 @@ class Anthropic(Adapter):
     def _messages(self, call: Call) -> list[Json]:
         """The conversation; what one side says in a row is one message, results of tools first."""
         turns: list[tuple[str, list[Json]]] = []
-        for message in call.request.messages:
-            if message.role == "system":
-                continue
+        for message in with_valid_ids(call.request.messages, CALL_ID):
             role = "assistant" if message.role == "assistant" else "user"
-            if not turns or turns[-1][0] != role:
-                turns.append((role, []))
             if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
                 raise self.unsupported(call, "takes no pictures from the assistant")
-            turns[-1][1].extend(_blocks(message))
+            blocks = [] if message.role == "system" else _blocks(message)
+            if blocks and turns and turns[-1][0] == role:
+                turns[-1][1].extend(blocks)
+            elif blocks:
+                turns.append((role, blocks))
         if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
             raise self.unsupported(call, "does not continue a message of the assistant")
-        return [{"role": role, "content": _content(blocks)} for role, blocks in turns if blocks]
+        return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
 
 def _system(request: Request) -> str:
@@ -103,24 +106,22 @@ def _system(request: Request) -> str:
     return "\n\n".join(filter(None, (request.system, *within)))
 
 
-def _blocks(message: Message) -> Iterator[Json]:
-    for part in message.parts:
-        block = _block(part)
-        if block is not None:
-            yield block
+def _blocks(message: Message) -> list[Json]:
+    blocks = [block for part in message.parts if (block := _block(part)) is not None]
+    while blocks and blocks[-1].get("type") in THOUGHTS:  # a message that ends with one is refused
+        blocks.pop()
+    return blocks
 
 
 def _block(part: Part) -> Json | None:
     if isinstance(part, Text):
-        return {"type": "text", "text": part.text} if part.text else None  # the API refuses an empty one
+        return {"type": "text", "text": part.text} if part.text.strip() else None  # a blank one is refused
     if isinstance(part, Image):
         return {"type": "image", "source": _source(part)}
     if isinstance(part, ToolCall):
-        used = valid_id(part.id, CALL_ID)
-        return {"type": "tool_use", "id": used, "name": part.name, "input": part.arguments}
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
     if isinstance(part, ToolResult):
-        used = valid_id(part.call_id, CALL_ID)
-        result: Json = {"type": "tool_result", "tool_use_id": used, "content": part.content}
+        result: Json = {"type": "tool_result", "tool_use_id": part.call_id, "content": part.content}
         return {**result, "is_error": True} if part.is_error else result
     return dict(part.data) if part.provider == Anthropic.family else None
 
@@ -132,9 +133,9 @@ def _source(image: Image) -> Json:
 
 
 def _content(blocks: list[Json]) -> str | list[Json]:
-    if len(blocks) == 1 and blocks[0]["type"] == "text":
+    if len(blocks) == 1 and blocks[0].get("type") == "text":
         return str(blocks[0]["text"])
-    return sorted(blocks, key=lambda block: block["type"] != "tool_result")
+    return sorted(blocks, key=lambda block: block.get("type") != "tool_result")
 
 
 def _tool_choice(choice: str) -> Json:

@@ -18,7 +18,7 @@ from ranvier.messages import Image, Message, Native, Part, Request, Response, Te
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
-from ranvier.providers._history import names_of_calls
+from ranvier.providers._history import ANY_ID, names_of_calls, with_valid_ids
 from ranvier.providers._models import wants_signatures
 from ranvier.providers._reading import AnswerReader, Json
 
@@ -73,16 +73,17 @@ class Gemini(Adapter):
 
     def _contents(self, call: Call) -> list[Json]:
         """The conversation; what one side says in a row is one content, results of tools first."""
-        names = names_of_calls(call.request.messages)
+        messages = with_valid_ids(call.request.messages, ANY_ID)
+        names = names_of_calls(messages)
         turns: list[tuple[str, list[Json]]] = []
-        for message in call.request.messages:
-            if message.role == "system":
-                continue
+        for message in messages:
             role = "model" if message.role == "assistant" else "user"
-            if not turns or turns[-1][0] != role:
-                turns.append((role, []))
-            turns[-1][1].extend(self._parts(call, message, names))
-        return [{"role": role, "parts": _results_first(parts)} for role, parts in turns if parts]
+            parts = [] if message.role == "system" else self._parts(call, message, names)
+            if parts and turns and turns[-1][0] == role:
+                turns[-1][1].extend(parts)
+            elif parts:
+                turns.append((role, parts))
+        return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
     def _parts(self, call: Call, message: Message, names: Mapping[str, str]) -> list[Json]:
         parts: list[Json] = []

@@ -28,7 +28,14 @@ from ranvier.messages import (
 )
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
-from ranvier.providers._history import names_of_calls, new_call_id, own, results
+from ranvier.providers._history import (
+    ANY_ID,
+    names_of_calls,
+    new_call_id,
+    own,
+    results,
+    with_valid_ids,
+)
 from ranvier.providers._openai_answer import read_arguments
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
@@ -88,8 +95,9 @@ class Ollama(Adapter):
         request = call.request
         if request.system:
             yield {"role": "system", "content": request.system}
-        names = names_of_calls(request.messages)
-        for message in request.messages:
+        messages = with_valid_ids(request.messages, ANY_ID)
+        names = names_of_calls(messages)
+        for message in messages:
             yield from _results(message, names)
             words, images = message.text, self._images(call, message)
             if message.role == "assistant":
