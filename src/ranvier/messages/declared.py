@@ -6,14 +6,15 @@ What is declared is kept with the schema that was made of it, for the most recen
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast, get_args
+from typing import Any, NoReturn, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaError, to_json
 from pydantic_core.core_schema import ErrorType
 
 from ranvier.errors import ConfigurationError
@@ -29,10 +30,20 @@ TOLD = 5
 LONGEST_WORDS = 300
 """Characters of what is told of each of them: a validator of yours may quote whatever it refuses."""
 
-UNDECLARABLE = (PydanticUserError, PydanticUndefinedAnnotation, NameError, TypeError, RecursionError)
+UNDECLARABLE = (
+    PydanticUserError,
+    PydanticUndefinedAnnotation,
+    SchemaError,
+    NameError,
+    TypeError,
+    RecursionError,
+)
 """What pydantic raises for a type that it cannot make a schema of."""
 
-QUOTING = {"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing"}
+QUOTING = {
+    *("value_error", "assertion_error", "union_tag_invalid", "uuid_parsing"),
+    *("bytes_invalid_encoding", "timezone_offset"),
+}
 """Kinds of errors whose words may quote the answer."""
 
 QUIET = set(get_args(ErrorType)) - QUOTING
@@ -110,13 +121,34 @@ def schema_of(declared: Any) -> dict[str, Any]:
 class _WithoutTitles(GenerateJsonSchema):
     """Fields without a title that says their name once more; a model pays for every word."""
 
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # because: pydantic's own
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def encode_default(self, default: Any) -> Any:
+        return as_json(default)
+
+
+def as_json(default: object) -> Any:
+    """A default as a schema can tell it.
+
+    Raises:
+        PydanticSerializationError: as JSON there is none, for infinity neither.
+    """
+    try:
+        return json.loads(to_json(default, inf_nan_mode="constants"), parse_constant=_unspeakable)
+    except ValueError as error:
+        raise PydanticSerializationError(str(error)) from None
+
+
+def _unspeakable(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
 
 def _undeclarable(declared: Any, error: Exception) -> ConfigurationError:
-    name, told = getattr(declared, "__name__", repr(declared)), str(error).splitlines()
-    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {told[0] if told else ''!s:.200}")
+    name, told = getattr(declared, "__name__", repr(declared)), str(error).partition("\n\nFor further")[0]
+    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {' '.join(told.split()):.200}")
 
 
 # --- what strict wires take ----------------------------------------------------------------------

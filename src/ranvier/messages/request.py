@@ -209,7 +209,10 @@ class Tool:
         """
         if call.name != self.name:
             raise ConfigurationError(f"a call of the tool {call.name!r:.80} was given to {self.name!r:.80}")
-        text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
+        try:
+            text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
+        except (TypeError, ValueError, RecursionError):  # made by hand, or as deep as a well
+            text = ""
         arguments, misfits = Schema(self.parameters, self.name, self.declared).fit(text)
         if misfits:
             error = InvalidResponseError(

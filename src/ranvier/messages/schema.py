@@ -6,6 +6,7 @@ Nothing is imported for it until a form is asked for: `declared` needs pydantic,
 from __future__ import annotations
 
 import json
+import math
 import re
 import string
 from collections.abc import Iterable, Mapping, Set
@@ -84,11 +85,11 @@ class Schema:
         """What `text` says in this form; or `None`, and where it leaves the form."""
         text = json_in(text)
         try:
-            data = json.loads(text, parse_constant=_no_json)
+            data = json.loads(text, parse_constant=_no_json, parse_float=_finite)
         except json.JSONDecodeError as error:
             rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
             return None, (Misfit("$", rule, rule),)
-        except (ValueError, RecursionError):  # NaN, a number of 5,000 digits, a tower of brackets
+        except (ValueError, RecursionError):  # NaN, 1e999, a number of 5,000 digits, a tower of brackets
             rule = "no JSON that could be read"
             return None, (Misfit("$", rule, rule),)
         if self.model is not None:
@@ -102,11 +103,18 @@ def json_in(text: str) -> str:
     begin, end = text.find("```"), text.rfind("```")
     if text.startswith("{") or begin == end:
         return text
-    return text[begin + 3 : end].lstrip(string.ascii_letters).strip()
+    return text[begin:end].strip("`").lstrip(string.ascii_letters + " ").strip()
 
 
 def _no_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):  # `parsed` could not be written as JSON any more
+        raise ValueError(f"{number:.20} is more than a number can be")
+    return value
 
 
 # --- places --------------------------------------------------------------------------------------

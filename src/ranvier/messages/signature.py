@@ -11,11 +11,11 @@ from typing import Annotated, Any, NotRequired, get_args, get_origin, get_type_h
 
 from pydantic import ConfigDict, Field
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier.errors import ConfigurationError
-from ranvier.messages.declared import KEPT, schema_of
+from ranvier.messages.declared import KEPT, as_json, schema_of
 from ranvier.messages.request import Tool
 from ranvier.messages.schema import name_for
 
@@ -26,7 +26,6 @@ ENTRY = re.compile(r"^\*{0,2}(\w+)(?: *\(.*?\))?: *(.*)$")
 """A parameter in it, with or without its type."""
 
 
-@lru_cache(KEPT)
 def tool_of(declared: Any, name: str | None = None, description: str | None = None) -> Tool:
     """The tool that a function or a type declares, the same one each time.
 
@@ -38,6 +37,11 @@ def tool_of(declared: Any, name: str | None = None, description: str | None = No
             f"Tool.of() was given a {type(declared).__name__}: give a function, a pydantic model, a "
             "dataclass or a TypedDict"
         )
+    return _tool_of(declared, name, description)
+
+
+@lru_cache(KEPT)
+def _tool_of(declared: Any, name: str | None, description: str | None) -> Tool:
     schema = schema_of(declared)
     docstring = schema.pop("description", "")  # of a type, where it has one of its own
     if inspect.isroutine(declared):
@@ -138,6 +142,6 @@ def _with_default(kind: Any, default: object) -> Any:
     if default is None:
         return kind
     try:
-        return Annotated[kind, Field(json_schema_extra={"default": to_jsonable_python(default)})]
-    except (PydanticSerializationError, ValueError):
+        return Annotated[kind, Field(json_schema_extra={"default": as_json(default)})]
+    except PydanticSerializationError:
         return kind

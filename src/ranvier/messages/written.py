@@ -49,11 +49,14 @@ def read(definition: Mapping[str, Any], data: Any) -> tuple[Any, tuple[Misfit, .
         misfits = [_misfit(best_match([error]) or error, names_in(definition)) for error in errors]
     except RecursionError:  # a schema that refers to itself, or an answer as deep as a well
         misfits = [Misfit("$", "nested too deeply", "nested too deeply")]
+    except OverflowError:  # hundreds of digits where a multiple of a fraction is asked for
+        misfits = [Misfit("$", "a number is too large", "a number is too large")]
     return (None, tuple(misfits)) if misfits else (data, ())
 
 
 def _misfit(error: ValidationError, names: set[str]) -> Misfit:
-    rule, value, segments = str(error.validator), error.validator_value, list(error.absolute_path)
+    rule = str(error.validator or "something stands where the schema is false")
+    value, segments = error.validator_value, list(error.absolute_path)
     if rule == "required" and isinstance(value, list):
         segments += [name for name in value if error.message.startswith(repr(name))][:1]
     elif isinstance(value, (str, int, float, list)):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
-from ranvier.errors import AttemptTimeoutError, InvalidRequestError, LocalCapacityError
+from ranvier.errors import InvalidRequestError, RanvierError
 from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call import Limits
@@ -92,14 +92,16 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
         return response
     unfit = form.unfit(call, response, misfits)
     attempt.failed(call.pipeline.clock(), unfit)
-    if not form.may_be_repaired(call, response):
-        raise unfit
     try:
+        if not form.may_be_repaired(call, response):
+            raise unfit
         return await _repaired(call, attempt, response, misfits)
-    except (LocalCapacityError, AttemptTimeoutError) as error:
-        if isinstance(error, AttemptTimeoutError) and error.phase != "attempt":
+    except RanvierError as error:
+        if not form.only_of_the_repair(error):
             raise
-        raise unfit from None  # there was no room for a repair, for which nobody is to blame
+        raise unfit from None
+    finally:
+        del unfit  # once raised it holds this frame: a frame that held it too would be a cycle
 
 
 async def _repaired(call: Call, first: Attempt, response: Response, misfits: tuple[Misfit, ...]) -> Response:

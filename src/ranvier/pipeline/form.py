@@ -10,7 +10,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ranvier.errors import ContentFilterError, InvalidResponseError, ProviderError
+from ranvier.errors import (
+    AttemptTimeoutError,
+    ContentFilterError,
+    InvalidRequestError,
+    InvalidResponseError,
+    LocalCapacityError,
+    ProviderError,
+    RanvierError,
+)
 from ranvier.messages import FinishReason, Message, Request, Response
 
 if TYPE_CHECKING:
@@ -66,11 +74,21 @@ def may_be_repaired(call: Call, response: Response) -> bool:
     return schema is not None and schema.repairs > 0 and response.finish_reason not in CUT
 
 
+def only_of_the_repair(error: RanvierError) -> bool:
+    """True where `error` ended a repair, but says nothing against the question, or against the provider.
+
+    There was no room for it, or what we wrote into it was refused: the answer that did not fit stands.
+    """
+    if isinstance(error, AttemptTimeoutError):
+        return error.phase == "attempt" and error.status is None  # what was left of our time, no 408
+    return isinstance(error, (LocalCapacityError, InvalidRequestError))
+
+
 def repair(request: Request, response: Response, misfits: tuple[Misfit, ...]) -> Request:
     """The same conversation, the answer, and what is wrong with it; nothing is repaired twice."""
     assert request.schema is not None
     wrong = "; ".join(f"at {misfit.place}: {misfit.words}" for misfit in misfits)
-    said = (response.message,) if response.text else ()  # some wires refuse an empty message
+    said = (response.message,) if response.text.strip() else ()  # some wires refuse an empty message
     asked = Message.user(f"Your answer did not fit the schema: {wrong}. Answer again with the JSON alone.")
     return dataclasses.replace(
         request,
