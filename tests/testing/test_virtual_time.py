@@ -1,13 +1,28 @@
 """Time that does not have to pass."""
 
 import asyncio
+import inspect
+import itertools
+import random
 import time
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from ranvier import ConnectionFailedError, DeadlineExceededError, Pipeline, clock
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
-from ranvier.testing import DeadlockError, ScriptedProvider, VirtualTimeLoop, broken, run, stall
+from ranvier.testing import (
+    DeadlockError,
+    EndlessError,
+    ScriptedProvider,
+    VirtualTime,
+    VirtualTimeLoop,
+    after,
+    broken,
+    run,
+    stall,
+    virtual_time,
+)
 
 
 def test_an_hour_takes_no_time() -> None:
@@ -74,6 +89,112 @@ def test_waiting_for_what_can_never_happen_fails_at_once() -> None:
 
     with pytest.raises(DeadlockError, match="can never happen"):
         run(main())
+
+
+def test_a_deadlock_names_who_waits_and_where() -> None:
+    """Each task by its name, with the function it began in and the one it waits in; not more than a few."""
+
+    async def main() -> None:
+        silent = Pipeline(Fallback(ScriptedProvider("one", [stall()])))
+        calls = [asyncio.create_task(silent.complete("Why?"), name=f"asker-{number}") for number in range(9)]
+        await asyncio.gather(*calls)
+
+    with pytest.raises(DeadlockError) as raised:
+        run(main())
+    lines = str(raised.value).splitlines()
+    assert lines[1].startswith("  asker-0 in Pipeline._complete (pipeline.py:")
+    assert " > _now (scripted.py:" in lines[1]
+    assert lines[-1] == "  and 2 more"
+
+
+def test_a_deadlock_inside_a_generator_is_named_too() -> None:
+    """The steps of an async generator hide it, but its place is found."""
+
+    async def steps() -> AsyncGenerator[int, None]:
+        yield await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        async for _ in steps():
+            pass
+
+    with pytest.raises(DeadlockError, match=r"steps \(test_virtual_time\.py:\d+\)$"):
+        run(main())
+
+
+def test_what_goes_on_for_ever_is_stopped_after_so_many_turns() -> None:
+    """Where somebody has said how many; cleaning up may still take its turns."""
+    cleaned = []
+
+    async def main() -> None:
+        try:
+            for _ in itertools.count():
+                await asyncio.sleep(0.5)
+        finally:
+            await asyncio.sleep(3)
+            cleaned.append(asyncio.get_running_loop().time())
+
+    with (
+        pytest.raises(EndlessError, match=r"goes on and on, at \d+ s:\n  Task-\d+ in .*main"),
+        virtual_time(turns=100) as run,
+    ):
+        run(main())
+    assert len(cleaned) == 1
+
+
+def test_a_block_runs_several_coroutines_on_one_loop() -> None:
+    """Time goes on from one to the next, and so does what they share."""
+
+    async def ask(pipeline: Pipeline) -> float:
+        await pipeline.complete("Why?")
+        return clock.now()
+
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", [after(5, "fine")])))
+    with virtual_time(start=100) as run:
+        assert isinstance(run, VirtualTime)
+        assert run(ask(pipeline)) == 105
+        run.jump(10)
+        assert run.now == 115
+        assert run(ask(pipeline)) == 120
+        assert run.loop is pipeline.loop
+    assert run.loop.is_closed()
+
+
+def test_a_block_cancels_what_it_leaves_behind() -> None:
+    """A task that nobody awaited ends with the block."""
+
+    async def main() -> asyncio.Task[None]:
+        task = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(1)
+        return task
+
+    with virtual_time() as run:
+        task = run(main())
+        assert not task.done()
+    assert task.cancelled()
+
+
+def test_chance_is_seeded_and_put_back() -> None:
+    """What a library takes from `random` is the same each time, and nobody else's chance is touched."""
+    drawn = []
+    for seed in (1, 1, 2):
+        before = random.getstate()
+        with virtual_time(seed):
+            drawn.append(random.random())
+        assert random.getstate() == before
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_decorated_function_is_a_plain_one() -> None:
+    """Each call has a time of its own; it keeps its name, and its arguments."""
+
+    @virtual_time(start=7)
+    async def waits(seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        return clock.now()
+
+    assert (waits(3), waits(seconds=3)) == (10, 10)
+    assert waits.__name__ == "waits"
+    assert not inspect.iscoroutinefunction(waits)
 
 
 def test_a_thread_of_the_loop_is_waited_for() -> None:

@@ -31,7 +31,7 @@ class SharedClient:
         self.client = client
         self.loop = loop
         self.leases = 0
-        self.slots = None if client.pool_size is None else asyncio.Semaphore(client.pool_size)
+        self.slots = None if client.pool_size is None else asyncio.BoundedSemaphore(client.pool_size)
 
     async def give_back(self) -> None:
         """One lease ends; with the last one the client closes."""
@@ -79,7 +79,7 @@ class Connections:
         shared = self._lease(pipeline, loop)
         self._leases.append((ref(pipeline), shared))
         if self.slots is None:
-            self.slots = shared.slots or asyncio.Semaphore(self._max_connections)
+            self.slots = shared.slots or asyncio.BoundedSemaphore(self._max_connections)
 
     def client(self, pipeline: Pipeline) -> HttpClient:
         """The client for calls of `pipeline`.

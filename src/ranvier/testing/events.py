@@ -1,0 +1,91 @@
+"""What a pipeline tells its listeners, written down for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, TypeVar
+
+from ranvier.clock import now
+from ranvier.pipeline.events import Event
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
+
+E = TypeVar("E", bound=Event)
+
+
+class RecordedEvents:
+    """A listener that keeps every event, in order; `print` shows one a line, with its time.
+
+    events = RecordedEvents()
+    pipeline = Pipeline(..., listeners=[events])
+    ...
+    assert events.names == ["retry", "fallback"]
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, Event]] = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep `event`, with the time on the running loop."""
+        self._kept.append((now(), event))
+
+    def __iter__(self) -> Iterator[Event]:
+        return (event for _, event in self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, position: int) -> Event:
+        return self._kept[position][1]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the events: `retry`, `fallback`, `circuit`, `rejected` and so on."""
+        return [event.name for event in self]
+
+    @property
+    def times(self) -> list[float]:
+        """When each of them happened, on the loop's clock."""
+        return [when for when, _ in self._kept]
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one class of `ranvier.pipeline`, such as `RetryScheduled`."""
+        return [event for event in self if isinstance(event, kind)]
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._kept.clear()
+
+    def __str__(self) -> str:
+        return "\n".join(f"{when:10.3f}  {_line(event)}" for when, event in self._kept)
+
+    def __repr__(self) -> str:
+        return f"<RecordedEvents {self.names}>"
+
+
+@contextmanager
+def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
+    """Keep the events of `pipeline`, whether it is new or in use, while the block runs.
+
+        with recorded_events(pipeline) as events:
+            await pipeline.complete("Why?")
+        assert events.names == ["retry"]
+
+    What is kept can be looked at after the block, too.
+    """
+    recorded = RecordedEvents()
+    told = pipeline.events
+    told.listeners = (*told.listeners, recorded)
+    try:
+        yield recorded
+    finally:
+        told.listeners = tuple(listener for listener in told.listeners if listener is not recorded)
+
+
+def _line(event: Event) -> str:
+    told = {field.name: getattr(event, field.name) for field in fields(event)}
+    shown = " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    return f"{event.name:<12} {shown}"
