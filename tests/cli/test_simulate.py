@@ -19,6 +19,8 @@ import pytest
 from ranvier.cli import main
 from ranvier.cli import simulate as simulate_command
 
+WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama")
+
 
 @contextmanager
 def simulate(*arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -57,10 +59,12 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
         '[[rules]]\nfault = { kind = "Status", status = 503 }\nprovider = "ollama"\nfirst = 1\n'
     )
     with simulate("--script", str(script), "--seed", "3") as process:
-        told = [process.stdout.readline().split(maxsplit=1) for _ in range(4)]
-        assert [name for name, _ in told] == ["anthropic", "openai", "ollama", "rule"]
-        assert told[3][1] == "Status(503) provider='ollama'; first=1\n"
-        assert [ask(told[2][1].strip()) for _ in range(2)] == [503, 200]
+        told = dict(process.stdout.readline().split(maxsplit=1) for _ in WIRES)
+        directions = "".join(process.stdout.readline() for _ in range(len(WIRES) + 5))
+        assert tuple(told) == WIRES
+        assert all(f'base_url="{url.strip()}")' in directions for url in told.values())
+        assert process.stdout.readline() == "rule       Status(503) provider='ollama'; first=1\n"
+        assert [ask(told["ollama"].strip()) for _ in range(2)] == [503, 200]
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=5)
     assert process.returncode == 0

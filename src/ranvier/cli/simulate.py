@@ -2,8 +2,8 @@
 
     ranvier simulate --port 8700 --script outage.toml --seed 1
 
-It prints the base URLs, then a line for each request, until Ctrl-C or SIGTERM ends it with exit
-status 0. The form of a script is told by `--help`.
+It prints the base URLs and how to point a client at each, then a line for each request, until Ctrl-C
+or SIGTERM ends it with exit status 0. The form of a script is told by `--help`.
 """
 
 from __future__ import annotations
@@ -103,20 +103,34 @@ async def _serve(simulator: Simulator) -> None:
     async with simulator:
         for provider, url in simulator.urls.items():
             print(f"{provider:<10} {url}")
+        print(_directions(simulator))
         for rule in simulator.rules:
             print(f"rule       {rule}")
         sys.stdout.flush()
         await told_to_end.wait()
 
 
+def _directions(simulator: Simulator) -> str:
+    """How each provider is pointed here, in Python and on the command line."""
+    from ranvier.providers import ADAPTERS
+
+    lines = ["", "any key is good, and any model; in Python:"]
+    for provider, url in simulator.urls.items():
+        lines.append(f'  {ADAPTERS[provider]}("any-key", base_url="{url}")')
+    place = f"anthropic={simulator.url('anthropic')}"
+    command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {place}'
+    return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])
+
+
 def _tell(exchange: Exchange) -> None:
     """One line for an exchange that has ended."""
     model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
     played = "" if exchange.fault is None else f" {exchange.fault!r}"
+    refused = "" if exchange.refused is None else f" refused: {exchange.refused}"
     took = (exchange.ended or 0.0) - exchange.started
     print(
         f"{exchange.started:9.3f} #{exchange.number} {exchange.provider} {model} "
-        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}",
+        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{refused}",
         flush=True,
     )
 
