@@ -34,6 +34,7 @@ class HttpClient:
         self._client = client
         self._owner: httpx.AsyncClient | None = None  # the user's client, which only the user closes
         self._exchanges: set[_Exchange] = set()  # under way
+        self._door = asyncio.Lock()
 
     @classmethod
     def ours(cls) -> HttpClient:
@@ -69,7 +70,8 @@ class HttpClient:
         """
         if self._owner is not None and self._owner.is_closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
-        exchange = _Exchange(self._client, request)
+        # A client of the user's may have hooks or a transport that take long, and must take them at once.
+        exchange = _Exchange(self._client, request, self._door if self._owner is None else None)
         self._exchanges.add(exchange)
         exchange.task.add_done_callback(lambda task: self._exchanges.discard(exchange))
         try:
@@ -95,11 +97,17 @@ class _Exchange:
     httpcore closes a connection when the task that uses it is cancelled, but a second cancellation
     interrupts the closing, and the pool never learns of it. So the caller's task, which may be
     cancelled as often as it likes, only waits for parts here; this one is cancelled once.
+
+    Its pool gives an idle connection to everybody who asks before the first of them is on it, and
+    sends all others back to try again: fifty calls at once would queue for one connection after the
+    other, and the unlucky for seconds. So they go in by a door, each once the one before has its own.
     """
 
-    def __init__(self, client: httpx.AsyncClient, request: HttpRequest) -> None:
+    def __init__(self, client: httpx.AsyncClient, request: HttpRequest, door: asyncio.Lock | None) -> None:
         self._client = client
         self._request = request
+        self._door = door
+        self._in_door = False
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
         self._connecting = 0.0  # since when, by the clock
         self._parts: asyncio.Queue[httpx.Response | bytes | Exception] = asyncio.Queue(maxsize=1)
@@ -149,14 +157,24 @@ class _Exchange:
                 timeout=httpx.Timeout(None, connect=request.connect),
                 extensions={"trace": self._trace},
             )
+            if self._door is not None:
+                self._in_door = await self._door.acquire()
             return await self._client.send(built, stream=True, auth=None, follow_redirects=False)
         except BaseException:
             for socket in self._sockets:
                 await socket.aclose()
             raise
+        finally:
+            self._leave_door()
+
+    def _leave_door(self) -> None:
+        if self._door is not None and self._in_door:
+            self._in_door = False
+            self._door.release()
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         """Told by httpcore of what it does: it has no other way to look after a handshake."""
+        self._leave_door()
         if event == "connection.connect_tcp.started":
             self._connecting = clock.now()
         elif event == "connection.connect_tcp.complete":
