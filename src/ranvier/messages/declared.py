@@ -148,7 +148,7 @@ def _unspeakable(constant: str) -> NoReturn:
 
 def _undeclarable(declared: Any, error: Exception) -> ConfigurationError:
     name, told = getattr(declared, "__name__", repr(declared)), str(error).partition("\n\nFor further")[0]
-    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {' '.join(told.split()):.200}")
+    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {' '.join(told.split()):.400}")
 
 
 # --- what strict wires take ----------------------------------------------------------------------
