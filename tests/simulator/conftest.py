@@ -1,5 +1,6 @@
 """A simulator, a client, and a way to talk."""
 
+import ssl
 from collections.abc import AsyncIterator
 
 import httpx
@@ -8,12 +9,20 @@ from talking import Talk
 
 from ranvier.simulator import Simulator
 
+TLS = ssl.create_default_context()
+
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A simulator without a script."""
     async with Simulator(seed=1) as simulator:
         yield simulator
+
+
+@pytest.fixture
+def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client of a test shares one: to make one takes longer than a test, and none is used."""
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: TLS)
 
 
 @pytest.fixture

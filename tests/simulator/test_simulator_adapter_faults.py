@@ -1,0 +1,219 @@
+"""All seven wires as the real adapters read them, over real sockets: each fault becomes its error."""
+
+import pytest
+from asking_adapters import PATIENT, WAYS, asking
+from talking import WIRES
+
+from ranvier import errors
+from ranvier.layers import Timeout
+from ranvier.providers._sse import LineDecoder, SseDecoder
+from ranvier.simulator import (
+    ContentType,
+    Cut,
+    Drop,
+    Empty,
+    ErrorIn200,
+    Fine,
+    Gzip,
+    Malformed,
+    Oversized,
+    Page,
+    Pings,
+    Redirect,
+    Reset,
+    Say,
+    SetCookie,
+    Shredded,
+    Silence,
+    Slow,
+    Stall,
+    Status,
+    Truncated,
+    Unended,
+)
+
+pytestmark = pytest.mark.usefixtures("one_tls_context")
+every_wire = pytest.mark.parametrize("provider", WIRES)
+MOMENT, STALLED = Timeout(seconds=0.06), Timeout(idle=0.06)
+"""For those who would be silent for ever, from the beginning or after some words."""
+
+STATUSES = [
+    # status, reason, what it becomes
+    (400, None, errors.InvalidRequestError),
+    (400, "context_length", errors.ContextLengthError),
+    (400, "unsupported_parameter", errors.UnsupportedRequestError),
+    (400, "stream_refused", errors.UnsupportedRequestError),
+    (400, "content_filter", errors.ContentFilterError),
+    (401, None, errors.AuthenticationError),
+    (402, None, errors.QuotaExceededError),
+    (403, None, errors.PermissionDeniedError),
+    (404, None, errors.ModelNotFoundError),
+    (408, None, errors.AttemptTimeoutError),
+    (413, None, errors.ContextLengthError),
+    (429, None, errors.RateLimitError),
+    (429, "quota_exhausted", errors.QuotaExceededError),
+    (500, None, errors.ServerError),
+    (502, None, errors.ServerError),
+    (503, None, errors.OverloadedError),
+    (504, None, errors.ServerError),
+    (524, None, errors.AttemptTimeoutError),
+    (529, None, errors.OverloadedError),
+]
+NO_WORDS = {
+    ("ollama", "content_filter"): errors.InvalidRequestError,
+    ("glm", "unsupported_parameter"): errors.InvalidRequestError,
+}
+"""What a provider has no words for, and so it is no more than its status says."""
+
+IN_200 = [
+    (429, None, errors.RateLimitError),
+    (429, "quota_exhausted", errors.QuotaExceededError),
+    (400, "context_length", errors.ContextLengthError),
+    (500, None, errors.ServerError),
+    (503, None, errors.OverloadedError),
+]
+NO_STATUS = {("ollama", 429, None): errors.ServerError}
+"""What is understood by its status alone, which it has not in a 200."""
+
+BREAKS = [
+    # fault, what it becomes of a whole answer, what broke a stream of which words had come
+    (Cut(), errors.InvalidResponseError, "invalid_response"),
+    (Truncated(), errors.InvalidResponseError, "invalid_response"),
+    (Unended(), errors.InvalidResponseError, "invalid_response"),
+    (Malformed(after=3, lossy=True), errors.InvalidResponseError, "invalid_response"),
+    (Drop(), errors.ConnectionFailedError, "network"),
+    (Stall(), errors.AttemptTimeoutError, "timeout"),
+    (Gzip() & Stall(), errors.AttemptTimeoutError, "timeout"),
+]
+
+BEFORE = [
+    (Reset(), errors.ConnectionFailedError),
+    (Cut(after=0), errors.InvalidResponseError),
+    (Empty(), errors.InvalidResponseError),
+    (Page(), errors.InvalidResponseError),
+    (Redirect("https://elsewhere.test/"), errors.InvalidResponseError),
+    (Silence(), errors.AttemptTimeoutError),
+    (Pings(every=0.01), errors.AttemptTimeoutError),
+    (Oversized(size=2 << 20), errors.InvalidResponseError),
+]
+
+HARMLESS = [
+    Slow(headers=0.005, first_token=0.01, pace=0.0005, pings=0.002),
+    Gzip(),
+    SetCookie(),
+    Shredded(size=29),
+    Malformed(after=2),
+    ContentType("text/plain"),
+]
+
+
+async def failure(ask, way):
+    """The error that becomes of a question."""
+    with pytest.raises(errors.RanvierError) as raised:
+        await ask(way)
+    return raised.value
+
+
+@every_wire
+@pytest.mark.parametrize(("status", "reason", "becomes"), STATUSES)
+async def test_each_status_is_understood(sim, provider, status, reason, becomes):
+    """Status and body, worded by each provider, are the same error, whole and streamed."""
+    becomes = NO_WORDS.get((provider, reason), becomes)
+    sim.always(provider, Status(status, reason))
+    async with asking(sim, provider) as ask:
+        for error in [await failure(ask, way) for way in WAYS]:
+            assert type(error) is becomes
+            assert (error.status, error.provider) == (status, provider)
+            assert "sk-simulated-9999" not in str(error)
+
+
+@every_wire
+async def test_how_long_to_wait_is_understood(sim, provider):
+    """Whether a header says it or the body, the adapter finds it."""
+    refusals = [(429, None), (503, None), (429, "quota_exhausted")]
+    forms = ("usual", "seconds", "ms")
+    sim.play(provider, *(Status(*each, retry_after=7, form=form) for each in refusals for form in forms))
+    async with asking(sim, provider) as ask:
+        assert {(await failure(ask, "whole")).retry_after for _ in range(9)} == {7}
+
+
+@pytest.mark.parametrize("provider", ["gemini", "kimi"])
+async def test_who_says_it_in_the_body_has_no_header_for_it(sim, talk, provider):
+    """Gemini's details and Kimi's sentence are the only places where it stands."""
+    sim.play(provider, Status(429, retry_after=7))
+    reply = await talk(provider)
+    assert "retry-after" not in reply.response.headers
+    assert "7s" in reply.response.text or "7 seconds" in reply.response.text
+
+
+@every_wire
+@pytest.mark.parametrize(("status", "reason", "becomes"), IN_200)
+async def test_an_error_inside_a_200_is_understood(sim, provider, status, reason, becomes):
+    """As the body of a whole answer, and as the first event of a stream."""
+    becomes = NO_STATUS.get((provider, status, reason), becomes)
+    sim.always(provider, ErrorIn200(status, reason))
+    async with asking(sim, provider) as ask:
+        for error in [await failure(ask, way) for way in WAYS]:
+            assert type(error) is becomes
+            assert error.status == 200
+
+
+@every_wire
+async def test_an_error_inside_a_stream_keeps_what_had_come(sim, provider):
+    """After three words it is a broken stream, which carries them and why it broke."""
+    sim.play(provider, Say("One two three four five.") & ErrorIn200(503, after=3))
+    async with asking(sim, provider) as ask:
+        error = await failure(ask, "streamed")
+    assert isinstance(error, errors.StreamInterruptedError)
+    assert error.received.text == "One two three"
+    assert error.reason == "overloaded"
+
+
+@every_wire
+@pytest.mark.parametrize(("fault", "whole", "streamed"), BREAKS, ids=lambda value: repr(value)[:20])
+async def test_an_answer_that_breaks_in_the_middle(sim, provider, fault, whole, streamed):
+    """A whole one is an ordinary failure; a stream carries what had come, and the kind of what broke it."""
+    sim.always(provider, Say("One two three four five.") & fault)
+    async with asking(sim, provider, limits=MOMENT if streamed == "timeout" else PATIENT) as ask:
+        assert type(await failure(ask, "whole")) is whole
+    async with asking(sim, provider, limits=STALLED if streamed == "timeout" else PATIENT) as ask:
+        error = await failure(ask, "streamed")
+    assert isinstance(error, errors.StreamInterruptedError)
+    assert error.reason == streamed
+    assert error.received.text.startswith("One two three")
+
+
+@every_wire
+async def test_a_reset_in_the_middle(sim, provider):
+    """It may overtake what was sent before it; either way it is the connection that failed."""
+    sim.always(provider, Say("One two three four five.") & Reset(after=3))
+    async with asking(sim, provider) as ask:
+        assert type(await failure(ask, "whole")) is errors.ConnectionFailedError
+        error = await failure(ask, "streamed")
+    assert "network" in (error.kind, getattr(error, "reason", None))
+
+
+@every_wire
+@pytest.mark.parametrize(("fault", "becomes"), BEFORE, ids=lambda value: repr(value)[:20])
+async def test_what_breaks_before_the_first_word(sim, monkeypatch, provider, fault, becomes):
+    """Nothing had come: an ordinary failure, whole and streamed."""
+    monkeypatch.setattr("ranvier.providers._http.MAX_BODY_BYTES", 1 << 20)
+    for decoder in (SseDecoder, LineDecoder):
+        monkeypatch.setattr(decoder.__init__, "__defaults__", (1 << 20,))
+    sim.always(provider, fault)
+    async with asking(
+        sim, provider, limits=MOMENT if becomes is errors.AttemptTimeoutError else PATIENT
+    ) as ask:
+        assert [type(await failure(ask, way)) for way in WAYS] == [becomes, becomes]
+
+
+@every_wire
+@pytest.mark.parametrize("fault", HARMLESS, ids=repr)
+async def test_harmless_oddities_lose_nothing(sim, provider, fault):
+    """Slow, compressed, shredded, noisy or mislabelled: the answer is the same."""
+    async with asking(sim, provider) as ask:
+        # A whole answer has no room for noise.
+        for way in WAYS[isinstance(fault, Malformed) :]:
+            sim.play(provider, Fine(), fault)
+            plain, odd = await ask(way), await ask(way)
+            assert (odd.text, odd.finish_reason, odd.usage) == (plain.text, plain.finish_reason, plain.usage)
