@@ -7,6 +7,8 @@ assert_settled       nothing is left of the calls that have ended
 """
 
 from ranvier.testing.events import RecordedEvents, recorded_events
+from ranvier.testing.exploring import ScenarioFailedError, explore
+from ranvier.testing.faults import Fault, Faults
 from ranvier.testing.loop import DeadlockError, EndlessError, VirtualTimeLoop
 from ranvier.testing.runner import VirtualTime, run, virtual_time
 from ranvier.testing.scripted import ScriptedProvider, after, broken, cut, stall, stream
@@ -15,7 +17,10 @@ from ranvier.testing.settled import assert_settled, settled
 __all__ = [
     "DeadlockError",
     "EndlessError",
+    "Fault",
+    "Faults",
     "RecordedEvents",
+    "ScenarioFailedError",
     "ScriptedProvider",
     "VirtualTime",
     "VirtualTimeLoop",
@@ -23,6 +28,7 @@ __all__ = [
     "assert_settled",
     "broken",
     "cut",
+    "explore",
     "recorded_events",
     "run",
     "settled",

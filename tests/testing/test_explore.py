@@ -1,0 +1,322 @@
+"""A scenario under many schedules of faults."""
+
+import asyncio
+import itertools
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ranvier import ConfigurationError, Pipeline, RanvierError, Response
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.testing import (
+    DeadlockError,
+    EndlessError,
+    Fault,
+    Faults,
+    ScenarioFailedError,
+    assert_settled,
+    explore,
+    virtual_time,
+)
+from ranvier.testing.faults import KINDS
+
+
+def stack(faults: Faults, **settings: Any) -> Pipeline:
+    """Everything, over two providers."""
+    return Pipeline(
+        Deadline(120),
+        Fallback(faults.provider("one", **settings), faults.provider("two", **settings)),
+        Retry(),
+        Breaker(failure_threshold=3, cooldown=10),
+        Timeout(seconds=30, first_token=10, idle=5),
+    )
+
+
+async def sound(faults: Faults) -> None:
+    """Calls and streams side by side, some of them cancelled: nothing may be left of them."""
+    pipeline = stack(faults)
+    loop = asyncio.get_running_loop()
+
+    async def ask(number: int) -> None:
+        await asyncio.sleep(faults.random.random() * 20)
+        if number % 2:
+            await pipeline.complete("Why?")
+        else:
+            await (await pipeline.stream("Why?")).collect()
+
+    calls = [asyncio.create_task(ask(number)) for number in range(6)]
+    for call in calls:
+        if (seconds := faults.perhaps("cancel", most=30)) is not None:
+            loop.call_later(seconds, call.cancel)
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        assert outcome is None or isinstance(outcome, (RanvierError, asyncio.CancelledError))
+    assert_settled(pipeline)
+
+
+async def fragile(faults: Faults) -> None:
+    """It breaks where "one" is limited for more than 3 s and "two" stalls, whatever else happens."""
+    providers = [faults.provider(name, rate=0.4) for name in ("one", "two", "three")]
+    for provider in providers:
+        pipeline = Pipeline(Fallback(provider), Timeout(100))
+        for _ in range(4):
+            await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
+    kinds = {
+        (fault.place[:3], fault.kind) for fault in faults.happened if fault.size > 3 or fault.kind == "stall"
+    }
+    assert not {("one", "rate_limit"), ("two", "stall")} <= kinds, "limited, and stalled"
+
+
+def failure(scenario: Any = fragile, **settings: Any) -> ScenarioFailedError:
+    """The failure that is found."""
+    with pytest.raises(ScenarioFailedError) as raised:
+        explore(scenario, **{"seeds": range(300), **settings})
+    return raised.value
+
+
+# --- what is found -------------------------------------------------------------------------------
+
+
+def test_a_sound_pipeline_keeps_its_promises_under_every_seed() -> None:
+    """Our own stack, as a user would explore it."""
+    explore(sound, seeds=range(60))
+
+
+def test_the_first_seed_that_fails_is_shrunk_to_what_is_needed() -> None:
+    """Two faults of many are left, the size of one rounded; the message holds a line that replays it."""
+    found = failure()
+    one, two = found.faults
+    assert (one.place[:3], one.kind) == ("one", "rate_limit")
+    assert (two.place[:3], two.kind, two.size) == ("two", "stall", 0)
+    assert 3 < one.size <= 8
+    lines = str(found).splitlines()
+    assert lines[0] == f"seed {found.seed} fails: AssertionError: limited, and stalled"
+    assert re.fullmatch(r"2 of its \d+ faults are enough:", lines[1])
+    assert lines[2:4] == [f"  {one}", f"  {two}"]
+    assert lines[4:] == [f"again: explore(fragile, replay='{found.seed} {one} {two}')"]
+    assert isinstance(found.__cause__, AssertionError)
+
+
+def test_the_line_that_it_prints_replays_it() -> None:
+    """With the scenario's own error; without one of the faults it passes."""
+    found = failure()
+    for _ in range(2):
+        with pytest.raises(AssertionError, match=r"^limited, and stalled") as raised:
+            explore(fragile, replay=found.replay)
+        assert type(raised.value) is AssertionError
+    explore(fragile, replay=found.replay.rpartition(" ")[0])
+
+
+def test_it_finds_the_same_every_time() -> None:
+    """Whatever ran before."""
+    assert str(failure()) == str(failure())
+
+
+def test_a_failure_that_needs_no_fault_says_so() -> None:
+    """All of them are spared."""
+
+    async def scenario(faults: Faults) -> None:
+        await asyncio.gather(stack(faults, rate=1).complete("Why?"), return_exceptions=True)
+        raise ZeroDivisionError
+
+    found = failure(scenario)
+    assert (found.faults, found.replay) == ((), "0")
+    assert "0 of its" in str(found)
+
+
+def test_shrinking_is_bounded() -> None:
+    """By the runs that may be spent on it; with none, the faults are shown as they were drawn."""
+    runs: list[int] = []
+
+    async def counted(faults: Faults) -> None:
+        runs.append(faults.seed)
+        await fragile(faults)
+
+    raw = failure(counted, shrinks=0)
+    assert runs.count(raw.seed) == 2  # found, and confirmed
+    assert len(raw.faults) > 2
+    runs.clear()
+    few = failure(counted, shrinks=5)
+    assert runs.count(few.seed) == 7
+    assert 2 <= len(few.faults) < len(raw.faults)
+
+
+@pytest.mark.parametrize("broken", [asyncio.CancelledError, pytest.fail.Exception, ExceptionGroup])
+def test_whatever_comes_out_of_a_scenario_is_a_failure(broken: Any) -> None:
+    """A cancellation that nobody caught, and a `pytest.fail`, too."""
+
+    async def scenario(faults: Faults) -> None:
+        faults.perhaps("anything", rate=1)
+        raise broken("no", [ValueError()]) if broken is ExceptionGroup else broken("no")
+
+    assert isinstance(failure(scenario).__cause__, broken)
+
+
+def test_deadlocks_and_endless_scenarios_are_failures() -> None:
+    """A run ends in any case."""
+
+    async def waits(faults: Faults) -> None:
+        await Pipeline(Fallback(faults.provider("one", kinds=["stall"]))).complete("Why?")
+
+    async def spins(faults: Faults) -> None:
+        faults.perhaps("anything", rate=1)
+        for _ in itertools.count():
+            await asyncio.sleep(1)
+
+    assert isinstance(failure(waits).__cause__, DeadlockError)
+    assert [fault.kind for fault in failure(waits).faults] == ["stall"]
+    assert isinstance(failure(spins, turns=500, shrinks=3).__cause__, EndlessError)
+
+
+def test_the_user_who_interrupts_is_heeded() -> None:
+    """It is no failure of the scenario."""
+
+    async def scenario(faults: Faults) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explore(scenario)
+
+
+def test_a_scenario_that_depends_on_something_outside_is_told_apart() -> None:
+    """The seed does not fail a second time: there is nothing to shrink, and no use in a replay."""
+    times = itertools.count()
+
+    async def scenario(faults: Faults) -> None:
+        faults.perhaps("anything", rate=1)
+        assert next(times) != 3
+
+    found = failure(scenario)
+    assert found.seed == 3
+    assert "does not fail again: the scenario depends on something outside" in str(found)
+
+
+# --- what cannot be explored ---------------------------------------------------------------------
+
+
+def test_where_no_fault_happens_nothing_is_explored() -> None:
+    """A scenario that builds its own providers would pass for ever."""
+
+    async def scenario(faults: Faults) -> None:
+        assert await stack(faults, rate=0.0).complete("Why?")
+
+    with pytest.raises(ConfigurationError, match="no fault has happened in 3 runs"):
+        explore(scenario, seeds=range(3))
+
+
+async def test_it_is_called_from_where_no_loop_runs() -> None:
+    """Every run has a loop of its own."""
+    with pytest.raises(ConfigurationError, match="function that is not async"):
+        explore(sound)
+
+
+@pytest.mark.parametrize("replay", ["", "x", "1 one", "1 one#1=stall", "1 one#1=what:0", "1 one#x=stall:0"])
+def test_a_replay_that_nobody_printed_is_refused(replay: str) -> None:
+    """With what it should look like."""
+    with pytest.raises(ConfigurationError, match=r"replay=|write it like"):
+        explore(sound, replay=replay)
+
+
+def test_a_replay_of_another_scenario_is_refused() -> None:
+    """A fault of one's own cannot happen to a request."""
+    with pytest.raises(ConfigurationError, match="one is a provider, and has no such fault"):
+        explore(sound, replay="1 one#1=after:3 two#1=stall:0 cancel#1=after:0")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a=b", "a#1", "a:b"])
+def test_a_name_that_could_not_be_replayed_is_refused(name: str) -> None:
+    """Of providers and of faults of one's own."""
+    with pytest.raises(ConfigurationError, match="cannot name a fault"):
+        Faults(1).perhaps(name)
+    with pytest.raises(ConfigurationError, match="cannot name a fault"):
+        Faults(1).provider(name)
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def outcomes(seed: int, **settings: Any) -> list[Any]:
+    """What becomes of calls without any layer."""
+
+    async def scenario() -> list[Any]:
+        pipeline = Pipeline(Fallback(faults.provider("one", **settings)), Timeout(1000))
+        calls = [pipeline.complete("Why?", tenant=f"t{number}") for number in range(20)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    faults = Faults(seed)
+    with virtual_time() as run:
+        return run(scenario())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_fault_is_what_it_is_called(kind: str) -> None:
+    """An error of that kind, or a silence, or an answer that is late."""
+    silent, late = kind in ("stall", "silence"), kind == "slow"
+    expected = {"cut": "invalid_response", "reset": "network"}.get(kind, "timeout" if silent else kind)
+    for outcome in outcomes(1, kinds=[kind], rate=1):
+        if late:
+            assert 0 <= outcome.attempts[0].seconds <= 60
+        else:
+            assert outcome.kind == expected
+
+
+def test_what_is_left_out_changes_nothing_else() -> None:
+    """Each request has dice of its own, by its place and the seed alone."""
+    asked = [Fault(f"one#{number}", "stall", 0) for number in (3, 5)]
+    calls = 12
+
+    async def scenario(faults: Faults) -> list[float]:
+        provider = faults.provider("one")
+        pipeline = Pipeline(Fallback(provider), Timeout(1000))
+        done = await asyncio.gather(*(pipeline.complete("?") for _ in range(calls)), return_exceptions=True)
+        return [answer.attempts[0].seconds for answer in done if isinstance(answer, Response)]
+
+    with virtual_time() as run:
+        some = run(scenario(Faults(1, {fault.place: fault for fault in asked})))
+    with virtual_time() as run:
+        none = run(scenario(Faults(1, {})))
+    assert len(none) == calls
+    assert some == [seconds for number, seconds in enumerate(none, start=1) if number not in (3, 5)]
+
+
+def test_runs_differ_from_each_other() -> None:
+    """From never to always, and in the kinds that they know."""
+    shares = Counter()
+    for seed in range(40):
+        failed = sum(not isinstance(outcome, Response) for outcome in outcomes(seed, kinds=["network"]))
+        shares["none" if failed == 0 else "all" if failed == 20 else "some"] += 1
+    assert min(shares.values()) >= 3
+    seen = [frozenset(getattr(each, "kind", "") for each in outcomes(seed, rate=1)) for seed in range(10)]
+    assert len(set(seen)) > 3
+
+
+def test_good_answers_are_what_one_says() -> None:
+    """A text, a response, or what a function of the call returns; in their time."""
+    reply = Response("whole")
+    for answer, text in (
+        (None, "one answers"),
+        ("said", "said"),
+        (reply, "whole"),
+        (lambda call: call.tenant, "t3"),
+    ):
+        answers = outcomes(1, answer=answer, rate=0, pace=4)
+        assert answers[3].text == text
+        assert max(each.attempts[0].seconds for each in answers) > 1
+
+
+def test_a_fault_of_ones_own_comes_when_it_says() -> None:
+    """Within its bound, as often as asked, and never by itself."""
+    faults = Faults(1)
+    seconds = [faults.perhaps("cancel", most=5, rate=0.5) for _ in range(100)]
+    happened = [each for each in seconds if each is not None]
+    assert 30 < len(happened) < 70
+    assert max(happened) <= 5
+    assert faults.perhaps("never", rate=0) is None
+    assert faults.perhaps("always", rate=1) == 0
+    assert str(faults.happened[-1]) == "always#1=after:0"
+
+
+def test_a_provider_without_faults_can_be_had() -> None:
+    """No kinds, no faults."""
+    assert all(isinstance(each, Response) for each in outcomes(3, kinds=[], rate=1))
