@@ -1,0 +1,15 @@
+"""The page on the providers says what the adapters do now."""
+
+import pytest
+from feature_table import PAGE, TABLES, made
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_the_page_on_the_providers_is_not_stale() -> None:
+    """Its tables are those that the adapters make today: run tests/providers/feature_table.py."""
+    page = PAGE.read_text("utf-8")
+    now = await made(page)
+    stale = [line for line in now.splitlines() if line not in page.splitlines()]
+    assert page == now, "\n".join(stale)
+    assert page.count("\n| anthropic |") >= len(TABLES) - 4
