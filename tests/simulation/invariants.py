@@ -17,7 +17,7 @@ from ranvier import (
     StreamInterruptedError,
 )
 from ranvier.pipeline import Call, Outcome
-from simulation.circuits import Key, Ticket
+from simulation.circuits import Circuit, Key, Ticket
 from simulation.layers import Sabotage
 from simulation.story import BLAMED, EPSILON, FINAL, GOOD, NOBODY, RETRIED, Exchange, Story
 
@@ -40,6 +40,10 @@ INVARIANTS = {
 
 CHECK_DROPPED_AFTER_WAITING = False
 """Off, since a call that a throttle sends back from its wait for a slot is kept alive by its own error."""
+
+
+GRACE = EPSILON
+"""Seconds after a refusal in which a call goes out that was let pass in the same turn of the loop."""
 
 
 class ViolationError(AssertionError):
@@ -138,8 +142,8 @@ class Checker:
         ):
             self.fail(4, f"{target} is asked for {call.tenant} with {exchange.key}", story)
         if stack.throttle is not None and not stack.sleeps_inside_throttle:
-            until = stack.closed_until.get(stack.gate_key(target, exchange.key), 0.0)
-            if exchange.began < until - EPSILON:
+            since, until = stack.closed_until.get(stack.gate_key(target, exchange.key), (0.0, 0.0))
+            if since + GRACE < exchange.began < until - EPSILON:
                 self.fail(5, f"{target} is asked with a key that is limited until {until:.6f}", story)
 
     def refused(self, exchange: Exchange) -> None:
@@ -160,7 +164,8 @@ class Checker:
         elif exchange.kind not in ("rate_limit", "overloaded"):
             return
         gate = stack.gate_key(exchange.target, exchange.key)
-        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), until)
+        if until > stack.closed_until.get(gate, (0.0, 0.0))[1]:
+            stack.closed_until[gate] = exchange.stopped, until
 
     def request_ended(self, exchange: Exchange) -> None:
         """A provider has let go of a request."""
@@ -190,7 +195,14 @@ class Checker:
         known = stack.circuits.known.get(key)
         state = stack.breaker.circuits.state(*key)
         if state != (None if known is None else known.state):
-            self.fail(4, f"the circuit {key} is {state}, but was left {known and known.state}", story)
+            invariant = self._existence(stack, state, known) or 4
+            self.fail(invariant, f"the circuit {key} is {state}, but was left {known and known.state}", story)
+
+    def _existence(self, stack: Stack, state: str | None, known: Circuit | None) -> int | None:
+        """Which invariant does not hold where a circuit is missing, or is there and should not be."""
+        if state is not None and known is not None:
+            return None
+        return 4 if state is None and len(stack.breaker.circuits) < stack.most_circuits else 9
 
     def turned_away(self, story: Story, key: Key, target: str, error: CircuitOpenError) -> None:
         """A breaker has refused a call."""
@@ -232,6 +244,7 @@ class Checker:
         outcome = NOBODY
         if len(story.exchanges) > ticket.since and not lost:
             exchange = story.exchanges[-1]
+            self._check_reason(exchange)
             outcome, word = exchange.judge(now)
             if outcome == BLAMED and exchange.ending != "raised":
                 self._check_met(exchange, now if exchange.ending is None else exchange.stopped)
@@ -246,9 +259,8 @@ class Checker:
         circuits, known = stack.breaker.circuits, stack.circuits.known.get(key)
         state = circuits.state(*key)
         if state != (None if known is None else known.state):
-            room = len(circuits) < stack.most_circuits
-            self.fail(4 if state is None and room else 9 if known is None or state is None else 8,
-                      f"the circuit {key} is {state} instead of {known and known.state}", story)  # fmt: skip
+            invariant = self._existence(stack, state, known) or 8
+            self.fail(invariant, f"the circuit {key} is {state} instead of {known and known.state}", story)
         if len(circuits) != len(stack.circuits.known) or len(circuits) > stack.most_circuits:
             self.fail(9, f"{len(circuits)} circuits are kept of {len(stack.circuits.known)}", story)
         if stack.circuits.moves:
@@ -275,12 +287,20 @@ class Checker:
             self.fail(1, "its stream ends twice", story)
         if now > max(story.deadline, story.busy_until) + EPSILON:
             self.fail(1, f"its stream ends at {now:.6f}, after its deadline", story)
+        self._check_reason(exchange)
         verdict, word = exchange.judge(now)
         if told.value != verdict:
             invariant = 7 if GOOD in (told.value, verdict) else 8
             self.fail(invariant, f"a stream that was {word} ends as {told.value}", story)
-        if exchange.ending is None and not (story.let_go or story.cancels or now >= story.deadline - EPSILON):
+        if exchange.ending is None and verdict == BLAMED:
             self._check_met(exchange, now)
+
+    def _check_reason(self, exchange: Exchange) -> None:
+        """A stream ends only by its provider, its reader, or its deadline."""
+        story = exchange.story
+        held = exchange.handed_out and exchange.ending is None and not story.reading
+        if held and not (story.let_go or story.cancels or self._time() >= story.deadline - EPSILON):
+            self.fail(1, "its stream ends, though its reader holds an event", story)
 
     def ended(self, story: Story, how: str, value: Any = None) -> None:
         """A call has ended: `answered`, `read` to the end of its stream, `left`, `dropped` or `failed`."""

@@ -29,7 +29,7 @@ class Stack:
         breaker, throttle, bulkhead: Those layers, or `None`.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
-        closed_until: By target or provider and key: when a throttled key may be used again.
+        closed_until: By target or provider and key: since and until when a key is not to be used.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
     """
 
@@ -43,7 +43,7 @@ class Stack:
         self.providers = providers
         self.checker = checker
         self.rng = rng
-        self.closed_until: dict[tuple[str, str | None], float] = {}
+        self.closed_until: dict[tuple[str, str | None], tuple[float, float]] = {}
         self.heard: list[tuple[str, str, str]] = []
         self.sleeps_inside_throttle = False
         targets = [Deployment(provider, model) for provider in providers for model in ("small", "large")]

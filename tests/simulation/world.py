@@ -228,10 +228,12 @@ def _undisturbed() -> Iterator[None]:
     hook = sys.unraisablehook
     logging.disable()
     gc.collect()
+    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
+        gc.unfreeze()
         logging.disable(logging.NOTSET)
         sys.unraisablehook = hook

@@ -1,0 +1,111 @@
+"""One-line bugs, each of which the simulation has to notice by the invariant that it breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mutants import ATTEMPT, BACKOFF, CIRCUIT, GUARD, OUTCOME, PERMIT, REGISTRY, SOURCE, STREAM, WATCH, Mutant
+
+BREAKER = "layers/breaker/layer.py"
+SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
+
+
+@dataclass(frozen=True)
+class SimulationMutant(Mutant):
+    """A bug; its trap is `S` and the number of the invariant that is violated first."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The simulation in small."""
+        return (SMALL_FORM,)
+
+
+def mutant(trap: str, bug: str, file: str, line: str, mutation: str) -> SimulationMutant:
+    """A row of the table."""
+    return SimulationMutant(trap, bug, file, line, mutation, ())
+
+
+MUTANTS = [
+    mutant(
+        "S8", "a result counts in whatever generation it finds", CIRCUIT,
+        "        if generation != self.generation:",
+        "        if generation > self.generation:",
+    ),
+    mutant(
+        "S3", "one probe too many passes", CIRCUIT,
+        "        if len(self._probes) >= self.rules.max_probes:",
+        "        if len(self._probes) > self.rules.max_probes:",
+    ),
+    mutant(
+        "S8", "a cancellation counts as a failure", OUTCOME,
+        "        if isinstance(error, RanvierError) and error.counts_against_provider:",
+        "        if not isinstance(error, Exception) or getattr(error, 'counts_against_provider', False):",
+    ),
+    mutant(
+        "S2", "a cancelled call keeps its permit", GUARD,
+        "        except BaseException as error:",
+        "        except Exception as error:",
+    ),
+    mutant(
+        "S2", "a cancelled whole answer keeps its slot", ATTEMPT,
+        "    finally:\n        watch.close()",
+        "    else:\n        watch.close()",
+    ),
+    mutant(
+        "S2", "a whole answer settles twice", GUARD,
+        "            permit.settle(Outcome.SUCCEEDED)",
+        "            permit.settle(Outcome.SUCCEEDED); permit.settle(Outcome.SUCCEEDED)",
+    ),
+    mutant(
+        "S8", "a circuit counts every outcome twice", PERMIT,
+        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock())",
+        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock())\n" * 2,
+    ),
+    mutant(
+        "S10", "a stream ends as often as it is told to", STREAM,
+        "        if self._outcome is not None:\n            return\n        self._outcome = outcome",
+        "        self._outcome = outcome",
+    ),
+    mutant(
+        "S5", "what was asked is shortened", BACKOFF,
+        "        return max(wait, asked + extra)",
+        "        return max(wait, asked - extra)",
+    ),
+    mutant(
+        "S1", "the timer runs on while the reader has the word", WATCH,
+        "        self._task = None\n",
+        "        pass\n",
+    ),
+    mutant(
+        "S7", "a cut is the end", SOURCE,
+        "                return None\n            raise\n        finally:",
+        "                return None\n            return None\n        finally:",
+    ),
+    mutant(
+        "S7", "a stream that broke ends as a success", STREAM,
+        "            self._end(Outcome.of(error), error)",
+        "            self._end(Outcome.SUCCEEDED, error)",
+    ),
+    mutant(
+        "S4", "tenants share a circuit", BREAKER,
+        "        return call.tenant, call.deployment.provider.name",
+        "        return call.tenant[:7], call.deployment.provider.name",
+    ),
+    mutant(
+        "S4", "a call takes the circuit that comes first", REGISTRY,
+        "        circuit = self._circuits.get(key)\n        if circuit is None:\n            circuit =",
+        "        circuit = next(iter(self._circuits.values()), None)\n"
+        "        if circuit is None:\n            circuit =",
+    ),
+    mutant(
+        "S9", "nothing is ever evicted", REGISTRY,
+        "        if len(self._circuits) >= self._max_circuits and not self._evict(now):",
+        "        if False:",
+    ),
+    mutant(
+        "S9", "an idle circuit keeps its room", REGISTRY,
+        "        if self._idle:\n            oldest",
+        "        if not self._circuits:\n            oldest",
+    ),
+]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation
+"""Those of the circuits first."""
