@@ -7,18 +7,14 @@ provider's words are data, in `_words`; `_said` reads a body, `_waits` its waiti
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from ranvier import errors
-from ranvier.providers._said import LONGEST_CODE, LONGEST_TEXT, Said, as_text, parse, read
+from ranvier.providers._said import LONGEST_TEXT, Said, as_text, parse, read
+from ranvier.providers._shown import LONGEST_CODE, LONGEST_PREVIEW, LONGEST_WORDS, shown
 from ranvier.providers._waits import retry_after
 from ranvier.providers._words import DECISIVE, GENERAL, NO_STREAMS, PHRASES, REFUSED, STATUSES, Kind
-
-LONGEST_PREVIEW, LONGEST_WORDS = 500, 300
 
 # --- the decision --------------------------------------------------------------------------------
 
@@ -51,14 +47,14 @@ def classify(
         "provider": provider,
         "model": model,
         "status": status,
-        "code": _clean(code, LONGEST_CODE, secret) or None,
-        "request_id": _clean(_request_id(headers) or said.request_id, LONGEST_CODE, secret) or None,
+        "code": shown(code, LONGEST_CODE, secret) or None,
+        "request_id": shown(_request_id(headers) or said.request_id, LONGEST_CODE, secret) or None,
         "retry_after": retry_after(headers, parsed),
         "in_stream": in_stream,
-        "body_preview": _clean(as_text(body), LONGEST_PREVIEW, secret) or None,
+        "body_preview": shown(as_text(body), LONGEST_PREVIEW, secret) or None,
     }
-    words = _clean(_words(status, said, headers), LONGEST_WORDS, secret)
-    error = kind(_clean(_sentence(words, facts), LONGEST_TEXT, secret), **facts)
+    words = shown(_words(status, said, headers), LONGEST_WORDS, secret)
+    error = kind(shown(_sentence(words, facts), LONGEST_TEXT, secret), **facts)
     _obey(headers.get("x-should-retry"), error)
     if isinstance(error, errors.InvalidRequestError):
         error.refuses_streaming = _refuses_streaming(said)
@@ -124,10 +120,6 @@ def _obey(wish: object, error: errors.ProviderError | errors.AttemptTimeoutError
 
 # --- the sentence --------------------------------------------------------------------------------
 
-_UNPRINTABLE = re.compile(  # with the marks that turn the direction of writing, and broken characters
-    "[\\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
-)
-
 
 def _sentence(words: str, facts: Mapping[str, Any]) -> str:
     target = f"{facts['provider']}/{facts['model']}" if facts["model"] else facts["provider"]
@@ -146,19 +138,3 @@ def _words(status: int | None, said: Said, headers: Mapping[str, str]) -> str:
 def _request_id(headers: Mapping[str, str]) -> str | None:
     names = ("request-id", "x-request-id", "x-generation-id")  # Anthropic, OpenAI, OpenRouter
     return next((headers[name] for name in names if headers.get(name)), None)
-
-
-def _clean(text: str | None, longest: int, secret: str | None) -> str:
-    """One printable line without the secret; masked before it is cut, so that no part of it stays."""
-    line = _UNPRINTABLE.sub(" ", text or "").strip()
-    for piece in _pieces(_UNPRINTABLE.sub(" ", secret or "").strip()):
-        line = line.replace(piece, "***")
-    return line if len(line) <= longest else line[: longest - 3] + "..."
-
-
-def _pieces(secret: str) -> list[str]:
-    """A secret as bodies spell it, and its halves, for a body that was itself cut; the longest first."""
-    half = len(secret) // 2
-    halves = {secret[:half], secret[half:]} if half >= 8 else set()
-    spelled = {secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quote(secret, safe="")}
-    return sorted((spelled | halves) - {""}, key=len, reverse=True)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ranvier.errors import InvalidResponseError, ProviderError
+from ranvier.providers._shown import LONGEST_CODE, masked, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """The longest answer, or single event of a stream, that is held in memory."""
@@ -65,7 +66,11 @@ class HttpRequest:
 
     def masked(self, text: str) -> str:
         """`text` without the key."""
-        return text.replace(self.secret, "***") if self.secret else text
+        return masked(text, self.secret)
+
+    def shown(self, text: str, longest: int) -> str:
+        """As much of `text` as an error may show."""
+        return shown(text, longest, self.secret)
 
     @property
     def target(self) -> str:
@@ -99,7 +104,8 @@ class HttpReply(ABC):
     def request_id(self) -> str | None:
         """The provider's id of the request: Anthropic's, OpenAI's or OpenRouter's header."""
         names = ("request-id", "x-request-id", "x-generation-id")
-        return next(filter(None, map(self.headers.get, names)), None)
+        given = next(filter(None, map(self.headers.get, names)), None)
+        return given and self.request.shown(given, LONGEST_CODE)
 
     @abstractmethod
     async def chunk(self) -> bytes:

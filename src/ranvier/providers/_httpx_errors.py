@@ -11,6 +11,7 @@ from ranvier.errors import (
     InvalidResponseError,
 )
 from ranvier.providers._http import HttpRequest
+from ranvier.providers._shown import LONGEST_WORDS
 
 
 def as_ours(error: Exception, request: HttpRequest) -> Exception:
@@ -29,7 +30,8 @@ def as_ours(error: Exception, request: HttpRequest) -> Exception:
     elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         failure = ConfigurationError(f"{request.url} is no address: {error}")
     else:
-        words = f"{request.target}: the connection failed: {str(error) or type(error).__name__}"
+        said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
+        words = f"{request.target}: the connection failed: {said}"
         failure = ConnectionFailedError(words, **request.facts)
     failure.__cause__ = error
     return failure

@@ -16,15 +16,13 @@ from ranvier.messages import StreamEvent
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
 from ranvier.providers._said import as_text, title
+from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
 
 Json = dict[str, Any]
 """A JSON object."""
 
-PREVIEW_CHARACTERS: Final = 500
-"""How much of a body that is no answer an error shows."""
-
-PREVIEW_BYTES: Final = 4 * PREVIEW_CHARACTERS
-"""As much is looked at, so that the key is masked before the cut and no part of it stays."""
+PREVIEW_BYTES: Final = 4 * LONGEST_PREVIEW
+"""How much of a body that is no answer is looked at: the key is masked before the cut, and no part stays."""
 
 
 class NoAnswerError(Exception):
@@ -158,13 +156,13 @@ class Judge:
         if reason.said is not None:
             return self.refusal({"error": reason.said})
         request = self._reply.request
-        preview = request.masked(body[:PREVIEW_BYTES].decode("utf-8", "replace"))
+        preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), LONGEST_PREVIEW)
         return reason.kind(
-            f"{request.target}: {request.masked(str(reason))}",
+            f"{request.target}: {request.shown(str(reason), LONGEST_WORDS)}",
             status=self._reply.status,
             request_id=self._reply.request_id,
             in_stream=self._in_stream,
-            body_preview=preview[:PREVIEW_CHARACTERS] or None,
+            body_preview=preview or None,
             **request.facts,
         )
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-LONGEST_BODY, LONGEST_TEXT, LONGEST_CODE = 250_000, 2_000, 80
+from ranvier.providers._shown import LONGEST_CODE
+
+LONGEST_BODY, LONGEST_TEXT = 250_000, 2_000
 
 
 class Said(NamedTuple):
