@@ -60,7 +60,14 @@ class Talk:
         self.client = client
 
     def request(
-        self, provider: str, prompt: str = "Why?", *, stream: bool = False, key: str = "sk-good", **more: Any
+        self,
+        provider: str,
+        prompt: str = "Why?",
+        /,
+        *,
+        stream: bool = False,
+        key: str = "sk-good",
+        **more: Any,
     ) -> dict[str, Any]:
         """The arguments of `client.post` for such a question; `more` goes into the body."""
         wire = provider.partition("-")[0]
@@ -77,11 +84,11 @@ class Talk:
 
     def _request_to_gemini(self, prompt: str, stream: bool, key: str, more: dict[str, Any]) -> dict[str, Any]:
         how = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = PATHS["gemini"].replace("generateContent", how)
+        path = f"/models/{more.pop('model', 'm')}:{how}"
         body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}], **more}
         return {"url": self.sim.url("gemini") + path, "json": body, "headers": {"x-goog-api-key": key}}
 
-    async def __call__(self, provider: str, prompt: str = "Why?", **more: Any) -> Reply:
+    async def __call__(self, provider: str, prompt: str = "Why?", /, **more: Any) -> Reply:
         """Ask, and read the reply to its end."""
         response = await self.client.post(**self.request(provider, prompt, **more))
         reply = Reply(response)

@@ -23,6 +23,9 @@ FIELDS: Final = {where: frozenset(names.split()) for where, names in _FIELDS.ite
 """What may stand in a request, and in its `generationConfig`."""
 
 UNSIGNED: Final = ("gemini-1", "gemini-2", "gemma", "learnlm")
+EITHER: Final = ("gemini-1", "gemini-2")
+"""They call tools or answer in JSON, one of the two."""
+
 LEVELLESS: Final = ("gemini-1", "gemini-2", "gemma", "learnlm")
 NOT_MINIMAL: Final = (
     "gemini-3-pro",
@@ -130,7 +133,7 @@ def _check_settings(settings: Json, model: str, *, tools: bool) -> None:
         raise invalid("* GenerateContentRequest.generation_config.stop_sequences: at most 5 are allowed.\n")
     if settings.get("responseSchema") and settings.get("responseJsonSchema"):
         raise invalid("response_schema and response_json_schema cannot both be set.")
-    if settings.get("responseMimeType") == "application/json" and tools and model.startswith(UNSIGNED):
+    if settings.get("responseMimeType") == "application/json" and tools and model.startswith(EITHER):
         raise invalid("Function calling with a response mime type: 'application/json' is unsupported")
     _check_thinking(settings.get("thinkingConfig") or {}, model)
 

@@ -170,8 +170,8 @@ def _check_settings(body: Json, model: str) -> None:
         raise _unsupported_value(
             "temperature", body["temperature"], "Only the default (1) value is supported."
         )
-    refused = (*PENALTIES, "stop", *(SAMPLING[1:] if _reasons(model, effort) else ()))
-    for name in refused:
+    refused = (*PENALTIES, *(SAMPLING[1:] if _reasons(model, effort) else ()))
+    for name in refused if model.startswith("o1") else (*refused, "stop"):
         if body.get(name) is not None:
             raise _unsupported(name)
 
