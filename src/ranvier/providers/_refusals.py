@@ -58,7 +58,8 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("anthropic", _FORMLESS_CLAUDE, "schema", refuse),  # P: only a forced tool would do there
     # -- OpenAI. Who reasons takes no sampling (P); penalties and stop never come back (L).
     ("openai", "*", "top_k", drop),  # S: no such field
-    ("openai", "gpt-5-chat", f"{_SAMPLING} {_PENALTIES} stop", keep),
+    ("openai", "gpt-5-chat", f"{_SAMPLING} {_PENALTIES}", keep),
+    ("openai", "gpt-5-chat", "stop", at_most(4)),
     ("openai", "gpt-5 gpt-6 o1 o3 o4", _PENALTIES, drop),
     ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat gpt-5-pro gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro "
      "gpt-5-codex gpt-5.1-codex gpt-6-astra gpt-6.1-sol o1 o3 o4", _SAMPLING, drop),
