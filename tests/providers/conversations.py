@@ -24,7 +24,7 @@ MODELS = {
 OPAQUE = {
     "anthropic": ("EoQD-signed", "anthropic needs the weather."),
     "openai": (),
-    "gemini": ("CusB-signed", "Es4B-signed"),
+    "gemini": ("CusBc2lnbmVk", "Es4Bc2lnbmVk"),
     "kimi": ("kimi needs the weather.",),
     "glm": ("glm needs the weather.",),
     "openrouter": ("EoQD-or", "openrouter needs the weather."),
@@ -93,7 +93,7 @@ OWN_PLACES: dict[str, Any] = {
 KEPT: dict[str, Any] = {
     "anthropic": [("anthropic needs the weather.", "EoQD-signed")],
     "openai": None,
-    "gemini": ["CusB-signed"],
+    "gemini": ["CusBc2lnbmVk"],
     "kimi": "kimi needs the weather.",
     "glm": "glm needs the weather.",
     "openrouter": [("openrouter needs the weather.", "EoQD-or")],
