@@ -1,0 +1,194 @@
+"""What the official SDKs understand of an answer. Nothing of ours has a part in it.
+
+Each of these asks a server for an answer, whole or streamed, and says in the fields of the SDK's own types
+what came. The SDK puts a stream together itself where it can (OpenAI, Anthropic); Google's cannot, there
+the pieces are joined as its documentation says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anthropic
+import openai
+from answers import Answer
+from google import genai
+from google.genai import types
+
+KEY = "sk-simulated-9999"
+PROMPT = "Hi"
+
+Reads = Callable[..., Awaitable[Answer]]
+
+
+def openai_at(url: str) -> openai.AsyncOpenAI:
+    """A client without retries, and without certificates, whose reading takes longer than an answer."""
+    http = openai.DefaultAsyncHttpxClient(verify=False)
+    return openai.AsyncOpenAI(api_key=KEY, base_url=url, max_retries=0, http_client=http)
+
+
+def anthropic_at(url: str) -> anthropic.AsyncAnthropic:
+    """The same for Anthropic."""
+    http = anthropic.DefaultAsyncHttpxClient(verify=False)
+    return anthropic.AsyncAnthropic(api_key=KEY, base_url=url, max_retries=0, http_client=http)
+
+
+@asynccontextmanager
+async def gemini_at(url: str) -> AsyncIterator[genai.client.AsyncClient]:
+    """The same for Gemini, whose SDK puts the version of the API behind the address itself."""
+    plain = {"verify": False}
+    options = types.HttpOptions(
+        base_url=url.removesuffix("/v1beta"), api_version="v1beta", client_args=plain, async_client_args=plain
+    )
+    client = genai.Client(api_key=KEY, http_options=options)
+    try:
+        yield client.aio
+    finally:
+        await client.aio.aclose()
+        client.close()
+
+
+# --- OpenAI, and who speaks its dialect ----------------------------------------------------------
+
+
+async def openai_reads(url: str, *, model: str, streamed: bool, **fields: Any) -> Answer:
+    """What `openai` makes of a chat completion."""
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": PROMPT}], **fields}
+    async with openai_at(url) as client:
+        if not streamed:
+            return _of_completion(await client.chat.completions.create(model=model, **asked))
+        asked.setdefault("stream_options", {"include_usage": True})
+        async with client.chat.completions.stream(model=model, **asked) as stream:
+            usage = None
+            async for event in stream:
+                if event.type == "chunk":
+                    usage = _usage_in(event.chunk) or usage
+            return _of_completion(await stream.get_final_completion(), usage)
+
+
+def _usage_in(chunk: Any) -> Any:
+    """What a chunk counts: Kimi says it in the choice, which no type of the SDK knows."""
+    return chunk.usage or next((getattr(choice, "usage", None) for choice in chunk.choices), None)
+
+
+def _of_completion(completion: Any, usage: Any = None) -> Answer:
+    choice, usage = completion.choices[0], _plain(usage or completion.usage)
+    message = choice.message
+    prompt, answer = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    return Answer(
+        text=message.content or "",
+        reasoning=_extra(message, "reasoning_content") or _extra(message, "reasoning") or "",
+        tools=tuple(
+            (call.id, call.function.name, _parsed(call.function.arguments))
+            for call in message.tool_calls or ()
+        ),
+        finish=choice.finish_reason,
+        input=usage.get("prompt_tokens") or 0,
+        output=usage.get("completion_tokens") or 0,
+        cached=prompt.get("cached_tokens") or usage.get("cached_tokens") or 0,
+        written=prompt.get("cache_write_tokens") or 0,
+        thought=answer.get("reasoning_tokens") or 0,
+        id=completion.id,
+        model=completion.model,
+    )
+
+
+def _extra(message: Any, name: str) -> Any:
+    """A field that other providers add to the message."""
+    return getattr(message, name, None)
+
+
+def _plain(usage: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = usage.model_dump() if hasattr(usage, "model_dump") else usage or {}
+    return plain
+
+
+def _parsed(arguments: str) -> Any:
+    """Arguments as an object, or as they came where they are none."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
+
+
+# --- Anthropic -----------------------------------------------------------------------------------
+
+
+async def anthropic_reads(url: str, *, model: str, streamed: bool, **fields: Any) -> Answer:
+    """What `anthropic` makes of a message."""
+    asked: dict[str, Any] = {
+        "max_tokens": 1000,
+        "messages": [{"role": "user", "content": PROMPT}],
+        **fields,
+    }
+    async with anthropic_at(url) as client:
+        if not streamed:
+            return _of_message(await client.messages.create(model=model, **asked))
+        async with client.messages.stream(model=model, **asked) as stream:
+            return _of_message(await stream.get_final_message())
+
+
+def _of_message(message: Any) -> Answer:
+    blocks, usage = message.content, message.usage
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    details = usage.output_tokens_details
+    return Answer(
+        text="".join(block.text for block in blocks if block.type == "text"),
+        reasoning="".join(block.thinking for block in blocks if block.type == "thinking"),
+        tools=tuple((block.id, block.name, block.input) for block in blocks if block.type == "tool_use"),
+        finish=message.stop_reason,
+        input=usage.input_tokens + read + written,  # those stand beside it
+        output=usage.output_tokens,
+        cached=read,
+        written=written,
+        thought=(details.thinking_tokens or 0) if details else 0,
+        id=message.id,
+        model=message.model,
+    )
+
+
+# --- Gemini --------------------------------------------------------------------------------------
+
+
+async def gemini_reads(url: str, *, model: str, streamed: bool, **config: Any) -> Answer:
+    """What `google-genai` makes of an answer."""
+    asked: dict[str, Any] = {"model": model, "contents": PROMPT}
+    if config:
+        asked["config"] = types.GenerateContentConfig(**config)
+    async with gemini_at(url) as client:
+        if not streamed:
+            return _of_pieces([await client.models.generate_content(**asked)])
+        return _of_pieces([piece async for piece in await client.models.generate_content_stream(**asked)])
+
+
+def _of_pieces(pieces: list[types.GenerateContentResponse]) -> Answer:
+    parts = [part for piece in pieces for part in piece.parts or ()]
+    usage = next((piece.usage_metadata for piece in reversed(pieces) if piece.usage_metadata), None)
+    usage = usage or types.GenerateContentResponseUsageMetadata()
+    reasons = [candidate.finish_reason for piece in pieces for candidate in (piece.candidates or ())[:1]]
+    finish = next(filter(None, reasons), None)
+    return Answer(
+        text="".join(part.text or "" for part in parts if not part.thought),
+        reasoning="".join(part.text or "" for part in parts if part.thought),
+        tools=tuple(
+            (call.id, call.name or "", call.args or {}) for part in parts if (call := part.function_call)
+        ),
+        finish=finish.value if finish else None,
+        input=(usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0),
+        output=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+        cached=usage.cached_content_token_count or 0,
+        thought=usage.thoughts_token_count or 0,
+        id=pieces[0].response_id,
+        model=pieces[0].model_version,
+    )
+
+
+READS: dict[str, Reads] = {
+    "anthropic": anthropic_reads,
+    "gemini": gemini_reads,
+    **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), openai_reads),
+}
+"""Which SDK reads the answers of which provider; Ollama's hands the body through, and tells nothing new."""
