@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -362,6 +363,18 @@ def test_half_of_a_character_is_no_json_that_could_be_read(text: str) -> None:
     assert parsed is None
     assert misfit.place == "$"
     assert "unicode" in misfit.rule or "JSON" in misfit.rule
+
+
+def test_an_answer_that_a_validator_cannot_follow_to_its_end_is_a_misfit() -> None:
+    """It is one that could not be read, and no crash."""
+
+    def follow(tower: Any) -> Any:
+        return follow([tower])
+
+    class Tower(BaseModel):
+        tower: Annotated[Any, AfterValidator(follow)]
+
+    assert reading(Tower, {"tower": []}) == (None, ["at $: no JSON that could be read"])
 
 
 def test_a_validator_that_breaks_is_your_error_and_not_the_answers() -> None:
