@@ -13,29 +13,25 @@ import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
-from ranvier.tenancy import _current, current_tenant
+from ranvier.tenancy import acting_for, current_tenant
 
-Scope = Any  # because: each framework has its own types for ASGI's dictionaries
-"""ASGI's: says what is asked."""
-
-Message = Any
-"""ASGI's: one step of a conversation, named by its `type`."""
-
+# The words of ASGI. Its dictionaries are `Any`, because each framework has types of its own for them.
+Scope = Message = Any
 Receive = Callable[[], Awaitable[Message]]
-"""ASGI's: returns what comes next from the client."""
-
 Send = Callable[[Message], Awaitable[None]]
-"""ASGI's: gives something to the client."""
-
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI application, or a part of one."""
 
 Resolver = Callable[[Scope], str | Awaitable[str | None] | None]
 """Says on whose behalf a request is; `None` is nobody's."""
+
+_BODY: Final = {"http.response.body", "http.response.zerocopysend", "http.response.pathsend"}
+_REFUSAL: Final = (
+    b'{"error": "invalid_tenant", "message": "A tenant is one name of 1 to 256 printable characters."}'
+)
 
 
 class TenantMiddleware:
@@ -85,13 +81,13 @@ class TenantMiddleware:
         except ConfigurationError:
             await _refuse(scope, receive, send)
             return
-        # What the server starts while we call it, such as the next request of a pipelining client,
-        # inherits our context: it must find what the server itself would have found there.
+        # What a server starts while we call it, such as the next request on the same connection,
+        # inherits our context: it must find there what the server itself would have found.
         outside = partial(_call_for, current_tenant())
         await _call_for(name, self.app, scope, partial(outside, receive), partial(outside, send))
 
     async def _names(self, scope: Scope) -> set[str]:
-        """All the tenants that a request names, as they came."""
+        """Whom a request names, as it came: a header may come twice."""
         if self._resolve is None:
             values = [value for name, value in scope["headers"] if name == self._header]
             # What is not UTF-8 becomes surrogates, which no tenant may contain.
@@ -136,9 +132,9 @@ class _Client:
     """The client of one request, listened to while the application does not.
 
     The end of a connection comes behind the last message of the body, so that the body has to be
-    read ahead: one message waits in the inbox and one in hand, and the rest stays with the server.
+    read ahead: one message waits in the inbox, one in hand, and the rest stays with the server.
 
-    On leaving its block our own cancellation is taken back; one from outside always wins.
+    At the end of its block our own cancellation is taken back; one from outside always wins.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -189,7 +185,8 @@ class _Client:
     async def send(self, message: Message) -> None:
         """Pass `message` on, and see whether it completes the response."""
         # Before it is sent: servers call the end of a response a disconnect as well.
-        self._answered = self._answered or _completes(message)
+        if message["type"] in _BODY and not message.get("more_body", False):
+            self._answered = True
         self._quiet.clear()
         try:
             await self._send(message)
@@ -226,21 +223,8 @@ def _only(names: set[str]) -> str | None:
 
 
 async def _call_for(name: str | None, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-    """Call as under `with tenant(name)`, which cannot say "nobody"."""
-    token = _current.set(name)
-    try:
+    with acting_for(name):
         return await function(*arguments)
-    finally:
-        _current.reset(token)
-
-
-def _completes(message: Message) -> bool:
-    kind = message["type"]
-    body = kind in ("http.response.body", "http.response.zerocopysend")
-    return kind == "http.response.pathsend" or (body and not message.get("more_body", False))
-
-
-_REFUSAL = b'{"error": "invalid_tenant", "message": "A tenant is one name of 1 to 256 printable characters."}'
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,8 @@ tasks that this code starts, and nowhere else. A pipeline reads it once, when `c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
 
@@ -21,6 +23,19 @@ _current: ContextVar[str | None] = ContextVar("ranvier.tenant", default=None)
 def current_tenant() -> str | None:
     """The tenant set by the innermost `with tenant(...)`, or `None`."""
     return _current.get()
+
+
+@contextmanager
+def acting_for(name: str | None) -> Iterator[None]:
+    """As `with tenant(name)`, of a name that was checked before, or of nobody.
+
+    For whoever serves requests. Users say `tenant`, which is never nobody by mistake.
+    """
+    token = _current.set(name)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme"):`

@@ -33,7 +33,7 @@ class Caller:
 
     async def head(self) -> bytes:
         """The head of the next response, or an interim one, and nothing of what follows."""
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def leave(self) -> None:

@@ -65,7 +65,8 @@ async def test_who_gives_up_in_a_crowd_holds_nobody_up(loopback: Any, over: Any)
                 await asyncio.sleep(0)
             for call in calls[:2]:
                 call.cancel()
-            assert (await calls[2]).text == "Hello."
+            async with asyncio.timeout(5):
+                assert (await calls[2]).text == "Hello."
             await asyncio.wait(calls)
 
 
