@@ -20,7 +20,8 @@ from ranvier.errors import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
 # The words of ASGI. Its dictionaries are `Any`, because each framework has types of its own for them.
-Scope = Message = Any
+Scope = Any
+Message = Any
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
