@@ -166,7 +166,11 @@ async def test_a_validator_of_yours_that_breaks_is_raised_as_it_is() -> None:
     scene = Scene([OSLO], [OSLO])
     with pytest.raises(LookupError, match="no table"):
         await scene.ask(Broken)
-    assert [len(provider.calls) for provider in scene.providers] == [1, 0]
+    async with scene.pipeline.stream("Where?", schema=Broken) as answer:
+        with pytest.raises(StreamInterruptedError) as caught:  # as whatever breaks a stream
+            await answer.collect()
+    assert isinstance(caught.value.__cause__, LookupError)
+    assert [len(provider.calls) for provider in scene.providers] == [2, 0]
     assert scene.circuits() == {"a": ("closed", 0, 0)}
     assert scene.pipeline.lifecycle.under_way == (0, 0)
 
