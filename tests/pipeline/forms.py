@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
 from ranvier import Pipeline, Response
@@ -36,6 +37,13 @@ WRITTEN = {
 
 AS_DICT = json.loads(OSLO)
 """What is read by it."""
+
+WAYS = [
+    pytest.param({}, id="whole"),
+    pytest.param({"idle": 500.0}, id="over-a-stream"),
+    pytest.param({"idle": 500.0, "stream_complete": False}, id="whole-all-the-same"),
+]
+"""How a whole answer travels, by the limits of its attempt."""
 
 
 class Scene:

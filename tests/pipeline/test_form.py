@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 import pytest
-from forms import AS_DICT, OSLO, PARSED, UNFIT, WRITTEN, City, Scene, outcomes
+from forms import AS_DICT, OSLO, PARSED, UNFIT, WAYS, WRITTEN, City, Scene, outcomes
 from pydantic import BaseModel, field_validator
 
 from ranvier import (
@@ -27,10 +27,6 @@ from ranvier.testing import ScriptedProvider, stream
 
 pytestmark = pytest.mark.virtual_time
 
-WAYS = [pytest.param({}, id="whole"), pytest.param({"idle": 500.0}, id="over-a-stream")]
-"""How a whole answer travels."""
-
-
 # --- what fits -----------------------------------------------------------------------------------
 
 
@@ -46,6 +42,8 @@ async def test_a_whole_answer_that_fits_is_parsed(limits: Any, schema: Any, pars
     assert answer.parsed == parsed
     assert answer.text == f"```json\n{OSLO}\n```"
     assert outcomes(answer) == [("a", 1, None, "succeeded")]
+    over_a_stream = answer.attempts[0].first_token is not None
+    assert over_a_stream == limits.get("stream_complete", "idle" in limits)
 
 
 async def test_a_streamed_answer_that_fits_is_parsed_at_its_end() -> None:

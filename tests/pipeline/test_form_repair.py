@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from forms import OSLO, PARSED, UNFIT, City, Scene, outcomes
+from forms import OSLO, PARSED, UNFIT, WAYS, City, Scene, outcomes
 from pydantic import BaseModel, field_validator
 
 from ranvier import (
@@ -31,10 +31,6 @@ from ranvier.layers import Fallback
 from ranvier.testing import ScriptedProvider, after, stall, stream
 
 pytestmark = pytest.mark.virtual_time
-
-WAYS = [pytest.param({}, id="whole"), pytest.param({"idle": 500.0}, id="over-a-stream")]
-"""How a whole answer travels."""
-
 
 # --- a repair ------------------------------------------------------------------------------------
 
