@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -242,6 +245,38 @@ def test_an_answer_as_deep_as_its_type_allows_is_read_until_nobody_could_read_it
     tree, misfits = reading(Tree, tower(20_000))
     assert tree is None
     assert len(misfits) == 1
+
+
+prices = st.builds(
+    Price,
+    amount=st.floats(min_value=0, allow_infinity=False),
+    currency=st.sampled_from(["EUR", "USD"]),
+)
+pets = st.builds(Cat, kind=st.just("cat"), lives=st.integers()) | st.builds(
+    Dog, kind=st.just("dog"), tricks=st.lists(st.text(), max_size=3)
+)
+orders = st.builds(
+    lambda **fields: Order(**{"item-name": fields.pop("item"), **fields}),
+    item=st.text(),
+    price=st.none() | prices,
+    pet=pets,
+    day=st.dates(),
+    default=prices,
+)
+trees = st.recursive(
+    st.builds(Tree, value=st.integers()),
+    lambda kids: st.builds(Tree, value=st.integers(), kids=st.lists(kids, max_size=3)),
+    max_leaves=10,
+)
+
+
+@given(orders | trees | st.builds(Listing, prices=st.dictionaries(st.text(), prices, max_size=3)))
+def test_whatever_an_instance_says_fits_the_schema_and_is_read_as_that_instance(instance: BaseModel) -> None:
+    """The schema that is sent and the type that reads agree, whatever a model that keeps to it may say."""
+    text = instance.model_dump_json(by_alias=True)
+    schema = Schema.of(type(instance))
+    Draft202012Validator(schema.definition).validate(json.loads(text))
+    assert schema.fit(text) == (instance, ())
 
 
 # --- what does not fit ---------------------------------------------------------------------------
