@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -44,18 +45,23 @@ class Answer:
         return {name: (mine, theirs) for name, mine, theirs in pairs if mine != theirs}
 
 
-async def ours(kind: Callable[..., Any], url: str, body: bytes, *, model: str, streamed: bool) -> Answer:
-    """What our adapter makes of the answer that is at `url`, whose `body` this is."""
+@asynccontextmanager
+async def our_reading(kind: Callable[..., Any], url: str) -> AsyncIterator[Callable[..., Awaitable[Answer]]]:
+    """What our adapter makes of the answer that is at `url`, whose `body` we may know."""
+
+    async def read(*, model: str, streamed: bool, body: bytes = b"", **given: Any) -> Answer:
+        if not streamed:
+            return of_response(await asked.complete(model=model, **given), body)
+        collector = Collector()
+        for event in await asked.stream(model=model, **given):
+            collector.add(event)
+        return of_response(collector.response("", ""), body)
+
     async with (
         httpx.AsyncClient(verify=False, trust_env=False) as client,
         opened_at(url, kind, http_client=client) as asked,
     ):
-        if streamed:
-            collector = Collector()
-            for event in await asked.stream(model=model):
-                collector.add(event)
-            return of_response(collector.response("", ""), body)
-        return of_response(await asked.complete(model=model), body)
+        yield read
 
 
 def of_response(response: Response, body: bytes = b"") -> Answer:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from answers import ours
+from answers import our_reading
 from postbox import Postbox
 from seven import SEVEN, body
-from vendors import READS
+from vendors import READING
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("name", ["answer", "tools"])
-@pytest.mark.parametrize("provider", READS)
+@pytest.mark.parametrize("provider", READING)
 async def test_both_read_the_same(postbox: Postbox, provider: str, name: str, streamed: bool) -> None:
     """Of a body written by hand, the vendor's SDK and our adapter understand the same, field by field."""
     content = body(provider, f"{name}.{'stream' if streamed else 'json'}")
     postbox.answers(content, streamed=streamed)
-    official = await READS[provider](postbox.url, model="model", streamed=streamed)
-    own = await ours(SEVEN[provider], postbox.url, content, model="model", streamed=streamed)
+    how = {"model": "model", "streamed": streamed}
+    async with READING[provider](postbox.url) as sdk, our_reading(SEVEN[provider], postbox.url) as adapter:
+        official = await sdk(**how)
+        own = await adapter(**how, body=content)
     assert own.unlike(official) == {}
     assert official.finish
     assert official.text or official.tools

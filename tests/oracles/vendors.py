@@ -1,15 +1,15 @@
 """What the official SDKs understand of an answer. Nothing of ours has a part in it.
 
-Each of these asks a server for an answer, whole or streamed, and says in the fields of the SDK's own types
-what came. The SDK puts a stream together itself where it can (OpenAI, Anthropic); Google's cannot, there
-the pieces are joined as its documentation says.
+Each of these opens a client of an SDK, and gives a function that asks a server for an answer, whole or
+streamed, and says in the fields of the SDK's own types what came. The SDK puts a stream together itself
+where it can (OpenAI, Anthropic); Google's cannot: there the pieces are joined as its documentation does.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anthropic
@@ -19,9 +19,13 @@ from google import genai
 from google.genai import types
 
 KEY = "sk-simulated-9999"
-PROMPT = "Hi"
+PROMPT: Any = [{"role": "user", "content": "Hi"}]
 
 Reads = Callable[..., Awaitable[Answer]]
+"""Asks `model`, `streamed` or not, with further fields of the SDK's."""
+
+
+# --- OpenAI, and who speaks its dialect ----------------------------------------------------------
 
 
 def openai_at(url: str) -> openai.AsyncOpenAI:
@@ -30,48 +34,28 @@ def openai_at(url: str) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(api_key=KEY, base_url=url, max_retries=0, http_client=http)
 
 
-def anthropic_at(url: str) -> anthropic.AsyncAnthropic:
-    """The same for Anthropic."""
-    http = anthropic.DefaultAsyncHttpxClient(verify=False)
-    return anthropic.AsyncAnthropic(api_key=KEY, base_url=url, max_retries=0, http_client=http)
-
-
 @asynccontextmanager
-async def gemini_at(url: str) -> AsyncIterator[genai.client.AsyncClient]:
-    """The same for Gemini, whose SDK puts the version of the API behind the address itself."""
-    plain = {"verify": False}
-    options = types.HttpOptions(
-        base_url=url.removesuffix("/v1beta"), api_version="v1beta", client_args=plain, async_client_args=plain
-    )
-    client = genai.Client(api_key=KEY, http_options=options)
-    try:
-        yield client.aio
-    finally:
-        await client.aio.aclose()
-        client.close()
-
-
-# --- OpenAI, and who speaks its dialect ----------------------------------------------------------
-
-
-async def openai_reads(url: str, *, model: str, streamed: bool, **fields: Any) -> Answer:
+async def openai_reading(url: str) -> AsyncIterator[Reads]:
     """What `openai` makes of a chat completion."""
-    asked: dict[str, Any] = {"messages": [{"role": "user", "content": PROMPT}], **fields}
-    async with openai_at(url) as client:
+
+    async def read(*, model: str, streamed: bool, **fields: Any) -> Answer:
+        asked = {"model": model, "messages": PROMPT, **fields}
         if not streamed:
-            return _of_completion(await client.chat.completions.create(model=model, **asked))
-        asked.setdefault("stream_options", {"include_usage": True})
-        async with client.chat.completions.stream(model=model, **asked) as stream:
-            usage = None
+            return _of_completion(await client.chat.completions.create(**asked))
+        usage, counted = None, {"include_usage": True}
+        async with client.chat.completions.stream(**asked, stream_options=counted) as stream:
             async for event in stream:
                 if event.type == "chunk":
                     usage = _usage_in(event.chunk) or usage
             return _of_completion(await stream.get_final_completion(), usage)
 
+    async with openai_at(url) as client:
+        yield read
+
 
 def _usage_in(chunk: Any) -> Any:
     """What a chunk counts: Kimi says it in the choice, which no type of the SDK knows."""
-    return chunk.usage or next((getattr(choice, "usage", None) for choice in chunk.choices), None)
+    return chunk.usage or next((_added(choice, "usage") for choice in chunk.choices), None)
 
 
 def _of_completion(completion: Any, usage: Any = None) -> Answer:
@@ -80,11 +64,8 @@ def _of_completion(completion: Any, usage: Any = None) -> Answer:
     prompt, answer = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
     return Answer(
         text=message.content or "",
-        reasoning=_extra(message, "reasoning_content") or _extra(message, "reasoning") or "",
-        tools=tuple(
-            (call.id, call.function.name, _parsed(call.function.arguments))
-            for call in message.tool_calls or ()
-        ),
+        reasoning=_added(message, "reasoning_content") or _added(message, "reasoning") or "",
+        tools=tuple(_calls(message)),
         finish=choice.finish_reason,
         input=usage.get("prompt_tokens") or 0,
         output=usage.get("completion_tokens") or 0,
@@ -96,9 +77,17 @@ def _of_completion(completion: Any, usage: Any = None) -> Answer:
     )
 
 
-def _extra(message: Any, name: str) -> Any:
-    """A field that other providers add to the message."""
-    return getattr(message, name, None)
+def _calls(message: Any) -> list[tuple[str | None, str, Any]]:
+    """The calls of a message, or the one call that there was before there were tools."""
+    calls = [(call.id, call.function) for call in message.tool_calls or ()]
+    if not calls and message.function_call and message.function_call.name:
+        calls = [(None, message.function_call)]
+    return [(given, called.name, _parsed(called.arguments)) for given, called in calls]
+
+
+def _added(part: Any, name: str) -> Any:
+    """A field that other providers add."""
+    return getattr(part, name, None)
 
 
 def _plain(usage: Any) -> dict[str, Any]:
@@ -117,18 +106,25 @@ def _parsed(arguments: str) -> Any:
 # --- Anthropic -----------------------------------------------------------------------------------
 
 
-async def anthropic_reads(url: str, *, model: str, streamed: bool, **fields: Any) -> Answer:
+def anthropic_at(url: str) -> anthropic.AsyncAnthropic:
+    """A client without retries, and without certificates."""
+    http = anthropic.DefaultAsyncHttpxClient(verify=False)
+    return anthropic.AsyncAnthropic(api_key=KEY, base_url=url, max_retries=0, http_client=http)
+
+
+@asynccontextmanager
+async def anthropic_reading(url: str) -> AsyncIterator[Reads]:
     """What `anthropic` makes of a message."""
-    asked: dict[str, Any] = {
-        "max_tokens": 1000,
-        "messages": [{"role": "user", "content": PROMPT}],
-        **fields,
-    }
-    async with anthropic_at(url) as client:
+
+    async def read(*, model: str, streamed: bool, **fields: Any) -> Answer:
+        asked = {"model": model, "max_tokens": 4000, "messages": PROMPT, **fields}
         if not streamed:
-            return _of_message(await client.messages.create(model=model, **asked))
-        async with client.messages.stream(model=model, **asked) as stream:
+            return _of_message(await client.messages.create(**asked))
+        async with client.messages.stream(**asked) as stream:
             return _of_message(await stream.get_final_message())
+
+    async with anthropic_at(url) as client:
+        yield read
 
 
 def _of_message(message: Any) -> Answer:
@@ -153,15 +149,34 @@ def _of_message(message: Any) -> Answer:
 # --- Gemini --------------------------------------------------------------------------------------
 
 
-async def gemini_reads(url: str, *, model: str, streamed: bool, **config: Any) -> Answer:
+@asynccontextmanager
+async def gemini_at(url: str) -> AsyncIterator[genai.client.AsyncClient]:
+    """A client without certificates; the SDK puts the version of the API behind the address itself."""
+    plain, base = {"verify": False}, url.removesuffix("/v1beta")
+    options = types.HttpOptions(
+        base_url=base, api_version="v1beta", client_args=plain, async_client_args=plain
+    )
+    client = genai.Client(api_key=KEY, http_options=options)
+    try:
+        yield client.aio
+    finally:
+        await client.aio.aclose()
+        client.close()
+
+
+@asynccontextmanager
+async def gemini_reading(url: str) -> AsyncIterator[Reads]:
     """What `google-genai` makes of an answer."""
-    asked: dict[str, Any] = {"model": model, "contents": PROMPT}
-    if config:
-        asked["config"] = types.GenerateContentConfig(**config)
-    async with gemini_at(url) as client:
+
+    async def read(*, model: str, streamed: bool, contents: Any = "Hi", **config: Any) -> Answer:
+        settings = types.GenerateContentConfig(**config) if config else None
+        asked: dict[str, Any] = {"model": model, "contents": contents, "config": settings}
         if not streamed:
             return _of_pieces([await client.models.generate_content(**asked)])
         return _of_pieces([piece async for piece in await client.models.generate_content_stream(**asked)])
+
+    async with gemini_at(url) as client:
+        yield read
 
 
 def _of_pieces(pieces: list[types.GenerateContentResponse]) -> Answer:
@@ -170,12 +185,11 @@ def _of_pieces(pieces: list[types.GenerateContentResponse]) -> Answer:
     usage = usage or types.GenerateContentResponseUsageMetadata()
     reasons = [candidate.finish_reason for piece in pieces for candidate in (piece.candidates or ())[:1]]
     finish = next(filter(None, reasons), None)
+    calls = [part.function_call for part in parts if part.function_call]
     return Answer(
         text="".join(part.text or "" for part in parts if not part.thought),
         reasoning="".join(part.text or "" for part in parts if part.thought),
-        tools=tuple(
-            (call.id, call.name or "", call.args or {}) for part in parts if (call := part.function_call)
-        ),
+        tools=tuple((call.id, call.name or "", call.args or {}) for call in calls),
         finish=finish.value if finish else None,
         input=(usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0),
         output=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
@@ -186,9 +200,9 @@ def _of_pieces(pieces: list[types.GenerateContentResponse]) -> Answer:
     )
 
 
-READS: dict[str, Reads] = {
-    "anthropic": anthropic_reads,
-    "gemini": gemini_reads,
-    **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), openai_reads),
+READING: dict[str, Callable[[str], AbstractAsyncContextManager[Reads]]] = {
+    "anthropic": anthropic_reading,
+    "gemini": gemini_reading,
+    **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), openai_reading),
 }
 """Which SDK reads the answers of which provider; Ollama's hands the body through, and tells nothing new."""
