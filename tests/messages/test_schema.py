@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
@@ -105,6 +105,7 @@ def test_a_name_is_made_of_the_title_in_the_characters_that_all_wires_take(title
     assert Schema.of({"type": "object", "title": title}).name == name
 
 
+@settings(deadline=None)  # a machine that is busy proves nothing
 @given(st.text())
 def test_no_name_is_longer_or_stranger_than_the_wires_allow(title: str) -> None:
     """Letters, digits, `_` and `-`, 64 at most."""
@@ -179,6 +180,7 @@ def test_what_is_no_json_is_one_misfit_at_the_root_that_quotes_nothing(form: Any
     assert str(misfit) == f"at $: {misfit.rule}"
 
 
+@settings(deadline=None)  # a machine that is busy proves nothing
 @given(st.text())
 def test_no_answer_makes_reading_it_raise(text: str) -> None:
     """Either it fits, or it says where it does not."""
