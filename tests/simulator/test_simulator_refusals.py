@@ -179,6 +179,7 @@ OPENROUTER = [
     ),
 ]
 OLLAMA = [
+    ({"format": {"$ref": "#/$defs/nowhere"}}, "invalid request"),
     ({"messages": [{"role": "robot", "content": "Hi"}]}, 'invalid role: "robot"'),
     ({"messages": [USER, called(content="")]}, "cannot unmarshal string"),
     ({"messages": [{**USER, "images": ["data:image/png;base64,aaaa"]}]}, "illegal base64 data"),

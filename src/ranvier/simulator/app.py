@@ -78,18 +78,19 @@ class App:
         sent = Sent(exchange.provider, f"/{exchange.path}", query, headers, exchange.body)
         try:
             ask = wire.read(sent)
+            answer = compose(ask, number=exchange.number, seed=self._seed)
         except Unacceptable as verdict:
             exchange.refused = str(verdict)
             return refusing(_nothing(wire, exchange), verdict.status, verdict.reason, said=verdict.said)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # A body that is shaped like no request at all trips the reader instead of its checks.
+            # A body that is shaped like no request at all trips the reader instead of its checks,
+            # and a schema that is none the composer.
             exchange.refused = f"400 invalid_request: {type(error).__name__}: {error}"
             return refusing(_nothing(wire, exchange), 400, "invalid_request")
         exchange.model, exchange.streaming = ask.model, ask.streaming
-        return self._scripted(wire, ask, exchange)
+        return self._scripted(wire, ask, answer, exchange)
 
-    def _scripted(self, wire: Wire, ask: Ask, exchange: Exchange) -> Plan:
-        answer = compose(ask, number=exchange.number, seed=self._seed)
+    def _scripted(self, wire: Wire, ask: Ask, answer: Answer, exchange: Exchange) -> Plan:
         fault = exchange.fault = self.script.fault_for(ask, self._clock())
         if fault is not None:
             answer = fault.rewrite(answer)

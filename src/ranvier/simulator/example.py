@@ -9,11 +9,11 @@ from typing import Any, Final
 
 Schema = Mapping[str, Any]
 
-_DEEPEST = 8
-"""From here on a schema that refers to itself takes the way out."""
+_DEEP, _DEEPEST = 3, 50
+"""From here on a schema that refers to itself takes the way out; and where there is none, it gets nothing."""
 
 _WORDS: Final = ("Zürich", "A1", "a-1", "1", "abc", "ABC", "2026-11-25", "a@example.org", "")
-"""What is tried for a string; the é and ü on other pages are there for the same reason as this one."""
+"""What is tried for a string. The ü is there on purpose: a client has to put it together again."""
 
 _FORMATS: Final = {
     "date": "2026-11-25",
@@ -34,6 +34,8 @@ def example(schema: Schema, root: Schema | None = None, depth: int = 0) -> Any:
 
     `root` is where its references lead; `None` is itself.
     """
+    if depth > _DEEPEST:
+        return None
     root = schema if root is None else root
     schema = _resolved(schema, root)
     if "const" in schema or schema.get("enum"):
@@ -41,7 +43,7 @@ def example(schema: Schema, root: Schema | None = None, depth: int = 0) -> Any:
     for choices in filter(None, (schema.get("anyOf"), schema.get("oneOf"))):
         # A tree ends in the choice that is no reference, wherever that stands.
         plain = [choice for choice in choices if "$ref" not in choice]
-        chosen = (plain or choices)[-1] if depth > _DEEPEST else choices[0]
+        chosen = (plain or choices)[-1] if depth > _DEEP else choices[0]
         return example({**_without(schema, "anyOf", "oneOf"), **chosen}, root, depth + 1)
     if schema.get("allOf"):
         return example(_merged(schema, root), root, depth + 1)
@@ -50,7 +52,7 @@ def example(schema: Schema, root: Schema | None = None, depth: int = 0) -> Any:
 
 def _of_type(schema: Schema, root: Schema, depth: int) -> Any:
     kind = schema.get("type", "object" if "items" not in schema else "array")
-    match kind[0] if isinstance(kind, list) else kind:
+    match (kind[0] if isinstance(kind, list) else kind).lower():  # Gemini's own schemas shout
         case "object":
             properties, required = schema.get("properties", {}), schema.get("required", ())
             return {
@@ -71,11 +73,13 @@ def _of_type(schema: Schema, root: Schema, depth: int) -> Any:
 def _items(schema: Schema, root: Schema, depth: int) -> list[Any]:
     first = [example(item, root, depth + 1) for item in schema.get("prefixItems", ())]
     count = max(schema.get("minItems", 1), len(first))
-    if depth > _DEEPEST or schema.get("maxItems") == 0:
+    if depth > _DEEP or schema.get("maxItems") == 0:
         count = schema.get("minItems", 0)
+    if count <= len(first):  # so that a tree ends: there may be no end to an item
+        return first[:count]
     rest = schema.get("items")
     item = example(rest if isinstance(rest, Mapping) else {"type": "string"}, root, depth + 1)
-    return (first + [item] * (count - len(first)))[:count]
+    return first + [item] * (count - len(first))
 
 
 def _number(schema: Schema, *, whole: bool) -> Any:
@@ -104,7 +108,9 @@ def _string(schema: Schema) -> str:
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
     """What a reference within `root` stands for, with what is said beside it."""
-    while isinstance(schema.get("$ref"), str):
+    for _ in range(_DEEPEST):
+        if not isinstance(schema.get("$ref"), str):
+            break
         found: Any = root
         for step in schema["$ref"].removeprefix("#").strip("/").split("/"):
             found = found[step.replace("~1", "/").replace("~0", "~")] if step else found
