@@ -10,7 +10,7 @@ from typing import Any
 
 from ranvier import Message, Request, deadline
 from ranvier.pipeline import ResponseStream
-from simulation.invariants import Checker
+from simulation.checker import Checker
 from simulation.moods import TICKS
 from simulation.story import EPSILON, NEVER, STORY, Story
 
@@ -232,7 +232,9 @@ class Callers:
 
     def _has_read(self, story: Story, stream: ResponseStream) -> None:
         story.inside = False
-        if stream.response is None:
+        if stream.response is None and story.stack.cut_off and story.let_go:
+            self._checker.ended(story, "left", stream.attempts)
+        elif stream.response is None:
             self._checker.fail(7, "its stream has come to an end without an answer", story)
         else:
             self._checker.ended(story, "read", stream.response)

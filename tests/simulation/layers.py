@@ -11,7 +11,7 @@ from ranvier.pipeline import Call, Guard, Handler, Layer, Outcome, Permit, Place
 from simulation.story import STORY, Story
 
 if TYPE_CHECKING:
-    from simulation.invariants import Checker
+    from simulation.checker import Checker
     from simulation.stacks import Stack
 
 

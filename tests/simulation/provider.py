@@ -14,7 +14,7 @@ from simulation.moods import FINISH, PING, RAISE, SAY, WAIT, Reply, Weather, dra
 from simulation.story import STORY, Exchange
 
 if TYPE_CHECKING:
-    from simulation.invariants import Checker
+    from simulation.checker import Checker
 
 NO_CONNECTION = 5.0
 """Seconds after which a provider that cannot be reached is given up where the stack sets no limit."""
@@ -26,6 +26,7 @@ class SeededProvider:
     Attributes:
         sockets: The requests that have not ended.
         requests, faults: How many there have been, and how many of them were bad.
+        hurries: It takes no time to let go of a request.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SeededProvider:
         self.needs_credential = own_key is not None
         self.sockets: set[Exchange] = set()
         self.requests = self.faults = 0
+        self.hurries = False
         self._rng = rng
         self._weather = Weather(rng)
         self._checker = checker
@@ -159,7 +161,7 @@ class SeededProvider:
             await asyncio.sleep(seconds)
 
     async def _clean_up(self, exchange: Exchange, reply: Reply) -> None:
-        if reply.cleanup:
+        if reply.cleanup and not self.hurries:
             exchange.story.keep_busy(self._time() + reply.cleanup)
             await asyncio.sleep(reply.cleanup)
 

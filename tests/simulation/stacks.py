@@ -16,7 +16,7 @@ from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Ent
 from simulation.provider import SeededProvider
 
 if TYPE_CHECKING:
-    from simulation.invariants import Checker
+    from simulation.checker import Checker
 
 MANY = 100_000
 """More circuits or gates than any world needs."""
@@ -30,6 +30,7 @@ class Stack:
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
         closed_until: By target or provider and key: since and until when a key is not to be used.
+        closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
     """
 
@@ -46,6 +47,7 @@ class Stack:
         self.closed_until: dict[tuple[str, str | None], tuple[float, float]] = {}
         self.heard: list[tuple[str, str, str]] = []
         self.sleeps_inside_throttle = False
+        self.closing = self.cut_off = False
         targets = [Deployment(provider, model) for provider in providers for model in ("small", "large")]
         self.targets = rng.sample(targets, rng.randint(1, min(4, len(targets))))
         self.names = [target.target for target in self.targets]

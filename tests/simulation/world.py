@@ -18,9 +18,10 @@ from typing import Any
 from ranvier.pipeline.events import Event
 from ranvier.testing import DeadlockError, VirtualTimeLoop
 from simulation.callers import Callers, Errand
-from simulation.invariants import Checker
+from simulation.checker import Checker
 from simulation.layers import Sabotage
 from simulation.moods import TICKS
+from simulation.operators import Operators
 from simulation.provider import SeededProvider
 from simulation.quiet import check_quiet
 from simulation.stacks import Stack
@@ -65,8 +66,8 @@ class World:
         self._found()
         left = self.calls
         while left > 0:
-            await self._wave(min(left, WAVE))
             left -= WAVE
+            await self._wave(WAVE + min(left, 0), last=left <= 0)
             await asyncio.sleep(self._rng.choice(GAPS))
         for stack in self.stacks:
             await stack.pipeline.aclose()
@@ -88,6 +89,7 @@ class World:
             Stack(self.providers, rng, self.checker, [each for each in TROUBLE if rng.random() < 0.3])
             for _ in range(rng.randint(2, 4))
         ]
+        self.operators = Operators(rng, self.checker, self.stacks, self.providers)
 
     def _provider(self, name: str) -> SeededProvider:
         rng = self._rng
@@ -105,13 +107,17 @@ class World:
 
     # --- calls -----------------------------------------------------------------------------------
 
-    async def _wave(self, calls: int) -> None:
-        """So many calls, begun within seconds of each other, and the quiet after them."""
+    async def _wave(self, calls: int, *, last: bool) -> None:
+        """So many calls, begun within seconds of each other, and the quiet after them.
+
+        In the last one some of the pipelines close.
+        """
         rng = self._rng
         span = rng.choice([0.0, 1.0, 10.0, 60.0])
         begin = self._loop.time()
         stories: list[Story] = []
-        tasks: list[asyncio.Task[None]] = []
+        closing = [stack for stack in self.stacks if last and rng.random() < 0.5]
+        tasks = [self._loop.create_task(self.operators.close(stack, stories)) for stack in closing]
         for moment in sorted(int(rng.random() * span * TICKS) / TICKS for _ in range(calls)):
             if (wait := begin + moment - self._loop.time()) > 0:
                 await asyncio.sleep(wait)
@@ -119,13 +125,13 @@ class World:
             stories.append(story)
             tasks.append(self._loop.create_task(self.callers.run(story, errand)))
             if rng.random() < 0.02:
-                await self._operate(rng.choice(self.stacks))
+                await self.operators.act(rng.choice(self.tenants))
         await asyncio.wait(tasks)
         for task in tasks:
             task.result()
         for stack in self.stacks:
             await stack.pipeline.events.drain()
-        del task, tasks
+        del task, tasks  # or else their frames would keep streams that were dropped
         gc.collect()
         await check_quiet(self, stories)
         self.trace.extend(_told(story) for story in stories)
@@ -140,25 +146,6 @@ class World:
         errand = Errand(rng, needs_deadline=stack.needs_deadline)
         self.mischief += errand.mischief
         return story, errand
-
-    # --- operators -------------------------------------------------------------------------------
-
-    async def _operate(self, stack: Stack) -> None:
-        """An operator isolates a circuit or closes it, opens gates, or forgets keys."""
-        rng = self._rng
-        if stack.breaker is not None and stack.circuits.known and rng.random() < 0.7:
-            key = rng.choice(list(stack.circuits.known))
-            state = "isolated" if rng.random() < 0.2 else "closed"
-            command = stack.breaker.circuits.isolate if state == "isolated" else stack.breaker.circuits.reset
-            await command(*key)
-            stack.circuits.operate(key, state)
-            self.checker.compare_circuit(stack, key)
-        elif stack.throttle is not None and rng.random() < 0.5:
-            provider = rng.choice(self.providers).name
-            stack.throttle.gates.open(provider)
-            stack.closed_until = {gate: at for gate, at in stack.closed_until.items() if gate[0] != provider}
-        else:
-            stack.pipeline.credentials.forget(rng.choice(self.tenants))
 
 
 def _told(story: Story) -> tuple[Any, ...]:

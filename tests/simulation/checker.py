@@ -1,0 +1,139 @@
+"""All checks together, and those of how calls end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ranvier import ConfigurationError, DeadlineExceededError, RanvierError, Response, StreamInterruptedError
+from ranvier.pipeline import Outcome
+from simulation.breakers import BreakerChecks
+from simulation.layers import Sabotage
+from simulation.requests import RequestChecks
+from simulation.story import BLAMED, EPSILON, GOOD, NOBODY, Exchange, Story
+
+CHECK_DROPPED_AFTER_WAITING = False
+"""Off, since a call that a throttle sends back from its wait for a slot is kept alive by its own error."""
+
+
+class Checker(RequestChecks, BreakerChecks):
+    """Is told of everything."""
+
+    def handed_out(self, exchange: Exchange) -> None:
+        """The stream of a request is given to the caller."""
+        exchange.handed_out = True
+        exchange.story.streams += 1
+
+    def stream_ended(self, exchange: Exchange, told: Outcome) -> None:
+        """A stream that was given to the caller has ended."""
+        story, now = exchange.story, self._time()
+        story.stream_ends += 1
+        if story.stream_ends > 1:
+            self.fail(1, "its stream ends twice", story)
+        if now > max(story.deadline, story.busy_until) + EPSILON:
+            self.fail(1, f"its stream ends at {now:.6f}, after its deadline", story)
+        self._check_reason(exchange)
+        verdict, word = exchange.judge(now)
+        if told.value != verdict:
+            invariant = 7 if GOOD in (told.value, verdict) else 8
+            self.fail(invariant, f"a stream that was {word} ends as {told.value}", story)
+        if exchange.ending is None and verdict == BLAMED:
+            self._check_met(exchange, now)
+
+    def ended(self, story: Story, how: str, value: Any = None) -> None:
+        """A call has ended: `answered`, `read` to the end of its stream, `left`, `dropped` or `failed`."""
+        now = story.ended_at = self._time()
+        story.ends += 1
+        story.how = how if value is None or how != "failed" else type(value).__name__
+        if story.ends > 1:
+            self.fail(1, "it ends twice", story)
+        if how == "failed":
+            self._check_error(story, value, now)
+        elif story.cancels:
+            self.fail(1, f"it was cancelled, and {how} all the same", story)
+        elif how == "left":
+            self._check_record(story, value)
+        elif how != "dropped":
+            self._check_answer(story, value)
+        elif story.stream_ends != story.streams and (CHECK_DROPPED_AFTER_WAITING or not _may_wait(story)):
+            self.fail(2, "its stream was dropped, and is not given back", story)
+        handed_out = bool(story.exchanges) and story.exchanges[-1].handed_out
+        if not handed_out and now > max(story.deadline, story.busy_until) + EPSILON:
+            self.fail(1, "it ends after its deadline", story)
+        self._check_bounds(story)
+
+    def _check_answer(self, story: Story, answer: Response) -> None:
+        exchange = story.exchanges[-1] if story.exchanges else None
+        if exchange is None or exchange.judge(story.ended_at)[0] != GOOD:
+            self.fail(7, "it is answered, though no provider has finished an answer", story)
+        elif answer.text != "".join(exchange.said):
+            self.fail(7, f"the answer is {answer.text!r}, but {exchange.said} was said", story)
+        else:
+            self._check_record(story, answer.attempts)
+
+    def _check_error(self, story: Story, error: BaseException, now: float) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            if not story.cancels:
+                self.fail(1, "nobody has cancelled it, but it was", story)
+            if now > max(story.cancelled_at, story.busy_until) + EPSILON:
+                self.fail(1, "it goes on after it was cancelled", story)
+        elif story.cancels:
+            self.fail(1, f"it was cancelled, but ended with {error!r:.120}", story)
+        elif isinstance(error, DeadlineExceededError):
+            if now < story.deadline - EPSILON:
+                self.fail(1, f"its deadline has not come, but {error!r:.120}", story)
+        elif isinstance(error, StreamInterruptedError):
+            self._check_interrupted(story, error)
+        elif not self._is_known(story, error):
+            self.fail(1, f"it ended with {error!r:.120}", story)
+        if isinstance(error, RanvierError) and not isinstance(error, ConfigurationError):
+            self._check_record(story, error.attempts)  # a call that is cut off does not tell its attempts
+
+    def _is_known(self, story: Story, error: BaseException) -> bool:
+        if isinstance(error, Sabotage):
+            return story.sabotaged > 0
+        if isinstance(error, ConfigurationError):
+            return story.stack.closing
+        if type(error) is RuntimeError and story.exchanges[-1].error is not error:
+            return story.stack.cut_off and story.let_go  # `collect` says so of a stream that was closed
+        return isinstance(error, (RanvierError, RuntimeError))
+
+    def _check_interrupted(self, story: Story, error: StreamInterruptedError) -> None:
+        exchange = story.exchanges[-1]
+        if story.let_go and exchange.met_limit(exchange.stopped, -EPSILON):
+            exchange.verdict = NOBODY, "stream_dropped"  # too slow, and closed by another task meanwhile
+        received = "" if error.received is None else error.received.text
+        if exchange.judge(story.ended_at)[1] != "stream_dropped" or received != "".join(exchange.said):
+            self.fail(7, f"it was interrupted with {received!r}, but {exchange.said} was said", story)
+
+    def _check_record(self, story: Story, attempts: Any) -> None:
+        """Compare what is told of the attempts with what the providers saw."""
+        exchanges = story.exchanges
+        if len(attempts) != len(exchanges):
+            self.fail(10, f"{len(attempts)} attempts are told", story)
+            return
+        numbered = not story.stack.again and not any(exchange.asks_whole for exchange in exchanges)
+        for attempt, exchange in zip(attempts, exchanges, strict=True):
+            word = exchange.judge(story.ended_at)[1]
+            if word != attempt.outcome and not (story.sabotaged and attempt.outcome == "running"):
+                self.fail(10, f"{attempt.outcome} is told of {exchange}, instead of {word}", story)
+            circuit = None if story.stack.circuit_is_hidden else exchange.circuit
+            told = attempt.target, attempt.started, attempt.circuit
+            if told != (exchange.target, exchange.began, circuit) or (
+                numbered and attempt.number != exchange.number
+            ):
+                self.fail(10, f"{told} is told of {exchange} through {exchange.circuit}", story)
+            if word == "succeeded" and attempt.usage != exchange.usage:
+                self.fail(10, f"{attempt.usage} is told of {exchange}", story)
+
+    def _check_bounds(self, story: Story) -> None:
+        stack = story.stack
+        credentials = stack.pipeline.credentials
+        if max(len(credentials._answers), len(credentials._turns)) > stack.most_answers:
+            self.fail(9, f"{credentials!r} keeps more than {stack.most_answers}", story)
+        if stack.throttle is not None and len(stack.throttle.gates.known) > stack.most_gates:
+            self.fail(9, f"{len(stack.throttle.gates.known)} gates are kept", story)
+
+
+def _may_wait(story: Story) -> bool:
+    return story.stack.throttle is not None and any(each.slots is not None for each in story.stack.providers)

@@ -1,0 +1,122 @@
+"""Checks of what providers are asked: may they be, then, with that key, and so often?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier import RanvierError
+from ranvier.pipeline import Call
+from simulation.invariants import Books
+from simulation.story import BLAMED, EPSILON, FINAL, GOOD, RETRIED, Exchange, Story
+
+if TYPE_CHECKING:
+    from simulation.stacks import Stack
+
+GRACE = EPSILON
+"""Seconds after a refusal in which a call goes out that was let pass in the same turn of the loop."""
+
+
+class RequestChecks(Books):
+    """Is told of every request."""
+
+    def enters(self, story: Story, call: Call) -> None:
+        """A call has come to the outermost layer."""
+        story.record = call.record
+        if call.tenant != story.tenant:
+            self.fail(4, f"it is on behalf of {call.tenant}", story)
+
+    def request(self, exchange: Exchange, call: Call) -> None:
+        """A provider is asked: may it be?"""
+        story, now, target = exchange.story, exchange.began, exchange.target
+        before = story.exchanges[-1] if story.exchanges else None
+        story.exchanges.append(exchange)
+        if story.ends or story.cancels:
+            self.fail(1, f"{target} is asked after the call has ended or was cancelled", story)
+        if now >= story.deadline:
+            self.fail(5, f"{target} is asked after the deadline", story)
+        if now < story.not_before.get(target, 0.0) - EPSILON:
+            self.fail(5, f"{target} is asked before {story.not_before[target]:.6f}, as it had wanted", story)
+        self._check_attempts(exchange, before)
+        self._check_key(exchange, call)
+
+    def _check_attempts(self, exchange: Exchange, before: Exchange | None) -> None:
+        story, target = exchange.story, exchange.target
+        stack = story.stack
+        asked = story.asked[target] = story.asked.get(target, 0) + 1
+        exchange.number = asked
+        if story.ticket is not None:
+            exchange.circuit = story.ticket.state
+        if before is None:
+            return
+        if before.handed_out:
+            self.fail(7, f"{target} is asked although the stream of {before.target} was handed out", story)
+        elif before.ending is None or before.judge(exchange.began)[0] == GOOD:
+            self.fail(6, f"{target} is asked although {before.target} answers", story)
+        elif before.asks_whole and before.target == target:
+            story.asked[target] -= 1
+        elif before.target != target:
+            self._check_next(story, before, target)
+        elif asked > stack.attempts_allowed(target):
+            self.fail(6, f"{target} is asked {asked} times", story)
+        elif not self._may_repeat(before, stack):
+            self.fail(6, f"{target} is asked again after {before.judge(exchange.began)[1]}", story)
+
+    def _check_next(self, story: Story, before: Exchange, target: str) -> None:
+        chain = story.stack.chains[story.start or story.stack.names[0]]
+        if type(before.error) in FINAL and not story.stack.goes_on_after[type(before.error)]:
+            self.fail(6, f"{target} is asked after {before.kind}", story)
+        elif before.kind is None and before.ending == "raised":
+            self.fail(6, f"{target} is asked after an error that nobody knows", story)
+        elif target not in chain or chain.index(target) <= chain.index(before.target):
+            self.fail(6, f"{target} is asked after {before.target}", story)
+
+    def _may_repeat(self, before: Exchange, stack: Stack) -> bool:
+        kind = before.kind if before.ending == "raised" else "timeout"
+        if kind == "timeout":
+            return getattr(before.error, "phase", "") == "connect" or stack.retries_timeouts(before.target)
+        return kind in RETRIED
+
+    def _check_key(self, exchange: Exchange, call: Call) -> None:
+        story, target = exchange.story, exchange.target
+        stack = story.stack
+        if call.tenant != story.tenant or not stack.may_use(
+            story.tenant, call.deployment.provider, exchange.key
+        ):
+            self.fail(4, f"{target} is asked for {call.tenant} with {exchange.key}", story)
+        if stack.throttle is not None and not stack.sleeps_inside_throttle:
+            since, until = stack.closed_until.get(stack.gate_key(target, exchange.key), (0.0, 0.0))
+            if since + GRACE < exchange.began < until - EPSILON:
+                self.fail(5, f"{target} is asked with a key that is limited until {until:.6f}", story)
+
+    def refused(self, exchange: Exchange) -> None:
+        """A provider raises an error: whom may it hold off, and until when?"""
+        story, error = exchange.story, exchange.error
+        self._check_limits(exchange)
+        if exchange.finished or exchange.handed_out or not isinstance(error, RanvierError):
+            return
+        until = exchange.stopped + (error.retry_after or 0.0)
+        story.not_before[exchange.target] = until
+        stack = story.stack
+        if stack.throttle is None or stack.most_gates < 100:
+            return
+        if exchange.kind == "auth":
+            until = max(until, exchange.stopped + stack.refused_for) if stack.refused_for else 0.0
+        elif exchange.kind == "quota_exhausted":
+            until = max(until, exchange.stopped + stack.quota_for) if stack.quota_for else 0.0
+        elif exchange.kind not in ("rate_limit", "overloaded"):
+            return
+        gate = stack.gate_key(exchange.target, exchange.key)
+        if until > stack.closed_until.get(gate, (0.0, 0.0))[1]:
+            stack.closed_until[gate] = exchange.stopped, until
+
+    def request_ended(self, exchange: Exchange) -> None:
+        """A provider has let go of a request."""
+        now = self._time()
+        if exchange.ending == "finished":
+            self._check_limits(exchange)
+        elif exchange.ending is None:
+            exchange.stop("lost", now)
+        if exchange.ending == "cancelled":
+            verdict, word = exchange.judge(now)
+            if word == "timeout" or (verdict == BLAMED and word == "stream_dropped"):
+                self._check_met(exchange, exchange.stopped)
