@@ -63,7 +63,8 @@ class RequestChecks(Books):
 
     def _check_next(self, story: Story, before: Exchange, target: str) -> None:
         chain = story.stack.chains[story.start or story.stack.names[0]]
-        if type(before.error) in FINAL and not story.stack.goes_on_after[type(before.error)]:
+        final = type(before.error) in FINAL and not before.asks_whole
+        if final and not story.stack.goes_on_after[type(before.error)]:
             self.fail(6, f"{target} is asked after {before.kind}", story)
         elif before.kind is None and before.ending == "raised":
             self.fail(6, f"{target} is asked after an error that nobody knows", story)
