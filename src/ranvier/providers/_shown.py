@@ -19,7 +19,8 @@ _UNPRINTABLE = re.compile(  # with the marks that turn the direction of writing,
 def shown(text: str | None, longest: int, secret: str | None) -> str:
     """One printable line without the secret; masked before it is cut, so that no part of it stays."""
     line = masked(_UNPRINTABLE.sub(" ", text or "").strip(), _UNPRINTABLE.sub(" ", secret or "").strip())
-    return line if len(line) <= longest else line[: longest - 3] + "..."
+    line = line if len(line) <= longest else line[: longest - 3] + "..."
+    return "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
 def masked(text: str, secret: str | None) -> str:

@@ -47,7 +47,7 @@ class StreamedBody:
         """The events that `chunk` completes; an empty one is the end of the body."""
         events: list[StreamEvent] = []
         if len(self._start) < PREVIEW_BYTES and not self._understood:
-            self._start += chunk[:PREVIEW_BYTES]
+            self._start = (self._start + chunk)[:PREVIEW_BYTES]
         if is_page(self._start):  # whatever its lines look like, none of them is an event
             return self._read_page(ended=not chunk)
         try:

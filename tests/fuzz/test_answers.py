@@ -1,0 +1,123 @@
+"""Whatever a server sends: an answer that is sound, or an error of ours that is fit to be shown."""
+
+import json
+import pickle
+from contextlib import suppress
+from typing import Any
+
+from corpus import ADAPTERS, Body, bodies, call_to
+from fuzzing import tried
+from hypothesis import given
+from hypothesis import strategies as st
+from mutating import cut, places, wrong
+from reading import Outcome, outcome, told
+
+from ranvier.errors import UnsupportedRequestError
+from ranvier.messages import FinishReason, Message, Response, ToolCall
+from ranvier.providers._adapter import Adapter
+from ranvier.providers._fields import encoded
+
+
+def assert_sound(result: Outcome) -> None:
+    """What is promised of answers and errors, whatever was sent."""
+    if not isinstance(result, Response):
+        assert_fit_to_be_shown(result)
+        result = getattr(result, "received", None) or Response()
+    assert isinstance(result.text, str)
+    assert isinstance(result.reasoning, str)
+    assert result.finish_reason is None or isinstance(result.finish_reason, FinishReason)
+    for call in result.tool_calls:
+        assert isinstance(call, ToolCall)
+        assert (type(call.id), type(call.name), type(call.arguments)) == (str, str, dict)
+        assert call.id
+    assert all(isinstance(part, int) for part in vars_of(result.usage).values())
+    assert repr(result)
+    assert pickle.loads(pickle.dumps(result)).text == result.text
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    """The fields of an object with slots."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def assert_fit_to_be_shown(error: Exception) -> None:
+    """One printable line, not long, and without the key; so is the start of the body that it keeps."""
+    for text, longest in ((str(error), 500), (error.body_preview or "", 500)):
+        assert len(text) <= longest
+        assert text.isprintable(), text
+        assert "sk-fuzz" not in text
+    assert error.__cause__ is None
+    assert error.retry_after is None or 0 <= error.retry_after < 1e16
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def assert_goes_back(answer: Response) -> None:
+    """An answer can be appended to the history, whoever is asked next: at worst they say that they cannot."""
+    history = [Message.user("Hi"), answer.message, Message.user("Go on")]
+    for name, adapter in ADAPTERS.items():
+        with suppress(UnsupportedRequestError):
+            json.loads(encoded(Adapter._fields(adapter, call_to(name, *history), streaming=False)))
+
+
+def test_the_corpus_is_understood() -> None:
+    """What is mutated below is read well before that: else nothing behind the first error would be tried."""
+    read = [outcome(each.provider, [each.content], streamed=each.streamed) for each in bodies()]
+    for result in read:
+        assert_sound(result)
+    assert sum(isinstance(result, Response) for result in read) > 0.8 * len(read)
+
+
+@tried(150)
+@given(wrong(streamed=False))
+def test_a_whole_body_is_an_answer_or_an_error(body: Body) -> None:
+    """With whatever wrong in it; and what is an answer can be sent back."""
+    result = outcome(body.provider, [body.content], streamed=False)
+    assert_sound(result)
+    if isinstance(result, Response):
+        assert_goes_back(result)
+
+
+@tried(150)
+@given(wrong(streamed=True), places)
+def test_a_stream_is_an_answer_or_an_error_however_it_is_cut(body: Body, at: list[float]) -> None:
+    """With whatever wrong in it; and wherever the network cuts it, it is the same one."""
+    result = outcome(body.provider, [body.content], streamed=True)
+    assert_sound(result)
+    if isinstance(result, Response):
+        assert_goes_back(result)
+    again = outcome(body.provider, cut(body.content, at), streamed=True)
+    assert again == result or told(again) == told(result)
+
+
+@tried(60)
+@given(wrong(streamed=True), st.sampled_from(sorted(ADAPTERS)), st.booleans())
+def test_everyone_reads_what_is_meant_for_another(body: Body, provider: str, streamed: bool) -> None:
+    """A base_url that points to the wrong server gives errors, and at worst an answer that is sound."""
+    assert_sound(outcome(provider, [body.content], streamed=streamed))
+
+
+STATUSES = [100, 204, 302, 400, 401, 404, 413, 429, 500, 503, 529, 599, 999]
+HEADERS = ["retry-after", "retry-after-ms", "date", "x-request-id", "location", "x-should-retry"]
+VALUES = ["5", "-5", "nan", "1e400", "9" * 400, "Wed, 25 Nov 2026 02:00:00 GMT", "sk-fuzz\x00é\ud800"]
+
+
+@tried(100)
+@given(
+    wrong(streamed=False) | wrong(streamed=True),
+    st.sampled_from(STATUSES),
+    st.dictionaries(st.sampled_from(HEADERS), st.sampled_from(VALUES) | st.text(max_size=20)),
+)
+def test_a_refusal_is_an_error_whatever_it_says(body: Body, status: int, headers: dict[str, str]) -> None:
+    """With any body, status and headers."""
+    result = outcome(body.provider, [body.content], streamed=False, status=status, headers=headers)
+    assert_sound(result)
+    assert not isinstance(result, Response) or 200 <= status < 300
+
+
+@tried(100)
+@given(st.binary(max_size=300), st.sampled_from(sorted(ADAPTERS)), st.booleans())
+def test_any_bytes_are_an_error(content: bytes, provider: str, streamed: bool) -> None:
+    """Noise is no answer of anybody."""
+    result = outcome(provider, [content], streamed=streamed)
+    assert_sound(result)
+    assert not isinstance(result, Response)
