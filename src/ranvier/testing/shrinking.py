@@ -51,6 +51,6 @@ def _simpler(faults: Schedule) -> Iterator[Schedule]:
 
 def _smaller(size: float) -> Iterator[float]:
     """Rounder and smaller numbers, the plainest first."""
-    for candidate in (0.0, 1.0, float(int(size)), round(size / 2, 2)):
-        if candidate < size:
+    for candidate in (0.0, 1.0, float(int(size)), round(size / 2, 2), size - 1):
+        if 0 <= candidate < size:
             yield candidate

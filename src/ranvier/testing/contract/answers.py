@@ -1,0 +1,84 @@
+"""Good answers: the same whole and streamed, in whatever pieces they come, and told as they were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from random import Random
+
+from ranvier.messages import Response
+from ranvier.testing.contract.given import Given, needs, rule, said, shown
+from ranvier.testing.contract.scene import Scene
+
+CUTS = 12
+"""Times that a stream is cut into random pieces, beside the one time into single bytes."""
+
+
+class Answers(Given):
+    """What becomes of a good answer."""
+
+    @rule
+    async def test_a_whole_answer_says_something(self, scene: Scene) -> AsyncIterator[str]:
+        """It has a text or calls tools, says why it stopped, and names its provider and model."""
+        answer = await scene.carried("whole", self._good("whole"))
+        if not answer.text and not answer.tool_calls:
+            yield "the answer says nothing: it has neither a text nor a tool call"
+        if answer.finish_reason is None:
+            yield "the answer does not say why it stopped: its finish_reason is None"
+        if answer.provider != scene.provider.name:
+            yield f"the answer comes from {answer.provider!r}, but the provider is {scene.provider.name!r}"
+        if not answer.model:
+            yield "the answer names no model"
+
+    @rule
+    async def test_a_stream_adds_up_to_the_whole_answer(self, scene: Scene) -> AsyncIterator[str]:
+        """Text, reasoning, tool calls, the reason why it stopped, and the tokens."""
+        needs(scene.streams, "it cannot stream")
+        whole = said(await scene.carried("whole", self._good("whole")))
+        streamed = said(await scene.carried("streamed", self._good("streamed")))
+        for name, value in whole.items():
+            if streamed[name] != value:
+                yield f"{name} is {value!r} whole, and {streamed[name]!r} streamed"
+
+    @rule
+    async def test_a_stream_is_the_same_in_whatever_pieces_it_comes(self, scene: Scene) -> AsyncIterator[str]:
+        """Cut anywhere, also within a character, and byte by byte."""
+        needs(scene.streams, "it cannot stream")
+        expected = await scene.outcome("streamed", self._good("streamed"))
+        for pieces in _cuts(self._stream_given()):
+            outcome = await scene.outcome("streamed", self._stream(*pieces))
+            if not isinstance(outcome, Response) or said(outcome) != said(expected):
+                yield f"in {len(pieces)} pieces: {shown(outcome)}, instead of {shown(expected)}"
+
+    @rule
+    async def test_each_call_is_sent_with_its_own_key(self, scene: Scene) -> AsyncIterator[str]:
+        """One provider serves many tenants, and never one with the key of another."""
+        needs(self.uses_key, "it needs no key")
+        for way in scene.ways:
+            for tenant in ("acme", "other", "acme"):
+                await scene.outcome(way, self._good(way), tenant)
+                sent = scene.server.visits[-1]
+                keys = re.findall(rf"{self.key}[-\w]*", sent.head + sent.body.decode("latin-1"))
+                if set(keys) != {scene.key_of(tenant)}:
+                    yield f"{way}, a request of tenant {tenant!r} is sent with {keys or 'no key'}"
+
+    @rule
+    async def test_the_record_tells_what_happened(self, scene: Scene) -> AsyncIterator[str]:
+        """Each attempt by its target, with its outcome and its tokens; a stream with its first content."""
+        for way in scene.ways:
+            answer = await scene.carried(way, self._good(way))
+            attempt = answer.attempts[-1]
+            if (attempt.provider, attempt.outcome) != (scene.provider.name, "succeeded"):
+                yield f"{way}, {attempt.outcome!r} is recorded of {attempt.target}"
+            if self.counts_tokens and not (attempt.usage and attempt.usage.output):
+                yield f"{way}, the tokens are recorded as {attempt.usage}"
+            if way == "streamed" and attempt.first_token is None:
+                yield "the first content of a stream is not recorded"
+
+
+def _cuts(content: bytes) -> Iterator[list[bytes]]:
+    dice = Random(len(content))
+    yield [content[place : place + 1] for place in range(len(content))]
+    for _ in range(CUTS):
+        places = sorted(dice.sample(range(1, len(content)), dice.randint(1, 12)))
+        yield [content[begin:end] for begin, end in zip([0, *places], [*places, len(content)], strict=True)]

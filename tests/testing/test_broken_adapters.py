@@ -1,0 +1,185 @@
+"""Adapters that break a rule fail in the test of that rule, and in no other."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import toys_that_break as toys
+from toy import STREAMED, WHOLE, Toy
+
+from ranvier.testing import ProviderContract, Visit
+
+pytestmark = pytest.mark.integration
+
+RULES = [name for name in dir(ProviderContract) if name.startswith("test_")]
+
+
+class Contract(ProviderContract):
+    """The rules for one toy."""
+
+    whole, streamed = WHOLE, STREAMED
+    streamed_type = "application/x-ndjson"
+    broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def provider(self, url: str) -> Any:
+        return self.kind(url)
+
+
+BROKEN: dict[type[Toy], dict[str, str]] = {
+    toys.LetsErrorsOut: {
+        "a_stream_that_ends_early_is_no_answer": "OSError (none of ours)",
+        "no_connection_and_a_broken_one_are_told": "nobody listens, whole: OSError (none of ours)",
+    },
+    toys.TrustsEveryBody: {
+        "nonsense_is_no_answer": "an empty object, whole: KeyError (none of ours)",
+        "an_error_within_a_stream_is_told": "KeyError (none of ours)",
+        "a_stream_that_ends_early_is_no_answer": "JSONDecodeError (none of ours)",
+        "no_error_shows_the_key": "half an answer, whole: the key stands in doc of JSONDecodeError",
+    },
+    toys.EndsWhereTheBodyEnds: {
+        "a_stream_that_ends_early_is_no_answer": "cut after 58 of 87 bytes: an answer: 'Schöne Grüße.'",
+        "nonsense_is_no_answer": "nothing, streamed: an answer: ''",
+    },
+    toys.MisjudgesFailures: {
+        "every_refusal_is_the_error_that_its_status_means": "'no', instead of ServerError",
+    },
+    toys.ForgetsTheWait: {
+        "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: RateLimitError",
+    },
+    toys.IsCalledOtherwise: {
+        "a_whole_answer_says_something": "the answer comes from 'acme', but the provider is 'toy'",
+        "every_refusal_is_the_error_that_its_status_means": "400, whole: it names the provider 'acme'",
+        "the_record_tells_of_failures_as_their_errors_do": "auth, None is recorded of auth, 401",
+    },
+    toys.CountsNoTokensInStreams: {
+        "a_stream_adds_up_to_the_whole_answer": "usage is (3, 4) whole, and (0, 0) streamed",
+        "the_record_tells_what_happened": "streamed, the tokens are recorded as Usage(input=0",
+    },
+    toys.ReadsChunkByChunk: {
+        "a_stream_is_the_same_in_whatever_pieces_it_comes": "in 87 pieces: InvalidResponseError",
+        "a_cancelled_call_ends_and_closes_its_connection": "streamed: it ends with InvalidResponse",
+        "no_connection_and_a_broken_one_are_told": "breaks within the answer, streamed: InvalidResponseError",
+    },
+    toys.KeepsTheFirstKey: {
+        "each_call_is_sent_with_its_own_key": "whole, a request of tenant 'other' is sent with ['sk-contract",
+    },
+    toys.TellsTheKey: {
+        "no_error_shows_the_key": "a refusal, whole: the key stands in str of AuthenticationError",
+    },
+    toys.KeepsTheKeyAtHand: {
+        "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toy.py:",
+    },
+    toys.ShowsTheKey: {
+        "no_error_shows_the_key": "the key stands in the repr of the provider: ShowsTheKey(Bearer sk-",
+        "no_traceback_shows_the_key": "the local variable self of Toy.complete (toy.py:",
+    },
+    toys.LogsTheKey: {
+        "no_log_shows_the_key": "the key is logged: asking with sk-contract",
+    },
+    toys.GoesOnWhenCancelled: {
+        "a_cancelled_call_ends_and_closes_its_connection": "whole: its connection stays open",
+    },
+    toys.MakesErrorsOfCancellations: {
+        "a_cancelled_call_ends_and_closes_its_connection": "it ends with ConnectionFailedError: 'it broke'",
+    },
+    toys.NeverEnds: {
+        "a_cancelled_call_ends_and_closes_its_connection": "cancelled before the answer, whole: it goes on",
+    },
+    toys.ForgetsToClose: {
+        "a_stream_that_is_left_closes_its_connection": "its reader has closed keeps its connection open",
+        "a_stream_that_ends_early_is_no_answer": "ReadError (none of ours)",
+        "no_connection_and_a_broken_one_are_told": "within the answer, streamed: ReadError (none of ours)",
+    },
+    toys.NeverCloses: {
+        "a_pipeline_that_closes_leaves_nothing": "1 connections are open after the pipeline has closed",
+    },
+    toys.LeavesATask: {
+        "a_pipeline_that_closes_leaves_nothing": "a task goes on: <coroutine object",
+    },
+    toys.SaysNothing: {
+        "a_whole_answer_says_something": "the answer says nothing: it has neither a text nor a tool call",
+        "a_stream_adds_up_to_the_whole_answer": "text is '' whole, and 'Schöne Grüße.' streamed",
+        "the_record_tells_what_happened": "whole, the tokens are recorded as Usage(input=0",
+    },
+}
+"""Of each toy the rules that it breaks, with what is said of it."""
+
+
+def broken(contract: Contract) -> Iterator[tuple[str, str]]:
+    """The rules that are broken, with what is said of it."""
+    for name in RULES:
+        try:
+            getattr(contract, name)()
+        except AssertionError as error:
+            yield name, str(error)
+
+
+def test_a_good_adapter_breaks_no_rule() -> None:
+    """The toy that all others are made from."""
+    assert not list(broken(Contract(Toy)))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
+def test_a_broken_adapter_fails_in_the_test_of_its_rule(kind: type[Toy]) -> None:
+    """It is told what it does, and what it keeps is not held against it."""
+    found, expected = dict(broken(Contract(kind))), BROKEN[kind]
+    assert found.keys() == {f"test_{rule}" for rule in expected}
+    for rule, words in expected.items():
+        lines = found[f"test_{rule}"].splitlines()
+        assert lines[0] == "the provider breaks the contract:"
+        assert any(words in line for line in lines[1:]), lines
+
+
+def test_every_rule_is_broken_by_somebody() -> None:
+    """A rule that nobody can break proves nothing."""
+    assert {f"test_{rule}" for rules in BROKEN.values() for rule in rules} == set(RULES)
+
+
+# --- what is given -------------------------------------------------------------------------------
+
+
+def test_what_is_missing_is_asked_for() -> None:
+    """A provider, and the bytes of a stream where it can stream."""
+    with pytest.raises(NotImplementedError, match="override `provider`"):
+        ProviderContract().test_a_whole_answer_says_something()
+    contract = Contract(Toy)
+    contract.streamed = None
+    with pytest.raises(AssertionError, match="give `streamed`, the good answer as a stream"):
+        contract.test_a_stream_adds_up_to_the_whole_answer()
+
+
+def test_a_request_that_asks_for_something_else_is_answered_aside() -> None:
+    """As one for a token is, before each that asks for an answer."""
+    asides = []
+
+    class WithTokens(Toy):
+        async def send(self, call: Any) -> Any:
+            assert (await self.client.get(f"{self.url}/token")).text == "t"
+            return await super().send(call)
+
+    class Aside(Contract):
+        async def aside(self, visit: Visit) -> bool:
+            if not visit.head.startswith("GET /token"):
+                return False
+            asides.append(visit)
+            await visit.answer(b"t", content_type="text/plain")
+            return True
+
+    contract = Aside(WithTokens)
+    contract.test_a_stream_adds_up_to_the_whole_answer()
+    contract.test_every_refusal_is_the_error_that_its_status_means()
+    assert len(asides) > 10
+
+
+def test_rules_are_plain_functions_with_words() -> None:
+    """They take nothing, so that no plugin is needed, and say what they are about."""
+    for name in RULES:
+        function = getattr(ProviderContract, name)
+        assert list(inspect.signature(function).parameters) == ["contract"]
+        assert function.__doc__
+        assert function.__qualname__.endswith(f".{name}")

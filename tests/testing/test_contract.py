@@ -1,0 +1,94 @@
+"""Our own adapters keep the contract that a user's adapter is held to."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import STREAMED, WHOLE, Toy
+
+from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.testing import ProviderContract
+
+pytestmark = pytest.mark.integration
+BODIES = Path(__file__).parents[1] / "data"
+
+
+class OfOurs(ProviderContract):
+    """An adapter of ours, with the bodies of its wire."""
+
+    adapter: Any
+    streamed_type = "text/event-stream"
+
+    def __init_subclass__(cls) -> None:
+        bodies = BODIES / cls.adapter.family
+        cls.whole = (bodies / "answer.json").read_bytes()
+        cls.streamed = (bodies / "answer.stream").read_bytes()
+
+    def provider(self, url: str) -> Any:
+        return self.adapter(base_url=url)
+
+
+class TestAnthropic(OfOurs):
+    adapter = Anthropic
+    broken_off = (
+        b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error", "message": "no"}}\n\n'
+    )
+
+
+class TestOpenAI(OfOurs):
+    adapter = OpenAI
+    broken_off = b'data: {"error": {"message": "no", "type": "server_error", "code": null}}\n\n'
+
+
+class TestGemini(OfOurs):
+    adapter = Gemini
+    broken_off = b'data: {"error": {"code": 503, "message": "no", "status": "UNAVAILABLE"}}\n\n'
+
+
+class TestKimi(OfOurs):
+    adapter = Kimi
+    broken_off = b'data: {"error": {"message": "no", "type": "engine_overloaded_error"}}\n\n'
+
+
+class TestGLM(OfOurs):
+    adapter = GLM
+    broken_off = b'data: {"error": {"code": "1305", "message": "no"}}\n\n'
+
+
+class TestOpenRouter(OfOurs):
+    adapter = OpenRouter
+    broken_off = (
+        b'data: {"error": {"code": 502, "message": "no"}, "choices": [{"finish_reason": "error"}]}\n\n'
+    )
+
+
+class TestOllama(OfOurs):
+    adapter = Ollama
+    streamed_type = "application/x-ndjson"
+    broken_off = b'{"error": "no"}\n'
+
+
+class TestFunctionProvider(ProviderContract):
+    """Functions that ask a server of their own; they know their key themselves."""
+
+    whole, streamed = WHOLE, STREAMED
+    streamed_type = "application/x-ndjson"
+    broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+    uses_key = False
+
+    def provider(self, url: str) -> Any:
+        toy = Toy(url)
+        functions = FunctionProvider("toy", complete=toy.complete, stream=toy.stream)
+        functions.open, functions.aclose = toy.open, toy.aclose  # type: ignore[attr-defined]
+        return functions
+
+
+class TestFunctionThatCannotStream(TestFunctionProvider):
+    """The rules about streams are left out."""
+
+    streamed = broken_off = None
+
+    def provider(self, url: str) -> Any:
+        functions = super().provider(url)
+        functions.stream = None
+        return functions
