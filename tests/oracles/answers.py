@@ -49,7 +49,7 @@ class Answer:
 async def our_reading(kind: Callable[..., Any], url: str) -> AsyncIterator[Callable[..., Awaitable[Answer]]]:
     """What our adapter makes of the answer that is at `url`, whose `body` we may know."""
 
-    async def read(*, model: str, streamed: bool, body: bytes = b"", **given: Any) -> Answer:
+    async def read(*, model: str, streamed: bool, body: bytes | None = None, **given: Any) -> Answer:
         if not streamed:
             return of_response(await asked.complete(model=model, **given), body)
         collector = Collector()
@@ -64,15 +64,15 @@ async def our_reading(kind: Callable[..., Any], url: str) -> AsyncIterator[Calla
         yield read
 
 
-def of_response(response: Response, body: bytes = b"") -> Answer:
+def of_response(response: Response, body: bytes | None = None) -> Answer:
     """Our response in these words; ids of calls that are not in `body` were made here."""
-    usage, content = response.usage, body.decode()
+    usage = response.usage
     return Answer(
         text=response.text,
         reasoning=response.reasoning,
         tools=tuple(
             (
-                call.id if not body or call.id in content else None,
+                call.id if body is None or call.id.encode() in body else None,
                 call.name,
                 dict(call.arguments) if call.invalid is None else call.invalid,
             )

@@ -44,10 +44,13 @@ async def openai_reading(url: str) -> AsyncIterator[Reads]:
             return _of_completion(await client.chat.completions.create(**asked))
         usage, counted = None, {"include_usage": True}
         async with client.chat.completions.stream(**asked, stream_options=counted) as stream:
-            async for event in stream:
-                if event.type == "chunk":
-                    usage = _usage_in(event.chunk) or usage
-            return _of_completion(await stream.get_final_completion(), usage)
+            try:
+                async for event in stream:
+                    if event.type == "chunk":
+                        usage = _usage_in(event.chunk) or usage
+                return _of_completion(await stream.get_final_completion(), usage)
+            except openai.LengthFinishReasonError as cut_short:  # an answer all the same
+                return _of_completion(cut_short.completion, usage)
 
     async with openai_at(url) as client:
         yield read

@@ -1,0 +1,52 @@
+"""The simulator's answers, read by the official SDKs over real sockets, beside our adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from answers import our_reading
+from asking_both import ADAPTERS, MODELS, Question, calling, formed, limited, plain, thinking
+from vendors import KEY, READING
+
+from ranvier.simulator import Simulator
+
+pytestmark = pytest.mark.once
+
+CUT_SHORT = ("length", "max_tokens", "MAX_TOKENS")
+THINK_UNASKED = {"kimi", "glm"}
+THINK_ALOUD = {"anthropic", "gemini", "openrouter", *THINK_UNASKED}  # OpenAI's models think to themselves
+
+GIVES_NO_IDS = {"gemini"}
+UNLIKE = {"glm": {"id"}}
+"""Fields that differ between two requests: in GLM's ids stands the second in which they were made."""
+
+SIMULATED = [provider for provider in READING if provider in Simulator().urls]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("question", [plain, limited, thinking, calling, formed])
+@pytest.mark.parametrize("provider", SIMULATED)
+async def test_both_read_the_same(provider: str, question: Callable[[str], Question], streamed: bool) -> None:
+    """What the simulator says to the vendor's SDK is what it says to our adapter, field by field."""
+    request, options, fields = question(provider)
+    thoughtful = THINK_ALOUD if question is thinking else THINK_UNASKED
+    model = MODELS[provider]
+    async with Simulator(seed=1) as sim, READING[provider](sim.url(provider)) as sdk:
+        official = await sdk(model=model, streamed=streamed, **fields)
+        assert [exchange.refused for exchange in sim.requests] == [None]
+    async with Simulator(seed=1) as sim, our_reading(ADAPTERS[provider], sim.url(provider)) as adapter:
+        own = await adapter(
+            request=request,
+            model=model,
+            streamed=streamed,
+            options=options,
+            key=KEY,
+            body=b"" if provider in GIVES_NO_IDS else None,
+        )
+    assert own.unlike(official).keys() <= UNLIKE.get(provider, set())
+    assert len(own.id or "") == len(official.id or "") > 0
+    assert bool(official.tools) == (question is calling)
+    assert bool(official.text) == (question is not calling)
+    assert (official.finish in CUT_SHORT) == (question is limited)
+    assert bool(official.reasoning) == (provider in thoughtful)
