@@ -1,7 +1,7 @@
 """All seven wires as the real adapters read them, over real sockets: each fault becomes its error."""
 
 import pytest
-from asking_adapters import PATIENT, WAYS, asking
+from asking_adapters import WAYS, asking
 from talking import WIRES
 
 from ranvier import errors
@@ -13,7 +13,6 @@ from ranvier.simulator import (
     Drop,
     Empty,
     ErrorIn200,
-    Fine,
     Gzip,
     Malformed,
     Oversized,
@@ -37,41 +36,40 @@ every_wire = pytest.mark.parametrize("provider", WIRES)
 MOMENT, STALLED = Timeout(seconds=0.06), Timeout(idle=0.06)
 """For those who would be silent for ever, from the beginning or after some words."""
 
-STATUSES = [
-    # status, reason, what it becomes
-    (400, None, errors.InvalidRequestError),
-    (400, "context_length", errors.ContextLengthError),
-    (400, "unsupported_parameter", errors.UnsupportedRequestError),
-    (400, "stream_refused", errors.UnsupportedRequestError),
-    (400, "content_filter", errors.ContentFilterError),
-    (401, None, errors.AuthenticationError),
-    (402, None, errors.QuotaExceededError),
-    (403, None, errors.PermissionDeniedError),
-    (404, None, errors.ModelNotFoundError),
-    (408, None, errors.AttemptTimeoutError),
-    (413, None, errors.ContextLengthError),
-    (429, None, errors.RateLimitError),
-    (429, "quota_exhausted", errors.QuotaExceededError),
-    (500, None, errors.ServerError),
-    (502, None, errors.ServerError),
-    (503, None, errors.OverloadedError),
-    (504, None, errors.ServerError),
-    (524, None, errors.AttemptTimeoutError),
-    (529, None, errors.OverloadedError),
-]
+STATUSES = {
+    # status and reason, and what it becomes
+    (400, None): errors.InvalidRequestError,
+    (400, "context_length"): errors.ContextLengthError,
+    (400, "unsupported_parameter"): errors.UnsupportedRequestError,
+    (400, "content_filter"): errors.ContentFilterError,
+    (401, None): errors.AuthenticationError,
+    (402, None): errors.QuotaExceededError,
+    (403, None): errors.PermissionDeniedError,
+    (404, None): errors.ModelNotFoundError,
+    (408, None): errors.AttemptTimeoutError,
+    (413, None): errors.ContextLengthError,
+    (429, None): errors.RateLimitError,
+    (429, "quota_exhausted"): errors.QuotaExceededError,
+    (500, None): errors.ServerError,
+    (502, None): errors.ServerError,
+    (503, None): errors.OverloadedError,
+    (504, None): errors.ServerError,
+    (524, None): errors.AttemptTimeoutError,
+    (529, None): errors.OverloadedError,
+}
 NO_WORDS = {
     ("ollama", "content_filter"): errors.InvalidRequestError,
     ("glm", "unsupported_parameter"): errors.InvalidRequestError,
 }
 """What a provider has no words for, and so it is no more than its status says."""
 
-IN_200 = [
-    (429, None, errors.RateLimitError),
-    (429, "quota_exhausted", errors.QuotaExceededError),
-    (400, "context_length", errors.ContextLengthError),
-    (500, None, errors.ServerError),
-    (503, None, errors.OverloadedError),
-]
+IN_200 = {
+    (429, None): errors.RateLimitError,
+    (429, "quota_exhausted"): errors.QuotaExceededError,
+    (400, "context_length"): errors.ContextLengthError,
+    (500, None): errors.ServerError,
+    (503, None): errors.OverloadedError,
+}
 NO_STATUS = {("ollama", 429, None): errors.ServerError}
 """What is understood by its status alone, which it has not in a 200."""
 
@@ -82,20 +80,16 @@ BREAKS = [
     (Unended(), errors.InvalidResponseError, "invalid_response"),
     (Malformed(after=3, lossy=True), errors.InvalidResponseError, "invalid_response"),
     (Drop(), errors.ConnectionFailedError, "network"),
-    (Stall(), errors.AttemptTimeoutError, "timeout"),
-    (Gzip() & Stall(), errors.AttemptTimeoutError, "timeout"),
 ]
 
-BEFORE = [
-    (Reset(), errors.ConnectionFailedError),
-    (Cut(after=0), errors.InvalidResponseError),
-    (Empty(), errors.InvalidResponseError),
-    (Page(), errors.InvalidResponseError),
-    (Redirect("https://elsewhere.test/"), errors.InvalidResponseError),
-    (Silence(), errors.AttemptTimeoutError),
-    (Pings(every=0.01), errors.AttemptTimeoutError),
-    (Oversized(size=2 << 20), errors.InvalidResponseError),
-]
+BEFORE = {
+    Reset(): errors.ConnectionFailedError,
+    Cut(after=0): errors.InvalidResponseError,
+    Empty(): errors.InvalidResponseError,
+    Page(): errors.InvalidResponseError,
+    Redirect("https://elsewhere.test/"): errors.InvalidResponseError,
+    Oversized(size=2 << 20): errors.InvalidResponseError,
+}
 
 HARMLESS = [
     Slow(headers=0.005, first_token=0.01, pace=0.0005, pings=0.002),
@@ -114,17 +108,33 @@ async def failure(ask, way):
     return raised.value
 
 
+async def failures(ask, way, count):
+    """The errors that become of so many questions, one after the other."""
+    return [await failure(ask, way) for _ in range(count)]
+
+
 @every_wire
-@pytest.mark.parametrize(("status", "reason", "becomes"), STATUSES)
-async def test_each_status_is_understood(sim, provider, status, reason, becomes):
-    """Status and body, worded by each provider, are the same error, whole and streamed."""
-    becomes = NO_WORDS.get((provider, reason), becomes)
-    sim.always(provider, Status(status, reason))
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_status_is_understood(sim, provider, way):
+    """Status and body, worded by each provider, are the same errors, whole and streamed."""
+    sim.play(provider, *(Status(*each) for each in STATUSES))
+    expected = [NO_WORDS.get((provider, reason), STATUSES[status, reason]) for status, reason in STATUSES]
     async with asking(sim, provider) as ask:
-        for error in [await failure(ask, way) for way in WAYS]:
-            assert type(error) is becomes
-            assert (error.status, error.provider) == (status, provider)
-            assert "sk-simulated-9999" not in str(error)
+        found = await failures(ask, way, len(STATUSES))
+    assert dict(zip(STATUSES, map(type, found), strict=True)) == dict(zip(STATUSES, expected, strict=True))
+    assert [error.status for error in found] == [status for status, _ in STATUSES]
+    assert {error.provider for error in found} == {provider}
+    assert "sk-simulated-9999" not in str(found)
+
+
+@every_wire
+async def test_who_refuses_to_stream_is_asked_whole(sim, provider):
+    """The refusal is understood, whatever its words, and the answer comes in one piece."""
+    sim.play(provider, Status(400, "stream_refused"))
+    async with asking(sim, provider) as ask:
+        answer = await ask("streamed")
+    assert answer.text
+    assert [exchange.streaming for exchange in sim.requests] == [True, False]
 
 
 @every_wire
@@ -147,15 +157,15 @@ async def test_who_says_it_in_the_body_has_no_header_for_it(sim, talk, provider)
 
 
 @every_wire
-@pytest.mark.parametrize(("status", "reason", "becomes"), IN_200)
-async def test_an_error_inside_a_200_is_understood(sim, provider, status, reason, becomes):
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_error_inside_a_200_is_understood(sim, provider, way):
     """As the body of a whole answer, and as the first event of a stream."""
-    becomes = NO_STATUS.get((provider, status, reason), becomes)
-    sim.always(provider, ErrorIn200(status, reason))
+    sim.play(provider, *(ErrorIn200(*each) for each in IN_200))
+    expected = [NO_STATUS.get((provider, *each), becomes) for each, becomes in IN_200.items()]
     async with asking(sim, provider) as ask:
-        for error in [await failure(ask, way) for way in WAYS]:
-            assert type(error) is becomes
-            assert error.status == 200
+        found = await failures(ask, way, len(IN_200))
+    assert [type(error) for error in found] == expected
+    assert {error.status for error in found} == {200}
 
 
 @every_wire
@@ -170,16 +180,30 @@ async def test_an_error_inside_a_stream_keeps_what_had_come(sim, provider):
 
 
 @every_wire
-@pytest.mark.parametrize(("fault", "whole", "streamed"), BREAKS, ids=lambda value: repr(value)[:20])
-async def test_an_answer_that_breaks_in_the_middle(sim, provider, fault, whole, streamed):
+async def test_an_answer_that_breaks_in_the_middle(sim, provider):
     """A whole one is an ordinary failure; a stream carries what had come, and the kind of what broke it."""
+    async with asking(sim, provider) as ask:
+        for fault, whole, streamed in BREAKS:
+            sim.play(provider, *[Say("One two three four five.") & fault] * 2)
+            assert type(await failure(ask, "whole")) is whole
+            check_broken(await failure(ask, "streamed"), streamed)
+
+
+@every_wire
+@pytest.mark.parametrize("fault", [Stall(), Stall(pings=0.5), Gzip() & Stall()], ids=repr)
+async def test_an_answer_that_stops_in_the_middle(sim, provider, fault):
+    """The same where nothing more comes, and nobody says so."""
     sim.always(provider, Say("One two three four five.") & fault)
-    async with asking(sim, provider, limits=MOMENT if streamed == "timeout" else PATIENT) as ask:
-        assert type(await failure(ask, "whole")) is whole
-    async with asking(sim, provider, limits=STALLED if streamed == "timeout" else PATIENT) as ask:
-        error = await failure(ask, "streamed")
+    async with asking(sim, provider, limits=MOMENT) as ask:
+        assert type(await failure(ask, "whole")) is errors.AttemptTimeoutError
+    async with asking(sim, provider, limits=STALLED) as ask:
+        check_broken(await failure(ask, "streamed"), "timeout")
+
+
+def check_broken(error, reason):
+    """A broken stream, of which three words had come."""
     assert isinstance(error, errors.StreamInterruptedError)
-    assert error.reason == streamed
+    assert error.reason == reason
     assert error.received.text.startswith("One two three")
 
 
@@ -194,26 +218,35 @@ async def test_a_reset_in_the_middle(sim, provider):
 
 
 @every_wire
-@pytest.mark.parametrize(("fault", "becomes"), BEFORE, ids=lambda value: repr(value)[:20])
-async def test_what_breaks_before_the_first_word(sim, monkeypatch, provider, fault, becomes):
+async def test_what_breaks_before_the_first_word(sim, monkeypatch, provider):
     """Nothing had come: an ordinary failure, whole and streamed."""
     monkeypatch.setattr("ranvier.providers._http.MAX_BODY_BYTES", 1 << 20)
     for decoder in (SseDecoder, LineDecoder):
         monkeypatch.setattr(decoder.__init__, "__defaults__", (1 << 20,))
-    sim.always(provider, fault)
-    async with asking(
-        sim, provider, limits=MOMENT if becomes is errors.AttemptTimeoutError else PATIENT
-    ) as ask:
-        assert [type(await failure(ask, way)) for way in WAYS] == [becomes, becomes]
+    async with asking(sim, provider) as ask:
+        for fault, becomes in BEFORE.items():
+            sim.play(provider, fault, fault)
+            assert {fault: [type(await failure(ask, way)) for way in WAYS]} == {fault: [becomes, becomes]}
 
 
 @every_wire
-@pytest.mark.parametrize("fault", HARMLESS, ids=repr)
-async def test_harmless_oddities_lose_nothing(sim, provider, fault):
+@pytest.mark.parametrize("fault", [Silence(), Pings(every=0.01)], ids=repr)
+async def test_silence_is_given_up(sim, provider, fault):
+    """Whether nothing comes at all, or nothing but signs of life."""
+    sim.always(provider, fault)
+    async with asking(sim, provider, limits=MOMENT) as ask:
+        assert {type(await failure(ask, way)) for way in WAYS} == {errors.AttemptTimeoutError}
+
+
+@every_wire
+async def test_harmless_oddities_lose_nothing(sim, provider):
     """Slow, compressed, shredded, noisy or mislabelled: the answer is the same."""
     async with asking(sim, provider) as ask:
-        # A whole answer has no room for noise.
-        for way in WAYS[isinstance(fault, Malformed) :]:
-            sim.play(provider, Fine(), fault)
-            plain, odd = await ask(way), await ask(way)
-            assert (odd.text, odd.finish_reason, odd.usage) == (plain.text, plain.finish_reason, plain.usage)
+        plain = await ask("whole")
+        for fault in HARMLESS:
+            # A whole answer has no room for noise.
+            for way in WAYS[isinstance(fault, Malformed) :]:
+                sim.play(provider, fault)
+                odd = await ask(way)
+                assert (fault, odd.text, odd.usage) == (fault, plain.text, plain.usage)
+    assert len(sim.requests) == 2 * len(HARMLESS)

@@ -36,6 +36,7 @@ from ranvier.simulator import (
 )
 
 every_wire = pytest.mark.parametrize("provider", WIRES)
+each_shape = pytest.mark.parametrize("provider", ["anthropic", "openai", "gemini", "openrouter", "ollama"])
 either_way = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 FIELDS = {
     "anthropic": {"type", "message"},
@@ -152,7 +153,7 @@ async def test_a_gateway_answers_with_a_page(sim, talk, status):
     assert "cloudflare" in reply.response.text
 
 
-@every_wire
+@each_shape
 @either_way
 async def test_a_page_with_status_200(sim, talk, provider, stream):
     """HTML can come as a success."""
@@ -162,7 +163,7 @@ async def test_a_page_with_status_200(sim, talk, provider, stream):
     assert reply.response.text.startswith("<!DOCTYPE html>")
 
 
-@every_wire
+@each_shape
 @either_way
 async def test_an_empty_body(sim, talk, provider, stream):
     """A success may have no body at all."""
@@ -212,7 +213,7 @@ def test_a_fault_reads_as_it_is_written():
 # --- errors inside a success ---------------------------------------------------------------------
 
 
-@every_wire
+@each_shape
 async def test_an_error_as_the_body_of_a_200(sim, talk, provider):
     """The status says success, and the body is the error's."""
     sim.play(provider, ErrorIn200(429))
@@ -222,7 +223,7 @@ async def test_an_error_as_the_body_of_a_200(sim, talk, provider):
     assert reply.text == ""
 
 
-@every_wire
+@each_shape
 @pytest.mark.parametrize("after", [0, 3])
 async def test_an_error_inside_a_stream(sim, talk, provider, after):
     """The error comes as an event, before the first token or later, and nothing follows it."""
@@ -237,7 +238,7 @@ async def test_an_error_inside_a_stream(sim, talk, provider, after):
 # --- time ----------------------------------------------------------------------------------------
 
 
-@every_wire
+@each_shape
 @either_way
 async def test_silence(sim, client, talk, provider, stream):
     """The request is taken, and not even headers come back; that the client leaves is noticed."""
@@ -249,7 +250,7 @@ async def test_silence(sim, client, talk, provider, stream):
     assert (exchange.status, exchange.sent, exchange.end) == (None, 0, End.CLIENT_LEFT)
 
 
-@every_wire
+@each_shape
 async def test_nothing_but_pings(sim, client, talk, provider):
     """Signs of life come again and again, and never a word."""
     sim.play(provider, Pings(every=0.002))
@@ -260,7 +261,7 @@ async def test_nothing_but_pings(sim, client, talk, provider):
     assert (sim.requests[0].tokens, sim.requests[0].end) == (0, End.CLIENT_LEFT)
 
 
-@every_wire
+@each_shape
 @pytest.mark.parametrize("pings", [None, 0.002])
 async def test_a_stall_in_mid_stream(sim, client, talk, provider, pings):
     """After three tokens nothing comes, or nothing but pings."""
@@ -281,7 +282,7 @@ async def test_a_whole_answer_stalls_in_the_middle(sim, client, talk):
     assert not received.endswith(b"}}")
 
 
-@every_wire
+@each_shape
 async def test_a_slow_stream(sim, talk, provider):
     """The first token and each that follows can be late, with pings meanwhile, and nothing is lost."""
     sim.play(provider, Slow(first_token=0.02, pace=0.0002, pings=0.005) & Fine(), Fine())
@@ -304,7 +305,7 @@ async def test_a_slow_whole_answer(sim, talk):
 # --- the connection breaks -----------------------------------------------------------------------
 
 
-@every_wire
+@each_shape
 @pytest.mark.parametrize("after", [0, 3])
 async def test_a_cut_stream_ends_well_for_http(sim, talk, provider, after):
     """The tokens come, the response ends, and the terminal event is missing."""
@@ -316,7 +317,7 @@ async def test_a_cut_stream_ends_well_for_http(sim, talk, provider, after):
     assert (sim.requests[0].end, sim.requests[0].answered) == (End.SENT, False)
 
 
-@every_wire
+@each_shape
 async def test_all_the_words_and_no_end(sim, talk, provider):
     """Every token comes, and the terminal event does not."""
     sim.play(provider, Unended(), Fine())
@@ -326,7 +327,7 @@ async def test_all_the_words_and_no_end(sim, talk, provider):
     assert unended.usage == (fine.usage if provider == "gemini" else None)  # which counts all the way
 
 
-@every_wire
+@each_shape
 @pytest.mark.parametrize("fault", [Cut(), Truncated(), Unended(), Malformed()])
 async def test_a_whole_answer_cut_in_its_json(sim, talk, provider, fault):
     """The response ends well for HTTP, in the middle of its JSON."""
@@ -338,7 +339,7 @@ async def test_a_whole_answer_cut_in_its_json(sim, talk, provider, fault):
         reply.response.json()
 
 
-@every_wire
+@each_shape
 async def test_a_chunk_cut_in_its_json(sim, talk, provider):
     """The third token's event breaks off, and with it the response."""
     sim.play(provider, Truncated(after=2))
@@ -348,7 +349,7 @@ async def test_a_chunk_cut_in_its_json(sim, talk, provider):
     assert not reply.response.text.endswith("\n")
 
 
-@every_wire
+@each_shape
 @either_way
 @pytest.mark.parametrize("fault", [Drop(after=3), Reset(after=3)])
 async def test_the_connection_breaks_in_the_middle(sim, client, talk, provider, stream, fault):
@@ -364,7 +365,7 @@ async def test_the_connection_breaks_in_the_middle(sim, client, talk, provider, 
     assert (sim.requests[0].end, sim.requests[0].tokens) == (End.BROKEN, 3 if stream else 1)
 
 
-@every_wire
+@each_shape
 async def test_a_reset_before_the_headers(sim, client, talk, provider):
     """The connection is reset before anything was said."""
     sim.play(provider, Reset())
@@ -377,7 +378,7 @@ async def test_a_reset_before_the_headers(sim, client, talk, provider):
 # --- what comes is odd ---------------------------------------------------------------------------
 
 
-@every_wire
+@each_shape
 async def test_noise_that_loses_nothing(sim, talk, provider):
     """A chunk that does not parse stands between the tokens, and all of them are there."""
     sim.play(provider, Malformed(after=2), Fine())
@@ -386,7 +387,7 @@ async def test_noise_that_loses_nothing(sim, talk, provider):
     assert any("<keep-alive>" in line for line in noisy.unread)
 
 
-@every_wire
+@each_shape
 async def test_a_chunk_that_does_not_parse_and_is_lost(sim, talk, provider):
     """The third token's JSON is broken, the stream goes on and ends well, and a word is missing."""
     sim.play(provider, Malformed(after=2, lossy=True), Fine())
@@ -397,7 +398,7 @@ async def test_a_chunk_that_does_not_parse_and_is_lost(sim, talk, provider):
     assert lossy.finish
 
 
-@every_wire
+@each_shape
 @either_way
 async def test_a_body_without_measure(sim, client, talk, provider, stream):
     """Megabytes come where a sentence was asked for; a client that leaves stops them."""
@@ -413,7 +414,7 @@ async def test_a_body_without_measure(sim, client, talk, provider, stream):
     assert sim.requests[0].sent < 1 << 25
 
 
-@every_wire
+@each_shape
 @either_way
 async def test_harmless_oddities(sim, talk, provider, stream):
     """Compression, cookies, odd pieces and a wrong content type leave the words as they are."""

@@ -46,7 +46,7 @@ class AnthropicWire(Wire):
         (400, "invalid_request"): _invalid("messages: at least one message is required"),
         (400, "context_length"): _invalid("prompt is too long: 213423 tokens > 200000 maximum"),
         (400, "unsupported_parameter"): _invalid("`temperature` is deprecated for this model."),
-        (400, "stream_refused"): _invalid("stream: streaming is not available for this model"),
+        (400, "stream_refused"): _invalid("stream: streaming is not supported for this model"),
         (400, "content_filter"): _invalid("Output blocked by content filtering policy"),
         (400, "quota_exhausted"): _invalid("Your credit balance is too low to access the Anthropic API."),
         (401, "auth"): _error("authentication_error", "invalid x-api-key"),
