@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from ranvier import ConfigurationError, DeadlineExceededError, RanvierError, Response, StreamInterruptedError
-from ranvier.pipeline import Outcome
+from ranvier.pipeline import Attempt, Outcome
 from simulation.breakers import BreakerChecks
 from simulation.layers import Sabotage
 from simulation.requests import RequestChecks
@@ -113,24 +113,44 @@ class Checker(RequestChecks, BreakerChecks):
             self.fail(10, f"{len(attempts)} attempts are told", story)
             return
         numbered = not story.stack.again and not any(exchange.asks_whole for exchange in exchanges)
+        before = None
         for attempt, exchange in zip(attempts, exchanges, strict=True):
             word = exchange.judge(story.ended_at)[1]
             if word != attempt.outcome and not (story.sabotaged and attempt.outcome == "running"):
                 self.fail(10, f"{attempt.outcome} is told of {exchange}, instead of {word}", story)
             circuit = None if story.stack.circuit_is_hidden else exchange.circuit
             told = attempt.target, attempt.started, attempt.circuit
-            if told != (exchange.target, exchange.began, circuit) or (
-                numbered and attempt.number != exchange.number
-            ):
+            if told != (exchange.target, exchange.began, circuit):
                 self.fail(10, f"{told} is told of {exchange} through {exchange.circuit}", story)
             if word == "succeeded" and attempt.usage != exchange.usage:
                 self.fail(10, f"{attempt.usage} is told of {exchange}", story)
+            self._check_times(attempt, exchange)
+            if numbered:
+                self._check_number(attempt, exchange, before)
+            before = exchange
+
+    def _check_times(self, attempt: Attempt, exchange: Exchange) -> None:
+        if exchange.first is not None and attempt.first_token != exchange.first - exchange.began:
+            self.fail(10, f"a first token after {attempt.first_token} is told of {exchange}", exchange.story)
+        known = exchange.ending in ("finished", "raised") and not exchange.is_read_later
+        if known and abs(attempt.seconds - (exchange.stopped - exchange.began)) > EPSILON:
+            self.fail(10, f"{attempt.seconds} seconds are told of {exchange}", exchange.story)
+
+    def _check_number(self, attempt: Attempt, exchange: Exchange, before: Exchange | None) -> None:
+        story = exchange.story
+        if attempt.number != exchange.number:
+            self.fail(10, f"number {attempt.number} is told of {exchange}", story)
+        elif attempt.number > 1 and before is not None:
+            if attempt.reason != before.judge(story.ended_at)[1]:
+                self.fail(10, f"{attempt.reason} is told to be the reason of {exchange}", story)
+            if attempt.delay > exchange.began - before.stopped + EPSILON:
+                self.fail(10, f"a delay of {attempt.delay} is told of {exchange}", story)
 
     def _check_bounds(self, story: Story) -> None:
         stack = story.stack
         credentials = stack.pipeline.credentials
-        if max(len(credentials._answers), len(credentials._turns)) > stack.most_answers:
-            self.fail(9, f"{credentials!r} keeps more than {stack.most_answers}", story)
+        if max(len(credentials._answers), len(credentials._turns)) > stack.keys.most:
+            self.fail(9, f"{credentials!r} keeps more than {stack.keys.most}", story)
         if stack.throttle is not None and len(stack.throttle.gates.known) > stack.most_gates:
             self.fail(9, f"{len(stack.throttle.gates.known)} gates are kept", story)
 

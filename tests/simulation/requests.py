@@ -80,9 +80,8 @@ class RequestChecks(Books):
     def _check_key(self, exchange: Exchange, call: Call) -> None:
         story, target = exchange.story, exchange.target
         stack = story.stack
-        if call.tenant != story.tenant or not stack.may_use(
-            story.tenant, call.deployment.provider, exchange.key
-        ):
+        allowed = stack.keys.allow(story.tenant, call.deployment.provider, exchange.key)
+        if call.tenant != story.tenant or not allowed:
             self.fail(4, f"{target} is asked for {call.tenant} with {exchange.key}", story)
         if stack.throttle is not None and not stack.sleeps_inside_throttle:
             since, until = stack.closed_until.get(stack.gate_key(target, exchange.key), (0.0, 0.0))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ranvier import SHARED, ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place
+from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.pipeline import Credentials, Layer
+from ranvier.pipeline import Layer
 from ranvier.pipeline.events import CircuitChanged, Event
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
 from simulation.provider import SeededProvider
+from simulation.settings import MANY, Keys, draw_breaker_settings, draw_retry, draw_timeout
 
 if TYPE_CHECKING:
     from simulation.checker import Checker
-
-MANY = 100_000
-"""More circuits or gates than any world needs."""
 
 
 class Stack:
@@ -51,12 +48,13 @@ class Stack:
         targets = [Deployment(provider, model) for provider in providers for model in ("small", "large")]
         self.targets = rng.sample(targets, rng.randint(1, min(4, len(targets))))
         self.names = [target.target for target in self.targets]
+        self.keys = Keys(rng)
         self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
         layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers(), *self._admit_layers()]
         self.pipeline = Pipeline(
             *layers,
             *self._attempt_layers(),
-            credentials=self._credentials(),
+            credentials=self.keys.credentials,
             listeners=self._listeners(others),
         )
         self.needs_deadline = self.deadline is None and self.timeout is None
@@ -97,22 +95,11 @@ class Stack:
         self.again = rng.random() < 0.15
         self.retry: Retry | None = None
         if rng.random() < 0.9:
-            override = {rng.choice(self.names): self._retry()} if rng.random() < 0.3 else None
-            self.retry = self._retry(override)
+            override = {rng.choice(self.names): draw_retry(rng)} if rng.random() < 0.3 else None
+            self.retry = draw_retry(rng, override)
         again = [Again()] if self.again else []
         retry = [] if self.retry is None else [self.retry]
         return [*again, *retry, *self._users(Place.RETRY)]
-
-    def _retry(self, overrides: dict[str, Retry] | None = None) -> Retry:
-        rng = self.rng
-        return Retry(
-            max_retries=rng.randint(0, 4),
-            base_delay=rng.choice([0.0, 0.25, 0.5, 2.0]),
-            max_delay=rng.choice([1.0, 5.0, 30.0]),
-            jitter=rng.choice(["full", "equal", "none"]),
-            on_timeout=rng.random() < 0.3,
-            overrides=overrides,
-        )
 
     def _admit_layers(self) -> list[Layer]:
         rng = self.rng
@@ -141,11 +128,11 @@ class Stack:
         own = rng.random()
         self.circuit_of_target = 0.3 < own < 0.5
         self.breaker_override = rng.choice(self.names) if own < 0.3 else None
-        settings = self._breaker_settings()
+        settings = draw_breaker_settings(rng)
         overrides = None
         self._rules_by_target: dict[str, tuple[Breaker, dict[str, Any]]] = {}
         if self.breaker_override is not None:
-            other = self._breaker_settings()
+            other = draw_breaker_settings(rng)
             override = Breaker(**other)
             overrides = {self.breaker_override: override}
             self._rules_by_target[self.breaker_override] = override, other
@@ -156,17 +143,6 @@ class Stack:
             breaker.rules.chance = lambda: self.chance
         self.circuits = Circuits(self.most_circuits)
         return self.breaker
-
-    def _breaker_settings(self) -> dict[str, Any]:
-        rng = self.rng
-        return {
-            "failure_threshold": rng.randint(1, 4),
-            "success_threshold": rng.randint(1, 3),
-            "cooldown": rng.choice([0.0, 1.0, 5.0, 30.0]),
-            "max_cooldown": rng.choice([None, 60.0]),
-            "max_probes": rng.randint(1, 3),
-            "probe_lease": rng.choice([None, 0.5, 5.0]),
-        }
 
     def _throttle(self) -> Throttle:
         rng = self.rng
@@ -182,22 +158,11 @@ class Stack:
         rng = self.rng
         self.timeout: Timeout | None = None
         if rng.random() < 0.9:
-            override = {rng.choice(self.names): self._timeout()} if rng.random() < 0.3 else None
-            self.timeout = self._timeout(override)
+            override = {rng.choice(self.names): draw_timeout(rng)} if rng.random() < 0.3 else None
+            self.timeout = draw_timeout(rng, override)
         timeout = [] if self.timeout is None else [self.timeout]
         users = [layer for layer in self._users(Place.ATTEMPT) if not isinstance(layer, Sleeper)]
         return [*timeout, *users]
-
-    def _timeout(self, overrides: dict[str, Timeout] | None = None) -> Timeout:
-        rng = self.rng
-        return Timeout(
-            seconds=rng.choice([1.0, 5.0, 20.0, 60.0]),
-            connect=rng.choice([None, 0.5, 2.0]),
-            first_token=rng.choice([None, 0.5, 2.0, 5.0]),
-            idle=rng.choice([None, 0.375, 1.0, 5.0]),
-            stream_complete=rng.random() < 0.8,
-            overrides=overrides,
-        )
 
     # --- listeners -------------------------------------------------------------------------------
 
@@ -208,43 +173,6 @@ class Stack:
     def _listen(self, event: Event) -> None:
         if type(event) is CircuitChanged:
             self.heard.append((event.tenant, str(event.before), str(event.after)))
-
-    # --- credentials -----------------------------------------------------------------------------
-
-    def _credentials(self) -> Credentials | None:
-        rng = self.rng
-        kind = rng.choice(["none", "plain", "async", "async"])
-        self.resolves = kind != "none"
-        self.most_answers = rng.choice([3, 50, MANY])
-        if kind == "none":
-            return None
-        resolver = self.keys if kind == "plain" else self._look_up
-        return Credentials(resolver, ttl=rng.choice([0.0, 2.0, 60.0]), max_entries=self.most_answers)
-
-    def keys(self, tenant: str, provider: str) -> Any:
-        """The keys of a tenant at a provider, as a resolver says it."""
-        number = int(tenant[7:])
-        if number % 13 == 5:
-            return None
-        if number % 4 == 1:
-            return SHARED
-        if number % 7 == 2:
-            return [f"{provider}-{tenant}-{place}" for place in range(3)]
-        return f"{provider}-{tenant}"
-
-    async def _look_up(self, tenant: str, provider: str) -> Any:
-        chance = self.rng.random()
-        if chance < 0.5:
-            await asyncio.sleep(int(chance * 128) / 64)
-        if chance > 0.98:
-            raise LookupError("the vault is sealed")
-        return self.keys(tenant, provider)
-
-    def may_use(self, tenant: str, provider: SeededProvider, key: str | None) -> bool:
-        """Whether a call of that tenant may be sent with that key."""
-        keys = self.keys(tenant, provider.name) if self.resolves else SHARED
-        listed = keys if isinstance(keys, list) else [keys]
-        return key in [provider.own_key if each is SHARED else each for each in listed]
 
     # --- what can be expected --------------------------------------------------------------------
 

@@ -203,19 +203,19 @@ class Exchange:
         What it was when this was asked first it stays.
         """
         if self.verdict is None:
-            self.verdict = self._outcome(now if self.ending is None or self._is_read_later else self.stopped)
+            self.verdict = self._outcome(now if self.ending is None or self.is_read_later else self.stopped)
         return self.verdict
 
     @property
-    def _is_read_later(self) -> bool:
+    def is_read_later(self) -> bool:
         """It was a whole answer, which is read in steps."""
         return self.handed_out and not self.streamed
 
     def _outcome(self, at: float) -> tuple[str, str]:
         story = self.story
-        if self._is_read_later and at >= story.deadline and not story.reading:
+        if self.is_read_later and at >= story.deadline and not story.reading:
             return NOBODY, "deadline_exceeded"
-        if self.ending == "finished" and not (self._is_read_later and (story.cancels or story.let_go)):
+        if self.ending == "finished" and not (self.is_read_later and (story.cancels or story.let_go)):
             return GOOD, "succeeded"
         if self.finished and self.ending == "raised":
             return GOOD, "succeeded"

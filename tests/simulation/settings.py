@@ -1,0 +1,94 @@
+"""Settings of layers, and whose key is used where: drawn for each stack."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any
+
+from ranvier import SHARED
+from ranvier.layers import Retry, Timeout
+from ranvier.pipeline import Credentials
+from simulation.provider import SeededProvider
+
+MANY = 100_000
+"""More circuits, gates or keys than any world needs."""
+
+
+def draw_retry(rng: Random, overrides: dict[str, Retry] | None = None) -> Retry:
+    """How often to try again, and after which waits."""
+    return Retry(
+        max_retries=rng.randint(0, 4),
+        base_delay=rng.choice([0.0, 0.25, 0.5, 2.0]),
+        max_delay=rng.choice([1.0, 5.0, 30.0]),
+        jitter=rng.choice(["full", "equal", "none"]),
+        on_timeout=rng.random() < 0.3,
+        overrides=overrides,
+    )
+
+
+def draw_breaker_settings(rng: Random) -> dict[str, Any]:
+    """When circuits open and close."""
+    return {
+        "failure_threshold": rng.randint(1, 4),
+        "success_threshold": rng.randint(1, 3),
+        "cooldown": rng.choice([0.0, 1.0, 5.0, 30.0]),
+        "max_cooldown": rng.choice([None, 60.0]),
+        "max_probes": rng.randint(1, 3),
+        "probe_lease": rng.choice([None, 0.5, 5.0]),
+    }
+
+
+def draw_timeout(rng: Random, overrides: dict[str, Timeout] | None = None) -> Timeout:
+    """How long attempts may take."""
+    return Timeout(
+        seconds=rng.choice([1.0, 5.0, 20.0, 60.0]),
+        connect=rng.choice([None, 0.5, 2.0]),
+        first_token=rng.choice([None, 0.5, 2.0, 5.0]),
+        idle=rng.choice([None, 0.375, 1.0, 5.0]),
+        stream_complete=rng.random() < 0.8,
+        overrides=overrides,
+    )
+
+
+class Keys:
+    """Whose key is used where.
+
+    Attributes:
+        credentials: For the pipeline; `None` where nobody is asked.
+        most: Answers that are kept at most.
+    """
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        kind = rng.choice(["none", "plain", "async", "async"])
+        self.most = rng.choice([3, 50, MANY])
+        self.credentials: Credentials | None = None
+        if kind != "none":
+            resolver = self.of if kind == "plain" else self._look_up
+            self.credentials = Credentials(resolver, ttl=rng.choice([0.0, 2.0, 60.0]), max_entries=self.most)
+
+    def of(self, tenant: str, provider: str) -> Any:
+        """The keys of a tenant at a provider, as a resolver says it."""
+        number = int(tenant[7:])
+        if number % 13 == 5:
+            return None
+        if number % 4 == 1:
+            return SHARED
+        if number % 7 == 2:
+            return [f"{provider}-{tenant}-{place}" for place in range(3)]
+        return f"{provider}-{tenant}"
+
+    async def _look_up(self, tenant: str, provider: str) -> Any:
+        chance = self._rng.random()
+        if chance < 0.5:
+            await asyncio.sleep(int(chance * 128) / 64)
+        if chance > 0.98:
+            raise LookupError("the vault is sealed")
+        return self.of(tenant, provider)
+
+    def allow(self, tenant: str, provider: SeededProvider, key: str | None) -> bool:
+        """Whether a call of that tenant may be sent with that key."""
+        keys = SHARED if self.credentials is None else self.of(tenant, provider.name)
+        listed = keys if isinstance(keys, list) else [keys]
+        return key in [provider.own_key if each is SHARED else each for each in listed]
