@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from google.genai import types
@@ -22,6 +23,9 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
 MODELS = {name: kind.default_model for name, kind in ADAPTERS.items()} | {  # type: ignore[attr-defined]
     "openrouter": "anthropic/claude-sonnet-5"
 }
+
+LIMITS = {"openai": "max_completion_tokens", "gemini": "max_output_tokens"}
+"""What the limit of an answer is called where it is not `max_tokens`."""
 
 CITY: dict[str, Any] = {
     "type": "object",
@@ -53,8 +57,7 @@ def plain(provider: str) -> Question:
 
 def limited(provider: str) -> Question:
     """Words, up to a limit."""
-    name = {"openai": "max_completion_tokens", "gemini": "max_output_tokens"}.get(provider, "max_tokens")
-    return Question(_request(max_tokens=12), {}, {name: 12})
+    return Question(_request(max_tokens=12), {}, {LIMITS.get(provider, "max_tokens"): 12})
 
 
 def thinking(provider: str) -> Question:
@@ -80,8 +83,15 @@ def calling(provider: str) -> Question:
     return Question(request, {}, {**said, "tools": [declared(provider, WEATHER)]})
 
 
-def formed(provider: str) -> Question:
-    """An answer in a form."""
+def formed(provider: str, **limit: int) -> Question:
+    """An answer in a form, perhaps up to a limit."""
+    question = _formed(provider)
+    request = replace(question.request, **limit)
+    told = {LIMITS.get(provider, "max_tokens"): tokens for tokens in limit.values()}
+    return question._replace(request=request, fields={**question.fields, **told})
+
+
+def _formed(provider: str) -> Question:
     request = _request(schema=Schema(CITY))
     if provider == "anthropic":
         return Question(request, {}, {"output_config": {"format": {"type": "json_schema", "schema": CITY}}})

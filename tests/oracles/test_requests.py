@@ -1,0 +1,138 @@
+"""The same question, asked by the official SDK and by our adapter: what goes over the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import histories
+import pytest
+from answers import our_reading
+from asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
+from comparing_letters import AT_ALL_TIMES, differences
+from google.genai import types
+from postbox import Postbox
+from seven import body
+from vendors import KEY, READING
+
+from ranvier.messages import Message, Request, Tool
+
+pytestmark = pytest.mark.once
+
+MODELS = {
+    "anthropic": "claude-opus-4-6",
+    "gemini": "gemini-2.5-flash",
+    "openai": "gpt-4.1",
+    "kimi": "kimi-k2.6",
+    "glm": "glm-5.2",
+    "openrouter": "openai/gpt-4.1",
+}
+STOPS = {"anthropic": "stop_sequences", "gemini": "stop_sequences"}
+SAMPLING: dict[str, dict[str, Any]] = {
+    "gemini": {"temperature": 0.5, "top_p": 0.9},
+    "openai": {"temperature": 0.5, "top_p": 0.9},
+    "glm": {"temperature": 0.5, "top_p": 0.9},
+    "openrouter": {"temperature": 0.5, "top_p": 0.9},
+}
+
+WITH_TOOLS = {"gemini": {"tools[0].functionDeclarations[1].description": "what is empty is left out"}}
+"""Places in which our requests differ from those of the SDK where tools are offered, and why."""
+
+IN_A_CONVERSATION = {
+    "gemini": {
+        **WITH_TOOLS["gemini"],
+        "systemInstruction.role": "instructions are nobody's turn, the SDK calls them the user's",
+    },
+    "kimi": {"messages[2].reasoning_content": "a thinking model refuses a call without its thought"},
+}
+"""The same for a conversation with tools."""
+
+CHOOSES_ITSELF = {
+    "kimi": "while it thinks, it refuses to be told that it must call a tool",
+    "glm": "it takes no choice but `auto`, so that for `none` no tools are offered",
+}
+"""Who is not sent the choice of a tool, and why."""
+
+NOW = Tool("now", "", {"type": "object", "properties": {}})
+
+
+async def asked(
+    postbox: Postbox, provider: str, request: Request, fields: dict[str, Any], *, streamed: bool = False
+) -> dict[str, tuple[Any, Any]]:
+    """How our request differs from the SDK's."""
+    postbox.answers(body(provider, f"answer.{'stream' if streamed else 'json'}"), streamed=streamed)
+    how = {"model": MODELS[provider], "streamed": streamed}
+    url = f"{postbox.url}/v1beta"
+    async with READING[provider](url) as sdk, our_reading(ADAPTERS[provider], url) as adapter:
+        await adapter(**how, request=request, key=KEY)
+        await sdk(**how, **fields)
+    ours, theirs = postbox.letters
+    return differences(ours, theirs)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", ADAPTERS)
+async def test_a_conversation(postbox: Postbox, provider: str, streamed: bool) -> None:
+    """Instructions, pictures, calls of tools and their results are written as the SDK writes them."""
+    messages = histories.ours(by_address=provider != "kimi")
+    request = Request(messages, system=histories.SYSTEM, tools=(WEATHER, NOW), max_tokens=100)
+    fields = histories.HISTORIES[provider]() | {LIMITS.get(provider, "max_tokens"): 100}
+    fields["tools"] = [declared(provider, tool) for tool in request.tools]
+    different = await asked(postbox, provider, request, fields, streamed=streamed)
+    assert different.keys() == {*AT_ALL_TIMES.get(provider, ()), *IN_A_CONVERSATION.get(provider, ())}
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", "required", "get_weather"])
+@pytest.mark.parametrize("provider", ADAPTERS)
+async def test_settings(postbox: Postbox, provider: str, choice: str) -> None:
+    """So are limits, sampling, and which tool has to be called."""
+    different = await asked(postbox, provider, *settings(provider, choice))
+    if (provider, choice) == ("glm", "none"):
+        assert different
+        assert all(place.startswith("tool") for place in different)  # no tools are sent at all
+        return
+    allowed = {*AT_ALL_TIMES.get(provider, ()), *WITH_TOOLS.get(provider, ())}
+    refused = choice in ("required", "get_weather") and CHOOSES_ITSELF.get(provider)
+    assert {place for place in different if not place.startswith("tool_choice")} == allowed
+    assert any(place.startswith("tool_choice") for place in different) == bool(refused)
+
+
+@pytest.mark.parametrize("provider", ADAPTERS)
+async def test_a_form(postbox: Postbox, provider: str) -> None:
+    """So is a JSON schema, in its field or, where there is none, in words."""
+    question = formed(provider, max_tokens=100)
+    different = await asked(postbox, provider, question.request, question.fields)
+    assert different.keys() == set(AT_ALL_TIMES.get(provider, ()))
+
+
+def settings(provider: str, choice: str) -> tuple[Request, dict[str, Any]]:
+    """A request with all the settings that the model takes, in our words and in those of the SDK."""
+    request = Request(
+        (Message.user("Hi"),),
+        max_tokens=100,
+        stop=("END",),
+        tools=(WEATHER, NOW),
+        tool_choice=choice,
+        **SAMPLING.get(provider, {}),
+    )
+    fields = {
+        LIMITS.get(provider, "max_tokens"): 100,
+        STOPS.get(provider, "stop"): ["END"],
+        "tools": [declared(provider, tool) for tool in request.tools],
+        **chosen(provider, choice),
+        **SAMPLING.get(provider, {}),
+    }
+    return request, fields
+
+
+def chosen(provider: str, choice: str) -> dict[str, Any]:
+    """The choice of a tool in the words of the SDK."""
+    if provider == "anthropic":
+        kind = {"required": "any", "get_weather": "tool"}.get(choice, choice)
+        return {"tool_choice": {"type": kind, **({"name": choice} if kind == "tool" else {})}}
+    if provider == "gemini":
+        mode = {"required": "ANY", "get_weather": "ANY"}.get(choice, choice.upper())
+        names = [choice] if choice == "get_weather" else None
+        calling = types.FunctionCallingConfig(mode=mode, allowed_function_names=names)
+        return {"tool_config": types.ToolConfig(function_calling_config=calling)}
+    named = {"type": "function", "function": {"name": choice}}
+    return {"tool_choice": named if choice == "get_weather" else choice}
