@@ -162,6 +162,16 @@ def test_a_decorated_function_has_the_signature_of_what_it_wraps() -> None:
     assert Tool.of(wrapped).name == "forecast"
 
 
+def test_an_annotation_in_words_is_read_where_the_function_was_written() -> None:
+    """And not where its decorator was."""
+    elsewhere: dict[str, Any] = {"functools": functools}
+    exec("def passed_on(f):\n    return functools.wraps(f)(lambda **named: f(**named))", elsewhere)
+
+    def visit(place: "Place") -> None: ...
+
+    assert properties(elsewhere["passed_on"](visit)) == {"place": {"$ref": "#/$defs/Place"}}
+
+
 def test_a_function_without_parameters_is_a_tool_without_arguments() -> None:
     """A lambda too, whose name the wires would not take as it is."""
     tool = Tool.of(lambda: 1)
