@@ -121,8 +121,9 @@ class PartReader(AnswerReader):
                 yield from self._read_part(part)
             raw = read_finish(candidate.get("finishReason"))
             if raw or (raw := _blocked(body)):
+                reason = self.reason(raw)  # first: what is no answer is none that is complete
                 self.complete = True
-                yield StreamEvent(finish_reason=self.reason(raw), raw_finish_reason=raw, usage=usage)
+                yield StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage)
                 usage = None
         if usage is not None:
             yield StreamEvent(usage=usage)
