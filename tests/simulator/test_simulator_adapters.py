@@ -4,7 +4,7 @@ import pytest
 from asking_adapters import CITY, THINKING, TOOLS, WAYS, asking
 from talking import WIRES
 
-from ranvier import FinishReason, Message
+from ranvier import ContentFilterError, FinishReason, Message
 from ranvier.simulator import CallTool, Say
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
@@ -127,3 +127,21 @@ async def test_an_answer_that_leaves_its_schema_can_be_scripted(sim, provider):
         answer = await ask("whole", "Where?", schema=CITY, repair=1)
     assert answer.parsed == {"city": "Zürich"}
     assert good(sim) == [True, True]
+
+
+@pytest.mark.parametrize("provider", [name for name in WIRES if name != "ollama"])
+@either_way
+async def test_a_refusal_on_policy_without_a_word(sim, provider, way):
+    """An answer that is none, whichever way the provider says so: Gemini has no candidates then."""
+    sim.play(provider, Say("", finish="content_filter"))
+    async with asking(sim, provider) as ask:
+        with pytest.raises(ContentFilterError):
+            await ask(way)
+
+
+@every_wire
+async def test_a_form_is_found_among_other_braces(sim, provider):
+    """A schema that stands in the instructions is found, whatever else stands there."""
+    async with asking(sim, provider) as ask:
+        answer = await ask("whole", 'Not {this}, nor {"a": 1}.', system="{ and {}", schema=CITY)
+    assert answer.parsed == {"city": "Zürich"}

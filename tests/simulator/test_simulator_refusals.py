@@ -6,6 +6,7 @@ from talking import WIRES
 PNG = "https://x.test/a.png"
 CALL = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
 TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}
+NOON = {"role": "tool", "tool_call_id": "call_1", "content": "noon"}
 USER = {"role": "user", "content": "Hi"}
 BLOCK = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "noon"}
@@ -79,7 +80,7 @@ CHAT = [
     ({"messages": [{"role": "robot", "content": "Hi"}]}, "robot"),
     ({"messages": [USER, called()]}, "did not have response messages: call_1"),
     ({"messages": [USER, called(), USER]}, "did not have response messages: call_1"),
-    ({"messages": [USER, {"role": "tool", "tool_call_id": "call_1", "content": "noon"}]}, "'tool_calls'"),
+    ({"messages": [USER, NOON]}, "'tool_calls'"),
 ]
 OPENAI = [
     *CHAT,
@@ -94,6 +95,16 @@ OPENAI = [
             ]
         },
         "Invalid 'messages[1].tool_calls[0].id': string too long",
+    ),
+    (
+        {
+            "messages": [
+                USER,
+                called(tool_calls=[{**CALL, "function": {"name": "now", "arguments": {}}}]),
+                NOON,
+            ]
+        },
+        "expected a string, but got an object",
     ),
     ({"tool_choice": "auto"}, "only allowed when 'tools' are specified"),
     ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "does not match pattern"),
@@ -155,7 +166,7 @@ KIMI = [
     (
         {
             "model": "kimi-k3",
-            "messages": [USER, called(), {"role": "tool", "tool_call_id": "call_1", "content": "noon"}],
+            "messages": [USER, called(), NOON],
         },
         "reasoning_content is missing in assistant tool call message at index 1",
     ),
