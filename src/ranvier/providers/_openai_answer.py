@@ -155,8 +155,8 @@ class ChunkReader(AnswerReader):
         self._returned = returned
         self._introduced = False  # the id and the model have been told
         self._answered = False  # words or a tool call have come
-        self._refusal = ""
-        self._kept: dict[str, Any] = {}
+        self._refusal: list[str] = []
+        self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
         self._calls = _CallsUnderWay()
 
     def read(self, body: Json) -> Iterator[StreamEvent]:
@@ -185,7 +185,8 @@ class ChunkReader(AnswerReader):
         if words:
             self._answered = True
             yield StreamEvent(text=words)
-        self._refusal += text(delta.get("refusal"), "refusal")
+        if refusal := text(delta.get("refusal"), "refusal"):
+            self._refusal.append(refusal)
         self._keep(delta)
         for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
             self._answered = True
@@ -194,21 +195,25 @@ class ChunkReader(AnswerReader):
     def _keep(self, delta: Json) -> None:
         for name in self._returned:
             if piece := delta.get(name):
-                self._kept[name] = self.joined(self._kept.get(name), piece)
+                self._kept.setdefault(name, []).append(piece)
 
-    def joined(self, before: Any, piece: Any) -> Any:
-        """What is kept of a field, `before` and with the next `piece` of it."""
-        joins = isinstance(piece, (str, list)) and type(piece) is type(before)
-        return before + piece if joins else piece
+    def joined(self, pieces: list[Any]) -> Any:
+        """What the pieces of a field are together; where they are of several kinds, the last one."""
+        if all(isinstance(piece, str) for piece in pieces):
+            return "".join(pieces)
+        if all(isinstance(piece, list) for piece in pieces):
+            return [each for piece in pieces for each in piece]
+        return pieces[-1]
 
     def _finish(self, raw: str, usage: Usage | None) -> StreamEvent:
         reason = finish_reason(raw, calls_tools=self._calls.any)
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
             if not self._answered:
-                raise refused(self._refusal)
+                raise refused("".join(self._refusal))
             reason = FinishReason.CONTENT_FILTER
         self.complete = True
-        parts = [Native(self._family, self._kept)] if self._kept else []
+        kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
+        parts = [Native(self._family, kept)] if kept else []
         return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
 
 

@@ -33,22 +33,21 @@ class OpenRouter(ChatCompletions):
 class ThoughtReader(ChunkReader):
     """Understands chunks in which thoughts come in pieces."""
 
-    def joined(self, before: Any, piece: Any) -> Any:
-        """`before` and the next piece of it; of thoughts, pieces of the same one become one again."""
-        if not isinstance(before, list) or not isinstance(piece, list):
-            return super().joined(before, piece)
-        return whole_thoughts([*before, *piece])
+    def joined(self, pieces: list[Any]) -> Any:
+        """What the pieces of a field are together; of thoughts, pieces of the same one become one again."""
+        whole = super().joined(pieces)
+        return whole_thoughts(whole) if isinstance(whole, list) else whole
 
 
 def whole_thoughts(pieces: Iterable[Any]) -> list[Any]:
     """The thoughts that `pieces` add up to: they go back as if they had come whole, or they are refused."""
-    thoughts: list[Any] = []
+    thoughts: list[list[Any]] = []  # of each its pieces: joined once, since there may be thousands
     for piece in pieces:
-        if thoughts and _continues(thoughts[-1], piece):
-            thoughts[-1] = _grown(thoughts[-1], piece)
+        if thoughts and _continues(thoughts[-1][0], piece):
+            thoughts[-1].append(piece)
         else:
-            thoughts.append(piece)
-    return thoughts
+            thoughts.append([piece])
+    return [_whole(thought) if len(thought) > 1 else thought[0] for thought in thoughts]
 
 
 def _continues(thought: Any, piece: Any) -> bool:
@@ -57,10 +56,12 @@ def _continues(thought: Any, piece: Any) -> bool:
     return all(thought.get(name) == piece.get(name) for name in ("type", "index"))
 
 
-def _grown(thought: Json, piece: Json) -> Json:
-    grown = thought | {name: value for name, value in piece.items() if value is not None}
+def _whole(pieces: list[Json]) -> Json:
+    whole = dict(pieces[0])
+    for piece in pieces:
+        whole.update((name, value) for name, value in piece.items() if value is not None)
     for name in GROWING:
-        before, more = thought.get(name), piece.get(name)
-        if isinstance(before, str) and isinstance(more, str):
-            grown[name] = before + more
-    return grown
+        texts = [piece[name] for piece in pieces if isinstance(piece.get(name), str)]
+        if texts and isinstance(whole[name], str):
+            whole[name] = "".join(texts)
+    return whole
