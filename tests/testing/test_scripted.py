@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ranvier import (
+    AttemptTimeoutError,
     ConfigurationError,
     ConnectionFailedError,
     FinishReason,
@@ -19,8 +20,8 @@ from ranvier import (
     Usage,
 )
 from ranvier.layers import Fallback, Retry, Timeout
-from ranvier.pipeline import Provider
-from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
+from ranvier.pipeline import Call, Provider
+from ranvier.testing import ScriptedProvider, after, broken, cut, ping, stall, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -48,6 +49,33 @@ async def test_a_function_of_the_call_may_reply() -> None:
     """So that tenants, attempts or prompts are answered differently."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one", lambda call: call.tenant)))
     assert (await pipeline.complete("Why?", tenant="acme")).text == "acme"
+
+
+async def test_an_async_function_of_the_call_may_reply() -> None:
+    """With anything that a script may hold; so a test decides when, and a reply may be a future."""
+
+    async def reply(call: Call) -> Any:
+        await asyncio.sleep(2)
+        return after(1, stream("for ", call.tenant)) if call.tenant == "acme" else decided
+
+    decided = asyncio.get_running_loop().create_future()
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", reply)))
+    assert (await pipeline.complete("Why?", tenant="acme")).text == "for acme"
+    assert asyncio.get_running_loop().time() == 3
+    asyncio.get_running_loop().call_later(10, decided.set_result, "decided")
+    assert (await pipeline.complete("Why?")).text == "decided"
+    assert asyncio.get_running_loop().time() == 13
+
+
+async def test_pings_are_no_content() -> None:
+    """They keep a stream alive, and its first token waiting."""
+    pings = [after(4, ping())] * 9
+    slow = ScriptedProvider("one", [stream(*pings, "late"), stream("early ", *pings, "late")])
+    pipeline = Pipeline(Fallback(slow), Timeout(first_token=20, idle=5))
+    with pytest.raises(AttemptTimeoutError) as raised:
+        await pipeline.complete("Why?")
+    assert raised.value.phase == "first_token"
+    assert (await pipeline.complete("Why?")).text == "early late"
 
 
 @pytest.mark.parametrize(

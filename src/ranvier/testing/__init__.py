@@ -13,7 +13,7 @@ from ranvier.testing.faults import Fault, Faults
 from ranvier.testing.loop import DeadlockError, EndlessError, VirtualTimeLoop
 from ranvier.testing.loopback import Loopback, Visit
 from ranvier.testing.runner import VirtualTime, run, virtual_time
-from ranvier.testing.scripted import ScriptedProvider, after, broken, cut, stall, stream
+from ranvier.testing.scripted import ScriptedProvider, after, broken, cut, ping, stall, stream
 from ranvier.testing.settled import assert_settled, settled
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "broken",
     "cut",
     "explore",
+    "ping",
     "recorded_events",
     "run",
     "settled",

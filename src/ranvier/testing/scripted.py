@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError, ProviderError
-from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.messages import SIGN_OF_LIFE, FinishReason, Response, StreamEvent
 from ranvier.pipeline.collector import Collector, steps_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def after(seconds: float, reply: Any) -> After:
 
 
 def stream(*steps: Any) -> Script:
-    """A reply in steps: texts, `StreamEvent`s, errors, `after(...)`, `cut()`, `stall()`.
+    """A reply in steps: texts, `StreamEvent`s, errors, `after(...)`, `cut()`, `stall()`, `ping()`.
 
     Unless a step breaks it, it ends as a good stream does. Asked whole, its provider gathers it.
     """
@@ -61,24 +61,39 @@ def stall() -> After:
     return After(float("inf"), "")
 
 
-Reply = str | Response | BaseException | After | Script
-"""What a scripted provider does with one call."""
+def ping() -> StreamEvent:
+    """A sign of life without content, as servers send them while a model thinks."""
+    return SIGN_OF_LIFE
+
+
+Reply = str | Response | BaseException | After | Script | Awaitable[Any]
+"""What a scripted provider does with one call; of what can be awaited, what comes out."""
 
 
 class ScriptedProvider:
     """Answers from a script, and records the calls that reached it.
 
-        primary = ScriptedProvider("anthropic", [RateLimitError("slow down", provider="anthropic"), "hello"])
+        primary = ScriptedProvider(
+            "anthropic",
+            [
+                RateLimitError("slow down", provider="anthropic", retry_after=7),
+                after(2, "hello"),
+                stream("one ", after(1, "two"), cut()),
+                stall(),
+            ],
+        )
+        secondary = ScriptedProvider("openai", lambda call: f"hello, {call.tenant}")
 
     Args:
         name: The provider's name.
-        script: The replies, in order; or a function of the call that returns one. An error is raised
-            (a fresh copy each time); the last reply of a list is repeated for further calls.
+        script: The replies, in order; or a function of the call, plain or async, that returns one. An
+            error is raised (a fresh copy each time); the last reply of a list is repeated for further calls.
         model: The default model.
         streaming: False for a provider that can only be asked whole.
 
     Attributes:
-        calls: The calls that arrived, oldest first.
+        calls: The calls that arrived, oldest first: each with its `request`, `tenant`, `credential`,
+            `attempt` and `deadline`.
         in_progress: How many of them have not ended.
         cancelled: How many of them were cancelled or closed before their end.
     """
@@ -158,7 +173,10 @@ class ScriptedProvider:
 
 async def _now(reply: Any) -> Any:
     """What `reply` turns out to be, once its delays are over."""
-    while isinstance(reply, After):
+    while isinstance(reply, (After, Awaitable)):
+        if not isinstance(reply, After):
+            reply = await reply
+            continue
         if reply.seconds == float("inf"):
             await asyncio.get_running_loop().create_future()
         await asyncio.sleep(reply.seconds)
