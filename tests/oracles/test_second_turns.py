@@ -46,20 +46,15 @@ async def openai(provider: str, url: str, streamed: bool) -> None:
     async with openai_at(url) as client:
 
         async def said(*messages: Any) -> Any:
-            asked: Any = {
-                "model": MODELS[provider],
-                "messages": messages,
-                LIMITS.get(provider, "max_tokens"): LIMIT,
-            }
+            asked: Any = {"model": MODELS[provider], "messages": messages, limit: LIMIT}
             if not streamed:
                 return (await client.chat.completions.create(**asked)).choices[0].message
             async with client.chat.completions.stream(**asked, **counted) as stream:
                 return (await stream.get_final_completion()).choices[0].message
 
         answer = await said(question)
-        await said(
-            question, answer, {"role": "tool", "tool_call_id": answer.tool_calls[0].id, "content": RESULT}
-        )
+        result = {"role": "tool", "tool_call_id": answer.tool_calls[0].id, "content": RESULT}
+        await said(question, answer, result)
 
 
 async def anthropic(provider: str, url: str, streamed: bool) -> None:
