@@ -23,6 +23,9 @@ from ranvier.providers._shown import LONGEST_CODE, masked, shown
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """The longest answer, or single event of a stream, that is held in memory."""
 
+MAX_STREAM_BYTES: Final = 8 * MAX_BODY_BYTES
+"""The longest streamed answer: there every word is wrapped in some hundred bytes."""
+
 MAX_ERROR_BYTES: Final = 64 * 1024
 """As much of the body of a refusal is read."""
 

@@ -1,8 +1,8 @@
 """Events out of bytes: Server-Sent Events and lines of JSON, cut wherever the network likes.
 
-Both decoders look at every byte once, whatever the chunks: the pieces of an unfinished line are
-kept apart and joined when its end comes. So a body that arrives byte by byte costs no more than
-one that arrives whole, and a cut inside a character or a line ending changes nothing.
+Both decoders look at every byte once, whatever the chunks, and hold no more than the bytes of one
+event. So a body that arrives byte by byte costs no more than one that arrives whole, in time or in
+memory, and a cut inside a character or a line ending changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Decoder(ABC):
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         self._limit = limit
-        self._pieces: list[bytes] = []  # of the line whose end has not come
+        self._begun = bytearray()  # the line whose end has not come
         self._size = 0  # bytes held for the event under way
         self._after_return = False  # the last chunk ended in \r: a \n that follows belongs to it
         self._at_start = True
@@ -78,16 +78,16 @@ class Decoder(ABC):
         for line in lines:
             yield self._joined(line)
         if unfinished:
-            self._pieces.append(unfinished)
+            self._begun += unfinished
             self._hold(len(unfinished))
 
     def _joined(self, end: bytes = b"") -> bytes:
         """The line that ends with `end`."""
         line = end
-        if self._pieces:
-            line = b"".join((*self._pieces, end))
-            self._size -= len(line) - len(end)
-            self._pieces.clear()
+        if self._begun:
+            line = bytes(self._begun) + end
+            self._size -= len(self._begun)
+            self._begun = bytearray()
         if self._at_start and line:
             self._at_start = False
             line = line.removeprefix(BYTE_ORDER_MARK)
@@ -109,7 +109,7 @@ class SseDecoder(Decoder):
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         super().__init__(limit)
         self._name = ""
-        self._data: list[bytes] = []
+        self._data: bytearray | None = None  # of the event under way, once a line of it has come
         self._bare = False
 
     def _take(self, line: bytes) -> WireEvent | None:
@@ -119,7 +119,7 @@ class SseDecoder(Decoder):
             before = self._rest() if self._bare else None
             self._add(line[6:] if line.startswith(b" ", 5) else line[5:])
             return before
-        if self._bare or (not self._data and line.startswith((b"{", b"["))):
+        if self._bare or (self._data is None and line.startswith((b"{", b"["))):
             self._bare = True
             self._add(line)
         elif line.startswith(b"event:"):
@@ -127,13 +127,16 @@ class SseDecoder(Decoder):
         return None
 
     def _rest(self) -> WireEvent | None:
-        data, name = b"\n".join(self._data), self._name
-        self._data, self._name, self._bare, self._size = [], "", False, 0
+        data, name = bytes(self._data or b""), self._name
+        self._data, self._name, self._bare, self._size = None, "", False, 0
         return WireEvent(data, name) if data else None
 
     def _add(self, data: bytes) -> None:
-        self._data.append(data)
         self._hold(len(data) + 1)
+        if self._data is None:
+            self._data = bytearray(data)
+        else:
+            self._data += b"\n" + data
 
 
 class LineDecoder(Decoder):

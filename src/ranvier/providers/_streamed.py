@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ranvier.errors import AttemptTimeoutError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.providers._http import HttpReply
+from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
 from ranvier.providers._reading import (
     PREVIEW_BYTES,
     AnswerReader,
@@ -30,6 +30,7 @@ class StreamedBody:
         self._decoder = decoder
         self._reader = reader
         self._judge = judge
+        self._size = 0  # of all that has come
         self._understood = False  # an object has come
         self._start = b""  # of the body, as long as nothing in it could be understood
 
@@ -51,6 +52,7 @@ class StreamedBody:
         if is_page(self._start):  # whatever its lines look like, none of them is an event
             return self._read_page(ended=not chunk)
         try:
+            self._weigh(chunk)
             for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(wire_event, events)
                 if self.error is not None or self._reader.finished:
@@ -64,6 +66,11 @@ class StreamedBody:
         elif not events:
             events.append(SIGN_OF_LIFE)
         return events
+
+    def _weigh(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > MAX_STREAM_BYTES:
+            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
