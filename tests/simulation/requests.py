@@ -38,6 +38,9 @@ class RequestChecks(Books):
             self.fail(5, f"{target} is asked before {story.not_before[target]:.6f}, as it had wanted", story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
+        # Where only streaming was refused, the whole answer is asked for without passing the gate again.
+        if before is None or not before.asks_whole:
+            self._check_gate(exchange)
 
     def _check_attempts(self, exchange: Exchange, before: Exchange | None) -> None:
         story, target = exchange.story, exchange.target
@@ -83,6 +86,10 @@ class RequestChecks(Books):
         allowed = stack.keys.allow(story.tenant, call.deployment.provider, exchange.key)
         if call.tenant != story.tenant or not allowed:
             self.fail(4, f"{target} is asked for {call.tenant} with {exchange.key}", story)
+
+    def _check_gate(self, exchange: Exchange) -> None:
+        story, target = exchange.story, exchange.target
+        stack = story.stack
         if stack.throttle is not None and not stack.sleeps_inside_throttle:
             since, until = stack.closed_until.get(stack.gate_key(target, exchange.key), (0.0, 0.0))
             if since + GRACE < exchange.began < until - EPSILON:

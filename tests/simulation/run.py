@@ -7,6 +7,7 @@ python tests/simulation/run.py --seed 17            one world again, with the di
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import os
 import sys
@@ -14,24 +15,26 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-del sys.path[1]  # the folder of this file, whose modules have names that others have too
+if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from simulation.invariants import ViolationError  # noqa: E402  # because: the path has to be set before
-from simulation.world import Result, simulate  # noqa: E402
+from simulation.invariants import ViolationError  # because: the path has to be set before
+from simulation.world import Result, simulate
 
 CALLS_PER_SEED = 2000
 WORKERS = 2
 
 
-def attempt(seed: int) -> Result | str:
-    """The world of `seed`, or what is wrong with it."""
+def attempt(seed: int, calls: int) -> Result | str:
+    """The world of `seed`, or what is wrong with it and how to see it again."""
     try:
-        return simulate(seed, CALLS_PER_SEED)
+        return simulate(seed, calls)
     except ViolationError as violation:
-        return f"{violation}\nagain: python tests/simulation/run.py --seed {seed}"
+        told = str(violation)
     except Exception:
-        return f"{traceback.format_exc()}\nagain: python tests/simulation/run.py --seed {seed}"
+        told = traceback.format_exc()
+    smaller = "" if calls == CALLS_PER_SEED else f" --calls {calls}"
+    return f"{told}\nagain: python tests/simulation/run.py --seed {seed}{smaller}"
 
 
 def main(arguments: list[str]) -> int:
@@ -39,24 +42,24 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=100_000, help="how many calls in all, at least")
-    parser.add_argument("--seed", type=int, help="only this seed, in this process")
+    parser.add_argument("--calls", type=int, help="how many calls in all, at least; 100,000 by default")
+    parser.add_argument("--seed", type=int, help="only the world of this seed, in this process")
     parser.add_argument("--first", type=int, default=1, help="the first of the seeds")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
-        return replay(chosen.seed)
-    seeds = -(-chosen.calls // CALLS_PER_SEED)
+        return replay(chosen.seed, chosen.calls or CALLS_PER_SEED)
+    seeds = -(-(chosen.calls or 100_000) // CALLS_PER_SEED)
     return run(range(chosen.first, chosen.first + seeds))
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, calls: int) -> int:
     """One seed."""
-    result = attempt(seed)
+    result = attempt(seed, calls)
     if isinstance(result, str):
         print(result, flush=True)
         os._exit(1)  # a world that was stopped in the middle cannot be taken down, only left
-    print(f"seed {seed}: {result.calls:,} calls, {result.requests:,} requests, {result.faults:,} faults, "
-          f"trace {result.digest}")  # fmt: skip
+    counts = f"{result.calls:,} calls, {result.requests:,} requests, {result.faults:,} faults"
+    print(f"seed {seed}: {counts}, trace {result.digest}")
     return 0
 
 
@@ -65,7 +68,7 @@ def run(seeds: range) -> int:
     began = time.monotonic()
     calls = faults = 0
     with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
-        for result in pool.imap_unordered(attempt, seeds):
+        for result in pool.imap_unordered(functools.partial(attempt, calls=CALLS_PER_SEED), seeds):
             if isinstance(result, str):
                 print(result)
                 return 1
