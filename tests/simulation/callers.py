@@ -194,7 +194,7 @@ class Callers:
             reader = self._loop.create_task(self._events(story, stream, errand.hold))
             reader.add_done_callback(_look_at)
             await asyncio.wait([reader], timeout=errand.most / 4)
-            story.let_go = not stream.ended
+            story.let_go = story.let_go or not stream.ended
             await stream.aclose()
             await reader
         story.inside = False
