@@ -10,6 +10,10 @@
         ...
         assert [exchange.status for exchange in sim.requests] == [529, 200, 200]
 
+It speaks the wires of all seven providers: whole and streamed, with tools, reasoning, and answers that
+fit the schema that was asked for. A request that the real API would refuse is refused in its words,
+and `Exchange.refused` says why.
+
 A `Rule` says which requests a `Fault` hits; the first rule that hits decides, and a request that
 none hits gets a good answer. How it works: `app` reads a request by its wire, `script` finds the
 fault, `composer` writes a good answer, `plan` lays out the reply, the fault changes the plan, and

@@ -28,6 +28,12 @@ _STOP_REASONS = {
     "content_filter": "refusal",
 }
 
+_SERVED = {
+    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+    "service_tier": "standard",
+}
+"""What stands beside the tokens, but for the end of a stream."""
+
 
 def _error(kind: str, message: str, code: str | None = None) -> dict[str, Any]:
     error = {"type": kind, "message": message}
@@ -112,11 +118,11 @@ class AnthropicWire(Wire):
             **self._message(answer),
             "content": [{**block, **content} for block, content, _ in _blocks(answer)],
             "stop_reason": _STOP_REASONS[answer.finish],
-            "usage": _usage(answer, answer.output_tokens),
+            "usage": {**_usage(answer, answer.output_tokens), **_SERVED},
         }
 
     def opening(self, answer: Answer, ask: Ask) -> bytes:
-        message = {**self._message(answer), "usage": _usage(answer, 1)}
+        message = {**self._message(answer), "usage": {**_usage(answer, 1), **_SERVED}}
         return _event("message_start", message=message) + self.ping()
 
     def tokens(self, answer: Answer, ask: Ask) -> list[bytes]:

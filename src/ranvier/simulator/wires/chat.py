@@ -33,11 +33,13 @@ class ChatWire(Wire):
     Attributes:
         words_of_finish: Its own words for why an answer ends, where they differ from OpenAI's.
         calls_at_once: A call of a tool comes in one piece, as it does from some.
+        beside: What else a choice has, always the same.
         wait_words: How the message of a rate limit ends that says how long to wait.
     """
 
     words_of_finish: ClassVar[Mapping[str, str]] = {}
     calls_at_once: ClassVar[bool] = False
+    beside: ClassVar[Mapping[str, Any]] = {}
     wait_words: ClassVar[str] = ""
 
     # --- what is asked ---------------------------------------------------------------------------
@@ -101,7 +103,7 @@ class ChatWire(Wire):
         }
         if answer.tools:
             message["tool_calls"] = [self._call(answer, *each) for each in enumerate(answer.tools)]
-        choice = {"index": 0, "message": message, "logprobs": None, **self.finish(answer)}
+        choice = {"index": 0, "message": message, **self.beside, **self.finish(answer)}
         return {**self.head(answer, "chat.completion"), "choices": [choice], "usage": self.usage(answer)}
 
     def opening(self, answer: Answer, ask: Ask) -> bytes:
@@ -132,7 +134,7 @@ class ChatWire(Wire):
 
     def chunk(self, answer: Answer, delta: Json, finish: Json | None = None, **more: Any) -> bytes:
         """One event of a stream."""
-        choice = {"index": 0, "delta": delta, "logprobs": None, **(finish or {"finish_reason": None})}
+        choice = {"index": 0, "delta": delta, **self.beside, **(finish or {"finish_reason": None})}
         return event({**self.head(answer, "chat.completion.chunk"), "choices": [choice], **more})
 
     def finish(self, answer: Answer) -> Json:
@@ -157,8 +159,8 @@ class ChatWire(Wire):
             "prompt_tokens": answer.input_tokens,
             "completion_tokens": answer.output_tokens,
             "total_tokens": answer.input_tokens + answer.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": len(answer.reasoning), "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": len(answer.reasoning)},
         }
 
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> Json:

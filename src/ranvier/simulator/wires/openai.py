@@ -11,6 +11,8 @@ from ranvier.simulator.wires.chat import ChatWire, Json, event
 from ranvier.simulator.wires.openai_rules import check
 from ranvier.simulator.wires.reading import Sent, Unacceptable
 
+_SERVED = {"service_tier": "default", "system_fingerprint": "fp_simulated"}
+
 
 def _error(
     message: str, code: str | None, kind: str = "invalid_request_error", param: str | None = None
@@ -27,6 +29,7 @@ class OpenAIWire(ChatWire):
 
     name = "openai"
     suffix = "/v1"
+    beside: ClassVar = {"logprobs": None}
     wait_words = " Please try again in {wait:g}s."
     refusals: ClassVar = {
         (400, "invalid_request"): _error("Invalid 'messages'.", "invalid_value", param="messages"),
@@ -106,7 +109,7 @@ class OpenAIWire(ChatWire):
     def whole(self, answer: Answer) -> Json:
         body = super().whole(answer)
         body["choices"][0]["message"].update(refusal=None, annotations=[])
-        return {**body, "service_tier": "default", "system_fingerprint": "fp_simulated"}
+        return {**body, **_SERVED}
 
     def opening(self, answer: Answer, ask: Ask) -> bytes:
         return self.chunk(answer, {"role": "assistant", "content": "", "refusal": None})
@@ -115,11 +118,19 @@ class OpenAIWire(ChatWire):
         end = self.chunk(answer, {}, self.finish(answer))
         if ask.reports_usage:
             head = self.head(answer, "chat.completion.chunk")
-            end += event({**head, "choices": [], "usage": self.usage(answer)})
+            end += event({**head, **_SERVED, "choices": [], "usage": self.usage(answer)})
         return end + b"data: [DONE]\n\n"
 
     def chunk(self, answer: Answer, delta: Json, finish: Json | None = None, **more: Any) -> bytes:
-        return super().chunk(answer, delta, finish, **{"usage": None, **more})
+        obfuscation = "x" * (16 - len(str(delta.get("content", ""))) % 16)
+        return super().chunk(answer, delta, finish, **_SERVED, usage=None, obfuscation=obfuscation, **more)
+
+    def usage(self, answer: Answer) -> Json:
+        usage = super().usage(answer)
+        usage["prompt_tokens_details"]["audio_tokens"] = 0
+        none = ("audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+        usage["completion_tokens_details"].update(dict.fromkeys(none, 0))
+        return usage
 
     def refusal_headers(self, status: int, reason: str | None, wait: float | None) -> list[tuple[str, str]]:
         if status != 429 or wait is None:

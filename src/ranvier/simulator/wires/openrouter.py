@@ -34,6 +34,7 @@ class OpenRouterWire(ChatWire):
 
     name = "openrouter"
     suffix = "/api/v1"
+    beside: ClassVar = {"logprobs": None}
     refusals: ClassVar = {
         (400, "invalid_request"): _error('Input required: specify "prompt" or "messages"'),
         (400, "context_length"): _error(
@@ -132,9 +133,16 @@ class OpenRouterWire(ChatWire):
         }
 
     def usage(self, answer: Answer) -> Json:
-        cost = 1e-6 * (answer.input_tokens + 5 * answer.output_tokens)
-        costs = {"cost": cost, "cost_details": {"upstream_inference_cost": None}, "is_byok": False}
-        return {**super().usage(answer), **costs}
+        read, written = 1e-6 * answer.input_tokens, 5e-6 * answer.output_tokens
+        usage = super().usage(answer)
+        usage["prompt_tokens_details"].update(cache_write_tokens=0, audio_tokens=0, video_tokens=0)
+        usage["completion_tokens_details"].update(image_tokens=0, audio_tokens=0)
+        costs = {
+            "upstream_inference_cost": None,
+            "upstream_inference_prompt_cost": read,
+            "upstream_inference_completions_cost": written,
+        }
+        return {**usage, "cost": read + written, "cost_details": costs, "is_byok": False}
 
     def ping(self) -> bytes:
         return b": OPENROUTER PROCESSING\n\n"
