@@ -147,7 +147,7 @@ class _Client:
         self._quiet = asyncio.Event()  # nothing is being sent now
         self._quiet.set()
         self._listener: asyncio.Task[None] | None = None
-        self._answered = False  # or over, by any other way: from then on nothing is cancelled
+        self._answered = False  # from then on nothing is cancelled
         self._cut_off = False  # we have cancelled the task, once
 
     def __enter__(self) -> Self:
@@ -159,7 +159,6 @@ class _Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._answered = True
         if self._listener is not None:
             self._listener.cancel()
         if not self._cut_off:

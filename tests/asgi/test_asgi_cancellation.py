@@ -220,6 +220,7 @@ async def test_nobody_is_cancelled_while_a_piece_is_on_its_way() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         try:
             yield b"one"
+            yield b"two"  # is on its way before anybody can see that the first has arrived
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             steps.append("cancelled inside")
