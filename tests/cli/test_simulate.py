@@ -38,9 +38,9 @@ def simulate(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.send_signal(signal.SIGINT)
 
 
-def ask(url):
+def ask(url, role="user"):
     """A question to Ollama's chat; returns the status, or `None` where nobody listens."""
-    body = json.dumps({"model": "qwen3", "messages": [{"role": "user", "content": "Hi"}], "stream": False})
+    body = json.dumps({"model": "qwen3", "messages": [{"role": role, "content": "Hi"}], "stream": False})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/api/chat", body.encode(), timeout=5) as response:
@@ -65,15 +65,18 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
         assert all(f'base_url="{url.strip()}")' in directions for url in told.values())
         assert process.stdout.readline() == "rule       Status(503) provider='ollama'; first=1\n"
         assert [ask(told["ollama"].strip()) for _ in range(2)] == [503, 200]
+        assert ask(told["ollama"].strip(), role="robot") == 400
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=5)
     assert process.returncode == 0
     assert errors == ""
-    first, second, last = output.splitlines()
+    first, second, third, last = output.splitlines()
     assert "#1 ollama qwen3 503 sent" in first
     assert first.endswith("Status(503)")
     assert "#2 ollama qwen3 200 sent" in second
-    assert last == "2 requests served"
+    assert "#3 ollama - 400 sent" in third
+    assert 'refused: 400 invalid_request: invalid role: "robot"' in third
+    assert last == "3 requests served"
 
 
 def test_it_serves_in_this_process(capsys, tmp_path):

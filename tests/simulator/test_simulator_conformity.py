@@ -5,6 +5,7 @@ from talking import WIRES
 
 from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
+from ranvier.messages import Image
 from ranvier.providers import adapter
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
@@ -46,6 +47,7 @@ HISTORIES = [
     [Message("system", "Be brief."), Message.user("Hi"), Message.user("Are you there?")],
     [Message.user("Hi"), Message.assistant("Hello."), Message.user("use get_weather")],
     [Message.user("Hi"), Message.assistant("Hel")],
+    [Message("user", ("use get_weather", Image(data=b"\x89PNG\r\n\x1a\n and no more")))],
 ]
 
 
@@ -54,7 +56,7 @@ async def converse(pipeline, history, settings):
     try:
         answer = await pipeline.complete(history, **settings)
         if answer.tool_calls:
-            results = [Message.tool(call.id, "fine") for call in answer.tool_calls]
+            results = [Message.tool(call.id, "") for call in answer.tool_calls]
             rest = {name: value for name, value in settings.items() if name != "tool_choice"}
             await pipeline.complete([*history, answer.message, *results], **rest)
     except RanvierError:

@@ -70,7 +70,7 @@ class GLMWire(ChatWire):
         for message in messages:
             if message.get("role") not in ROLES:
                 raise invalid("Incorrect role information")
-            if not message.get("content") and not message.get("tool_calls"):
+            if message["role"] in ("system", "user") and not message.get("content"):
                 raise invalid("未正常接收到prompt参数。", code="1213")
         if unanswered(messages) is not None or messages[-1]["role"] == "system":
             raise Unacceptable(400, "invalid_request")
