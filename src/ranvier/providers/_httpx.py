@@ -18,6 +18,7 @@ import httpx
 from ranvier import clock
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._httpx_decoding import ACCEPTED, decoded
 from ranvier.providers._httpx_errors import as_ours
 
 DEFAULT_POOL_SIZE: Final = 100
@@ -136,7 +137,7 @@ class _Exchange:
             response = await self._send()
             try:
                 await self._parts.put(response)
-                async for chunk in response.aiter_bytes():
+                async for chunk in decoded(response):
                     await self._parts.put(chunk)
             finally:
                 await response.aclose()
@@ -153,7 +154,7 @@ class _Exchange:
             built = self._client.build_request(
                 "POST",
                 request.url,
-                headers=request.headers,
+                headers={"accept-encoding": ACCEPTED, **request.headers},
                 content=request.body,
                 timeout=httpx.Timeout(None, connect=request.connect),
                 extensions={"trace": self._trace},
