@@ -24,22 +24,18 @@ def tried(times: int) -> settings:
     )
 
 
-def grows_at_most_linearly(work: Callable[[int], object], size: int, *, slack: float = 3.0) -> bool:
-    """True where `work(16 * size)` takes no more than `slack` times what four times `work(4 * size)` takes.
+def grows_at_most_linearly(work: Callable[[int], object], size: int) -> bool:
+    """True where `work(16 * size)` takes at most three times what sixteen times `work(size)` takes.
 
     The least of several measurements counts, since whatever else the machine does only adds to one;
-    what is quadratic takes four times as much at each of the two steps.
+    what is quadratic takes 256 times as long, or 16 times what is allowed for.
     """
-    for _ in range(4):
-        few, many = _seconds(work, 4 * size), _seconds(work, 16 * size)
-        if many < slack * 4 * few:
-            return True
-    return False
+    return any(_seconds(work, 16 * size) < 3 * 16 * _seconds(work, size) for _ in range(3))
 
 
 def _seconds(work: Callable[[int], object], size: int) -> float:
     least = float("inf")
-    for _ in range(3):
+    for _ in range(2):
         began = time.thread_time()
         work(size)
         least = min(least, time.thread_time() - began)
