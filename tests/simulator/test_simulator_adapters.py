@@ -7,7 +7,7 @@ from talking import WIRES
 from ranvier import ContentFilterError, FinishReason, Message
 from ranvier.simulator import CallTool, Say
 
-pytestmark = pytest.mark.usefixtures("one_tls_context")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 every_wire = pytest.mark.parametrize("provider", WIRES)
 either_way = pytest.mark.parametrize("way", WAYS)
 

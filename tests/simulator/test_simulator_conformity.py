@@ -8,7 +8,7 @@ from ranvier.layers import Fallback
 from ranvier.messages import Image
 from ranvier.providers import adapter
 
-pytestmark = pytest.mark.usefixtures("one_tls_context")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 
 MODELS = {
     "anthropic": "claude-fable-5 claude-opus-4-7 claude-opus-5-5 claude-sonnet-5 claude-sonnet-5-5 "

@@ -3,6 +3,8 @@
 import pytest
 from talking import WIRES
 
+pytestmark = pytest.mark.once
+
 PNG = "https://x.test/a.png"
 CALL = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
 TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}

@@ -11,9 +11,8 @@ import pytest
 from ranvier.simulator import CallTool, Say
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "data" / "exchanges.core.jsonl"
-pytestmark = pytest.mark.skipif(
-    not RECORDINGS.is_file(), reason="the recorded traffic does not lie beside the checkout"
-)
+ABSENT = "the recorded traffic does not lie beside the checkout"
+pytestmark = [pytest.mark.once, pytest.mark.skipif(not RECORDINGS.is_file(), reason=ABSENT)]
 
 RECORDED = [
     # provider, its name in the recordings, the dialect, whole or streamed
