@@ -9,7 +9,7 @@ from answers import our_reading
 from asking_both import ADAPTERS, MODELS, Question, calling, formed, limited, plain, thinking
 from vendors import KEY, READING
 
-from ranvier.simulator import Simulator
+from ranvier.simulator import CallTool, Say, Simulator
 
 pytestmark = pytest.mark.once
 
@@ -50,3 +50,23 @@ async def test_both_read_the_same(provider: str, question: Callable[[str], Quest
     assert bool(official.text) == (question is not calling)
     assert (official.finish in CUT_SHORT) == (question is limited)
     assert bool(official.reasoning) == (provider in thoughtful)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("provider", SIMULATED)
+async def test_both_read_what_a_script_says(provider: str, streamed: bool) -> None:
+    """Words that are not ASCII, thoughts before them and two calls after them arrive in one answer."""
+    request, options, fields = thinking(provider)
+    calls = CallTool("now", {"zone": "UTC"}, "Voilà 🧠.") & CallTool("off")
+    said = Say("Voilà 🧠.", reasoning="Hm, ja.") & calls
+    model, body = MODELS[provider], b"" if provider in GIVES_NO_IDS else None
+    async with Simulator(seed=1) as sim, READING[provider](sim.url(provider)) as sdk:
+        sim.play(provider, said)
+        official = await sdk(model=model, streamed=streamed, **fields)
+    async with Simulator(seed=1) as sim, our_reading(ADAPTERS[provider], sim.url(provider)) as adapter:
+        sim.play(provider, said)
+        how = {"model": model, "streamed": streamed, "options": options, "key": KEY, "body": body}
+        own = await adapter(request=request, **how)
+    assert own.unlike(official).keys() <= UNLIKE.get(provider, set())
+    assert (official.text, official.reasoning) == ("Voilà 🧠.", "Hm, ja.")
+    assert [call[1:] for call in official.tools] == [("now", {"zone": "UTC"}), ("off", {})]
