@@ -14,6 +14,7 @@ from ranvier.pipeline import Outcome, Permit
 from ranvier.pipeline.events import Event, Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pending import PendingStream
+from ranvier.pipeline.timers import Timers
 from ranvier.testing import ScriptedProvider
 
 
@@ -133,3 +134,10 @@ async def turns(number: int = 5) -> None:
     """Let the loop turn a few times, without time passing."""
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+def live_timers() -> list[object]:
+    """Timers of the running loop that somebody waits for; a pipeline's counts while it is to ring."""
+    live = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    owners = [(handle, getattr(handle._callback, "__self__", None)) for handle in live]
+    return [handle for handle, owner in owners if not isinstance(owner, Timers) or len(owner)]

@@ -1,8 +1,8 @@
 """The one place where time is read. It is monotonic: a wall clock that jumps changes nothing.
 
-Time is the event loop's, so that a loop with virtual time moves the whole library. uvloop is the
-exception: its `time()` is rounded down to milliseconds and stands still within one turn of the
-loop, so there the same monotonic clock is read directly.
+Time is the event loop's, so that a loop with virtual time moves the whole library. Loops that have
+no time of their own are spared the detour: asyncio's `time()` is the monotonic clock in a wrapper, and
+uvloop's is the same clock rounded down to milliseconds, which stands still within one turn of the loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _deadline: ContextVar[float | None] = ContextVar("ranvier.deadline", default=Non
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
     """The clock by which everything on `loop` is timed."""
-    return time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
+    kind = type(loop)
+    monotonic = kind.time is asyncio.BaseEventLoop.time or kind.__module__.startswith("uvloop")
+    return time.monotonic if monotonic else loop.time
 
 
 def now() -> float:

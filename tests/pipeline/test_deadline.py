@@ -22,6 +22,7 @@ from ranvier.clock import current_deadline, now, sleep_until
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
+from scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 
@@ -250,7 +251,7 @@ async def test_a_stream_read_in_time_leaves_no_timer() -> None:
     """Once it has ended, its deadline is nobody's."""
     pipeline = pipeline_of(stream("one", after(1, "two")), whole=60, idle=5)
     await (await pipeline.stream("Why?")).collect()
-    assert not [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    assert live_timers() == []
 
 
 # --- signs of life -------------------------------------------------------------------------------

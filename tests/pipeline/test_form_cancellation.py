@@ -14,6 +14,7 @@ from forms import OSLO, PARSED, UNFIT, City
 from ranvier import Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stream
+from scenes import live_timers
 
 
 class SteppingLoop(VirtualTimeLoop):
@@ -75,8 +76,7 @@ class Stage:
         assert all(circuit.in_flight == 0 for _, circuit in self.breaker.circuits)
         assert self.pipeline.lifecycle.under_way == (0, 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        timers = asyncio.get_running_loop()._scheduled
-        assert [timer for timer in timers if not timer.cancelled()] == []
+        assert live_timers() == []
 
 
 def cancel_after(task: asyncio.Task[Any], turns: tuple[int, ...]) -> None:

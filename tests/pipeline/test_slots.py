@@ -8,6 +8,7 @@ import pytest
 from ranvier import LocalCapacityError, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
+from scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 
@@ -110,4 +111,4 @@ async def test_calls_cancelled_in_the_queue_leave_it_as_it_was() -> None:
     await first
     assert len(provider.calls) == 2
     assert provider.slots._value == 1
-    assert not [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    assert live_timers() == []

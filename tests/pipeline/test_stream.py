@@ -23,6 +23,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.pipeline import Outcome
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
+from scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 
@@ -274,7 +275,7 @@ async def test_a_dropped_stream_settles_though_its_deadline_still_runs() -> None
     assert circuit(pipeline).in_flight == 0
     assert pipeline.lifecycle.under_way == (0, 0)
     await asyncio.sleep(0.001)
-    assert not [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    assert live_timers() == []
 
 
 async def test_a_closed_stream_cannot_be_collected() -> None:

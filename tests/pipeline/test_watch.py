@@ -21,6 +21,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.pipeline.watch import first_of
 from ranvier.testing import ScriptedProvider, after, stall, stream
+from scenes import live_timers
 
 LIMITS = ["deadline", "attempt", "first_token", "idle", "slot", "resolver"]
 
@@ -57,10 +58,6 @@ class Tied:
             assert circuit.state == "closed"
             assert (circuit.in_flight, circuit.failures) == (0, 0)
         assert self.provider.in_progress == 0
-
-
-def live_timers() -> list[object]:
-    return [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
 
 
 # --- a cancellation and a limit ------------------------------------------------------------------

@@ -73,6 +73,7 @@ class Fallback(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
         failures: list[tuple[Deployment, RanvierError]] = []
+        credentials = call.pipeline.credentials
         try:
             for deployment in self._default if call.start is None else self._chain(call.start):
                 if failures and _too_small(deployment, failures):
@@ -80,11 +81,14 @@ class Fallback(Layer):
                 reason = self._move_on(call, deployment, failures)
                 directed = call.to(deployment, reason=reason)
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
-                    directed.credential = await call.pipeline.credentials.find(call, deployment)
+                    if credentials.resolver is None:
+                        directed.credential = credentials.ours(call, deployment)
+                    else:
+                        directed.credential = await credentials.find(call, deployment)
                     return await inner(directed)
                 except RanvierError as error:
                     if isinstance(error, AuthenticationError):
-                        call.pipeline.credentials.refused(directed)
+                        credentials.refused(directed)
                     if not self._goes_on(error):
                         raise
                     failures.append((deployment, error))

@@ -223,9 +223,12 @@ class Tool:
         return arguments
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What is asked, the same for every target.
+
+    Nobody changes one that was passed on; a layer that asks for something else derives its own with
+    `dataclasses.replace`. (It is not frozen, which would cost as much as three layers do.)
 
     Attributes:
         messages: The conversation, oldest first.

@@ -73,7 +73,7 @@ class Credentials:
             raise ConfigurationError(
                 f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
             )
-        self._resolver = resolver
+        self.resolver = resolver
         self.ttl = checks.seconds("Credentials(ttl)", ttl)
         self.missing_ttl = checks.seconds("Credentials(missing_ttl)", missing_ttl)
         self._max_entries = checks.count("Credentials(max_entries)", max_entries, least=1)
@@ -85,23 +85,22 @@ class Credentials:
     # --- for the pipeline ------------------------------------------------------------------------
 
     async def find(self, call: Call, deployment: Deployment) -> str | None:
-        """The key for `call` at `deployment`; `None` where the provider works without.
+        """The key for `call` at `deployment`, by the resolver; `None` where the provider works without.
 
         Raises:
             CredentialMissingError: there is none, or the resolver failed (its error is the cause).
             DeadlineExceededError: the resolver took too long.
         """
-        if self._resolver is None:
-            answer: tuple[Key, ...] = (SHARED,)
-            key = _own_key(deployment)
-        else:
-            answer = await self._answer(call, deployment)
-            key = self._choose(answer, call, deployment)
-        if key:
-            return key
-        if getattr(deployment.provider, "needs_credential", False):
-            raise CredentialMissingError(_missing(call.tenant, deployment, ours=SHARED in answer))
-        return None
+        answer = await self._answer(call, deployment)
+        if not (key := self._choose(answer, call, deployment)):
+            _go_without(call, deployment, ours=SHARED in answer)
+        return key or None
+
+    def ours(self, call: Call, deployment: Deployment) -> str | None:
+        """The same without a resolver, which nobody has to wait for."""
+        if not (key := _own_key(deployment)):
+            _go_without(call, deployment, ours=True)
+        return key or None
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
@@ -148,15 +147,16 @@ class Credentials:
             else:
                 await _in_time(call.to(deployment), lookup.ended.wait())
             if lookup.error is not None:
-                raise CredentialMissingError(_failed(holder, lookup.error)) from lookup.error
+                what = f"failed for tenant {call.tenant!r} at {holder[1]}: {type(lookup.error).__name__}"
+                raise CredentialMissingError(f"credentials= {what}") from lookup.error
             if lookup.keys is not None and not lookup.outdated:
                 return lookup.keys  # else whoever asked has gone, or the key has changed meanwhile
 
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call, deployment: Deployment) -> None:
         """Let `lookup` know what the resolver says, or why it says nothing."""
-        assert self._resolver is not None
+        assert self.resolver is not None
         try:
-            answer = self._resolver(*holder)
+            answer = self.resolver(*holder)
             if not inspect.isawaitable(answer):
                 lookup.take(answer)
                 return
@@ -247,13 +247,14 @@ def _own_key(deployment: Deployment) -> str | None:
     return None if own is None else own()
 
 
-def _failed(holder: Holder, error: Exception) -> str:
-    return f"credentials= failed for tenant {holder[0]!r} at {holder[1]}: {type(error).__name__}"
-
-
-def _missing(tenant: str, deployment: Deployment, *, ours: bool) -> str:
-    name = deployment.provider.name
+def _go_without(call: Call, deployment: Deployment, *, ours: bool) -> None:
+    """Raise a `CredentialMissingError` where the provider does not work without a key."""
+    provider = deployment.provider
+    if not getattr(provider, "needs_credential", False):
+        return
     if not ours:
-        return f"tenant {tenant!r} has no key for {name}"
-    variables = " or ".join(getattr(deployment.provider, "environment", ())) or "its environment variable"
-    return f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"
+        raise CredentialMissingError(f"tenant {call.tenant!r} has no key for {provider.name}")
+    variables = " or ".join(getattr(provider, "environment", ())) or "its environment variable"
+    raise CredentialMissingError(
+        f"no key for {provider.name}: set {variables}, or give api_key=... or a credentials= resolver"
+    )

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from ranvier.clock import Clock, clock_of
+from ranvier.clock import clock_of
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.timers import Timers
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
@@ -26,11 +27,10 @@ class Lifecycle:
 
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
-        loop, clock: Of the event loop that it belongs to, once it is open.
+        loop: The event loop that it belongs to, once it is open.
     """
 
     loop: asyncio.AbstractEventLoop
-    clock: Clock
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
@@ -49,10 +49,13 @@ class Lifecycle:
         """
         loop = asyncio.get_running_loop()
         if self.state == "open":
-            self.refuse_other_loops()
+            if loop is not self.loop:
+                self.refuse_other_loops()
             return
         self.refuse_if_closed()
-        self.loop, self.clock, self.state = loop, clock_of(loop), "open"
+        self.loop, self.state = loop, "open"
+        pipeline.loop, pipeline.clock = loop, clock_of(loop)
+        self._timers = pipeline.timers = Timers(loop, pipeline.clock)
         for provider in self._providers:
             if hasattr(provider, "open"):
                 provider.open(pipeline)
@@ -83,7 +86,8 @@ class Lifecycle:
     def leave(self, record: Record) -> None:
         """It is no more."""
         del self._calls[record]
-        self._check_quiet()
+        if self._quiet is not None:
+            self._check_quiet()
 
     def follow(self, stream: ResponseStream) -> None:
         """A stream has been handed out."""
@@ -132,6 +136,7 @@ class Lifecycle:
     def _finish(self) -> None:
         assert self._done is not None
         self.state = "closed"
+        self._timers.close()
         self._done.set()
 
     async def _wait_until_quiet(self, seconds: float) -> None:

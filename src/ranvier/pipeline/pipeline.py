@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from functools import partial
+from collections.abc import Awaitable, Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -17,13 +16,13 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials import Credentials, Resolver
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.layer import Handler, Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.prompt import Options, Prompt, build_request
 from ranvier.pipeline.record import Record
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.timers import Timers
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
@@ -46,7 +45,14 @@ class Pipeline:
         ConfigurationError: a stack that cannot work; `LayerOrderError` where its order is to blame.
 
     It opens on first use and then belongs to that event loop until `aclose()`; `async with` does both.
+
+    Attributes:
+        loop, clock, timers: That loop, its clock (`pipeline.clock()` is now, in seconds), and its timers.
     """
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+    timers: Timers
 
     def __init__(
         self,
@@ -64,9 +70,9 @@ class Pipeline:
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
-        self._handle: Any = attempt
+        self._handle: Handler[Any] = attempt
         for layer in reversed(layers):
-            self._handle = partial(layer.handle, inner=self._handle)
+            self._handle = _around(layer, self._handle)
         for layer in layers:
             layer.join(self)
 
@@ -96,7 +102,7 @@ class Pipeline:
             RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
         """
         call = self._call(prompt, to, tenant, options, streaming=False)
-        return self._complete(call, checks.seconds("deadline", deadline, optional=True))
+        return self._carry(call, None if deadline is None else checks.seconds("deadline", deadline))
 
     def stream(
         self,
@@ -113,8 +119,8 @@ class Pipeline:
         does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
         """
         call = self._call(prompt, to, tenant, options, streaming=True)
-        seconds = checks.seconds("deadline", deadline, optional=True)
-        return PendingStream(lambda: self._stream(call, seconds))
+        seconds = None if deadline is None else checks.seconds("deadline", deadline)
+        return PendingStream(lambda: self._carry(call, seconds))
 
     def _call(
         self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, *, streaming: bool
@@ -143,20 +149,11 @@ class Pipeline:
 
     # --- carrying --------------------------------------------------------------------------------
 
-    async def _complete(self, call: Call, seconds: float | None) -> Response:
-        response: Response = await self._carry(call, seconds)
-        response.attempts = tuple(call.record.attempts)
-        return response
-
-    async def _stream(self, call: Call, seconds: float | None) -> ResponseStream:
-        stream: ResponseStream = await self._carry(call, seconds)
-        return stream
-
     async def _carry(self, call: Call, seconds: float | None) -> Any:
         lifecycle = self.lifecycle
         lifecycle.open(self)
         if seconds is not None:
-            call.deadline = earliest(call.deadline, lifecycle.clock() + seconds)
+            call.deadline = earliest(call.deadline, self.clock() + seconds)
         record, task = call.record, asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
@@ -165,6 +162,8 @@ class Pipeline:
             answer = await self._handle(call)
             if call.streaming:
                 lifecycle.follow(answer)  # before the call leaves, or else a closing pipeline seems quiet
+            else:
+                answer.attempts = tuple(record.attempts)
             return answer
         except RanvierError as error:
             _attach(error, record)
@@ -219,16 +218,6 @@ class Pipeline:
                 return layer.circuits
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that the pipeline belongs to, once it is open."""
-        return self.lifecycle.loop
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of that loop: `pipeline.clock()` is now, in seconds."""
-        return self.lifecycle.clock
-
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` is without limit."""
         bounds = [layer.attempt_seconds(deployment) for layer in self.layers]
@@ -244,6 +233,16 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
+
+
+def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
+    """`layer` with the rest of the stack inside it; a partial with a keyword would cost twice as much."""
+    handle = layer.handle
+
+    def carry(call: Call) -> Awaitable[Any]:
+        return handle(call, inner)
+
+    return carry
 
 
 def _attach(error: RanvierError, record: Record) -> None:

@@ -42,6 +42,8 @@ def build_request(prompt: Prompt, options: Options) -> Request:
         ConfigurationError: something cannot be asked like that.
         TypeError: an option that there is not.
     """
+    if not options and type(prompt) is str and prompt:
+        return Request((Message("user", prompt),))
     given = {name: value for name, value in options.items() if value is not None}
     repair = given.pop("repair", None)
     if isinstance(prompt, Request):

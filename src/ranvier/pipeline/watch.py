@@ -1,4 +1,4 @@
-"""One timer for all the waits of one attempt.
+"""Bounds all the waits of one attempt.
 
 A watch cancels the task that waits, and nobody else: only while that task is inside one of our own
 awaits, and only if nobody else has cancelled it. Whoever waits then tells its own cancellation from
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -25,26 +26,18 @@ CLOSED = "closed"
 class Watch:
     """Bounds the waits of `call` between `start` and `stop`, or inside `with watch.until(...)`.
 
-    The timer is not moved at every wait: it is let run out, and then set anew for what is due by
+    Its timer is not moved at every wait: it is let run out, and then set anew for what is due by
     then. So a stream of a thousand events costs a few timers, not a thousand.
+
+    Attributes:
+        rings: When its timer will ring; never is infinity.
     """
 
-    __slots__ = (
-        "_call",
-        "_cancelling",
-        "_due",
-        "_handle",
-        "_on_idle",
-        "_phase",
-        "_reason",
-        "_rings",
-        "_task",
-    )
+    __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "rings")
 
     def __init__(self, call: Call) -> None:
+        self.rings = inf
         self._call = call
-        self._handle: asyncio.Handle | None = None  # of the timer; uvloop's does not always know its time
-        self._rings = 0.0  # when it will ring
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
         self._cancelling = 0  # of that task when the wait began
         self._due: float | None = None
@@ -88,14 +81,14 @@ class Watch:
         """The wait goes on, until `due` at most."""
         self._due = due
         self._phase = phase
-        if due is not None and (self._handle is None or self._rings > due):
+        if due is not None and due < self.rings:
             self._set(due)
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
         if self._reason is not None and self._task is not None:
             self._task.uncancel()  # our cancellation came out as a result or another error
-            if self._on_idle is not None and self._handle is None:
+            if self._on_idle is not None and self._on_idle[0] < self.rings:
                 self._set(self._on_idle[0])
         self._task = None
 
@@ -120,25 +113,26 @@ class Watch:
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
         self._on_idle = (when, then)
-        if self._handle is None or self._rings > when:
+        if when < self.rings:
             self._set(when)
 
     def close(self) -> None:
         """Give the timer back."""
         self._on_idle = None
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if self.rings != inf:
+            self._call.pipeline.timers.discard(self, self.rings)
+            self.rings = inf
 
     def _set(self, when: float) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = self._call.pipeline.loop.call_at(when, self._ring)
-        self._rings = when
+        timers = self._call.pipeline.timers
+        if self.rings != inf:
+            timers.discard(self, self.rings)
+        self.rings = when
+        timers.set(self, when)
 
-    def _ring(self) -> None:
-        self._handle = None
-        now = self._call.pipeline.clock()
+    def ring(self, now: float) -> None:
+        """It is time."""
+        self.rings = inf
         if self._task is not None:
             if self._due is not None and self._due <= now:
                 self.interrupt(self._phase)

@@ -42,7 +42,8 @@ class CircuitPermit(Permit):
         before = self._circuit.state
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
-        self._registry.moved(self._call, before, self._circuit)
+        if self._circuit.state is not before:
+            self._registry.moved(self._call, before, self._circuit)
 
     def settle(self, outcome: Outcome) -> None:
         """Give the place back and count the outcome, once."""
@@ -56,4 +57,5 @@ class CircuitPermit(Permit):
         before = circuit.state
         circuit.settle(self, generation, outcome, self._call.pipeline.clock())
         self._registry.release(self._key, circuit)
-        self._registry.moved(self._call, before, circuit)
+        if circuit.state is not before:
+            self._registry.moved(self._call, before, circuit)

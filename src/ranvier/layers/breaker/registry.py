@@ -139,7 +139,8 @@ class Circuits:
         permit = CircuitPermit(self, call, key, circuit)
         before = circuit.state
         admitted = circuit.admit(permit, now, 0.0 if before is CLOSED else lease(call))
-        self.moved(call, before, circuit)
+        if circuit.state is not before:
+            self.moved(call, before, circuit)
         if not admitted:
             raise self._refusal(call, circuit, now)
         permit.admitted()
@@ -148,12 +149,12 @@ class Circuits:
 
     def release(self, key: Hashable, circuit: Circuit) -> None:
         """A call through `circuit` has ended."""
-        if circuit.state is CLOSED:
-            self._park(key, circuit)
+        if circuit.state is CLOSED and circuit.in_flight == 0:
+            self._idle[key] = circuit  # behind all others: it was taken out when the call was admitted
 
     def moved(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
         """Tell of a change of state that `call` brought about."""
-        if circuit.state is not before and call.pipeline.events.listeners:
+        if call.pipeline.events.listeners:
             call.pipeline.events.emit(
                 CircuitChanged(
                     tenant=call.tenant,

@@ -1,0 +1,104 @@
+"""All the timers of a pipeline, on one timer of its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING
+
+from ranvier.clock import Clock
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.watch import Watch
+
+MANY = 4096
+"""Seconds with nothing left in them that may be remembered before they are swept away."""
+
+
+class Timers:
+    """Rings watches when it is time.
+
+    Almost every timer is given back before it rings, and a loop's own costs more than a layer does. So
+    those that ring in a later second wait together, and only when their second has begun are they put
+    in order; the loop is asked to wake us for the earliest of all. One that is given back is dropped
+    where it waits, and the loop wakes us for nothing once in a while.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._later: dict[int, dict[Watch, None]] = {}  # by the second, in the order of their coming
+        self._seconds: list[int] = []  # a heap of its keys
+        self._begun = -1  # seconds up to this one are in order
+        self._soon: list[tuple[float, int, Watch]] = []  # a heap: their watches, with when each rings
+        self._number = count()  # of several at one moment the one that came first rings first
+        self._sweep_at = MANY
+        self._handle: asyncio.TimerHandle | None = None
+        self._wakes = math.inf  # when the loop will wake us
+
+    def set(self, watch: Watch, when: float) -> None:
+        """Ring `watch` at `when`, which is its `rings`."""
+        if when == math.inf:
+            return
+        second = int(when)
+        if second <= self._begun:
+            heappush(self._soon, (when, next(self._number), watch))
+        else:
+            waiting = self._later.get(second)
+            if waiting is None:
+                waiting = self._begin(second)
+            waiting[watch] = None
+            when = float(second)
+        if when < self._wakes:
+            self._wake_at(when)
+
+    def discard(self, watch: Watch, when: float) -> None:
+        """Do not ring `watch` at `when`. In a second that has begun it is found out when it would ring."""
+        if when != math.inf:
+            waiting = self._later.get(int(when))
+            if waiting is not None:
+                waiting.pop(watch, None)
+
+    def close(self) -> None:
+        """Give the timer of the loop back."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def __len__(self) -> int:
+        soon = sum(1 for when, _, watch in self._soon if watch.rings == when)
+        return soon + sum(map(len, self._later.values()))
+
+    def _begin(self, second: int) -> dict[Watch, None]:
+        if len(self._later) >= self._sweep_at:
+            self._later = {second: waiting for second, waiting in self._later.items() if waiting}
+            self._seconds = list(self._later)
+            heapify(self._seconds)
+            self._sweep_at = MANY + 2 * len(self._later)
+        heappush(self._seconds, second)
+        waiting = self._later[second] = {}
+        return waiting
+
+    def _wake_at(self, when: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = self._loop.call_at(when, self._wake)
+        self._wakes = when
+
+    def _wake(self) -> None:
+        now = self._clock()
+        self._handle, self._wakes = None, math.inf
+        self._begun = int(now)
+        while self._seconds and self._seconds[0] <= self._begun:
+            for watch in self._later.pop(heappop(self._seconds)):
+                heappush(self._soon, (watch.rings, next(self._number), watch))
+        while self._soon and self._soon[0][0] <= now:
+            when, _, watch = heappop(self._soon)
+            if watch.rings == when:
+                watch.ring(now)
+        following = min(
+            self._soon[0][0] if self._soon else math.inf, self._seconds[0] if self._seconds else math.inf
+        )
+        if following < self._wakes:
+            self._wake_at(following)
