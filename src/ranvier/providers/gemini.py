@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from ranvier.errors import ConfigurationError
 from ranvier.messages import Image, Message, Native, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
@@ -41,6 +42,8 @@ class Gemini(Adapter):
 
     def path(self, model: str, streaming: bool) -> str:
         """The model and how it is asked; without `alt=sse` a stream would be one long array."""
+        if ".." in model.split("/"):
+            raise ConfigurationError(f"model={model!r}: the id of a model is no way out of base_url")
         name = quote(model if "/" in model else f"models/{model}", safe="/")
         return f"/{name}:streamGenerateContent?alt=sse" if streaming else f"/{name}:generateContent"
 
