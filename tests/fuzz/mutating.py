@@ -142,3 +142,17 @@ def cut(content: bytes, at: list[float]) -> Iterator[bytes]:
     for end in [*ends, len(content)]:
         yield content[begin:end]
         begin = end
+
+
+@st.composite
+def mutated(draw: st.DrawFn, value: Any) -> Any:
+    """A JSON value with one to three things wrong in it, not at its root."""
+    found = [copy.deepcopy(value)]
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from(list(paths(found))))
+        if len(place) > 1:
+            parent: Any = found
+            for key in place[:-1]:
+                parent = parent[key]
+            _change(draw, found, parent, place[-1])
+    return found[0]
