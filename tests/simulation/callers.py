@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from random import Random
 from typing import Any
 
-from ranvier import Message, Request, deadline
+from ranvier import deadline
 from ranvier.pipeline import ResponseStream
 from simulation.checker import Checker
 from simulation.moods import TICKS
 from simulation.story import EPSILON, NEVER, STORY, Story
 
-PROMPT = Request((Message.user("Why?"),))
+PROMPT = "Why?"
 
 
 class Errand:
@@ -193,10 +193,13 @@ class Callers:
         async with self._open(story, errand) as stream:
             reader = self._loop.create_task(self._events(story, stream, errand.hold))
             reader.add_done_callback(_look_at)
-            await asyncio.wait([reader], timeout=errand.most / 4)
-            story.let_go = story.let_go or not stream.ended
-            await stream.aclose()
-            await reader
+            try:
+                await asyncio.wait([reader], timeout=errand.most / 4)
+                story.let_go = story.let_go or not stream.ended
+                await stream.aclose()
+                await reader
+            finally:
+                reader.cancel()
         story.inside = False
         if story.let_go:
             self._checker.ended(story, "left", stream.attempts)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from scenes import live_timers
 from simulation.provider import SeededProvider
 from simulation.stacks import Stack
 from simulation.story import Story
@@ -37,10 +38,9 @@ async def check_quiet(world: World, stories: list[Story]) -> None:
 
 
 def _left(world: World) -> Iterator[str]:
-    loop = asyncio.get_running_loop()
     if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
         yield f"{len(tasks)} tasks are left: {tasks}"
-    if timers := [timer for timer in loop._scheduled if not timer.cancelled()]:  # type: ignore[attr-defined]  # because: asyncio has no public way
+    if timers := live_timers():
         yield f"{len(timers)} timers are left: {timers[:3]}"
     for provider in world.providers:
         yield from _held_by(provider)
