@@ -108,11 +108,10 @@ def _exchanges(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
 
 
 def _timers(pipeline: Pipeline) -> Iterator[str]:
-    """Those that the pipeline has set itself: asyncio has no public way, and uvloop none at all."""
-    loop = getattr(pipeline.lifecycle, "loop", None)
-    for timer in getattr(loop, "_scheduled", ()):
+    """Those of calls, which the pipeline keeps itself, and those of gates, which are the loop's."""
+    if waiting := len(getattr(pipeline, "timers", ())):
+        yield f"timers: {waiting} set"
+    for timer in getattr(getattr(pipeline, "loop", None), "_scheduled", ()):  # uvloop does not tell
         owner = getattr(timer._callback, "__self__", None)
-        call = getattr(owner, "_call", None)
-        whose = getattr(owner, "_pipeline", None) if call is None else call.pipeline
-        if whose is pipeline and not timer.cancelled():
-            yield f"timer of {type(owner).__name__}: rings in {timer.when() - pipeline.clock():.3g} s"
+        if getattr(owner, "_pipeline", None) is pipeline and not timer.cancelled():
+            yield f"timer of a gate: rings in {timer.when() - pipeline.clock():.3g} s"
