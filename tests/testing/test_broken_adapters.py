@@ -71,7 +71,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "no_error_shows_the_key": "a refusal, whole: the key stands in str of AuthenticationError",
     },
     toys.KeepsTheKeyAtHand: {
-        "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toy.py:",
+        "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toys_that_break.py:",
     },
     toys.ShowsTheKey: {
         "no_error_shows_the_key": "the key stands in the repr of the provider: ShowsTheKey(Bearer sk-",

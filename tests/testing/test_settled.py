@@ -54,11 +54,11 @@ async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     call = asyncio.create_task(pipeline.complete("Why?"), name="asker")
     await asyncio.sleep(1)
     said = left(pipeline)
-    assert "call under way: asker in Pipeline._complete (pipeline.py:" in said
+    assert "call under way: asker in Pipeline." in said
     assert "_now (scripted.py:" in said
     assert "circuit default one (closed): 1 permits not settled" in said
     assert "one: 1 requests under way" in said
-    assert "timer of Watch: rings in 29 s" in said
+    assert "timers: 1 set" in said
     call.cancel()
     await settled(pipeline)
 
@@ -113,7 +113,7 @@ async def test_calls_before_a_gate_are_named() -> None:
     await asyncio.sleep(1)
     said = left(pipeline)
     assert "gate one: 2 calls waiting" in said
-    assert "timer of Doorkeeper: rings in 4 s" in said
+    assert "timer of a gate: rings in 4 s" in said
     calls.pop().cancel()
     await asyncio.sleep(4.5)
     assert "gate one: a scout has passed and not reported back" in left(pipeline)

@@ -96,14 +96,18 @@ def test_a_deadlock_names_who_waits_and_where() -> None:
 
     async def main() -> None:
         silent = Pipeline(Fallback(ScriptedProvider("one", [stall()])))
-        calls = [asyncio.create_task(silent.complete("Why?"), name=f"asker-{number}") for number in range(9)]
+        calls = [
+            asyncio.create_task(silent.complete("Why?"), name=f"patient-asker-{number}")
+            for number in range(9)
+        ]
         await asyncio.gather(*calls)
 
     with pytest.raises(DeadlockError) as raised:
         run(main())
     lines = str(raised.value).splitlines()
-    assert lines[1].startswith("  asker-0 in Pipeline._complete (pipeline.py:")
-    assert " > _now (scripted.py:" in lines[1]
+    assert "main (test_virtual_time.py:" in lines[1]
+    assert lines[2].startswith("  patient-asker-0 in Pipeline.")
+    assert " > _now (scripted.py:" in lines[2]
     assert lines[-1] == "  and 2 more"
 
 

@@ -116,10 +116,11 @@ class Loopback:
             await asyncio.wait(self._connections)
         await server.wait_closed()
 
-    async def visited(self) -> Visit:
-        """The next request, once it is here."""
-        await self._arrived.wait()
-        self._arrived.clear()
+    async def visited(self, times: int = 1) -> Visit:
+        """The latest request, once there have been so many."""
+        while len(self.visits) < times:
+            self._arrived.clear()
+            await self._arrived.wait()
         return self.visits[-1]
 
     @property

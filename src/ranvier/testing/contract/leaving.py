@@ -62,9 +62,10 @@ class Leaving(Given):
 async def _cancelled(scene: Scene, way: str, script: Script) -> str | None:
     """What is wrong with a call that is cancelled while the server is silent."""
     scene.play(script)
+    before = len(scene.server.visits)
     task = asyncio.create_task(scene.ask(way))
     async with asyncio.timeout(PATIENCE):
-        visit = await scene.server.visited()
+        visit = await scene.server.visited(before + 1)
     await asyncio.sleep(0.02)
     task.cancel()
     await asyncio.wait([task], timeout=AT_ONCE)
