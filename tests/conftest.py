@@ -29,6 +29,7 @@ INTEGRATION = {
     "hostile",
     "oracles",
     "real_server",
+    "security",
     "simulation",
     "simulator",
     "test_cancellation_of_requests.py",
