@@ -2,11 +2,13 @@
 
 import asyncio
 import copy
+import json
 import logging
 import pickle
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from failing import KEY, PROMPT
 from showing import held, said
@@ -178,3 +180,29 @@ async def test_tasks_that_fail_together_show_no_key() -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         await ask_three_times()
     assert_hidden(caught.value)
+
+
+async def test_every_key_goes_to_its_own_provider_for_its_own_tenant() -> None:
+    """Of many calls at once, on one client, each with the key that the resolver gave for just that."""
+    sent: set[tuple[str, str, str]] = set()
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        key = request.headers.get("x-api-key") or request.headers["authorization"].removeprefix("Bearer ")
+        tenant = json.loads(request.content)["messages"][0]["content"]
+        sent.add((request.url.host, tenant, key))
+        return httpx.Response(503)
+
+    async def resolver(tenant: str, provider: str) -> str:
+        await asyncio.sleep(len(tenant))
+        return f"sk-{tenant}-{provider}"
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
+        first = Anthropic(KEY, base_url="https://anthropic.test", http_client=client)
+        second = OpenAI(KEY, base_url="https://openai.test", http_client=client)
+        pipeline = Pipeline(Fallback(first, second), Retry(1), Breaker(), credentials=resolver)
+        tenants = [f"t{number}" for number in range(30)]
+        async with pipeline:
+            asked = [pipeline.complete(tenant, tenant=tenant) for tenant in tenants for _ in range(3)]
+            await asyncio.gather(*asked, return_exceptions=True)
+    names = ("anthropic", "openai")
+    assert sent == {(f"{name}.test", tenant, f"sk-{tenant}-{name}") for tenant in tenants for name in names}
