@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mutants import ATTEMPT, BACKOFF, CIRCUIT, GUARD, OUTCOME, PERMIT, REGISTRY, SOURCE, STREAM, WATCH, Mutant
+from mutants import (
+    ATTEMPT,
+    BACKOFF,
+    CIRCUIT,
+    GUARD,
+    OUTCOME,
+    PERMIT,
+    REGISTRY,
+    RETRY,
+    SOURCE,
+    STREAM,
+    WATCH,
+    Mutant,
+)
 
 BREAKER = "layers/breaker/layer.py"
+GATE = "layers/throttle/gate.py"
+CREDENTIALS = "pipeline/credentials.py"
+TIMERS = "pipeline/timers.py"
 SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
 
 
@@ -106,6 +122,60 @@ MUTANTS = [
         "S9", "an idle circuit keeps its room", REGISTRY,
         "        if self._idle:\n            oldest",
         "        if not self._circuits:\n            oldest",
+    ),
+    # --- time
+    mutant(
+        "S1", "the loop is not asked to wake us earlier than before", TIMERS,
+        "        if when < self._wakes:",
+        "        if when < self._wakes == math.inf:",
+    ),
+    mutant(
+        "S1", "the loop is not asked to wake us again", TIMERS,
+        "        if following < self._wakes:",
+        "        if following < now:",
+    ),
+    mutant(
+        "S5", "an attempt is begun although the deadline has passed", ATTEMPT,
+        "    if due is not None and due <= began:",
+        "    if due is not None and due < 0:",
+    ),
+    mutant(
+        "S5", "a gate that is closed lets a newcomer pass", GATE,
+        "        if now < self.until or not self._places or self._queue:",
+        "        if not self._places or self._queue:",
+    ),
+    # --- requests, streams and keys
+    mutant(
+        "S6", "one retry too many", RETRY,
+        "        if call.attempt > self.max_retries or error.target_refuses:",
+        "        if call.attempt > self.max_retries + 1 or error.target_refuses:",
+    ),
+    mutant(
+        "S6", "what cannot pass is tried again", RETRY,
+        "        if not error.retryable and not (",
+        "        if error.falls_over is None and not (",
+    ),
+    mutant(
+        "S7", "the first event comes twice", STREAM,
+        "            event, self._first = self._first, None",
+        "            event = self._first\n"
+        "            self._first = None if self._attempt.skipped else event\n"
+        "            self._attempt.skipped += 1",
+    ),
+    mutant(
+        "S4", "the key of whoever asked first serves all tenants", CREDENTIALS,
+        "            kept = self._answers.get(holder)\n",
+        "            kept = next(iter(self._answers.values()), None)\n",
+    ),
+    mutant(
+        "S9", "answers about keys are kept for ever", CREDENTIALS,
+        "        if len(self._answers) > self._max_entries:",
+        "        if len(self._answers) < 0:",
+    ),
+    mutant(
+        "S10", "an attempt is numbered anew at every retry", "pipeline/call.py",
+        "        call.attempt = self.attempt + 1",
+        "        call.attempt = self.attempt + 2",
     ),
 ]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation
 """Those of the circuits first."""
