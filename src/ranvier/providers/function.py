@@ -17,6 +17,7 @@ from ranvier.errors import (
 )
 from ranvier.messages import FinishReason, Response, StreamEvent, Text
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._shown import LONGEST_WORDS, shown
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -149,4 +150,5 @@ class FunctionProvider:
         target: dict[str, Any] = {"provider": self.name, "model": call.deployment.model}
         if isinstance(error, TimeoutError) and error.errno is None:  # of asyncio, not of a socket
             return AttemptTimeoutError(f"{call.deployment} was too slow", phase="attempt", **target)
-        return ConnectionFailedError(f"{call.deployment}: {str(error) or type(error).__name__}", **target)
+        said = shown(str(error), LONGEST_WORDS, call.credential) or type(error).__name__
+        return ConnectionFailedError(f"{call.deployment}: {said}", **target)
