@@ -131,6 +131,21 @@ async def test_a_provider_of_functions_shows_no_key_that_it_was_given(
     assert not [each for each in caplog.records if KEY in each.getMessage() or KEY in str(each.exc_info)]
 
 
+async def test_what_an_os_error_of_a_function_says_is_told_without_the_key() -> None:
+    """In one line; the error itself, which is the function's own, is kept as it is."""
+
+    async def fails(call: Any) -> str:
+        raise OSError(f"cannot reach\r\nhttps://x.test?key={call.credential} " + "x" * 999)
+
+    pipeline = Pipeline(Fallback(FunctionProvider("own", fails)), credentials=lambda tenant, provider: KEY)
+    async with pipeline:
+        error = await failure(pipeline)
+    assert isinstance(error, ConnectionFailedError)
+    assert str(error).startswith("own/own: cannot reach https://x.test?key=*** xxx")
+    assert len(str(error)) < 400
+    assert isinstance(error.__cause__, OSError)
+
+
 async def test_a_key_in_a_key_of_ours_is_hidden_by_all_that_is_printed() -> None:
     """A call, a provider, its connections, a deployment: whatever a debugger prints."""
     provider = OpenAI(KEY)
