@@ -57,7 +57,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.CountsNoTokensInStreams: {
         "a_stream_adds_up_to_the_whole_answer": "usage is (3, 4) whole, and (0, 0) streamed",
-        "the_record_tells_what_happened": "streamed, the tokens are recorded as Usage(input=0",
+        "the_record_has_the_tokens_of_the_answer": "streamed, Usage(input=0",
     },
     toys.ReadsChunkByChunk: {
         "a_stream_is_the_same_in_whatever_pieces_it_comes": "in 87 pieces: InvalidResponseError",
@@ -71,7 +71,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "no_error_shows_the_key": "a refusal, whole: the key stands in str of AuthenticationError",
     },
     toys.KeepsTheKeyAtHand: {
-        "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toys_that_break.py:",
+        "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toys_",
     },
     toys.ShowsTheKey: {
         "no_error_shows_the_key": "the key stands in the repr of the provider: ShowsTheKey(Bearer sk-",
@@ -85,6 +85,23 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.MakesErrorsOfCancellations: {
         "a_cancelled_call_ends_and_closes_its_connection": "it ends with ConnectionFailedError: 'it broke'",
+    },
+    toys.AnswersAnyway: {
+        "every_refusal_is_the_error_that_its_status_means": "500, whole: an answer: 'I am sorry.'",
+        "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: an answer",
+        "nonsense_is_no_answer": "nothing, whole: an answer: 'I am sorry.'",
+        "no_connection_and_a_broken_one_are_told": "nobody listens, whole: an answer: 'I am sorry.'",
+        "the_record_tells_of_failures_as_their_errors_do": "401 is taken for an answer",
+    },
+    toys.TakesTheBlameFromItself: {
+        "every_refusal_is_the_error_that_its_status_means": "its counts_against_provider is False",
+    },
+    toys.NeverRecovers: {
+        "a_cancelled_call_ends_and_closes_its_connection": "the call after that, whole: Connection",
+    },
+    toys.LosesCount: {
+        "a_stream_that_is_left_closes_its_connection": "toy: 1 requests under way",
+        "a_pipeline_that_closes_leaves_nothing": "toy: 1 requests under way",
     },
     toys.NeverEnds: {
         "a_cancelled_call_ends_and_closes_its_connection": "cancelled before the answer, whole: it goes on",
@@ -103,7 +120,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     toys.SaysNothing: {
         "a_whole_answer_says_something": "the answer says nothing: it has neither a text nor a tool call",
         "a_stream_adds_up_to_the_whole_answer": "text is '' whole, and 'Schöne Grüße.' streamed",
-        "the_record_tells_what_happened": "whole, the tokens are recorded as Usage(input=0",
+        "the_record_has_the_tokens_of_the_answer": "whole, Usage(input=0",
     },
 }
 """Of each toy the rules that it breaks, with what is said of it."""

@@ -11,9 +11,20 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.layers.throttle import Throttle
 from ranvier.pipeline import Call, Layer, Place
 from ranvier.pipeline.events import Event
-from ranvier.testing import ScriptedProvider, assert_settled, broken, cut, settled, stall, stream
+from ranvier.providers import OpenAI
+from ranvier.testing import (
+    Loopback,
+    ScriptedProvider,
+    Visit,
+    assert_settled,
+    broken,
+    cut,
+    settled,
+    stall,
+    stream,
+)
 
-pytestmark = pytest.mark.virtual_time
+in_virtual_time = pytest.mark.virtual_time
 
 
 def built(*script: Any, **settings: Any) -> Pipeline:
@@ -29,6 +40,7 @@ def left(pipeline: Pipeline) -> str:
     return str(raised.value)
 
 
+@in_virtual_time
 async def test_nothing_is_left_of_calls_that_have_ended() -> None:
     """Answered, retried, failed, cancelled, read, left or broken: a sound pipeline gives all back."""
     pipeline = built("fine", broken(), stream("a", "b"), stream("a", "b"), stream("a", cut()), stall())
@@ -48,6 +60,7 @@ async def test_nothing_is_left_of_calls_that_have_ended() -> None:
     assert_settled(pipeline)
 
 
+@in_virtual_time
 async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     """Its task and where that waits, its permit, its request and its timer."""
     pipeline = built(stall())
@@ -63,6 +76,7 @@ async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     await settled(pipeline)
 
 
+@in_virtual_time
 async def test_a_stream_that_nobody_closed_is_named() -> None:
     """Whose it is, and where it comes from."""
     pipeline = built(stream("a", "b"))
@@ -72,6 +86,7 @@ async def test_a_stream_that_nobody_closed_is_named() -> None:
     assert_settled(pipeline)
 
 
+@in_virtual_time
 async def test_a_probe_that_holds_its_place_is_named() -> None:
     """A half-open circuit with a probe under way lets nobody else pass."""
     pipeline = Pipeline(
@@ -89,6 +104,7 @@ async def test_a_probe_that_holds_its_place_is_named() -> None:
     assert pipeline.circuits.state("default", "one") == "half_open"
 
 
+@in_virtual_time
 async def test_a_guard_that_forgets_its_permits_is_found_out() -> None:
     """The call has ended well, and its circuit still waits for it."""
 
@@ -102,6 +118,7 @@ async def test_a_guard_that_forgets_its_permits_is_found_out() -> None:
     assert left(pipeline).endswith("circuit default one (closed): 1 permits not settled")
 
 
+@in_virtual_time
 async def test_calls_before_a_gate_are_named() -> None:
     """How many wait, and then the scout that has passed."""
     limited = RateLimitError("slow down", provider="one", retry_after=5)
@@ -121,6 +138,7 @@ async def test_calls_before_a_gate_are_named() -> None:
     await settled(pipeline)
 
 
+@in_virtual_time
 async def test_what_runs_in_the_background_is_named() -> None:
     """An async listener that has not heard everything, a lookup of a key, a closing that takes its time."""
     ears, keys = asyncio.Event(), asyncio.Event()
@@ -148,6 +166,7 @@ async def test_what_runs_in_the_background_is_named() -> None:
     await settled(pipeline)
 
 
+@in_virtual_time
 async def test_waiting_for_it_has_an_end() -> None:
     """`settled` gives things their time, and says what is left after it."""
     pipeline = built(stall())
@@ -187,6 +206,7 @@ class Bulkhead(Layer):
         return ["bulkhead: 1 seat taken"]
 
 
+@in_virtual_time
 async def test_layers_and_providers_of_ones_own_take_part() -> None:
     """By a method that says what they hold, and by the slots that they count."""
     provider = OfOnesOwn()
@@ -197,3 +217,23 @@ async def test_layers_and_providers_of_ones_own_take_part() -> None:
         "  own: 1 of 3 connection slots taken",
         "  own: a cache is not flushed",
     ]
+
+
+async def test_what_an_adapter_of_ours_holds_is_named() -> None:
+    """Its slot, and the request itself where that outlives its call; each of two providers its own."""
+
+    async def silent(visit: Visit) -> None:
+        await visit.gone()
+
+    async with Loopback(silent) as server:
+        eu = OpenAI("key", base_url=server.url, name="openai-eu", max_connections=3)
+        us = OpenAI("key", base_url=server.url + "/us", name="openai-us")
+        async with Pipeline(Fallback(eu, us)) as pipeline:
+            call = asyncio.create_task(pipeline.complete("Why?"))
+            await server.visited()
+            said = left(pipeline)
+            assert "openai-eu: 1 of 3 connection slots taken" in said
+            assert "openai-eu: 1 requests under way" in said
+            assert "openai-us" not in said
+            call.cancel()
+            await settled(pipeline)

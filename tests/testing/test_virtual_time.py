@@ -204,9 +204,13 @@ def test_a_decorated_function_is_a_plain_one() -> None:
 def test_a_thread_of_the_loop_is_waited_for() -> None:
     """What runs in an executor takes real time, and is no deadlock."""
 
+    def work() -> str:
+        time.sleep(0.05)
+        return "done"
+
     async def main() -> str:
         await asyncio.sleep(5)
-        return await asyncio.to_thread(lambda: "done")
+        return await asyncio.to_thread(work)
 
     assert run(main()) == "done"
 

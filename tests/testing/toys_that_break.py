@@ -10,7 +10,7 @@ import httpx
 from toy import Toy
 
 from ranvier.errors import ConnectionFailedError, InvalidRequestError, ProviderError
-from ranvier.messages import Response, StreamEvent
+from ranvier.messages import Response, StreamEvent, Usage
 from ranvier.pipeline import Call
 
 
@@ -114,10 +114,17 @@ class KeepsTheKeyAtHand(Toy):
     """The key is a local variable where an error passes."""
 
     async def send(self, call: Call) -> httpx.Response:
-        headers = self.key(call)
+        shy, headers = Shy(), self.key(call)
         reply = await super().send(call)
-        del headers
+        del shy, headers
         return reply
+
+
+class Shy:
+    """It cannot be printed."""
+
+    def __repr__(self) -> str:
+        raise ValueError
 
 
 class ShowsTheKey(Toy):
@@ -185,6 +192,51 @@ class SaysNothing(Toy):
     def answer(self, content: bytes) -> Response:
         self.parsed(content)
         return Response("", finish_reason=None, provider=self.name, model="")
+
+
+class AnswersAnyway(Toy):
+    """Whatever happens, it says something."""
+
+    async def complete(self, call: Call) -> Response:
+        try:
+            return await super().complete(call)
+        except ProviderError:
+            return Response("I am sorry.", provider=self.name, usage=Usage(1, 1, 2))
+
+
+class TakesTheBlameFromItself(Toy):
+    """Its failures count against nobody."""
+
+    def refused(self, call: Call, reply: httpx.Response) -> ProviderError:
+        error = super().refused(call, reply)
+        error.counts_against_provider = False
+        return error
+
+
+class NeverRecovers(Toy):
+    """Once cancelled, it is of no use any more."""
+
+    cancelled = False
+
+    async def send(self, call: Call) -> httpx.Response:
+        if self.cancelled:
+            raise ConnectionFailedError("it is cancelled", provider=self.name)
+        try:
+            return await super().send(call)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
+class LosesCount(Toy):
+    """It counts its streams as requests under way, and never as ended."""
+
+    in_progress = 0
+
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+        self.in_progress += 1
+        async for event in super().stream(call):
+            yield event
 
 
 class NeverEnds(Toy):

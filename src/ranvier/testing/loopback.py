@@ -106,15 +106,12 @@ class Loopback:
 
     async def close(self) -> None:
         """Stop listening, and break off what is under way."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        server.close()
+        assert self._server is not None
+        self._server.close()
         for connection in self._connections:
             connection.cancel()
         if self._connections:
             await asyncio.wait(self._connections)
-        await server.wait_closed()
 
     async def visited(self, times: int = 1) -> Visit:
         """The latest request, once there have been so many."""

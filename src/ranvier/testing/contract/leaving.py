@@ -64,8 +64,11 @@ async def _cancelled(scene: Scene, way: str, script: Script) -> str | None:
     scene.play(script)
     before = len(scene.server.visits)
     task = asyncio.create_task(scene.ask(way))
-    async with asyncio.timeout(PATIENCE):
-        visit = await scene.server.visited(before + 1)
+    visited = asyncio.create_task(scene.server.visited(before + 1))
+    await asyncio.wait([task, visited], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    if not visited.done():
+        visited.cancel()
+        return "its request never comes"
     await asyncio.sleep(0.02)
     task.cancel()
     await asyncio.wait([task], timeout=AT_ONCE)
@@ -74,7 +77,7 @@ async def _cancelled(scene: Scene, way: str, script: Script) -> str | None:
         return "it goes on"
     if not task.cancelled():
         return f"it ends with {shown(task.exception() or task.result())}"
-    return None if await _closes(visit) else "its connection stays open"
+    return None if await _closes(visited.result()) else "its connection stays open"
 
 
 async def _closes(*visits: Visit) -> bool:
