@@ -104,6 +104,17 @@ def test_the_line_that_it_prints_replays_it() -> None:
     explore(fragile, replay=found.replay.rpartition(" ")[0])
 
 
+def test_any_number_is_a_seed() -> None:
+    """One below nothing, too."""
+
+    async def scenario(faults: Faults) -> None:
+        assert faults.perhaps("anything", rate=1) is None
+
+    found = failure(scenario, seeds=[-3])
+    with pytest.raises(AssertionError):
+        explore(scenario, replay=found.replay)
+
+
 def test_it_finds_the_same_every_time() -> None:
     """Whatever ran before."""
     assert str(failure()) == str(failure())

@@ -94,6 +94,19 @@ def test_a_fault_of_ones_own_comes_when_it_says() -> None:
     assert str(faults.happened[-1]) == "always#1=after:0"
 
 
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    """With those that there are."""
+    with pytest.raises(ConfigurationError, match="choose from rate_limit, overloaded"):
+        Faults(1).provider("one", kinds=["stall", "meteor"])
+
+
+@pytest.mark.parametrize("size", [0, 2.5, 0.01, 86399.99, 123456789.01])
+def test_a_fault_is_read_as_it_was_written(size: float) -> None:
+    """To the last digit."""
+    fault = Fault("one#12", "slow", size)
+    assert Fault.parse(str(fault)) == fault
+
+
 def test_a_provider_without_faults_can_be_had() -> None:
     """No kinds, no faults."""
     assert all(isinstance(each, Response) for each in outcomes(3, kinds=[], rate=1))

@@ -131,7 +131,7 @@ def _verdict(scenario: Scenario, seed: int, run: _Run, shrinks: int, turns: int)
 
 def _replayed(scenario: Scenario, replay: str, turns: int) -> None:
     seed, _, faults = replay.partition(" ")
-    if not seed.isdigit():
+    if not seed.removeprefix("-").isdigit():
         raise ConfigurationError(f"replay={replay!r:.80}: give what the failure has printed")
     run = _run(scenario, int(seed), tuple(map(Fault.parse, faults.split())), turns)
     if run.error is not None:

@@ -80,7 +80,7 @@ class Fault:
     size: float
 
     def __str__(self) -> str:
-        return f"{self.place}={self.kind}:{self.size:g}"
+        return f"{self.place}={self.kind}:{self.size:.12g}"
 
     @classmethod
     def parse(cls, written: str) -> Fault:
@@ -137,10 +137,12 @@ class Faults:
             pace: The most seconds that a good answer takes.
             settings: Further ones of `ScriptedProvider`.
         """
+        known = list(kinds)
+        if not set(known) <= set(KINDS):
+            raise ConfigurationError(f"kinds={known!r:.200}: choose from {', '.join(KINDS)}")
         self._check_schedule(name)
         dice = self._dice(_checked(name))
         often = dice.choice(RATES) if rate is None else rate
-        known = list(kinds)
         some = sorted(dice.sample(known, dice.randint(1, len(known)))) if known else []
 
         def reply(call: Call) -> Reply:
@@ -156,8 +158,10 @@ class Faults:
     def perhaps(self, what: str, most: float = 0.0, rate: float = 0.2) -> float | None:
         """After how many seconds, `most` at most, a fault of your own happens; `None` where it does not.
 
-        if (seconds := faults.perhaps("cancel", most=5)) is not None:
-            loop.call_later(seconds, task.cancel)
+            if (seconds := faults.perhaps("cancel", most=5)) is not None:
+                loop.call_later(seconds, task.cancel)
+
+        What it is called has to be told apart from the providers.
         """
         fault = self._drawn(self._arrive(_checked(what)), [OWN], rate, most)
         return None if fault is None else fault.size

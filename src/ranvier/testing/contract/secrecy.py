@@ -110,7 +110,7 @@ def _logged() -> Iterator[list[str]]:
 
     class Kept(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
+            lines.append(self.format(record))  # with the traceback, where one is logged
 
     root, handler = logging.getLogger(), Kept()
     level = root.level
