@@ -193,11 +193,15 @@ class Callers:
         async with self._open(story, errand) as stream:
             reader = self._loop.create_task(self._events(story, stream, errand.hold))
             reader.add_done_callback(_look_at)
+            story.read_elsewhere = True
             try:
                 await asyncio.wait([reader], timeout=errand.most / 4)
                 story.let_go = story.let_go or not stream.ended
                 await stream.aclose()
                 await reader
+            except asyncio.CancelledError:
+                story.let_go = True
+                raise
             finally:
                 reader.cancel()
         story.inside = False

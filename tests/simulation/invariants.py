@@ -64,5 +64,5 @@ class Books:
         """A stream ends only by its provider, its reader, or its deadline."""
         story = exchange.story
         held = exchange.handed_out and exchange.ending is None and not story.reading
-        if held and not (story.let_go or story.cancels or self._time() >= story.deadline - EPSILON):
+        if held and not (story.given_up or self._time() >= story.deadline - EPSILON):
             self.fail(1, "its stream ends, though its reader holds an event", story)

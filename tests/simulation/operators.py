@@ -10,9 +10,6 @@ from simulation.provider import SeededProvider
 from simulation.stacks import Stack
 from simulation.story import Story
 
-BETWEEN_TICKS = 0.0123
-"""Seconds after a tick at which pipelines close: nothing else ends in that very moment."""
-
 
 class Operators:
     """Those of one world."""
@@ -48,7 +45,7 @@ class Operators:
 
     async def close(self, stack: Stack, stories: list[Story]) -> None:
         """Close a pipeline while calls are under way, and cut off whoever has not ended in time."""
-        await asyncio.sleep(int(self._rng.random() * 10) + BETWEEN_TICKS)
+        await asyncio.sleep(10 * self._rng.random())  # between two ticks: nothing else ends in that moment
         stack.closing = True
         drain = self._rng.choice([0.0, 2.0, 30.0])
         timer = asyncio.get_running_loop().call_later(drain, self._cut_off, stack, stories)

@@ -59,6 +59,7 @@ class Story:
         "not_before",
         "number",
         "permits",
+        "read_elsewhere",
         "reading",
         "record",
         "sabotaged",
@@ -85,6 +86,7 @@ class Story:
         self.cancelled_at = NEVER
         self.inside = False  # the caller waits inside ranvier, or reads what it has been given
         self.let_go = False
+        self.read_elsewhere = False  # by a task that is not cancelled with the caller
         self.reading = False  # the caller waits for the next event
         self.sabotaged = 0
         self.ends = 0
@@ -99,6 +101,11 @@ class Story:
         self.permits = 0
         self.record: Any = None
         self.task: asyncio.Task[Any] | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """The caller does not want its answer any more."""
+        return self.let_go or (self.cancels > 0 and not self.read_elsewhere)
 
     def cancel(self, now: float) -> None:
         """Cancel the caller, once more if need be."""
@@ -215,14 +222,14 @@ class Exchange:
         story = self.story
         if self.is_read_later and at >= story.deadline and not story.reading:
             return NOBODY, "deadline_exceeded"
-        if self.ending == "finished" and not (self.is_read_later and (story.cancels or story.let_go)):
+        if self.ending == "finished" and not (self.is_read_later and story.given_up):
             return GOOD, "succeeded"
         if self.finished and self.ending == "raised":
             return GOOD, "succeeded"
         if self.ending == "raised":
             word = "stream_dropped" if self.handed_out else self.kind or "abandoned"
             return BLAMED if self.kind in COUNTS else NOBODY, word
-        if story.cancels or story.let_go:
+        if story.given_up:
             return NOBODY, "abandoned"
         if self.finished and self.ending == "cancelled":
             return GOOD, "succeeded"  # the answer was whole, only its wrapping took too long
