@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.fallback import Target
-from ranvier.pipeline.credentials import Credentials, Resolver
+from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.events import Listener
 from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.resolver import Resolver
 from ranvier.providers._models import first_token_allowance
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ranvier import AuthenticationError, CircuitOpenError, ConfigurationError, Deployment, Pipeline
 from ranvier.layers import Breaker, CircuitState, Fallback, Retry, Timeout
+from ranvier.pipeline import Call, Guard, Permit
 from ranvier.testing import ScriptedProvider, after, broken, stall
 from scenes import BreakerScene, time
 
@@ -240,3 +241,14 @@ async def test_the_next_target_is_asked_at_once_when_a_circuit_is_open() -> None
     for _ in range(3):
         assert (await pipeline.complete("Why?")).provider == "second"
     assert (len(first.calls), time()) == (1, 0)
+
+
+async def test_a_guard_inside_the_breaker_does_not_hide_the_circuit_from_the_record() -> None:
+    """It knows no circuits, and so has nothing to say of them."""
+
+    class Doorman(Guard):
+        def admit(self, call: Call) -> Permit:
+            return Permit()
+
+    pipeline = Pipeline(Fallback(ScriptedProvider("one")), Breaker(), Doorman())
+    assert [each.circuit for each in (await pipeline.complete("Why?")).attempts] == ["closed"]

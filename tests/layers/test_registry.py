@@ -199,3 +199,30 @@ def test_looking_at_circuits_changes_nothing() -> None:
     assert key == ("a", "only")
     assert (seen.state, seen.total_opens, seen.in_flight, hand.state("a")) == ("open", 1, 0, "open")
     assert repr(hand.circuits) == "<1 circuits of at most 2, 1 not closed>"
+
+
+def test_a_half_open_circuit_that_nobody_asks_for_is_forgotten_like_an_open_one() -> None:
+    """Tenants that come once must not fill the registry by way of an abandoned probe."""
+    hand = CircuitsByHand(max_circuits=1, failure_threshold=1, cooldown=0.0)
+    hand.call("a", BAD)
+    hand.admit("a").settle(Outcome.ABANDONED)
+    assert hand.circuits.state("a", "only") == "half_open"
+    hand.now = 599.0
+    hand.call("b", GOOD)
+    assert hand.circuits.state("b", "only") is None
+    hand.now = 600.0
+    hand.call("b", GOOD)
+    assert hand.circuits.state("b", "only") == "closed"
+
+
+def test_a_circuit_whose_last_call_ends_late_is_forgotten_in_time() -> None:
+    """A search that found nothing before does not put it off."""
+    hand = CircuitsByHand(max_circuits=1, failure_threshold=1, cooldown=0.0)
+    late = hand.admit("a")
+    hand.call("a", BAD)
+    hand.now = 550.0
+    hand.call("b", GOOD)
+    late.settle(BAD)
+    hand.now = 700.0
+    hand.call("b", GOOD)
+    assert hand.circuits.state("b", "only") == "closed"

@@ -1,6 +1,7 @@
 """A key to which the provider has just said no is not sent again, by anyone."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
 from ranvier.layers.throttle import layer as module
 from ranvier.layers.throttle.registry import IDLE_SECONDS
 from ranvier.pipeline.events import CallRejected, CredentialRefused, Event, Throttled
-from ranvier.testing import ScriptedProvider, after, stream
+from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import time, turns
 
 pytestmark = pytest.mark.virtual_time
@@ -444,3 +445,37 @@ async def test_a_throttled_call_within_a_call_is_not_mistaken_for_our_own() -> N
     outer = Pipeline(Fallback(Nested("nested")), Throttle())
     with pytest.raises(ThrottledError):
         await outer.complete("Why?")
+
+
+async def test_a_gate_that_closes_again_in_the_turn_in_which_a_call_is_let_pass_keeps_it() -> None:
+    """Between being let pass and being sent lies one turn of the loop."""
+    replies = [after(1.0, no(RateLimitError, 5)), no(RateLimitError, 1)]
+    scene = Scene(lambda call: replies.pop(0) if replies else "fine", second=None)
+    crowd = [scene.start(), scene.start()]
+    await asyncio.sleep(0.5)
+    third = scene.start()
+    assert (await third).text == "fine"
+    assert time() == 6
+    assert await scene.answers(*crowd) == ["rate_limit", "rate_limit"]
+
+
+async def test_a_stream_that_was_sent_back_to_the_gate_leaves_no_garbage() -> None:
+    """Dropped without being closed, it settles at once and not when the collector comes by."""
+    scene = Scene(after(1.0, "slow"), no(RateLimitError, 1), stream("a", stall()), second=None)
+    scene.one.slots = asyncio.Semaphore(1)
+    first = scene.start()
+    await turns()
+    second = scene.start()
+    opening = asyncio.ensure_future(scene.pipeline.stream("Why?", tenant="acme"))
+    await first
+    with pytest.raises(RateLimitError):
+        await second
+    answer = await opening
+    assert scene.one.slots.locked()
+    gc.disable()
+    try:
+        del answer, opening
+        await turns()
+        assert not scene.one.slots.locked()
+    finally:
+        gc.enable()

@@ -146,7 +146,7 @@ async def test_a_refusal_reaches_the_caller_with_when_to_come_back() -> None:
 async def test_a_guard_need_not_refuse_further_attempts() -> None:
     """A permit says of itself whether a retry would be in vain; the simplest says no."""
     permit = Permit()
-    assert (permit.refuses_now, permit.circuit) == (False, None)
+    assert (permit.refuses_now, permit.circuit) == (False, "")
     permit.proved()
     permit.settle(Outcome.FAILED)
     turnstile = Turnstile()

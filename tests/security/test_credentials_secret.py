@@ -87,7 +87,6 @@ async def test_a_resolvers_answer_is_never_shown(what: str, asynchronous: bool) 
         assert KEY not in repr(pipeline) + str(pipeline) + repr(pipeline.credentials)
 
 
-@pytest.mark.xfail(reason="the frame that asks again still holds the answer that has expired", strict=True)
 async def test_an_answer_that_has_expired_is_not_shown_by_the_failure_to_renew_it() -> None:
     """It may be a good key still."""
     answers: list[Any] = [KEY]

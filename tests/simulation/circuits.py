@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulation.story import BLAMED, GOOD, NOBODY, Story
 
 REMEMBERED = 600.0
-"""Seconds after its cooldown for which an open circuit is remembered that nobody asks for."""
+"""Seconds after its cooldown for which a circuit that is not closed is remembered unasked."""
 
 Key = tuple[Hashable, ...]
 
@@ -221,6 +221,10 @@ class Circuits:
             del self.known[key]
             return True
         for key, circuit in list(self.known.items()):
-            if circuit.state == "open" and not circuit.held and circuit.until + REMEMBERED <= now:
+            if (
+                circuit.state in ("open", "half_open")
+                and not circuit.held
+                and circuit.until + REMEMBERED <= now
+            ):
                 del self.known[key]
         return len(self.known) < self.most

@@ -12,7 +12,10 @@ from typing import Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError, InvalidResponseError
 from ranvier.messages.image import Image
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema import Schema, finite, no_json
+
+_DECODER = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
+"""What could not be sent back as JSON is none: NaN, and numbers that no float can hold."""
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
@@ -47,7 +50,7 @@ class ToolCall:
     def parse(cls, id: str, name: str, arguments: str) -> Self:
         """A call from the text of its arguments; none at all means a tool without arguments."""
         try:
-            parsed = json.loads(arguments) if arguments.strip() else {}
+            parsed = _DECODER.decode(arguments) if arguments.strip() else {}
         except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, dict):

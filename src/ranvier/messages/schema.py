@@ -85,7 +85,7 @@ class Schema:
         """What `text` says in this form; or `None`, and where it leaves the form."""
         text = json_in(text)
         try:
-            data = json.loads(text, parse_constant=_no_json, parse_float=_finite)
+            data = json.loads(text, parse_constant=no_json, parse_float=finite)
         except json.JSONDecodeError as error:
             rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
             return None, (Misfit("$", rule, rule),)
@@ -106,11 +106,13 @@ def json_in(text: str) -> str:
     return text[begin:end].strip("`").lstrip(string.ascii_letters + " ").strip()
 
 
-def _no_json(constant: str) -> NoReturn:
+def no_json(constant: str) -> NoReturn:
+    """Refuse `NaN` and `Infinity`, which Python would read."""
     raise ValueError(f"{constant} is no JSON")
 
 
-def _finite(number: str) -> float:
+def finite(number: str) -> float:
+    """`number`, or a `ValueError` where no float can hold it."""
     value = float(number)
     if math.isinf(value):  # `parsed` could not be written as JSON any more
         raise ValueError(f"{number:.20} is more than a number can be")

@@ -1,7 +1,7 @@
 """How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
 
 from ranvier.pipeline.call import Call, Limits
-from ranvier.pipeline.credentials import SHARED, Credentials
+from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer, Place
@@ -9,6 +9,7 @@ from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.pipeline.record import Attempt
+from ranvier.pipeline.resolver import SHARED
 from ranvier.pipeline.stream import ResponseStream
 
 __all__ = [

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError, CredentialMissingError, DeadlineExceededError
+from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
@@ -18,32 +17,8 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 
-class Shared(Enum):
-    """The type of `SHARED`."""
-
-    SHARED = "shared"
-
-    def __repr__(self) -> str:
-        return "SHARED"
-
-
-SHARED: Final = Shared.SHARED
-"""A resolver's answer "use our own key": the provider's `api_key` or environment variable."""
-
-Key = str | Shared
-"""One key, or ours."""
-
-Credential = Key | Sequence[Key] | None
-"""A key; several, to be used in turn; `SHARED`; or `None`: this tenant has no key there."""
-
-Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
-"""Given a tenant and a provider's name, says which key to use; plain or async."""
-
 ClosedFor = Callable[["Deployment", str, float], float]
 """Given a target, a key and now: seconds until a call with that key may pass; 0 is now."""
-
-Holder = tuple[str, str]
-"""A tenant, and a provider's name."""
 
 
 class Credentials:
@@ -137,9 +112,8 @@ class Credentials:
         """The keys for `call`: those that are known, or what the resolver says."""
         holder = (call.tenant, deployment.provider.name)
         while True:
-            kept = self._answers.get(holder)
-            if kept is not None and call.pipeline.clock() < kept[1]:
-                return kept[0]
+            if (keys := self._known(holder, call.pipeline.clock())) is not None:
+                return keys
             lookup = self._lookups.get(holder)
             if lookup is None:
                 lookup = Lookup()
@@ -174,6 +148,11 @@ class Credentials:
                 del self._lookups[holder]
             del lookup  # its error holds this frame: a frame that held it too would be a cycle
 
+    def _known(self, holder: Holder, now: float) -> tuple[Key, ...] | None:
+        """What is still believed. Nobody else looks, so that no frame which may raise holds an old key."""
+        kept = self._answers.get(holder)
+        return kept[0] if kept is not None and now < kept[1] else None
+
     def _keep(self, holder: Holder, keys: tuple[Key, ...], now: float) -> None:
         self._answers[holder] = keys, now + (self.ttl if keys else min(self.ttl, self.missing_ttl))
         self._answers.move_to_end(holder)
@@ -198,38 +177,6 @@ class Credentials:
         if len(self._turns) > self._max_entries:
             self._turns.popitem(last=False)
         return in_turn[chosen]
-
-
-class Lookup:
-    """One question to the resolver, for all who want to know the answer.
-
-    Attributes:
-        keys: The answer, once it is known.
-        error: Why there is none.
-        outdated: The key has changed since it was asked for.
-        ended: Set when there is nothing more to wait for.
-    """
-
-    __slots__ = ("ended", "error", "keys", "outdated")
-
-    def __init__(self) -> None:
-        self.keys: tuple[Key, ...] | None = None
-        self.error: Exception | None = None
-        self.outdated = False
-        self.ended = asyncio.Event()
-
-    def take(self, answer: object) -> None:
-        """Understand the answer of a resolver. Nonsense is never raised here: a traceback would show it."""
-        several = tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
-        if answer is None:
-            self.keys = ()
-        elif all(isinstance(key, (str, Shared)) for key in several):
-            self.keys = tuple(key for key in several if key)
-        else:
-            kinds = ", ".join(sorted({type(key).__name__ for key in several}))
-            self.error = TypeError(
-                f"a credentials resolver answers with a str, several, None or SHARED, not {kinds}"
-            )
 
 
 async def _in_time(call: Call, answer: Awaitable[object]) -> object:

@@ -21,8 +21,8 @@ class Permit:
 
     __slots__ = ()
 
-    circuit: str | None = None
-    """The state of the circuit that admitted the attempt, for the record."""
+    circuit: str | None = ""
+    """The state of the circuit that admits the attempt, for the record; empty where the guard knows none."""
 
     @property
     def refuses_now(self) -> bool:
@@ -57,7 +57,8 @@ class Guard(Layer):
         """Admit the call, carry it out, settle."""
         permit = self.admit(call)
         try:
-            answer = await inner(call if permit.circuit == call.circuit else call.admitted(permit.circuit))
+            known = permit.circuit != "" and permit.circuit != call.circuit
+            answer = await inner(call.admitted(permit.circuit) if known else call)
         except BaseException as error:
             permit.settle(Outcome.of(error))
             if isinstance(error, RanvierError) and permit.refuses_now:

@@ -13,7 +13,7 @@ from ranvier.errors import ConfigurationError, RanvierError
 from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.credentials import Credentials, Resolver
+from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
 from ranvier.pipeline.layer import Handler, Layer
@@ -22,6 +22,7 @@ from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.prompt import Options, Prompt, build_request
 from ranvier.pipeline.record import Record
+from ranvier.pipeline.resolver import Resolver
 from ranvier.pipeline.timers import Timers
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
@@ -166,11 +167,11 @@ class Pipeline:
                 answer.attempts = tuple(record.attempts)
             return answer
         except RanvierError as error:
-            _attach(error, record)
+            _attached(error, record)
             raise
         except asyncio.CancelledError:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise closed() from None
+                raise _attached(closed(), record) from None
             raise
         finally:
             if record.cut_off:
@@ -245,7 +246,8 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
     return carry
 
 
-def _attach(error: RanvierError, record: Record) -> None:
+def _attached(error: RanvierError, record: Record) -> RanvierError:
     error.attempts = tuple(record.attempts)
     for each in getattr(error, "exceptions", ()):
         each.attempts = error.attempts
+    return error

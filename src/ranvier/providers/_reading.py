@@ -7,6 +7,7 @@ returns the error, and who raises it holds no body.
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -92,6 +93,15 @@ def _article(value: object) -> str:
     return names.get(type(value), "a number")
 
 
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda constant: None, parse_float=_finite)
+"""Numbers that are none become `null`: an answer that held one could not be sent back in the history."""
+
+
 def parse_object(content: bytes) -> Json | None:
     """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
 
@@ -99,7 +109,7 @@ def parse_object(content: bytes) -> Json | None:
         NoAnswerError: it begins like one but is cut or broken.
     """
     try:
-        value = json.loads(content)
+        value = _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
             raise NoAnswerError("a JSON object is cut or broken") from None

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
+class UntrackedPermit(Permit):
+    """For a call that passes without a circuit, since there was no room for another."""
+
+    __slots__ = ()
+    circuit = None
+
+
 class CircuitPermit(Permit):
     """Ties a call to the circuit, and to the generation, that let it pass."""
 

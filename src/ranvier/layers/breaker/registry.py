@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, OPEN, Circuit, CircuitState, Rules
-from ranvier.layers.breaker.permit import CircuitPermit
+from ranvier.layers.breaker.circuit import CLOSED, HALF_OPEN, OPEN, Circuit, CircuitState, Rules
+from ranvier.layers.breaker.permit import CircuitPermit, UntrackedPermit
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
 
@@ -44,8 +44,8 @@ class CircuitSnapshot:
 class Circuits:
     """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then
-    open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
+    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then open
+    and half-open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
     use, the new call passes without a circuit: it is never refused for want of memory.
     """
 
@@ -54,7 +54,7 @@ class Circuits:
         self._max_circuits = max_circuits
         self._circuits: dict[Hashable, Circuit] = {}
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
-        self._nothing_to_evict_before = -math.inf  # no open circuit can go earlier: the scan is spared
+        self._nothing_to_evict_before = -math.inf  # no other can go earlier: the scan is spared
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
 
     # --- for operators ---------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Circuits:
             circuit = self._add(key, rules, now)
             if circuit is None:
                 self._tell_full(call)
-                return Permit()
+                return UntrackedPermit()
         permit = CircuitPermit(self, call, key, circuit)
         before = circuit.state
         admitted = circuit.admit(permit, now, 0.0 if before is CLOSED else lease(call))
@@ -149,8 +149,13 @@ class Circuits:
 
     def release(self, key: Hashable, circuit: Circuit) -> None:
         """A call through `circuit` has ended."""
-        if circuit.state is CLOSED and circuit.in_flight == 0:
+        if circuit.in_flight > 0:
+            return
+        if circuit.state is CLOSED:
             self._idle[key] = circuit  # behind all others: it was taken out when the call was admitted
+        else:
+            forgettable = circuit.reopens_at + IDLE_OPEN_SECONDS
+            self._nothing_to_evict_before = min(self._nothing_to_evict_before, forgettable)
 
     def moved(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
         """Tell of a change of state that `call` brought about."""
@@ -187,7 +192,7 @@ class Circuits:
         forgettable = {
             key: circuit.reopens_at + IDLE_OPEN_SECONDS
             for key, circuit in self._circuits.items()
-            if circuit.state is OPEN and circuit.in_flight == 0
+            if circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
         }
         for key, when in forgettable.items():
             if when <= now:

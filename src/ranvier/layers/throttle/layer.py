@@ -106,14 +106,16 @@ class Throttle(Layer):
 
     async def _enter(self, call: Call) -> Visit | None:
         """Wait until `call` may pass, if that is worth it."""
-        keeper = self.gates.known.get(self._key(call.deployment, call.credential))
-        if keeper is None:
-            return None
-        visit = keeper.meet(call)
-        if visit is None and (due := self._worth_waiting(call, keeper.gate)) is not None:
-            visit = await keeper.wait(call, due)
-        if visit is None:
-            raise self._refusal(call, keeper)
+        key, visit = self._key(call.deployment, call.credential), None
+        while (keeper := self.gates.known.get(key)) is not None:
+            if visit is None:
+                visit = keeper.meet(call)
+            if visit is not None and call.pipeline.clock() >= keeper.gate.until:
+                break  # else it was closed again between the moment that let us pass and this one
+            due = self._worth_waiting(call, keeper.gate)
+            visit = None if due is None else await keeper.wait(call, due)
+            if visit is None:
+                raise self._refusal(call, keeper)
         return visit
 
     def _worth_waiting(self, call: Call, gate: Gate[Visit]) -> float | None:
@@ -145,9 +147,7 @@ class Throttle(Layer):
         """Send back a call before which the gate was closed while it waited for a connection."""
         keeper = self.gates.known.get(self._key(call.deployment, call.credential))
         if keeper is not None and keeper.gate.since >= since:
-            error = _SentBackError("the gate of its key was closed while it waited for a connection")
-            error.by = self
-            raise error
+            raise _SentBackError(self)  # not by way of a variable: the error holds this frame
 
     # --- coming out ------------------------------------------------------------------------------
 
@@ -219,7 +219,10 @@ class _SentBackError(RejectedError):
     """Back to the gate: it was closed before the call could be sent. It never leaves its throttle."""
 
     kind = "throttled"
-    by: Throttle | None = None
+
+    def __init__(self, by: Throttle) -> None:
+        super().__init__("the gate of its key was closed while it waited for a connection")
+        self.by = by
 
 
 def _facts(call: Call, gate: Gate[Visit]) -> dict[str, Any]:
