@@ -56,14 +56,14 @@ def replay(session: nox.Session) -> None:
 @nox.session
 def oracles(session: nox.Session) -> None:
     """Our adapters beside the official SDKs: the same bodies, the same requests."""
-    _install(session, "anthropic", "google-genai", "openai")
+    _install(session, "anthropic==2.13.0", "google-genai==3.6.1", "openai==3.57.0")
     session.run("pytest", "tests/oracles", *session.posargs)
 
 
 @nox.session
 def real_server(session: nox.Session) -> None:
     """Our adapters against llama.cpp's server, with a tiny model made by the tests."""
-    _install(session, "gguf", "xllamacpp")
+    _install(session, "gguf==0.19.0", "xllamacpp==2026.10.11549")
     session.run("pytest", "tests/real_server", *session.posargs)
 
 

@@ -38,10 +38,10 @@ async def test_fifty_calls_at_once(wide: LlamaServer, dialect: Dialect) -> None:
 async def test_half_of_fifty_give_up(wide: LlamaServer, dialect: Dialect) -> None:
     """Those that are cancelled in a crowd disturb nobody else, and leave no slot taken."""
     async with pipeline(dialect(wide)) as answers:
-        calls = [asyncio.create_task(whole(answers, f"Call {number}", 100)) for number in range(CALLS)]
+        calls = [asyncio.create_task(whole(answers, f"Call {number}", 200)) for number in range(CALLS)]
         await wide.until_busy(4)
         for call in calls[::2]:
             call.cancel()
         results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [len(result) for result in results[1::2]] == [100] * (CALLS // 2)
+    assert [len(result) for result in results[1::2]] == [200] * (CALLS // 2)
     await wide.until_free()
