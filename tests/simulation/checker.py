@@ -8,12 +8,10 @@ from typing import Any
 from ranvier import ConfigurationError, DeadlineExceededError, RanvierError, Response, StreamInterruptedError
 from ranvier.pipeline import Attempt, Outcome
 from simulation.breakers import BreakerChecks
+from simulation.exchange import Exchange
 from simulation.layers import Sabotage
 from simulation.requests import RequestChecks
-from simulation.story import BLAMED, EPSILON, GOOD, NOBODY, Exchange, Story
-
-CHECK_DROPPED_AFTER_WAITING = False
-"""Off, since a call that a throttle sends back from its wait for a slot is kept alive by its own error."""
+from simulation.story import BLAMED, EPSILON, GOOD, NOBODY, Story
 
 
 class Checker(RequestChecks, BreakerChecks):
@@ -55,7 +53,7 @@ class Checker(RequestChecks, BreakerChecks):
             self._check_record(story, value)
         elif how != "dropped":
             self._check_answer(story, value)
-        elif story.stream_ends != story.streams and (CHECK_DROPPED_AFTER_WAITING or not _may_wait(story)):
+        elif story.stream_ends != story.streams:
             self.fail(2, "its stream was dropped, and is not given back", story)
         handed_out = bool(story.exchanges) and story.exchanges[-1].handed_out
         if not handed_out and now > max(story.deadline, story.busy_until) + EPSILON:
@@ -86,8 +84,8 @@ class Checker(RequestChecks, BreakerChecks):
             self._check_interrupted(story, error)
         elif not self._is_known(story, error):
             self.fail(1, f"it ended with {error!r:.120}", story)
-        if isinstance(error, RanvierError) and not isinstance(error, ConfigurationError):
-            self._check_record(story, error.attempts)  # a call that is cut off does not tell its attempts
+        if isinstance(error, RanvierError):
+            self._check_record(story, error.attempts)
 
     def _is_known(self, story: Story, error: BaseException) -> bool:
         if isinstance(error, Sabotage):
@@ -118,9 +116,8 @@ class Checker(RequestChecks, BreakerChecks):
             word = exchange.judge(story.ended_at)[1]
             if word != attempt.outcome and not (story.sabotaged and attempt.outcome == "running"):
                 self.fail(10, f"{attempt.outcome} is told of {exchange}, instead of {word}", story)
-            circuit = None if story.stack.circuit_is_hidden else exchange.circuit
             told = attempt.target, attempt.started, attempt.circuit
-            if told != (exchange.target, exchange.began, circuit):
+            if told != (exchange.target, exchange.began, exchange.circuit):
                 self.fail(10, f"{told} is told of {exchange} through {exchange.circuit}", story)
             if word == "succeeded" and attempt.usage != exchange.usage:
                 self.fail(10, f"{attempt.usage} is told of {exchange}", story)
@@ -153,7 +150,3 @@ class Checker(RequestChecks, BreakerChecks):
             self.fail(9, f"{credentials!r} keeps more than {stack.keys.most}", story)
         if stack.throttle is not None and len(stack.throttle.gates.known) > stack.most_gates:
             self.fail(9, f"{len(stack.throttle.gates.known)} gates are kept", story)
-
-
-def _may_wait(story: Story) -> bool:
-    return story.stack.throttle is not None and any(each.slots is not None for each in story.stack.providers)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from simulation.story import EPSILON, Exchange, Story
+from simulation.exchange import Exchange
+from simulation.story import EPSILON, Story
 
 INVARIANTS = {
     1: "every call ends exactly once, as its caller or its limits want, within its deadline plus one tick",

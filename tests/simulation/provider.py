@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ranvier import FinishReason, InvalidRequestError, Response, StreamEvent, Usage
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.pipeline import Call
+from simulation.exchange import Exchange
 from simulation.moods import FINISH, PING, RAISE, SAY, WAIT, Reply, Weather, draw
-from simulation.story import STORY, Exchange
+from simulation.story import STORY
 
 if TYPE_CHECKING:
     from simulation.checker import Checker

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from ranvier import RanvierError
 from ranvier.pipeline import Call
+from simulation.exchange import Exchange
 from simulation.invariants import Books
-from simulation.story import BLAMED, EPSILON, FINAL, GOOD, RETRIED, Exchange, Story
+from simulation.story import BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
 
 if TYPE_CHECKING:
     from simulation.stacks import Stack
-
-GRACE = EPSILON
-"""Seconds after a refusal in which a call goes out that was let pass in the same turn of the loop."""
 
 
 class RequestChecks(Books):
@@ -91,8 +89,8 @@ class RequestChecks(Books):
         story, target = exchange.story, exchange.target
         stack = story.stack
         if stack.throttle is not None and not stack.sleeps_inside_throttle:
-            since, until = stack.closed_until.get(stack.gate_key(target, exchange.key), (0.0, 0.0))
-            if since + GRACE < exchange.began < until - EPSILON:
+            until = stack.closed_until.get(stack.gate_key(target, exchange.key), 0.0)
+            if exchange.began < until - EPSILON:
                 self.fail(5, f"{target} is asked with a key that is limited until {until:.6f}", story)
 
     def refused(self, exchange: Exchange) -> None:
@@ -113,8 +111,7 @@ class RequestChecks(Books):
         elif exchange.kind not in ("rate_limit", "overloaded"):
             return
         gate = stack.gate_key(exchange.target, exchange.key)
-        if until > stack.closed_until.get(gate, (0.0, 0.0))[1]:
-            stack.closed_until[gate] = exchange.stopped, until
+        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), until)
 
     def request_ended(self, exchange: Exchange) -> None:
         """A provider has let go of a request."""

@@ -26,7 +26,7 @@ class Stack:
         breaker, throttle, bulkhead: Those layers, or `None`.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
-        closed_until: By target or provider and key: since and until when a key is not to be used.
+        closed_until: By target or provider and key: when a key that was refused may be used again.
         closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
     """
@@ -41,7 +41,7 @@ class Stack:
         self.providers = providers
         self.checker = checker
         self.rng = rng
-        self.closed_until: dict[tuple[str, str | None], tuple[float, float]] = {}
+        self.closed_until: dict[tuple[str, str | None], float] = {}
         self.heard: list[tuple[str, str, str]] = []
         self.sleeps_inside_throttle = False
         self.closing = self.cut_off = False
@@ -113,8 +113,6 @@ class Stack:
         self.bulkhead = Bulkhead(rng.choice([3, 20, 200]), self.checker) if rng.random() < 0.25 else None
         bulkhead: list[Layer] = [] if self.bulkhead is None else [self.bulkhead]
         inner = [*bulkhead, *breaker] if rng.random() < 0.5 else [*breaker, *bulkhead]
-        # A guard inside the breaker hides from the record which state of the circuit let an attempt pass.
-        self.circuit_is_hidden = bool(bulkhead and breaker) and inner[0] is not self.bulkhead
         self.throttle = self._throttle() if rng.random() < 0.5 else None
         if self.throttle is None:
             return inner

@@ -37,7 +37,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.model = Circuits(most)
         self.held: list[tuple[str, Permit, Ticket]] = []
 
-    @rule(seconds=strategies.sampled_from([1.0, LEASE, 12.0, REMEMBERED + 12.0]))
+    @rule(seconds=strategies.sampled_from([1.0, LEASE, 12.0, REMEMBERED / 2, REMEMBERED + 12.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.hand.now += seconds
 

@@ -17,8 +17,9 @@ from typing import Any
 
 from ranvier.pipeline.events import Event
 from ranvier.testing import DeadlockError, VirtualTimeLoop
-from simulation.callers import Callers, Errand
+from simulation.callers import Callers
 from simulation.checker import Checker
+from simulation.errands import Errand
 from simulation.layers import Sabotage
 from simulation.moods import TICKS
 from simulation.operators import Operators
