@@ -1,15 +1,18 @@
 """An adapter's answer to bytes, without a network, a loop or a clock in between."""
 
+import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from corpus import ADAPTERS, call_to
 
-from ranvier.errors import AttemptTimeoutError, ProviderError
-from ranvier.messages import Response
+from ranvier.errors import AttemptTimeoutError, ProviderError, UnsupportedRequestError
+from ranvier.messages import Message, Response
 from ranvier.pipeline.collector import Collector
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._fields import encoded
 from ranvier.providers._http import HttpReply, HttpRequest
 
 Outcome = Response | ProviderError | AttemptTimeoutError
@@ -97,3 +100,11 @@ def told(outcome: Outcome) -> str:
     if isinstance(outcome, Exception):
         facts = {**vars(outcome), "text": str(outcome), "body_preview": None}
     return re.sub(r"call_[0-9a-f]{24}", "call_", f"{type(outcome).__name__} {facts!r}")
+
+
+def assert_goes_back(answer: Response) -> None:
+    """An answer can be appended to the history, whoever is asked next: at worst they say that they cannot."""
+    history = [Message.user("Hi"), answer.message, Message.user("Go on")]
+    for name, adapter in ADAPTERS.items():
+        with suppress(UnsupportedRequestError):
+            json.loads(encoded(Adapter._fields(adapter, call_to(name, *history), streaming=False)))

@@ -1,21 +1,16 @@
 """Whatever a server sends: an answer that is sound, or an error of ours that is fit to be shown."""
 
-import json
 import pickle
-from contextlib import suppress
 from typing import Any
 
-from corpus import ADAPTERS, Body, bodies, call_to
+from corpus import ADAPTERS, Body, bodies
 from fuzzing import tried
 from hypothesis import given
 from hypothesis import strategies as st
 from mutating import cut, places, wrong
-from reading import Outcome, outcome, told
+from reading import Outcome, assert_goes_back, outcome, told
 
-from ranvier.errors import UnsupportedRequestError
-from ranvier.messages import FinishReason, Message, Response, ToolCall
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._fields import encoded
+from ranvier.messages import FinishReason, Response, ToolCall
 
 
 def assert_sound(result: Outcome) -> None:
@@ -49,14 +44,6 @@ def assert_fit_to_be_shown(error: Exception) -> None:
     assert error.__cause__ is None
     assert error.retry_after is None or 0 <= error.retry_after < 1e16
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
-
-
-def assert_goes_back(answer: Response) -> None:
-    """An answer can be appended to the history, whoever is asked next: at worst they say that they cannot."""
-    history = [Message.user("Hi"), answer.message, Message.user("Go on")]
-    for name, adapter in ADAPTERS.items():
-        with suppress(UnsupportedRequestError):
-            json.loads(encoded(Adapter._fields(adapter, call_to(name, *history), streaming=False)))
 
 
 def test_the_corpus_is_understood() -> None:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from reading import outcome
+from reading import assert_goes_back, outcome
 
 from ranvier.errors import ProviderError
-from ranvier.messages import Native, Response
+from ranvier.messages import Native, Response, ToolCall
 
 
 def test_a_character_that_nobody_can_print_is_not_shown() -> None:
@@ -84,3 +84,23 @@ def test_thoughts_in_pieces_are_whole_again_in_their_order() -> None:
         {"type": "reasoning.text", "text": "d"},
         {"type": "reasoning.encrypted", "index": 1, "data": "ef"},
     ]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_none_does_not_spoil_the_history(number: str) -> None:
+    """Python reads NaN and writes it, and no provider takes it: an answer that holds one can go back."""
+    part = f'{{"text": "x", "thoughtSignature": {number}, "more": [{number}]}}'
+    parts = f'{{"parts": [{part}, {{"code": {number}}}]}}'
+    body = f'{{"candidates": [{{"content": {parts}, "finishReason": "STOP"}}]}}'
+    answer = outcome("gemini", [body.encode()], streamed=False)
+    assert isinstance(answer, Response)
+    assert answer.text == "x"
+    assert_goes_back(answer)
+
+
+@pytest.mark.parametrize("arguments", ['{"x": NaN}', '{"x": [-Infinity]}', '{"x": 1e999}', '{"x": -1e999}'])
+def test_arguments_that_no_wire_takes_back_are_invalid(arguments: str) -> None:
+    """A model that writes such a number has written no JSON: it is told so, and its history goes on."""
+    call = ToolCall.parse("a", "f", arguments)
+    assert (call.arguments, call.invalid) == ({}, arguments)
+    assert_goes_back(Response(tool_calls=(call,)))

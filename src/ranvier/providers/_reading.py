@@ -93,13 +93,18 @@ def _article(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def _finite(number: str) -> float | None:
-    value = float(number)
-    return value if math.isfinite(value) else None
+def _no_number(word: str) -> list[str]:
+    return [word]
 
 
-_DECODER = json.JSONDecoder(parse_constant=lambda constant: None, parse_float=_finite)
-"""Numbers that are none become `null`: an answer that held one could not be sent back in the history."""
+def _number(word: str) -> float | list[str]:
+    value = float(word)
+    return value if math.isfinite(value) else _no_number(word)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_number)
+"""`NaN` and numbers that no float holds become lists of their word: nowhere do these pass for what belongs
+there, and what is kept of an answer for the history can be written as JSON again."""
 
 
 def parse_object(content: bytes) -> Json | None:
