@@ -164,8 +164,8 @@ MUTANTS = [
     ),
     mutant(
         "S4", "the key of whoever asked first serves all tenants", CREDENTIALS,
-        "            kept = self._answers.get(holder)\n",
-        "            kept = next(iter(self._answers.values()), None)\n",
+        "        kept = self._answers.get(holder)\n        return",
+        "        kept = next(iter(self._answers.values()), None)\n        return",
     ),
     mutant(
         "S9", "answers about keys are kept for ever", CREDENTIALS,
