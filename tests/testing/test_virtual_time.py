@@ -202,17 +202,29 @@ def test_a_decorated_function_is_a_plain_one() -> None:
 
 
 def test_a_thread_of_the_loop_is_waited_for() -> None:
-    """What runs in an executor takes real time, and is no deadlock."""
+    """What runs in an executor takes real time, is no deadlock, and costs no virtual time."""
 
     def work() -> str:
         time.sleep(0.05)
         return "done"
 
-    async def main() -> str:
+    async def main() -> tuple[str, float]:
         await asyncio.sleep(5)
-        return await asyncio.to_thread(work)
+        async with asyncio.timeout(1):
+            return await asyncio.to_thread(work), asyncio.get_running_loop().time()
 
-    assert run(main()) == "done"
+    assert run(main()) == ("done", 5)
+
+
+def test_a_deadlock_is_found_where_threads_have_worked() -> None:
+    """Those that idle will wake nobody."""
+
+    async def main() -> None:
+        await asyncio.to_thread(time.sleep, 0.01)
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(DeadlockError):
+        run(main())
 
 
 def test_what_was_raised_or_returned_comes_out() -> None:

@@ -1,8 +1,8 @@
 """An event loop for tests: hours of sleeps, timeouts and cooldowns in milliseconds.
 
-The loop's clock stands still while there is anything to run, and jumps to the next timer when there
-is not. Nothing waits for real, so a test of a 30-second cooldown takes no longer than any other,
-and the order in which things happen depends on nothing outside.
+The loop's clock stands still while there is anything to run, a thread of the loop's included, and
+jumps to the next timer when there is not. Nothing else waits for real, so a test of a 30-second
+cooldown takes no longer than any other, and the order of events depends on nothing outside.
 
 looptime and aiotools offer the like. looptime counts time in whole microseconds, spends dozens of
 idle turns before each jump, and waits for real where nothing is scheduled; aiotools patches the
@@ -16,10 +16,14 @@ import asyncio
 import gc
 import inspect
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 SHOWN = 8
 """Tasks that an error names."""
@@ -46,6 +50,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self, start: float = 0.0, *, turns: int | None = None) -> None:
         self._now = start
         self._turns = turns
+        self._threads = 0  # at work for the loop
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -55,6 +60,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         """Let time pass, as when the whole machine stands still."""
         self._now += seconds
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Let a thread work; no time passes meanwhile."""
+        future = super().run_in_executor(executor, func, *args)
+        self._threads += 1
+        future.add_done_callback(self._thread_ended)
+        return future
+
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Wait for the threads to end, for real: they know nothing of the time of this loop."""
+        self._threads += 1
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self._threads -= 1
+
+    def _thread_ended(self, future: asyncio.Future[Any]) -> None:
+        self._threads -= 1
 
     def _count_turn(self) -> None:
         if self._turns is None:
@@ -77,8 +102,8 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if timeout is None and self._loop._default_executor is not None:  # type: ignore[attr-defined]  # because: no public way
-            return super().select(1.0)  # a thread works for the loop, and will wake it
+        if self._loop._threads:
+            return super().select(1.0)  # it will wake the loop
         if timeout is None:
             who = _who_waits(self._loop)
             raise DeadlockError(f"every task waits for something that can never happen in virtual time:{who}")
