@@ -92,7 +92,7 @@ class Checker(RequestChecks, BreakerChecks):
             return story.sabotaged > 0
         if isinstance(error, ConfigurationError):
             return story.stack.closing
-        if type(error) is RuntimeError and story.exchanges[-1].error is not error:
+        if type(error) is RuntimeError and repr(story.exchanges[-1].error) != repr(error):
             return story.stack.cut_off and story.let_go  # `collect` says so of a stream that was closed
         return isinstance(error, (RanvierError, RuntimeError))
 

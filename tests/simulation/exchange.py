@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from ranvier import RanvierError
@@ -75,7 +76,8 @@ class Exchange:
     def stop(self, ending: str, now: float, error: BaseException | None = None) -> None:
         """It has ended."""
         if self.ending is None:
-            self.ending, self.stopped, self.error = ending, now, error
+            # A copy has no traceback, whose frames would hold the streams that were handed out later.
+            self.ending, self.stopped, self.error = ending, now, copy.copy(error)
 
     @property
     def kind(self) -> str | None:
