@@ -170,7 +170,7 @@ WRONG: list[dict[str, Any]] = [
     {"base_url": "nowhere"},
     {"name": ""},
     {"max_connections": 0},
-    {"http_client": object()},
+    {"http_client": "none"},
 ]
 
 
