@@ -140,6 +140,7 @@ class _Exchange:
                 async for chunk in decoded(response):
                     await self._parts.put(chunk)
             finally:
+                self._closing = True  # from here on a cancellation would leave the connection in the pool
                 await response.aclose()
             self._last = b""
         except Exception as error:

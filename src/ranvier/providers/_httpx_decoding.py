@@ -36,7 +36,8 @@ async def decoded(response: httpx.Response) -> AsyncIterator[bytes]:
     if encoding not in _PLAIN + _ZIPPED:
         raise httpx.DecodingError(f"an encoding that was not asked for: {encoding}")
     zipped = zlib.decompressobj(_GZIP_OR_ZLIB) if encoding in _ZIPPED else None
-    async for chunk in response.aiter_raw():
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:  # not aiter_raw, which closes it while it may yet be cancelled
         for piece in (chunk,) if zipped is None else _unzipped(zipped, chunk):
             yield piece
 
