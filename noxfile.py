@@ -15,13 +15,10 @@ def _install(session: nox.Session, *more: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The test suite, with branch coverage on the oldest Python."""
-    _install(session, "coverage[toml]")
-    if session.python == PYTHONS[0] and not session.posargs:
-        session.run("coverage", "run", "-m", "pytest")
-        session.run("coverage", "report")
-    else:
-        session.run("pytest", *session.posargs)
+    """The test suite on every core, with branch coverage on the oldest Python; `-- PATH` runs some tests."""
+    _install(session, "pytest-cov", "pytest-xdist")
+    coverage = ["--cov", "--cov-report=term:skip-covered"] if session.python == PYTHONS[0] else []
+    session.run("pytest", *(session.posargs or ["-n", "auto", *coverage]), env={"PYTHONHASHSEED": "0"})
 
 
 @nox.session
@@ -41,7 +38,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def mutations(session: nox.Session) -> None:
-    """Breaks the source, one line at a time: the test of each trap has to notice."""
+    """Breaks the source, one line at a time: the test of each trap, or the simulation, has to notice."""
     _install(session)
     session.run("python", "tests/mutations.py", *session.posargs)
 
@@ -65,6 +62,27 @@ def real_server(session: nox.Session) -> None:
     """Our adapters against llama.cpp's server, with a tiny model made by the tests."""
     _install(session, "gguf==0.19.0", "xllamacpp==2026.10.11549")
     session.run("pytest", "tests/real_server", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Twenty thousand broken bodies for each reader, at random; the short form is part of the tests."""
+    _install(session)
+    session.run("pytest", *(session.posargs or ["tests/fuzz"]), env={"RANVIER_FUZZ_EXAMPLES": "20000"})
+
+
+@nox.session
+def hostile(session: nox.Session) -> None:
+    """Broken networks (as root, with iproute2 and iptables) and a server that fails in every way it knows."""
+    _install(session, "llmock==0.2.2")
+    session.run("pytest", "tests/hostile", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Ten minutes of everything at once: what grows, and what is left? `-- --minutes 1` is the short form."""
+    _install(session)
+    session.run("python", "tests/soak/run.py", *(session.posargs or ["--minutes", "10"]))
 
 
 @nox.session

@@ -1,7 +1,7 @@
-"""Breaks the source one line at a time, and expects the test of a trap to notice.
+"""Breaks the source one line at a time, and expects the test of a trap, or the simulation, to notice.
 
     python tests/mutations.py            all of them
-    python tests/mutations.py T12 T25    those of two traps
+    python tests/mutations.py T12 S5     those of one trap and of one invariant
 
 Each worker has a copy of the source and the tests of its own. A mutation is `killed` when its tests
 pass on the true source and fail on the mutated one; the exit status is 1 unless all are killed.
@@ -19,10 +19,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mutants import MUTANTS, Mutant
+from mutants import MUTANTS as OF_TRAPS
+from mutants import Mutant
+from simulation.mutants import MUTANTS as OF_INVARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
+MUTANTS = (*OF_TRAPS, *OF_INVARIANTS)
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""
