@@ -7,6 +7,7 @@ how many requests it has served. Its input is a pipe of the soak, so that it nev
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -84,4 +85,6 @@ async def serve(seed: int) -> None:
 
 
 if __name__ == "__main__":
+    # asyncio tells of each write to a client that has gone, and here they go all the time.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(serve(int(sys.argv[1])))
