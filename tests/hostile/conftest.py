@@ -1,4 +1,4 @@
-"""The network that the tests share; with RANVIER_SHORT=1 they run on one event loop alone."""
+"""The network that the tests share; with RANVIER_SHORT=1 there are fewer of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from network import Network, UnavailableError, network
 
 SHORT = bool(os.environ.get("RANVIER_SHORT"))
 
+LEFT_OUT = ("[asyncio", "[401]", "[403]", "[404]", "[502]", "[503]", "[delay]", "not-told")
+"""What the short form does without: a loop, refusals like others, and two long silences."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In the short form, what passes on uvloop need not show that it does on asyncio's loop."""
+    """In the short form, leave out what another test shows as well, or takes long to show."""
     here = Path(__file__).parent
     for item in items:
-        if SHORT and here in item.path.parents and "[asyncio" in item.name:
-            item.add_marker(pytest.mark.skip(reason="RANVIER_SHORT: on uvloop alone"))
+        if SHORT and here in item.path.parents and any(part in item.name for part in LEFT_OUT):
+            item.add_marker(pytest.mark.skip(reason="RANVIER_SHORT: another shows it, too"))
 
 
 @pytest.fixture(scope="session")
