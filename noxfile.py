@@ -75,7 +75,7 @@ def fuzz(session: nox.Session) -> None:
 def hostile(session: nox.Session) -> None:
     """Broken networks (as root, with iproute2 and iptables) and a server that fails in every way it knows."""
     _install(session, "llmock==0.2.2")
-    session.run("pytest", "tests/hostile", *session.posargs)
+    session.run("pytest", "-p", "no:llmock", "tests/hostile", *session.posargs)
 
 
 @nox.session
