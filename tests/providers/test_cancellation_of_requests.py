@@ -10,6 +10,9 @@ import pytest
 from ranvier.providers import Anthropic, Ollama, OpenAI
 
 ANSWER = '{"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}'
+TURNS = 60
+"""Of the loop, within which a request has certainly been sent."""
+
 EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"Hello."}}]}\n\n'
 
 
@@ -61,6 +64,23 @@ async def test_a_cancelled_request_closes_its_socket(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await server.settled() == 0
+
+
+async def test_a_request_cancelled_at_any_turn_leaves_no_connection_in_the_pool(
+    loopback: Any, over: Any
+) -> None:
+    """Every later use of the pool would walk past it, until the pipeline closes."""
+    async with loopback(silence) as server, over(OpenAI, server) as asked:
+        for turn in range(TURNS):
+            task = asyncio.create_task(asked.complete())
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await server.settled() == 0
+            ((_, shared),) = asked.provider._connections._leases
+            assert shared.client._client._transport._pool.connections == []
 
 
 async def test_a_request_cancelled_while_it_connects_closes_its_socket(loopback: Any, over: Any) -> None:

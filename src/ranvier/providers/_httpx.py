@@ -112,6 +112,7 @@ class _Exchange:
         self._in_door = False
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
         self._connecting = 0.0  # since when, by the clock
+        self._on_new_connection = False  # which nobody closes, if it is cancelled before its first request
         self._parts: asyncio.Queue[httpx.Response | bytes | Exception] = asyncio.Queue(maxsize=1)
         self._last: bytes | Exception = ConnectionFailedError(f"{request.target}: given up", **request.facts)
         self._closing = False
@@ -128,7 +129,8 @@ class _Exchange:
         """Stop, wherever it is; the closing goes on where the wait for it is cancelled."""
         if not self._closing:
             self._closing = True
-            self.task.cancel()
+            if not self._on_new_connection:
+                self.task.cancel()
         if not self.task.done():
             await asyncio.wait([self.task])
 
@@ -178,13 +180,24 @@ class _Exchange:
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         """Told by httpcore of what it does: it has no other way to look after a handshake."""
         self._leave_door()
+        self._leave_new_connection()
         if event == "connection.connect_tcp.started":
             self._connecting = clock.now()
         elif event == "connection.connect_tcp.complete":
             self._sockets.append(info["return_value"])  # a cancelled handshake leaves it open
+            self._on_new_connection = True
+        elif event == "connection.start_tls.complete":
+            self._on_new_connection = True
         elif event == "connection.start_tls.started" and self._request.connect is not None:
             spent = clock.now() - self._connecting  # each of the two would get the whole limit
             info["timeout"] = max(0.0, self._request.connect - spent)
+
+    def _leave_new_connection(self) -> None:
+        """Its next step has begun, from which on a cancellation closes it; what had to wait happens now."""
+        if self._on_new_connection:
+            self._on_new_connection = False
+            if self._closing:
+                raise asyncio.CancelledError
 
 
 class _HttpxReply(HttpReply):
