@@ -39,7 +39,8 @@ async def decoded(response: httpx.Response) -> AsyncIterator[bytes]:
     assert isinstance(response.stream, httpx.AsyncByteStream)
     async for chunk in response.stream:  # not aiter_raw, which closes it while it may yet be cancelled
         for piece in (chunk,) if zipped is None else _unzipped(zipped, chunk):
-            yield piece
+            if piece:  # to whoever reads, an empty one is the end
+                yield piece
 
 
 def _unzipped(zipped: Any, chunk: bytes) -> Iterator[bytes]:
