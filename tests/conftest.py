@@ -4,7 +4,7 @@ Tests run on asyncio's loop and on uvloop's, where it is installed. Those marked
 a loop whose time jumps from timer to timer; uvloop's timers cannot be told what time it is, so they
 run on that one alone. Those marked `once` cost much and prove the same on either: the faster one will do.
 
-Tests that cross real sockets, or start processes, are marked `integration` by where they are:
+Tests that cross real sockets, start processes or try case after case are marked `integration` by where they are:
 `pytest -m "not integration"` is the unit suite.
 """
 
@@ -26,6 +26,7 @@ except ImportError:
 INTEGRATION = {
     "asgi",
     "cli",
+    "fuzz",
     "hostile",
     "oracles",
     "real_server",
@@ -35,9 +36,10 @@ INTEGRATION = {
     "test_cancellation_of_requests.py",
     "test_documents.py",
     "test_http.py",
+    "test_plugin.py",
     "test_replay.py",
 }
-"""Folders and files of the tests that need more than this process."""
+"""Folders and files of the tests that need more than this process and a moment."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
