@@ -4,7 +4,7 @@ Tests run on asyncio's loop and on uvloop's, where it is installed. Those marked
 a loop whose time jumps from timer to timer; uvloop's timers cannot be told what time it is, so they
 run on that one alone. Those marked `once` cost much and prove the same on either: the faster one will do.
 
-Tests that cross real sockets, start processes or try case after case are marked `integration` by where they are:
+Tests that cross real sockets, start processes or try case after case are marked `integration` by their place:
 `pytest -m "not integration"` is the unit suite.
 """
 
