@@ -82,13 +82,13 @@ class Breaker(Guard):
 
     def admit(self, call: Call) -> Permit:
         """A permit for `call`, or `CircuitOpenError`."""
-        settings = self.settings_for(call.deployment) if self.overrides else self
+        settings = self.settings_for(call.deployment)
         return self.circuits.admit(call, self._key_of(call), settings.rules, settings._lease)
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
             return self._key(call)
-        if self.overrides and call.deployment.target in self.overrides:
+        if call.deployment.target in self.overrides:
             return call.tenant, call.deployment.target
         return call.tenant, call.deployment.provider.name
 
