@@ -65,6 +65,13 @@ def real_server(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Our pages in a real Chromium without a window; pictures of them are kept in .artifacts/."""
+    _install(session)
+    session.run("pytest", *(session.posargs or ["tests/browser"]))
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Two thousand broken bodies for each reader, at random; the short form is part of the tests."""
     _install(session)

@@ -25,6 +25,7 @@ except ImportError:
 
 INTEGRATION = {
     "asgi",
+    "browser",
     "cli",
     "fuzz",
     "hostile",
