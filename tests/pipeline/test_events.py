@@ -167,7 +167,8 @@ async def test_what_a_listener_causes_is_told_after_what_it_was_told_of() -> Non
         if event.attempt < 3:
             events.emit(happened(event.attempt + 1))
 
-    events.listeners = (echo, second.append)
+    events.add(echo)
+    events.add(second.append)
     events.emit(happened(1))
     assert numbers(first) == numbers(second) == [1, 2, 3]
 
@@ -222,6 +223,7 @@ async def test_listeners_that_are_too_slow_lose_events_and_the_log_says_so(
         events.emit(happened(number))
     await events.drain()
     assert numbers(heard) == [0, 1, 2]
+    assert events.lost == 6
     assert caplog.text.count("too slow") == 1
 
     nested: list[Any] = []
@@ -234,6 +236,18 @@ async def test_listeners_that_are_too_slow_lose_events_and_the_log_says_so(
     flooded = Events([flood])
     flooded.emit(happened(-1))
     assert numbers(nested) == [-1, 0, 1, 2]
+
+
+async def test_a_listener_that_is_added_later_is_told_from_then_on() -> None:
+    """After those that were there before."""
+    heard: list[Any] = []
+    events = Events([lambda event: heard.append(("first", event.attempt))])
+    events.emit(happened(1))
+    events.add(lambda event: heard.append(("second", event.attempt)))
+    events.emit(happened(2))
+    assert heard == [("first", 1), ("first", 2), ("second", 2)]
+    with pytest.raises(ConfigurationError, match=r"listeners holds None: give functions"):
+        events.add(None)  # type: ignore[arg-type]
 
 
 async def test_without_listeners_nothing_is_told_or_kept() -> None:

@@ -135,19 +135,33 @@ class Events:
 
     Plain listeners are called where the event happens. Async ones are served by one task, which
     runs only while there is something to tell them.
+
+    Attributes:
+        listeners: Who is told, in this order; add one by `add`.
+        lost: Events that were not delivered to somebody, because listeners were too slow.
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self.listeners = tuple(listeners)
-        for listener in self.listeners:
-            if not callable(listener):
-                raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
+        self.listeners: tuple[Listener, ...] = ()
+        self.lost = 0
+        for listener in listeners:
+            self.add(listener)
         self._delivering = False
         self._queue: deque[Event] = deque()
         self._awaited: deque[Awaitable[object]] = deque()
         self._courier: asyncio.Task[None] | None = None
         self._broken: set[int] = set()  # ids of listeners: one need not be hashable
         self._lossy = False
+
+    def add(self, listener: Listener) -> None:
+        """Tell `listener` too, from the next event on, after those that are told already.
+
+        Raises:
+            ConfigurationError: it cannot be called.
+        """
+        if not callable(listener):
+            raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
+        self.listeners = (*self.listeners, listener)
 
     def emit(self, event: Event) -> None:
         """Tell every listener of `event`; never raises and never waits."""
@@ -215,6 +229,7 @@ class Events:
             logger.exception("listener %r raised; further errors of it are not logged", listener)
 
     def _lose(self, what: object) -> None:
+        self.lost += 1
         if not self._lossy:
             self._lossy = True
             logger.warning("listeners are too slow: events are lost from now on, first %r", what)
