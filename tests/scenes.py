@@ -98,7 +98,8 @@ class CircuitsByHand:
     def admit(self, tenant: str = "acme", *, lease: float = 1.0) -> Permit:
         """A permit for one call of `tenant`, or `CircuitOpenError`."""
         call: Any = SimpleNamespace(tenant=tenant, pipeline=self._pipeline, deployment=self._deployment)
-        return self.circuits.admit(call, (tenant, "only"), self.breaker.rules, lambda call: lease)
+        self.breaker.probe_lease = lease
+        return self.circuits.admit(call, (tenant, "only"), self.breaker)
 
     def call(self, tenant: str, outcome: Outcome) -> bool:
         """One call that ends so; false if it is refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import ClassVar
 
 from ranvier import checks
@@ -25,11 +26,11 @@ class Deadline(Layer):
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its deadline."""
         if self.seconds is None:
-            return await inner(call)
-        return await inner(call.until(call.pipeline.clock() + self.seconds))
+            return inner(call)
+        return inner(call.until(call.pipeline.clock() + self.seconds))
 
     def __repr__(self) -> str:
         return self._describe(seconds=self.seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import ClassVar, Self
 
 from ranvier import checks
@@ -53,9 +53,9 @@ class Timeout(Layer):
         )
         self.override_with(overrides)
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its limits."""
-        return await inner(call.within(self.settings_for(call.deployment).limits))
+        return inner(call.within(self.settings_for(call.deployment).limits))
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The limit of a whole attempt at `deployment`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING
 
 from ranvier.errors import InvalidRequestError, RanvierError
@@ -24,14 +24,20 @@ SLOT_WAIT = 10.0
 """Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
 
 
-async def attempt(call: Call) -> Response | ResponseStream:
+def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
     """Ask the deployment once: whole, or by a stream that is handed out at its first content.
 
     A whole answer travels over a stream too where the limits ask for it, so that silence is
     noticed. A deployment that turns out to refuse streaming is asked whole, now and from then on.
     """
+    if call.streaming or call.limits.watch_progress:
+        return _by_stream(call)
+    return _whole(call)
+
+
+async def _by_stream(call: Call) -> Response | ResponseStream:
     deployment = call.deployment
-    if (call.streaming or call.limits.watch_progress) and deployment.streams(call.credential):
+    if deployment.streams(call.credential):
         try:
             return await _streamed(call, deployment.provider.stream(call))
         except InvalidRequestError as error:
@@ -46,30 +52,46 @@ async def attempt(call: Call) -> Response | ResponseStream:
 
 
 async def _whole(call: Call) -> Response:
-    watch = Watch(call)
-    slots, queued = await _take_slot(call, watch)
-    now = call.pipeline.clock
-    attempt = call.record.begin(call, now(), queued)
+    watch, provider, clock = Watch(call), call.deployment.provider, call.pipeline.clock
+    began, queued = watch.begin(), 0.0
+    slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
+    if slots is not None:
+        began, queued = await _take_slot(call, watch, slots, began)
+    attempt = call.record.begin(call, began, queued)
     try:
-        with watch.until(*_due(call, attempt.started)):
-            response = await call.deployment.provider.complete(call)
+        response = await provider.complete(call)
+    except asyncio.CancelledError as cancelled:
+        reason = watch.ended_by()
+        if reason is None:
+            attempt.failed(clock(), cancelled)
+            raise
+        raise _too_slow(call, attempt, reason) from None
     except BaseException as error:
-        attempt.failed(now(), error)
+        attempt.failed(clock(), error)
         raise
     finally:
-        watch.close()
+        watch.end()
         if slots is not None:
             slots.release()
-    attempt.succeeded(now(), response.usage)
-    response.provider = response.provider or attempt.provider
-    response.model = response.model or attempt.model
+    attempt.succeeded(clock(), response.usage)
+    response.provider = response.provider or provider.name
+    response.model = response.model or call.deployment.model
     return response if call.request.schema is None else await _formed(call, attempt, response)
+
+
+def _too_slow(call: Call, attempt: Attempt, reason: str) -> RanvierError:
+    error = too_late(call, reason)
+    attempt.failed(call.pipeline.clock(), error)
+    return error
 
 
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
     watch = Watch(call)
-    slots, queued = await _take_slot(call, watch)
-    attempt = call.record.begin(call, call.pipeline.clock(), queued)
+    began, queued = watch.begin(), 0.0
+    slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
+    if slots is not None:
+        began, queued = await _take_slot(call, watch, slots, began)
+    attempt = call.record.begin(call, began, queued)
     stream = ResponseStream(call, attempt, Source(call, watch, events))
     if slots is not None:
         stream.on_end(lambda outcome: slots.release())
@@ -119,14 +141,8 @@ async def _repaired(call: Call, first: Attempt, response: Response, misfits: tup
     return repaired
 
 
-def _due(call: Call, began: float) -> tuple[float | None, str]:
-    """When an attempt that began then is too long, and for what; the deadline wins a tie."""
-    seconds = call.limits.seconds
-    return first_of((call.deadline, "deadline"), (None if seconds is None else began + seconds, "attempt"))
-
-
-async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None, float]:
-    """A connection slot of the provider, if it counts them, and how long that took.
+async def _take_slot(call: Call, watch: Watch, slots: asyncio.Semaphore, began: float) -> tuple[float, float]:
+    """Take one of the provider's connection slots: when that was, and how long it took.
 
     Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
     provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
@@ -136,27 +152,21 @@ async def _take_slot(call: Call, watch: Watch) -> tuple[asyncio.Semaphore | None
         RejectedError: a layer would not let the call pass any more, after that wait.
         TimedOutError: it is too late for an attempt already.
     """
-    began = call.pipeline.clock()
-    due, phase = _due(call, began)
-    if due is not None and due <= began:
-        raise too_late(call, phase)
-    slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
-    if slots is None:
-        return None, 0.0
     if not slots.locked():
         await slots.acquire()
-        return slots, 0.0
+        return began, 0.0
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
         await slots.acquire()
     try:
         for layer in call.pipeline.layers:
             layer.recheck(call, began)
+        sent = watch.begin()
     except BaseException:
-        watch.close()
+        watch.end()
         slots.release()
         raise
-    return slots, call.pipeline.clock() - began
+    return sent, sent - began
 
 
 async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.clock import earliest
-
 if TYPE_CHECKING:
     from ranvier.messages import Request
     from ranvier.pipeline.deployment import Deployment
@@ -22,9 +20,10 @@ class Limits:
         first_token: Until the first content.
         idle: Between two signs of life, from the first content on.
         stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set.
+        watch_progress: It is so: a whole answer should travel over a stream, so that silence is noticed.
     """
 
-    __slots__ = ("connect", "first_token", "idle", "seconds", "stream_complete")
+    __slots__ = ("connect", "first_token", "idle", "seconds", "stream_complete", "watch_progress")
 
     def __init__(
         self,
@@ -39,11 +38,7 @@ class Limits:
         self.first_token = first_token
         self.idle = idle
         self.stream_complete = stream_complete
-
-    @property
-    def watch_progress(self) -> bool:
-        """True when a whole answer should travel over a stream, so that silence is noticed."""
-        return self.stream_complete and (self.first_token is not None or self.idle is not None)
+        self.watch_progress = stream_complete and (first_token is not None or idle is not None)
 
 
 UNLIMITED = Limits()
@@ -91,7 +86,6 @@ class Call:
         tenant: str,
         pipeline: Pipeline,
         record: Record,
-        *,
         start: str | None = None,
         streaming: bool = False,
         deadline: float | None = None,
@@ -133,7 +127,8 @@ class Call:
     def until(self, deadline: float) -> Call:
         """The same call, out of time at `deadline` at the latest."""
         call = self._copy()
-        call.deadline = earliest(self.deadline, deadline)
+        if self.deadline is None or deadline < self.deadline:
+            call.deadline = deadline
         return call
 
     def within(self, limits: Limits) -> Call:

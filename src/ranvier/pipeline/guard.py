@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors import RanvierError
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.outcome import SUCCEEDED, Outcome
 from ranvier.pipeline.stream import ResponseStream
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ class Guard(Layer):
             permit.proved()
             answer.on_end(permit.settle)
         else:
-            permit.settle(Outcome.SUCCEEDED)
+            permit.settle(SUCCEEDED)
         return answer

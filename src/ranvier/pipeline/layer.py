@@ -58,9 +58,13 @@ class Layer:
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Carry `call` to its end by way of `inner`."""
-        return await inner(call)
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
+        """Carry `call` to its end by way of `inner`.
+
+        Most layers write `async def handle(...) -> R`. One that only derives a call and passes it on
+        may return what `inner` gives, as this does, and spares every call a coroutine.
+        """
+        return inner(call)
 
     def join(self, pipeline: Pipeline) -> None:
         """Called once for each pipeline that the layer becomes part of."""

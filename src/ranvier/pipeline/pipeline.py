@@ -102,8 +102,9 @@ class Pipeline:
             ConfigurationError: bad input, at once.
             RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
         """
-        call = self._call(prompt, to, tenant, options, streaming=False)
-        return self._carry(call, None if deadline is None else checks.seconds("deadline", deadline))
+        if deadline is not None:
+            checks.seconds("deadline", deadline)
+        return self._carry(self._call(prompt, to, tenant, options, False), deadline)
 
     def stream(
         self,
@@ -119,12 +120,13 @@ class Pipeline:
         Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
         does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
         """
-        call = self._call(prompt, to, tenant, options, streaming=True)
-        seconds = None if deadline is None else checks.seconds("deadline", deadline)
-        return PendingStream(lambda: self._carry(call, seconds))
+        if deadline is not None:
+            checks.seconds("deadline", deadline)
+        call = self._call(prompt, to, tenant, options, True)
+        return PendingStream(lambda: self._carry(call, deadline))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, *, streaming: bool
+        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
     ) -> Call:
         self.lifecycle.refuse_if_closed()
         tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
@@ -142,10 +144,10 @@ class Pipeline:
             tenant,
             self,
             Record(),
-            start=to,
-            streaming=streaming,
-            deadline=current_deadline(),
-            circuit=self._circuit,
+            to,
+            streaming,
+            current_deadline(),
+            self._circuit,
         )
 
     # --- carrying --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from ranvier import checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Image, Message, Part, Request, Schema, Text, Tool, ToolCall, ToolResult
+from ranvier.messages.request import question
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
@@ -43,7 +44,7 @@ def build_request(prompt: Prompt, options: Options) -> Request:
         TypeError: an option that there is not.
     """
     if not options and type(prompt) is str and prompt:
-        return Request((Message("user", prompt),))
+        return question(prompt)
     given = {name: value for name, value in options.items() if value is not None}
     repair = given.pop("repair", None)
     if isinstance(prompt, Request):

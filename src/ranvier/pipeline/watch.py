@@ -50,6 +50,22 @@ class Watch:
         """True while a task waits."""
         return self._task is not None
 
+    def begin(self) -> float:
+        """An attempt begins now, and waits until its limit or the deadline; the deadline wins a tie.
+
+        Raises:
+            TimedOutError: it is too late for it already.
+        """
+        call = self._call
+        now = call.pipeline.clock()
+        due, phase, seconds = call.deadline, "deadline", call.limits.seconds
+        if seconds is not None and (due is None or now + seconds < due):
+            due, phase = now + seconds, "attempt"
+        if due is not None and due <= now:
+            raise too_late(call, phase)
+        self.start(due, phase)
+        return now
+
     def until(self, due: float | None, phase: str) -> Self:
         """Bound the waits of a `with` block: one that meets its limit raises the error for `phase`."""
         self.start(due, phase)
@@ -62,9 +78,7 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         reason = self.ended_by() if kind is asyncio.CancelledError else None
-        self.stop()
-        if kind is not None:
-            self.close()
+        self.stop() if kind is None else self.end()
         if reason is not None:
             raise too_late(self._call, reason) from None
 
@@ -75,7 +89,10 @@ class Watch:
         self._task = task
         self._cancelling = task.cancelling()
         self._reason = None
-        self.extend(due, phase)
+        self._due = due
+        self._phase = phase
+        if due is not None and due < self.rings:
+            self._set(due)
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
@@ -116,8 +133,13 @@ class Watch:
         if when < self.rings:
             self._set(when)
 
+    def end(self) -> None:
+        """The last wait is over: give the timer back."""
+        self.stop()
+        self.close()
+
     def close(self) -> None:
-        """Give the timer back."""
+        """Give the timer back; a wait goes on unbounded."""
         self._on_idle = None
         if self.rings != inf:
             self._call.pipeline.timers.discard(self, self.rings)

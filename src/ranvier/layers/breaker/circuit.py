@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
-from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 
 
 class CircuitState(StrEnum):
@@ -150,12 +150,13 @@ class Circuit:
     def settle(self, who: object, generation: int, outcome: Outcome, now: float) -> None:
         """`who`, admitted in `generation`, has ended: give its place back, and count what counts."""
         self.in_flight -= 1
-        self._leave(who, now)
+        if self._probes is not None:
+            self._leave(who, now)
         if generation != self.generation:
             return
-        if outcome is Outcome.SUCCEEDED:
+        if outcome is SUCCEEDED:
             self._succeed()
-        elif outcome is Outcome.FAILED:
+        elif outcome is FAILED:
             self._fail(now)
 
     def _leave(self, who: object, now: float) -> bool:

@@ -82,8 +82,9 @@ class Breaker(Guard):
 
     def admit(self, call: Call) -> Permit:
         """A permit for `call`, or `CircuitOpenError`."""
-        settings = self.settings_for(call.deployment)
-        return self.circuits.admit(call, self._key_of(call), settings.rules, settings._lease)
+        if self._key is None and not self.overrides:
+            return self.circuits.admit(call, (call.tenant, call.deployment.provider.name), self)
+        return self.circuits.admit(call, self._key_of(call), self.settings_for(call.deployment))
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
@@ -92,7 +93,8 @@ class Breaker(Guard):
             return call.tenant, call.deployment.target
         return call.tenant, call.deployment.provider.name
 
-    def _lease(self, call: Call) -> float:
+    def lease(self, call: Call) -> float:
+        """Seconds that `call`, as a probe, may hold its place."""
         if self.probe_lease is not None:
             return self.probe_lease
         longest = call.pipeline.attempt_seconds(call.deployment)

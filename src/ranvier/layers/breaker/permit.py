@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.pipeline.guard import Permit
-from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.registry import Circuits
@@ -31,11 +31,13 @@ class CircuitPermit(Permit):
         self._call = call
         self._key = key
         self._circuit = circuit
+        self._generation = circuit.generation
         self._proved = False
         self._settled = False
+        self.circuit = circuit.state
 
-    def admitted(self) -> None:
-        """The circuit lets the call pass; its result counts in the circuit's present generation."""
+    def probes(self) -> None:
+        """It is admitted as a probe, by which the circuit may just have changed."""
         self.circuit = self._circuit.state
         self._generation = self._circuit.generation
 
@@ -60,7 +62,7 @@ class CircuitPermit(Permit):
         circuit, generation = self._circuit, self._generation
         if self._proved:  # it has been counted; a later break counts in whatever state it finds
             generation = circuit.generation
-            outcome = Outcome.FAILED if outcome is Outcome.FAILED else Outcome.ABANDONED
+            outcome = FAILED if outcome is FAILED else ABANDONED
         before = circuit.state
         circuit.settle(self, generation, outcome, self._call.pipeline.clock())
         self._registry.release(self._key, circuit)

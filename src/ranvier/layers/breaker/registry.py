@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, Regist
 from ranvier.pipeline.guard import Permit
 
 if TYPE_CHECKING:
+    from ranvier.layers.breaker.layer import Breaker
     from ranvier.pipeline.call import Call
 
 IDLE_OPEN_SECONDS = 600.0
@@ -121,31 +122,35 @@ class Circuits:
         """Tell `events` of what operators do."""
         self._listening.add(events)
 
-    def admit(self, call: Call, key: Hashable, rules: Rules, lease: Callable[[Call], float]) -> Permit:
-        """A permit for `call` through the circuit at `key`, made by `rules` if it is new.
-
-        `lease` says how long a probe may hold its place.
+    def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
+        """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.
 
         Raises:
             CircuitOpenError: the circuit lets nobody through now.
         """
-        now = call.pipeline.clock()
         circuit = self._circuits.get(key)
         if circuit is None:
-            circuit = self._add(key, rules, now)
+            circuit = self._add(key, settings.rules, call.pipeline.clock())
             if circuit is None:
                 self._tell_full(call)
                 return UntrackedPermit()
         permit = CircuitPermit(self, call, key, circuit)
-        before = circuit.state
-        admitted = circuit.admit(permit, now, 0.0 if before is CLOSED else lease(call))
+        if circuit.state is CLOSED:
+            circuit.in_flight += 1
+        else:
+            self._let_probe(call, permit, circuit, settings.lease(call))
+        self._idle.pop(key, None)
+        return permit
+
+    def _let_probe(self, call: Call, permit: CircuitPermit, circuit: Circuit, lease: float) -> None:
+        """Let a probe through, or raise a `CircuitOpenError`."""
+        now, before = call.pipeline.clock(), circuit.state
+        admitted = circuit.admit(permit, now, lease)
         if circuit.state is not before:
             self.moved(call, before, circuit)
         if not admitted:
             raise self._refusal(call, circuit, now)
-        permit.admitted()
-        self._idle.pop(key, None)
-        return permit
+        permit.probes()
 
     def release(self, key: Hashable, circuit: Circuit) -> None:
         """A call through `circuit` has ended."""
