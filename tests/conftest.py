@@ -37,6 +37,8 @@ INTEGRATION = {
     "test_cancellation_of_requests.py",
     "test_documents.py",
     "test_http.py",
+    "test_http_crowd.py",
+    "test_http_rings.py",
     "test_plugin.py",
     "test_replay.py",
 }

@@ -19,10 +19,10 @@ from ranvier.errors import (
     RanvierError,
     UnsupportedRequestError,
 )
+from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._httpx import checked_url
 from ranvier.providers._reading import (
     AnswerReader,
     Json,
@@ -124,9 +124,12 @@ class Adapter(ABC):
             answer = self._understand(await reply.read(), call, Judge(reply))
         finally:
             await reply.aclose()
-        if isinstance(answer, RanvierError):
-            raise answer
-        return answer
+        try:
+            if isinstance(answer, RanvierError):
+                raise answer
+            return answer
+        finally:
+            del answer  # because an error keeps this frame, and would be kept by it: a ring
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
@@ -140,6 +143,7 @@ class Adapter(ABC):
                     raise body.error
             await reply.drain()
         finally:
+            body.error = None
             await reply.aclose()
 
     # --- the way there and back ------------------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import re
 import sys
 from http.cookiejar import CookieJar
 from typing import Any, Final
@@ -23,6 +22,8 @@ from ranvier.providers._httpx_errors import as_ours
 
 DEFAULT_POOL_SIZE: Final = 100
 """The size of httpx's own pool, where a client of the user's does not tell."""
+
+_NOTHING: Final = httpx.ByteStream(b"")
 
 KEEP_ALIVE_SECONDS: Final = 20.0
 """How long an idle connection is kept."""
@@ -113,17 +114,21 @@ class _Exchange:
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
         self._connecting = 0.0  # since when, by the clock
         self._on_new_connection = False  # which nobody closes, if it is cancelled before its first request
-        self._parts: asyncio.Queue[httpx.Response | bytes | Exception] = asyncio.Queue(maxsize=1)
-        self._last: bytes | Exception = ConnectionFailedError(f"{request.target}: given up", **request.facts)
+        self._parts: asyncio.Queue[httpx.Response | bytes | Exception | None] = asyncio.Queue(maxsize=1)
+        self._last: bytes | Exception | None = None  # said once; `None` is that it was given up
         self._closing = False
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     async def part(self) -> httpx.Response | bytes:
         """First the response, then its chunks, then empty ones."""
         part = self._last if self.task.done() and self._parts.empty() else await self._parts.get()
-        if isinstance(part, Exception):
-            raise part
-        return part
+        if isinstance(part, (httpx.Response, bytes)):
+            return part
+        self._last = None
+        try:
+            raise part or ConnectionFailedError(f"{self._request.target}: given up", **self._request.facts)
+        finally:
+            del part  # because an error keeps this frame, and would be kept by it: a ring
 
     async def aclose(self) -> None:
         """Stop, wherever it is; the closing goes on where the wait for it is cancelled."""
@@ -144,7 +149,13 @@ class _Exchange:
             finally:
                 self._closing = True  # from here on a cancellation would leave the connection in the pool
                 await response.aclose()
+                response.stream = _NOTHING  # it knows its response, and only the collector would part them
             self._last = b""
+        except (
+            asyncio.CancelledError
+        ):  # by `aclose`: a task that ends with it keeps the frames it came through
+            if self._parts.full():
+                self._parts.get_nowait()
         except Exception as error:
             self._last = as_ours(error, self._request)
         finally:
@@ -222,30 +233,6 @@ class _NoCookies(CookieJar):
 
     def add_cookie_header(self, request: Any) -> None:
         pass
-
-
-def checked_url(url: str) -> str:
-    """`url` as the base of an API, without a slash at its end.
-
-    Raises:
-        ConfigurationError: it is no http(s) address, or holds a password, a query or a fragment.
-    """
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"base_url={_public(url)!r} is no address: {error}") from None
-    if parsed.userinfo:
-        raise ConfigurationError("base_url holds a user: put it into the headers of an http_client of yours")
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise ConfigurationError(
-            f"base_url={_public(url)!r}: give an address such as 'https://llm.example/v1', without a query"
-        )
-    return url.rstrip("/")
-
-
-def _public(url: object) -> object:
-    """What may be shown of an address: nothing that can be a password or a key in its query."""
-    return re.split("[?#]", url)[0].rpartition("@")[2] if isinstance(url, str) else url
 
 
 def _pool_size(client: httpx.AsyncClient) -> int | None:
