@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "telemetry": {"pipeline", "telemetry"},
     "testing": {"pipeline", "providers", "testing"},
     "simulator": {"pipeline", "providers", "simulator"},
-    "asgi": {"pipeline"},
+    "asgi": {"pipeline", "asgi"},
     "presets": {"pipeline", "layers", "providers"},
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""

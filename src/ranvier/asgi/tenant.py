@@ -1,10 +1,4 @@
-"""For web applications: on whose behalf a request is, and whether anybody still waits for its answer.
-
-    app.add_middleware(TenantMiddleware)                                  # Starlette and FastAPI
-    Litestar(route_handlers=[...], middleware=[TenantMiddleware])
-
-Both middlewares are plain ASGI and know no framework. Lifespan passes through untouched.
-"""
+"""On whose behalf a request is, and whether anybody still waits for its answer."""
 
 from __future__ import annotations
 
@@ -16,22 +10,16 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ranvier import checks
+from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
 from ranvier.errors import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
-
-# The words of ASGI. Its dictionaries are `Any`, because each framework has types of its own for them.
-Scope = Any
-Message = Any
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Resolver = Callable[[Scope], str | Awaitable[str | None] | None]
 """Says on whose behalf a request is; `None` is nobody's."""
 
 _BODY: Final = {"http.response.body", "http.response.zerocopysend", "http.response.pathsend"}
-_REFUSAL: Final = (
-    b'{"error": "invalid_tenant", "message": "A tenant is one name of 1 to 256 printable characters."}'
+_REFUSAL: Final = Reply.refusing(
+    400, "invalid_tenant", "A tenant is one name of 1 to 256 printable characters."
 )
 
 
@@ -232,6 +220,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # its `websocket.connect`, to which this is the answer; the server makes it a 403
         await send({"type": "websocket.close", "code": 1008, "reason": "invalid tenant"})
         return
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_REFUSAL))]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": _REFUSAL})
+    await _REFUSAL.send(send)

@@ -1,0 +1,154 @@
+"""The status page as an ASGI application: what is asked for, and what is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Literal
+from urllib.parse import parse_qs
+
+from ranvier import checks
+from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
+from ranvier.asgi.status import metrics
+from ranvier.asgi.status.circuits import MOST_ROWS, TooBusyError
+from ranvier.asgi.status.ledger import Ledger
+from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.operating import Operator
+from ranvier.asgi.status.page import PAGE, POLICY
+from ranvier.asgi.status.report import Report
+from ranvier.pipeline.pipeline import Pipeline
+
+LONGEST_QUERY = 2048
+"""Bytes of a query string."""
+
+LONGEST_SEARCH = 256
+"""Characters that are searched for."""
+
+ROWS = 100
+"""Circuits that are told one by one, unless more or fewer are asked for."""
+
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""Of every answer: nothing is kept, embedded, guessed, or loaded from elsewhere."""
+
+NOT_FOUND = Reply.refusing(404, "not_found", "There are /, /status.json and /metrics.")
+BUSY = Reply.refusing(503, "busy", "Too many searches at once.", retry_after="1")
+
+
+def status_app(
+    pipeline: Pipeline,
+    *,
+    token: str | None = None,
+    tenants: Literal["shown", "hashed"] = "shown",
+    tenant_metrics: bool = False,
+    slow: float = 10.0,
+) -> App:
+    """How a pipeline does: a page for people, JSON for programs, and text for Prometheus.
+
+        app.mount("/ranvier", status_app(pipeline))
+
+    It is a plain ASGI application; serve it on the pipeline's event loop. It listens to the pipeline from
+    now on. It shows no prompt, no answer and no key, but tenants, providers, models and numbers: who may
+    see those is for you to say, since it does not ask who is there.
+
+    Args:
+        pipeline: The one that it is about; with `listeners` of its own or without.
+        token: Lets whoever knows it reset and isolate circuits. `None`: the page only shows.
+        tenants: Whether tenants are shown by their names or by digests of these.
+        tenant_metrics: Let Prometheus know each circuit that is not closed, with its tenant, 500 at most.
+        slow: Seconds from which on a call is slow: its story is kept longer.
+
+    Raises:
+        ConfigurationError: a token that can be guessed, or another argument that cannot be.
+    """
+    names = Names(hashed=checks.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
+    ledger = Ledger(checks.seconds("slow", slow))
+    report = Report(pipeline, ledger, names)
+    app = StatusApp(report, Operator(pipeline, report, token), tenant_metrics=tenant_metrics)
+    pipeline.events.add(ledger)
+    return app
+
+
+Answer = Callable[[Scope, Receive], Awaitable[Reply]]
+
+
+class StatusApp:
+    """Answers requests about one pipeline."""
+
+    def __init__(self, report: Report, operator: Operator, *, tenant_metrics: bool) -> None:
+        self._report = report
+        self._operator = operator
+        self._tenant_metrics = tenant_metrics
+        self._shown: dict[str, Answer] = {
+            "/": self._page,
+            "/status.json": self._json,
+            "/metrics": self._metrics,
+        }
+        self._done = {"/circuits/reset": "reset", "/circuits/isolate": "isolate"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; lifespan is acknowledged, and a websocket refused."""
+        if scope["type"] == "http":
+            reply = await self._answer(scope, receive)
+            await reply.send(send, headers=HEADERS, head=scope["method"] == "HEAD")
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "there is no websocket here"})
+        else:
+            while (message := await receive())["type"] != "lifespan.shutdown":
+                await send({"type": f"{message['type']}.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
+        path, method = path_within(scope), scope["method"]
+        if path in self._done:
+            if method != "POST":
+                return _not_allowed("POST")
+            return await self._operator.serve(self._done[path], scope, receive)
+        if path not in self._shown:
+            return NOT_FOUND
+        if method not in ("GET", "HEAD"):
+            return _not_allowed("GET, HEAD")
+        try:
+            return await self._shown[path](scope, receive)
+        except TooBusyError:
+            return BUSY
+
+    async def _page(self, scope: Scope, receive: Receive) -> Reply:
+        return Reply(200, PAGE, "text/html; charset=utf-8")
+
+    async def _json(self, scope: Scope, receive: Receive) -> Reply:
+        try:
+            search, rows = _asked(scope.get("query_string", b""))
+        except ValueError as error:
+            return Reply.refusing(400, "bad_query", str(error))
+        facts = await self._report.facts(search, rows)
+        return Reply.telling({**facts, "operable": self._operator.allowed})
+
+    async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
+        text = metrics.exposition(self._report, await self._report.look(), by_tenant=self._tenant_metrics)
+        return Reply(200, text, metrics.CONTENT_TYPE)
+
+
+def _asked(query: bytes) -> tuple[str, int]:
+    """Which circuits are searched for, and how many of them are wanted."""
+    if len(query) > LONGEST_QUERY:
+        raise ValueError(f"A query has at most {LONGEST_QUERY} bytes.")
+    told = parse_qs(query.decode("latin-1"), max_num_fields=10, errors="replace")
+    search, rows = told.get("search", [""])[0], told.get("rows", [str(ROWS)])[0]
+    if len(search) > LONGEST_SEARCH:
+        raise ValueError(f"search: give at most {LONGEST_SEARCH} characters")
+    if not re.fullmatch("[0-9]{1,3}", rows) or not 1 <= int(rows) <= MOST_ROWS:
+        raise ValueError(f"rows: give a number from 1 to {MOST_ROWS}")
+    return search, int(rows)
+
+
+def _not_allowed(methods: str) -> Reply:
+    return Reply.refusing(405, "method_not_allowed", f"Here there is {methods}.", allow=methods)

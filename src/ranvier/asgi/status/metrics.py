@@ -1,0 +1,132 @@
+"""The report as Prometheus reads it: text, format 0.0.4.
+
+Labels are providers, outcomes and kinds of errors; never a tenant, unless that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ranvier.asgi.status.circuits import Look
+from ranvier.asgi.status.ledger import Account
+from ranvier.asgi.status.report import Report
+from ranvier.asgi.status.windows import Histogram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+STATES = ("closed", "open", "half_open", "isolated")
+
+COUNTERS = {
+    "calls": (
+        "ranvier_calls_total",
+        "outcome",
+        "Calls that have ended, by the provider of the last attempt.",
+    ),
+    "attempts": ("ranvier_attempts_total", "outcome", "Attempts that have ended."),
+    "retries": ("ranvier_retries_total", "kind", "Attempts that were repeated at the same target."),
+    "fallbacks": ("ranvier_fallbacks_total", "kind", "Times that a call left this provider for another."),
+    "rejections": (
+        "ranvier_rejections_total",
+        "kind",
+        "Times that a circuit or gate let a call not through.",
+    ),
+    "circuits": ("ranvier_circuit_changes_total", "state", "Circuits that have gone to this state."),
+    "throttled": ("ranvier_throttled_total", "kind", "Times that a provider has slowed down a key."),
+    "refused": ("ranvier_credentials_refused_total", "kind", "Keys that were refused."),
+    "interrupted": ("ranvier_streams_interrupted_total", "kind", "Streams that broke after their hand-out."),
+    "untracked": ("ranvier_calls_untracked_total", "kind", "Calls without a circuit, since all were in use."),
+}
+"""What is counted, by the ledger's word for it: its name, its label beside the provider, and what it is."""
+
+
+def exposition(report: Report, look: Look, *, by_tenant: bool) -> bytes:
+    """The whole text."""
+    lines = [
+        *_counters(report.ledger.accounts),
+        *_histograms(report),
+        *_gauges(report, look),
+        *(_troubled(look) if by_tenant else ()),
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _counters(accounts: Mapping[str, Account]) -> Iterator[str]:
+    for what, (name, label, meaning) in COUNTERS.items():
+        yield from _head(name, "counter", meaning)
+        for provider, account in accounts.items():
+            for (each, kind), counts in account.counts.items():
+                if each == what:
+                    yield _sample(name, {"provider": provider, label: kind}, counts.total)
+
+
+def _histograms(report: Report) -> Iterator[str]:
+    name = "ranvier_call_duration_seconds"
+    yield from _head(name, "histogram", "How long calls took, all attempts and waits together.")
+    for succeeded, histogram in report.ledger.calls.durations.items():
+        yield from _histogram(name, {"outcome": _outcome(succeeded)}, histogram)
+    name = "ranvier_attempt_duration_seconds"
+    yield from _head(name, "histogram", "How long attempts took.")
+    for provider, account in report.ledger.accounts.items():
+        for succeeded, histogram in account.durations.items():
+            yield from _histogram(name, {"provider": provider, "outcome": _outcome(succeeded)}, histogram)
+    name = "ranvier_first_token_seconds"
+    yield from _head(name, "histogram", "How long it took to the first content of a streamed attempt.")
+    for provider, account in report.ledger.accounts.items():
+        yield from _histogram(name, {"provider": provider}, account.first_tokens)
+
+
+def _gauges(report: Report, look: Look) -> Iterator[str]:
+    yield from _head("ranvier_attempts_in_flight", "gauge", "Attempts that are under way.")
+    for provider, account in report.ledger.accounts.items():
+        yield _sample("ranvier_attempts_in_flight", {"provider": provider}, account.running)
+    calls, streams = report.under_way
+    yield from _head("ranvier_in_flight", "gauge", "Calls and handed-out streams that are under way.")
+    yield _sample("ranvier_in_flight", {"kind": "call"}, calls)
+    yield _sample("ranvier_in_flight", {"kind": "stream"}, streams)
+    yield from _head("ranvier_circuits", "gauge", "Circuits, one for each tenant, by their state.")
+    for provider in dict.fromkeys([*report.providers, *look.states]):
+        for state in STATES:
+            number = look.states[provider][state] if provider in look.states else 0
+            yield _sample("ranvier_circuits", {"provider": provider, "state": state}, number)
+
+
+def _troubled(look: Look) -> Iterator[str]:
+    """One sample for each circuit that is not closed, as far as they are told one by one."""
+    name = "ranvier_circuit_not_closed"
+    yield from _head(name, "gauge", "1 for each circuit that is open, half-open or isolated.")
+    seen = set()
+    for row in look.rows:
+        labels = {each: row[each] for each in ("tenant", "provider", "state")}
+        if row["state"] != "closed" and (line := _sample(name, labels, 1)) not in seen:
+            seen.add(line)
+            yield line
+
+
+# --- the format ----------------------------------------------------------------------------------
+
+
+def _outcome(succeeded: bool) -> str:
+    return "succeeded" if succeeded else "failed"
+
+
+def _head(name: str, kind: str, meaning: str) -> Iterator[str]:
+    yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _histogram(name: str, labels: Mapping[str, str], histogram: Histogram) -> Iterator[str]:
+    reached = 0
+    for bound, reached in histogram.cumulated():
+        yield _sample(f"{name}_bucket", {**labels, "le": bound}, reached)
+    yield _sample(f"{name}_sum", labels, histogram.seconds)
+    yield _sample(f"{name}_count", labels, reached)
+
+
+def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
+    return f"{name}{{{','.join(_pairs(labels.items()))}}} {value}"
+
+
+def _pairs(labels: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, value in labels:
+        escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+        yield f'{name}="{escaped}"'

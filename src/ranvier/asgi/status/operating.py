@@ -1,0 +1,135 @@
+"""What operators do to circuits from outside, if they know the token."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+
+from ranvier import checks
+from ranvier.asgi.exchange import Receive, Reply, Scope, header, read_body
+from ranvier.asgi.status.report import Report
+from ranvier.errors import ConfigurationError
+from ranvier.pipeline.pipeline import Pipeline
+
+MOST_BYTES = 4096
+"""Of the body of a command."""
+
+SHORTEST_TOKEN = 16
+"""Characters, so that nobody guesses it."""
+
+LONGEST_NAME = 300
+"""Characters of a provider's name, or of a further part of a circuit's key."""
+
+READ_ONLY = Reply.refusing(403, "read_only", "This page only shows: status_app was given no token.")
+WRONG_TOKEN = Reply.refusing(
+    401, "wrong_token", "Give the token: Authorization: Bearer ...", www_authenticate="Bearer"
+)
+TOO_LONG = Reply.refusing(413, "too_long", f"A command has at most {MOST_BYTES} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is to be done to which circuit, and in which process, if that was said."""
+
+    action: str
+    tenant: str
+    provider: str
+    more: tuple[str, ...]
+    process: str | None
+
+
+class Operator:
+    """Serves commands.
+
+    Attributes:
+        allowed: Whether there is a token at all.
+    """
+
+    def __init__(self, pipeline: Pipeline, report: Report, token: str | None) -> None:
+        if token is not None and not (isinstance(token, str) and re.fullmatch(r"[!-~]{16,}", token)):
+            raise ConfigurationError(
+                f"token: give at least {SHORTEST_TOKEN} printable ASCII characters without spaces, "
+                "such as those of secrets.token_urlsafe()"
+            )
+        self.allowed = token is not None
+        self._digest = None if token is None else _digest(token)
+        self._pipeline = pipeline
+        self._report = report
+
+    async def serve(self, action: str, scope: Scope, receive: Receive) -> Reply:
+        """Do it, or say why not."""
+        if self._digest is None:
+            return READ_ONLY
+        scheme, _, given = (header(scope, "authorization") or "").partition(" ")
+        if not hmac.compare_digest(_digest(given.strip()), self._digest) or scheme.lower() != "bearer":
+            return WRONG_TOKEN
+        body = await read_body(receive, most=MOST_BYTES)
+        if body is None:
+            return TOO_LONG
+        try:
+            command = _parsed(action, body)
+        except ValueError as error:
+            return Reply.refusing(400, "bad_command", str(error))
+        return await self._obey(command)
+
+    async def _obey(self, command: Command) -> Reply:
+        viewer = self._report.viewer
+        if viewer is None:
+            return Reply.refusing(409, "no_circuits", "This pipeline has no breaker.")
+        if command.process not in (None, self._report.process):
+            return Reply.refusing(409, "another_process", "Another process has answered; ask again.")
+        if self._pipeline.lifecycle.state == "open" and self._pipeline.loop is not asyncio.get_running_loop():
+            return Reply.refusing(409, "another_loop", "Serve this page on the event loop of its pipeline.")
+        key = await viewer.find(command.tenant, command.provider, command.more)
+        if key is None and (command.action == "reset" or not self._could_be(command)):
+            return Reply.refusing(404, "no_such_circuit", "There is no circuit of this tenant and provider.")
+        try:
+            await getattr(self._pipeline.circuits, command.action)(*(key or _key(command)))
+        except ConfigurationError as error:  # isolated before its first call, and there is no room
+            return Reply.refusing(409, "registry_full", str(error))
+        viewer.forget()
+        state = self._pipeline.circuits.state(*(key or _key(command)))
+        return Reply.telling({"state": state, "process": self._report.process})
+
+    def _could_be(self, command: Command) -> bool:
+        """Whether calls could come to that circuit: a wrong name must not seem to be isolated."""
+        asked = {
+            name
+            for layer in self._pipeline.layers
+            for each in layer.deployments()
+            for name in (each.provider.name, each.target)
+        }
+        return command.provider in asked and not self._report.names.hashed
+
+
+def _digest(token: str) -> bytes:
+    """All tokens are equally long, once they are digests: how long it takes to compare them tells nothing."""
+    return hashlib.sha256(token.encode(errors="replace")).digest()
+
+
+def _key(command: Command) -> tuple[str, ...]:
+    return command.tenant, command.provider, *command.more
+
+
+def _parsed(action: str, body: bytes) -> Command:
+    """The command in a body; a `ValueError` says what is wrong with it."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError('Send JSON: {"tenant": "acme", "provider": "openai"}') from None
+    if not isinstance(told, dict):
+        raise ValueError('Send an object: {"tenant": "acme", "provider": "openai"}')
+    more, process = told.get("more", []), told.get("process")
+    if not isinstance(more, list) or len(more) > 4:
+        raise ValueError("more: give a list of at most 4 strings")
+    return Command(
+        action,
+        checks.identifier("tenant", told.get("tenant")),
+        checks.identifier("provider", told.get("provider"), longest=LONGEST_NAME),
+        tuple(checks.identifier("more", each, longest=LONGEST_NAME) for each in more),
+        None if process is None else checks.identifier("process", process),
+    )

@@ -1,0 +1,96 @@
+"""The stories of calls: the latest of all, and longer those that a person will ask about."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from ranvier.asgi.status.names import Names
+
+KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
+"""How many of each sort are kept: a thousand of one do not drive out the only one of another."""
+
+MOST_PARTS = 40
+"""Attempts and waits of one story that are told."""
+
+LONGEST_TEXT = 6000
+"""Characters of a story's text that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A call that has ended: which it was, when on the loop's clock, of what sort, and what is known."""
+
+    number: int
+    when: float
+    sort: str
+    call: Any  # a `CallEnded`
+
+
+class Stories:
+    """Keeps some of them; one that is slow took `slow` seconds or more."""
+
+    def __init__(self, slow: float) -> None:
+        self._slow = slow
+        self._numbers = count(1)
+        self._shelves = {sort: deque[Kept](maxlen=most) for sort, most in KEPT.items()}
+
+    def keep(self, call: Any, now: float) -> str:
+        """Keep a call; returns its sort."""
+        sort = self._sort_of(call)
+        self._shelves[sort].append(Kept(next(self._numbers), now, sort, call))
+        return sort
+
+    def _sort_of(self, call: Any) -> str:
+        if call.outcome == "abandoned":
+            return "abandoned"
+        if call.outcome != "succeeded":
+            return "failed"
+        if call.seconds >= self._slow:
+            return "slow"
+        return "rescued" if len(call.story.attempts) > 1 else "good"
+
+    def told(self, now: float, names: Names) -> list[dict[str, Any]]:
+        """All that are kept, the latest first."""
+        kept = sorted(
+            (each for shelf in self._shelves.values() for each in shelf), key=lambda each: -each.number
+        )
+        return [_facts(each, now, names) for each in kept]
+
+
+def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
+    call, story = kept.call, kept.call.story
+    return {
+        "number": kept.number,
+        "sort": kept.sort,
+        "ago": now - kept.when,
+        "tenant": names.tenant(call.tenant),
+        "provider": call.provider,
+        "model": call.model,
+        "outcome": call.outcome,
+        "streaming": call.streaming,
+        "seconds": call.seconds,
+        "attempts": [
+            {
+                "target": each.target,
+                "began": each.started - story.began,
+                "seconds": each.seconds,
+                "first_token": each.first_token,
+                "outcome": each.outcome,
+                "status": each.status,
+            }
+            for each in story.attempts[:MOST_PARTS]
+        ],
+        "waits": [
+            {
+                "kind": each.kind,
+                "began": each.began - story.began,
+                "seconds": each.seconds,
+                "reason": each.reason,
+            }
+            for each in story.waits[:MOST_PARTS]
+        ],
+        "text": story.explain()[:LONGEST_TEXT],
+    }
