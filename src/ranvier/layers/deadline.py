@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import checks
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.bound import Bound
+    from ranvier.pipeline.deployment import Deployment
 
 
 class Deadline(Layer):
@@ -31,6 +35,10 @@ class Deadline(Layer):
         if self.seconds is None:
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
+
+    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+        """Never more than `seconds`."""
+        return inner.within(self.seconds)
 
     def __repr__(self) -> str:
         return self._describe(seconds=self.seconds)

@@ -154,6 +154,10 @@ class Fallback(Layer):
         """Every target, those of the chains included."""
         return dict.fromkeys(deployment for chain in self._chains.values() for deployment in chain)
 
+    def chains(self) -> Iterable[tuple[Deployment, ...]]:
+        """The targets that one call is sent to in turn, for each place where it may start."""
+        return dict.fromkeys(self._chains.values())
+
     def __repr__(self) -> str:
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)})"
 

@@ -61,6 +61,10 @@ class Timeout(Layer):
         """The limit of a whole attempt at `deployment`."""
         return self.settings_for(deployment).seconds
 
+    def limits_at(self, deployment: Deployment) -> Limits:
+        """The limits of one attempt at `deployment`."""
+        return self.settings_for(deployment).limits
+
     def __repr__(self) -> str:
         limits = self.limits
         return self._describe(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.bound import Bound
+    from ranvier.pipeline.call import Call, Limits
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
 
@@ -73,12 +74,28 @@ class Layer:
         """Every deployment that this layer may send a call to."""
         return ()
 
+    def chains(self) -> Iterable[tuple[Deployment, ...]]:
+        """The targets that one call may be sent to, in turn, for each place where it may start."""
+        return (tuple(self.deployments()),)
+
     def check_start(self, start: str) -> None:
         """Refuse a target for a call to start at that this layer does not have."""
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that this layer lets one attempt at `deployment` take; `None` is no limit of ours."""
         return None
+
+    def limits_at(self, deployment: Deployment) -> Limits | None:
+        """The limits that this layer sets to an attempt at `deployment`; `None` where it sets none."""
+        return None
+
+    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+        """The most that a call can take through this layer, where `inner` is the most without it.
+
+        A layer that waits or asks again says so here. `deployment` is the target, where the layer
+        stands inside the route.
+        """
+        return inner
 
     def recheck(self, call: Call, since: float) -> None:
         """`call` has waited for a connection since then, and is about to be sent.

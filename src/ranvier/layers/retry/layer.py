@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import checks
 from ranvier.clock import sleep_until
@@ -13,6 +13,10 @@ from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.events import RetryScheduled
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.bound import Bound
+    from ranvier.pipeline.deployment import Deployment
 
 
 class Retry(Layer):
@@ -112,6 +116,12 @@ class Retry(Layer):
                     kind=error.kind,
                 )
             )
+
+    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+        """Every attempt fails, and every wait is the longest that a provider may ask for."""
+        settings = self if deployment is None else self.settings_for(deployment)
+        chance = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
+        return inner.times(settings.max_retries + 1, settings.max_delay + chance)
 
     def __repr__(self) -> str:
         return self._describe(

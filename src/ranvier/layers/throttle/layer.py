@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -20,6 +21,7 @@ from ranvier.errors import (
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
+from ranvier.pipeline.bound import Bound, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled
@@ -193,6 +195,15 @@ class Throttle(Layer):
                     key=digest(key),
                 )
             )
+
+    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+        """After a wait at the gate; after any number where a call may wait for a connection meanwhile.
+
+        One before which the gate was closed during that wait is sent back to it.
+        """
+        settings = self if deployment is None else self.settings_for(deployment)
+        returns = deployment is None or takes_slot(deployment)
+        return inner.later(math.inf if returns else settings.max_wait)
 
     # --- looking ---------------------------------------------------------------------------------
 
