@@ -1,0 +1,191 @@
+"""What the status page says, drawn for a terminal: marks, words and colours say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {
+    "well": "green",
+    "strained": "yellow",
+    "trouble": "bold red",
+    "closed": "dim",
+    "open": "bold red",
+    "half_open": "yellow",
+    "isolated": "magenta",
+    "failed": "bold red",
+    "slow": "yellow",
+    "rescued": "yellow",
+    "good": "dim",
+    "abandoned": "dim",
+}
+MARKS = {
+    "well": "\u2713",
+    "strained": "\u25b2",
+    "trouble": "\u2716",
+    "closed": "\u00b7",
+    "open": "\u2716",
+    "half_open": "\u25d0",
+    "isolated": "\u2298",
+}
+BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+
+BESIDES = 14
+"""Lines that are taken by what is not a list."""
+
+
+def draw(
+    facts: dict[str, Any], *, rows: int, wide: bool = False, failure: Text | None = None
+) -> RenderableType:
+    """Everything, in about `rows` lines; under a `failure` where it is no longer so."""
+    left = max(rows - BESIDES - len(facts["providers"]), 4)
+    parts: list[RenderableType] = [failure] if failure is not None else []
+    parts += [_verdict(facts), _calls(facts["calls"]), _providers(facts["providers"], wide=wide)]
+    if facts["circuits"] is not None:
+        parts.append(_circuits(facts["circuits"], left // 2))
+    parts.append(_stories(facts["stories"], left - left // 2))
+    return Group(*parts)
+
+
+def line(facts: dict[str, Any]) -> Text:
+    """The same in one line of text."""
+    calls, circuits = facts["calls"], facts["circuits"]
+    told = [
+        f"{calls['rate']:.1f} calls/s, {_share(calls)} answered",
+        f"half within {_seconds(calls['seconds']['p50'])}",
+        *(f"{each['name']} {_share(each)} of {each['rate']:.1f}/s" for each in facts["providers"]),
+    ]
+    if circuits is not None:
+        told.append(f"{circuits['troubled']} of {circuits['total']} circuits not closed")
+    words = Text(f"{MARKS[facts['level']]} {facts['level']}", style=STYLES[facts["level"]])
+    reasons = "; ".join(each["text"] for each in facts["findings"][:2])
+    return words.append(
+        _clean(f"  {'; '.join(told)}{' | ' if reasons else ''}{reasons}"), style="default not bold"
+    )
+
+
+def unreachable(why: str, seconds: float) -> Text:
+    """Nobody answers."""
+    since = f", for {_seconds(seconds)}; what was known is below" if seconds else ""
+    return Text(f"? no answer from the server ({_clean(why)}){since}", style="bold reverse")
+
+
+def _verdict(facts: dict[str, Any]) -> Text:
+    level = facts["level"]
+    text = Text(f"{MARKS[level]} {'all is well' if level == 'well' else level}", style=STYLES[level])
+    text.append(
+        f"   process {facts['process']['number']}, watched for {_seconds(facts['process']['up'])}", "dim"
+    )
+    for finding in facts["findings"][:4]:
+        text.append(f"\n  {MARKS[finding['level']]} {_clean(finding['text'])}", STYLES[finding["level"]])
+    return text
+
+
+def _calls(calls: dict[str, Any]) -> Text:
+    times = calls["seconds"]
+    return (
+        Text("calls  ")
+        + _bars(calls["series"])
+        + Text(
+            f"  {calls['rate']:.1f}/s  {_share(calls)} answered  "
+            f"half within {_seconds(times['p50'])}  "
+            f"{calls['rescued']} rescued  {calls['running'] + calls['streams']} under way"
+        )
+    )
+
+
+def _providers(providers: Sequence[dict[str, Any]], *, wide: bool) -> Table:
+    table = _table("provider", "/s", "answered", "half, 95 %, 99 %", "again", "left", "refused", "circuits")
+    if wide:
+        table.add_column("attempts, failed ones in red", no_wrap=True)
+    for each in providers:
+        cells: list[RenderableType] = [
+            Text(f"{MARKS[each['level']]} {_clean(each['name'])}", STYLES[each["level"]]),
+            f"{each['rate']:.1f}",
+            _share(each),
+            "  ".join(_seconds(each["seconds"][name]) for name in ("p50", "p95", "p99")),
+            *(str(each[what]) for what in ("retries", "fallbacks", "rejections")),
+            Text(" ").join(
+                Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in each["circuits"].items()
+            ),
+        ]
+        table.add_row(*cells, *([_bars(each["series"])] if wide else []))
+    return table
+
+
+def _circuits(circuits: dict[str, Any], rows: int) -> Table:
+    table = _table("circuit", "tenant", "provider", "failures", "opened", "next probe")
+    table.title = f"{circuits['total']} circuits, {circuits['troubled']} not closed"
+    table.title_justify = "left"
+    for each in circuits["rows"][:rows]:
+        table.add_row(
+            Text(f"{MARKS[each['state']]} {each['state'].replace('_', '-')}", STYLES[each["state"]]),
+            Text(_clean(each["tenant"])),
+            Text(_clean(" ".join([each["provider"], *each["more"]]))),
+            str(each["failures"]),
+            str(each["opens"]),
+            _seconds(each["retry_after"]),
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
+    """The latest that are worth a look."""
+    text = Text()
+    for each in [each for each in stories if each["sort"] not in ("good", "abandoned")][:rows]:
+        route = " \u2192 ".join(f"{part['target']} ({part['outcome']})" for part in each["attempts"][:4])
+        words = f"{each['tenant']}  {route or each['outcome']}  {_seconds(each['ago'])} ago"
+        text.append(f"{each['sort']:<8}", STYLES[each["sort"]])
+        text.append(f"{_seconds(each['seconds']):>8}  {_clean(words)}\n")
+    return text
+
+
+# --- saying numbers ------------------------------------------------------------------------------
+
+
+def _clean(words: str) -> str:
+    """Names come from outside: what steers a terminal is no part of them."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in words)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def _share(facts: dict[str, Any]) -> str:
+    whole = facts["succeeded"] + facts["failed"]
+    if not whole:
+        return "-"
+    share = facts["succeeded"] / whole
+    return "100%" if not facts["failed"] else f"{min(share, 0.999):.1%}"
+
+
+def _bars(series: dict[str, list[int]]) -> Text:
+    """The last minute, two seconds a character; red where more than half has failed."""
+    good, bad = (_pairs(series[name][-60:]) for name in ("succeeded", "failed"))
+    most = max(4, *(a + b for a, b in zip(good, bad, strict=True)))
+    text = Text()
+    for succeeded, failed in zip(good, bad, strict=True):
+        both = succeeded + failed
+        height = -(-both * (len(BLOCKS) - 1) // most)
+        text.append(BLOCKS[height], "red" if failed > succeeded else "yellow" if failed else "cyan")
+    return text
+
+
+def _pairs(numbers: list[int]) -> list[int]:
+    return [sum(numbers[at : at + 2]) for at in range(0, len(numbers), 2)]

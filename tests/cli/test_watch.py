@@ -1,0 +1,230 @@
+"""`ranvier watch`, in a terminal of its own, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import ioctl
+from typing import Any
+
+import pytest
+import uvicorn
+
+from ranvier import Pipeline
+from ranvier.asgi import status_app
+from ranvier.cli import main
+from ranvier.layers import Breaker, Fallback
+from ranvier.testing import ScriptedProvider
+
+pytestmark = pytest.mark.once
+
+COMMAND = [
+    sys.executable,
+    "-W",
+    "error",
+    "-c",
+    "import sys, ranvier.cli; sys.exit(ranvier.cli.main())",
+    "watch",
+]
+STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Application:
+    """A pipeline with its status page, served by a thread until it is told to end."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
+        config = uvicorn.Config(self.app(), port=port, log_config=None, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        self._until(lambda: self._server.started)
+        self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def app(self) -> Any:
+        """Its status page, for whoever knows the token."""
+        page = status_app(self.pipeline)
+
+        async def guarded(scope: Any, receive: Any, send: Any) -> None:
+            if (b"authorization", b"Bearer wrong") in scope["headers"]:
+                scope = {**scope, "path": "/nowhere"}
+            await page(scope, receive, send)
+
+        return guarded
+
+    def isolate(self, tenant: str) -> None:
+        """Isolate a tenant's circuit, on the loop of the server."""
+        asyncio.run_coroutine_threadsafe(self.pipeline.circuits.isolate(tenant, "openai"), self._loop).result(
+            5
+        )
+
+    def end(self) -> None:
+        """Serve no more."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
+
+    def _serve(self) -> None:
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve()
+
+        asyncio.run(serve())
+
+    def _until(self, true: Callable[[], bool]) -> None:
+        until = time.monotonic() + 10
+        while not true():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    running = Application()
+    yield running
+    running.end()
+
+
+class Terminal:
+    """What a person sees, and may press.
+
+    Attributes:
+        process: The command that runs in it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self._master = master
+        self._seen = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self._seen += os.read(self._master, 65536).decode(errors="replace")
+            except OSError:  # the other end is closed
+                return
+
+    def until(self, words: str) -> str:
+        """Wait until it is shown; what was shown before it is forgotten."""
+        end = time.monotonic() + 15
+        while words not in (plain := STEERING.sub("", self._seen)):
+            assert time.monotonic() < end, f"{words!r} was not shown: {plain[-2000:]}"
+            time.sleep(0.02)
+        seen, self._seen = plain, ""
+        return seen
+
+
+@contextmanager
+def terminal(*arguments: str) -> Iterator[Terminal]:
+    """`ranvier watch` with these arguments, in a terminal of 110 columns."""
+    master, slave = pty.openpty()
+    ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    ) as process:
+        os.close(slave)
+        try:
+            yield Terminal(process, master)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(master)
+
+
+def test_it_shows_what_changes_and_ends_cleanly(application: Application) -> None:
+    """A circuit that is isolated is seen at the next look; Ctrl-C gives the terminal back, with status 0."""
+    with terminal(application.url, "--interval", "0.1") as seen:
+        seen.until("all is well")
+        application.isolate("acme")
+        shown = seen.until("isolated at openai")
+        assert "strained" in shown + seen.until("acme")
+        seen.process.send_signal(signal.SIGINT)
+        assert seen.process.wait(10) == 0
+        assert "Traceback" not in STEERING.sub("", seen._seen)
+
+
+def test_it_tells_that_nobody_answers_and_recovers() -> None:
+    """What was known stays, and is told to be old."""
+    first = Application()
+    with terminal(first.url, "--interval", "0.1") as seen:
+        try:
+            first.isolate("acme")
+            seen.until("acme")
+        finally:
+            first.end()
+        assert "acme" in seen.until("what was known is below") + seen.until("acme")
+        second = Application(first.port)
+        try:
+            seen.until("all is well")
+        finally:
+            second.end()
+
+
+def test_lines_are_enough_where_there_is_no_terminal(application: Application) -> None:
+    """One a look, without anything that steers a terminal."""
+    with subprocess.Popen(
+        [*COMMAND, application.url, "--plain", "--interval", "0.1"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert all("well" in each and "0 of 0 circuits not closed" in each for each in lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_once_tells_by_its_status(application: Application, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 where all is well or dealt with, 3 where nobody answers or what answers is no status page."""
+    application.isolate("acme\u202e")
+    assert main(["watch", application.url, "--once"]) == 0
+    shown = capsys.readouterr().out
+    assert "isolated" in shown
+    assert "acme\ufffd" in shown
+    assert main(["watch", application.url, "--once", "--plain", "--search", "nobody"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    assert main(["watch", application.url + "/elsewhere", "--once"]) == 3
+    assert "the server answers 404" in capsys.readouterr().out
+
+
+def test_the_token_is_sent_and_not_in_the_address(
+    application: Application, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the argument or, unseen by others, from the environment."""
+    assert main(["watch", application.url, "--once", "--token", "right"]) == 0
+    assert main(["watch", application.url, "--once", "--token", "wrong"]) == 3
+    monkeypatch.setenv("RANVIER_STATUS_TOKEN", "wrong")
+    assert main(["watch", application.url, "--once"]) == 3
+
+
+@pytest.mark.parametrize("arguments", [["localhost:8000"], ["http://"], ["http://a", "--interval", "-1"]])
+def test_bad_input_is_told_in_a_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 2."""
+    assert main(["watch", *arguments, "--once"]) == 2
+    assert capsys.readouterr().err.startswith("ranvier watch: ")
+
+
+def test_nobody_at_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 3."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert main(["watch", f"http://127.0.0.1:{unused.getsockname()[1]}", "--once"]) == 3
+    assert "no answer from the server (ConnectError)" in capsys.readouterr().out
