@@ -273,5 +273,5 @@ def question(text: str) -> Request:
 
 
 _new = object.__new__
-_set_role = Message.role.__set__  # type: ignore[attr-defined]  # because: a message is frozen
-_set_content = Message.content.__set__  # type: ignore[attr-defined]  # because: as above
+_set_role = vars(Message)["role"].__set__  # because a message is frozen
+_set_content = vars(Message)["content"].__set__
