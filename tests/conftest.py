@@ -37,6 +37,7 @@ INTEGRATION = {
     "test_cancellation_of_requests.py",
     "test_documents.py",
     "test_http.py",
+    "test_pages.py",
     "test_plugin.py",
     "test_replay.py",
 }
