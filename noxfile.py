@@ -101,6 +101,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def tutorial(session: nox.Session) -> None:
+    """The tutorial as a new user walks through it: a fresh environment, and every step as it is written."""
+    session.run("python", "tests/tutorial.py")
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Ten minutes of everything at once: what grows, and what is left? `-- --minutes 1` is the short form."""
     _install(session)
