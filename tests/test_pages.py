@@ -21,7 +21,9 @@ import pytest
 import yaml
 
 import ranvier
-from ranvier import cli, errors, providers
+from ranvier import Pipeline, cli, errors, providers, testing
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.providers import Stub
 from ranvier.simulator import Simulator
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +84,9 @@ async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> No
         elif language == "text":
             assert printed.splitlines() == code.splitlines(), page
             printed = ""
+    for thing in vars(module).values():
+        if isinstance(thing, Pipeline):
+            await thing.aclose()
 
 
 HERE = [page for page in pages_with("python") if page not in ELSEWHERE]
@@ -210,3 +215,51 @@ def test_a_picture_is_what_its_script_draws(picture: Path, monkeypatch: pytest.M
     """Drawn anew from the code that it shows, it is the same: `python docs/pictures/make.py` makes them."""
     monkeypatch.syspath_prepend(picture.parent)
     assert importlib.import_module(picture.stem).draw().svg() == picture.read_text(encoding="utf-8")
+
+
+# --- decisions -----------------------------------------------------------------------------------
+
+((_, _, DECISIONS),) = tables("decisions")
+FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
+    errors.CircuitOpenError: {"tenant": "acme", "provider": "first"},
+    errors.ThrottledError: {"tenant": "acme", "provider": "first"},
+}
+
+
+def error_of(told: str) -> errors.RanvierError:
+    """The error that a row of the table is about."""
+    name, _, phase = told.replace("`", "").partition(", ")
+    kind = getattr(errors, name)
+    if kind is errors.AttemptTimeoutError:
+        return kind("too slow", phase="connect" if phase == "phase connect" else "idle", provider="first")
+    of_provider = issubclass(kind, errors.ProviderError)
+    return kind("failed", **FACTS.get(kind, {"provider": "first"} if of_provider else {}))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("row", DECISIONS, ids=[row[0] for row in DECISIONS])
+async def test_the_table_of_decisions_is_what_happens(row: list[str]) -> None:
+    """The error is raised once in a whole stack: is it retried, is it counted, who answers?"""
+    told, kind, retried, counted, next_asked = row
+    error = error_of(told)
+    assert kind == f"`{error.kind}`"
+    answered = []
+    for retries in (1, 0):
+        first = testing.ScriptedProvider("first", [error, "the first"])
+        route = Fallback(first, Stub("the second"))
+        pipeline = Pipeline(Deadline(60), route, Retry(retries), Breaker(), Timeout())
+        try:
+            answered.append((await pipeline.complete("Hi")).text)
+        except errors.RanvierError:
+            answered.append("nobody")
+    ((_, circuit),) = [each for each in pipeline.circuits if each[0] == ("default", "first")]
+    assert (answered[0] == "the first") == retried.startswith("yes")
+    assert (answered[1] == "the second") == next_asked.startswith("yes")
+    assert (circuit.failures == 1) == counted.startswith("yes")
+
+
+def test_the_table_of_decisions_has_every_error() -> None:
+    """All that can be raised, but for the roots and for those that stand for others."""
+    told = {type(error_of(row[0])).__name__ for row in DECISIONS}
+    roots = {"RanvierError", "RejectedError", "TimedOutError", "ProviderError", "AllDeploymentsFailedError"}
+    assert told == set(errors.__all__) - roots - {"LayerOrderError", "UnknownProviderError"}
