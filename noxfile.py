@@ -1,5 +1,7 @@
 """`nox -s tests` runs the tests; `nox` alone everything that a change must pass."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint", "types", "mutations"]
@@ -83,6 +85,25 @@ def hostile(session: nox.Session) -> None:
     """Broken networks (as root, with iproute2 and iptables) and a server that fails in every way it knows."""
     _install(session, "llmock==0.2.2")
     session.run("pytest", "-p", "no:llmock", "tests/hostile", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, built without a warning into site/, and the code of all its pages, run."""
+    session.install("-e", ".[test,cli,docs]")
+    pages = [
+        "tests/test_documents.py",
+        "tests/test_pages.py",
+        *sorted(map(str, Path("tests").rglob("test_*_page.py"))),
+    ]
+    session.run("pytest", "-q", *pages)
+    session.run("properdocs", "build", "--strict")
+
+
+@nox.session
+def tutorial(session: nox.Session) -> None:
+    """The tutorial as a new user walks through it: a fresh environment, and every step as it is written."""
+    session.run("python", "tests/tutorial.py")
 
 
 @nox.session

@@ -39,6 +39,7 @@ INTEGRATION = {
     "test_http.py",
     "test_http_crowd.py",
     "test_http_rings.py",
+    "test_pages.py",
     "test_plugin.py",
     "test_replay.py",
 }

@@ -28,7 +28,8 @@ class Simulator:
     Args:
         script: Rules, or the same as data, in the form of `ranvier simulate --script`; more can be
             added at any time. Without any, every request gets a good answer.
-        host, port: Where to listen; port 0 takes a free one.
+        host: Where to listen.
+        port: On which port; 0 takes a free one.
         seed: Of every choice: the same seed and requests get the same words and the same faults.
         latency: Seconds before the first token of a good answer.
         pace: Seconds between two tokens. Both vary by a quarter.

@@ -1,0 +1,265 @@
+"""The pages of the site: their code runs as it stands there, and their tables tell what the source does.
+
+The blocks of a page run one after the other, in one module. A block of `text` right after them is what they
+have printed. Most pages run in virtual time; those in `ON_THE_WIRE` ask simulated providers over HTTP.
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+import ranvier
+from ranvier import Pipeline, cli, errors, providers, testing
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.providers import Stub
+from ranvier.simulator import Simulator
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+ELSEWHERE = {
+    "design.md": "tests/test_documents.py",
+    "structured-answers.md": "tests/messages/test_structured_answers_page.py",
+    "testing.md": "tests/testing/test_testing_page.py",
+    "tutorial.md": "tests/tutorial.py",
+    "web.md": "tests/asgi/test_web_page.py",
+}
+"""Pages whose code is run by a test of their own."""
+
+ON_THE_WIRE = {"index.md", "streaming.md", "coming-from/litellm.md", "coming-from/sdks.md"}
+"""Pages whose code asks over HTTP, which takes real time."""
+
+LANGUAGES = {"", "python", "text", "sh", "toml", "json", "yaml", "promql"}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The language and the content of each block of a page."""
+    return FENCED.findall((DOCS / page).read_text(encoding="utf-8"))
+
+
+def pages_with(language: str) -> list[str]:
+    return [page for page in PAGES if any(named == language for named, _ in blocks(page))]
+
+
+# --- code ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]:
+    """Simulated providers where the vendors' own would be, and keys in the environment."""
+    async with Simulator() as running:
+        for vendor, name in providers.ADAPTERS.items():
+            monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
+            monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
+        monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
+        yield running
+
+
+async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> None:
+    """Run the blocks of a page, and hold what they print against what the page says they do."""
+    module = sys.modules["page"] = ModuleType("page")
+    vars(module).update(names)
+    printed = ""
+    for language, code in blocks(page):
+        if language == "python":
+            compiled = compile(code, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            result = eval(compiled, vars(module))
+            if inspect.iscoroutine(result):
+                await result
+            printed += capsys.readouterr().out
+        elif language == "text":
+            assert printed.splitlines() == code.splitlines(), page
+            printed = ""
+    for thing in vars(module).values():
+        if isinstance(thing, Pipeline):
+            await thing.aclose()
+
+
+HERE = [page for page in pages_with("python") if page not in ELSEWHERE]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("page", [page for page in HERE if page not in ON_THE_WIRE])
+async def test_the_code_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """From its first block to its last, with the output that it shows."""
+    await run(page, capsys)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("page", [page for page in HERE if page in ON_THE_WIRE])
+async def test_the_code_of_a_page_runs_over_http(
+    page: str, simulator: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same where providers answer over HTTP."""
+    await run(page, capsys, simulator=simulator)
+
+
+def test_pages_that_run_elsewhere_do() -> None:
+    """Whoever else runs a page names it."""
+    for page, test in ELSEWHERE.items():
+        assert page in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_of_a_kind_that_is_checked(page: str) -> None:
+    """A block in another language would be one that nobody has tried."""
+    assert {language for language, _ in blocks(page)} <= LANGUAGES
+
+
+READERS = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}
+
+
+@pytest.mark.parametrize(
+    ("page", "language"), [(page, each) for each in READERS for page in pages_with(each)]
+)
+def test_data_can_be_read(page: str, language: str) -> None:
+    """JSON, TOML and YAML are what they say."""
+    for named, data in blocks(page):
+        if named == language:
+            assert READERS[language](data) is not None
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_commands_of_ours_are_understood(page: str) -> None:
+    """Each `ranvier ...` on a page has a subcommand and options that there are."""
+    for language, code in blocks(page):
+        if language != "sh":
+            continue
+        for line in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if "ranvier" in words and "install" not in words:
+                cli._parser().parse_args(words[words.index("ranvier") + 1 :])
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def tables(marker: str) -> list[tuple[str, str, list[list[str]]]]:
+    """Every table below `<!-- marker: name -->`: its page, the name, and its rows without the head."""
+    found = re.compile(rf"<!-- {marker}: (\S+) -->\n((?:\|.*\n)+)")
+    return [
+        (
+            page,
+            name,
+            [[cell.strip() for cell in row.strip("|").split(" | ")] for row in lines.splitlines()[2:]],
+        )
+        for page in PAGES
+        for name, lines in found.findall((DOCS / page).read_text(encoding="utf-8"))
+    ]
+
+
+def named(path: str) -> Any:
+    """The thing of that name below `ranvier`."""
+    thing: Any = ranvier
+    for name in path.split(".")[1:]:
+        thing = getattr(thing, name)
+    return thing
+
+
+OPTIONS = tables("options")
+
+
+@pytest.mark.parametrize(("page", "path", "rows"), OPTIONS, ids=[path for _, path, _ in OPTIONS])
+def test_a_table_of_options_has_every_option_and_its_default(
+    page: str, path: str, rows: list[list[str]]
+) -> None:
+    """In the order of the signature, with the value that it says, and with a reason."""
+    signature = inspect.signature(named(path)).parameters.values()
+    starred = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    expected = [
+        (starred.get(each.kind, "") + each.name, None if each.default is each.empty else each.default)
+        for each in signature
+    ]
+    told = [(row[0].strip("`"), ast.literal_eval(row[1].strip("`"))) for row in rows]
+    assert told == expected
+    assert all(len(row[2]) > 5 for row in rows)
+
+
+@pytest.mark.parametrize("layer", ["Deadline", "Fallback", "Retry", "Throttle", "Breaker", "Timeout"])
+def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
+    """The page of each layer has the table of its options, and the same headings as the others."""
+    page = f"layers/{layer.lower()}.md"
+    assert (page, f"ranvier.layers.{layer}") in [(page, path) for page, path, _ in OPTIONS]
+    headings = re.findall(r"^## (.*)$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == ["Usage", "Options", "Errors", "Events", "Its place", "Traps"]
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """What can be imported from a public module stands in the reference."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    told = {name.rsplit(".", 1)[-1] for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
+    public = {*ranvier.__all__, *ranvier.layers.__all__, *providers.__all__, *ranvier.pipeline.__all__}
+    aliases = {"Handler", "Part", "Role", "SIGN_OF_LIFE"}  # types and a constant, told where they are used
+    assert public - aliases - set(errors.__all__) <= told
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("picture", sorted((DOCS / "pictures").glob("*.svg")), ids=lambda path: path.stem)
+def test_a_picture_is_what_its_script_draws(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn anew from the code that it shows, it is the same: `python docs/pictures/make.py` makes them."""
+    monkeypatch.syspath_prepend(picture.parent)
+    assert importlib.import_module(picture.stem).draw().svg() == picture.read_text(encoding="utf-8")
+
+
+# --- decisions -----------------------------------------------------------------------------------
+
+((_, _, DECISIONS),) = tables("decisions")
+FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
+    errors.CircuitOpenError: {"tenant": "acme", "provider": "first"},
+    errors.ThrottledError: {"tenant": "acme", "provider": "first"},
+}
+
+
+def error_of(told: str) -> errors.RanvierError:
+    """The error that a row of the table is about."""
+    name, _, phase = told.replace("`", "").partition(", ")
+    kind = getattr(errors, name)
+    if kind is errors.AttemptTimeoutError:
+        return kind("too slow", phase="connect" if phase == "phase connect" else "idle", provider="first")
+    of_provider = issubclass(kind, errors.ProviderError)
+    return kind("failed", **FACTS.get(kind, {"provider": "first"} if of_provider else {}))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("row", DECISIONS, ids=[row[0] for row in DECISIONS])
+async def test_the_table_of_decisions_is_what_happens(row: list[str]) -> None:
+    """The error is raised once in a whole stack: is it retried, is it counted, who answers?"""
+    told, kind, retried, counted, next_asked = row
+    error = error_of(told)
+    assert kind == f"`{error.kind}`"
+    answered = []
+    for retries in (1, 0):
+        first = testing.ScriptedProvider("first", [error, "the first"])
+        route = Fallback(first, Stub("the second"))
+        pipeline = Pipeline(Deadline(60), route, Retry(retries), Breaker(), Timeout())
+        try:
+            answered.append((await pipeline.complete("Hi")).text)
+        except errors.RanvierError:
+            answered.append("nobody")
+    ((_, circuit),) = [each for each in pipeline.circuits if each[0] == ("default", "first")]
+    assert (answered[0] == "the first") == retried.startswith("yes")
+    assert (answered[1] == "the second") == next_asked.startswith("yes")
+    assert (circuit.failures == 1) == counted.startswith("yes")
+
+
+def test_the_table_of_decisions_has_every_error() -> None:
+    """All that can be raised, but for the roots and for those that stand for others."""
+    told = {type(error_of(row[0])).__name__ for row in DECISIONS}
+    roots = {"RanvierError", "RejectedError", "TimedOutError", "ProviderError", "AllDeploymentsFailedError"}
+    assert told == set(errors.__all__) - roots - {"LayerOrderError", "UnknownProviderError"}
