@@ -18,18 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gauges import Complaints, Lag, Memory, left_open, until_ended
+from gauges import Complaints, Lag, Memory, keep_heap_whole, left_open, until_ended
 from load import THINGS, Load, stack
 
 from ranvier.testing import settled
 
 CALLERS = 32
 
-MARGIN = 4.0
-"""MiB that the last third may lie above the second sixth, in the median.
-
-So much does a process that leaks nothing wander: how the pieces of memory fit into its pages is chance.
-"""
+MARGIN = 2.0
+"""MiB that the last third may lie above the second sixth, in the median: how pieces fit is chance."""
 
 
 @dataclass
@@ -138,6 +135,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of what is asked and what goes wrong")
     chosen = parser.parse_args(arguments)
+    keep_heap_whole()
     with providers(chosen.seed) as served:
         outcome = asyncio.run(soak(chosen.minutes * 60, chosen.seed, served))
         progress, connections, requests = served.end()

@@ -79,7 +79,8 @@ def test_every_event_is_written_as_a_sentence_with_its_facts_as_fields(
 
 def test_every_kind_of_event_is_tried() -> None:
     """A new one has to be added above."""
-    assert {event.name for event, _, _ in EVENTS} == {kind.name for kind in Event.__subclasses__()}
+    ours = [kind for kind in Event.__subclasses__() if kind.__module__ == Event.__module__]
+    assert {event.name for event, _, _ in EVENTS} == {kind.name for kind in ours}
 
 
 async def test_a_call_in_trouble_can_be_read_from_the_log(log: pytest.LogCaptureFixture) -> None:

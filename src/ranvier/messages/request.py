@@ -256,22 +256,3 @@ class Request:
     tool_choice: str | None = None
     schema: Schema | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-def question(text: str) -> Request:
-    """A plain question by the user: `Request((Message("user", text),))`, at a quarter of its price."""
-    message = _new(Message)
-    _set_role(message, "user")
-    _set_content(message, text)
-    request = _new(Request)
-    request.messages = (message,)
-    request.system = request.max_tokens = request.temperature = request.top_p = None
-    request.stop = request.tools = ()
-    request.tool_choice = request.schema = None
-    request.extra = {}
-    return request
-
-
-_new = object.__new__
-_set_role = vars(Message)["role"].__set__  # because a message is frozen
-_set_content = vars(Message)["content"].__set__
