@@ -5,12 +5,14 @@ import inspect
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ranvier import Deployment, Pipeline
+from ranvier.asgi import status_app
 from ranvier.errors import AllDeploymentsFailedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.providers import Anthropic, OpenAI
+from ranvier.providers import Anthropic, OpenAI, Stub
 from ranvier.simulator import Simulator, Status
 
 ROOT = Path(__file__).parents[1]
@@ -101,3 +103,29 @@ async def test_the_layer_of_the_design_page_works(simulator):
         async with pipeline.stream("Hello", tenant="acme") as answer:
             await answer.collect()
     assert audit.answers == {"acme": 2}
+
+
+async def test_the_applications_of_the_status_page_show_it():
+    """Mounted as it stands there, for everybody or for those who know the password."""
+    open_to_all, guarded = [(await execute(code))["app"] for code in blocks("docs/status.md")]
+    for app, headers, status in (
+        (open_to_all, {}, 200),
+        (guarded, {}, 401),
+        (guarded, {"authorization": "Bearer of-your-own-choice"}, 200),
+    ):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            answer = await client.get("/ranvier/status.json", headers=headers)
+        assert answer.status_code == status
+        assert status != 200 or [each["name"] for each in answer.json()["providers"]] == [
+            "anthropic",
+            "openai",
+        ]
+
+
+async def test_the_status_page_has_the_names_of_its_document():
+    """All that Prometheus is told stands in the table, and nothing else."""
+    text = (ROOT / "docs/status.md").read_text(encoding="utf-8")
+    app = status_app(Pipeline(Fallback(Stub()), Breaker()), tenant_metrics=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        told = (await client.get("/metrics")).text
+    assert set(re.findall(r"`(ranvier_\w+)`", text)) == set(re.findall(r"# TYPE (\w+)", told))
