@@ -12,7 +12,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 
 
 def _install(session: nox.Session, *more: str) -> None:
-    session.install("-e", ".[test,cli]", *more)
+    session.install("-e", ".[test,cli,fast]", *more)
 
 
 @nox.session(python=PYTHONS)

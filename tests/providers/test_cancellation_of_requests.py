@@ -70,7 +70,7 @@ async def test_a_request_cancelled_at_any_turn_leaves_no_connection_in_the_pool(
     loopback: Any, over: Any
 ) -> None:
     """Every later use of the pool would walk past it, until the pipeline closes."""
-    async with loopback(silence) as server, over(OpenAI, server) as asked:
+    async with loopback(silence) as server, over(OpenAI, server, engine="httpx") as asked:
         for turn in range(TURNS):
             task = asyncio.create_task(asked.complete())
             for _ in range(turn):

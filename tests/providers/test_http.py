@@ -276,7 +276,7 @@ async def test_a_refused_connection_is_a_failed_connection(over: Any, loopback: 
     """Nobody listens: the connection failed, and the error names the target."""
     async with loopback(answer) as server:
         pass
-    async with over(OpenAI, server) as asked:
+    async with over(OpenAI, server, engine="httpx") as asked:
         with pytest.raises(ConnectionFailedError) as caught:
             await asked.complete(model="gpt-5.2")
         assert (caught.value.provider, caught.value.model) == ("openai", "gpt-5.2")

@@ -91,7 +91,7 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives an `http_client` that has one, which nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
-        *("api_key", "base_url", "name", "http_client", "max_connections"),
+        *("api_key", "base_url", "name", "http_client", "engine", "max_connections"),
     }
 
 

@@ -21,6 +21,7 @@ from ranvier.errors import (
 )
 from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
+from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._reading import (
@@ -48,8 +49,10 @@ class Adapter(ABC):
         api_key: Our own key; `None` is the first of the `environment` variables that is set.
         base_url: Where its API is; `None` is the vendor's own.
         name: Tells two of a kind apart (`OpenAI(name="openai-eu", base_url=...)`).
-        http_client: An `httpx.AsyncClient` of yours, with your proxies, certificates and hooks; you
-            close it.
+        http_client: An `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession` of yours,
+            with your proxies, certificates and hooks; you close it.
+        engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
+            is the faster one that is installed.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -79,6 +82,7 @@ class Adapter(ABC):
         base_url: str | None = None,
         name: str | None = None,
         http_client: Any = None,
+        engine: EngineName = "auto",
         max_connections: int = 1000,
     ) -> None:
         self._api_key = api_key
@@ -88,7 +92,7 @@ class Adapter(ABC):
         self.name = self.family if name is None else checks.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
-        self._connections = Connections(http_client, max_connections)
+        self._connections = Connections(Engine(engine, http_client), max_connections)
         providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:

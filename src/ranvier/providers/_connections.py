@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-import httpx
-
 from ranvier.errors import ConfigurationError
-from ranvier.providers._httpx import HttpClient
+from ranvier.providers._engines import Engine
+from ranvier.providers._http import HttpClient
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
-
-Owner = TypeVar("Owner")
 
 
 class SharedClient:
@@ -25,9 +22,10 @@ class SharedClient:
         slots: As many as its pool has, for all who use it; `None` where the pool is unbounded.
     """
 
-    __slots__ = ("client", "leases", "loop", "slots")
+    __slots__ = ("_owner", "client", "leases", "loop", "slots")
 
-    def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop, owner: Any) -> None:
+        self._owner = ref(owner)
         self.client = client
         self.loop = loop
         self.leases = 0
@@ -37,29 +35,28 @@ class SharedClient:
         """One lease ends; with the last one the client closes."""
         self.leases -= 1
         if not self.leases:
+            _forget(self, self._owner())
             await self.client.aclose()
 
 
-_of_pipelines: WeakKeyDictionary[Pipeline, SharedClient] = WeakKeyDictionary()
-_of_users: WeakKeyDictionary[httpx.AsyncClient, SharedClient] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Any, dict[str, SharedClient]] = WeakKeyDictionary()
+"""Of each pipeline our clients by their engines, and of each client of a user what is made of it."""
 
 
 class Connections:
     """One provider's leases on the clients that it uses.
 
-    The providers of a pipeline share one client of ours, and so one TLS context. A client that the
-    user has given is used instead, and never closed. A provider may serve several pipelines, on one
-    event loop.
+    The providers of a pipeline that have the same engine share one client of ours, and so one TLS
+    context. A client that the user has given is used instead, and never closed. A provider may serve
+    several pipelines, on one event loop.
 
     Attributes:
         slots: Of the connections that may be in use at once; `None` while nothing is open.
     """
 
-    def __init__(self, http_client: httpx.AsyncClient | None, max_connections: int) -> None:
-        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
-            raise ConfigurationError(f"http_client={http_client!r:.80}: give an httpx.AsyncClient")
+    def __init__(self, engine: Engine, max_connections: int) -> None:
         self.slots: asyncio.Semaphore | None = None
-        self._http_client = http_client
+        self._engine = engine
         self._max_connections = max_connections
         self._loop: asyncio.AbstractEventLoop | None = None  # of all leases
         self._leases: list[tuple[ref[Pipeline], SharedClient]] = []
@@ -76,7 +73,7 @@ class Connections:
             if self._leases:
                 _refuse_while_alive(self._loop)
             self._leases, self._returned, self.slots, self._loop = [], 0, None, loop
-        shared = self._lease(pipeline, loop)
+        shared = _lease(self._engine, pipeline, loop)
         self._leases.append((ref(pipeline), shared))
         if self.slots is None:
             self.slots = shared.slots or asyncio.BoundedSemaphore(self._max_connections)
@@ -111,27 +108,28 @@ class Connections:
         for _, shared in ended:
             await shared.give_back()
 
-    def _lease(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
-        client = self._http_client
-        if client is None:
-            return _lease(_of_pipelines, pipeline, HttpClient.ours, loop)
-        return _lease(_of_users, client, lambda: HttpClient.of_user(client), loop)
 
-
-def _lease(
-    shared_by: MutableMapping[Owner, SharedClient],
-    owner: Owner,
-    make: Callable[[], HttpClient],
-    loop: asyncio.AbstractEventLoop,
-) -> SharedClient:
-    shared = shared_by.get(owner)
+def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
+    if engine.client is None:
+        owner, name = pipeline, engine.chosen()
+    else:
+        owner, name = engine.client, "user"
+    clients: MutableMapping[str, SharedClient] = _shared.setdefault(owner, {})
+    shared = clients.get(name)
     if shared is not None and shared.leases and shared.loop is not loop:
         _refuse_while_alive(shared.loop)
         shared = None
     if shared is None or not shared.leases:
-        shared = shared_by[owner] = SharedClient(make(), loop)
+        shared = clients[name] = SharedClient(engine.make(), loop, owner)
     shared.leases += 1
     return shared
+
+
+def _forget(shared: SharedClient, owner: Any) -> None:
+    """Keep nothing that nobody uses: what is made of a user's client would keep that."""
+    clients = _shared.get(owner, {}) if owner is not None else {}
+    for name in [name for name, client in clients.items() if client is shared]:
+        del clients[name]
 
 
 def _refuse_while_alive(loop: asyncio.AbstractEventLoop | None) -> None:

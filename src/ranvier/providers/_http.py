@@ -1,6 +1,6 @@
 """A small port to HTTP: one request in; a status, headers and the bytes of the body out.
 
-Adapters see nothing but this; the engine behind it, `_httpx` today, can be changed. An engine adds
+Adapters see nothing but this; which engine is behind it is chosen in `_engines`. An engine adds
 no cookies, follows no redirects and knows no credentials but the ones in the request. It enforces
 the connect limit and no other, gives every failure as one of our errors, with the secrets taken
 out, and closes the socket of a request that is cancelled.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,6 +25,9 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 
 MAX_STREAM_BYTES: Final = 8 * MAX_BODY_BYTES
 """The longest streamed answer: there every word is wrapped in some hundred bytes."""
+
+KEEP_ALIVE_SECONDS: Final = 20.0
+"""How long an idle connection is kept."""
 
 MAX_ERROR_BYTES: Final = 64 * 1024
 """As much of the body of a refusal is read."""
@@ -157,3 +160,32 @@ class HttpReply(ABC):
     def _keep(self, chunk: bytes) -> bool:
         self._body += chunk
         return bool(chunk)
+
+
+class HttpClient(ABC):
+    """An engine: sends requests, and keeps connections for the next.
+
+    Attributes:
+        pool_size: How many requests it takes at once; `None` is without bound.
+    """
+
+    pool_size: int | None
+
+    @property
+    @abstractmethod
+    def under_way(self) -> Collection[HttpRequest]:
+        """What was sent, and has not ended: replies end when they are closed."""
+
+    @abstractmethod
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """Send `request` and wait for the headers of the reply. A cancellation closes the socket.
+
+        Raises:
+            AttemptTimeoutError: the connection did not stand within `request.connect` seconds.
+            ConnectionFailedError: there is none, or it broke.
+            ConfigurationError: the address cannot be, or the user has closed the client.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """End every request that is under way, and close every connection unless the client is the user's."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import sys
+from collections.abc import AsyncIterator, Collection
 from http.cookiejar import CookieJar
 from typing import Any, Final
 
@@ -16,8 +17,8 @@ import httpx
 
 from ranvier import clock
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._httpx_decoding import ACCEPTED, decoded
+from ranvier.providers._decoding import ACCEPTED, unzipper
+from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
 from ranvier.providers._httpx_errors import as_ours
 
 DEFAULT_POOL_SIZE: Final = 100
@@ -25,11 +26,8 @@ DEFAULT_POOL_SIZE: Final = 100
 
 _NOTHING: Final = httpx.ByteStream(b"")
 
-KEEP_ALIVE_SECONDS: Final = 20.0
-"""How long an idle connection is kept."""
 
-
-class HttpClient:
+class HttpxClient(HttpClient):
     """Sends requests through httpx; `pool_size` is how many at once, `None` is without bound."""
 
     def __init__(self, client: httpx.AsyncClient, pool_size: int | None = None) -> None:
@@ -40,7 +38,7 @@ class HttpClient:
         self._door = asyncio.Lock()
 
     @classmethod
-    def ours(cls) -> HttpClient:
+    def ours(cls) -> HttpxClient:
         """A client of our own. Its pool is unbounded, since requests wait for a slot before it."""
         limits = httpx.Limits(
             max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS
@@ -55,7 +53,7 @@ class HttpClient:
         )
 
     @classmethod
-    def of_user(cls, client: httpx.AsyncClient) -> HttpClient:
+    def of_user(cls, client: httpx.AsyncClient) -> HttpxClient:
         """The user's client, its pool and hooks, seen through a copy with a cookie jar of its own."""
         view = copy.copy(client)
         view.cookies = _NoCookies()
@@ -63,14 +61,13 @@ class HttpClient:
         shared._owner = client
         return shared
 
-    async def send(self, request: HttpRequest) -> HttpReply:
-        """Send `request` and wait for the headers of the reply. A cancellation closes the socket.
+    @property
+    def under_way(self) -> Collection[HttpRequest]:
+        """See `HttpClient.under_way`."""
+        return [exchange.request for exchange in self._exchanges]
 
-        Raises:
-            AttemptTimeoutError: the connection did not stand within `request.connect` seconds.
-            ConnectionFailedError: there is none, or it broke.
-            ConfigurationError: the address cannot be, or the user has closed the client.
-        """
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """See `HttpClient.send`."""
         if self._owner is not None and self._owner.is_closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
         # A client of the user's may have hooks or a transport that take long, and must take them at once.
@@ -86,7 +83,7 @@ class HttpClient:
         return _HttpxReply(request, response, exchange)
 
     async def aclose(self) -> None:
-        """End every request that is under way, and close every connection unless the client is the user's."""
+        """See `HttpClient.aclose`."""
         try:
             await asyncio.gather(*(exchange.aclose() for exchange in tuple(self._exchanges)))
         finally:
@@ -108,7 +105,7 @@ class _Exchange:
 
     def __init__(self, client: httpx.AsyncClient, request: HttpRequest, door: asyncio.Lock | None) -> None:
         self._client = client
-        self._request = request
+        self.request = request
         self._door = door
         self._in_door = False
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
@@ -126,7 +123,7 @@ class _Exchange:
             return part
         self._last = None
         try:
-            raise part or ConnectionFailedError(f"{self._request.target}: given up", **self._request.facts)
+            raise part or ConnectionFailedError(f"{self.request.target}: given up", **self.request.facts)
         finally:
             del part  # because an error keeps this frame, and would be kept by it: a ring
 
@@ -144,7 +141,7 @@ class _Exchange:
             response = await self._send()
             try:
                 await self._parts.put(response)
-                async for chunk in decoded(response):
+                async for chunk in _decoded(response):
                     await self._parts.put(chunk)
             finally:
                 self._closing = True  # from here on a cancellation would leave the connection in the pool
@@ -157,13 +154,13 @@ class _Exchange:
             if self._parts.full():
                 self._parts.get_nowait()
         except Exception as error:
-            self._last = as_ours(error, self._request)
+            self._last = as_ours(error, self.request)
         finally:
             if self._parts.empty():  # somebody may wait for it
                 self._parts.put_nowait(self._last)
 
     async def _send(self) -> httpx.Response:
-        request = self._request
+        request = self.request
         try:
             built = self._client.build_request(
                 "POST",
@@ -199,9 +196,9 @@ class _Exchange:
             self._on_new_connection = True
         elif event == "connection.start_tls.complete":
             self._on_new_connection = True
-        elif event == "connection.start_tls.started" and self._request.connect is not None:
+        elif event == "connection.start_tls.started" and self.request.connect is not None:
             spent = clock.now() - self._connecting  # each of the two would get the whole limit
-            info["timeout"] = max(0.0, self._request.connect - spent)
+            info["timeout"] = max(0.0, self.request.connect - spent)
 
     def _leave_new_connection(self) -> None:
         """Its next step has begun, from which on a cancellation closes it; what had to wait happens now."""
@@ -223,6 +220,19 @@ class _HttpxReply(HttpReply):
 
     async def aclose(self) -> None:
         await self._exchange.aclose()
+
+
+async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The pieces of a body; none is empty."""
+    if response.is_stream_consumed:  # by a transport of somebody's tests, which holds all of it
+        yield response.content
+        return
+    unzip = unzipper(response.headers.get("content-encoding"))
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:  # not aiter_raw, which closes it while it may yet be cancelled
+        for piece in (chunk,) if unzip is None else unzip.pieces(chunk):
+            if piece:  # to whoever reads, an empty one is the end
+                yield piece
 
 
 class _NoCookies(CookieJar):

@@ -10,6 +10,7 @@ from ranvier.errors import (
     ConnectionFailedError,
     InvalidResponseError,
 )
+from ranvier.providers._decoding import DecodingError
 from ranvier.providers._http import HttpRequest
 from ranvier.providers._shown import LONGEST_WORDS
 
@@ -17,14 +18,14 @@ from ranvier.providers._shown import LONGEST_WORDS
 def as_ours(error: Exception, request: HttpRequest) -> Exception:
     """The error of ours for one of httpx's, which becomes its cause; any other as it is."""
     failure: Exception
-    if not isinstance(error, (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)):
+    if not isinstance(error, (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, DecodingError, OSError)):
         return error  # of a hook or a transport of the user's
     _strip(error, request)
     if isinstance(error, httpx.ConnectTimeout):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
         words = f"{request.target}: no connection to {request.url} {limit}"
         failure = AttemptTimeoutError(words, phase="connect", **request.facts)
-    elif isinstance(error, httpx.DecodingError):
+    elif isinstance(error, DecodingError):
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):

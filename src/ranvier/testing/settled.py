@@ -93,18 +93,18 @@ def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
     bound = getattr(slots, "_bound_value", None)  # of a BoundedSemaphore: any other has forgotten it
     if slots is not None and bound is not None and slots._value != bound:
         yield f"{provider.name}: {bound - slots._value} of {bound} connection slots taken"
-    under_way = getattr(own, "in_progress", None) or len(list(_exchanges(own, pipeline)))
+    under_way = getattr(own, "in_progress", None) or len(list(_requests(own, pipeline)))
     if under_way:
         yield f"{provider.name}: {under_way} requests under way"
     yield from getattr(own, "unsettled", tuple)()
 
 
-def _exchanges(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
+def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
     """Requests of an adapter of ours on behalf of `pipeline`; its providers share a client."""
     for owner, shared in getattr(getattr(provider, "_connections", None), "_leases", ()):
         if owner() is pipeline:
-            exchanges = shared.client._exchanges
-            yield from (each for each in exchanges if each._request.provider == provider.name)
+            requests = shared.client.under_way
+            yield from (request for request in requests if request.provider == provider.name)
 
 
 def _timers(pipeline: Pipeline) -> Iterator[str]:

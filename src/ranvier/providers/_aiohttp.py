@@ -1,0 +1,259 @@
+"""The engine behind the port that is fast: aiohttp, used directly.
+
+It needs no task per request: aiohttp itself closes the connection of a request that is cancelled. What it
+does not do is to close it at once where bytes are left that nobody takes; so connections are aborted here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import math
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import httpx
+from yarl import URL
+
+from ranvier.errors import ConfigurationError, ConnectionFailedError
+from ranvier.providers import _proxies
+from ranvier.providers._aiohttp_errors import as_ours
+from ranvier.providers._decoding import ACCEPTED, Unzipper, unzipper
+from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
+
+MOST_CONNECTIONS: Final = 1 << 16
+"""At once. It is never met: whoever wants a connection has a slot for it, and waits there and not here."""
+
+LONGEST_HEADER: Final = 64 * 1024
+
+LARGE_BODY: Final = 1 << 20
+"""Bytes from which on a body is written piece by piece."""
+
+MOST_ROUTES: Final = 1000
+"""Addresses that a client remembers."""
+
+
+class AiohttpClient(HttpClient):
+    """Sends requests through aiohttp; `pool_size` is how many at once, `None` is without bound."""
+
+    def __init__(self, session: aiohttp.ClientSession, owner: aiohttp.ClientSession | None = None) -> None:
+        self.pool_size = None if owner is None else _pool_size(owner)
+        self._session = session
+        self._owner = owner  # the user's session, which only the user closes
+        self._trusts_environment = owner is None or owner.trust_env
+        self._under_way: dict[HttpRequest, asyncio.Task[Any] | _AiohttpReply | None] = {}
+        self._routes: dict[str, _Route] = {}
+        self._closing = False
+
+    @classmethod
+    def ours(cls) -> AiohttpClient:
+        """A client of our own."""
+        trusted = httpx.create_ssl_context()  # whom the other engine trusts
+        trusted.set_alpn_protocols(["http/1.1"])
+        connector = _Connector(limit=MOST_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        return cls(
+            aiohttp.ClientSession(
+                connector=connector,
+                headers={"user-agent": "ranvier"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=LONGEST_HEADER,
+                max_field_size=LONGEST_HEADER,
+            )
+        )
+
+    @classmethod
+    def of_user(cls, session: aiohttp.ClientSession) -> AiohttpClient:
+        """The user's session, its connector and hooks, seen through a copy without cookies and keys."""
+        view: Any = copy.copy(session)
+        view._cookie_jar = aiohttp.DummyCookieJar()
+        view._default_auth = None
+        view._trust_env = False  # aiohttp asks a thread for it, for each request, and reads netrc there
+        return cls(view, session)
+
+    @property
+    def under_way(self) -> Collection[HttpRequest]:
+        """See `HttpClient.under_way`."""
+        return self._under_way.keys()
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """See `HttpClient.send`."""
+        if self._owner is not None and self._owner.closed:
+            raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
+        self._under_way[request] = asyncio.current_task()
+        try:
+            response = await self._post(request)
+        except BaseException as error:
+            del self._under_way[request]
+            failure = self._failure(error, request)
+        else:
+            reply = self._under_way[request] = _AiohttpReply(request, response, self._under_way)
+            return reply
+        try:
+            raise failure
+        finally:
+            del failure  # because an error keeps this frame, and would be kept by it: a ring
+
+    async def aclose(self) -> None:
+        """See `HttpClient.aclose`."""
+        self._closing = True
+        for holder in tuple(self._under_way.values()):
+            if isinstance(holder, asyncio.Task):
+                holder.cancel()  # it waits in `send`, and nowhere else
+            elif holder is not None:
+                holder.abort()
+        if self._owner is None:
+            await self._session.close()
+        else:
+            self._session.detach()
+
+    def __del__(self) -> None:
+        self._session.detach()  # or it would complain, where a pipeline was left without being closed
+
+    async def _post(self, request: HttpRequest) -> aiohttp.ClientResponse:
+        route = self._routes.get(request.url) or self._route(request.url)
+        return await self._session.post(
+            route.url,
+            data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
+            headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
+            timeout=_limits(request.connect),
+            proxy=route.proxy,
+            proxy_headers=route.proxy_headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            raise_for_status=False,
+        )
+
+    def _route(self, address: str) -> _Route:
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
+        route = self._routes[address] = _route(address, self._trusts_environment)
+        return route
+
+    def _failure(self, error: BaseException, request: HttpRequest) -> BaseException:
+        """What to raise for `error`, without the frames of aiohttp, where the headers are."""
+        error.__traceback__ = None
+        if not isinstance(error, asyncio.CancelledError):
+            return as_ours(error, request) if isinstance(error, Exception) else error
+        task = asyncio.current_task()
+        if not self._closing or task is None or task.uncancel():
+            return error
+        return ConnectionFailedError(f"{request.target}: given up", **request.facts)
+
+
+class _AiohttpReply(HttpReply):
+    def __init__(
+        self, request: HttpRequest, response: aiohttp.ClientResponse, under_way: dict[HttpRequest, Any]
+    ) -> None:
+        super().__init__(request, response.status, response.headers)
+        self._response = response
+        self._under_way = under_way
+        self._unzip: Unzipper | None = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._begun = False
+
+    async def chunk(self) -> bytes:
+        try:
+            if not self._begun:
+                self._begun = True
+                self._unzip = unzipper(self.headers.get("content-encoding"))
+            if self._unzip is None:
+                return await self._raw()
+            return await self._unzipped(self._unzip)
+        except Exception as error:
+            error.__traceback__ = None
+            failure = as_ours(error, self.request)
+        try:
+            raise failure
+        finally:
+            del failure  # because an error keeps this frame, and would be kept by it: a ring
+
+    async def _unzipped(self, unzip: Unzipper) -> bytes:
+        while True:
+            for piece in self._pieces:
+                return piece
+            chunk = await self._raw()
+            if not chunk:
+                return b""
+            self._pieces = unzip.pieces(chunk)
+
+    async def _raw(self) -> bytes:
+        content = self._response.content
+        if (broken := content.exception()) is None:
+            return await content.readany()
+        content.set_exception(None)  # type: ignore[arg-type]  # because: what came before comes first
+        try:
+            if left := content.read_nowait():
+                return left
+        finally:
+            content.set_exception(broken)
+        raise broken
+
+    async def aclose(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the connection at once, unless the body was read to its end and has let it go."""
+        self._under_way.pop(self.request, None)
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+        self._response.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Closes for good what is not used again: aiohttp would wait until the peer has taken every byte."""
+
+    def __del__(self, warnings: Any = None) -> None:
+        self._close()
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        transport = protocol.transport
+        if transport is not None and (should_close or protocol.should_close):
+            transport.abort()
+        super()._release(key, protocol, should_close=should_close)
+
+
+class _Route(NamedTuple):
+    """Where a request goes, and by which proxy."""
+
+    url: URL
+    proxy: URL | None
+    headers: Mapping[str, str]
+    proxy_headers: Mapping[str, str] | None
+
+
+def _route(address: str, trusts_environment: bool) -> _Route:
+    url = httpx.URL(address)  # it writes addresses as the other engine does
+    proxy = _proxies.proxy_for(url) if trusts_environment else None
+    target = URL(str(url), encoded=True)
+    if proxy is None:
+        return _Route(target, None, {}, None)
+    if proxy.scheme not in ("http", "https"):
+        raise ConfigurationError(f"aiohttp knows no {proxy.scheme} proxies: choose engine='httpx'")
+    known = {}
+    if proxy.userinfo:
+        known["proxy-authorization"] = aiohttp.BasicAuth(proxy.username, proxy.password).encode()
+    place = URL(str(proxy.copy_with(username=None, password=None)), encoded=True)
+    return _Route(target, place, known if url.scheme == "http" else {}, known or None)
+
+
+@lru_cache(maxsize=64)
+def _limits(connect: float | None) -> aiohttp.ClientTimeout:
+    """The connect limit, which aiohttp would round, and where it is 0 not set at all."""
+    return aiohttp.ClientTimeout(
+        total=None,
+        connect=None if connect is None else max(connect, 1e-6),
+        sock_connect=None,
+        sock_read=None,
+        ceil_threshold=math.inf,
+    )
+
+
+def _pool_size(session: aiohttp.ClientSession) -> int | None:
+    """How many connections the user's session opens at most."""
+    connector = session.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min(filter(None, limits), default=None)

@@ -1,0 +1,70 @@
+"""The errors of aiohttp as ours, with the secrets taken out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from ranvier.errors import (
+    AttemptTimeoutError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidResponseError,
+)
+from ranvier.providers._decoding import DecodingError
+from ranvier.providers._http import HttpRequest
+from ranvier.providers._shown import LONGEST_WORDS
+
+
+def as_ours(error: Exception, request: HttpRequest) -> Exception:
+    """The error of ours for one of aiohttp's, which becomes its cause; any other as it is."""
+    failure: Exception
+    if not isinstance(error, (aiohttp.ClientError, DecodingError, OSError, RuntimeError)):
+        return error  # of a hook of the user's
+    said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
+    _strip(error, request)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        limit = "in time" if request.connect is None else f"within {request.connect:g} s"
+        words = f"{request.target}: no connection to {request.url} {limit}"
+        failure = AttemptTimeoutError(words, phase="connect", **request.facts)
+    elif isinstance(error, DecodingError):
+        words = f"{request.target}: the body is not encoded as its headers say"
+        failure = InvalidResponseError(words, **request.facts)
+    elif isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        failure = ConfigurationError(f"{request.url} is no address: {said}")
+    else:
+        words = f"{request.target}: the connection failed: {said}"
+        failure = ConnectionFailedError(words, **request.facts)
+    failure.__cause__ = error
+    return failure
+
+
+def _strip(error: BaseException, request: HttpRequest) -> None:
+    """Take from `error` and all behind it what leads to the key: tracebacks, requests, quoted bytes."""
+    pending: list[Any] = [error]
+    seen: set[int] = set()
+    while pending:
+        link = pending.pop()
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        link.__traceback__ = None
+        pending += [link.__cause__, link.__context__, *vars(link).values()]
+        vars(link).update({name: _stripped(value, request) for name, value in vars(link).items()})
+        link.args = tuple(_stripped(arg, request) for arg in link.args)
+        if isinstance(link, BaseExceptionGroup):
+            pending += link.exceptions
+
+
+def _stripped(value: Any, request: HttpRequest) -> Any:
+    """What an error of aiohttp may go on holding: words, numbers, other errors, and where it went."""
+    if isinstance(value, str):
+        return request.masked(value)
+    if isinstance(value, aiohttp.RequestInfo):
+        return aiohttp.RequestInfo(value.url, value.method, CIMultiDictProxy(CIMultiDict()), value.real_url)
+    if isinstance(value, ConnectionKey):
+        return value._replace(proxy_auth=None, proxy_headers_hash=None)
+    return value if isinstance(value, (int, float, BaseException)) else None

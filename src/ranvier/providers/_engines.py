@@ -1,0 +1,86 @@
+"""Which HTTP client does the work: the fastest that is installed, one by its name, or the user's own.
+
+They are imported when the first pipeline that needs one opens.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Any, Final, Literal, get_args
+
+from ranvier.errors import ConfigurationError
+from ranvier.providers import _proxies
+from ranvier.providers._http import HttpClient
+
+EngineName = Literal["auto", "aiohttp", "httpx"]
+
+REMEDY: Final = "pip install 'ranvier[fast]'"
+
+
+class Engine:
+    """What sends the requests of one provider.
+
+    Args:
+        name: `"auto"`, `"aiohttp"` or `"httpx"`.
+        client: The user's own, which is an engine by itself; `None` is one of ours.
+
+    Raises:
+        ConfigurationError: there is no such engine, or it is not installed, or what is given is no client.
+    """
+
+    __slots__ = ("client", "name")
+
+    def __init__(self, name: str, client: Any = None) -> None:
+        if name not in get_args(EngineName):
+            raise ConfigurationError(f"engine={name!r:.80}: there are 'auto', 'aiohttp' and 'httpx'")
+        if name == "aiohttp" and find_spec("aiohttp") is None:
+            raise ConfigurationError(f"engine='aiohttp': aiohttp is not installed: {REMEDY}")
+        self.name = name
+        self.client = client
+        if client is not None:
+            self._check_client(client)
+
+    def chosen(self) -> str:
+        """The engine by its name, for a client of ours, now that one is needed."""
+        if self.name != "auto":
+            return self.name
+        return "aiohttp" if _takes_aiohttp() else "httpx"
+
+    def make(self) -> HttpClient:
+        """A client of ours, or a view of the user's."""
+        if _kind(self.client) == "aiohttp" or (self.client is None and self.chosen() == "aiohttp"):
+            from ranvier.providers._aiohttp import AiohttpClient
+
+            return AiohttpClient.ours() if self.client is None else AiohttpClient.of_user(self.client)
+        from ranvier.providers._httpx import HttpxClient
+
+        return HttpxClient.ours() if self.client is None else HttpxClient.of_user(self.client)
+
+    def _check_client(self, client: Any) -> None:
+        kind = _kind(client)
+        if kind is None:
+            raise ConfigurationError(
+                f"http_client={client!r:.80}: give an httpx.AsyncClient, an httpx2.AsyncClient "
+                "or an aiohttp.ClientSession"
+            )
+        if self.name not in ("auto", kind):
+            raise ConfigurationError(f"engine={self.name!r} is not that of http_client: give one of the two")
+
+
+def _kind(client: Any) -> str | None:
+    """The engine of a user's client, known by its class: whoever has one has imported it."""
+    for library, word in (("httpx", "AsyncClient"), ("httpx2", "AsyncClient"), ("aiohttp", "ClientSession")):
+        module = sys.modules.get(library)
+        if module is not None and isinstance(client, getattr(module, word)):
+            return "aiohttp" if library == "aiohttp" else "httpx"
+    return None
+
+
+def _takes_aiohttp() -> bool:
+    """True where aiohttp is there, and can do what the environment asks for."""
+    try:
+        import aiohttp  # noqa: F401  # because: one that is installed may yet be broken
+    except ImportError:
+        return False
+    return all(url.startswith(("http://", "https://")) for url in _proxies.from_environment().values())

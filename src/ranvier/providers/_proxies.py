@@ -1,0 +1,56 @@
+"""The proxies of the environment, by the rules of httpx, for the engines that have none of their own.
+
+`HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` say which, `NO_PROXY` for whom there is none: `*`, or hosts,
+each with what lies below it, perhaps with a scheme and a port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import suppress
+from urllib.request import getproxies
+
+import httpx
+
+
+def from_environment() -> dict[str, str]:
+    """The proxy for each scheme, `all` among them, as the environment has them now."""
+    found = getproxies()
+    return {
+        scheme: found[scheme] if "://" in found[scheme] else f"http://{found[scheme]}"
+        for scheme in ("http", "https", "all")
+        if found.get(scheme)
+    }
+
+
+def proxy_for(url: httpx.URL) -> httpx.URL | None:
+    """The proxy that the environment names for an address, if any."""
+    proxies = from_environment()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    spared = (each.strip() for each in getproxies().get("no", "").split(","))
+    if proxy is None or any(_spares(each, url) for each in spared if each):
+        return None
+    return httpx.URL(proxy)
+
+
+def _spares(rule: str, url: httpx.URL) -> bool:
+    """True where a rule of `NO_PROXY` speaks of that address."""
+    if rule == "*":
+        return True
+    wanted = httpx.URL(_pattern(rule))
+    if wanted.scheme not in ("all", url.scheme) or wanted.port not in (None, url.port):
+        return False
+    host = wanted.host.removeprefix("*")
+    if host == wanted.host or host.startswith("."):
+        return url.host.endswith(host) if host.startswith(".") else url.host == host or not host
+    return url.host == host or url.host.endswith(f".{host}")
+
+
+def _pattern(rule: str) -> str:
+    """A rule as an address; a `*` before the host stands for whatever lies below it."""
+    if "://" in rule:
+        return rule
+    with suppress(ValueError):
+        version = ipaddress.ip_address(rule.split("/")[0]).version
+        return f"all://[{rule}]" if version == 6 else f"all://{rule}"
+    return f"all://{rule}" if rule.lower() == "localhost" else f"all://*{rule}"
