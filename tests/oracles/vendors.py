@@ -155,7 +155,7 @@ def _of_message(message: Any) -> Answer:
 
 @asynccontextmanager
 async def gemini_at(url: str) -> AsyncIterator[genai.client.AsyncClient]:
-    """A client without certificates, over httpx: beside aiohttp, the SDK would derive a class from aiohttp's own.
+    """A client without certificates, over httpx: beside aiohttp, the SDK would derive a class from its own.
 
     The SDK puts the version of the API behind the address itself.
     """
