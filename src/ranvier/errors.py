@@ -34,7 +34,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from ranvier.messages import Response
-    from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.price import Prices
+    from ranvier.pipeline.record import Attempt, Record
+    from ranvier.pipeline.story import Story
 
 
 class RanvierError(Exception):
@@ -42,6 +44,7 @@ class RanvierError(Exception):
 
     Attributes:
         attempts: What was tried on behalf of the call before this was raised, oldest first.
+        record: Of the call, from which its `story` is told; `None` for an error that came out of none.
         retry_after: Seconds that the provider (or a circuit) asked us to wait, if it said so.
         retryable: The same target may well answer a second time.
         counts_against_provider: A circuit breaker should count it.
@@ -56,6 +59,17 @@ class RanvierError(Exception):
     target_refuses: bool = False
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()
+    record: Record | None = None
+
+    @property
+    def story(self) -> Story | None:
+        """Where the seconds of the call went; `None` for an error that came out of no call."""
+        return None if self.record is None else self.record.story()
+
+    def explain(self, prices: Prices | None = None) -> str:
+        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        story = self.story
+        return f"{self.kind}: no call was made" if story is None else story.explain(prices)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by calling their class with `args`, which fails for keyword-only parameters.

@@ -2,46 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ranvier.pipeline.events import Event
+from ranvier.pipeline.call_events import AttemptEnded, CallEnded
 from ranvier.pipeline.record import Attempt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted(Event):
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEnded(Event):
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    kind: str
-    began: float
-    seconds: float
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    began: float
-    attempts: tuple[Attempt, ...]
-    waits: tuple[Wait, ...] = ()
-
-    def explain(self) -> str:
-        return " ".join(f"{each.target} {each.outcome}" for each in self.attempts) or "nothing was sent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded(Event):
-    outcome: str
-    seconds: float
-    streaming: bool
-    story: Story
+from ranvier.pipeline.story import Story
 
 
 def attempt(provider: str, outcome: str = "succeeded", seconds: float = 0.5, began: float = 0.0) -> Attempt:
@@ -67,5 +30,5 @@ def call(
         outcome=outcome,
         seconds=seconds,
         streaming=False,
-        story=Story(0.0, attempts),
+        story=Story(0.0, seconds, outcome, attempts, (), ()),
     )

@@ -14,6 +14,7 @@ from ranvier.errors import (
     DeadlineExceededError,
     InvalidRequestError,
     RanvierError,
+    RejectedError,
     UnknownProviderError,
 )
 from ranvier.pipeline.call import Call
@@ -89,6 +90,8 @@ class Fallback(Layer):
                 except RanvierError as error:
                     if isinstance(error, AuthenticationError):
                         credentials.refused(directed)
+                    if isinstance(error, RejectedError):
+                        call.record.waited("skipped", directed, call.pipeline.clock(), error.kind)
                     if not self._goes_on(error):
                         raise
                     failures.append((deployment, error))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.request import Message, Native, Part, ToolCall
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.price import Prices
+    from ranvier.pipeline.record import Attempt, Record
+    from ranvier.pipeline.story import Story
 
 
 class FinishReason(StrEnum):
@@ -61,6 +63,7 @@ class Response:
         parsed: The validated answer, where a `schema` was given.
         parts: The answer in its order, with what only its provider understands.
         attempts: What was tried until this answer came, oldest first.
+        record: Of the call, from which its `story` is told.
     """
 
     text: str = ""
@@ -75,6 +78,17 @@ class Response:
     parsed: Any = None
     parts: tuple[Part, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    record: Record | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def story(self) -> Story | None:
+        """Where the seconds of the call went; `None` for an answer that came out of no call."""
+        return None if self.record is None else self.record.story()
+
+    def explain(self, prices: Prices | None = None) -> str:
+        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        story = self.story
+        return "no call was made" if story is None else story.explain(prices)
 
     @property
     def message(self) -> Message:

@@ -8,8 +8,10 @@ from ranvier.pipeline.layer import Handler, Layer, Place
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.price import Price
 from ranvier.pipeline.record import Attempt
 from ranvier.pipeline.resolver import SHARED
+from ranvier.pipeline.story import Story, Wait
 from ranvier.pipeline.stream import ResponseStream
 
 __all__ = [
@@ -27,6 +29,9 @@ __all__ = [
     "Permit",
     "Pipeline",
     "Place",
+    "Price",
     "Provider",
     "ResponseStream",
+    "Story",
+    "Wait",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.errors import InvalidRequestError, RanvierError
 from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call import Limits
+from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.collector import steps_of
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.stream import ResponseStream
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ranvier.messages.schema import Misfit
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.record import Attempt
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 SLOT_WAIT = 10.0
 """Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
@@ -63,11 +66,11 @@ async def _whole(call: Call) -> Response:
     except asyncio.CancelledError as cancelled:
         reason = watch.ended_by()
         if reason is None:
-            attempt.failed(clock(), cancelled)
+            _failed(call, attempt, cancelled)
             raise
-        raise _too_slow(call, attempt, reason) from None
+        raise _failed(call, attempt, too_late(call, reason)) from None
     except BaseException as error:
-        attempt.failed(clock(), error)
+        _failed(call, attempt, error)
         raise
     finally:
         watch.end()
@@ -76,12 +79,16 @@ async def _whole(call: Call) -> Response:
     attempt.succeeded(clock(), response.usage)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
-    return response if call.request.schema is None else await _formed(call, attempt, response)
+    if call.request.schema is not None:
+        return await _formed(call, attempt, response)
+    tell_attempt(call, attempt)
+    return response
 
 
-def _too_slow(call: Call, attempt: Attempt, reason: str) -> RanvierError:
-    error = too_late(call, reason)
+def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
+    """`error`, now that the record and the listeners know of it."""
     attempt.failed(call.pipeline.clock(), error)
+    tell_attempt(call, attempt)
     return error
 
 
@@ -111,9 +118,9 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
     """
     misfits = form.parse(call, response)
     if not misfits:
+        tell_attempt(call, attempt)
         return response
-    unfit = form.unfit(call, response, misfits)
-    attempt.failed(call.pipeline.clock(), unfit)
+    unfit = _failed(call, attempt, form.unfit(call, response, misfits))
     try:
         if not form.may_be_repaired(call, response):
             raise unfit
@@ -156,8 +163,11 @@ async def _take_slot(call: Call, watch: Watch, slots: asyncio.Semaphore, began: 
         await slots.acquire()
         return began, 0.0
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
-    with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
-        await slots.acquire()
+    try:
+        with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
+            await slots.acquire()
+    finally:
+        call.record.waited("slot", call, began)
     try:
         for layer in call.pipeline.layers:
             layer.recheck(call, began)

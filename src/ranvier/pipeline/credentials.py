@@ -180,12 +180,13 @@ class Credentials:
 
 
 async def _in_time(call: Call, answer: Awaitable[object]) -> object:
-    watch = Watch(call)
+    watch, began = Watch(call), call.pipeline.clock()
     try:
         with watch.until(call.deadline, "deadline"):
             return await answer
     finally:
         watch.close()
+        call.record.waited("credential", call, began)
 
 
 def _own_key(deployment: Deployment) -> str | None:

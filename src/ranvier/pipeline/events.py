@@ -13,9 +13,12 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
 
 logger = logging.getLogger("ranvier.events")
 
@@ -25,13 +28,20 @@ MAX_UNDELIVERED = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened on behalf of `tenant` at `provider`."""
+    """Something that happened on behalf of `tenant` at `provider`; `routine` is what every call has."""
 
     name: ClassVar[str] = "event"
+    routine: ClassVar[bool] = False
 
     tenant: str
     provider: str
     model: str | None = None
+
+
+def where(call: Call) -> dict[str, str]:
+    """What every event says of `call`: whose it is, and who is asked."""
+    deployment = call.deployment
+    return {"tenant": call.tenant, "provider": deployment.provider.name, "model": deployment.model}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +148,13 @@ class Events:
 
     Attributes:
         listeners: Who is told, in this order; add one by `add`.
+        attentive: Those of them who are told of what is routine, too.
         lost: Events that were not delivered to somebody, because listeners were too slow.
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self.listeners: tuple[Listener, ...] = ()
+        self.attentive: tuple[Listener, ...] = ()
         self.lost = 0
         for listener in listeners:
             self.add(listener)
@@ -153,8 +165,12 @@ class Events:
         self._broken: set[int] = set()  # ids of listeners: one need not be hashable
         self._lossy = False
 
-    def add(self, listener: Listener) -> None:
+    def add(self, listener: Listener, *, routine: bool = False) -> None:
         """Tell `listener` too, from the next event on, after those that are told already.
+
+        Args:
+            listener: A plain or an async function.
+            routine: Tell it of what every call has as well: each attempt, and the end of the call.
 
         Raises:
             ConfigurationError: it cannot be called.
@@ -162,9 +178,16 @@ class Events:
         if not callable(listener):
             raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
         self.listeners = (*self.listeners, listener)
+        if routine:
+            self.attentive = (*self.attentive, listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Tell `listener` no more."""
+        self.listeners = tuple(each for each in self.listeners if each is not listener)
+        self.attentive = tuple(each for each in self.attentive if each is not listener)
 
     def emit(self, event: Event) -> None:
-        """Tell every listener of `event`; never raises and never waits."""
+        """Tell everybody of `event` who wants to know; never raises and never waits."""
         if not self.listeners:
             return
         if len(self._queue) >= MAX_UNDELIVERED:
@@ -181,7 +204,7 @@ class Events:
             self._delivering = False
 
     def _deliver(self, event: Event) -> None:
-        for listener in self.listeners:
+        for listener in self.attentive if event.routine else self.listeners:
             try:
                 answer = listener(event)
             except Exception:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ranvier import checks
 from ranvier.clock import Clock, current_deadline, earliest, now
-from ranvier.errors import ConfigurationError, RanvierError
+from ranvier.errors import ConfigurationError
 from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
@@ -160,25 +161,36 @@ class Pipeline:
         record, task = call.record, asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
+        record.began = self.clock()
         lifecycle.enter(record, task)
         try:
             answer = await self._handle(call)
+            record.ended = self.clock()
             if call.streaming:
                 lifecycle.follow(answer)  # before the call leaves, or else a closing pipeline seems quiet
+                answer.on_end(lambda outcome: tell_call(call))
             else:
                 answer.attempts = tuple(record.attempts)
+                answer.record = record
+                tell_call(call)
             return answer
-        except RanvierError as error:
-            _attached(error, record)
-            raise
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise _attached(closed(), record) from None
+                raise self._failed(call, closed()) from None
+            self._failed(call, cancelled)
+            raise
+        except BaseException as error:
+            self._failed(call, error)
             raise
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
             lifecycle.leave(record)
+
+    def _failed(self, call: Call, error: BaseException) -> BaseException:
+        call.record.failed(self.clock(), error)
+        tell_call(call)
+        return error
 
     # --- opening and closing ---------------------------------------------------------------------
 
@@ -246,10 +258,3 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
         return handle(call, inner)
 
     return carry
-
-
-def _attached(error: RanvierError, record: Record) -> RanvierError:
-    error.attempts = tuple(record.attempts)
-    for each in getattr(error, "exceptions", ()):
-        each.attempts = error.attempts
-    return error

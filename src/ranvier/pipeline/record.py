@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import Usage
+from ranvier.pipeline.call_events import tell_started
+from ranvier.pipeline.story import Story, Wait
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -73,17 +75,59 @@ class Attempt:
 
 
 class Record:
-    """The attempts of one call: append-only, shared by all that is derived from the call."""
+    """What was tried for one call: append-only, shared by all that is derived from the call.
 
-    __slots__ = ("attempts", "cut_off")
+    Attributes:
+        attempts: What was sent.
+        waits: What it waited for besides, and the targets that were passed over.
+        began, ended: When the call did, on the loop's clock.
+        outcome: How it ended, where that is not how its last attempt did.
+        cut_off: The pipeline closed while the call was under way, and cancelled it.
+    """
+
+    __slots__ = ("attempts", "began", "cut_off", "ended", "outcome", "waits")
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
-        self.cut_off = False  # the pipeline closed while the call was under way, and cancelled it
+        self.waits: tuple[Wait, ...] = ()  # nearly always none: a list would be one more for the collector
+        self.began = self.ended = 0.0
+        self.outcome: str | None = None
+        self.cut_off = False
 
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried."""
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
         attempt.queued = queued
         self.attempts.append(attempt)
+        tell_started(call)
         return attempt
+
+    def waited(self, kind: str, call: Call, began: float, reason: str | None = None) -> None:
+        """Write down that `call` has waited since `began`, for what, and why; or was passed over then."""
+        seconds = call.pipeline.clock() - began
+        self.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
+
+    def failed(self, now: float, error: BaseException) -> None:
+        """The call has ended by `error`, which carries this record from now on."""
+        self.ended, self.outcome = now, "abandoned"
+        if isinstance(error, RanvierError):
+            self.outcome = error.kind
+            self.attach(error)
+
+    def attach(self, error: RanvierError) -> None:
+        """From now on `error`, and what it consists of, carries this record."""
+        attempts = tuple(self.attempts)
+        for each in (error, *getattr(error, "exceptions", ())):
+            each.attempts, each.record = attempts, self
+
+    def story(self) -> Story:
+        """The story so far."""
+        last = self.attempts[-1].outcome if self.attempts else "abandoned"
+        return Story(
+            self.began,
+            self.ended,
+            self.outcome or last,
+            tuple(self.attempts),
+            tuple(wait for wait in self.waits if wait.kind != "skipped"),
+            tuple(wait for wait in self.waits if wait.kind == "skipped"),
+        )

@@ -8,17 +8,20 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
+from ranvier.errors import DeadlineExceededError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
 from ranvier.pipeline import form
-from ranvier.pipeline.events import StreamInterrupted
+from ranvier.pipeline.call_events import tell_attempt
+from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.watch import CLOSED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.price import Prices
     from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.story import Story
 
 logger = logging.getLogger("ranvier.stream")
 
@@ -63,11 +66,23 @@ class ResponseStream:
         return tuple(self._call.record.attempts)
 
     @property
+    def story(self) -> Story:
+        """Where the seconds of the call have gone, those in which the reader held events included."""
+        if not self.ended:
+            self._call.record.ended = self._clock()
+        return self._call.record.story()
+
+    def explain(self, prices: Prices | None = None) -> str:
+        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        return self.story.explain(prices)
+
+    @property
     def received(self) -> Response:
         """What has arrived so far, as a response without a finish reason until there is one."""
         deployment = self._call.deployment
         received = self._source.collector.response(deployment.provider.name, deployment.model)
         received.attempts = self.attempts
+        received.record = self._call.record
         return received
 
     def __aiter__(self) -> Self:
@@ -83,12 +98,10 @@ class ResponseStream:
             raise RuntimeError("another task is waiting for the next event of this stream")
         try:
             next_event = await self._advance()
-        except DeadlineExceededError:
-            raise
         except Exception as error:
-            if not self._handed_out:
+            if not (self._handed_out and breaks(error)):
                 raise
-            raise self._interrupted(error) from error
+            raise interrupted(self._call, error, self.received) from error
         if next_event is None:
             raise StopAsyncIteration
         return next_event
@@ -168,7 +181,7 @@ class ResponseStream:
         except BaseException as error:
             if isinstance(error, DeadlineExceededError):
                 error.received = self.received
-                error.attempts = self.attempts
+                self._call.record.attach(error)
             self._end(Outcome.of(error), error)
             await self._source.aclose()
             raise
@@ -205,38 +218,18 @@ class ResponseStream:
         else:
             self._attempt.failed(now, error)
             self._attempt.usage = self._source.collector.usage
+            if self._handed_out and breaks(error):
+                self._attempt.outcome = StreamInterruptedError.kind
+                tell_interrupted(self._call, error)
+        self._call.record.ended = now
+        if self.response is None or self._call.streaming or self._call.request.schema is None:
+            tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
         callbacks, self._on_end = self._on_end, []
         for callback in callbacks:
             try:
                 callback(outcome)
             except Exception:
                 logger.exception("an on_end callback raised")
-
-    def _interrupted(self, error: Exception) -> StreamInterruptedError:
-        deployment = self._call.deployment
-        reason = error.kind if isinstance(error, RanvierError) else "unknown"
-        facts = {name: getattr(error, name, None) for name in ("status", "code", "request_id", "retry_after")}
-        interrupted = StreamInterruptedError(
-            f"the stream of {deployment} broke after it had begun: {reason}",
-            received=self.received,
-            reason=reason,
-            provider=deployment.provider.name,
-            model=deployment.model,
-            in_stream=True,
-            **facts,
-        )
-        interrupted.counts_against_provider = getattr(error, "counts_against_provider", False)
-        interrupted.attempts = self.attempts
-        self._attempt.outcome = interrupted.kind
-        events = self._call.pipeline.events
-        if events.listeners:
-            names = {
-                "tenant": self._call.tenant,
-                "provider": deployment.provider.name,
-                "model": deployment.model,
-            }
-            events.emit(StreamInterrupted(**names, kind=reason))
-        return interrupted
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then always the end."""
@@ -245,11 +238,7 @@ class ResponseStream:
 
     def expire(self) -> None:
         """The deadline has passed while the reader held an event."""
-        self._failure = DeadlineExceededError(
-            f"the call ran out of time while the stream of {self._call.deployment} was being read",
-            received=self.received,
-        )
-        self._failure.attempts = self.attempts
+        self._failure = expired(self._call, self.received)
         self._first = None
         self._end(Outcome.ABANDONED, self._failure)
         self._call.pipeline.lifecycle.in_background(self._source.aclose())

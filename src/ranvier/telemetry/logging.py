@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import Any
 
+from ranvier.pipeline.call_events import AttemptEnded, CallEnded
 from ranvier.pipeline.events import CircuitChanged, CredentialRefused, Event, FallbackTaken, RetryScheduled
 
 SENTENCES: dict[type[Event], tuple[int, str]] = {
@@ -23,6 +25,14 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
     CredentialRefused: (
         logging.WARNING,
         "%(tenant)s: %(provider)s refused the key %(key)s (%(kind)s), next tried in %(seconds).0f s",
+    ),
+    AttemptEnded: (
+        logging.DEBUG,
+        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s: %(outcome)s after %(seconds).3f s",
+    ),
+    CallEnded: (
+        logging.DEBUG,
+        "%(tenant)s: the call ended (%(outcome)s) after %(seconds).3f s and %(attempts)d attempts",
     ),
 }
 """How loud each event is, and how it reads; all others are DEBUG and named only."""
@@ -46,9 +56,24 @@ class LoggingListener:
         """Write `event` down."""
         level, sentence = SENTENCES.get(type(event), (logging.DEBUG, "%(event)s: %(tenant)s at %(provider)s"))
         if self._logger.isEnabledFor(level):
-            facts = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-            facts["event"] = event.name
+            facts = _facts(event)
             self._logger.log(level, sentence, facts, extra=facts)
 
     def __repr__(self) -> str:
         return f"LoggingListener({self._logger.name!r})"
+
+
+def _facts(event: Event) -> dict[str, Any]:
+    facts = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    if isinstance(event, AttemptEnded):
+        tried = event.attempt
+        facts |= {
+            "attempt": tried.number,
+            "outcome": tried.outcome,
+            "seconds": tried.seconds,
+            "status": tried.status,
+        }
+    elif isinstance(event, CallEnded):
+        del facts["story"]
+        facts["attempts"] = len(event.story.attempts)
+    return facts | {"event": event.name}

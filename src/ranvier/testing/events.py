@@ -19,6 +19,8 @@ E = TypeVar("E", bound=Event)
 class RecordedEvents:
     """A listener that keeps every event, in order; `print` shows one a line, with its time.
 
+    What every call has, its attempts and its end, is left out but of `all` and `of`.
+
     events = RecordedEvents()
     pipeline = Pipeline(..., listeners=[events])
     ...
@@ -33,13 +35,13 @@ class RecordedEvents:
         self._kept.append((now(), event))
 
     def __iter__(self) -> Iterator[Event]:
-        return (event for _, event in self._kept)
+        return (event for _, event in self._remarkable())
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._remarkable())
 
     def __getitem__(self, position: int) -> Event:
-        return self._kept[position][1]
+        return self._remarkable()[position][1]
 
     @property
     def names(self) -> list[str]:
@@ -49,21 +51,28 @@ class RecordedEvents:
     @property
     def times(self) -> list[float]:
         """When each of them happened, on the loop's clock."""
-        return [when for when, _ in self._kept]
+        return [when for when, _ in self._remarkable()]
 
     def of(self, kind: type[E]) -> list[E]:
-        """The events of one class of `ranvier.pipeline`, such as `RetryScheduled`."""
-        return [event for event in self if isinstance(event, kind)]
+        """The events of one class, such as `RetryScheduled` or `CallEnded`."""
+        return [event for _, event in self._kept if isinstance(event, kind)]
+
+    def all(self) -> list[Event]:
+        """Every event, what every call has included."""
+        return [event for _, event in self._kept]
 
     def clear(self) -> None:
         """Forget them."""
         self._kept.clear()
 
     def __str__(self) -> str:
-        return "\n".join(f"{when:10.3f}  {_line(event)}" for when, event in self._kept)
+        return "\n".join(f"{when:10.3f}  {_line(event)}" for when, event in self._remarkable())
 
     def __repr__(self) -> str:
         return f"<RecordedEvents {self.names}>"
+
+    def _remarkable(self) -> list[tuple[float, Event]]:
+        return [(when, event) for when, event in self._kept if not event.routine]
 
 
 @contextmanager
@@ -77,12 +86,11 @@ def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
     What is kept can be looked at after the block, too.
     """
     recorded = RecordedEvents()
-    told = pipeline.events
-    told.listeners = (*told.listeners, recorded)
+    pipeline.events.add(recorded, routine=True)
     try:
         yield recorded
     finally:
-        told.listeners = tuple(listener for listener in told.listeners if listener is not recorded)
+        pipeline.events.remove(recorded)
 
 
 def _line(event: Event) -> str:

@@ -72,7 +72,7 @@ def status_app(
     ledger = Ledger(checks.seconds("slow", slow))
     report = Report(pipeline, ledger, names)
     app = StatusApp(report, Operator(pipeline, report, token), tenant_metrics=tenant_metrics)
-    pipeline.events.add(ledger)
+    pipeline.events.add(ledger, routine=True)
     return app
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ranvier import clock
 from ranvier.asgi.status.stories import Stories
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
+from ranvier.pipeline.call_events import AttemptEnded, AttemptStarted, CallEnded
 from ranvier.pipeline.events import (
     CallRejected,
     CircuitChanged,
@@ -115,7 +116,7 @@ class Ledger:
 
     def __call__(self, event: Event) -> None:
         """Write `event` down."""
-        write = _WRITERS.get(type(event).__name__)
+        write = _WRITERS.get(type(event))
         if write is not None:
             write(self, event, clock.now())
 
@@ -130,10 +131,10 @@ class Ledger:
 
     # --- attempts and calls ----------------------------------------------------------------------
 
-    def _attempt_started(self, event: Any, now: float) -> None:
+    def _attempt_started(self, event: AttemptStarted, now: float) -> None:
         self.account(event.provider).running += 1
 
-    def _attempt_ended(self, event: Any, now: float) -> None:
+    def _attempt_ended(self, event: AttemptEnded, now: float) -> None:
         account, attempt = self.account(event.provider), event.attempt
         if account.running:  # it may have started before we listened
             account.running -= 1
@@ -146,7 +147,7 @@ class Ledger:
             account.first_token.add(now, attempt.first_token)
             account.first_tokens.add(attempt.first_token)
 
-    def _call_ended(self, event: Any, now: float) -> None:
+    def _call_ended(self, event: CallEnded, now: float) -> None:
         for account in (self.calls, self.account(event.provider)):
             account.count("calls", event.outcome, now)
         if event.outcome != "abandoned":
@@ -195,17 +196,17 @@ class Ledger:
         self.changes.append(change)
 
 
-_WRITERS: dict[str, Callable[[Ledger, Any, float], None]] = {
-    "AttemptStarted": Ledger._attempt_started,
-    "AttemptEnded": Ledger._attempt_ended,
-    "CallEnded": Ledger._call_ended,
-    "RetryScheduled": Ledger._retry,
-    "FallbackTaken": Ledger._fallback,
-    "CallRejected": Ledger._rejected,
-    "Throttled": Ledger._throttled,
-    "CredentialRefused": Ledger._credential_refused,
-    "StreamInterrupted": Ledger._interrupted,
-    "CircuitChanged": Ledger._circuit,
-    "RegistryFull": Ledger._full,
+_WRITERS: dict[type[Event], Callable[[Ledger, Any, float], None]] = {
+    AttemptStarted: Ledger._attempt_started,
+    AttemptEnded: Ledger._attempt_ended,
+    CallEnded: Ledger._call_ended,
+    RetryScheduled: Ledger._retry,
+    FallbackTaken: Ledger._fallback,
+    CallRejected: Ledger._rejected,
+    Throttled: Ledger._throttled,
+    CredentialRefused: Ledger._credential_refused,
+    StreamInterrupted: Ledger._interrupted,
+    CircuitChanged: Ledger._circuit,
+    RegistryFull: Ledger._full,
 }
-"""What is done about each event, by the name of its class."""
+"""What is done about each event."""

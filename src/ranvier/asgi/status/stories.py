@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from ranvier.asgi.status.names import Names
+from ranvier.pipeline.call_events import CallEnded
 
 KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
 """How many of each sort are kept: a thousand of one do not drive out the only one of another."""
@@ -26,7 +27,7 @@ class Kept:
     number: int
     when: float
     sort: str
-    call: Any  # a `CallEnded`
+    call: CallEnded
 
 
 class Stories:
@@ -37,13 +38,13 @@ class Stories:
         self._numbers = count(1)
         self._shelves = {sort: deque[Kept](maxlen=most) for sort, most in KEPT.items()}
 
-    def keep(self, call: Any, now: float) -> str:
+    def keep(self, call: CallEnded, now: float) -> str:
         """Keep a call; returns its sort."""
         sort = self._sort_of(call)
         self._shelves[sort].append(Kept(next(self._numbers), now, sort, call))
         return sort
 
-    def _sort_of(self, call: Any) -> str:
+    def _sort_of(self, call: CallEnded) -> str:
         if call.outcome == "abandoned":
             return "abandoned"
         if call.outcome != "succeeded":

@@ -80,7 +80,11 @@ class Retry(Layer):
                         raise
                     failed = error
                 settings._tell(call, failed, delay)
-                await sleep_until(call.pipeline.clock() + delay, call.pipeline.clock)
+                began = call.pipeline.clock()
+                try:
+                    await sleep_until(began + delay, call.pipeline.clock)
+                finally:
+                    call.record.waited("backoff", call, began, failed.kind)
                 call = call.again(delay, failed.kind)
         finally:
             del failed  # the error holds this frame: a frame that held it too would be a cycle

@@ -115,10 +115,18 @@ class Throttle(Layer):
             if visit is not None and call.pipeline.clock() >= keeper.gate.until:
                 break  # else it was closed again between the moment that let us pass and this one
             due = self._worth_waiting(call, keeper.gate)
-            visit = None if due is None else await keeper.wait(call, due)
+            visit = None if due is None else await self._wait(call, keeper, due)
             if visit is None:
                 raise self._refusal(call, keeper)
         return visit
+
+    async def _wait(self, call: Call, keeper: Doorkeeper, due: float) -> Visit | None:
+        """Wait at the gate, and let the record of the call know."""
+        began, reason = call.pipeline.clock(), keeper.gate.reason.value
+        try:
+            return await keeper.wait(call, due)
+        finally:
+            call.record.waited("gate", call, began, reason)
 
     def _worth_waiting(self, call: Call, gate: Gate[Visit]) -> float | None:
         """Until when `call` should wait at `gate` at most; `None` is not at all."""

@@ -1,0 +1,84 @@
+"""What is told of one call while it is carried: its attempts, and its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ranvier.pipeline.events import Event, where
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.story import Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """Attempt number `attempt` at this target is about to be sent."""
+
+    name: ClassVar[str] = "attempt_started"
+    routine: ClassVar[bool] = True
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """`attempt` has ended, as the record has it."""
+
+    name: ClassVar[str] = "attempt_ended"
+    routine: ClassVar[bool] = True
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Event):
+    """A call has ended, a stream by its end, break or close; `provider` is of its last attempt, or empty.
+
+    Attributes:
+        outcome: `succeeded`, `abandoned`, or the kind of its error.
+        seconds: How long it took.
+        streaming: Whether its caller asked for a stream.
+        story: Where the seconds went.
+    """
+
+    name: ClassVar[str] = "call_ended"
+    routine: ClassVar[bool] = True
+
+    outcome: str
+    seconds: float
+    streaming: bool
+    story: Story
+
+
+def tell_started(call: Call) -> None:
+    """Tell whoever wants to know that an attempt begins."""
+    if call.pipeline.events.attentive:
+        call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
+
+
+def tell_attempt(call: Call, attempt: Attempt) -> None:
+    """Tell whoever wants to know that `attempt` has ended."""
+    if call.pipeline.events.attentive:
+        call.pipeline.events.emit(AttemptEnded(**where(call), attempt=attempt))
+
+
+def tell_call(call: Call) -> None:
+    """Tell whoever wants to know that `call` has ended."""
+    if not call.pipeline.events.attentive:
+        return
+    story = call.record.story()
+    last = story.attempts[-1] if story.attempts else None
+    call.pipeline.events.emit(
+        CallEnded(
+            tenant=call.tenant,
+            provider=last.provider if last else "",
+            model=last.model if last else None,
+            outcome=story.outcome,
+            seconds=story.seconds,
+            streaming=call.streaming,
+            story=story,
+        )
+    )

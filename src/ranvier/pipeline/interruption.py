@@ -1,0 +1,53 @@
+"""What a reader gets of a stream that ends before its answer does: an error with what had come until then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
+from ranvier.pipeline.events import StreamInterrupted, where
+
+if TYPE_CHECKING:
+    from ranvier.messages import Response
+    from ranvier.pipeline.call import Call
+
+
+def breaks(error: BaseException | None) -> TypeGuard[Exception]:
+    """Whether a stream that ended by `error` broke: a cancel, and the end of the call's time, do not."""
+    return isinstance(error, Exception) and not isinstance(error, DeadlineExceededError)
+
+
+def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:
+    """What a stream of `call` that `error` broke raises."""
+    facts = {name: getattr(error, name, None) for name in ("status", "code", "request_id", "retry_after")}
+    made = StreamInterruptedError(
+        f"the stream of {call.deployment} broke after it had begun: {_reason(error)}",
+        received=received,
+        reason=_reason(error),
+        provider=call.deployment.provider.name,
+        model=call.deployment.model,
+        in_stream=True,
+        **facts,
+    )
+    made.counts_against_provider = getattr(error, "counts_against_provider", False)
+    call.record.attach(made)
+    return made
+
+
+def expired(call: Call, received: Response) -> DeadlineExceededError:
+    """What a stream of `call` raises whose time ran out while nobody waited for it."""
+    made = DeadlineExceededError(
+        f"the call ran out of time while the stream of {call.deployment} was being read", received=received
+    )
+    call.record.attach(made)
+    return made
+
+
+def tell_interrupted(call: Call, error: Exception) -> None:
+    """Tell whoever listens that a stream of `call` broke."""
+    if call.pipeline.events.listeners:
+        call.pipeline.events.emit(StreamInterrupted(**where(call), kind=_reason(error)))
+
+
+def _reason(error: Exception) -> str:
+    return error.kind if isinstance(error, RanvierError) else "unknown"

@@ -1,0 +1,35 @@
+"""What tokens cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ranvier.messages import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of one target cost, in a currency of yours.
+
+    Attributes:
+        input, output: Of the prompt, and of the answer with its reasoning.
+        cache_read, cache_write: Of that part of the prompt which a cache held or took; `None` is as `input`.
+    """
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+    def of(self, usage: Usage) -> float:
+        """What `usage` costs."""
+        plain = usage.input - usage.cache_read - usage.cache_write
+        read = self.input if self.cache_read is None else self.cache_read
+        write = self.input if self.cache_write is None else self.cache_write
+        parts = plain * self.input + usage.cache_read * read + usage.cache_write * write
+        return (parts + usage.output * self.output) / 1_000_000
+
+
+Prices = Mapping[str, Price]
+"""By target, `"provider/model"`."""
