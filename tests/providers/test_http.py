@@ -27,6 +27,7 @@ from ranvier.errors import (
 from ranvier.providers import OpenAI
 from ranvier.providers import _http as port
 from ranvier.providers._http import HttpRequest
+from ranvier.providers._parts import Parts
 from ranvier.providers._sse import SseDecoder
 
 ANSWER = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]})
@@ -552,3 +553,10 @@ def test_nothing_prints_the_key() -> None:
     with pytest.raises(ConfigurationError) as caught:
         OpenAI(KEY, base_url="nowhere")
     assert KEY not in "\n".join(shown(caught.value))
+
+
+async def test_what_waits_to_be_read_is_not_shown() -> None:
+    """A report of a traceback prints local variables, and a provider may have sent back the key."""
+    parts: Parts[bytes] = Parts(maxsize=1)
+    parts.put_nowait(b"your key sk-sentinel is wrong")
+    assert (repr(parts), str(parts)) == ("<1 parts>", "<1 parts>")

@@ -125,11 +125,11 @@ def test_the_work_grows_with_the_bytes_alone(decoder: type[Decoder]) -> None:
     """One long event, byte by byte, costs twice as much where it is twice as long, not four times."""
 
     def seconds(size: int) -> float:
-        body, began = b"data: " + b"x" * size + b"\n\n", time.perf_counter()
+        body, began = b"data: " + b"x" * size + b"\n\n", time.thread_time()
         fed = decoder()
         for place in range(len(body)):
             fed.feed(body[place : place + 1])
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     seconds(1000)
     assert min(seconds(80_000) for _ in range(3)) < 8 * min(seconds(20_000) for _ in range(3))

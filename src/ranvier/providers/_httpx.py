@@ -20,6 +20,7 @@ from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._decoding import ACCEPTED, unzipper
 from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
 from ranvier.providers._httpx_errors import as_ours
+from ranvier.providers._parts import Parts
 
 DEFAULT_POOL_SIZE: Final = 100
 """The size of httpx's own pool, where a client of the user's does not tell."""
@@ -111,7 +112,7 @@ class _Exchange:
         self._sockets: list[Any] = []  # streams of httpcore, of the connection that was opened for it
         self._connecting = 0.0  # since when, by the clock
         self._on_new_connection = False  # which nobody closes, if it is cancelled before its first request
-        self._parts: asyncio.Queue[httpx.Response | bytes | Exception | None] = asyncio.Queue(maxsize=1)
+        self._parts: Parts[httpx.Response | bytes | Exception | None] = Parts(maxsize=1)
         self._last: bytes | Exception | None = None  # said once; `None` is that it was given up
         self._closing = False
         self.task = asyncio.get_running_loop().create_task(self._run())
