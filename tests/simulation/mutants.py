@@ -64,13 +64,13 @@ MUTANTS = [
     ),
     mutant(
         "S2", "a cancelled whole answer keeps its slot", ATTEMPT,
-        "    finally:\n        watch.close()",
-        "    else:\n        watch.close()",
+        "    finally:\n        watch.end()",
+        "    else:\n        watch.end()",
     ),
     mutant(
         "S2", "a whole answer settles twice", GUARD,
-        "            permit.settle(Outcome.SUCCEEDED)",
-        "            permit.settle(Outcome.SUCCEEDED); permit.settle(Outcome.SUCCEEDED)",
+        "            permit.settle(SUCCEEDED)",
+        "            permit.settle(SUCCEEDED); permit.settle(SUCCEEDED)",
     ),
     mutant(
         "S8", "a circuit counts every outcome twice", PERMIT,
@@ -135,9 +135,9 @@ MUTANTS = [
         "        if following < now:",
     ),
     mutant(
-        "S5", "an attempt is begun although the deadline has passed", ATTEMPT,
-        "    if due is not None and due <= began:",
-        "    if due is not None and due < 0:",
+        "S5", "an attempt is begun although the deadline has passed", WATCH,
+        "        if due is not None and due <= now:",
+        "        if due is not None and due < 0:",
     ),
     mutant(
         "S5", "a gate that is closed lets a newcomer pass", GATE,
