@@ -35,6 +35,7 @@ INTEGRATION = {
     "simulation",
     "simulator",
     "test_cancellation_of_requests.py",
+    "test_demo_telemetry.py",
     "test_documents.py",
     "test_http.py",
     "test_http_crowd.py",

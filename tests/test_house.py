@@ -181,7 +181,7 @@ PUBLIC = {
     ranvier.layers: "Deadline Fallback Retry Breaker Timeout CircuitState",
     ranvier.providers: "Anthropic OpenAI Gemini Kimi GLM OpenRouter Ollama FunctionProvider Stub",
     ranvier.testing: "ScriptedProvider VirtualTimeLoop run",
-    ranvier.telemetry: "LoggingListener",
+    ranvier.telemetry: "LoggingListener OpenTelemetry",
     ranvier.pipeline: "Call Handler Guard Permit Outcome Provider ResponseStream Attempt",
 }
 

@@ -36,6 +36,11 @@ def now() -> float:
         return time.monotonic()
 
 
+def wall() -> int:
+    """Nanoseconds since the epoch, for time stamps that leave the process; nothing is decided by them."""
+    return time.time_ns()
+
+
 async def sleep_until(when: float, clock: Clock) -> None:
     """Sleep until `clock` has reached `when`, never less: a loop may wake a little early."""
     while (rest := when - clock()) > 0:  # noqa: ASYNC110  # because: nothing but time is waited for

@@ -7,6 +7,7 @@ tasks that this code starts, and nowhere else. A pipeline reads it once, when `c
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -66,3 +67,8 @@ class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme
 
     def __repr__(self) -> str:
         return f"tenant({self.name!r})"
+
+
+def digest_of(name: str) -> str:
+    """Twelve characters that tell one tenant from another, the same in every process."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]

@@ -20,9 +20,10 @@ from ranvier import Pipeline
 from ranvier.asgi import status_app
 from ranvier.asgi.status.circuits import PORTION, CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
-from ranvier.asgi.status.names import Names, digest_of
+from ranvier.asgi.status.names import Names
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError
 from ranvier.layers import Breaker, Fallback
+from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 
 NASTY = '<script>alert("1")</script>\\'

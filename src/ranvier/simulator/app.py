@@ -94,6 +94,7 @@ class App:
         fault = exchange.fault = self.script.fault_for(ask, self._clock())
         if fault is not None:
             answer = fault.rewrite(answer)
+        exchange.input_tokens, exchange.output_tokens = answer.input_tokens, answer.output_tokens
         plan = good(wire, ask, answer, latency=self._about(self.latency), pace=self._about(self.pace))
         return plan if fault is None else fault.change(plan)
 

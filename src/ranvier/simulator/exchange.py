@@ -42,6 +42,7 @@ class Exchange:
         status: The status that was sent, or `None` where none was.
         tokens: Pieces of content sent: tokens of a stream, 1 for a whole body.
         sent: Bytes of the body sent.
+        input_tokens, output_tokens: What the usage of its answer says, which was sent if it is `answered`.
         end: How it ended.
     """
 
@@ -59,6 +60,8 @@ class Exchange:
     status: int | None = None
     tokens: int = 0
     sent: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
     first_token: float | None = None
     ended: float | None = None
     end: End = End.RUNNING

@@ -1,5 +1,6 @@
 """Who watches."""
 
 from ranvier.telemetry.logging import LoggingListener
+from ranvier.telemetry.opentelemetry import OpenTelemetry
 
-__all__ = ["LoggingListener"]
+__all__ = ["LoggingListener", "OpenTelemetry"]

@@ -16,7 +16,8 @@ from itertools import chain, islice
 from typing import Any
 
 from ranvier import clock
-from ranvier.asgi.status.names import Names, digest_of
+from ranvier.asgi.status.names import Names
+from ranvier.tenancy import digest_of
 
 MOST_ROWS = 500
 """Circuits that are told one by one, at most."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable
+
+from ranvier.tenancy import digest_of
 
 LONGEST = 256
 """Characters of a name that are shown."""
@@ -28,8 +29,3 @@ class Names:
         if isinstance(key, tuple) and len(key) >= 2:
             return self.tenant(key[0]), str(key[1])[:LONGEST], [str(part)[:LONGEST] for part in key[2:6]]
         return "", self.tenant(key), []
-
-
-def digest_of(name: str) -> str:
-    """Twelve characters that tell one tenant from another."""
-    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]

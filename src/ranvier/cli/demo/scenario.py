@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from ranvier import clock
 from ranvier.cli.demo.tally import Tally
 from ranvier.errors import RanvierError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers import Anthropic, Ollama, OpenAI
 from ranvier.simulator import Rule, Simulator, Status
@@ -59,9 +61,10 @@ class Scenario:
         refused = Rule(Status(401), provider="anthropic", key=BAD_KEY)
         return Simulator([refused, down, busy], seed=self.seed, latency=0.08, pace=0.004)
 
-    def pipeline(self, simulator: Simulator, tally: Tally) -> Pipeline:
-        """A stack as a user would build it, with waits that fit twenty seconds."""
+    def pipeline(self, simulator: Simulator, tally: Tally, layers: Iterable[Layer] = ()) -> Pipeline:
+        """A stack as a user would build it, with waits that fit twenty seconds; `layers` go around it."""
         return Pipeline(
+            *layers,
             Deadline(seconds=15),
             Fallback(
                 Anthropic(base_url=simulator.url("anthropic")),

@@ -1,0 +1,72 @@
+"""How many circuits are open, half open or isolated, told whenever a reader of metrics asks."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from ranvier.telemetry.opentelemetry import names
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
+
+STATES = ("closed", "open", "half_open", "isolated")
+
+MOST_PROVIDERS = 100
+"""Providers whose circuits are counted apart; all others are `OTHERS`."""
+
+OTHERS = "others"
+
+
+class CircuitGauge:
+    """The circuits of all pipelines that report to one meter provider, added up by provider and state.
+
+    It counts when it is asked, in the thread of whoever asks, and never by tenant: its series are bounded
+    by the providers of the pipelines. A pipeline that is gone is forgotten.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._pipelines: weakref.WeakKeyDictionary[Pipeline, tuple[str, ...]] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+        gauge = names.CIRCUITS
+        meter.create_observable_gauge(gauge.name, [self._observe], gauge.unit, gauge.description)
+
+    def watch(self, pipeline: Pipeline, providers: tuple[str, ...]) -> None:
+        """Count the circuits of `pipeline` too; those of `providers` from nought on."""
+        with self._lock:
+            self._pipelines[pipeline] = providers
+
+    def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            watched = list(self._pipelines.items())
+        counts: Counter[tuple[str, str]] = Counter()
+        for registry in {
+            id(each): each for pipeline, _ in watched for each in _registries(pipeline)
+        }.values():
+            counts.update((_provider_of(key), str(state)) for key, state in registry.states())
+        known = [provider for _, providers in watched for provider in providers]
+        told = list(dict.fromkeys([*known, *(provider for provider, _ in counts)]))
+        for provider in told[:MOST_PROVIDERS]:
+            for state in STATES:
+                yield _observation(provider, state, counts[provider, state])
+        for state in STATES if len(told) > MOST_PROVIDERS else ():
+            rest = sum(counts[provider, state] for provider in told[MOST_PROVIDERS:])
+            yield _observation(OTHERS, state, rest)
+
+
+def _registries(pipeline: Pipeline) -> list[Any]:
+    return [layer.circuits for layer in pipeline.layers if hasattr(layer, "circuits")]
+
+
+def _provider_of(key: Hashable) -> str:
+    """The provider in the key of a circuit, which may hold a whole target; one made by a user has none."""
+    return str(key[1]).partition("/")[0] if isinstance(key, tuple) and len(key) > 1 else OTHERS
+
+
+def _observation(provider: str, state: str, number: int) -> Observation:
+    return Observation(number, {names.OUR_PROVIDER: provider, names.CIRCUIT: state})

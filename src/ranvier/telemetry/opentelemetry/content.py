@@ -1,0 +1,69 @@
+"""Messages in the form of the conventions, as JSON, for those who want them in their spans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ranvier.messages import Image, Text, ToolCall, ToolResult
+from ranvier.telemetry.opentelemetry import names
+
+if TYPE_CHECKING:
+    from ranvier.messages import Request, Response
+    from ranvier.messages.request import Part
+    from ranvier.telemetry.opentelemetry.target import Attributes
+
+FINISHES = {"tool_calls": "tool_call"}
+"""Reasons that the form of a message calls otherwise."""
+
+
+def asked(request: Request) -> Attributes:
+    """The attributes that hold what is asked."""
+    attributes: Attributes = {
+        names.INPUT_MESSAGES: _json(
+            [{"role": each.role, "parts": _parts(each.parts)} for each in request.messages]
+        )
+    }
+    if request.system:
+        attributes[names.INSTRUCTIONS] = _json([{"type": "text", "content": request.system}])
+    if request.tools:
+        attributes[names.TOOLS] = _json([{"type": "function", "name": each.name} for each in request.tools])
+    return attributes
+
+
+def answered(response: Response, finish_reason: str) -> Attributes:
+    """The attribute that holds the answer, or what has come of it."""
+    thoughts = [{"type": "reasoning", "content": response.reasoning}] if response.reasoning else []
+    words = [{"type": "text", "content": response.text}] if response.text else []
+    message = {
+        "role": "assistant",
+        "parts": [*thoughts, *words, *_parts(response.tool_calls)],
+        "finish_reason": FINISHES.get(finish_reason, finish_reason),
+    }
+    return {names.OUTPUT_MESSAGES: _json([message])}
+
+
+def _parts(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    return [told for part in parts if (told := _part(part))]
+
+
+def _part(part: Part) -> dict[str, Any] | None:
+    """One part; the bytes of a picture are left out, and so is what only its provider understands."""
+    match part:
+        case Text():
+            return {"type": "text", "content": part.text}
+        case ToolCall():
+            return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": dict(part.arguments)}
+        case ToolResult():
+            return {"type": "tool_call_response", "id": part.call_id, "response": part.content}
+        case Image(url=str()):
+            return {"type": "uri", "modality": "image", "uri": part.url}
+        case Image():
+            return {"type": "image", "mime_type": part.media_type, "size": len(part.data or b"")}
+        case _:
+            return None
+
+
+def _json(messages: list[dict[str, Any]]) -> str:
+    return json.dumps(messages, ensure_ascii=False, default=str)

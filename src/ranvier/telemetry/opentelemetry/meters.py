@@ -1,0 +1,102 @@
+"""The instruments of one meter provider, and what they are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from opentelemetry.metrics import Meter
+
+from ranvier.messages import Usage
+from ranvier.telemetry.opentelemetry import names
+from ranvier.telemetry.opentelemetry.names import Metric
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from ranvier.telemetry.opentelemetry.target import Attributes, Target, Targets
+    from ranvier.telemetry.opentelemetry.told import Ending
+
+Naming = Literal["new", "old", "both"]
+
+NOTHING = Usage(complete=False)
+
+
+class Meters:
+    """Counts and measures under the new names, the old ones, or both.
+
+    Args:
+        meter: Makes the instruments.
+        naming: Which names the metrics of the conventions have; those of ours have only one.
+    """
+
+    def __init__(self, meter: Meter, naming: Naming) -> None:
+        self._meter = meter
+        self._made: dict[str, Any] = {}  # by name: two have shared one name before
+        told = [each for each in names.METRICS if each.kind != "gauge"]
+        self._new = {
+            each: self._instrument(each, each.name)
+            for each in told
+            if naming != "old" or not each.name.startswith("gen_ai.")
+        }
+        self._old = {each: self._instrument(each, each.old) for each in told if each.old and naming != "new"}
+
+    def _instrument(self, metric: Metric, name: str) -> Any:
+        if name not in self._made:
+            if metric.kind == "counter":
+                made: Any = self._meter.create_counter(name, metric.unit, metric.description)
+            else:
+                made = self._meter.create_histogram(
+                    name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.buckets
+                )
+            self._made[name] = made
+        return self._made[name]
+
+    def count(
+        self, metric: Metric, attributes: Attributes, amount: int = 1, at: Context | None = None
+    ) -> None:
+        """Add to a counter; `at` is the context of the span that it belongs to."""
+        if metric in self._new:
+            self._new[metric].add(amount, attributes, at)
+
+    def measure(
+        self, metric: Metric, value: float, attributes: Attributes, at: Context | None = None, kind: str = ""
+    ) -> None:
+        """Record a value in a histogram; `kind` is what the old one, which was for several, calls it."""
+        if metric in self._new:
+            self._new[metric].record(value, attributes, at)
+        if metric in self._old:
+            old = {**attributes, names.OLD_TOKEN_TYPE: kind} if kind else attributes
+            self._old[metric].record(value, old, at)
+
+    def tell(self, end: Ending, targets: Targets, whose: Attributes, at: Context | None) -> None:
+        """Measure a call that has ended, and its attempts."""
+        what: Attributes = {names.OUR_PROVIDER: end.target.provider, names.OUTCOME: end.outcome, **whose}
+        self.count(names.CALLS, what, at=at)
+        of_call = dict(end.target.attributes)
+        if end.response is not None and end.response.model:
+            of_call[names.RESPONSE_MODEL] = end.response.model
+        if end.first_chunk is not None:
+            self.measure(names.TIME_TO_FIRST_CHUNK, end.first_chunk, of_call, at)
+        if end.error_type is not None:
+            of_call[names.ERROR] = end.error_type
+        self.measure(names.DURATION, end.seconds, of_call, at)
+        usage = end.usage or NOTHING
+        self.measure(names.CALL_INPUT, usage.input, of_call, at, "input")
+        self.measure(names.CALL_OUTPUT, usage.output, of_call, at, "output")
+        for attempt in end.attempts:
+            target = targets.named(attempt.target)
+            what = {names.OUR_PROVIDER: target.provider, names.OUTCOME: attempt.outcome, **whose}
+            self.count(names.ATTEMPTS_MADE, what, at=at)
+            self.measure(names.ATTEMPT_DURATION, attempt.seconds, what, at)
+            self._count_tokens(attempt.usage or NOTHING, target, at)
+        if not end.attempts:
+            self._count_tokens(NOTHING, end.target, at)
+
+    def _count_tokens(self, usage: Usage, target: Target, at: Context | None) -> None:
+        """Count what an attempt has used, at the target that was asked; 0 where that is not known."""
+        attributes = {**target.attributes, names.MODALITY: names.UNKNOWN}
+        self.count(names.USED_INPUT, attributes, usage.input, at)
+        self.count(names.USED_OUTPUT, attributes, usage.output, at)
+        self.count(names.USED_CACHE_READ, attributes, usage.cache_read, at)
+        self.count(names.USED_CACHE_WRITE, attributes, usage.cache_write, at)
+        self.count(names.USED_REASONING, attributes, usage.reasoning, at)

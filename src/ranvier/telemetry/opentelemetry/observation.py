@@ -1,0 +1,174 @@
+"""One call as OpenTelemetry is told of it: its span, the spans of its attempts, its measurements."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as contexts
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer, set_span_in_context
+
+from ranvier import clock
+from ranvier.errors import RanvierError
+from ranvier.telemetry.opentelemetry import content, names, told
+from ranvier.telemetry.opentelemetry.harmless import harmless
+from ranvier.telemetry.opentelemetry.meters import Meters, Naming
+from ranvier.telemetry.opentelemetry.told import ABANDONED, SUCCEEDED, Ending
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from ranvier.messages import Response
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.outcome import Outcome
+    from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.telemetry.opentelemetry.target import Attributes, Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """To whom calls are told, and how much.
+
+    Attributes:
+        tracer: Makes spans; `None` where nobody wants them.
+        meters: Measure; `None` where nobody wants that.
+        naming: Which names of the conventions are used.
+        content: Messages are told too.
+        tenant_on_spans, tenant_on_metrics: The attributes that tell a tenant, if any.
+    """
+
+    tracer: Tracer | None
+    meters: Meters | None
+    naming: Naming
+    content: bool
+    tenant_on_spans: Callable[[str], Attributes]
+    tenant_on_metrics: Callable[[str], Attributes]
+
+
+class Observation:
+    """One call, from its beginning to its end, which comes once.
+
+    The span is never made current: between two events of a stream other code runs in the same
+    context. It is handed on by hand instead, to the spans of the attempts and to the measurements.
+    A stream is known weakly, so that one that is dropped can be seen to be gone.
+    """
+
+    __slots__ = ("_began", "_call", "_context", "_first", "_span", "_stream", "_targets", "_teller", "_wall")
+
+    def __init__(self, teller: Teller, call: Call, targets: Targets) -> None:
+        self._teller = teller
+        self._call = call
+        self._targets = targets
+        self._first = targets.start(call)
+        self._began = call.pipeline.clock()
+        self._wall = 0
+        self._span: Span = INVALID_SPAN
+        self._context: Context | None = None
+        self._stream: weakref.ref[ResponseStream] | None = None
+        if teller.tracer is not None:
+            self._start(teller.tracer)
+
+    @harmless
+    def _start(self, tracer: Tracer) -> None:
+        """Start the span; the caller's own current one is its parent."""
+        self._wall = clock.wall()
+        current = contexts.get_current()
+        attributes = {**self._first.attributes, **self._teller.tenant_on_spans(self._call.tenant)}
+        span = tracer.start_span(
+            self._first.name, current, SpanKind.CLIENT, attributes, start_time=self._wall
+        )
+        if span.is_recording():
+            self._span, self._context = span, set_span_in_context(span, current)
+            span.set_attributes(told.request(self._call))
+            if self._teller.content:
+                span.set_attributes(content.asked(self._call.request))
+
+    # --- how it ended ----------------------------------------------------------------------------
+
+    def answered(self, response: Response) -> None:
+        """With an answer."""
+        self._end(SUCCEEDED, response)
+
+    def failed(self, error: BaseException) -> None:
+        """With an error, or cancelled."""
+        if isinstance(error, RanvierError):
+            self._end(error.kind)
+        elif isinstance(error, Exception):
+            self._end(RanvierError.kind, error_type=type(error).__qualname__)
+        else:
+            self._end(ABANDONED)
+
+    def follow(self, stream: ResponseStream) -> None:
+        """It will, with the stream."""
+        self._stream = weakref.ref(stream)
+        stream.on_end(self._stream_ended)
+
+    def _stream_ended(self, outcome: Outcome) -> None:
+        stream = self._stream() if self._stream is not None else None
+        response = None if stream is None else stream.response or stream.received
+        self._end(self._call.record.attempts[-1].outcome, response)
+
+    @harmless
+    def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
+        call, attempts = self._call, list(self._call.record.attempts)
+        if error_type is None and outcome not in (SUCCEEDED, ABANDONED):
+            error_type = outcome
+        end = Ending(
+            seconds=call.pipeline.clock() - self._began,
+            first_chunk=None if self._stream is None else self._first_chunk(attempts[-1]),
+            outcome=outcome,
+            error_type=error_type,
+            attempts=attempts,
+            target=self._targets.named(attempts[-1].target) if attempts else self._first,
+            response=response,
+        )
+        if self._teller.meters is not None:
+            self._measure(self._teller.meters, end)
+        if self._span.is_recording():
+            self._end_span(end)
+
+    def _first_chunk(self, attempt: Attempt) -> float | None:
+        """Seconds from the call to the first content of its stream."""
+        first = attempt.first_token
+        return None if first is None else attempt.started + first - self._began
+
+    @harmless
+    def _measure(self, meters: Meters, end: Ending) -> None:
+        meters.tell(end, self._targets, self._teller.tenant_on_metrics(self._call.tenant), self._context)
+
+    @harmless
+    def _end_span(self, end: Ending) -> None:
+        span = self._span
+        try:
+            for attempt in end.attempts:
+                self._tell_attempt(attempt)
+            for wait in self._call.record.waits:
+                span.add_event(names.WAIT, told.wait(wait), self._when(wait.began))
+            span.update_name(end.target.name)
+            span.set_attributes(told.ending(end, self._teller.naming))
+            if self._teller.content and end.response is not None:
+                span.set_attributes(content.answered(end.response, end.finish_reason))
+            if end.error_type is not None:
+                span.set_status(StatusCode.ERROR, end.error_type)
+        finally:
+            span.end(self._when(self._began + end.seconds))
+
+    @harmless
+    def _tell_attempt(self, attempt: Attempt) -> None:
+        tracer = self._teller.tracer
+        assert tracer is not None
+        attributes = {**self._targets.named(attempt.target).server, **told.attempt(attempt)}
+        started = self._when(attempt.started)
+        span = tracer.start_span(
+            f"attempt {attempt.target}", self._context, SpanKind.INTERNAL, attributes, start_time=started
+        )
+        if names.ERROR in attributes:
+            span.set_status(StatusCode.ERROR, attempt.outcome)
+        span.end(self._when(attempt.started + attempt.seconds))
+
+    def _when(self, moment: float) -> int:
+        """A moment of the pipeline's clock, in nanoseconds since the epoch."""
+        return self._wall + round((moment - self._began) * 1e9)

@@ -1,0 +1,148 @@
+"""What spans are told of a request, of an ending and of an attempt. Never a text of either side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from ranvier.telemetry.opentelemetry import names
+
+if TYPE_CHECKING:
+    from ranvier.messages import Response, Usage
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.record import Attempt
+    from ranvier.pipeline.story import Wait
+    from ranvier.telemetry.opentelemetry.meters import Naming
+    from ranvier.telemetry.opentelemetry.target import Attributes, Target
+
+SUCCEEDED, ABANDONED = "succeeded", "abandoned"
+"""The outcomes that are no error; all others are the kind of one."""
+
+CUT = "error"
+"""The finish reason of what did not finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended.
+
+    Attributes:
+        seconds: How long it took.
+        first_chunk: Seconds to the first content of its stream; `None` where it came not to that.
+        outcome: `succeeded`, `abandoned`, or the kind of its error.
+        error_type: That kind, or the class of an error that is none of ours; `None` is no error.
+        attempts: What was tried.
+        target: Who was asked last; where nothing was sent, who would have been first.
+        response: The answer, or as much of it as has come.
+    """
+
+    seconds: float
+    first_chunk: float | None
+    outcome: str
+    error_type: str | None
+    attempts: list[Attempt]
+    target: Target
+    response: Response | None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of the last attempt, as far as they are known."""
+        return self.attempts[-1].usage if self.attempts else None
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the model stopped; `error` where it did not come to that."""
+        response = self.response
+        if self.outcome != SUCCEEDED or response is None or response.finish_reason is None:
+            return CUT
+        return response.finish_reason.value
+
+
+def request(call: Call) -> Attributes:
+    """How the answer shall be; what the caller left open is left out."""
+    asked = call.request
+    return _known(
+        {
+            names.MAX_TOKENS: asked.max_tokens,
+            names.TEMPERATURE: asked.temperature,
+            names.TOP_P: asked.top_p,
+            names.STOP: asked.stop or None,
+            names.STREAM: call.streaming or None,
+            names.OUTPUT_TYPE: None if asked.schema is None else "json",
+        }
+    )
+
+
+def ending(end: Ending, naming: Naming) -> Attributes:
+    """How the call ended, and what it cost where it ended."""
+    targets = [attempt.target for attempt in end.attempts]
+    facts: dict[str, Any] = {
+        names.OUTCOME: end.outcome,
+        names.ERROR: end.error_type,
+        names.ATTEMPTS: len(targets),
+        names.FALLBACKS: sum(one != other for one, other in pairwise(targets)),
+        names.FINISH_REASONS: (end.finish_reason,),
+        names.FIRST_CHUNK: end.first_chunk,
+        **end.target.attributes,
+    }
+    if end.response is not None:
+        facts |= {names.RESPONSE_ID: end.response.id, names.RESPONSE_MODEL: end.response.model or None}
+    if is_known(end.usage):
+        facts |= _tokens(end.usage, naming)
+    return _known(facts)
+
+
+def attempt(attempt: Attempt) -> Attributes:
+    """One try. Its tokens have names of ours: those of the conventions, here too, would count twice."""
+    facts: dict[str, Any] = {
+        names.TARGET: attempt.target,
+        names.ATTEMPT_NUMBER: attempt.number,
+        names.OUTCOME: attempt.outcome,
+        names.ERROR: None if attempt.outcome in (SUCCEEDED, ABANDONED) else attempt.outcome,
+        names.ATTEMPT_REASON: attempt.reason,
+        names.ATTEMPT_DELAY: attempt.delay or None,
+        names.ATTEMPT_QUEUED: attempt.queued or None,
+        names.ATTEMPT_FIRST_TOKEN: attempt.first_token,
+        names.ATTEMPT_REQUEST: attempt.request_id,
+        names.ATTEMPT_SKIPPED: attempt.skipped or None,
+        names.STATUS: attempt.status,
+        names.CIRCUIT: None if attempt.circuit is None else str(attempt.circuit),
+    }
+    if is_known(attempt.usage):
+        facts |= {names.ATTEMPT_INPUT: attempt.usage.input, names.ATTEMPT_OUTPUT: attempt.usage.output}
+    return _known(facts)
+
+
+def wait(wait: Wait) -> Attributes:
+    """What the call waited for outside its attempts, or whom it passed over."""
+    return _known(
+        {
+            names.WAIT_FOR: wait.kind,
+            names.WAIT_SECONDS: wait.seconds,
+            names.KIND: wait.reason,
+            names.TARGET: wait.target,
+        }
+    )
+
+
+def is_known(usage: Usage | None) -> TypeGuard[Usage]:
+    """True where a provider has said anything about tokens."""
+    return usage is not None and (usage.complete or usage.total > 0)
+
+
+def _tokens(usage: Usage, naming: Naming) -> Attributes:
+    facts: dict[str, Any] = {
+        names.INPUT_TOKENS: usage.input,
+        names.OUTPUT_TOKENS: usage.output,
+        names.CACHE_READ: usage.cache_read or None,
+        names.CACHE_WRITE: usage.cache_write or None,
+        names.REASONING: usage.reasoning or None,
+    }
+    for name, before in names.OLD_ATTRIBUTES.items() if naming != "new" else ():
+        facts[before] = facts[name] if naming == "both" else facts.pop(name)
+    return _known(facts)
+
+
+def _known(facts: dict[str, Any]) -> Attributes:
+    return {name: value for name, value in facts.items() if value is not None}
