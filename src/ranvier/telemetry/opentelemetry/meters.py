@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.metrics import Meter
@@ -31,6 +32,7 @@ class Meters:
 
     def __init__(self, meter: Meter, naming: Naming) -> None:
         self._meter = meter
+        self._known: weakref.WeakSet[Target] = weakref.WeakSet()  # those whose series have begun
         self._made: dict[str, Any] = {}  # by name: two have shared one name before
         told = [each for each in names.METRICS if each.kind != "gauge"]
         self._new = {
@@ -93,10 +95,20 @@ class Meters:
             self._count_tokens(NOTHING, end.target, at)
 
     def _count_tokens(self, usage: Usage, target: Target, at: Context | None) -> None:
-        """Count what an attempt has used, at the target that was asked; 0 where that is not known."""
+        """Count what an attempt has used, at the target that was asked; 0 where that is not known.
+
+        A 0 is told once of each target, which begins its series. Later ones would change nothing, and cost
+        as much as others.
+        """
         attributes = {**target.attributes, names.MODALITY: names.UNKNOWN}
-        self.count(names.USED_INPUT, attributes, usage.input, at)
-        self.count(names.USED_OUTPUT, attributes, usage.output, at)
-        self.count(names.USED_CACHE_READ, attributes, usage.cache_read, at)
-        self.count(names.USED_CACHE_WRITE, attributes, usage.cache_write, at)
-        self.count(names.USED_REASONING, attributes, usage.reasoning, at)
+        new = target not in self._known
+        self._known.add(target)
+        for metric, amount in (
+            (names.USED_INPUT, usage.input),
+            (names.USED_OUTPUT, usage.output),
+            (names.USED_CACHE_READ, usage.cache_read),
+            (names.USED_CACHE_WRITE, usage.cache_write),
+            (names.USED_REASONING, usage.reasoning),
+        ):
+            if amount or new:
+                self.count(metric, attributes, amount, at)
