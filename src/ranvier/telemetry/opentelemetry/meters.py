@@ -21,6 +21,9 @@ Naming = Literal["new", "old", "both"]
 
 NOTHING = Usage(complete=False)
 
+MOST_MODELS = 100
+"""Models by which answers are told apart, in the words of whoever answers; all later ones are left out."""
+
 
 class Meters:
     """Counts and measures under the new names, the old ones, or both.
@@ -33,6 +36,7 @@ class Meters:
     def __init__(self, meter: Meter, naming: Naming) -> None:
         self._meter = meter
         self._known: weakref.WeakSet[Target] = weakref.WeakSet()  # those whose series have begun
+        self._models: set[str] = set()
         self._made: dict[str, Any] = {}  # by name: two have shared one name before
         told = [each for each in names.METRICS if each.kind != "gauge"]
         self._new = {
@@ -75,7 +79,7 @@ class Meters:
         what: Attributes = {names.OUR_PROVIDER: end.target.provider, names.OUTCOME: end.outcome, **whose}
         self.count(names.CALLS, what, at=at)
         of_call = dict(end.target.attributes)
-        if end.response is not None and end.response.model:
+        if end.response is not None and self._is_told_apart(end.response.model):
             of_call[names.RESPONSE_MODEL] = end.response.model
         if end.first_chunk is not None:
             self.measure(names.TIME_TO_FIRST_CHUNK, end.first_chunk, of_call, at)
@@ -93,6 +97,12 @@ class Meters:
             self._count_tokens(attempt.usage or NOTHING, target, at)
         if not end.attempts:
             self._count_tokens(NOTHING, end.target, at)
+
+    def _is_told_apart(self, model: str) -> bool:
+        """True for the first models that answered: a provider may say what it likes."""
+        if model and model not in self._models and len(self._models) < MOST_MODELS:
+            self._models.add(model)
+        return model in self._models
 
     def _count_tokens(self, usage: Usage, target: Target, at: Context | None) -> None:
         """Count what an attempt has used, at the target that was asked; 0 where that is not known.
