@@ -15,7 +15,7 @@ from sdk import Sdk
 from ranvier import AuthenticationError, Pipeline, RanvierError, RateLimitError, Response, Usage
 from ranvier.layers import Breaker, Fallback, Retry, Throttle
 from ranvier.telemetry import OpenTelemetry
-from ranvier.telemetry.opentelemetry import circuits, harmless, names
+from ranvier.telemetry.opentelemetry import circuits, harmless, meters, names
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, broken, stream
 
@@ -119,6 +119,21 @@ async def test_tenants_are_on_our_metrics_where_they_are_asked_for() -> None:
         assert {point.attributes["ranvier.tenant"] for point in sdk.points(name)} == {digest_of("acme")}
     told = [point for name in sdk.metrics if name.startswith("gen_ai.") for point in sdk.points(name)]
     assert not any("ranvier.tenant" in point.attributes for point in told)
+
+
+async def test_models_of_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a provider calls its model makes no series without end; the request's model stays."""
+    monkeypatch.setattr(meters, "MOST_MODELS", 2)
+    sdk = Sdk()
+    replies = [Response("Fine.", model=f"m-{number}") for number in range(5)]
+    pipeline = Pipeline(sdk.layer(), Fallback(ScriptedProvider("one", replies)))
+    for _ in replies:
+        await pipeline.complete("Why?")
+    models = sdk.counts("gen_ai.client.inference.duration", "gen_ai.response.model")
+    assert models == {"m-0": 1, "m-1": 1, None: 3}
+    assert [span.attributes["gen_ai.response.model"] for span in sdk.calls] == [
+        each.model for each in replies
+    ]
 
 
 OLD = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.metrics import Meter
@@ -20,6 +21,9 @@ Naming = Literal["new", "old", "both"]
 
 NOTHING = Usage(complete=False)
 
+MOST_MODELS = 100
+"""Models by which answers are told apart, in the words of whoever answers; all later ones are left out."""
+
 
 class Meters:
     """Counts and measures under the new names, the old ones, or both.
@@ -31,6 +35,8 @@ class Meters:
 
     def __init__(self, meter: Meter, naming: Naming) -> None:
         self._meter = meter
+        self._known: weakref.WeakSet[Target] = weakref.WeakSet()  # those whose series have begun
+        self._models: set[str] = set()
         self._made: dict[str, Any] = {}  # by name: two have shared one name before
         told = [each for each in names.METRICS if each.kind != "gauge"]
         self._new = {
@@ -73,7 +79,7 @@ class Meters:
         what: Attributes = {names.OUR_PROVIDER: end.target.provider, names.OUTCOME: end.outcome, **whose}
         self.count(names.CALLS, what, at=at)
         of_call = dict(end.target.attributes)
-        if end.response is not None and end.response.model:
+        if end.response is not None and self._is_told_apart(end.response.model):
             of_call[names.RESPONSE_MODEL] = end.response.model
         if end.first_chunk is not None:
             self.measure(names.TIME_TO_FIRST_CHUNK, end.first_chunk, of_call, at)
@@ -92,11 +98,27 @@ class Meters:
         if not end.attempts:
             self._count_tokens(NOTHING, end.target, at)
 
+    def _is_told_apart(self, model: str) -> bool:
+        """True for the first models that answered: a provider may say what it likes."""
+        if model and model not in self._models and len(self._models) < MOST_MODELS:
+            self._models.add(model)
+        return model in self._models
+
     def _count_tokens(self, usage: Usage, target: Target, at: Context | None) -> None:
-        """Count what an attempt has used, at the target that was asked; 0 where that is not known."""
+        """Count what an attempt has used, at the target that was asked; 0 where that is not known.
+
+        A 0 is told once of each target, which begins its series. Later ones would change nothing, and cost
+        as much as others.
+        """
         attributes = {**target.attributes, names.MODALITY: names.UNKNOWN}
-        self.count(names.USED_INPUT, attributes, usage.input, at)
-        self.count(names.USED_OUTPUT, attributes, usage.output, at)
-        self.count(names.USED_CACHE_READ, attributes, usage.cache_read, at)
-        self.count(names.USED_CACHE_WRITE, attributes, usage.cache_write, at)
-        self.count(names.USED_REASONING, attributes, usage.reasoning, at)
+        new = target not in self._known
+        self._known.add(target)
+        for metric, amount in (
+            (names.USED_INPUT, usage.input),
+            (names.USED_OUTPUT, usage.output),
+            (names.USED_CACHE_READ, usage.cache_read),
+            (names.USED_CACHE_WRITE, usage.cache_write),
+            (names.USED_REASONING, usage.reasoning),
+        ):
+            if amount or new:
+                self.count(metric, attributes, amount, at)

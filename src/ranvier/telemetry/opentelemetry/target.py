@@ -33,7 +33,7 @@ class Target:
         server: Of these, its address and port, where it has them.
     """
 
-    __slots__ = ("attributes", "family", "name", "provider", "server")
+    __slots__ = ("__weakref__", "attributes", "family", "name", "provider", "server")
 
     def __init__(self, target: str, family: str | None = None, base_url: str | None = None) -> None:
         self.provider, _, model = target.partition("/")

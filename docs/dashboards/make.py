@@ -1,0 +1,275 @@
+"""Writes the dashboard: `python docs/dashboards/make.py`. A test holds what it makes against ranvier.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+MINE = 'ranvier_provider=~"$provider"'
+FAILED = 'ranvier_outcome!~"succeeded|abandoned"'
+
+Query = tuple[str, str]
+"""A query, and how its series are called."""
+
+
+def rate(metric: str, by: str, *labels: str) -> str:
+    """How often a counter goes up per second, added up by labels."""
+    return f"sum by ({by}) (rate({metric}{{{', '.join(labels)}}}[$__rate_interval]))"
+
+
+def quantile(share: float, metric: str, by: str, *labels: str) -> str:
+    """So much of a histogram is at most this."""
+    buckets = rate(f"{metric}_bucket", f"le, {by}" if by else "le", *labels)
+    return f"histogram_quantile({share}, {buckets})"
+
+
+DURATION = "gen_ai_client_inference_duration_seconds"
+FIRST = "gen_ai_client_inference_time_to_first_chunk_seconds"
+ATTEMPT = "ranvier_attempt_duration_seconds"
+USED = "gen_ai_client_inference_usage"
+MODEL = "gen_ai_request_model"
+
+ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
+    (
+        "What callers see",
+        [
+            (
+                "Calls",
+                "By how they ended. Abandoned is the caller's own doing.",
+                "reqps",
+                [(rate("ranvier_calls_total", "ranvier_outcome", MINE), "{{ranvier_outcome}}")],
+            ),
+            (
+                "Calls that failed",
+                "Of those that were not abandoned. Above 2 % somebody should be woken.",
+                "percentunit",
+                [
+                    (
+                        f"sum(rate(ranvier_calls_total{{{FAILED}}}[$__rate_interval])) / "
+                        'sum(rate(ranvier_calls_total{ranvier_outcome!="abandoned"}[$__rate_interval]))',
+                        "failed",
+                    )
+                ],
+            ),
+            (
+                "How long calls take",
+                "All attempts and waits together, streams to their end.",
+                "s",
+                [(quantile(share, DURATION, ""), f"{share:.0%}") for share in (0.5, 0.95, 0.99)],
+            ),
+            (
+                "Until the first content",
+                "Of streamed calls, by the model that answered.",
+                "s",
+                [(quantile(0.95, FIRST, MODEL), "95% {{gen_ai_request_model}}")],
+            ),
+        ],
+    ),
+    (
+        "What providers do",
+        [
+            (
+                "Attempts that succeeded",
+                "Of all that were not abandoned, by provider.",
+                "percentunit",
+                [
+                    (
+                        rate(
+                            "ranvier_attempts_total", "ranvier_provider", MINE, 'ranvier_outcome="succeeded"'
+                        )
+                        + " / "
+                        + rate(
+                            "ranvier_attempts_total", "ranvier_provider", MINE, 'ranvier_outcome!="abandoned"'
+                        ),
+                        "{{ranvier_provider}}",
+                    )
+                ],
+            ),
+            (
+                "Attempts that failed",
+                "By provider and kind.",
+                "reqps",
+                [
+                    (
+                        rate("ranvier_attempts_total", "ranvier_provider, ranvier_outcome", MINE, FAILED),
+                        "{{ranvier_provider}} {{ranvier_outcome}}",
+                    )
+                ],
+            ),
+            (
+                "How long attempts take",
+                "Of those that succeeded.",
+                "s",
+                [
+                    (
+                        quantile(0.95, ATTEMPT, "ranvier_provider", MINE, 'ranvier_outcome="succeeded"'),
+                        "95% {{ranvier_provider}}",
+                    )
+                ],
+            ),
+            (
+                "Keys slowed down or refused",
+                "A key that was refused is a tenant without answers.",
+                "cps",
+                [
+                    (
+                        rate("ranvier_throttled_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} slowed down",
+                    ),
+                    (
+                        rate("ranvier_credentials_refused_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} refused",
+                    ),
+                ],
+            ),
+        ],
+    ),
+    (
+        "What ranvier does about it",
+        [
+            (
+                "Circuits that are not closed",
+                "Tenants whose calls do not reach a provider now.",
+                "short",
+                [
+                    (
+                        "sum by (ranvier_provider, ranvier_circuit_state) "
+                        f'(ranvier_circuits{{{MINE}, ranvier_circuit_state!="closed"}})',
+                        "{{ranvier_provider}} {{ranvier_circuit_state}}",
+                    ),
+                    (
+                        "sum by (ranvier_provider) (increase(ranvier_circuit_changes_total"
+                        f'{{{MINE}, ranvier_circuit_state="open"}}[$__rate_interval]))',
+                        "{{ranvier_provider}} opened",
+                    ),
+                ],
+            ),
+            (
+                "Retries and fallbacks",
+                "Both rise before an outage is seen by anybody.",
+                "cps",
+                [
+                    (rate("ranvier_retries_total", "ranvier_provider", MINE), "{{ranvier_provider}} again"),
+                    (rate("ranvier_fallbacks_total", "ranvier_provider", MINE), "{{ranvier_provider}} left"),
+                ],
+            ),
+            (
+                "Calls turned away",
+                "By a circuit or a gate; the next target is asked instead.",
+                "cps",
+                [
+                    (
+                        rate("ranvier_rejections_total", "ranvier_provider, ranvier_kind", MINE),
+                        "{{ranvier_provider}} {{ranvier_kind}}",
+                    )
+                ],
+            ),
+            (
+                "Streams that broke, calls without a circuit",
+                "The first are seen by people. The second say that max_circuits is too small.",
+                "cps",
+                [
+                    (
+                        rate("ranvier_streams_interrupted_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} broke",
+                    ),
+                    (
+                        rate("ranvier_calls_untracked_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} untracked",
+                    ),
+                ],
+            ),
+        ],
+    ),
+    (
+        "What it costs",
+        [
+            (
+                "Tokens of prompts",
+                "Of every attempt, by model; cached ones included, and once more by themselves.",
+                "short",
+                [
+                    (rate(f"{USED}_input_tokens_total", MODEL), "{{gen_ai_request_model}}"),
+                    (rate(f"{USED}_cache_read_input_tokens_total", MODEL), "{{gen_ai_request_model}} cached"),
+                ],
+            ),
+            (
+                "Tokens of answers",
+                "Of every attempt, by model; reasoning included, and once more by itself.",
+                "short",
+                [
+                    (rate(f"{USED}_output_tokens_total", MODEL), "{{gen_ai_request_model}}"),
+                    (
+                        rate(f"{USED}_reasoning_output_tokens_total", MODEL),
+                        "{{gen_ai_request_model}} reasoning",
+                    ),
+                ],
+            ),
+        ],
+    ),
+]
+
+
+def draw() -> str:
+    """The dashboard as Grafana imports it."""
+    panels: list[dict[str, Any]] = []
+    top = 0
+    for title, row in ROWS:
+        place = {"h": 1, "w": 24, "x": 0, "y": top}
+        panels.append(
+            {"id": len(panels) + 1, "type": "row", "title": title, "collapsed": False, "gridPos": place}
+        )
+        for column, panel in enumerate(row):
+            place = {"h": 8, "w": 24 // len(row), "x": 24 // len(row) * column, "y": top + 1}
+            panels.append({"id": len(panels) + 1, **_panel(*panel), "gridPos": place})
+        top += 9
+    return json.dumps(_dashboard(panels), indent=2) + "\n"
+
+
+def _panel(title: str, description: str, unit: str, queries: list[Query]) -> dict[str, Any]:
+    targets = [
+        {"datasource": SOURCE, "expr": expression, "legendFormat": legend, "refId": chr(ord("A") + number)}
+        for number, (expression, legend) in enumerate(queries)
+    ]
+    return {
+        "type": "timeseries",
+        "title": title,
+        "description": description,
+        "datasource": SOURCE,
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "options": {"legend": {"showLegend": True, "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+        "targets": targets,
+    }
+
+
+def _dashboard(panels: list[dict[str, Any]]) -> dict[str, Any]:
+    source = {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    provider = {
+        "name": "provider",
+        "label": "Provider",
+        "type": "query",
+        "datasource": SOURCE,
+        "query": "label_values(ranvier_attempts_total, ranvier_provider)",
+        "refresh": 2,
+        "multi": True,
+        "includeAll": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
+    return {
+        "title": "ranvier",
+        "uid": "ranvier",
+        "tags": ["llm", "ranvier"],
+        "schemaVersion": 39,
+        "time": {"from": "now-3h", "to": "now"},
+        "refresh": "30s",
+        "templating": {"list": [source, provider]},
+        "panels": panels,
+    }
+
+
+if __name__ == "__main__":
+    (HERE / "ranvier.json").write_text(draw(), encoding="utf-8")
