@@ -21,7 +21,6 @@ from ranvier.messages import FinishReason
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment, Provider
     from ranvier.pipeline.pipeline import Pipeline
-    from ranvier.pipeline.record import Attempt
     from ranvier.pipeline.stream import ResponseStream
 
 INTERRUPTED = 130
@@ -58,7 +57,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="PROVIDER=URL",
         help="where that provider is, such as a proxy or `ranvier simulate`; once for each",
     )
-    parser.add_argument("--explain", action="store_true", help="tell what was tried, a line for each attempt")
+    parser.add_argument("--explain", action="store_true", help="tell what was tried, and where the time went")
     parser.set_defaults(run=run)
 
 
@@ -136,22 +135,22 @@ def _lacks_key(deployment: Deployment) -> bool:
 
 
 async def _ask(pipeline: Pipeline, prompt: str, options: dict[str, Any], *, explain: bool) -> int:
-    attempts: Sequence[Attempt] = ()
+    told: ResponseStream | RanvierError | None = None
     try:
         async with pipeline, pipeline.stream(prompt, **options) as answer:
-            attempts = answer.attempts
+            told = answer
             await _print(answer)
         _tell_how_it_ended(answer)
         return 0
     except ConfigurationError:
         raise
     except RanvierError as error:
-        attempts = error.attempts
+        told = error
         _tell(*_complaints(error))
         return 1
     finally:
-        if explain:
-            _tell(*_explained(attempts), prefix="")
+        if explain and told is not None:
+            _tell(told.explain(), prefix="")
 
 
 async def _print(answer: ResponseStream) -> None:
@@ -182,25 +181,6 @@ def _complaints(error: RanvierError) -> Iterator[str]:
 
 
 # --- telling -------------------------------------------------------------------------------------
-
-
-def _explained(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """A line for each attempt: whom, how it ended, how long it took, and why it was made."""
-    if not attempts:
-        yield "nothing was sent"
-    width = max((len(attempt.target) for attempt in attempts), default=0)
-    for number, attempt in enumerate(attempts, 1):
-        outcome = attempt.outcome if attempt.status is None else f"{attempt.outcome} ({attempt.status})"
-        said = [f"{attempt.target:<{width}}", f"{outcome:<22}", f"{attempt.seconds:7.2f} s"]
-        if attempt.first_token is not None:
-            said.append(f"first word after {attempt.first_token:.2f} s")
-        if attempt.delay:
-            said.append(f"waited {attempt.delay:.2f} s before")
-        if attempt.reason is not None:
-            said.append(f"because of {attempt.reason}")
-        if attempt.usage is not None:
-            said.append(f"{attempt.usage.input} tokens in, {attempt.usage.output} out")
-        yield f"{number}. {'  '.join(said)}"
 
 
 def _tell(*lines: str, prefix: str = "ranvier ask: ") -> None:
