@@ -25,6 +25,9 @@ from ranvier.pipeline.layer import Handler, Layer, Place, R
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
 
+Failures = tuple[tuple[Deployment, RanvierError], ...]
+"""Who has been asked in vain, and what came of it."""
+
 
 class Fallback(Layer):
     """Ask the targets in their order until one answers.
@@ -73,7 +76,7 @@ class Fallback(Layer):
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
-        failures: list[tuple[Deployment, RanvierError]] = []
+        failures: Failures = ()
         credentials = call.pipeline.credentials
         try:
             for deployment in self._default if call.start is None else self._chain(call.start):
@@ -94,14 +97,12 @@ class Fallback(Layer):
                         call.record.waited("skipped", directed, call.pipeline.clock(), error.kind)
                     if not self._goes_on(error):
                         raise
-                    failures.append((deployment, error))
+                    failures += ((deployment, error),)
             raise _verdict(failures)
         finally:
             del failures  # each error holds this frame: a frame that held them too would be a cycle
 
-    def _move_on(
-        self, call: Call, deployment: Deployment, failures: list[tuple[Deployment, RanvierError]]
-    ) -> str | None:
+    def _move_on(self, call: Call, deployment: Deployment, failures: Failures) -> str | None:
         """Why `deployment` is asked now: the kind of the failure before it.
 
         Raises:
@@ -195,7 +196,7 @@ def _listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
     return chain
 
 
-def _too_small(deployment: Deployment, failures: list[tuple[Deployment, RanvierError]]) -> bool:
+def _too_small(deployment: Deployment, failures: Failures) -> bool:
     """True when the prompt was too long for a target whose window is known to be at least as large."""
     window = deployment.context_window
     return window is not None and any(
@@ -204,7 +205,7 @@ def _too_small(deployment: Deployment, failures: list[tuple[Deployment, RanvierE
     )
 
 
-def _verdict(failures: list[tuple[Deployment, RanvierError]]) -> RanvierError:
+def _verdict(failures: Failures) -> RanvierError:
     if len(failures) == 1:
         return failures[0][1]
     told = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)

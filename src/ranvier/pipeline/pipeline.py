@@ -170,7 +170,7 @@ class Pipeline:
                 lifecycle.follow(answer)  # before the call leaves, or else a closing pipeline seems quiet
                 answer.on_end(lambda outcome: tell_call(call))
             else:
-                answer.attempts = tuple(record.attempts)
+                answer.attempts = record.attempts
                 answer.record = record
                 tell_call(call)
             return answer

@@ -88,8 +88,8 @@ class Record:
     __slots__ = ("attempts", "began", "cut_off", "ended", "outcome", "waits")
 
     def __init__(self) -> None:
-        self.attempts: list[Attempt] = []
-        self.waits: tuple[Wait, ...] = ()  # nearly always none: a list would be one more for the collector
+        self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
+        self.waits: tuple[Wait, ...] = ()
         self.began = self.ended = 0.0
         self.outcome: str | None = None
         self.cut_off = False
@@ -98,7 +98,7 @@ class Record:
         """Write down that `call` is about to be tried."""
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
         attempt.queued = queued
-        self.attempts.append(attempt)
+        self.attempts += (attempt,)
         tell_started(call)
         return attempt
 
@@ -116,9 +116,8 @@ class Record:
 
     def attach(self, error: RanvierError) -> None:
         """From now on `error`, and what it consists of, carries this record."""
-        attempts = tuple(self.attempts)
         for each in (error, *getattr(error, "exceptions", ())):
-            each.attempts, each.record = attempts, self
+            each.attempts, each.record = self.attempts, self
 
     def story(self) -> Story:
         """The story so far."""
@@ -127,7 +126,7 @@ class Record:
             self.began,
             self.ended,
             self.outcome or last,
-            tuple(self.attempts),
+            self.attempts,
             tuple(wait for wait in self.waits if wait.kind != "skipped"),
             tuple(wait for wait in self.waits if wait.kind == "skipped"),
         )

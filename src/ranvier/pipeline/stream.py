@@ -63,7 +63,7 @@ class ResponseStream:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """What was tried for this call, oldest first; the last one is this stream."""
-        return tuple(self._call.record.attempts)
+        return self._call.record.attempts
 
     @property
     def story(self) -> Story:

@@ -115,7 +115,7 @@ class Observation:
     def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
         if self._teller.meters is None and not self._span.is_recording():
             return
-        call, attempts = self._call, list(self._call.record.attempts)
+        call, attempts = self._call, self._call.record.attempts
         if error_type is None and outcome not in (SUCCEEDED, ABANDONED):
             error_type = outcome
         end = Ending(

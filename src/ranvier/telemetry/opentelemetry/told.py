@@ -41,7 +41,7 @@ class Ending:
     first_chunk: float | None
     outcome: str
     error_type: str | None
-    attempts: list[Attempt]
+    attempts: tuple[Attempt, ...]
     target: Target
     response: Response | None
 
