@@ -117,6 +117,7 @@ def test_each_foreign_library_has_its_place(module: str) -> None:
         assert library not in HTTP or part == "providers" or module in ASKS_ITSELF, f"{module} imports {name}"
         assert library not in SERVERS or part in ("simulator", "cli", "asgi"), f"{module} imports {name}"
         assert library != "opentelemetry" or part == "telemetry", f"{module} imports {name}"
+        assert not name.startswith("opentelemetry.sdk"), f"{module} imports {name}: it is the application's"
         assert library != "rich" or part == "cli", f"{module} imports {name}"
         if library == "time" or name.startswith("datetime.datetime"):
             assert part in ("clock", "simulator"), (

@@ -7,6 +7,7 @@ import pytest
 from ranvier import SHARED, ConfigurationError, Deployment, UnknownProviderError, resilient
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.providers import Ollama
+from ranvier.telemetry import OpenTelemetry
 from ranvier.testing import ScriptedProvider, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -27,6 +28,12 @@ def test_it_is_the_stack_of_the_design() -> None:
     assert (rules.failure_threshold, rules.success_threshold) == (5, 2)
     assert (rules.cooldown, rules.max_cooldown, rules.max_probes) == (10, 60, 1)
     assert layer(pipeline, Timeout).limits.idle == 15
+
+
+def test_layers_go_around_it() -> None:
+    """Those of the user's come first."""
+    watching = OpenTelemetry()
+    assert resilient("openai/gpt-5.2", layers=[watching]).layers[0] is watching
 
 
 @pytest.mark.parametrize(

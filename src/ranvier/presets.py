@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.fallback import Target
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.events import Listener
+from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.pipeline.resolver import Resolver
 from ranvier.providers._models import first_token_allowance
@@ -16,6 +19,7 @@ def resilient(
     credentials: Credentials | Resolver | None = None,
     listeners: tuple[Listener, ...] = (),
     require_tenant: bool = False,
+    layers: Iterable[Layer] = (),
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
@@ -30,6 +34,7 @@ def resilient(
         credentials: As for `Pipeline`, as are the others.
         listeners: See there.
         require_tenant: See there.
+        layers: Further ones around the whole: `[OpenTelemetry()]`.
     """
     route = Fallback(*targets)
     allowances = {
@@ -38,6 +43,7 @@ def resilient(
     }
     usual = min(allowances.values())
     return Pipeline(
+        *layers,
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),

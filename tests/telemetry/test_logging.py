@@ -1,12 +1,13 @@
 """Events in the standard library's logging."""
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from ranvier import ConnectionFailedError, Pipeline
+from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
 from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.pipeline.events import (
     CallRejected,
@@ -20,7 +21,8 @@ from ranvier.pipeline.events import (
     StreamInterrupted,
     Throttled,
 )
-from ranvier.telemetry import LoggingListener
+from ranvier.telemetry import LoggingListener, repeats
+from ranvier.telemetry.repeats import Repeats
 from ranvier.testing import ScriptedProvider, broken
 
 pytestmark = pytest.mark.virtual_time
@@ -44,14 +46,26 @@ EVENTS = [
         "acme: the circuit at one went from closed to open",
     ),
     (CallRejected(**WHO, kind="circuit_open", retry_after=3.0), logging.DEBUG, "rejected: acme at one"),
-    (Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"), logging.DEBUG, "throttled: acme at one"),
+    (
+        Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
+        logging.INFO,
+        "acme: one slows the key a1 down (rate_limit): nothing is sent for 2.000 s",
+    ),
     (
         CredentialRefused(**WHO, kind="authentication", seconds=60.0, key="a1"),
         logging.WARNING,
         "acme: one refused the key a1 (authentication), next tried in 60 s",
     ),
-    (RegistryFull(**WHO, max_circuits=9), logging.DEBUG, "registry_full: acme at one"),
-    (StreamInterrupted(**WHO, kind="network"), logging.DEBUG, "stream_interrupted: acme at one"),
+    (
+        RegistryFull(**WHO, max_circuits=9),
+        logging.WARNING,
+        "acme: all 9 circuits are in use, a call at one passed without one",
+    ),
+    (
+        StreamInterrupted(**WHO, kind="network"),
+        logging.WARNING,
+        "acme: a stream of one/m broke while it was read (network)",
+    ),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),
 ]
 
@@ -130,6 +144,71 @@ async def test_another_logger_may_be_given(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.INFO, "app.llm"), pytest.raises(ConnectionFailedError):
         await pipeline.complete("Why?")
     assert [record.name for record in caplog.records] == ["app.llm"]
+
+
+async def test_what_repeats_itself_is_told_a_few_times_and_then_at_debug(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    """For whatever tenants; the next while begins with how much was not told aloud in the one before."""
+    listener = LoggingListener(burst=3, every=60)
+    for number in range(100):
+        listener(
+            FallbackTaken(tenant=f"t-{number}", provider="one", model="m", to="two/n", kind="overloaded")
+        )
+    levels = [record.levelno for record in log.records]
+    assert levels == [logging.WARNING] * 3 + [logging.DEBUG] * 97
+    listener(FallbackTaken(**WHO, to="two/n", kind="rate_limit"))
+    listener(FallbackTaken(tenant="acme", provider="two", model="m", to="one/m", kind="overloaded"))
+    assert [record.levelno for record in log.records[100:]] == [logging.WARNING] * 2
+    await asyncio.sleep(60)
+    listener(FallbackTaken(**WHO, to="two/n", kind="overloaded"))
+    last = log.records[-1]
+    assert (last.levelno, last.repeats) == (logging.WARNING, 97)
+    assert last.getMessage().endswith("going on to two/n (and 97 more like it before)")
+    listener(FallbackTaken(**WHO, to="two/n", kind="overloaded"))
+    assert log.records[-1].repeats == 0
+
+
+async def test_an_outage_for_many_tenants_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand circuits that open, and a thousand fallbacks: ten lines."""
+    pipeline = Pipeline(
+        Fallback(ScriptedProvider("one", [broken()]), ScriptedProvider("two")),
+        Breaker(failure_threshold=1),
+        listeners=[LoggingListener()],
+    )
+    with caplog.at_level(logging.INFO, "ranvier"):
+        for number in range(1000):
+            await pipeline.complete("Why?", tenant=f"tenant-{number}")
+    assert len(caplog.records) == 10
+
+
+def test_everything_is_told_where_that_is_asked_for(log: pytest.LogCaptureFixture) -> None:
+    """`every=0` knows no repeats; a burst of none is refused."""
+    listener = LoggingListener(every=0)
+    for _ in range(100):
+        listener(FallbackTaken(**WHO, to="two/n", kind="overloaded"))
+    assert [record.levelno for record in log.records] == [logging.WARNING] * 100
+    for wrong in ({"burst": 0}, {"every": -1}):
+        with pytest.raises(ConfigurationError):
+            LoggingListener(**wrong)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not said for longest is forgotten, and is then new."""
+    monkeypatch.setattr(repeats, "MOST", 3)
+    engine = Repeats(burst=1, seconds=60.0)
+    assert [engine.admit(what, 0.0) for what in (1, 2, 3, 4, 4, 1)] == [0, 0, 0, 0, None, 0]
+
+
+async def test_a_healthy_call_writes_nothing_above_debug(log: pytest.LogCaptureFixture) -> None:
+    """Whole or streamed, routine or not."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one")), Retry(), Breaker())
+    pipeline.events.add(LoggingListener(), routine=True)
+    await pipeline.complete("Why?")
+    async with pipeline.stream("Why?") as answer:
+        await answer.collect()
+    assert {record.levelno for record in log.records} == {logging.DEBUG}
+    assert [record.event for record in log.records] == 2 * ["attempt_started", "attempt_ended", "call_ended"]
 
 
 def test_a_tenant_cannot_write_lines_of_its_own_into_the_log(log: pytest.LogCaptureFixture) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from ranvier.errors import RanvierError
+
+logger = logging.getLogger("ranvier.stream")
+
+_raised: set[str] = set()  # names of callbacks that did: as many as there are layers, at most
 
 
 class Outcome(Enum):
@@ -27,3 +33,15 @@ class Outcome(Enum):
 
 
 SUCCEEDED, FAILED, ABANDONED = Outcome  # a member is dearer to find in its enumeration than in a module
+
+
+def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome) -> None:
+    """Tell each of them, whatever the others do; one that raises is logged once."""
+    for callback in callbacks:
+        try:
+            callback(outcome)
+        except Exception:
+            name = getattr(callback, "__qualname__", type(callback).__qualname__)
+            if name not in _raised:
+                _raised.add(name)
+                logger.exception("the on_end callback %s raised; further errors of it are not logged", name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -13,7 +12,7 @@ from ranvier.messages import FinishReason, Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
-from ranvier.pipeline.outcome import Outcome
+from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.watch import CLOSED
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from ranvier.pipeline.price import Prices
     from ranvier.pipeline.record import Attempt
     from ranvier.pipeline.story import Story
-
-logger = logging.getLogger("ranvier.stream")
 
 
 class ResponseStream:
@@ -225,11 +222,7 @@ class ResponseStream:
         if self.response is None or self._call.streaming or self._call.request.schema is None:
             tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
         callbacks, self._on_end = self._on_end, []
-        for callback in callbacks:
-            try:
-                callback(outcome)
-            except Exception:
-                logger.exception("an on_end callback raised")
+        tell(callbacks, outcome)
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then always the end."""

@@ -71,6 +71,7 @@ class FunctionProvider:
         self._complete = complete
         self._stream = stream
         self._classify = classify
+        self._classify_raised = False
         self.stream = None if stream is None else self._steps
 
     def __repr__(self) -> str:
@@ -141,7 +142,9 @@ class FunctionProvider:
         try:
             return self._classify(error)
         except Exception:
-            logger.exception("classify of %r raised; the error it was asked about is kept", self)
+            if not self._classify_raised:
+                self._classify_raised = True
+                logger.exception("classify of %r raised; further errors of it are not logged", self)
             return None
 
     def _system_error(self, error: Exception, call: Call) -> RanvierError | None:

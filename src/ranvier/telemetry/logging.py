@@ -6,8 +6,19 @@ import dataclasses
 import logging
 from typing import Any
 
+from ranvier import checks, clock
 from ranvier.pipeline.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.events import CircuitChanged, CredentialRefused, Event, FallbackTaken, RetryScheduled
+from ranvier.pipeline.events import (
+    CircuitChanged,
+    CredentialRefused,
+    Event,
+    FallbackTaken,
+    RegistryFull,
+    RetryScheduled,
+    StreamInterrupted,
+    Throttled,
+)
+from ranvier.telemetry.repeats import Repeats
 
 SENTENCES: dict[type[Event], tuple[int, str]] = {
     RetryScheduled: (
@@ -26,6 +37,18 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
         logging.WARNING,
         "%(tenant)s: %(provider)s refused the key %(key)s (%(kind)s), next tried in %(seconds).0f s",
     ),
+    Throttled: (
+        logging.INFO,
+        "%(tenant)s: %(provider)s slows the key %(key)s down (%(kind)s): nothing is sent for %(seconds).3f s",
+    ),
+    StreamInterrupted: (
+        logging.WARNING,
+        "%(tenant)s: a stream of %(provider)s/%(model)s broke while it was read (%(kind)s)",
+    ),
+    RegistryFull: (
+        logging.WARNING,
+        "%(tenant)s: all %(max_circuits)d circuits are in use, a call at %(provider)s passed without one",
+    ),
     AttemptEnded: (
         logging.DEBUG,
         "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s: %(outcome)s after %(seconds).3f s",
@@ -37,6 +60,8 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
 }
 """How loud each event is, and how it reads; all others are DEBUG and named only."""
 
+MORE = " (and %(repeats)d more like it before)"
+
 
 class LoggingListener:
     """Give it to a pipeline: `Pipeline(..., listeners=[LoggingListener()])`.
@@ -45,22 +70,45 @@ class LoggingListener:
     `delay`, `kind`, `before`, `after`, `to`) as fields, so that a structured handler can write them
     out. The message itself is only put together where a handler wants it.
 
+    A healthy call writes nothing above DEBUG. What repeats itself, for whatever tenants, is written a few
+    times and then at DEBUG, until a while is over: an outage is told in a few lines, not in one for each
+    call. `repeats` is how often it happened unsaid in the while before.
+
     Args:
         logger: Where to write; `ranvier` by default.
+        burst: How often the same is told within `every` seconds: the same event, at the same target, of
+            the same kind.
+        every: Seconds; 0 tells everything.
+
+    Raises:
+        ConfigurationError: a `burst` below 1, or a negative `every`.
     """
 
-    def __init__(self, logger: logging.Logger | None = None) -> None:
+    def __init__(self, logger: logging.Logger | None = None, *, burst: int = 5, every: float = 60.0) -> None:
         self._logger = logger or logging.getLogger("ranvier")
+        checks.count("LoggingListener(burst)", burst, least=1)
+        self._repeats = Repeats(burst, checks.seconds("LoggingListener(every)", every))
 
     def __call__(self, event: Event) -> None:
         """Write `event` down."""
         level, sentence = SENTENCES.get(type(event), (logging.DEBUG, "%(event)s: %(tenant)s at %(provider)s"))
+        unsaid: int | None = 0
+        if level > logging.DEBUG and self._logger.isEnabledFor(level):
+            unsaid = self._repeats.admit(_sameness(event), clock.now())
+            if unsaid is None:
+                level = logging.DEBUG
         if self._logger.isEnabledFor(level):
-            facts = _facts(event)
-            self._logger.log(level, sentence, facts, extra=facts)
+            facts = _facts(event) | {"repeats": unsaid or 0}
+            self._logger.log(level, sentence + MORE if unsaid else sentence, facts, extra=facts)
 
     def __repr__(self) -> str:
         return f"LoggingListener({self._logger.name!r})"
+
+
+def _sameness(event: Event) -> tuple[object, ...]:
+    """What two events have in common of which one says what the other does: never the tenant."""
+    what = getattr(event, "kind", None) or getattr(event, "after", None)
+    return type(event), event.provider, event.model, what
 
 
 def _facts(event: Event) -> dict[str, Any]:
