@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ranvier.errors import ConfigurationError
 
-_COMMANDS = ("ask", "demo", "simulate", "watch")
+_COMMANDS = ("ask", "demo", "doctor", "simulate", "watch")
 """The modules of this package that are subcommands, in the order of the help.
 
 Such a module has `add_parser(subparsers)`, which adds its parser and lets `run` be its default for

@@ -1,0 +1,146 @@
+"""What the doctor looks at, and what he finds."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ranvier.cli.doctor.reaching import Reach, reach_all
+from ranvier.pipeline.bound import Bound, limits_at, of_call
+from ranvier.pipeline.layer import Layer, Place
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Limits
+    from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.pipeline import Pipeline
+
+HTTP = ("http://", "https://")
+
+NEEDS_NONE = "none, and it needs none"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: by which check, where, why it matters, and what to do."""
+
+    check: str
+    targets: tuple[str, ...]
+    why: str
+    remedy: str
+
+
+@dataclass(slots=True)
+class Patient:
+    """A pipeline, looked at from all sides. Of keys only the source is known here.
+
+    Attributes:
+        targets: Every deployment.
+        keys: By target, where its key comes from; `None` where it needs one and has none.
+        limits: By target, those of one attempt.
+        deadline: Seconds after which the stack cuts a call off; infinity is never.
+        reach: By base URL; empty when nobody looked.
+    """
+
+    pipeline: Pipeline
+    targets: list[Deployment]
+    keys: dict[str, str | None]
+    limits: dict[str, Limits]
+    deadline: float
+    reach: dict[str, Reach] = field(default_factory=dict)
+    warnings: list[Finding] = field(default_factory=list)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The whole stack."""
+        return self.pipeline.layers
+
+    @property
+    def chains(self) -> list[tuple[Deployment, ...]]:
+        """The targets that a call goes through, for each place where it may start."""
+        return [chain for layer in self.layers if layer.place == Place.ROUTE for chain in layer.chains()]
+
+    @property
+    def own_layers(self) -> list[str]:
+        """Layers of the user that do not say what they add to a call."""
+        kinds = [type(layer) for layer in self.layers if not type(layer).__module__.startswith("ranvier.")]
+        return [kind.__name__ for kind in kinds if kind.bound is Layer.bound]
+
+    def bound(self, *, refusals: bool = False, repairs: int = 0) -> Bound:
+        """The most that one call can take."""
+        return of_call(self.pipeline, refusals=refusals, repairs=repairs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON; what has no limit is `None`."""
+        usual, first = self.bound(), self.bound(refusals=True)
+        return {
+            "stack": [repr(layer) for layer in self.layers],
+            "targets": [self._target(each) for each in self.targets],
+            "longest_call": {
+                "attempts": usual.attempts,
+                "attempts_once_more": first.attempts - usual.attempts,
+                "seconds": finite(first.seconds),
+                "layers_not_counted": self.own_layers,
+            },
+            "warnings": [asdict(each) for each in self.warnings],
+        }
+
+    def _target(self, target: Deployment) -> dict[str, Any]:
+        limits, url = self.limits[target.target], url_of(target)
+        names = ("seconds", "connect", "first_token", "idle")
+        seen = self.reach.get(url or "")
+        return {
+            "target": target.target,
+            "base_url": url,
+            "key": self.keys[target.target],
+            "limits": {name: getattr(limits, name) for name in names},
+            "reach": None if seen is None else asdict(seen),
+        }
+
+
+def look_at(pipeline: Pipeline, *, offline: bool = False) -> Patient:
+    """See everything, and judge nothing."""
+    targets = [target for layer in pipeline.layers for target in layer.deployments()]
+    urls = [url for url in map(url_of, targets) if url is not None]
+    return Patient(
+        pipeline,
+        targets,
+        keys={target.target: _key_of(pipeline, target) for target in targets},
+        limits={target.target: limits_at(pipeline.layers, target) for target in targets},
+        deadline=_deadline(pipeline.layers),
+        reach={} if offline else reach_all(urls),
+    )
+
+
+def url_of(target: Deployment) -> str | None:
+    """Where a request of ours goes; `None` for a provider that has no address."""
+    provider: Any = target.provider
+    place = getattr(provider, "place", None)
+    url = getattr(provider, "base_url", None) if place is None else place(provider.credential())
+    return url if isinstance(url, str) and url.startswith(HTTP) else None
+
+
+def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
+    """Where the key comes from, never what it is."""
+    provider: Any = target.provider
+    if pipeline.credentials.resolver is not None:
+        return "by tenant, from credentials="
+    ask = getattr(provider, "credential", None)
+    if ask is None or not ask():
+        return None if getattr(provider, "needs_credential", False) else NEEDS_NONE
+    variables = getattr(provider, "environment", ())
+    return next((name for name in variables if os.environ.get(name) == ask()), "api_key=")
+
+
+def _deadline(layers: Sequence[Layer]) -> float:
+    return min(
+        (layer.bound(Bound(0, math.inf), None).seconds for layer in layers if layer.place == 1),
+        default=math.inf,
+    )
+
+
+def finite(seconds: float) -> float | None:
+    """`None` for what has no limit, as JSON has no infinity."""
+    return None if math.isinf(seconds) else seconds
