@@ -54,3 +54,9 @@ def _pattern(rule: str) -> str:
         version = ipaddress.ip_address(rule.split("/")[0]).version
         return f"all://[{rule}]" if version == 6 else f"all://{rule}"
     return f"all://{rule}" if rule.lower() == "localhost" else f"all://*{rule}"
+
+
+def public_proxy_for(url: str) -> str | None:
+    """The same to be shown: without its user and password."""
+    proxy = proxy_for(httpx.URL(url))
+    return None if proxy is None else f"{proxy.scheme}://{proxy.netloc.decode()}"

@@ -41,4 +41,5 @@ def settings_of(patient: Patient, kind: type[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def family_of(target: Deployment) -> str:
+    """Whose models it asks for, whatever its user calls it."""
     return str(getattr(target.provider, "family", target.provider.name))

@@ -41,7 +41,7 @@ def no_attempt_limit(patient: Patient) -> Found:
     for target, limits in patient.limits.items():
         if limits.seconds is None:
             why = "an attempt may take until the deadline, so that nobody else is asked"
-            yield target, why, "put Timeout(seconds=120, first_token=20, idle=15) innermost"
+            yield target, why, "put Timeout(seconds=120, first_token=120, idle=15) innermost"
 
 
 @check
@@ -61,6 +61,14 @@ def several_timeouts(patient: Patient) -> Found:
     if sum(isinstance(layer, Timeout) for layer in patient.layers) > 1:
         why = "of several Timeout layers only the innermost counts"
         yield None, why, "keep one, with overrides= for single targets"
+
+
+@check
+def no_breaker(patient: Patient) -> Found:
+    """Nobody remembers that a provider is down."""
+    if not any(isinstance(layer, Breaker) for layer in patient.layers):
+        why = "nobody remembers that a provider is down: every call asks it again, and waits for it again"
+        yield None, why, "add Breaker(failure_threshold=5, cooldown=30) around the Timeout"
 
 
 @check
@@ -128,8 +136,7 @@ def first_token_too_short(patient: Patient) -> Found:
         limit = patient.limits[target.target].first_token
         if limit is not None and limit < needed and needed > 20:
             why = f"first_token={limit:g} cuts it off while it thinks or is loaded: it may need {needed:g} s"
-            remedy = f'overrides={{"{target.target}": Timeout(first_token={needed:g}, ...)}}'
-            yield target.target, why, remedy
+            yield target.target, why, f"let first_token be {needed:g}, by overrides= for these targets alone"
 
 
 @check

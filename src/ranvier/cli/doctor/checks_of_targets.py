@@ -87,13 +87,13 @@ def key_over_http(patient: Patient) -> Found:
 @check
 def unreachable(patient: Patient) -> Found:
     """A base URL cannot be reached from here."""
-    for url, seen in patient.reach.items():
-        if seen.failed is not None:
-            yield (
-                None,
-                f"{url} cannot be reached: {seen.failed}",
-                "look at the address, the network, or a proxy",
-            )
+    for target in patient.targets:
+        url = url_of(target)
+        seen = patient.reach.get(url or "")
+        if seen is not None and seen.failed is not None:
+            where = url if seen.proxy is None else f"the proxy {seen.proxy}"
+            why = f"{where} cannot be reached: {seen.failed}"
+            yield target.target, why, "look at the address, the network, or a proxy"
 
 
 def _loopback(url: str) -> bool:

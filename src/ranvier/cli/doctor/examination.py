@@ -136,7 +136,7 @@ def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
 
 def _deadline(layers: Sequence[Layer]) -> float:
     return min(
-        (layer.bound(Bound(0, math.inf), None).seconds for layer in layers if layer.place == 1),
+        (layer.bound(Bound(0, math.inf), None).seconds for layer in layers if layer.place == Place.CALL),
         default=math.inf,
     )
 

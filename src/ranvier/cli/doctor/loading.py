@@ -16,12 +16,18 @@ from typing import Any, TypeVar
 
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.providers._shown import shown
+from ranvier.providers._shown import masked, shown
 
 T = TypeVar("T")
 
+OURS = Path(__file__).parents[2]
+"""Where ranvier is: a line of it says nothing of what the user wrote."""
+
 LONGEST = 200
 """Characters of a foreign error that are shown."""
+
+SHORTEST = 6
+"""Characters of a secret: what is shorter is a switch, and also part of other words."""
 
 SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 """Variables of the environment with such a word in their name are shown nowhere, whoever quotes them."""
@@ -78,23 +84,27 @@ def _guarded(what: str, make: Callable[[], T], traceback: bool) -> T:
             return make()
     except (Exception, SystemExit) as error:
         if traceback:
-            tracebacks.print_exc()
+            print(_masked(tracebacks.format_exc()), file=sys.stderr)
         raise ConfigurationError(f"{what}: {_told(error)}") from None
 
 
 def _told(error: BaseException) -> str:
     """Its kind, its words without secrets, and the last line of the user's own code that it passed."""
-    words = str(error)
-    for name, value in os.environ.items():
-        if any(word in name.upper() for word in SECRET):
-            words = shown(words, len(words), value) if value else words
     own = [
         frame
         for frame in tracebacks.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and Path(__file__).parent not in Path(frame.filename).parents
+        if "importlib" not in frame.filename and OURS not in Path(frame.filename).parents
     ]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {shown(words, LONGEST, None)}{where}"
+    return f"{type(error).__name__}: {shown(_masked(str(error)), LONGEST, None)}{where}"
+
+
+def _masked(text: str) -> str:
+    """The same without what the environment says to be secret."""
+    for name, value in os.environ.items():
+        if len(value) >= SHORTEST and any(word in name.upper() for word in SECRET):
+            text = masked(text, value)
+    return text
 
 
 def _pipelines(module: ModuleType) -> str:

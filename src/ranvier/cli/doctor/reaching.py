@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ranvier import clock
+from ranvier.providers._proxies import public_proxy_for
 
 LIMIT = 5.0
 """Seconds for all of it."""
@@ -17,12 +19,16 @@ LIMIT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far one came, in seconds for each step; `failed` says why not all the way."""
+    """How far one came, in seconds for each step; `failed` says why not all the way.
+
+    Where the environment names a proxy for the address, it is the proxy that was tried: `proxy` is it.
+    """
 
     dns: float | None = None
     tcp: float | None = None
     tls: float | None = None
     failed: str | None = None
+    proxy: str | None = None
 
 
 def reach_all(urls: Iterable[str]) -> dict[str, Reach]:
@@ -36,29 +42,29 @@ def reach_all(urls: Iterable[str]) -> dict[str, Reach]:
 
 
 async def _reach(url: str) -> Reach:
-    parts = urlsplit(url)
+    by = public_proxy_for(url)
+    parts = urlsplit(by or url)
     secure = parts.scheme == "https"
     taken: dict[str, float] = {}
     try:
         async with asyncio.timeout(LIMIT):
             await _connect(str(parts.hostname), parts.port or (443 if secure else 80), secure, taken)
     except TimeoutError:
-        return _told(taken, f"no answer within {LIMIT:g} s")
-    except (OSError, ssl.SSLError) as error:
-        return _told(taken, _why(error))
-    return _told(taken)
+        return _told(taken, by, f"no answer within {LIMIT:g} s")
+    except OSError as error:
+        return _told(taken, by, _why(error))
+    return _told(taken, by)
 
 
-def _told(taken: dict[str, float], failed: str | None = None) -> Reach:
-    return Reach(taken.get("dns"), taken.get("tcp"), taken.get("tls"), failed)
+def _told(taken: dict[str, float], proxy: str | None, failed: str | None = None) -> Reach:
+    return Reach(taken.get("dns"), taken.get("tcp"), taken.get("tls"), failed, proxy)
 
 
 async def _connect(host: str, port: int, secure: bool, taken: dict[str, float]) -> None:
     began = clock.now()
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     taken["dns"], began = clock.now() - began, clock.now()
-    address = str(found[0][4][0])
-    _, writer = await asyncio.open_connection(address, port)
+    writer = await _first_open(list(dict.fromkeys(str(each[4][0]) for each in found)), port)
     try:
         taken["tcp"], began = clock.now() - began, clock.now()
         if secure:
@@ -66,6 +72,14 @@ async def _connect(host: str, port: int, secure: bool, taken: dict[str, float]) 
             taken["tls"] = clock.now() - began
     finally:
         writer.transport.abort()
+
+
+async def _first_open(addresses: list[str], port: int) -> asyncio.StreamWriter:
+    """A connection to the first address that takes one: `localhost` is ::1, too, where few servers listen."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            return (await asyncio.open_connection(address, port))[1]
+    return (await asyncio.open_connection(addresses[-1], port))[1]
 
 
 def _why(error: OSError) -> str:

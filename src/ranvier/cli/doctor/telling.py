@@ -41,7 +41,9 @@ def _limits(limits: Limits) -> str:
 def _reach(seen: Reach) -> str:
     steps = [("DNS", seen.dns), ("TCP", seen.tcp), ("TLS", seen.tls)]
     told = ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in steps if value is not None)
-    return told if seen.failed is None else f"{seen.failed}{f' (after {told})' if told else ''}"
+    if seen.failed is not None:
+        told = f"{seen.failed}{f' (after {told})' if told else ''}"
+    return told if seen.proxy is None else f"by the proxy {seen.proxy}: {told}"
 
 
 def _of_bounds(patient: Patient) -> Iterator[str]:
