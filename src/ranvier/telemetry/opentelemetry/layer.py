@@ -96,6 +96,8 @@ class OpenTelemetry(Layer):
             if teller is None:
                 return inner(call)
         targets = self._targets.get(call.pipeline) or self._watch(call.pipeline, teller)
+        if targets is None:
+            return inner(call)
         return self._observed(Observation(teller, call, targets), call, inner)
 
     async def _observed(self, observation: Observation, call: Call, inner: Handler[R]) -> R:
@@ -133,6 +135,7 @@ class OpenTelemetry(Layer):
         )
         return self._teller
 
+    @harmless
     def _watch(self, pipeline: Pipeline, teller: Teller) -> Targets:
         """Know the targets of `pipeline` from now on, and listen to its events."""
         targets = self._targets[pipeline] = Targets(pipeline)
