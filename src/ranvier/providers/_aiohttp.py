@@ -10,6 +10,7 @@ import asyncio
 import copy
 import io
 import math
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -174,8 +175,7 @@ class _AiohttpReply(HttpReply):
         while True:
             for piece in self._pieces:
                 return piece
-            chunk = await self._raw()
-            if not chunk:
+            if not (chunk := await self._raw()):
                 return b""
             self._pieces = unzip.pieces(chunk)
 
@@ -235,7 +235,8 @@ def _route(address: str, trusts_environment: bool) -> _Route:
         raise ConfigurationError(f"aiohttp knows no {proxy.scheme} proxies: choose engine='httpx'")
     known = {}
     if proxy.userinfo:
-        known["proxy-authorization"] = aiohttp.BasicAuth(proxy.username, proxy.password).encode()
+        user = f"{proxy.username}:{proxy.password}".encode()
+        known["proxy-authorization"] = f"Basic {b64encode(user).decode()}"
     place = URL(str(proxy.copy_with(username=None, password=None)), encoded=True)
     return _Route(target, place, known if url.scheme == "http" else {}, known or None)
 

@@ -1,8 +1,8 @@
-"""The errors of httpx as ours, with the secrets taken out."""
+"""The errors of httpx and httpx2 as ours, with the secrets taken out."""
 
 from __future__ import annotations
 
-import httpx
+from typing import Any
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -15,20 +15,21 @@ from ranvier.providers._http import HttpRequest
 from ranvier.providers._shown import LONGEST_WORDS
 
 
-def as_ours(error: Exception, request: HttpRequest) -> Exception:
-    """The error of ours for one of httpx's, which becomes its cause; any other as it is."""
+def as_ours(error: Exception, request: HttpRequest, library: Any) -> Exception:
+    """The error of ours for one of that library's, which becomes its cause; any other as it is."""
     failure: Exception
-    if not isinstance(error, (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, DecodingError, OSError)):
+    known = (library.HTTPError, library.InvalidURL, library.StreamError, DecodingError, OSError)
+    if not isinstance(error, known):
         return error  # of a hook or a transport of the user's
-    _strip(error, request)
-    if isinstance(error, httpx.ConnectTimeout):
+    _strip(error, request, library)
+    if isinstance(error, library.ConnectTimeout):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
         words = f"{request.target}: no connection to {request.url} {limit}"
         failure = AttemptTimeoutError(words, phase="connect", **request.facts)
     elif isinstance(error, DecodingError):
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
-    elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
+    elif isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
         failure = ConfigurationError(f"{request.url} is no address: {error}")
     else:
         said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
@@ -38,7 +39,7 @@ def as_ours(error: Exception, request: HttpRequest) -> Exception:
     return failure
 
 
-def _strip(error: BaseException, request: HttpRequest) -> None:
+def _strip(error: BaseException, request: HttpRequest, library: Any) -> None:
     """Take from `error` and all behind it what leads to the key: tracebacks, requests, quoted bytes."""
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -49,8 +50,8 @@ def _strip(error: BaseException, request: HttpRequest) -> None:
         seen.add(id(link))
         link.__traceback__ = None
         link.args = tuple(request.masked(arg) if isinstance(arg, str) else arg for arg in link.args)
-        if isinstance(link, httpx.RequestError):
-            link.request = httpx.Request("POST", request.url)
+        if isinstance(link, library.RequestError):
+            link.request = library.Request("POST", request.url)
         pending += [link.__cause__, link.__context__]
         if isinstance(link, BaseExceptionGroup):
             pending += link.exceptions

@@ -1,0 +1,98 @@
+"""Where our own requests travel in httpx: many pools, each with room for one connection.
+
+For every request a pool of httpx looks at all of its connections several times, and asks the kernel about
+each idle one; so what a request costs grows with those beside it. A pool with one connection costs little,
+however many there are, and nobody ever waits inside it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import httpx
+
+from ranvier import clock
+from ranvier.errors import ConfigurationError
+from ranvier.providers import _proxies
+from ranvier.providers._http import KEEP_ALIVE_SECONDS
+
+SWEPT_AT_ONCE: Final = 4
+"""Idle connections that one request closes at most on behalf of all."""
+
+_ONE: Final = httpx.Limits(
+    max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS
+)
+
+
+class Lane:
+    """A pool for one request at a time.
+
+    Attributes:
+        transport: The pool.
+        place: The scheme, host and port that it leads to.
+        idle_since: When it was last given back, by the clock.
+    """
+
+    __slots__ = ("idle_since", "place", "transport")
+
+    def __init__(self, place: str, transport: httpx.AsyncHTTPTransport) -> None:
+        self.place = place
+        self.transport = transport
+        self.idle_since = 0.0
+
+
+class Lanes:
+    """Takes requests to many places, each on a lane of its own."""
+
+    def __init__(self) -> None:
+        self._trusted = httpx.create_ssl_context()
+        self._idle: dict[str, deque[Lane]] = {}  # by their places, in the order of their coming back
+
+    def __len__(self) -> int:
+        return sum(map(len, self._idle.values()))
+
+    def take(self, address: str) -> Lane:
+        """The lane to `address` that was used last, or a new one.
+
+        Raises:
+            ConfigurationError: the environment names a proxy that httpx cannot use.
+        """
+        place = "/".join(address.split("/", 3)[:3])
+        idle = self._idle.get(place)
+        return idle.pop() if idle else Lane(place, self._made(place))
+
+    def give_back(self, lane: Lane) -> None:
+        """The request of `lane` has come to its good end: another may take it."""
+        lane.idle_since = clock.now()
+        self._idle.setdefault(lane.place, deque()).append(lane)
+
+    async def sweep(self) -> None:
+        """Close some of the connections that nobody has wanted for long."""
+        before = clock.now() - KEEP_ALIVE_SECONDS
+        old: list[Lane] = []
+        for place, idle in tuple(self._idle.items()):
+            while idle and idle[0].idle_since < before and len(old) < SWEPT_AT_ONCE:
+                old.append(idle.popleft())
+            if not idle:
+                del self._idle[place]
+        for lane in old:
+            await lane.transport.aclose()
+
+    async def aclose(self) -> None:
+        """Close what is idle."""
+        all_idle, self._idle = self._idle, {}
+        for idle in all_idle.values():
+            for lane in idle:
+                await lane.transport.aclose()
+
+    def _made(self, place: str) -> httpx.AsyncHTTPTransport:
+        url = _proxies.proxy_for(httpx.URL(place))
+        if url is None:
+            return httpx.AsyncHTTPTransport(verify=self._trusted, limits=_ONE)
+        trusted = self._trusted if url.scheme == "https" else None
+        try:
+            proxy = httpx.Proxy(url, ssl_context=trusted)
+            return httpx.AsyncHTTPTransport(verify=self._trusted, limits=_ONE, proxy=proxy)
+        except (ImportError, ValueError) as error:
+            raise ConfigurationError(f"the environment names a {url.scheme} proxy: {error}") from None
