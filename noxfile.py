@@ -10,6 +10,17 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 
+PEERS = [
+    "aiobreaker==1.2.0",
+    "hyx==0.0.2",
+    "interlock-cb==2.8.2",
+    "purgatory==3.0.1",
+    "redress==1.4.2",
+    "stamina==26.1.0",
+    "tenacity==9.2.1",
+]
+"""What `bench` measures beside us, as released in November 2026."""
+
 
 def _install(session: nox.Session, *more: str) -> None:
     session.install("-e", ".[test,cli,fast]", *more)
@@ -91,6 +102,13 @@ def hostile(session: nox.Session) -> None:
     """Broken networks (as root, with iproute2 and iptables) and a server that fails in every way it knows."""
     _install(session, "llmock==0.2.2")
     session.run("pytest", "-p", "no:llmock", "tests/hostile", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What calls cost, beside a floor and other libraries; `-- --short` takes a minute and judges ratios."""
+    _install(session, *PEERS)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
 
 
 @nox.session
