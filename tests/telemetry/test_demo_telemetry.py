@@ -49,7 +49,7 @@ def played() -> Played:
     for seconds in (5.0, 15.0):
         played = asyncio.run(play(Scenario(tenants=25, seconds=seconds)))
         statuses = {each.status for each in played.log}
-        if statuses == {200, *KINDS} and played.sdk.counts("ranvier.circuit.changes", STATE)["closed"]:
+        if {200, 401, 503} <= statuses and played.sdk.counts("ranvier.circuit.changes", STATE)["closed"]:
             break
     return played
 
@@ -167,7 +167,7 @@ def test_attempts_balance_with_the_log_of_the_providers(played: Played) -> None:
     saw = Counter(
         (each.provider, "succeeded" if each.answered else KINDS[each.status]) for each in played.log
     )
-    assert len(saw) >= 5  # good ones and bad ones, at more than one provider
+    assert {("anthropic", "overloaded"), ("anthropic", "auth"), ("openai", "succeeded")} <= saw.keys()
     key = ("ranvier.provider", "ranvier.outcome")
     assert played.sdk.counts("ranvier.attempts", *key) == saw
     assert played.sdk.counts("ranvier.attempt.duration", *key) == saw
