@@ -64,7 +64,8 @@ async def _tenacity_and_purgatory(provider: Provider) -> Ask:
         async with breaker:
             return await _in_time(provider)
 
-    return tenacity.retry(stop=tenacity.stop_after_attempt(3))(guarded)
+    asked: Ask = tenacity.retry(stop=tenacity.stop_after_attempt(3))(guarded)
+    return asked
 
 
 async def _stamina_and_aiobreaker(provider: Provider) -> Ask:
@@ -73,7 +74,8 @@ async def _stamina_and_aiobreaker(provider: Provider) -> Ask:
     async def guarded() -> object:
         return await breaker.call_async(_in_time, provider)
 
-    return stamina.retry(on=Exception, attempts=3)(guarded)
+    asked: Ask = stamina.retry(on=Exception, attempts=3)(guarded)
+    return asked
 
 
 async def _interlock(provider: Provider) -> Ask:
