@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 DESCRIPTION = """\
 Starts three simulated providers on loopback and drives fifty tenants through an outage of the first,
@@ -18,6 +19,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--tenants", type=int, default=50, help="how many customers there are (50)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they ask (20)")
     parser.add_argument("--seed", type=int, default=0, help="of their pauses and the answers (0)")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="draw all of it into a page that needs no other file"
+    )
     parser.set_defaults(run=run)
 
 
@@ -27,4 +31,4 @@ def run(arguments: argparse.Namespace) -> int:
     from ranvier.cli.demo.stage import play
 
     scenario = Scenario(tenants=arguments.tenants, seconds=arguments.seconds, seed=arguments.seed)
-    return 0 if play(scenario, plain=arguments.plain).good else 1
+    return 0 if play(scenario, plain=arguments.plain, report=arguments.report).good else 1

@@ -54,9 +54,15 @@ class Scenario:
         """The tenant with the bad key."""
         return self.names[len(self.names) // 3]
 
+    @property
+    def outage(self) -> tuple[float, float]:
+        """From which second until which the first provider is down."""
+        return self.seconds / 5, self.seconds * 3 / 5
+
     def simulator(self) -> Simulator:
         """The three providers, and what will go wrong with them."""
-        down = Rule(Status(503), provider="anthropic", start=self.seconds / 5, end=self.seconds * 3 / 5)
+        began, ended = self.outage
+        down = Rule(Status(503), provider="anthropic", start=began, end=ended)
         busy = Rule(Status(429), provider="openai", above=self.tenants * 0.5)
         refused = Rule(Status(401), provider="anthropic", key=BAD_KEY)
         return Simulator([refused, down, busy], seed=self.seed, latency=0.08, pace=0.004)

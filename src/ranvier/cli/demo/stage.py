@@ -5,36 +5,57 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 
 from ranvier import clock
+from ranvier.cli.demo.report import Film, page
 from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.screen import Screen, print_summary
 from ranvier.cli.demo.tally import Tally, Verdict, judge
+from ranvier.errors import ConfigurationError
 
 FRAME = 0.2
 """Seconds between two pictures."""
 
 
-def play(scenario: Scenario, *, plain: bool) -> Verdict:
-    """Play the scenario before the user's eyes, and tell what came of it."""
+def play(scenario: Scenario, *, plain: bool, report: Path | None = None) -> Verdict:
+    """Play the scenario before the user's eyes, tell what came of it, and draw it into `report`.
+
+    Raises:
+        ConfigurationError: the report cannot be written; that is known before anything is played.
+    """
     console = Console()
-    tally, verdict = asyncio.run(_play(scenario, console, plain=plain))
+    if report is not None:
+        _write(report, None)
+    tally, film, verdict = asyncio.run(_play(scenario, console, plain=plain))
+    if report is not None:
+        _write(report, page(film, scenario, verdict))
     print_summary(console, scenario, tally, verdict)
     return verdict
 
 
-async def _play(scenario: Scenario, console: Console, *, plain: bool) -> tuple[Tally, Verdict]:
+def _write(report: Path, words: str | None) -> None:
+    """Write it, or only see whether that can be done."""
+    try:
+        with report.open("a" if words is None else "w", encoding="utf-8") as file:
+            file.write(words or "")
+    except OSError as error:
+        raise ConfigurationError(f"--report {report}: {error.strerror}") from None
+
+
+async def _play(scenario: Scenario, console: Console, *, plain: bool) -> tuple[Tally, Film, Verdict]:
     tally = Tally()
     async with scenario.simulator() as simulator:
-        pipeline = scenario.pipeline(simulator, tally)
+        pipeline, film = scenario.pipeline(simulator, tally), Film(clock.now())
+        pipeline.events.add(film.heard, routine=True)
         screen = Screen(scenario, simulator, pipeline, tally)
         async with pipeline, _shown(screen, console, plain=plain):
             await scenario.run(pipeline, tally)
         await simulator.idle()
-        return tally, judge(tally.calls, simulator.requests, scenario.unlucky)
+        return tally, film, judge(tally.calls, simulator.requests, scenario.unlucky)
 
 
 @asynccontextmanager

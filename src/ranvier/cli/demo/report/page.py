@@ -1,0 +1,123 @@
+"""The page: what came of it in a sentence, four pictures, and one call told whole."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+
+from ranvier.cli.demo.report.calls import calls
+from ranvier.cli.demo.report.circuits import circuits
+from ranvier.cli.demo.report.drawing import Time, tag
+from ranvier.cli.demo.report.film import Called, Film
+from ranvier.cli.demo.report.strips import answers, health
+from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.tally import Verdict
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""Nothing is fetched and nothing runs, whatever is written in the page."""
+
+
+def page(film: Film, scenario: Scenario, verdict: Verdict) -> str:
+    """The whole file."""
+    style = (files(__package__) / "report.css").read_text(encoding="utf-8")
+    title = f"{scenario.tenants} tenants and an outage"
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<title>{escape(title)}</title><style>\n{style}</style></head>\n"
+    )
+    body = tag("h1", escape(title)) + _summary(film, scenario, verdict)
+    body += "\n".join(_figures(film, scenario))
+    return f"{head}<body><main>{body}{_foot(scenario)}</main></body></html>\n"
+
+
+def _summary(film: Film, scenario: Scenario, verdict: Verdict) -> str:
+    """What a person wants to know first."""
+    began, ended = scenario.outage
+    what = (
+        f"From second {began:g} to second {ended:g} {PROVIDERS[0]} was down, {PROVIDERS[1]} took only so "
+        f"many requests a second, and the key of {scenario.unlucky} was refused all the time."
+    )
+    served = "Everybody was served" if not verdict.failed else f"{verdict.failed} calls were not answered"
+    agree = "agree" if not verdict.differences else f"do not agree: {verdict.differences[0]}"
+    came = f"{served}; the records of the calls and the log of the providers {agree}."
+    kind = "verdict" if verdict.good else "verdict bad"
+    return tag("p", tag("strong", escape(came)) + " " + escape(what), class_=kind) + _tiles(film, verdict)
+
+
+def _tiles(film: Film, verdict: Verdict) -> str:
+    took = sorted(call.story.seconds for call in film.calls) or [0.0]
+    tiles = (
+        ("calls", verdict.calls, "in all"),
+        ("rescued", verdict.rescued, "their first request failed"),
+        ("failed", verdict.failed, "not answered by anybody"),
+        ("spared", film.spared(PROVIDERS[0]), f"went past {PROVIDERS[0]}, known to be down"),
+        ("median", f"{statistics.median(took):.2f} s", "half took at most"),
+        ("95 %", f"{took[int(0.95 * (len(took) - 1))]:.2f} s", "took at most"),
+    )
+    return tag("dl", "".join(_tile(*each) for each in tiles))
+
+
+def _tile(name: str, value: object, note: str) -> str:
+    return tag("div", tag("dt", name) + tag("dd", str(value)) + tag("dd", note, class_="note"), class_=name)
+
+
+def _figures(film: Film, scenario: Scenario) -> Iterator[str]:
+    time = Time(max(scenario.seconds, film.seconds, 0.1))
+    yield _figure(
+        "The providers",
+        "Each request: answered upwards, refused downwards.",
+        health(film, scenario, time),
+    )
+    for provider in PROVIDERS:
+        if film.troubled(provider):
+            yield _figure(
+                f"The circuits at {provider}",
+                "A line for each tenant. Nobody's failures open anybody else's circuit.",
+                circuits(film, scenario, provider, time),
+                (("closed", "closed"), ("open", "open"), ("half_open", "half open: probes are let through")),
+            )
+    yield _figure(
+        "The calls",
+        "How long each took, by when it ended.",
+        calls(film, time),
+        (
+            ("first", "answered at once"),
+            ("rescued", "rescued"),
+            ("failed", "failed"),
+            ("p50", "half took at most"),
+            ("p95", "95 % took at most"),
+        ),
+    )
+    yield _figure("Who answered", "Calls, by the provider whose answer they got.", answers(film, time))
+    yield from _longest(film)
+
+
+def _figure(title: str, says: str, drawn: str, legend: tuple[tuple[str, str], ...] = ()) -> str:
+    keys = "".join(tag("li", tag("i", class_=f"key {kind}") + words) for kind, words in legend)
+    caption = tag("h2", escape(title)) + tag("p", escape(says)) + (tag("ul", keys) if keys else "")
+    return tag("figure", tag("figcaption", caption) + tag("div", drawn, class_="scroll"))
+
+
+def _longest(film: Film) -> Iterator[str]:
+    """The rescued call that took longest, told by the second."""
+    rescued = [call for call in film.calls if call.became == "rescued"]
+    if rescued:
+        call = max(rescued, key=_seconds)
+        says = f"The rescued call that took longest, of {call.tenant}: what explain() tells of it."
+        told = tag("pre", escape(call.story.explain()), tabindex=0)
+        caption = tag("h2", "One call, whole") + tag("p", escape(says))
+        yield tag("figure", tag("figcaption", caption) + told)
+
+
+def _seconds(call: Called) -> float:
+    return call.story.seconds
+
+
+def _foot(scenario: Scenario) -> str:
+    options = f"--tenants {scenario.tenants} --seconds {scenario.seconds:g} --seed {scenario.seed}"
+    command = tag("code", f"ranvier demo {options}")
+    return tag("footer", f"Made by {command} over real connections, so that seconds vary a little.")

@@ -1,0 +1,49 @@
+"""The outage of `ranvier demo` without its network: the same tenants and layers, in virtual time."""
+
+from __future__ import annotations
+
+import random
+
+from ranvier import Pipeline, clock
+from ranvier.cli.demo.report import Film
+from ranvier.cli.demo.scenario import BAD_KEY, PROVIDERS, Scenario
+from ranvier.cli.demo.tally import Tally, Verdict
+from ranvier.errors import AuthenticationError, OverloadedError
+from ranvier.layers import Breaker, Deadline, Fallback, Retry
+from ranvier.pipeline.call import Call
+from ranvier.testing import ScriptedProvider, after, virtual_time
+from ranvier.testing.scripted import Reply
+
+
+def filmed(scenario: Scenario) -> tuple[Film, Verdict]:
+    """What happens is up to the seed alone."""
+    with virtual_time(seed=scenario.seed) as run:
+        return run(_filmed(scenario))
+
+
+async def _filmed(scenario: Scenario) -> tuple[Film, Verdict]:
+    took, began = random.Random(scenario.seed), clock.now()
+
+    def first(call: Call) -> Reply:
+        if call.credential == BAD_KEY:
+            return AuthenticationError("no such key", provider=PROVIDERS[0], status=401)
+        if scenario.outage[0] <= clock.now() - began < scenario.outage[1]:
+            return OverloadedError("not now", provider=PROVIDERS[0], status=503)
+        return after(took.uniform(0.1, 0.6), "ok")
+
+    def other(_: Call) -> Reply:
+        return after(took.uniform(0.2, 0.9), "ok")
+
+    others = [ScriptedProvider(name, other) for name in PROVIDERS[1:]]
+    tally, film = Tally(), Film(began)
+    async with Pipeline(
+        Deadline(15),
+        Fallback(ScriptedProvider(PROVIDERS[0], first), *others),
+        Retry(max_retries=1, base_delay=0.2, max_delay=1.0),
+        Breaker(failure_threshold=3, cooldown=scenario.seconds / 10),
+        credentials=scenario.key_of,
+    ) as pipeline:
+        pipeline.events.add(film.heard, routine=True)
+        await scenario.run(pipeline, tally)
+    rescued = sum(call.became == "rescued" for call in film.calls)
+    return film, Verdict(len(tally.calls), rescued, 0, (), ())
