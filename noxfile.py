@@ -41,6 +41,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def plain(session: nox.Session) -> None:
+    """The providers with the default dependencies alone: requests go over httpx, JSON through the library."""
+    session.install("-e", ".[test]", "pytest-xdist")
+    session.run("pytest", *(session.posargs or ["-n", "auto", "tests/providers"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Ruff: rules and format."""
     session.install("ruff==0.17.6")

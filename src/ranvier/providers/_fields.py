@@ -7,13 +7,12 @@ them, and so it is fitted too where it is a setting that we know.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
-from ranvier.providers import names
+from ranvier.providers import _json, names
 from ranvier.providers._models import fit
 from ranvier.providers._reading import Json
 
@@ -105,18 +104,12 @@ def _given(request: Request) -> Json:
 
 
 def encoded(fields: Json) -> bytes:
-    """`fields` as JSON, in ASCII: half of a surrogate pair, as text may hold one, has no other spelling.
+    """`fields` as JSON.
 
     Raises:
         ConfigurationError: something in it is no JSON.
     """
     try:
-        return json.dumps(fields, separators=(",", ":"), allow_nan=False, default=_as_plain).encode()
+        return _json.write(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None
-
-
-def _as_plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"it holds a {type(value).__name__}")

@@ -6,14 +6,13 @@ returns the error, and who raises it holds no body.
 
 from __future__ import annotations
 
-import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
 from ranvier.messages import StreamEvent
+from ranvier.providers import _json
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
 from ranvier.providers._said import as_text, title
@@ -93,20 +92,6 @@ def _article(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def _no_number(word: str) -> list[str]:
-    return [word]
-
-
-def _number(word: str) -> float | list[str]:
-    value = float(word)
-    return value if math.isfinite(value) else _no_number(word)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_number)
-"""`NaN` and numbers that no float holds become lists of their word: nowhere do these pass for what belongs
-there, and what is kept of an answer for the history can be written as JSON again."""
-
-
 def parse_object(content: bytes) -> Json | None:
     """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
 
@@ -114,7 +99,7 @@ def parse_object(content: bytes) -> Json | None:
         NoAnswerError: it begins like one but is cut or broken.
     """
     try:
-        value = _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
+        value = _json.read(content)
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
             raise NoAnswerError("a JSON object is cut or broken") from None

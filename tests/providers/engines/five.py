@@ -6,16 +6,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import aiohttp
 import httpx
 import httpx2
 
 from ranvier.providers._engines import Engine
 from ranvier.providers._http import HttpClient, HttpReply, HttpRequest
 
+try:
+    import aiohttp
+except ImportError:
+    aiohttp = None
+
 OURS = ("aiohttp", "httpx")
 THEIRS = ("their httpx client", "their httpx2 client", "their aiohttp session")
-FIVE = OURS + THEIRS
+FIVE = tuple(each for each in OURS + THEIRS if aiohttp or "aiohttp" not in each)
+"""Those that are installed."""
 
 KEY = "sk-very-secret-0123456789"
 

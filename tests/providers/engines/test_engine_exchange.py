@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asking import Visit
-from five import KEY, answered, body_of, nothing_under_way, opened, request
+from five import FIVE, KEY, OURS, answered, body_of, nothing_under_way, opened, request
 
 from ranvier.providers._http import HttpClient, HttpReply
 
@@ -47,7 +47,7 @@ async def test_a_request_arrives_as_it_was_made(loopback: Any, client: HttpClien
     assert len(visit.head.split("\r\n")) == 1 + len(visit.headers), "a header was sent twice"
 
 
-@pytest.mark.parametrize("kind", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("kind", [kind for kind in OURS if kind in FIVE])
 async def test_ours_says_who_it_is(loopback: Any, client: HttpClient) -> None:
     """Our own clients tell the library's name and no more."""
     async with loopback(hello) as server:
