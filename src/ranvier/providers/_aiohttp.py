@@ -176,6 +176,7 @@ class _AiohttpReply(HttpReply):
             for piece in self._pieces:
                 return piece
             if not (chunk := await self._raw()):
+                unzip.check_end()
                 return b""
             self._pieces = unzip.pieces(chunk)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import aiohttp
+import httpx
 from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -22,7 +23,7 @@ from ranvier.providers._shown import LONGEST_WORDS
 def as_ours(error: Exception, request: HttpRequest) -> Exception:
     """The error of ours for one of aiohttp's, which becomes its cause; any other as it is."""
     failure: Exception
-    if not isinstance(error, (aiohttp.ClientError, DecodingError, OSError, RuntimeError)):
+    if not isinstance(error, (aiohttp.ClientError, httpx.InvalidURL, DecodingError, OSError, RuntimeError)):
         return error  # of a hook of the user's
     said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
     _strip(error, request)
@@ -33,7 +34,7 @@ def as_ours(error: Exception, request: HttpRequest) -> Exception:
     elif isinstance(error, DecodingError):
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
-    elif isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+    elif isinstance(error, (httpx.InvalidURL, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         failure = ConfigurationError(f"{request.url} is no address: {said}")
     else:
         words = f"{request.target}: the connection failed: {said}"

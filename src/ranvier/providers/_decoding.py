@@ -25,10 +25,11 @@ class DecodingError(ValueError):
 
 
 class Unzipper:
-    """Undoes gzip."""
+    """Undoes gzip, of one part or of several, one after the other."""
 
     def __init__(self) -> None:
         self._zipped = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._within = False  # a part that has begun and not ended
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """What one more chunk says, in bounded pieces whatever it holds; none is empty.
@@ -41,11 +42,23 @@ class Unzipper:
                 piece = self._zipped.decompress(chunk, LARGEST_PIECE)
             except zlib.error as error:
                 raise DecodingError(str(error)) from None
-            chunk = self._zipped.unconsumed_tail
+            self._within = not self._zipped.eof
+            chunk = self._zipped.unconsumed_tail or self._zipped.unused_data
+            if self._zipped.eof:
+                self._zipped = zlib.decompressobj(_GZIP_OR_ZLIB)
             if piece:
                 yield piece
             if not chunk and len(piece) < LARGEST_PIECE:
                 return
+
+    def check_end(self) -> None:
+        """No more will come.
+
+        Raises:
+            DecodingError: there should be more.
+        """
+        if self._within:
+            raise DecodingError("it is cut")
 
 
 def unzipper(encoding: str | None) -> Unzipper | None:

@@ -248,3 +248,5 @@ async def _decoded(response: Any) -> AsyncIterator[bytes]:
         for piece in (chunk,) if unzip is None else unzip.pieces(chunk):
             if piece:  # to whoever reads, an empty one is the end
                 yield piece
+    if unzip is not None:
+        unzip.check_end()

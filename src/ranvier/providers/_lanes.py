@@ -56,7 +56,7 @@ class Lanes:
         """The lane to `address` that was used last, or a new one.
 
         Raises:
-            ConfigurationError: the environment names a proxy that httpx cannot use.
+            ConfigurationError: no such place, or the environment names a proxy that httpx cannot use.
         """
         place = "/".join(address.split("/", 3)[:3])
         idle = self._idle.get(place)
@@ -87,7 +87,10 @@ class Lanes:
                 await lane.transport.aclose()
 
     def _made(self, place: str) -> httpx.AsyncHTTPTransport:
-        url = _proxies.proxy_for(httpx.URL(place))
+        target = httpx.URL(place)
+        if not target.host:
+            raise ConfigurationError(f"{place} is no address: it names no host")
+        url = _proxies.proxy_for(target)
         if url is None:
             return httpx.AsyncHTTPTransport(verify=self._trusted, limits=_ONE)
         trusted = self._trusted if url.scheme == "https" else None

@@ -8,6 +8,8 @@ import pytest
 
 from ranvier.providers._http import HttpClient
 
+SELF_SIGNED = Path(__file__).parents[2] / "security" / "self_signed.pem"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """They cross real sockets."""
@@ -28,6 +30,12 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http", "https", "all", "no"):
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def few_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the hundred that a machine trusts would take longer than most of these tests."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
 
 
 @pytest.fixture

@@ -22,17 +22,21 @@ THEIRS = ("their httpx client", "their httpx2 client", "their aiohttp session")
 FIVE = tuple(each for each in OURS + THEIRS if aiohttp or "aiohttp" not in each)
 """Those that are installed."""
 
+TIMEOUT = 0.2
+"""Seconds that a client of the user's would wait for anything: our layers have limits of their own."""
+
 KEY = "sk-very-secret-0123456789"
 
 
 def theirs(kind: str, trusted: ssl.SSLContext | None = None, most: int | None = None) -> Any:
-    """A client as a user makes it, which trusts who is told and takes the proxies of the environment."""
+    """A client as a user makes it, impatient, and with the proxies of the environment."""
     if kind == "their aiohttp session":
         connector = aiohttp.TCPConnector(ssl=trusted or True, limit=most or 0)
-        return aiohttp.ClientSession(connector=connector, trust_env=True)
+        limit = aiohttp.ClientTimeout(total=TIMEOUT)
+        return aiohttp.ClientSession(connector=connector, trust_env=True, timeout=limit)
     library = httpx2 if kind == "their httpx2 client" else httpx
     limits = library.Limits(max_connections=most)
-    return library.AsyncClient(verify=trusted or True, limits=limits)
+    return library.AsyncClient(verify=trusted or True, limits=limits, timeout=TIMEOUT)
 
 
 @asynccontextmanager
