@@ -171,10 +171,10 @@ def test_a_missing_key_is_warned_of(write, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     ("host", "why"),
-    [("127.0.0.1", "the connection was refused"), ("nowhere.invalid", "its name is not known")],
+    [("127.0.0.1", "the connection was refused"), (f"{'a' * 64}.invalid", "its name is not known")],
 )
 def test_a_base_url_that_cannot_be_reached_is_warned_of(write, capsys, host, why):
-    """With the step at which it ended."""
+    """With why; a name that no name server could be asked for is one that is not known."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     url = f"http://{host}:{port}"
