@@ -160,9 +160,7 @@ class _AiohttpReply(HttpReply):
             if not self._begun:
                 self._begun = True
                 self._unzip = unzipper(self.headers.get("content-encoding"))
-            if self._unzip is None:
-                return await self._raw()
-            return await self._unzipped(self._unzip)
+            return await (self._raw() if self._unzip is None else self._unzipped(self._unzip))
         except Exception as error:
             error.__traceback__ = None
             failure = as_ours(error, self.request)
