@@ -191,11 +191,15 @@ def test_a_table_of_options_has_every_option_and_its_default(
 
 @pytest.mark.parametrize("layer", ["Deadline", "Fallback", "Retry", "Throttle", "Breaker", "Timeout"])
 def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
-    """The page of each layer has the table of its options, and the same headings as the others."""
+    """The page of each layer has the table of its options, a picture, and the headings of the others."""
     page = f"layers/{layer.lower()}.md"
     assert (page, f"ranvier.layers.{layer}") in [(page, path) for page, path, _ in OPTIONS]
-    headings = re.findall(r"^## (.*)$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
     assert headings == ["Usage", "Options", "Errors", "Events", "Its place", "Traps"]
+    beginning = text.partition("## Usage")[0]
+    assert "\nAlso known as: " in beginning
+    assert re.search(r"^!\[.+\]\(\.\./pictures/\w+\.svg\)$", beginning, re.MULTILINE)
 
 
 def test_the_reference_has_every_public_name() -> None:
