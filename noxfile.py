@@ -19,7 +19,9 @@ PEERS = [
     "stamina==26.1.0",
     "tenacity==9.2.1",
 ]
-"""What `bench` measures beside us, as released in November 2026."""
+LITELLM = ["litellm==1.106.2", "uvloop==0.23.0"]
+SDKS = ["anthropic==2.13.0", "openai==3.57.0", "pydantic-ai-slim[openai]==2.68.0"]
+"""What `bench` measures beside us, as released in November 2026; the SDKs only in its long form."""
 
 
 def _install(session: nox.Session, *more: str) -> None:
@@ -115,7 +117,15 @@ def hostile(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """What calls cost, beside a floor and other libraries; `-- --short` takes a minute and judges ratios."""
     _install(session, *PEERS)
-    session.run("python", "-m", "benchmarks.run", *session.posargs)
+    environment = {}
+    if "--short" not in session.posargs:
+        session.install(*SDKS)
+        aside = Path(session.create_tmp(), "litellm")  # it pins what others need newer
+        session.run("python", "-m", "venv", str(aside))
+        python = str(aside.resolve() / "bin" / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", *LITELLM, external=True)
+        environment = {"BENCH_LITELLM_PYTHON": python, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    session.run("python", "-m", "benchmarks.run", *session.posargs, env=environment)
 
 
 @nox.session

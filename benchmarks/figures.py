@@ -17,6 +17,7 @@ class Table:
         title: How the page names it.
         unit: Of the figures.
         base: The row that the others are compared with, if any.
+        part: Of the benchmarks, where it belongs.
         rows: Every repetition, by row.
     """
 
@@ -24,6 +25,7 @@ class Table:
     title: str
     unit: str
     base: str | None = None
+    part: str = ""
     rows: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, row: str, figure: float) -> None:

@@ -12,24 +12,42 @@ import datetime
 import os
 import platform
 import sys
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.bounds import BOUNDS, far_outside
+from benchmarks.bounds import far_outside, judged
 from benchmarks.figures import Results, Table
 from benchmarks.overhead.measure import measured
 from benchmarks.overhead.peers import DISTRIBUTIONS
 from benchmarks.overhead.weigh import weighed
+from benchmarks.page import write
+from benchmarks.wire.measure import on_the_wire
 
-HERE = Path(__file__).parent
+SAVED = Path(__file__).with_name("results.json")
+PARTS = {"weight": weighed, "overhead": measured, "wire": on_the_wire}
 ALSO = ("uvloop", "aiohttp", "httpx", "orjson", "opentelemetry-api", "opentelemetry-sdk")
+SDKS = ("openai", "anthropic", "pydantic-ai-slim")
 
 
 def blank(command: str) -> Results:
     """Where and of what, without a figure yet."""
     machine = f"{os.cpu_count()} shared cores, {platform.system()}, Python {platform.python_version()}"
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    return Results(today, command, machine, {name: version(name) for name in (*DISTRIBUTIONS, *ALSO)})
+    return Results(today, command, machine, _versions())
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in (*DISTRIBUTIONS, *ALSO, *SDKS):
+        with suppress(PackageNotFoundError):  # the SDKs are there in the long form only
+            found[name] = version(name)
+    return found
+
+
+def kept(part: str) -> list[Table]:
+    """What the last long run has measured."""
+    return [table for table in Results.load(SAVED).tables if table.part == part] if SAVED.exists() else []
 
 
 def show(table: Table) -> None:
@@ -45,21 +63,22 @@ def show(table: Table) -> None:
 def main(arguments: list[str]) -> int:
     """Measure, tell, and judge; 1 when a short run finds a ratio far outside its bound."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--only", choices=list(PARTS), help="one part; the others stay as they were measured")
     parser.add_argument("--short", action="store_true", help="only what is bounded, and judge it")
     chosen = parser.parse_args(arguments)
     results = blank("nox -s bench")
-    for part in (weighed, measured):
-        for table in part(chosen.short):
+    for name, part in PARTS.items():
+        for table in part(chosen.short) if chosen.only in (None, name) else kept(name):
+            table.part = name
             results.tables.append(table)
             show(table)
     print()
-    for bound in BOUNDS:
-        figure = bound.figure(results)
-        if figure is not None:
-            kept = "kept" if figure <= bound.limit else "missed"
-            print(f"{bound.told}: {figure:.2f} {bound.unit}, bound {bound.limit:g}: {kept}")
+    for bound, figure in judged(results):
+        verdict = "kept" if bound.kept(figure) else "missed"
+        print(f"{bound.told}: {bound.shown(figure)}, bound {bound.shown(bound.limit)}: {verdict}")
     if not chosen.short:
-        results.save(HERE / "results.json")
+        results.save(SAVED)
+        write(results)
         return 0
     faults = far_outside(results)
     for fault in faults:

@@ -67,7 +67,7 @@ def in_flight(loop: str, subjects: Sequence[Subject], calls: int, times: int) ->
     """Calls that all wait at the same time for a provider that takes 50 ms."""
     title = f"{calls:,} calls in flight on 50 ms timers, {loop}"
     table = Table(f"in-flight-{calls}-{loop}", title, "us", FLOOR.name)
-    rounds = max(10_000 // calls, 1)
+    rounds = max(3_000 // calls, 1)
 
     async def repeated(ask: Ask, count: int) -> None:
         for _ in range(rounds if count == calls else 1):
@@ -83,9 +83,9 @@ def measured(short: bool) -> list[Table]:
     """All tables of CPU; a short run has those that are bounded, and only the floor and the whole stack."""
     if short:
         pair = [FLOOR, FULL]
-        tables = [sequential(loop, pair, 5_000, 5) for loop in LOOPS]
-        return tables + [in_flight(loop, pair, 10_000, 5) for loop in LOOPS]
+        tables = [sequential(loop, pair, 3_000, 5) for loop in LOOPS]
+        return tables + [in_flight(loop, pair, 10_000, 3) for loop in LOOPS]
     everybody = [BARE, FLOOR, FULL, *ALONE, *TRACED, *PEERS]
-    tables = [sequential(loop, everybody, 5_000, 7) for loop in LOOPS]
+    tables = [sequential(loop, everybody, 3_000, 5) for loop in LOOPS]
     crowd = [BARE, FLOOR, FULL, *TRACED, *PEERS]
     return tables + [in_flight(loop, crowd, calls, 5) for loop in LOOPS for calls in (1_000, 10_000)]

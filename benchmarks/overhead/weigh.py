@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -43,11 +43,11 @@ async def _bytes_in_flight(subject: Subject) -> float:
         return held / CROWD
 
 
-def memory(times: int) -> Table:
+def memory(subjects: Sequence[Subject], times: int) -> Table:
     """Bytes of a call that waits for its provider, its task included."""
     table = Table("memory", "Memory of a call in flight, its task included", "bytes", FLOOR.name)
     for _ in range(times):
-        for subject in (BARE, FLOOR, FULL, *PEERS):
+        for subject in subjects:
             table.add(subject.name, uvloop.run(_bytes_in_flight(subject)))
     return table
 
@@ -148,5 +148,6 @@ def imports(times: int) -> Table:
 
 def weighed(short: bool) -> list[Table]:
     """All tables that are not of CPU per call; a short run repeats less."""
-    times = 3 if short else 7
-    return [memory(1 if short else 5), circuits(), rejection(times), imports(times)]
+    if short:
+        return [memory([FLOOR, FULL], 1), circuits(), rejection(3), imports(3)]
+    return [memory([BARE, FLOOR, FULL, *PEERS], 5), circuits(), rejection(7), imports(7)]

@@ -1,0 +1,1 @@
+"""What requests cost over loopback, through engines, SDKs and routers."""
