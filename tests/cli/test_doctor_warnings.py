@@ -185,6 +185,14 @@ def test_a_base_url_that_cannot_be_reached_is_warned_of(write, capsys, host, why
     assert found["why"] == f"{url} cannot be reached: {why}"
 
 
+def test_a_port_that_cannot_be_is_warned_of(write, capsys):
+    """An address with too large a port is one that cannot be reached, and not the end of the doctor."""
+    target = "Deployment(Ollama(base_url='http://127.0.0.1:99999'), 'a')"
+    spec = write(f"pipeline = Pipeline({DEADLINE}, Fallback({target}), {REST})")
+    [found] = the("unreachable", warnings_of(spec, capsys))
+    assert found["why"] == "http://127.0.0.1:99999 cannot be reached: there is no such port"
+
+
 def test_a_server_that_speaks_no_tls_is_warned_of(write, capsys, monkeypatch):
     """It is reached, but no certificate is shown; no key is sent to find that out."""
     with socket.create_server(("127.0.0.1", 0)) as server:

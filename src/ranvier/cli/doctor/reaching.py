@@ -51,7 +51,7 @@ async def _reach(url: str) -> Reach:
             await _connect(str(parts.hostname), parts.port or (443 if secure else 80), secure, taken)
     except TimeoutError:
         return _told(taken, by, f"no answer within {LIMIT:g} s")
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         return _told(taken, by, _why(error))
     return _told(taken, by)
 
@@ -82,9 +82,11 @@ async def _first_open(addresses: list[str], port: int) -> asyncio.StreamWriter:
     return (await asyncio.open_connection(addresses[-1], port))[1]
 
 
-def _why(error: OSError | UnicodeError) -> str:
+def _why(error: OSError | ValueError) -> str:
     if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter: it cannot even be asked for
         return "its name is not known"
+    if isinstance(error, ValueError):
+        return "there is no such port"  # what urlsplit says of one beyond 65535
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {getattr(error, 'verify_message', None) or error.reason or 'no handshake'}"
     if isinstance(error, ConnectionRefusedError):
