@@ -229,7 +229,7 @@ class Loopback:
 async def served(script: Callable[[Visit], Awaitable[None]]) -> AsyncIterator[Loopback]:
     """A script on loopback."""
     loopback = Loopback(script)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0, backlog=4096)
     loopback.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield loopback
