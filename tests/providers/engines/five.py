@@ -17,13 +17,8 @@ try:
 except ImportError:
     aiohttp = None
 
-try:
-    import aiohttp
-except ImportError:  # with the default dependencies alone, its two engines are left out
-    aiohttp = None  # type: ignore[assignment]
-
-OURS = ("aiohttp", "httpx")[aiohttp is None :]
-THEIRS = ("their httpx client", "their httpx2 client", "their aiohttp session")[: 2 if aiohttp is None else 3]
+OURS = ("aiohttp", "httpx")
+THEIRS = ("their httpx client", "their httpx2 client", "their aiohttp session")
 FIVE = tuple(each for each in OURS + THEIRS if aiohttp or "aiohttp" not in each)
 """Those that are installed."""
 
