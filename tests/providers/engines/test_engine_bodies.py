@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from asking import Visit
+from engine_servers import bare, until_gone
 from five import answered, body_of, request
-from serving import bare, until_gone
 
 from ranvier.errors import InvalidResponseError
 from ranvier.providers._decoding import LARGEST_PIECE

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from engine_servers import bare, until_gone
 from five import KEY, answered, nothing_under_way, request
-from serving import bare, until_gone
 
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, ConnectionFailedError, RanvierError
 from ranvier.providers._http import HttpClient, HttpRequest

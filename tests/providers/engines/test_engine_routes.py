@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from asking import Loopback, Visit
+from engine_servers import Authority, bare
 from five import FIVE, KEY, OURS, answered, opened, request
-from serving import Authority, bare
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
