@@ -101,9 +101,9 @@ MUTANTS = [
         "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(
-        "T6", "what one layer does at the end of a stream keeps others from hearing of it", STREAM,
-        "                callback(outcome)\n            except Exception:",
-        "                callback(outcome)\n            except RuntimeError:",
+        "T6", "what one layer does at the end of a stream keeps others from hearing of it", OUTCOME,
+        "            callback(outcome)\n        except Exception:",
+        "            callback(outcome)\n        except RuntimeError:",
         "test_circuit_traps.py::test_t06_a_layer_that_raises_at_the_end_of_a_stream_keeps_no_place",
     ),
     mutant(
@@ -260,8 +260,8 @@ MUTANTS = [
     ),
     mutant(
         "T34", "all calls write into one report", "pipeline/record.py",
-        "    def __init__(self) -> None:\n        self.attempts: list[Attempt] = []",
-        "    def __init__(self, attempts: list[Attempt] = []) -> None:\n        self.attempts = attempts",
+        "        self.attempts += (attempt,)",
+        "        self.attempts = globals()['every'] = (*globals().get('every', ()), attempt)",
         "test_retry_traps.py::test_t34_every_call_has_a_report_of_its_own",
     ),
     # --- limits and cancellation

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+import ranvier
 from mutants import MUTANTS
+from simulation.mutants import MUTANTS as OF_INVARIANTS
 
 TRAPS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 22, 24, 25, 26, 29, *range(32, 43)}
 
@@ -19,3 +21,14 @@ def test_every_trap_has_a_test_named_after_it() -> None:
 def test_every_trap_has_a_mutation() -> None:
     """So that its test is known to notice."""
     assert {int(mutant.trap.removeprefix("T")) for mutant in MUTANTS} == TRAPS
+
+
+def test_every_mutation_fits_the_source() -> None:
+    """Found here in no time, and not only when they are tried: its line occurs, once."""
+    source = Path(ranvier.__file__).parent
+    astray = [
+        (mutant.trap, mutant.bug)
+        for mutant in (*MUTANTS, *OF_INVARIANTS)
+        if (source / mutant.file).read_text().count(mutant.line) != 1
+    ]
+    assert astray == []
