@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, model_validator
 
 from ranvier import InvalidResponseError, Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
@@ -132,3 +133,21 @@ async def test_a_layer_that_fails_after_the_answer_ends_the_call_once(streaming:
         "attempt_ended": 1,
         "call_ended": 1,
     }
+
+
+class Picky(BaseModel):
+    """A form whose validator breaks."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def break_off(cls, given: Any) -> Any:
+        """Not a word of pydantic's."""
+        raise RuntimeError("a bug of the user's")
+
+
+async def test_an_attempt_ends_where_a_validator_of_the_users_breaks() -> None:
+    """Who counts what is under way counts right."""
+    pipeline = pipeline_of(ScriptedProvider("one", ["{}"]))
+    with recorded_events(pipeline) as events, pytest.raises(RuntimeError):
+        await pipeline.complete("Why?", schema=Picky)
+    assert [event.name for event in events.all()] == ["attempt_started", "attempt_ended", "call_ended"]

@@ -116,7 +116,11 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
         InvalidResponseError: it does not fit; the provider is well.
         ContentFilterError: nor could it, since it was cut off on policy.
     """
-    misfits = form.parse(call, response)
+    try:
+        misfits = form.parse(call, response)
+    except Exception as error:  # of a validator of the user's
+        _failed(call, attempt, error)
+        raise
     if not misfits:
         tell_attempt(call, attempt)
         return response

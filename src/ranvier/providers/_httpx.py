@@ -196,9 +196,9 @@ class _LaneExchange(_Exchange):
     """One request on a lane of ours, which is closed unless it comes to its good end."""
 
     def __init__(self, request: HttpRequest, lanes: Lanes) -> None:
-        super().__init__(request, httpx, None)
         self._lanes = lanes
         self._lane: Lane | None = None
+        super().__init__(request, httpx, None)  # last: its task may begin at once
 
     async def _ask(self) -> Any:
         request = self.request

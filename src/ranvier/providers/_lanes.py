@@ -7,6 +7,7 @@ however many there are, and nobody ever waits inside it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -47,7 +48,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self._trusted = httpx.create_ssl_context()
-        self._idle: dict[str, deque[Lane]] = {}  # by their places, in the order of their coming back
+        self._idle: dict[str, deque[Lane]] = {}  # by place, the latest last; none is empty
 
     def __len__(self) -> int:
         return sum(map(len, self._idle.values()))
@@ -60,7 +61,12 @@ class Lanes:
         """
         place = "/".join(address.split("/", 3)[:3])
         idle = self._idle.get(place)
-        return idle.pop() if idle else Lane(place, self._made(place))
+        if idle is None:
+            return Lane(place, self._made(place))
+        lane = idle.pop()
+        if not idle:
+            del self._idle[place]
+        return lane
 
     def give_back(self, lane: Lane) -> None:
         """The request of `lane` has come to its good end: another may take it."""
@@ -70,21 +76,25 @@ class Lanes:
     async def sweep(self) -> None:
         """Close some of the connections that nobody has wanted for long."""
         before = clock.now() - KEEP_ALIVE_SECONDS
-        old: list[Lane] = []
-        for place, idle in tuple(self._idle.items()):
-            while idle and idle[0].idle_since < before and len(old) < SWEPT_AT_ONCE:
-                old.append(idle.popleft())
-            if not idle:
-                del self._idle[place]
-        for lane in old:
+        for _ in range(SWEPT_AT_ONCE):
+            if (lane := self._idle_since_before(before)) is None:
+                return
             await lane.transport.aclose()
 
     async def aclose(self) -> None:
         """Close what is idle."""
-        all_idle, self._idle = self._idle, {}
-        for idle in all_idle.values():
-            for lane in idle:
-                await lane.transport.aclose()
+        while (lane := self._idle_since_before(math.inf)) is not None:
+            await lane.transport.aclose()
+
+    def _idle_since_before(self, moment: float) -> Lane | None:
+        """One such lane, taken out: those that a cancelled closing does not come to are still there."""
+        for place, idle in self._idle.items():
+            if idle[0].idle_since < moment:
+                lane = idle.popleft()
+                if not idle:
+                    del self._idle[place]
+                return lane
+        return None
 
     def _made(self, place: str) -> httpx.AsyncHTTPTransport:
         target = httpx.URL(place)

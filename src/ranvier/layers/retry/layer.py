@@ -11,7 +11,7 @@ from ranvier.clock import sleep_until
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, RanvierError, RejectedError
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.events import RetryScheduled
+from ranvier.pipeline.events import RetryScheduled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 if TYPE_CHECKING:
@@ -109,12 +109,9 @@ class Retry(Layer):
     def _tell(self, call: Call, error: RanvierError, delay: float) -> None:
         events = call.pipeline.events
         if events.listeners:
-            target = call.deployment
             events.emit(
                 RetryScheduled(
-                    tenant=call.tenant,
-                    provider=target.provider.name,
-                    model=target.model,
+                    **where(call),
                     attempt=call.attempt,
                     delay=delay,
                     kind=error.kind,

@@ -24,7 +24,7 @@ from ranvier.layers.throttle.registry import Gates, Key, digest
 from ranvier.pipeline.bound import Bound, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled
+from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.watch import too_late
 
@@ -195,9 +195,7 @@ class Throttle(Layer):
             event = Throttled if reason.passes else CredentialRefused
             call.pipeline.events.emit(
                 event(
-                    tenant=call.tenant,
-                    provider=call.deployment.provider.name,
-                    model=call.deployment.model,
+                    **where(call),
                     kind=reason.value,
                     seconds=seconds,
                     key=digest(key),

@@ -1,0 +1,60 @@
+"""Connections of ours over httpx that wait for their next request."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ranvier.providers._http import KEEP_ALIVE_SECONDS
+from ranvier.providers._lanes import SWEPT_AT_ONCE, Lane, Lanes
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Slow:
+    """A pool that takes its time to close."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def aclose(self) -> None:
+        """Closed at once, and told later."""
+        self.closed = True
+        await asyncio.sleep(1)
+
+
+def idle(number: int) -> tuple[Lanes, list[Slow]]:
+    """So many that are idle, at as many places."""
+    lanes, pools = Lanes(), [Slow() for _ in range(number)]
+    for place, pool in enumerate(pools):
+        transport: Any = pool
+        lanes.give_back(Lane(f"http://{place}", transport))
+    return lanes, pools
+
+
+async def test_a_cancelled_closing_loses_no_connection() -> None:
+    """What it did not come to is still there, and the next closing finds it."""
+    lanes, pools = idle(3)
+    task = asyncio.create_task(lanes.aclose())
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(lanes) == 2
+    await lanes.aclose()
+    assert all(pool.closed for pool in pools)
+
+
+async def test_a_cancelled_sweep_loses_no_connection() -> None:
+    """A few are closed at a time, each on its own."""
+    lanes, pools = idle(SWEPT_AT_ONCE + 2)
+    await asyncio.sleep(KEEP_ALIVE_SECONDS + 1)
+    task = asyncio.create_task(lanes.sweep())
+    await asyncio.sleep(1.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(lanes) + sum(pool.closed for pool in pools) == len(pools)
+    await lanes.sweep()
+    await lanes.sweep()
+    assert (len(lanes), all(pool.closed for pool in pools)) == (0, True)
