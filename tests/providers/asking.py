@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -226,15 +227,31 @@ class Loopback:
 
 
 @asynccontextmanager
-async def served(script: Callable[[Visit], Awaitable[None]]) -> AsyncIterator[Loopback]:
-    """A script on loopback."""
-    loopback = Loopback(script)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0, backlog=4096)
-    loopback.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+async def listening(loopback: Loopback, proven: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
+    """That server, where it can be asked; over TLS where it has something to prove who it is."""
+    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0, ssl=proven, backlog=4096)
+    scheme = "http" if proven is None else "https"
+    loopback.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield loopback
         loopback.close()
         await asyncio.sleep(0)
+
+
+def served(script: Callable[[Visit], Awaitable[None]]) -> AbstractAsyncContextManager[Loopback]:
+    """A script on loopback."""
+    return listening(Loopback(script))
+
+
+async def silence(visit: Visit) -> None:
+    """No answer at all."""
+    await visit.gone()
+
+
+async def half_a_body(visit: Visit) -> None:
+    """Headers, and half of the body."""
+    await visit.begin_stream(b'{"choices": ')
+    await visit.gone()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from asking import half_a_body, silence
 
 from ranvier.providers import Anthropic, Ollama, OpenAI
 
@@ -14,17 +15,6 @@ TURNS = 60
 """Of the loop, within which a request has certainly been sent."""
 
 EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"Hello."}}]}\n\n'
-
-
-async def silence(visit: Any) -> None:
-    """No answer at all."""
-    await visit.gone()
-
-
-async def half_a_body(visit: Any) -> None:
-    """Headers, and half of the body."""
-    await visit.begin_stream(b'{"choices": ')
-    await visit.gone()
 
 
 async def half_a_stream(visit: Any) -> None:

@@ -1,15 +1,13 @@
 """Whoever cannot prove to be the provider gets no key: there is no switch for that, and no accident."""
 
-import asyncio
 import inspect
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Loopback, Visit, opened_at
+from asking import Loopback, Visit, listening, opened_at
 from failing import KEY
 from seven import SEVEN, body
 
@@ -36,8 +34,7 @@ SWITCHES = {
 """Variables that turn verification off somewhere, or are said to."""
 
 
-@asynccontextmanager
-async def serving() -> AsyncIterator[Loopback]:
+def serving() -> AbstractAsyncContextManager[Loopback]:
     """A server that proves to be nobody."""
 
     async def script(visit: Visit) -> None:
@@ -45,13 +42,7 @@ async def serving() -> AsyncIterator[Loopback]:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
-    loopback = Loopback(script)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0, ssl=context)
-    loopback.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        yield loopback
-        loopback.close()
-        await asyncio.sleep(0)
+    return listening(Loopback(script), context)
 
 
 @pytest.mark.parametrize("variable", [None, *SWITCHES])

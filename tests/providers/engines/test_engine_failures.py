@@ -3,13 +3,11 @@
 import asyncio
 import gzip
 import socket
-import ssl
 from typing import Any
 
 import pytest
-import trustme
 from asking import Visit
-from five import KEY, THEIRS, answered, body_of, nothing_under_way, opened, request
+from five import KEY, answered, body_of, nothing_under_way, opened, request
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -156,28 +154,6 @@ async def test_a_bomb_is_defused(loopback: Any, client: HttpClient) -> None:
         await reply.aclose()
 
 
-async def test_a_body_is_given_as_it_comes(loopback: Any, client: HttpClient) -> None:
-    """What the server has sent is there before it sends more: nothing is held back."""
-    taken = asyncio.Event()
-
-    async def script(visit: Visit) -> None:
-        await visit.begin_stream()
-        for piece in (b"a", b"b", b"c"):
-            await visit.chunk(piece)
-            await taken.wait()
-            taken.clear()
-        await visit.chunk(b"")
-
-    async with loopback(script) as server, asyncio.timeout(5):
-        reply = await client.send(request(server.url))
-        got = []
-        while chunk := await reply.chunk():
-            got.append(chunk)
-            taken.set()
-        await reply.aclose()
-    assert got == [b"a", b"b", b"c"]
-
-
 async def test_large_bodies_come_whole(loopback: Any, client: HttpClient) -> None:
     """Ten megabytes."""
     content = bytes(range(256)) * 40_000
@@ -240,36 +216,6 @@ async def test_a_close_that_crosses_a_request_is_a_failed_connection_at_worst(
 
 
 # --- who answers, and by which way ---------------------------------------------------------------
-
-
-async def test_only_who_proves_itself_is_sent_anything(
-    loopback: Any, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    """With its authority trusted a server is asked; without, or under another name, nothing arrives."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(serving)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-
-    async def script(visit: Visit) -> None:
-        await visit.answer("{}")
-
-    async with loopback(script) as plain:
-        server = await asyncio.start_server(plain.serve, "127.0.0.1", 0, ssl=serving)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
-            async with opened(kind) as client:
-                await failed(client, f"https://localhost:{port}", ConnectionFailedError)
-            assert not plain.visits
-            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-            async with opened(kind, trusting if kind in THEIRS else None) as client:
-                await failed(client, f"https://127.0.0.1:{port}", ConnectionFailedError)
-                assert not plain.visits
-                for _ in range(2):
-                    assert await answered(client, request(f"https://localhost:{port}")) == (200, b"{}")
-            assert len(plain.visits) == 2
 
 
 @pytest.mark.parametrize("user", ["", "user:pass%40word@"])

@@ -1,29 +1,17 @@
 """Cancelled at any step, once or twice, or closed over its head: the server sees every engine leave."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asking import Loopback, Visit
+from asking import Loopback, Visit, half_a_body, listening, silence
 from five import answered, nothing_under_way, request
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
 
 LARGE = b"x" * 20_000_000
-
-
-async def silence(visit: Visit) -> None:
-    """No answer at all."""
-    await visit.gone()
-
-
-async def half_a_body(visit: Visit) -> None:
-    """Headers, and half of the body."""
-    await visit.begin_stream(b'{"choices": ')
-    await visit.gone()
 
 
 async def some_of_much(visit: Visit) -> None:
@@ -55,17 +43,6 @@ class Deaf(Loopback):
             writer.close()
 
 
-@asynccontextmanager
-async def serving(loopback: Loopback) -> AsyncIterator[Loopback]:
-    """That server, on loopback."""
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0)
-    loopback.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        yield loopback
-        loopback.close()
-        await asyncio.sleep(0)
-
-
 Step = Callable[[], tuple[Loopback, str, bytes]]
 STEPS: dict[str, Step] = {
     "within the handshake": lambda: (Deaf(), "https:", b"{}"),
@@ -91,7 +68,7 @@ async def under_way(client: HttpClient, server: Loopback, scheme: str, body: byt
 async def test_a_cancelled_request_closes_its_socket(client: HttpClient, step: str, times: int) -> None:
     """Wherever it is, and however often its task is cancelled; and nothing of it is left under way."""
     loopback, scheme, body = STEPS[step]()
-    async with serving(loopback) as server:
+    async with listening(loopback) as server:
         task = await under_way(client, server, scheme, body)
         for _ in range(times):
             task.cancel()
@@ -106,7 +83,7 @@ async def test_a_cancelled_request_closes_its_socket(client: HttpClient, step: s
 async def test_a_client_that_closes_ends_what_is_under_way(client: HttpClient, step: str) -> None:
     """Whoever waits gets an error, not silence; the sockets close."""
     loopback, scheme, body = STEPS[step]()
-    async with serving(loopback) as server:
+    async with listening(loopback) as server:
         task = await under_way(client, server, scheme, body)
         await client.aclose()
         with pytest.raises(ConnectionFailedError):

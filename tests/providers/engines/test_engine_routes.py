@@ -3,12 +3,12 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Loopback, Visit
+from asking import Loopback, Visit, listening
 from engine_servers import Authority, bare
 from five import FIVE, KEY, OURS, answered, opened, request
 
@@ -68,22 +68,14 @@ async def proxying(refuses: bool = False) -> AsyncIterator[Proxy]:
         yield proxy
 
 
-@asynccontextmanager
-async def over_tls(authority: Authority, name: str = "127.0.0.1") -> AsyncIterator[Loopback]:
-    """A server that proves to be `name`."""
-    loopback = Loopback(hello)
-    proven = authority.proves(name)
-    server = await asyncio.start_server(loopback.serve, "127.0.0.1", 0, ssl=proven)
-    loopback.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        yield loopback
-        loopback.close()
-        await asyncio.sleep(0)
-
-
 async def hello(visit: Visit) -> None:
     """A whole answer."""
     await visit.answer("{}")
+
+
+def over_tls(authority: Authority, name: str = "127.0.0.1") -> AbstractAsyncContextManager[Loopback]:
+    """A server that proves to be `name`."""
+    return listening(Loopback(hello), authority.proves(name))
 
 
 @pytest.fixture(scope="module")
