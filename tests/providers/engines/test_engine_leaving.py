@@ -120,3 +120,17 @@ async def test_a_reply_that_is_left_closes_its_socket(loopback: Any, client: Htt
         await reply.aclose()
         assert await server.settled() == 0
         await nothing_under_way(client)
+
+
+async def test_a_client_that_closes_before_a_request_has_begun_leaves_nobody_waiting(
+    loopback: Any, client: HttpClient
+) -> None:
+    """Whoever waits for its answer is told."""
+    async with loopback(silence) as server, asyncio.timeout(5):
+        for turns in range(1, 5):
+            task = asyncio.create_task(answered(client, request(server.url)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await client.aclose()
+            with pytest.raises(ConnectionFailedError):
+                await task

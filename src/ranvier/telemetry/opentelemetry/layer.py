@@ -98,9 +98,10 @@ class OpenTelemetry(Layer):
         targets = self._targets.get(call.pipeline) or self._watch(call.pipeline, teller)
         if targets is None:
             return inner(call)
-        return self._observed(Observation(teller, call, targets), call, inner)
+        return self._observed(teller, targets, call, inner)
 
-    async def _observed(self, observation: Observation, call: Call, inner: Handler[R]) -> R:
+    async def _observed(self, teller: Teller, targets: Targets, call: Call, inner: Handler[R]) -> R:
+        observation = Observation(teller, call, targets)  # here, where whatever begins a span also ends it
         try:
             answer = await inner(call)
         except BaseException as error:
