@@ -10,18 +10,16 @@ import asyncio
 import copy
 import io
 import math
-from base64 import b64encode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import aiohttp
 import httpx
-from yarl import URL
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers import _proxies
-from ranvier.providers._aiohttp_errors import as_ours
+from ranvier.providers._aiohttp_errors import as_ours, came_too_late
+from ranvier.providers._aiohttp_routes import Route, route_to
 from ranvier.providers._decoding import ACCEPTED, Unzipper, unzipper
 from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
 
@@ -32,6 +30,9 @@ LONGEST_HEADER: Final = 64 * 1024
 
 LARGE_BODY: Final = 1 << 20
 """Bytes from which on a body is written piece by piece."""
+
+MOST_CLOSED: Final = 3
+"""Idle connections on which one request may come too late, since the server is just closing them."""
 
 MOST_ROUTES: Final = 1000
 """Addresses that a client remembers."""
@@ -46,7 +47,7 @@ class AiohttpClient(HttpClient):
         self._owner = owner  # the user's session, which only the user closes
         self._trusts_environment = owner is None or owner.trust_env
         self._under_way: dict[HttpRequest, asyncio.Task[Any] | _AiohttpReply | None] = {}
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, Route] = {}
         self._closing = False
 
     @classmethod
@@ -114,6 +115,15 @@ class AiohttpClient(HttpClient):
         self._session.detach()  # or it would complain, where a pipeline was left without being closed
 
     async def _post(self, request: HttpRequest) -> aiohttp.ClientResponse:
+        for _ in range(MOST_CLOSED):
+            try:
+                return await self._post_once(request)
+            except aiohttp.ClientOSError as error:
+                if len(request.body) >= LARGE_BODY or not came_too_late(error):
+                    raise
+        return await self._post_once(request)
+
+    async def _post_once(self, request: HttpRequest) -> aiohttp.ClientResponse:
         route = self._routes.get(request.url) or self._route(request.url)
         return await self._session.post(
             route.url,
@@ -127,10 +137,10 @@ class AiohttpClient(HttpClient):
             raise_for_status=False,
         )
 
-    def _route(self, address: str) -> _Route:
+    def _route(self, address: str) -> Route:
         if len(self._routes) >= MOST_ROUTES:
             self._routes.clear()
-        route = self._routes[address] = _route(address, self._trusts_environment)
+        route = self._routes[address] = route_to(address, self._trusts_environment)
         return route
 
     def _failure(self, error: BaseException, request: HttpRequest) -> BaseException:
@@ -213,31 +223,6 @@ class _Connector(aiohttp.TCPConnector):
         if transport is not None and (should_close or protocol.should_close):
             transport.abort()
         super()._release(key, protocol, should_close=should_close)
-
-
-class _Route(NamedTuple):
-    """Where a request goes, and by which proxy."""
-
-    url: URL
-    proxy: URL | None
-    headers: Mapping[str, str]
-    proxy_headers: Mapping[str, str] | None
-
-
-def _route(address: str, trusts_environment: bool) -> _Route:
-    url = httpx.URL(address)  # it writes addresses as the other engine does
-    proxy = _proxies.proxy_for(url) if trusts_environment else None
-    target = URL(str(url), encoded=True)
-    if proxy is None:
-        return _Route(target, None, {}, None)
-    if proxy.scheme not in ("http", "https"):
-        raise ConfigurationError(f"aiohttp knows no {proxy.scheme} proxies: choose engine='httpx'")
-    known = {}
-    if proxy.userinfo:
-        user = f"{proxy.username}:{proxy.password}".encode()
-        known["proxy-authorization"] = f"Basic {b64encode(user).decode()}"
-    place = URL(str(proxy.copy_with(username=None, password=None)), encoded=True)
-    return _Route(target, place, known if url.scheme == "http" else {}, known or None)
 
 
 @lru_cache(maxsize=64)

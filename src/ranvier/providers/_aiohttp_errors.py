@@ -20,6 +20,16 @@ from ranvier.providers._http import HttpRequest
 from ranvier.providers._shown import LONGEST_WORDS
 
 
+def came_too_late(error: aiohttp.ClientOSError) -> bool:
+    """True where the server had closed the connection before anything of the request was written.
+
+    So it may be sent again. This is what aiohttp says of a write that it has not begun; headers, and a
+    body that is small, are one write.
+    """
+    cause = error.__cause__
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
+
+
 def as_ours(error: Exception, request: HttpRequest) -> Exception:
     """The error of ours for one of aiohttp's, which becomes its cause; any other as it is."""
     failure: Exception

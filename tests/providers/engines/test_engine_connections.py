@@ -5,10 +5,23 @@ from typing import Any
 
 import pytest
 from asking import Visit
+from engine_servers import bare
 from five import THEIRS, answered, nothing_under_way, opened, request
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
+
+
+async def some_turns(number: int) -> None:
+    """So many of the loop."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def after(turns: int, closing: asyncio.Event) -> None:
+    """Sets it then."""
+    await some_turns(turns)
+    closing.set()
 
 
 async def hello(visit: Visit) -> None:
@@ -105,6 +118,38 @@ async def test_a_connection_that_closes_as_the_request_comes_has_failed(
         assert caught.value.retryable
         assert await answered(client, request(server.url)) == (200, b"{}")
         assert (len(server.visits), server.accepted) == (3, 2)
+
+
+@pytest.mark.once
+async def test_a_request_of_which_nothing_was_sent_goes_to_another_connection(client: HttpClient) -> None:
+    """A server that closes an idle connection at any turn of the loop fails nobody whom it did not hear."""
+    for turns in range(-8, 12):
+        closing, asked = asyncio.Event(), [b""]
+
+        async def serve(
+            reader: asyncio.StreamReader,
+            writer: asyncio.StreamWriter,
+            closing: asyncio.Event = closing,
+            asked: list[bytes] = asked,
+        ) -> None:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            if not closing.is_set():
+                await closing.wait()
+                writer.write_eof()  # it says no more, and hears what comes
+                asked[0] = await reader.read(1)
+
+        async with bare(serve) as port:
+            there = request(f"http://127.0.0.1:{port}")
+            assert await answered(client, there) == (200, b"{}")
+            timer = asyncio.create_task(after(max(turns, 0), closing))
+            await some_turns(max(-turns, 0))
+            task = asyncio.create_task(answered(client, there))
+            try:
+                assert await task == (200, b"{}")
+            except ConnectionFailedError:
+                assert asked[0], f"closed at turn {turns}"
+            await timer
 
 
 async def test_what_was_not_read_to_its_end_is_not_used_again(loopback: Any, client: HttpClient) -> None:
