@@ -162,8 +162,8 @@ MUTANTS = [
     ),
     mutant(
         "T18", "one instance is raised for all rejections", REGISTRY,
-        "            raise self._refusal(call, circuit, now)",
-        "            raise self.__dict__.setdefault('refusal', self._refusal(call, circuit, now))",
+        "        return error\n",
+        "        return self.__dict__.setdefault('refusal', error)\n",
         "test_circuit_traps.py::test_t18_each_rejection_is_an_error_of_its_own",
     ),
     mutant(
@@ -395,13 +395,13 @@ MUTANTS = [
     ),
     mutant(
         "T41", "the timer runs on while the reader has the word", WATCH,
-        "        self._task = None\n",
-        "        pass\n",
+        "                self._set(self._on_idle[0])\n        self._task = None\n",
+        "                self._set(self._on_idle[0])\n",
         "test_waiting_traps.py::test_t41_no_limit_of_ours_reaches_into_the_reader",
     ),
     mutant(
         "T41", "the timer cancels the task that began the stream", WATCH,
-        "        task = asyncio.current_task()",
+        "        task = asyncio.current_task(pipeline.loop)",
         "        task = Watch.first = Watch.__dict__.get('first') or asyncio.current_task()",
         "test_waiting_traps.py::test_t41_each_event_may_be_read_by_another_task",
     ),

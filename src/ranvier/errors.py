@@ -108,7 +108,8 @@ class CircuitOpenError(RejectedError):
     def __init__(
         self, message: str = "", *, tenant: str, provider: str, retry_after: float | None = None
     ) -> None:
-        super().__init__(message, retry_after=retry_after)
+        self.args = (message,)  # as `super().__init__` would set it, for a third of the price
+        self.retry_after = retry_after
         self.tenant = tenant
         self.provider = provider
 

@@ -89,8 +89,8 @@ MUTANTS = [
     ),
     mutant(
         "S1", "the timer runs on while the reader has the word", WATCH,
-        "        self._task = None\n",
-        "        pass\n",
+        "                self._set(self._on_idle[0])\n        self._task = None\n",
+        "                self._set(self._on_idle[0])\n",
     ),
     mutant(
         "S7", "a cut is the end", SOURCE,

@@ -82,7 +82,9 @@ class Fallback(Layer):
             for deployment in self._default if call.start is None else self._chain(call.start):
                 if failures and _too_small(deployment, failures):
                     continue
-                reason = self._move_on(call, deployment, failures)
+                if call.deadline is not None and call.deadline <= call.pipeline.clock():
+                    raise _too_late(deployment, failures)
+                reason = self._move_on(call, deployment, failures) if failures else None
                 directed = call.to(deployment, reason=reason)
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
                     if credentials.resolver is None:
@@ -93,7 +95,7 @@ class Fallback(Layer):
                 except RanvierError as error:
                     if isinstance(error, AuthenticationError):
                         credentials.refused(directed)
-                    if isinstance(error, RejectedError):
+                    elif isinstance(error, RejectedError):
                         call.record.waited("skipped", directed, call.pipeline.clock(), error.kind)
                     if not self._goes_on(error):
                         raise
@@ -102,22 +104,9 @@ class Fallback(Layer):
         finally:
             del failures  # each error holds this frame: a frame that held them too would be a cycle
 
-    def _move_on(self, call: Call, deployment: Deployment, failures: Failures) -> str | None:
-        """Why `deployment` is asked now: the kind of the failure before it.
-
-        Raises:
-            DeadlineExceededError: there is no time left to ask anyone.
-        """
-        late = call.deadline is not None and call.pipeline.clock() >= call.deadline
-        if not failures:
-            if late:
-                raise DeadlineExceededError(f"the call ran out of time before {deployment} was asked")
-            return None
+    def _move_on(self, call: Call, deployment: Deployment, failures: Failures) -> str:
+        """Tell that `deployment` is asked now, and why: the kind of the failure before it."""
         failed, error = failures[-1]
-        if late:
-            raise DeadlineExceededError(
-                f"out of time after {failed} failed ({error.kind}) and before {deployment} was asked"
-            ) from error
         if call.pipeline.events.listeners:
             call.pipeline.events.emit(
                 FallbackTaken(
@@ -131,13 +120,11 @@ class Fallback(Layer):
         return error.kind
 
     def _goes_on(self, error: RanvierError) -> bool:
-        if isinstance(error, ContextLengthError):
-            return True  # to a target with a larger window, if there is one
+        if error.falls_over or isinstance(error, ContextLengthError):
+            return True  # of the latter to a target with a larger window, if there is one
         if type(error) is InvalidRequestError:
             return self._on_invalid_request
-        if isinstance(error, ContentFilterError):
-            return self._on_content_filter
-        return error.falls_over
+        return isinstance(error, ContentFilterError) and self._on_content_filter
 
     # --- the targets -----------------------------------------------------------------------------
 
@@ -203,6 +190,17 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
         isinstance(error, ContextLengthError) and (failed.context_window or 0) >= window
         for failed, error in failures
     )
+
+
+def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:
+    if not failures:
+        return DeadlineExceededError(f"the call ran out of time before {deployment} was asked")
+    failed, error = failures[-1]
+    late = DeadlineExceededError(
+        f"out of time after {failed} failed ({error.kind}) and before {deployment} was asked"
+    )
+    late.__cause__ = error
+    return late
 
 
 def _verdict(failures: Failures) -> RanvierError:

@@ -67,14 +67,16 @@ class Credentials:
             DeadlineExceededError: the resolver took too long.
         """
         answer = await self._answer(call, deployment)
-        if not (key := self._choose(answer, call, deployment)):
-            _go_without(call, deployment, ours=SHARED in answer)
+        key = self._choose(answer, call, deployment)
+        if not key and _needs_one(deployment):
+            raise _missing(call, deployment, ours=SHARED in answer)
         return key or None
 
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
-        if not (key := _own_key(deployment)):
-            _go_without(call, deployment, ours=True)
+        key = _own_key(deployment)
+        if not key and _needs_one(deployment):
+            raise _missing(call, deployment, ours=True)
         return key or None
 
     def avoid(self, closed_for: ClosedFor) -> None:
@@ -195,14 +197,15 @@ def _own_key(deployment: Deployment) -> str | None:
     return None if own is None else own()
 
 
-def _go_without(call: Call, deployment: Deployment, *, ours: bool) -> None:
-    """Raise a `CredentialMissingError` where the provider does not work without a key."""
+def _needs_one(deployment: Deployment) -> bool:
+    return getattr(deployment.provider, "needs_credential", False)
+
+
+def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:
     provider = deployment.provider
-    if not getattr(provider, "needs_credential", False):
-        return
     if not ours:
-        raise CredentialMissingError(f"tenant {call.tenant!r} has no key for {provider.name}")
+        return CredentialMissingError(f"tenant {call.tenant!r} has no key for {provider.name}")
     variables = " or ".join(getattr(provider, "environment", ())) or "its environment variable"
-    raise CredentialMissingError(
+    return CredentialMissingError(
         f"no key for {provider.name}: set {variables}, or give api_key=... or a credentials= resolver"
     )

@@ -57,8 +57,9 @@ class Guard(Layer):
         """Admit the call, carry it out, settle."""
         permit = self.admit(call)
         try:
-            known = permit.circuit != "" and permit.circuit != call.circuit
-            answer = await inner(call.admitted(permit.circuit) if known else call)
+            if permit.circuit != call.circuit and permit.circuit != "":
+                call = call.admitted(permit.circuit)
+            answer = await inner(call)
         except BaseException as error:
             permit.settle(Outcome.of(error))
             if isinstance(error, RanvierError) and permit.refuses_now:

@@ -28,6 +28,7 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
+        calls: Under way, each in its task; a stream leaves at its hand-out.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -35,7 +36,7 @@ class Lifecycle:
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
         self._providers = list(providers)
-        self._calls: dict[Record, asyncio.Task[Any]] = {}  # under way; a stream leaves at its hand-out
+        self.calls: dict[Record, asyncio.Task[Any]] = {}
         self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out and not yet ended
         self._background: set[asyncio.Task[None]] = set()
         self._quiet: asyncio.Event | None = None  # made by `close`; set when calls and streams are gone
@@ -79,13 +80,9 @@ class Lifecycle:
 
     # --- what is under way -----------------------------------------------------------------------
 
-    def enter(self, record: Record, task: asyncio.Task[Any]) -> None:
-        """A call is under way in `task`."""
-        self._calls[record] = task
-
     def leave(self, record: Record) -> None:
-        """It is no more."""
-        del self._calls[record]
+        """A call is no more under way."""
+        del self.calls[record]
         if self._quiet is not None:
             self._check_quiet()
 
@@ -103,7 +100,7 @@ class Lifecycle:
     @property
     def under_way(self) -> tuple[int, int]:
         """How many calls, and how many streams."""
-        return len(self._calls), sum(1 for stream in self._streams if not stream.ended)
+        return len(self.calls), sum(1 for stream in self._streams if not stream.ended)
 
     def _check_quiet(self) -> None:
         if self._quiet is not None and self.under_way == (0, 0):
@@ -149,7 +146,7 @@ class Lifecycle:
             pass
 
     async def _cut_off(self) -> None:
-        for record, task in self._calls.items():
+        for record, task in self.calls.items():
             record.cut_off = True
             task.cancel()
         async with AsyncExitStack() as steps:  # from the last to the first

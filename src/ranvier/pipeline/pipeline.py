@@ -158,11 +158,11 @@ class Pipeline:
         lifecycle.open(self)
         if seconds is not None:
             call.deadline = earliest(call.deadline, self.clock() + seconds)
-        record, task = call.record, asyncio.current_task()
+        record, task = call.record, asyncio.current_task(self.loop)
         assert task is not None
         cancelling = task.cancelling()
         record.began = self.clock()
-        lifecycle.enter(record, task)
+        lifecycle.calls[record] = task
         try:
             answer = await self._handle(call)
             record.ended = self.clock()

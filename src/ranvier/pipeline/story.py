@@ -21,7 +21,7 @@ WAITED: Final = {
 """What a call waits for outside its attempts, and how that is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
     """A wait outside the attempts, or a target that was passed over.
 

@@ -39,7 +39,10 @@ class Timers:
         self._wakes = math.inf  # when the loop will wake us
 
     def set(self, watch: Watch, when: float) -> None:
-        """Ring `watch` at `when`, which is its `rings`."""
+        """Ring `watch` at `when`, and no more at the moment that was set before."""
+        if watch.rings != math.inf:
+            self.discard(watch)
+        watch.rings = when
         if when == math.inf:
             return
         second = int(when)
@@ -54,12 +57,12 @@ class Timers:
         if when < self._wakes:
             self._wake_at(when)
 
-    def discard(self, watch: Watch, when: float) -> None:
-        """Do not ring `watch` at `when`. In a second that has begun it is found out when it would ring."""
-        if when != math.inf:
-            waiting = self._later.get(int(when))
-            if waiting is not None:
-                waiting.pop(watch, None)
+    def discard(self, watch: Watch) -> None:
+        """Do not ring `watch`, which is set; in a second that has begun that is found out at its moment."""
+        waiting = self._later.get(int(watch.rings))
+        watch.rings = math.inf
+        if waiting is not None:
+            waiting.pop(watch, None)
 
     def close(self) -> None:
         """Give the timer of the loop back."""

@@ -84,7 +84,8 @@ class Watch:
 
     def start(self, due: float | None, phase: str) -> None:
         """The running task begins to wait, until `due` at most (`None` is for ever)."""
-        task = asyncio.current_task()
+        pipeline = self._call.pipeline
+        task = asyncio.current_task(pipeline.loop)
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
@@ -92,7 +93,7 @@ class Watch:
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
-            self._set(due)
+            pipeline.timers.set(self, due)
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
@@ -135,22 +136,19 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        self.stop()
+        if self._reason is not None:
+            self.stop()
+        self._task = None
         self.close()
 
     def close(self) -> None:
         """Give the timer back; a wait goes on unbounded."""
         self._on_idle = None
         if self.rings != inf:
-            self._call.pipeline.timers.discard(self, self.rings)
-            self.rings = inf
+            self._call.pipeline.timers.discard(self)
 
     def _set(self, when: float) -> None:
-        timers = self._call.pipeline.timers
-        if self.rings != inf:
-            timers.discard(self, self.rings)
-        self.rings = when
-        timers.set(self, when)
+        self._call.pipeline.timers.set(self, when)
 
     def ring(self, now: float) -> None:
         """It is time."""
@@ -159,7 +157,9 @@ class Watch:
             if self._due is not None and self._due <= now:
                 self.interrupt(self._phase)
             elif self._due is not None:
-                self._set(self._due)  # it has moved since the timer was set, or the loop was early
+                self._call.pipeline.timers.set(
+                    self, self._due
+                )  # it has moved since the timer was set, or the loop was early
         elif self._on_idle is not None:
             when, then = self._on_idle
             if when <= now:

@@ -59,7 +59,7 @@ def unsettled(pipeline: Pipeline) -> Iterator[str]:
 
 def _under_way(pipeline: Pipeline) -> Iterator[str]:
     lifecycle = pipeline.lifecycle
-    for task in lifecycle._calls.values():
+    for task in lifecycle.calls.values():
         yield f"call under way: {task.get_name()} in {where_it_waits(task)}"
     for stream in list(lifecycle._streams):
         if not stream.ended:

@@ -138,18 +138,20 @@ class Circuits:
             if circuit is None:
                 self._tell_full(call)
                 return UntrackedPermit()
+        if circuit.state is not CLOSED and circuit.refuses(now := call.pipeline.clock()):
+            raise self._refusal(call, circuit, now)
         permit = CircuitPermit(self, call, key, circuit)
         if circuit.state is CLOSED:
             circuit.in_flight += 1
         else:
-            self._let_probe(call, permit, circuit, settings.lease(call))
+            self._let_probe(call, permit, circuit, settings)
         self._idle.pop(key, None)
         return permit
 
-    def _let_probe(self, call: Call, permit: CircuitPermit, circuit: Circuit, lease: float) -> None:
+    def _let_probe(self, call: Call, permit: CircuitPermit, circuit: Circuit, settings: Breaker) -> None:
         """Let a probe through, or raise a `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
-        admitted = circuit.admit(permit, now, lease)
+        admitted = circuit.admit(permit, now, settings.lease(call))
         if circuit.state is not before:
             self.moved(call, before, circuit)
         if not admitted:
