@@ -14,7 +14,7 @@ from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.collector import steps_of
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.stream import ResponseStream
-from ranvier.pipeline.watch import Watch, first_of, too_late
+from ranvier.pipeline.watch import Watch, earlier, too_late
 
 if TYPE_CHECKING:
     from ranvier.messages.schema import Misfit
@@ -168,7 +168,7 @@ async def _take_slot(call: Call, watch: Watch, slots: asyncio.Semaphore, began: 
         return began, 0.0
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     try:
-        with watch.until(*first_of((call.deadline, "deadline"), (began + patience, "slot"))):
+        with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
             await slots.acquire()
     finally:
         call.record.waited("slot", call, began)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.collector import Collector
-from ranvier.pipeline.watch import CLOSED, Watch, first_of, too_late
+from ranvier.pipeline.watch import CLOSED, Limit, Watch, earlier, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -46,7 +46,12 @@ class Source:
         began = self._clock()
         self.watch.start(*self._due(began, began))
         try:
-            return await self._next(began)
+            while True:
+                event = await anext(self._events)
+                if self._tells_something(event):
+                    return event
+                if self._takes_too_long(began):
+                    return None
         except (StopAsyncIteration, asyncio.CancelledError) as end:
             reason = self.watch.ended_by()
             if reason is not None:  # also where the provider made a good end of our cancellation
@@ -62,38 +67,40 @@ class Source:
             self.watch.stop()
             self._waited += self._clock() - began
 
-    async def _next(self, began: float) -> StreamEvent | None:
-        while True:
-            event = await anext(self._events)
-            if event is not SIGN_OF_LIFE:
-                self.collector.add(event)
-                if event.has_content:
-                    self._started = True
-                    return event
-                if event.finish_reason is not None or event.usage is not None:
-                    return event
-            now = self._clock()
-            due, phase = self._due(began, now)
-            if due is not None and due <= now:  # a provider so busy that the loop never turns
-                self._give_up(phase)
-                return None
-            self.watch.extend(due, phase)
+    def _tells_something(self, event: StreamEvent) -> bool:
+        if event is SIGN_OF_LIFE:
+            return False
+        self.collector.add(event)
+        if event.has_content:
+            self._started = True
+            return True
+        return event.finish_reason is not None or event.usage is not None
 
-    def _due(self, began: float, alive: float) -> tuple[float | None, str]:
+    def _takes_too_long(self, began: float) -> bool:
+        """True where a wait since `began` has to end, though the provider is so busy that no timer rings."""
+        now = self._clock()
+        due, phase = self._due(began, now)
+        if due is not None and due <= now:
+            self._give_up(phase)
+            return True
+        self.watch.extend(due, phase)
+        return False
+
+    def _due(self, began: float, alive: float) -> Limit:
         """When a wait since `began`, with its last sign of life at `alive`, is too long, and for what.
 
         The deadline is named first, and so wins a tie.
         """
         limits = self._call.limits
-        due: tuple[float | None, str] = (self._call.deadline, "deadline")
+        due: Limit = (self._call.deadline, "deadline")
         if limits.seconds is not None:
-            due = first_of(due, (began + limits.seconds - self._waited, "attempt"))
+            due = earlier(due, began + limits.seconds - self._waited, "attempt")
         if self.collector.finished:
-            return first_of(due, (began + AFTER_FINISH, "finish"))
+            return earlier(due, began + AFTER_FINISH, "finish")
         if self._started and limits.idle is not None:
-            return first_of(due, (alive + limits.idle, "idle"))
+            return earlier(due, alive + limits.idle, "idle")
         if not self._started and limits.first_token is not None:
-            return first_of(due, (began + limits.first_token - self._waited, "first_token"))
+            return earlier(due, began + limits.first_token - self._waited, "first_token")
         return due
 
     def _give_up(self, reason: str) -> None:

@@ -19,6 +19,9 @@ from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapa
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
+Limit = tuple[float | None, str]
+"""When a wait has to end, `None` is never, and the phase that is too long then."""
+
 CLOSED = "closed"
 """The reason of a wait that was ended because its stream or pipeline closes."""
 
@@ -185,10 +188,6 @@ def too_late(call: Call, phase: str) -> RanvierError:
     )
 
 
-def first_of(*limits: tuple[float | None, str]) -> tuple[float | None, str]:
-    """Of several moments and their names the one that comes first; the earlier named wins a tie."""
-    due, phase = limits[0]
-    for when, name in limits:
-        if when is not None and (due is None or when < due):
-            due, phase = when, name
-    return due, phase
+def earlier(limit: Limit, when: float, phase: str) -> Limit:
+    """Of two limits the one that is met first; `limit` wins a tie."""
+    return (when, phase) if limit[0] is None or when < limit[0] else limit

@@ -80,6 +80,8 @@ def read_content(message: Json) -> tuple[str, str]:
     reasoning = text(message.get("reasoning_content"), "reasoning_content")
     reasoning = reasoning or text(message.get("reasoning"), "reasoning")
     content = message.get("content")
+    if isinstance(content, str):
+        return content, reasoning
     if not isinstance(content, list):
         return text(content, "content"), reasoning
     words = ""
@@ -163,9 +165,9 @@ class ChunkReader(AnswerReader):
         if not self._introduced and (body.get("id") or body.get("model")):
             self._introduced = True
             yield StreamEvent(id=label(body.get("id")), model=label(body.get("model")))
-        choices = entries(body.get("choices"), "choices")
-        choice = next((choice for choice in choices if not choice.get("index")), {})
-        usage = read_usage(body.get("usage") or choice.get("usage"))  # Kimi: in the choice
+        choice = _first(entries(body.get("choices"), "choices"))
+        said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
+        usage = None if said is None else read_usage(said)
         if not self.complete:
             # A server that does not stream sends the whole message where a delta belongs.
             delta = entry(choice.get("delta") or choice.get("message"), "delta")
@@ -188,9 +190,10 @@ class ChunkReader(AnswerReader):
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         self._keep(delta)
-        for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
-            self._answered = True
-            yield StreamEvent(tool_call=self._calls.fragment(call))
+        if "tool_calls" in delta or "function_call" in delta:
+            for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
+                self._answered = True
+                yield StreamEvent(tool_call=self._calls.fragment(call))
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:
@@ -215,6 +218,14 @@ class ChunkReader(AnswerReader):
         kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
         parts = [Native(self._family, kept)] if kept else []
         return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
+
+
+def _first(choices: list[Json]) -> Json:
+    """The only choice that is asked for; some servers give it no index."""
+    for choice in choices:
+        if not choice.get("index"):
+            return choice
+    return {}
 
 
 class _CallsUnderWay:

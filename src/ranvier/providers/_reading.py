@@ -66,7 +66,7 @@ def entries(value: object, what: str) -> list[Json]:
     """`value` as a list of objects; `null` is an empty one."""
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+    if not isinstance(value, list) or set(map(type, value)) - {dict}:
         raise NoAnswerError(f"{what} is {_article(value)} where a list of objects belongs")
     return value
 
@@ -126,7 +126,7 @@ def is_page(content: bytes) -> bool:
 
 def is_error(body: Mapping[str, Any]) -> bool:
     """True for a body that is an error, whatever its status says."""
-    return bool(body.get("error")) or body.get("type") == "error"
+    return body.get("type") == "error" or bool(body.get("error"))
 
 
 # --- errors about one reply ----------------------------------------------------------------------

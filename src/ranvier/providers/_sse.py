@@ -8,7 +8,6 @@ memory, and a cut inside a character or a line ending changes nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from ranvier.providers._http import MAX_BODY_BYTES
@@ -33,7 +32,7 @@ class Decoder(ABC):
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         self._limit = limit
         self._begun = bytearray()  # the line whose end has not come
-        self._size = 0  # bytes held for the event under way
+        self._size = 0  # bytes of the event under way, without those
         self._after_return = False  # the last chunk ended in \r: a \n that follows belongs to it
         self._at_start = True
 
@@ -48,11 +47,13 @@ class Decoder(ABC):
             event = self._take(line)
             if event is not None:
                 events.append(event)
+        if self._begun:
+            self._weigh(self._size + len(self._begun))
         return events
 
     def finish(self) -> list[WireEvent]:
         """The last event, if the body ended without the line ending that completes it."""
-        line = self._joined()
+        line = self._joined(b"")
         events = [self._take(line)] if line else []
         events.append(self._rest())
         return [event for event in events if event is not None]
@@ -65,37 +66,29 @@ class Decoder(ABC):
         """The event that the end of the body completes."""
         return None
 
-    def _lines(self, chunk: bytes) -> Iterator[bytes]:
+    def _lines(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their endings, of whichever kind."""
-        if not chunk:
-            return
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_return = chunk.endswith(b"\r")
-        ended = chunk.endswith((b"\n", b"\r"))
         lines = chunk.splitlines()
-        unfinished = lines.pop() if lines and not ended else b""
-        for line in lines:
-            yield self._joined(line)
-        if unfinished:
-            self._begun += unfinished
-            self._hold(len(unfinished))
+        unfinished = lines.pop() if lines and not chunk.endswith((b"\n", b"\r")) else b""
+        if lines and (self._begun or self._at_start):
+            lines[0] = self._joined(lines[0])
+        self._begun += unfinished
+        return lines
 
-    def _joined(self, end: bytes = b"") -> bytes:
+    def _joined(self, end: bytes) -> bytes:
         """The line that ends with `end`."""
-        line = end
-        if self._begun:
-            line = bytes(self._begun) + end
-            self._size -= len(self._begun)
-            self._begun = bytearray()
-        if self._at_start and line:
+        line = bytes(self._begun) + end
+        self._begun.clear()
+        if self._at_start:
             self._at_start = False
             line = line.removeprefix(BYTE_ORDER_MARK)
         return line
 
-    def _hold(self, size: int) -> None:
-        self._size += size
-        if self._size > self._limit:
+    def _weigh(self, size: int) -> None:
+        if size > self._limit:
             raise OversizedEventError(f"an event of the stream is longer than {self._limit} bytes")
 
 
@@ -109,7 +102,7 @@ class SseDecoder(Decoder):
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         super().__init__(limit)
         self._name = ""
-        self._data: bytearray | None = None  # of the event under way, once a line of it has come
+        self._data: bytes | bytearray | None = None  # of the event under way, once a line of it has come
         self._bare = False
 
     def _take(self, line: bytes) -> WireEvent | None:
@@ -132,10 +125,13 @@ class SseDecoder(Decoder):
         return WireEvent(data, name) if data else None
 
     def _add(self, data: bytes) -> None:
-        self._hold(len(data) + 1)
+        self._size += len(data) + 1
+        self._weigh(self._size)
         if self._data is None:
-            self._data = bytearray(data)
+            self._data = data  # nearly always that is all of it
         else:
+            if isinstance(self._data, bytes):
+                self._data = bytearray(self._data)
             self._data += b"\n" + data
 
 
@@ -143,6 +139,5 @@ class LineDecoder(Decoder):
     """One JSON value a line."""
 
     def _take(self, line: bytes) -> WireEvent | None:
-        if len(line) > self._limit:
-            self._hold(len(line))
+        self._weigh(len(line))
         return WireEvent(line) if line.strip() else None

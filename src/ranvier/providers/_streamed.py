@@ -47,12 +47,14 @@ class StreamedBody:
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes; an empty one is the end of the body."""
         events: list[StreamEvent] = []
-        if len(self._start) < PREVIEW_BYTES and not self._understood:
+        if not self._understood:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
-        if is_page(self._start):  # whatever its lines look like, none of them is an event
-            return self._read_page(ended=not chunk)
+            if is_page(self._start):  # whatever its lines look like, none of them is an event
+                return self._read_page(ended=not chunk)
         try:
-            self._weigh(chunk)
+            self._size += len(chunk)
+            if self._size > MAX_STREAM_BYTES:
+                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
             for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(wire_event, events)
                 if self.error is not None or self._reader.finished:
@@ -67,11 +69,6 @@ class StreamedBody:
             events.append(SIGN_OF_LIFE)
         return events
 
-    def _weigh(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
-
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
             return [SIGN_OF_LIFE]
@@ -79,14 +76,14 @@ class StreamedBody:
         return []
 
     def _take(self, wire_event: WireEvent, events: list[StreamEvent]) -> None:
-        if wire_event.data.startswith(b"[DONE]"):
+        data, name = wire_event
+        if data.startswith(b"[DONE]"):
             self._reader.done()
             return
-        body = parse_object(wire_event.data)
+        body = parse_object(data)
         self._understood = self._understood or body is not None
-        named_error = wire_event.name == "error"
-        if not self._reader.complete and (named_error or (body is not None and is_error(body))):
-            self.error = self._judge.refusal(body if body is not None else wire_event.data)
+        if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
+            self.error = self._judge.refusal(body if body is not None else data)
         elif body is None:
             events.append(StreamEvent(skipped=1))
         else:
