@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from tempfile import TemporaryDirectory
 
 import aiobreaker
 import interlock
@@ -133,17 +135,25 @@ IMPORTED = {"ranvier": "httpx", "httpx": None, "aiohttp": None}
 
 
 def imports(times: int) -> Table:
-    """CPU of `import`, in a new process; ranvier's once httpx is there."""
+    """CPU of `import` in a new process, of what is compiled, as pip leaves it; of ranvier's after httpx."""
     table = Table("import", "`import`, ranvier's once httpx is imported", "ms")
-    for _ in range(times):
+    with TemporaryDirectory() as compiled:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
         for module, first in IMPORTED.items():
-            begin = f"import {first}; " if first else ""
-            code = (
-                f"{begin}from time import process_time as now; t = now(); import {module}; print(now() - t)"
-            )
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            table.add(module, float(done.stdout) * 1e3)
+            _import(module, first, environment)
+        for _ in range(times):
+            for module, first in IMPORTED.items():
+                table.add(module, _import(module, first, environment))
     return table
+
+
+def _import(module: str, first: str | None, environment: dict[str, str]) -> float:
+    begin = f"import {first}; " if first else ""
+    code = f"{begin}from time import process_time as now; t = now(); import {module}; print(now() - t)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    return float(done.stdout) * 1e3
 
 
 def weighed(short: bool) -> list[Table]:
