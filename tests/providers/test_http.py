@@ -394,6 +394,27 @@ async def test_a_provider_may_serve_two_pipelines(loopback: Any) -> None:
         assert provider.slots is None
 
 
+@pytest.mark.parametrize("hanging", [0, 1])
+async def test_a_closing_that_is_cancelled_closes_the_other_clients_too(loopback: Any, hanging: int) -> None:
+    """Whichever of the clients of a provider does not come to its end."""
+    async with loopback(answer) as server:
+        provider, pipelines = OpenAI(base_url=server.url), [FakePipeline(), FakePipeline()]
+        for pipeline in pipelines:
+            provider.open(pipeline)  # type: ignore[arg-type]
+            await Asked(provider, pipeline, []).complete()
+        client: Any = provider._connections.client(pipelines[hanging])  # type: ignore[arg-type]
+        close, client.aclose = client.aclose, asyncio.Event().wait
+        await provider.aclose()
+        closing = asyncio.create_task(provider.aclose())
+        await asyncio.sleep(0.05)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await asyncio.sleep(0.05)
+        assert server.open == 1
+        await close()
+
+
 async def test_a_closed_pipeline_that_is_gone_leaves_nothing_in_a_provider_that_lives_on(
     loopback: Any,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -105,8 +106,9 @@ class Connections:
             ended = [lease for lease in self._leases if lease[0]() is None]
             self._leases = [lease for lease in self._leases if lease not in ended]
         self._returned -= len(ended)
-        for _, shared in ended:
-            await shared.give_back()
+        async with AsyncExitStack() as steps:  # so that all close, whatever cancels or breaks one of them
+            for _, shared in ended:
+                steps.push_async_callback(shared.give_back)
 
 
 def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
