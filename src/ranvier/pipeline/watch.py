@@ -38,13 +38,14 @@ class Watch:
 
     __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "rings")
 
+    _cancelling: int  # of the task, when the wait began
+    _due: float | None
+    _phase: str  # the limit that is reached at `_due`
+
     def __init__(self, call: Call) -> None:
         self.rings = inf
         self._call = call
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
-        self._cancelling = 0  # of that task when the wait began
-        self._due: float | None = None
-        self._phase = ""  # the limit that is reached at `_due`
         self._reason: str | None = None  # why we cancelled the task; None: we did not
         self._on_idle: tuple[float, Callable[[], None]] | None = None
 

@@ -154,10 +154,13 @@ class Circuit:
             self._leave(who, now)
         if generation != self.generation:
             return
-        if outcome is SUCCEEDED:
-            self._succeed()
-        elif outcome is FAILED:
+        if outcome is FAILED:
             self._fail(now)
+        elif outcome is SUCCEEDED:
+            if self.state is CLOSED:
+                self.failures = 0
+            else:
+                self._succeed()
 
     def _leave(self, who: object, now: float) -> bool:
         """Give back the place of a probe; one that outlived its lease opens the circuit instead."""
@@ -174,8 +177,6 @@ class Circuit:
             self.successes += 1
             if self.successes >= self.rules.success_threshold:
                 self.close()
-        else:
-            self.failures = 0
 
     def _fail(self, now: float) -> None:
         if self.state is CLOSED:
