@@ -29,6 +29,7 @@ from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.stream import ResponseStream
 
 
 class Pipeline:
@@ -140,16 +141,8 @@ class Pipeline:
         if to is not None:
             for layer in self.layers:
                 layer.check_start(to)
-        return Call(
-            build_request(prompt, options),
-            tenant,
-            self,
-            Record(),
-            to,
-            streaming,
-            current_deadline(),
-            self._circuit,
-        )
+        request = build_request(prompt, options)
+        return Call(request, tenant, self, Record(), to, streaming, current_deadline(), self._circuit)
 
     # --- carrying --------------------------------------------------------------------------------
 
@@ -167,8 +160,7 @@ class Pipeline:
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                lifecycle.follow(answer)  # before the call leaves, or else a closing pipeline seems quiet
-                answer.on_end(lambda outcome: tell_call(call))
+                self._hand_out(call, answer)
             else:
                 answer.attempts = record.attempts
                 answer.record = record
@@ -186,6 +178,10 @@ class Pipeline:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
             lifecycle.leave(record)
+
+    def _hand_out(self, call: Call, stream: ResponseStream) -> None:
+        self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
+        stream.on_end(lambda outcome: tell_call(call))
 
     def _failed(self, call: Call, error: BaseException) -> BaseException:
         call.record.failed(self.clock(), error)
