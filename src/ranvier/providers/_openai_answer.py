@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Response, StreamEvent, Text, ToolCall, ToolCallDelta, Usage
+from ranvier.messages import FinishReason, Native, Response, StreamEvent, Text, ToolCall, Usage
+from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
@@ -91,11 +91,6 @@ def read_content(message: Json) -> tuple[str, str]:
     return words, reasoning
 
 
-def read_arguments(value: object) -> str:
-    """The arguments of a tool call as JSON; some servers send the object itself."""
-    return json.dumps(value) if isinstance(value, dict) else text(value, "arguments")
-
-
 # --- whole ---------------------------------------------------------------------------------------
 
 
@@ -159,7 +154,7 @@ class ChunkReader(AnswerReader):
         self._answered = False  # words or a tool call have come
         self._refusal: list[str] = []
         self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
-        self._calls = _CallsUnderWay()
+        self._calls = CallsUnderWay()
 
     def read(self, body: Json) -> Iterator[StreamEvent]:
         if not self._introduced and (body.get("id") or body.get("model")):
@@ -226,41 +221,3 @@ def _first(choices: list[Json]) -> Json:
         if not choice.get("index"):
             return choice
     return {}
-
-
-class _CallsUnderWay:
-    """Which fragment belongs to which tool call.
-
-    By `index`; where a server sends none, by `id`. Some servers give every call the index 0: there
-    another id that comes with a name begins another call.
-    """
-
-    def __init__(self) -> None:
-        self._numbers: dict[object, int] = {}  # the call under way at an index
-        self._ids: list[str] = []  # as the server gave them, empty where it did not
-        self._last: int | None = None
-
-    @property
-    def any(self) -> bool:
-        return bool(self._ids)
-
-    def fragment(self, call: Json) -> ToolCallDelta:
-        function = entry(call.get("function"), "function")
-        given, name = label(call.get("id")), label(function.get("name"))
-        arguments = read_arguments(function.get("arguments"))
-        number = self._number(call.get("index"), given, name)
-        if number is not None:
-            return ToolCallDelta(number, arguments=arguments)
-        return ToolCallDelta(len(self._ids) - 1, given or new_call_id(), name, arguments)
-
-    def _number(self, index: object, id: str | None, name: str | None) -> int | None:
-        """The call that a fragment continues; `None` if it begins one, which is then noted."""
-        key = index if isinstance(index, int) else id
-        number = self._numbers.get(key)
-        if key is None:
-            number = self._last if name is None else None
-        if number is not None and not (name and id and id != self._ids[number]):
-            return number
-        self._numbers[key] = self._last = len(self._ids)
-        self._ids.append(id or "")
-        return None

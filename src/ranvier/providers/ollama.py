@@ -28,6 +28,7 @@ from ranvier.messages import (
 )
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
+from ranvier.providers._fragments import read_arguments
 from ranvier.providers._history import (
     ANY_ID,
     names_of_calls,
@@ -36,7 +37,6 @@ from ranvier.providers._history import (
     results,
     with_valid_ids,
 )
-from ranvier.providers._openai_answer import read_arguments
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
 
