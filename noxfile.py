@@ -30,15 +30,23 @@ def _install(session: nox.Session, *more: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The test suite on every core, with branch coverage on the oldest Python; `-- PATH` runs some tests.
+    """The test suite on every core, but for what has a session of its own; `-- PATH` runs some tests.
 
     A Python between the oldest and the newest is given the unit tests only.
     """
+    _install(session, "pytest-xdist")
+    chosen = ["--ignore", "tests/browser", "--ignore", "tests/hostile"]
+    if session.python not in (PYTHONS[0], PYTHONS[-1]):
+        chosen += ["-m", "not integration"]
+    session.run("pytest", *(session.posargs or ["-n", "auto", *chosen]), env={"PYTHONHASHSEED": "0"})
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The whole suite once more, with its branch coverage; less than 95 % is too little."""
     _install(session, "pytest-cov", "pytest-xdist")
-    coverage = ["--cov", "--cov-report=term:skip-covered"] if session.python == PYTHONS[0] else []
-    chosen = [] if session.python in (PYTHONS[0], PYTHONS[-1]) else ["-m", "not integration"]
     session.run(
-        "pytest", *(session.posargs or ["-n", "auto", *coverage, *chosen]), env={"PYTHONHASHSEED": "0"}
+        "pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", env={"PYTHONHASHSEED": "0"}
     )
 
 
