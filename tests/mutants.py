@@ -156,8 +156,8 @@ MUTANTS = [
     ),
     mutant(
         "T15", "a cooldown ends an isolation", CIRCUIT,
-        "        if self.state is OPEN and now >= self.reopens_at:",
-        "        if self.state in (OPEN, ISOLATED) and now >= self.reopens_at:",
+        "        return self.state is ISOLATED or (self.state is OPEN and now < self.reopens_at)",
+        "        return self.state in (OPEN, ISOLATED) and now < self.reopens_at",
         "test_circuit_traps.py::test_t15_isolation_outlives_cooldowns_leases_and_late_results",
     ),
     mutant(

@@ -54,9 +54,9 @@ class Copy:
         imported = self._python("-c", WHICH_RANVIER).stdout.strip()
         assert imported == str(place / "src" / "ranvier" / "__init__.py"), f"{imported} would be tested"
 
-    def test(self, nodes: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    def test(self, nodes: tuple[str, ...], patience: float) -> subprocess.CompletedProcess[str]:
         """Run single tests."""
-        return self._python(*PYTEST, *nodes)
+        return self._python(*PYTEST, *nodes, patience=patience)
 
     def try_out(self, mutant: Mutant) -> str:
         """What became of `mutant`: killed, SURVIVED, or broken with a reason."""
@@ -66,7 +66,7 @@ class Copy:
             return f"broken: its line is found {found} times"
         path.write_text(source.replace(mutant.line, mutant.mutation))
         try:
-            run = self.test(mutant.nodes)
+            run = self.test(mutant.nodes, PATIENCE)
         except subprocess.TimeoutExpired:
             return "killed"
         finally:
@@ -75,14 +75,14 @@ class Copy:
             return "killed"
         return "SURVIVED" if run.returncode == PASSED else f"broken: {last_line(run)}"
 
-    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _python(self, *arguments: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self._place,
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
 
@@ -118,7 +118,8 @@ def main(traps: list[str]) -> int:
         for number in range(WORKERS):
             copies.put(Copy(Path(place) / str(number)))
         copy = copies.get()
-        sound = copy.test(tuple(dict.fromkeys(node for mutant in chosen for node in mutant.nodes)))
+        nodes = tuple(dict.fromkeys(node for mutant in chosen for node in mutant.nodes))
+        sound = copy.test(nodes, 10 * PATIENCE)
         copies.put(copy)
         if sound.returncode != PASSED:
             print(sound.stdout + sound.stderr, "broken: not all tests pass on the true source", sep="\n")

@@ -8,12 +8,14 @@ import pytest
 from ranvier import (
     AllDeploymentsFailedError,
     AuthenticationError,
+    ContentFilterError,
     ContextLengthError,
     CredentialMissingError,
     DeadlineExceededError,
     Deployment,
     InvalidRequestError,
     Pipeline,
+    ProviderError,
     RateLimitError,
     ServerError,
 )
@@ -165,6 +167,15 @@ async def test_what_does_not_fall_over_is_raised_bare_at_once() -> None:
         await Pipeline(Fallback(down("a"), wrong, third)).complete("Why?")
     assert [each.outcome for each in failure.value.attempts] == ["server_error", "invalid_request"]
     assert third.calls == []
+
+
+@pytest.mark.parametrize("kind", [InvalidRequestError, ContentFilterError])
+async def test_an_error_that_knows_better_goes_on_all_the_same(kind: type[ProviderError]) -> None:
+    """What its class would keep for itself, an instance may say that the next target will answer."""
+    ours = kind("only here", provider="a")
+    ours.falls_over = True
+    answer = await Pipeline(Fallback(ScriptedProvider("a", [ours]), ScriptedProvider("b"))).complete("Why?")
+    assert answer.provider == "b"
 
 
 async def test_an_unknown_exception_passes_through_unchanged() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import ResponseStream
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -106,6 +107,26 @@ async def test_a_closed_pipeline_can_be_entered_anew() -> None:
         "closed",
     ] * 2
     assert pipeline.circuits.state("default", "one") == "closed"
+
+
+def test_a_stream_is_not_read_on_another_event_loop() -> None:
+    """Its timer would cancel whoever runs on its own; and there it can still be read."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", [stream("Because.", " So.")])))
+
+    async def begin(pipeline: Pipeline) -> ResponseStream:
+        return await pipeline.stream("Why?")
+
+    async def read(answer: ResponseStream) -> str:
+        return (await anext(answer)).text
+
+    with asyncio.Runner() as here, asyncio.Runner() as elsewhere:
+        answer = here.run(begin(pipeline))
+        assert here.run(read(answer)) == "Because."
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            elsewhere.run(read(answer))
+        assert here.run(read(answer)) == " So."
+        here.run(answer.aclose())
+        here.run(pipeline.aclose())
 
 
 def test_another_event_loop_is_refused_until_the_pipeline_has_closed() -> None:

@@ -121,7 +121,7 @@ class Fallback(Layer):
 
     def _goes_on(self, error: RanvierError) -> bool:
         if error.falls_over or isinstance(error, ContextLengthError):
-            return True  # of the latter to a target with a larger window, if there is one
+            return True  # another window may be larger
         if type(error) is InvalidRequestError:
             return self._on_invalid_request
         return isinstance(error, ContentFilterError) and self._on_content_filter

@@ -54,7 +54,7 @@ class CallEnded(Event):
 
 
 def tell_started(call: Call) -> None:
-    """Tell whoever wants to know that an attempt begins."""
+    """Tell that an attempt begins, where anybody is `attentive`."""
     call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
 
 

@@ -28,7 +28,8 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
-        calls: Under way, each in its task; a stream leaves at its hand-out.
+        calls: Under way, each in its task: the pipeline writes one down here, until it is to `leave`.
+            A stream leaves at its hand-out.
     """
 
     loop: asyncio.AbstractEventLoop

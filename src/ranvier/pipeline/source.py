@@ -50,7 +50,7 @@ class Source:
                 event = await anext(self._events)
                 if self._tells_something(event):
                     return event
-                if self._takes_too_long(began):
+                if not self._goes_on(began):
                     return None
         except (StopAsyncIteration, asyncio.CancelledError) as end:
             reason = self.watch.ended_by()
@@ -76,15 +76,19 @@ class Source:
             return True
         return event.finish_reason is not None or event.usage is not None
 
-    def _takes_too_long(self, began: float) -> bool:
-        """True where a wait since `began` has to end, though the provider is so busy that no timer rings."""
+    def _goes_on(self, began: float) -> bool:
+        """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
+
+        Raises:
+            TimedOutError: it has met its limit.
+        """
         now = self._clock()
         due, phase = self._due(began, now)
-        if due is not None and due <= now:
+        if due is not None and due <= now:  # a provider so busy that the loop never turns
             self._give_up(phase)
-            return True
+            return False
         self.watch.extend(due, phase)
-        return False
+        return True
 
     def _due(self, began: float, alive: float) -> Limit:
         """When a wait since `began`, with its last sign of life at `alive`, is too long, and for what.

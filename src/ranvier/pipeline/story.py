@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier.messages import Usage
 from ranvier.pipeline.price import Prices
@@ -21,8 +21,7 @@ WAITED: Final = {
 """What a call waits for outside its attempts, and how that is told."""
 
 
-@dataclass(slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A wait outside the attempts, or a target that was passed over.
 
     Attributes:

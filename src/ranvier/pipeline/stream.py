@@ -91,6 +91,7 @@ class ResponseStream:
             return event
         if self._outcome is not None:
             raise self._leftover()
+        self._call.pipeline.lifecycle.refuse_other_loops()
         if self._watch.waiting:
             raise RuntimeError("another task is waiting for the next event of this stream")
         try:

@@ -140,9 +140,7 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        if self._reason is not None:
-            self.stop()
-        self._task = None
+        self.stop()
         self.close()
 
     def close(self) -> None:
@@ -161,9 +159,8 @@ class Watch:
             if self._due is not None and self._due <= now:
                 self.interrupt(self._phase)
             elif self._due is not None:
-                self._call.pipeline.timers.set(
-                    self, self._due
-                )  # it has moved since the timer was set, or the loop was early
+                # It has moved since the timer was set, or the loop was early.
+                self._set(self._due)
         elif self._on_idle is not None:
             when, then = self._on_idle
             if when <= now:

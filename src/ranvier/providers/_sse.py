@@ -68,6 +68,8 @@ class Decoder(ABC):
 
     def _lines(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their endings, of whichever kind."""
+        if not chunk:
+            return []
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_return = chunk.endswith(b"\r")

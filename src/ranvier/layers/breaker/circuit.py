@@ -111,12 +111,12 @@ class Circuit:
         if self.state is CLOSED:
             self.in_flight += 1
             return True
-        if self.state is OPEN and now >= self.reopens_at:
+        if self.refuses(now):
+            return False
+        if self._probes is None:  # it is open, and its cooldown is over
             self._enter(HALF_OPEN)
             self.successes = 0
             self._probes = {}
-        if self._probes is None:
-            return False
         if any(until <= now for until in self._probes.values()):
             self._open(now)  # a probe that outlived its lease is given up
             return False
@@ -173,6 +173,7 @@ class Circuit:
         return False
 
     def _succeed(self) -> None:
+        """A probe has; a listener may have isolated the circuit as it heard of the probe."""
         if self.state is HALF_OPEN:
             self.successes += 1
             if self.successes >= self.rules.success_threshold:
