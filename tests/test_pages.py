@@ -170,6 +170,11 @@ def named(path: str) -> Any:
     return thing
 
 
+def default_of(cell: str) -> Any:
+    """The default that a table says; where there is none, it says so."""
+    return inspect.Parameter.empty if cell == "none" else ast.literal_eval(cell.strip("`"))
+
+
 OPTIONS = tables("options")
 
 
@@ -180,11 +185,8 @@ def test_a_table_of_options_has_every_option_and_its_default(
     """In the order of the signature, with the value that it says, and with a reason."""
     signature = inspect.signature(named(path)).parameters.values()
     starred = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    expected = [
-        (starred.get(each.kind, "") + each.name, None if each.default is each.empty else each.default)
-        for each in signature
-    ]
-    told = [(row[0].strip("`"), ast.literal_eval(row[1].strip("`"))) for row in rows]
+    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]
+    told = [(row[0].strip("`"), default_of(row[1])) for row in rows]
     assert told == expected
     assert all(len(row[2]) > 5 for row in rows)
 
