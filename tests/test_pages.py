@@ -204,6 +204,17 @@ def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
     assert re.search(r"^!\[.+\]\(\.\./pictures/\w+\.svg\)$", beginning, re.MULTILINE)
 
 
+def test_the_page_of_commands_has_every_option_of_each() -> None:
+    """In the order of the help."""
+    (commands,) = (each.choices for each in cli._parser()._actions if isinstance(each.choices, dict))
+    offered = {
+        name: [each.option_strings[0] if each.option_strings else each.dest for each in parser._actions[1:]]
+        for name, parser in commands.items()
+    }
+    told = {name: [row[0].strip("`").split()[0] for row in rows] for _, name, rows in tables("command")}
+    assert told == offered
+
+
 def test_the_reference_has_every_public_name() -> None:
     """What can be imported from a public module stands in the reference."""
     text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
