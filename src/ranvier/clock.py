@@ -47,9 +47,8 @@ async def sleep_until(when: float, clock: Clock) -> None:
         await asyncio.sleep(rest)
 
 
-def current_deadline() -> float | None:
-    """When the innermost `with deadline(...)` runs out, on the clock of `now`, or `None`."""
-    return _deadline.get()
+current_deadline: Callable[[], float | None] = _deadline.get
+"""When the innermost `with deadline(...)` runs out, on the clock of `now`, or `None`."""
 
 
 class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(20):`

@@ -55,7 +55,8 @@ class Timeout(Layer):
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its limits."""
-        return inner(call.within(self.settings_for(call.deployment).limits))
+        settings = self.settings_for(call.deployment) if self.overrides else self
+        return inner(call.within(settings.limits))
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The limit of a whole attempt at `deployment`."""

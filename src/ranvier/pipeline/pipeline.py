@@ -130,7 +130,8 @@ class Pipeline:
     def _call(
         self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
     ) -> Call:
-        self.lifecycle.refuse_if_closed()
+        if self.lifecycle.state != "open":
+            self.lifecycle.refuse_if_closed()
         tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
         if tenant is None:
             if self._require_tenant:

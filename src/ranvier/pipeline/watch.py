@@ -140,7 +140,10 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        self.stop()
+        if self._reason is None:
+            self._task = None  # as `stop` would, but nearly every attempt ends here
+        else:
+            self.stop()
         self.close()
 
     def close(self) -> None:

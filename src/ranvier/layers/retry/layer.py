@@ -64,7 +64,6 @@ class Retry(Layer):
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Try, and try again."""
-        settings = self.settings_for(call.deployment)
         failed: RanvierError | None = None
         try:
             while True:
@@ -75,11 +74,11 @@ class Retry(Layer):
                         raise
                     raise failed from None  # the circuit has opened meanwhile: the provider said more
                 except RanvierError as error:
-                    delay = settings._delay(call, error)
+                    delay = self.settings_for(call.deployment)._delay(call, error)
                     if delay is None:
                         raise
                     failed = error
-                settings._tell(call, failed, delay)
+                self._tell(call, failed, delay)
                 began = call.pipeline.clock()
                 try:
                     await sleep_until(began + delay, call.pipeline.clock)
