@@ -48,13 +48,12 @@ class StreamedBody:
         """The events that `chunk` completes; an empty one is the end of the body."""
         events: list[StreamEvent] = []
         if not self._understood:
-            self._start = (self._start + chunk)[:PREVIEW_BYTES]
+            if len(self._start) < PREVIEW_BYTES:
+                self._start = (self._start + chunk)[:PREVIEW_BYTES]
             if is_page(self._start):  # whatever its lines look like, none of them is an event
                 return self._read_page(ended=not chunk)
         try:
-            self._size += len(chunk)
-            if self._size > MAX_STREAM_BYTES:
-                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
+            self._weigh(chunk)
             for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(wire_event, events)
                 if self.error is not None or self._reader.finished:
@@ -68,6 +67,11 @@ class StreamedBody:
         elif not events:
             events.append(SIGN_OF_LIFE)
         return events
+
+    def _weigh(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > MAX_STREAM_BYTES:
+            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:

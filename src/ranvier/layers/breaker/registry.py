@@ -138,25 +138,27 @@ class Circuits:
             if circuit is None:
                 self._tell_full(call)
                 return UntrackedPermit()
-        if circuit.state is not CLOSED and circuit.refuses(now := call.pipeline.clock()):
-            raise self._refusal(call, circuit, now)
-        permit = CircuitPermit(self, call, key, circuit)
         if circuit.state is CLOSED:
+            permit = CircuitPermit(self, call, key, circuit)
             circuit.in_flight += 1
         else:
-            self._let_probe(call, permit, circuit, settings)
+            permit = self._probe(call, key, circuit, settings)
         self._idle.pop(key, None)
         return permit
 
-    def _let_probe(self, call: Call, permit: CircuitPermit, circuit: Circuit, settings: Breaker) -> None:
-        """Let a probe through, or raise a `CircuitOpenError`."""
+    def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
+        """A permit for `call` as a probe, or a `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
+        if circuit.refuses(now):  # by far the most frequent, so that nothing is made for it
+            raise self._refusal(call, circuit, now)
+        permit = CircuitPermit(self, call, key, circuit)
         admitted = circuit.admit(permit, now, settings.lease(call))
         if circuit.state is not before:
             self.moved(call, before, circuit)
         if not admitted:
             raise self._refusal(call, circuit, now)
         permit.probes()
+        return permit
 
     def release(self, key: Hashable, circuit: Circuit) -> None:
         """A call through `circuit` has ended."""
