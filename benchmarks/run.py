@@ -11,6 +11,7 @@ import argparse
 import datetime
 import os
 import platform
+import subprocess
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +23,7 @@ from benchmarks.overhead.measure import measured
 from benchmarks.overhead.peers import DISTRIBUTIONS
 from benchmarks.overhead.weigh import weighed
 from benchmarks.page import write
-from benchmarks.wire.measure import on_the_wire
+from benchmarks.wire.measure import LITELLM, on_the_wire
 
 SAVED = Path(__file__).with_name("results.json")
 PARTS = {"weight": weighed, "overhead": measured, "wire": on_the_wire}
@@ -42,6 +43,9 @@ def _versions() -> dict[str, str]:
     for name in (*DISTRIBUTIONS, *ALSO, *SDKS):
         with suppress(PackageNotFoundError):  # the SDKs are there in the long form only
             found[name] = version(name)
+    if (python := os.environ.get(LITELLM)) is not None:
+        asked = [python, "-c", "from importlib.metadata import version; print(version('litellm'))"]
+        found["litellm"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     return found
 
 
