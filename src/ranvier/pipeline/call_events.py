@@ -54,8 +54,9 @@ class CallEnded(Event):
 
 
 def tell_started(call: Call) -> None:
-    """Tell that an attempt begins, where anybody is `attentive`."""
-    call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
+    """Tell whoever wants to know that an attempt begins."""
+    if call.pipeline.events.attentive:
+        call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
 
 
 def tell_attempt(call: Call, attempt: Attempt) -> None:

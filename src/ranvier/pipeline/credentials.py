@@ -74,12 +74,10 @@ class Credentials:
 
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
-        own: Callable[[], str | None] | None = getattr(deployment.provider, "credential", None)
-        if own is not None and (key := own()):
-            return key
-        if _needs_one(deployment):
+        key = _own_key(deployment)
+        if not key and _needs_one(deployment):
             raise _missing(call, deployment, ours=True)
-        return None
+        return key or None
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
