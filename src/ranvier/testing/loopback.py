@@ -91,11 +91,11 @@ class Loopback:
         self.url = ""
         self.visits: list[Visit] = []
         self._arrived = asyncio.Event()
-        self._connections: set[asyncio.Task[object]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
@@ -108,8 +108,9 @@ class Loopback:
         """Stop listening, and break off what is under way."""
         assert self._server is not None
         self._server.close()
-        for connection in self._connections:
-            connection.cancel()
+        for task, writer in self._connections.items():
+            task.cancel()
+            writer.transport.abort()  # to close would wait until a client has read what was sent to it
         if self._connections:
             await asyncio.wait(self._connections)
 
@@ -125,24 +126,30 @@ class Loopback:
         """The connections that are not closed."""
         return len(self._connections)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task that is known from the start: it may be closed before it has run."""
         closed = asyncio.Event()
-        try:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, closed))
+        self._connections[task] = writer
+
+        def ended(task: asyncio.Task[None]) -> None:
+            del self._connections[task]
+            writer.close()
+            closed.set()
+
+        task.add_done_callback(ended)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closed: asyncio.Event
+    ) -> None:
+        # These mean that the client has left, or that the test is over.
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while not writer.transport.is_closing():
                 visit = Visit(reader, writer, closed)
                 await visit.receive()
                 self.visits.append(visit)
                 self._arrived.set()
                 await self.script(visit)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client has left, or the test is over
-        finally:
-            self._connections.discard(task)
-            writer.close()
-            closed.set()
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:
