@@ -453,4 +453,5 @@ def test_no_event_raises_an_untyped_error(bodies: list[Any]) -> None:
     reader = EventReader()
     with suppress(NoAnswerError):
         for body in bodies:
-            assert all(isinstance(each, StreamEvent) for each in reader.read(body))
+            reader.read(body)
+    assert all(isinstance(each, StreamEvent) for each in reader.events)

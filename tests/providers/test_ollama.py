@@ -302,4 +302,5 @@ def test_no_body_raises_an_untyped_error(lines: list[Any]) -> None:
     reader = LineReader()
     with suppress(NoAnswerError):
         for body in lines:
-            assert all(isinstance(each, StreamEvent) for each in reader.read(body))
+            reader.read(body)
+    assert all(isinstance(each, StreamEvent) for each in reader.events)

@@ -507,7 +507,8 @@ def test_no_chunk_raises_an_untyped_error(chunks: list[Any]) -> None:
     with suppress(NoAnswerError):
         for body in chunks:
             if isinstance(body, dict):
-                assert all(isinstance(event, StreamEvent) for event in reader.read(body))
+                reader.read(body)
+    assert all(isinstance(each, StreamEvent) for each in reader.events)
 
 
 # --- a stream ------------------------------------------------------------------------------------

@@ -19,14 +19,14 @@ def decoded(decoder: Decoder, *chunks: bytes) -> list[WireEvent]:
 
 def data(decoder: Decoder, *chunks: bytes) -> list[bytes]:
     """The data of all events."""
-    return [event.data for event in decoded(decoder, *chunks)]
+    return [event for event, _ in decoded(decoder, *chunks)]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_an_event_ends_at_an_empty_line(end: bytes) -> None:
     """Events are ended by an empty line, whatever the line ending is."""
     body = end.join([b"event: a", b"data: one", b"", b"data: two", b"", b""])
-    assert decoded(SseDecoder(), body) == [WireEvent(b"one", "a"), WireEvent(b"two")]
+    assert decoded(SseDecoder(), body) == [(b"one", "a"), (b"two", "")]
 
 
 def test_several_data_lines_are_joined() -> None:

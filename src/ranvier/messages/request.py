@@ -158,7 +158,9 @@ class Message:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools asked for in this message."""
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+        if isinstance(self.content, str):
+            return ()
+        return tuple(part for part in self.content if isinstance(part, ToolCall))
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._ask(call, streaming=False)
         try:
-            answer = self._understand(await reply.read(), call, Judge(reply))
+            answer = self._understand(await reply.read(), call, reply)
         finally:
             await reply.aclose()
         try:
@@ -190,16 +190,16 @@ class Adapter(ABC):
         extras.put_over(fields)
         return fields
 
-    def _understand(self, content: bytes, call: Call, judge: Judge) -> Response | RanvierError:
+    def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
         try:
             body = parse_object(content)
             if body is None:
                 raise no_object(content)
             if is_error(body):
-                return judge.refusal(body)
+                return Judge(reply).refusal(body)
             response = self.response(body)
         except NoAnswerError as reason:
-            return judge.no_answer(reason, content)
+            return Judge(reply).no_answer(reason, content)
         response.provider = self.name
         response.model = response.model or call.deployment.model
         return response

@@ -115,27 +115,25 @@ class AiohttpClient(HttpClient):
         self._session.detach()  # or it would complain, where a pipeline was left without being closed
 
     async def _post(self, request: HttpRequest) -> aiohttp.ClientResponse:
-        for _ in range(MOST_CLOSED):
-            try:
-                return await self._post_once(request)
-            except aiohttp.ClientOSError as error:
-                if len(request.body) >= LARGE_BODY or not came_too_late(error):
-                    raise
-        return await self._post_once(request)
-
-    async def _post_once(self, request: HttpRequest) -> aiohttp.ClientResponse:
         route = self._routes.get(request.url) or self._route(request.url)
-        return await self._session.post(
-            route.url,
-            data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
-            headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
-            timeout=_limits(request.connect),
-            proxy=route.proxy,
-            proxy_headers=route.proxy_headers,
-            allow_redirects=False,
-            auto_decompress=False,
-            raise_for_status=False,
-        )
+        too_late = 0
+        while True:
+            try:
+                return await self._session.post(
+                    route.url,
+                    data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
+                    headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
+                    timeout=_limits(request.connect),
+                    proxy=route.proxy,
+                    proxy_headers=route.proxy_headers,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    raise_for_status=False,
+                )
+            except aiohttp.ClientOSError as error:
+                too_late += 1
+                if too_late > MOST_CLOSED or len(request.body) >= LARGE_BODY or not came_too_late(error):
+                    raise
 
     def _route(self, address: str) -> Route:
         if len(self._routes) >= MOST_ROUTES:
@@ -155,15 +153,16 @@ class AiohttpClient(HttpClient):
 
 
 class _AiohttpReply(HttpReply):
+    _begun = False
+    _unzip: Unzipper | None = None
+    _pieces: Iterator[bytes] = iter(())
+
     def __init__(
         self, request: HttpRequest, response: aiohttp.ClientResponse, under_way: dict[HttpRequest, Any]
     ) -> None:
         super().__init__(request, response.status, response.headers)
         self._response = response
         self._under_way = under_way
-        self._unzip: Unzipper | None = None
-        self._pieces: Iterator[bytes] = iter(())
-        self._begun = False
 
     async def chunk(self) -> bytes:
         try:

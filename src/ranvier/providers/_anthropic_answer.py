@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ranvier.errors import ContentFilterError
@@ -105,6 +104,7 @@ class EventReader(AnswerReader):
     """Understands the events of one streamed message."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._usage: Json = {}  # of each field the last word counts
         self._blocks: dict[int, _Block] = {}  # under way, by their index
         self._calls = 0  # blocks that call a tool
@@ -112,34 +112,37 @@ class EventReader(AnswerReader):
         self._stop_reason = ""
         self._stop_details: object = None
 
-    def read(self, body: Json) -> Iterator[StreamEvent]:
+    def read(self, body: Json) -> None:
+        """What one event says."""
         kind = body.get("type")
         if kind == "content_block_delta":
-            yield from self._add(body)
+            self._add(body)
         elif kind == "content_block_start":
-            yield from self._begin(body)
+            self._begin(body)
         elif kind == "content_block_stop":
-            yield from self._end(body)
+            self._end(body)
         elif kind == "message_start":
             message = entry(body.get("message"), "message")
             usage = self._merge(message.get("usage"), complete=False)
-            yield StreamEvent(id=label(message.get("id")), model=label(message.get("model")), usage=usage)
+            self.events.append(
+                StreamEvent(id=label(message.get("id")), model=label(message.get("model")), usage=usage)
+            )
         elif kind == "message_delta":
             delta = entry(body.get("delta"), "delta")
             self._stop_reason = text(delta.get("stop_reason"), "stop_reason") or self._stop_reason
             self._stop_details = delta.get("stop_details")
-            yield StreamEvent(usage=self._merge(body.get("usage"), complete=True))
+            self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
         elif kind == "message_stop":
             reason = finish_reason(self._stop_reason, self._stop_details, answered=self._answered)
             self.complete = self.finished = True
-            yield StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None)
+            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
         self._usage.update(known)
         return read_usage(self._usage, complete=complete)
 
-    def _begin(self, body: Json) -> Iterator[StreamEvent]:
+    def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
         block = self._blocks[count(body.get("index"), "index")] = _Block(start)
         if block.kind == "tool_use":
@@ -148,45 +151,45 @@ class EventReader(AnswerReader):
             call = ToolCallDelta(
                 block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
             )
-            yield StreamEvent(tool_call=call)
+            self.events.append(StreamEvent(tool_call=call))
         elif block.kind == "text":
-            yield from self._say(text(start.get("text"), "text"))
+            self._say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
-            yield StreamEvent(reasoning=thinking)
+            self.events.append(StreamEvent(reasoning=thinking))
 
-    def _add(self, body: Json) -> Iterator[StreamEvent]:
+    def _add(self, body: Json) -> None:
         block = self._blocks.get(count(body.get("index"), "index"))
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            yield from self._say(text(delta.get("text"), "text"))
+            self._say(text(delta.get("text"), "text"))
         elif block is None:
             raise NoAnswerError("a block of the answer goes on that has not begun")
         elif kind == "thinking_delta":
             thinking = block.add("thinking", delta)
             if thinking:
-                yield StreamEvent(reasoning=thinking)
+                self.events.append(StreamEvent(reasoning=thinking))
         elif kind == "signature_delta":
             block.add("signature", delta)
         elif kind == "input_json_delta":
             arguments = block.add("partial_json", delta)
             if block.number is not None and arguments:
-                yield StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments))
+                self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
 
-    def _say(self, words: str) -> Iterator[StreamEvent]:
+    def _say(self, words: str) -> None:
         if words:
             self._answered = True
-            yield StreamEvent(text=words)
+            self.events.append(StreamEvent(text=words))
 
-    def _end(self, body: Json) -> Iterator[StreamEvent]:
+    def _end(self, body: Json) -> None:
         block = self._blocks.pop(count(body.get("index"), "index"), None)
         if block is None or block.kind == "text":
             return
         if block.number is None:
-            yield StreamEvent(parts=[Native("anthropic", block.whole())])
+            self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
         elif block.start.get("input") and "partial_json" not in block.pieces:
             arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
-            yield StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments))
+            self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
 
 
 class _Block:

@@ -8,6 +8,7 @@ them, and so it is fitted too where it is a setting that we know.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
@@ -43,13 +44,19 @@ class Extras:
     __slots__ = ("fields", "settings")
 
     def __init__(self, call: Call, family: str, name: str) -> None:
-        extra = call.request.extra
+        options, extra = call.deployment.options, call.request.extra
+        self.settings: Json = {}
+        self.fields: list[Mapping[str, Any]] = [options] if options else []
+        if extra:
+            self._sort(extra, family, name)
+
+    def _sort(self, extra: Mapping[str, Any], family: str, name: str) -> None:
         named = names & extra.keys()
         addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
         everyone = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
-        self.fields: list[Mapping[str, Any]] = [call.deployment.options, everyone, *own]
+        self.fields += [everyone, *own]
 
     def put_over(self, fields: Json) -> None:
         """Merge them into `fields`; of an object, a part can be set. Who is asked, and how, stays."""
@@ -76,9 +83,10 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
     """
     model = call.deployment.model
     given = _given(call.request) | extras.settings
-    effort = {
-        key: value for more in extras.fields for key, value in more.items() if key == "reasoning_effort"
-    }
+    effort: Json = {}
+    for more in extras.fields:
+        if "reasoning_effort" in more:
+            effort["reasoning_effort"] = more["reasoning_effort"]
     try:
         parameters, dropped = fit(dialect, model, effort | given)  # whoever reasons may not be tuned
     except UnsupportedRequestError as error:
@@ -100,7 +108,15 @@ def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:
 
 
 def _given(request: Request) -> Json:
-    return {name: value for name in ASKED if (value := getattr(request, name)) not in (None, ())}
+    asked = _asked(request)
+    if asked == _NOTHING:
+        return {}
+    return {name: value for name, value in zip(ASKED, asked, strict=True) if value not in (None, ())}
+
+
+_asked = attrgetter(*ASKED)
+_NOTHING: Final = (None, None, None, (), (), None, None)
+"""What `_asked` gives of most requests."""
 
 
 def encoded(fields: Json) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Final
 
 from ranvier.errors import ContentFilterError
@@ -92,7 +91,8 @@ def read_usage(value: object) -> Usage | None:
 def read_answer(body: Json) -> Response:
     """What a whole answer says: one that came in a single piece."""
     collector, reader = Collector(), PartReader()
-    for event in reader.read(body):
+    reader.read(body)
+    for event in reader.events:
         collector.add(event)
     if not reader.complete:  # a gateway may leave it out; that the answer is whole, its JSON has shown
         collector.add(StreamEvent(finish_reason=reader.reason("")))
@@ -103,50 +103,58 @@ class PartReader(AnswerReader):
     """Understands the pieces of one answer."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._introduced = False  # the id and the model have been told
         self._answered = False  # words, a tool call or something native have come
         self._calls = 0
 
-    def read(self, body: Json) -> Iterator[StreamEvent]:
+    def read(self, body: Json) -> None:
         """What one piece says."""
         if not self._introduced:
             self._introduced = True
-            yield StreamEvent(id=label(body.get("responseId")), model=label(body.get("modelVersion")))
+            self.events.append(
+                StreamEvent(id=label(body.get("responseId")), model=label(body.get("modelVersion")))
+            )
         usage = read_usage(body.get("usageMetadata"))
         if not self.complete:
             candidates = entries(body.get("candidates"), "candidates")
             candidate = next((each for each in candidates if not each.get("index")), {})
             content = entry(candidate.get("content"), "content")
             for part in entries(content.get("parts"), "parts"):
-                yield from self._read_part(part)
+                self._read_part(part)
             raw = read_finish(candidate.get("finishReason"))
             if raw or (raw := _blocked(body)):
                 reason = self.reason(raw)  # first: what is no answer is none that is complete
                 self.complete = True
-                yield StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage)
+                self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage))
                 usage = None
         if usage is not None:
-            yield StreamEvent(usage=usage)
+            self.events.append(StreamEvent(usage=usage))
 
-    def _read_part(self, part: Json) -> Iterator[StreamEvent]:
+    def _read_part(self, part: Json) -> None:
         words = text(part.get("text"), "text")
         if part.get("thought") and "functionCall" not in part:
             if words:
-                yield StreamEvent(reasoning=words)
+                self.events.append(StreamEvent(reasoning=words))
             if part.get(SIGNATURE):
-                yield StreamEvent(parts=[Native("gemini", part)])
+                self.events.append(StreamEvent(parts=[Native("gemini", part)]))
         elif "functionCall" in part:
-            yield from _signature(part)
-            yield StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
+            self._read_signature(part)
+            self.events.append(
+                StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
+            )
         elif words:
             self._answered = True
-            yield from _signature(part)
-            yield StreamEvent(text=words)
+            self._read_signature(part)
+            self.events.append(StreamEvent(text=words))
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self._answered = self._answered or bool(part.keys() - {"text", SIGNATURE})
-            yield StreamEvent(
-                parts=[Native("gemini", {"text": "", **part} if part.keys() == {SIGNATURE} else part)]
-            )
+            native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
+            self.events.append(StreamEvent(parts=[Native("gemini", native)]))
+
+    def _read_signature(self, part: Json) -> None:
+        if part.get(SIGNATURE):
+            self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
 
     def _read_call(self, call: Json) -> ToolCallDelta:
         self._answered = True
@@ -164,8 +172,3 @@ def _blocked(body: Json) -> str:
     """That the prompt was refused, if it was: then there is nothing else."""
     reason = entry(body.get("promptFeedback"), "promptFeedback").get("blockReason")
     return f"{BLOCKED}{reason}" if reason else ""
-
-
-def _signature(part: Json) -> Iterator[StreamEvent]:
-    if part.get(SIGNATURE):
-        yield StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})])

@@ -29,7 +29,7 @@ def with_valid_ids(messages: Sequence[Message], allowed: re.Pattern[str]) -> Seq
     of which nobody could say whose result it is.
     """
     ids = [call.id for message in messages for call in message.tool_calls]
-    if len(set(ids)) == len(ids) and all(map(allowed.fullmatch, ids)):
+    if not ids or (len(set(ids)) == len(ids) and all(map(allowed.fullmatch, ids))):
         return messages
     renaming = _Renaming(allowed)
     return [renaming.of_message(message) for message in messages]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ranvier.errors import ContentFilterError
@@ -77,9 +76,8 @@ def read_usage(value: object) -> Usage | None:
 
 def read_content(message: Json) -> tuple[str, str]:
     """The words of a message (or of a piece of one) and the words of its reasoning."""
-    reasoning = text(message.get("reasoning_content"), "reasoning_content")
-    reasoning = reasoning or text(message.get("reasoning"), "reasoning")
-    content = message.get("content")
+    thought, content = message.get("reasoning_content") or message.get("reasoning"), message.get("content")
+    reasoning = text(thought, "reasoning") if thought else ""
     if isinstance(content, str):
         return content, reasoning
     if not isinstance(content, list):
@@ -106,7 +104,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choices[0].get("message"), "message")
     words, reasoning = read_content(message)
-    calls = tuple(_read_calls(message))
+    calls = _read_calls(message) if "tool_calls" in message or "function_call" in message else ()
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
@@ -127,12 +125,16 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     )
 
 
-def _read_calls(message: Json) -> Iterator[ToolCall]:
-    for call in entries(message.get("tool_calls"), "tool_calls") or _older_call(message):
-        function = entry(call.get("function") or call.get("custom"), "function")
-        arguments = read_arguments(function.get("arguments", function.get("input")))
-        name = text(function.get("name"), "name")
-        yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+def _read_calls(message: Json) -> tuple[ToolCall, ...]:
+    calls = entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
+    return tuple(map(_read_call, calls))
+
+
+def _read_call(call: Json) -> ToolCall:
+    function = entry(call.get("function") or call.get("custom"), "function")
+    arguments = read_arguments(function.get("arguments", function.get("input")))
+    name = text(function.get("name"), "name")
+    return ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
 
 
 def _older_call(message: Json) -> list[Json]:
@@ -148,6 +150,7 @@ class ChunkReader(AnswerReader):
     """Understands the chunks of one streamed completion."""
 
     def __init__(self, family: str, returned: tuple[str, ...]) -> None:
+        super().__init__()
         self._family = family
         self._returned = returned
         self._introduced = False  # the id and the model have been told
@@ -156,39 +159,40 @@ class ChunkReader(AnswerReader):
         self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
         self._calls = CallsUnderWay()
 
-    def read(self, body: Json) -> Iterator[StreamEvent]:
+    def read(self, body: Json) -> None:
+        """What one chunk says."""
         if not self._introduced and (body.get("id") or body.get("model")):
             self._introduced = True
-            yield StreamEvent(id=label(body.get("id")), model=label(body.get("model")))
+            self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
         choice = _first(entries(body.get("choices"), "choices"))
         said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
         usage = None if said is None else read_usage(said)
         if not self.complete:
             # A server that does not stream sends the whole message where a delta belongs.
-            delta = entry(choice.get("delta") or choice.get("message"), "delta")
-            yield from self._read_delta(delta)
+            self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
             if failure := failed(choice):
                 raise failure
             if raw := text(choice.get("finish_reason"), "finish_reason"):
-                yield self._finish(raw, usage)
+                self.events.append(self._finish(raw, usage))
                 usage = None
         if usage is not None:
-            yield StreamEvent(usage=usage)
+            self.events.append(StreamEvent(usage=usage))
 
-    def _read_delta(self, delta: Json) -> Iterator[StreamEvent]:
+    def _read_delta(self, delta: Json) -> None:
         words, reasoning = read_content(delta)
         if reasoning:
-            yield StreamEvent(reasoning=reasoning)
+            self.events.append(StreamEvent(reasoning=reasoning))
         if words:
             self._answered = True
-            yield StreamEvent(text=words)
+            self.events.append(StreamEvent(words))
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
-        self._keep(delta)
+        if self._returned:
+            self._keep(delta)
         if "tool_calls" in delta or "function_call" in delta:
             for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
                 self._answered = True
-                yield StreamEvent(tool_call=self._calls.fragment(call))
+                self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:

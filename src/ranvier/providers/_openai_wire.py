@@ -74,7 +74,12 @@ class ChatCompletions(Adapter):
         if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
             raise self.unsupported(call, "does not continue a message of the assistant")
         turns = with_valid_ids(request.messages, CALL_ID)
-        conversation = [message for turn in turns for message in self._turn(call, turn)]
+        conversation: list[Json] = []
+        for turn in turns:
+            if turn.role in ("user", "system") and isinstance(turn.content, str):  # as nearly all are
+                conversation.append({"role": turn.role, "content": turn.content})
+            else:
+                conversation += self._turn(call, turn)
         system = request.system
         if request.schema is not None and not takes_forms(self.dialect):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))

@@ -7,7 +7,7 @@ returns the error, and who raises it holds no body.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
@@ -46,40 +46,43 @@ class NoAnswerError(Exception):
 
 def text(value: object, what: str) -> str:
     """`value` as text; `null` is none."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        return value
+    if value is not None:
         raise NoAnswerError(f"{what} is {_article(value)} where a text belongs")
-    return value
+    return ""
 
 
 def entry(value: object, what: str) -> Json:
     """`value` as an object; `null` is an empty one."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+    if isinstance(value, dict):
+        return value
+    if value is not None:
         raise NoAnswerError(f"{what} is {_article(value)} where an object belongs")
-    return value
+    return {}
 
 
 def entries(value: object, what: str) -> list[Json]:
     """`value` as a list of objects; `null` is an empty one."""
     if value is None:
         return []
-    if not isinstance(value, list) or set(map(type, value)) - {dict}:  # in one pass, and in C
+    if not isinstance(value, list) or not _OBJECTS.issuperset(map(type, value)):  # in one pass, and in C
         raise NoAnswerError(f"{what} is {_article(value)} where a list of objects belongs")
     return value
 
 
+_OBJECTS: Final = frozenset((dict,))
+
+
 def count(value: object, what: str) -> int:
     """`value` as a number of things; `null` is none."""
-    if value is None:
-        return 0
+    if isinstance(value, int):
+        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if not isinstance(value, int):
+    if value is not None:
         raise NoAnswerError(f"{what} is {_article(value)} where a whole number belongs")
-    return value
+    return 0
 
 
 def label(value: object) -> str | None:
@@ -174,6 +177,7 @@ class AnswerReader(ABC):
     """Understands the events of one streamed answer.
 
     Attributes:
+        events: What was said, and has not been taken.
         complete: The wire's own terminal event has come, so that the answer is whole.
         finished: Nothing that matters can follow.
     """
@@ -181,9 +185,12 @@ class AnswerReader(ABC):
     complete = False
     finished = False
 
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] = []
+
     @abstractmethod
-    def read(self, body: Json) -> Iterable[StreamEvent]:
-        """What one event of the wire says.
+    def read(self, body: Json) -> None:
+        """Add to `events` what one event of the wire says.
 
         Raises:
             NoAnswerError: not what the API promises.

@@ -8,18 +8,14 @@ memory, and a cut inside a character or a line ending changes nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
 
 from ranvier.providers._http import MAX_BODY_BYTES
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class WireEvent(NamedTuple):
-    """One event of a stream: its bytes, and its name where the wire gives it one."""
-
-    data: bytes
-    name: str = ""
+WireEvent = tuple[bytes, str]
+"""One event of a stream: its bytes, and its name, empty where the wire gives it none."""
 
 
 class OversizedEventError(ValueError):
@@ -47,8 +43,8 @@ class Decoder(ABC):
             event = self._take(line)
             if event is not None:
                 events.append(event)
-        if self._begun:
-            self._weigh(self._size + len(self._begun))
+        if self._begun and self._size + len(self._begun) > self._limit:
+            raise self._too_long()
         return events
 
     def finish(self) -> list[WireEvent]:
@@ -89,9 +85,8 @@ class Decoder(ABC):
             line = line.removeprefix(BYTE_ORDER_MARK)
         return line
 
-    def _weigh(self, size: int) -> None:
-        if size > self._limit:
-            raise OversizedEventError(f"an event of the stream is longer than {self._limit} bytes")
+    def _too_long(self) -> OversizedEventError:
+        return OversizedEventError(f"an event of the stream is longer than {self._limit} bytes")
 
 
 class SseDecoder(Decoder):
@@ -106,6 +101,23 @@ class SseDecoder(Decoder):
         self._name = ""
         self._data: bytes | bytearray | None = None  # of the event under way, once a line of it has come
         self._bare = False
+
+    def feed(self, chunk: bytes) -> list[WireEvent]:
+        if self._is_event(chunk):
+            return [(chunk[6:-2], "")]
+        return super().feed(chunk)
+
+    def _is_event(self, chunk: bytes) -> bool:
+        """True for one event in one line, and nothing before it: as most servers send nearly every chunk."""
+        return (
+            chunk.startswith(b"data: ")
+            and chunk.find(b"\n") == len(chunk) - 2
+            and chunk.endswith(b"\n\n")
+            and not (self._begun or self._name or self._at_start or self._after_return)
+            and self._data is None
+            and 6 < len(chunk) <= self._limit
+            and b"\r" not in chunk
+        )
 
     def _take(self, line: bytes) -> WireEvent | None:
         if not line:
@@ -124,11 +136,12 @@ class SseDecoder(Decoder):
     def _rest(self) -> WireEvent | None:
         data, name = bytes(self._data or b""), self._name
         self._data, self._name, self._bare, self._size = None, "", False, 0
-        return WireEvent(data, name) if data else None
+        return (data, name) if data else None
 
     def _add(self, data: bytes) -> None:
         self._size += len(data) + 1
-        self._weigh(self._size)
+        if self._size > self._limit:
+            raise self._too_long()
         if self._data is None:
             self._data = data  # nearly always that is all of it
         else:
@@ -141,5 +154,6 @@ class LineDecoder(Decoder):
     """One JSON value a line."""
 
     def _take(self, line: bytes) -> WireEvent | None:
-        self._weigh(len(line))
-        return WireEvent(line) if line.strip() else None
+        if len(line) > self._limit:
+            raise self._too_long()
+        return (line, "") if line.strip() else None

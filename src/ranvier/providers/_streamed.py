@@ -15,7 +15,7 @@ from ranvier.providers._reading import (
     no_object,
     parse_object,
 )
-from ranvier.providers._sse import Decoder, OversizedEventError, WireEvent
+from ranvier.providers._sse import Decoder, OversizedEventError
 
 
 class StreamedBody:
@@ -46,16 +46,18 @@ class StreamedBody:
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes; an empty one is the end of the body."""
-        events: list[StreamEvent] = []
+        events = self._reader.events = []
         if not self._understood:
             if len(self._start) < PREVIEW_BYTES:
                 self._start = (self._start + chunk)[:PREVIEW_BYTES]
             if is_page(self._start):  # whatever its lines look like, none of them is an event
                 return self._read_page(ended=not chunk)
         try:
-            self._weigh(chunk)
-            for wire_event in self._decoder.feed(chunk) if chunk else self._decoder.finish():
-                self._take(wire_event, events)
+            self._size += len(chunk)
+            if self._size > MAX_STREAM_BYTES:
+                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
+            for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
+                self._take(data, name)
                 if self.error is not None or self._reader.finished:
                     return events
             if not chunk and not self._reader.complete:
@@ -68,30 +70,25 @@ class StreamedBody:
             events.append(SIGN_OF_LIFE)
         return events
 
-    def _weigh(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
-
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
             return [SIGN_OF_LIFE]
         self._fail(no_object(self._start))
         return []
 
-    def _take(self, wire_event: WireEvent, events: list[StreamEvent]) -> None:
-        data, name = wire_event
+    def _take(self, data: bytes, name: str) -> None:
         if data.startswith(b"[DONE]"):
             self._reader.done()
             return
         body = parse_object(data)
-        self._understood = self._understood or body is not None
+        if body is not None:
+            self._understood = True
         if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
-            self.error = self._judge.refusal(body if body is not None else data)
+            self.error = self._judge.refusal(data if body is None else body)
         elif body is None:
-            events.append(StreamEvent(skipped=1))
+            self._reader.events.append(StreamEvent(skipped=1))
         else:
-            events.extend(self._reader.read(body))
+            self._reader.read(body)
 
     def _fail(self, reason: Exception) -> None:
         if self._reader.complete:

@@ -147,30 +147,33 @@ class LineReader(AnswerReader):
     """Understands the lines of one streamed answer."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._introduced = False  # the model has been told
         self._answered = False  # words or a tool call have come
         self._calls = 0
         self._thinking: list[str] = []
 
-    def read(self, body: Json) -> Iterator[StreamEvent]:
+    def read(self, body: Json) -> None:
         """What one line says."""
         if not self._introduced:
             self._introduced = True
-            yield StreamEvent(model=label(body.get("model")))
+            self.events.append(StreamEvent(model=label(body.get("model"))))
         message = entry(body.get("message"), "message")
         if thinking := text(message.get("thinking"), "thinking"):
             self._thinking.append(thinking)
-            yield StreamEvent(reasoning=thinking)
+            self.events.append(StreamEvent(reasoning=thinking))
         if words := text(message.get("content"), "content"):
             self._answered = True
-            yield StreamEvent(text=words)
+            self.events.append(StreamEvent(text=words))
         for call in _read_calls(message):
             self._answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
-            yield StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
+            self.events.append(
+                StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
+            )
             self._calls += 1
         if body.get("done") is True:
-            yield self._finish(body)
+            self.events.append(self._finish(body))
 
     def _finish(self, body: Json) -> StreamEvent:
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
