@@ -47,15 +47,10 @@ class StreamedBody:
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes; an empty one is the end of the body."""
         events = self._reader.events = []
-        if not self._understood:
-            if len(self._start) < PREVIEW_BYTES:
-                self._start = (self._start + chunk)[:PREVIEW_BYTES]
-            if is_page(self._start):  # whatever its lines look like, none of them is an event
-                return self._read_page(ended=not chunk)
+        if not self._understood and self._begins_a_page(chunk):
+            return self._read_page(ended=not chunk)
         try:
-            self._size += len(chunk)
-            if self._size > MAX_STREAM_BYTES:
-                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
+            self._weigh(chunk)
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
                 if self.error is not None or self._reader.finished:
@@ -69,6 +64,17 @@ class StreamedBody:
         elif not events:
             events.append(SIGN_OF_LIFE)
         return events
+
+    def _begins_a_page(self, chunk: bytes) -> bool:
+        """True for HTML: whatever its lines look like, none of them is an event."""
+        if len(self._start) < PREVIEW_BYTES:
+            self._start = (self._start + chunk)[:PREVIEW_BYTES]
+        return is_page(self._start)
+
+    def _weigh(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > MAX_STREAM_BYTES:
+            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
