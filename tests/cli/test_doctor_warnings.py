@@ -187,8 +187,8 @@ def test_a_base_url_that_cannot_be_reached_is_warned_of(write, capsys, host, why
 
 def test_a_port_that_cannot_be_is_warned_of(write, capsys):
     """An address with too large a port is one that cannot be reached, and not the end of the doctor."""
-    target = "Deployment(Ollama(base_url='http://127.0.0.1:99999'), 'a')"
-    spec = write(f"pipeline = Pipeline({DEADLINE}, Fallback({target}), {REST})")
+    provider = "ollama = Ollama(); ollama.base_url = 'http://127.0.0.1:99999'"  # or it would be refused
+    spec = write(f"{provider}\npipeline = Pipeline({DEADLINE}, Fallback(Deployment(ollama, 'a')), {REST})")
     [found] = the("unreachable", warnings_of(spec, capsys))
     assert found["why"] == "http://127.0.0.1:99999 cannot be reached: there is no such port"
 

@@ -345,6 +345,36 @@ async def test_a_provider_that_fails_to_close_does_not_keep_the_others_open() ->
         pipeline.complete("Why?")
 
 
+async def test_a_cancellation_of_a_closing_is_not_hidden_by_what_fails_after_it() -> None:
+    """Whoever cancels it sees it cancelled."""
+
+    class Broken(ScriptedProvider):
+        async def aclose(self) -> None:
+            raise OSError("cannot close")
+
+    pipeline = Pipeline(Fallback(Connected("one"), Broken("two")))
+    await pipeline.complete("Why?")
+    closing = asyncio.create_task(pipeline.aclose())
+    await asyncio.sleep(0.5)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+
+
+async def test_a_provider_that_runs_out_of_its_own_time_to_close_is_a_failure() -> None:
+    """It cancels itself, and nobody else."""
+
+    class Slow(Connected):
+        async def aclose(self) -> None:
+            async with asyncio.timeout(0.5):
+                await super().aclose()
+
+    pipeline = Pipeline(Fallback(Slow("one"), Connected("two")))
+    await pipeline.complete("Why?")
+    with pytest.raises(TimeoutError):
+        await pipeline.aclose()
+
+
 @pytest.mark.parametrize("drain", [-1, float("nan"), "1", None])
 async def test_a_drain_that_is_no_time_is_refused(drain: Any) -> None:
     """And the pipeline stays open."""

@@ -311,6 +311,7 @@ async def test_an_address_that_cannot_be_is_refused_at_once() -> None:
         "http://",
         "http://a b\n",
         "https://x.test/?key=1",
+        "http://127.0.0.1:65536",
     ):
         with pytest.raises(ConfigurationError, match="base_url"):
             OpenAI(base_url=address)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import httpx
 
 from ranvier.errors import ConfigurationError
+
+LARGEST_PORT: Final = 65535
 
 
 def checked_url(url: str) -> str:
@@ -25,6 +28,8 @@ def checked_url(url: str) -> str:
         raise ConfigurationError(
             f"base_url={_public(url)!r}: give an address such as 'https://llm.example/v1', without a query"
         )
+    if parsed.port is not None and parsed.port > LARGEST_PORT:
+        raise ConfigurationError(f"base_url={_public(url)!r}: there is no port beyond {LARGEST_PORT}")
     return url.rstrip("/")
 
 

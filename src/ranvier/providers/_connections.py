@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from ranvier.closing import closing
 from ranvier.errors import ConfigurationError
 from ranvier.providers._engines import Engine
 from ranvier.providers._http import HttpClient
@@ -106,7 +106,7 @@ class Connections:
             ended = [lease for lease in self._leases if lease[0]() is None]
             self._leases = [lease for lease in self._leases if lease not in ended]
         self._returned -= len(ended)
-        async with AsyncExitStack() as steps:  # so that all close, whatever cancels or breaks one of them
+        async with closing() as steps:
             for _, shared in ended:
                 steps.push_async_callback(shared.give_back)
 
