@@ -43,6 +43,7 @@ def test_what_is_no_event_is_passed_over() -> None:
     """Comments, ids, empty data, unknown fields and a byte order mark give no event."""
     body = b"\xef\xbb\xbf: hello\n\nid: 7\nretry: 10\nwhat: ever\n\ndata:\n\ndata: x\n\n"
     assert data(SseDecoder(), body) == [b"x"]
+    assert data(SseDecoder(), b": hello\n\n", b"data: \n\n", b"data:\n\n", b"data: x\n\n") == [b"x"]
 
 
 def test_a_byte_order_mark_before_data_is_passed_over() -> None:

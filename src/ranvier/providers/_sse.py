@@ -115,7 +115,7 @@ class SseDecoder(Decoder):
             and chunk.endswith(b"\n\n")
             and not (self._begun or self._name or self._at_start or self._after_return)
             and self._data is None
-            and 6 < len(chunk) <= self._limit
+            and len(b"data: \n\n") < len(chunk) <= self._limit
             and b"\r" not in chunk
         )
 
