@@ -4,6 +4,7 @@ import asyncio
 import gc
 from typing import Any
 
+import anyio
 import pytest
 
 from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline
@@ -359,6 +360,20 @@ async def test_a_cancellation_of_a_closing_is_not_hidden_by_what_fails_after_it(
     closing.cancel()
     await asyncio.wait([closing])
     assert closing.cancelled()
+
+
+async def test_anyio_knows_its_own_cancellation_of_a_closing() -> None:
+    """What its scope has cancelled goes on after it, whatever failed in the closing."""
+
+    class Broken(ScriptedProvider):
+        async def aclose(self) -> None:
+            raise OSError("cannot close")
+
+    pipeline = Pipeline(Fallback(Connected("one"), Broken("two")))
+    await pipeline.complete("Why?")
+    with anyio.move_on_after(0.5) as scope:
+        await pipeline.aclose()
+    assert scope.cancelled_caught
 
 
 async def test_a_provider_that_runs_out_of_its_own_time_to_close_is_a_failure() -> None:

@@ -121,9 +121,9 @@ class Lifecycle:
             steps.callback(self._finish)
             for provider in reversed(self._providers):
                 if hasattr(provider, "aclose"):
-                    steps.push_async_callback(provider.aclose)
-            steps.push_async_callback(tell)
-            steps.push_async_callback(self._cut_off)
+                    steps.then(provider.aclose)
+            steps.then(tell)
+            steps.then(self._cut_off)
             await self._wait_until_quiet(drain)
 
     async def closing(self) -> None:
@@ -151,10 +151,10 @@ class Lifecycle:
             record.cut_off = True
             task.cancel()
         async with closing() as steps:  # from the last to the first
-            steps.push_async_callback(self._wait_for_background)
-            steps.push_async_callback(self._wait_until_quiet, CUT_OFF_GRACE)
+            steps.then(self._wait_for_background)
+            steps.then(self._wait_until_quiet, CUT_OFF_GRACE)
             for stream in list(self._streams):
-                steps.push_async_callback(stream.aclose)
+                steps.then(stream.aclose)
 
     async def _wait_for_background(self) -> None:
         if self._background:

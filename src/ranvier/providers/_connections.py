@@ -108,7 +108,7 @@ class Connections:
         self._returned -= len(ended)
         async with closing() as steps:
             for _, shared in ended:
-                steps.push_async_callback(shared.give_back)
+                steps.then(shared.give_back)
 
 
 def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:

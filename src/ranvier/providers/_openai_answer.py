@@ -76,8 +76,8 @@ def read_usage(value: object) -> Usage | None:
 
 def read_content(message: Json) -> tuple[str, str]:
     """The words of a message (or of a piece of one) and the words of its reasoning."""
-    thought, content = message.get("reasoning_content") or message.get("reasoning"), message.get("content")
-    reasoning = text(thought, "reasoning") if thought else ""
+    content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+    reasoning = text(thought, "the reasoning") if thought else ""  # what is empty is none, of whatever type
     if isinstance(content, str):
         return content, reasoning
     if not isinstance(content, list):

@@ -177,7 +177,7 @@ class AnswerReader(ABC):
     """Understands the events of one streamed answer.
 
     Attributes:
-        events: What was said, and has not been taken.
+        events: What was said since the list was last replaced.
         complete: The wire's own terminal event has come, so that the answer is whole.
         finished: Nothing that matters can follow.
     """

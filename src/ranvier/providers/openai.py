@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from ranvier.providers._openai_wire import ChatCompletions
 
 
@@ -29,6 +27,6 @@ class OpenAI(ChatCompletions):
         """The name under which the table of models knows the server; of others it knows nothing."""
         return self.family if self._is_openai else self.name
 
-    @cached_property
+    @property
     def _is_openai(self) -> bool:
         return self.name == self.family or ".openai.com" in self.base_url

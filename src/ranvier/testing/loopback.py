@@ -128,6 +128,9 @@ class Loopback:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection in a task that is known from the start: it may be closed before it has run."""
+        if self._server is not None and not self._server.is_serving():  # it has just been closed
+            writer.transport.abort()
+            return
         closed = asyncio.Event()
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer, closed))
         self._connections[task] = writer
