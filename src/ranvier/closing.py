@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
 
 
 class Steps(AsyncExitStack):
-    """Steps of a closing.
+    """Steps that are all taken, from the last to the first, whatever cancels or breaks one of them.
 
-    Attributes:
-        said: The words of the first cancellation that arrived: anyio knows its own by them.
+    Of several errors the last one is raised, but a cancellation goes before all others: whoever
+    cancelled waits for it. It goes on with the words of the first that arrived, by which anyio
+    knows its own.
     """
 
-    said: tuple[Any, ...] | None = None
+    _said: tuple[Any, ...] = ()
 
     def then(self, step: Callable[..., Awaitable[object]], *arguments: object) -> None:
         """Take `step` before those that are here already."""
@@ -24,35 +26,32 @@ class Steps(AsyncExitStack):
             try:
                 await step(*arguments)
             except asyncio.CancelledError as cancelled:
-                self.hear(cancelled)
+                self._hear(cancelled)
                 raise
 
         self.push_async_callback(taken)
 
-    def hear(self, cancelled: asyncio.CancelledError) -> None:
-        """Remember the words of the first one."""
-        if self.said is None:
-            self.said = cancelled.args
+    async def __aenter__(self) -> Self:
+        self._cancelling = _cancelling()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._hear(error)
+        try:
+            return await super().__aexit__(kind, error, trace)
+        except Exception as failure:
+            if _cancelling() > self._cancelling:
+                raise asyncio.CancelledError(*self._said) from failure
+            raise
+
+    def _hear(self, error: BaseException | None) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._said = self._said or error.args
 
 
-@asynccontextmanager
-async def closing() -> AsyncIterator[Steps]:
-    """Steps that are all taken, from the last to the first, whatever cancels or breaks one of them.
-
-    Of several errors the last one is raised, but a cancellation goes before all others: whoever
-    cancelled waits for it.
-    """
+def _cancelling() -> int:
     task = asyncio.current_task()
     assert task is not None
-    cancelling = task.cancelling()
-    try:
-        async with Steps() as steps:
-            try:
-                yield steps
-            except asyncio.CancelledError as cancelled:
-                steps.hear(cancelled)
-                raise
-    except Exception as error:
-        if task.cancelling() > cancelling:
-            raise asyncio.CancelledError(*(steps.said or ())) from error
-        raise
+    return task.cancelling()

@@ -31,6 +31,13 @@ class Connected(ScriptedProvider):
         self.log.append("closed")
 
 
+class Broken(ScriptedProvider):
+    """Cannot be closed."""
+
+    async def aclose(self) -> None:
+        raise OSError("cannot close")
+
+
 def time() -> float:
     return asyncio.get_running_loop().time()
 
@@ -331,11 +338,6 @@ async def test_two_may_close_a_pipeline_at_once() -> None:
 
 async def test_a_provider_that_fails_to_close_does_not_keep_the_others_open() -> None:
     """Its error is raised in the end; the pipeline is closed all the same."""
-
-    class Broken(ScriptedProvider):
-        async def aclose(self) -> None:
-            raise OSError("cannot close")
-
     second = Connected("two")
     pipeline = Pipeline(Fallback(Broken("one"), second))
     await pipeline.complete("Why?")
@@ -348,11 +350,6 @@ async def test_a_provider_that_fails_to_close_does_not_keep_the_others_open() ->
 
 async def test_a_cancellation_of_a_closing_is_not_hidden_by_what_fails_after_it() -> None:
     """Whoever cancels it sees it cancelled."""
-
-    class Broken(ScriptedProvider):
-        async def aclose(self) -> None:
-            raise OSError("cannot close")
-
     pipeline = Pipeline(Fallback(Connected("one"), Broken("two")))
     await pipeline.complete("Why?")
     closing = asyncio.create_task(pipeline.aclose())
@@ -364,11 +361,6 @@ async def test_a_cancellation_of_a_closing_is_not_hidden_by_what_fails_after_it(
 
 async def test_anyio_knows_its_own_cancellation_of_a_closing() -> None:
     """What its scope has cancelled goes on after it, whatever failed in the closing."""
-
-    class Broken(ScriptedProvider):
-        async def aclose(self) -> None:
-            raise OSError("cannot close")
-
     pipeline = Pipeline(Fallback(Connected("one"), Broken("two")))
     await pipeline.complete("Why?")
     with anyio.move_on_after(0.5) as scope:

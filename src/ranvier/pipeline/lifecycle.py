@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.closing import closing
+from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.timers import Timers
 
@@ -117,7 +117,7 @@ class Lifecycle:
         """
         self.state = "closing"
         self._quiet, self._done = asyncio.Event(), asyncio.Event()
-        async with closing() as steps:  # from the last to the first
+        async with Steps() as steps:  # from the last to the first
             steps.callback(self._finish)
             for provider in reversed(self._providers):
                 if hasattr(provider, "aclose"):
@@ -150,7 +150,7 @@ class Lifecycle:
         for record, task in self.calls.items():
             record.cut_off = True
             task.cancel()
-        async with closing() as steps:  # from the last to the first
+        async with Steps() as steps:  # from the last to the first
             steps.then(self._wait_for_background)
             steps.then(self._wait_until_quiet, CUT_OFF_GRACE)
             for stream in list(self._streams):

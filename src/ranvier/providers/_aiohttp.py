@@ -153,6 +153,7 @@ class AiohttpClient(HttpClient):
 
 
 class _AiohttpReply(HttpReply):
+    # Most replies have one chunk, and nothing that was packed.
     _begun = False
     _unzip: Unzipper | None = None
     _pieces: Iterator[bytes] = iter(())

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from ranvier.closing import closing
+from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
 from ranvier.providers._engines import Engine
 from ranvier.providers._http import HttpClient
@@ -106,7 +106,7 @@ class Connections:
             ended = [lease for lease in self._leases if lease[0]() is None]
             self._leases = [lease for lease in self._leases if lease not in ended]
         self._returned -= len(ended)
-        async with closing() as steps:
+        async with Steps() as steps:
             for _, shared in ended:
                 steps.then(shared.give_back)
 

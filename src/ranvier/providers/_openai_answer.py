@@ -104,7 +104,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choices[0].get("message"), "message")
     words, reasoning = read_content(message)
-    calls = _read_calls(message) if "tool_calls" in message or "function_call" in message else ()
+    calls = tuple(map(_read_call, _calls_in(message)))
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
@@ -125,9 +125,11 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     )
 
 
-def _read_calls(message: Json) -> tuple[ToolCall, ...]:
-    calls = entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
-    return tuple(map(_read_call, calls))
+def _calls_in(message: Json) -> list[Json]:
+    """The tool calls of a message, or the fragments of them in a piece of one."""
+    if "tool_calls" in message or "function_call" in message:
+        return entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
+    return []
 
 
 def _read_call(call: Json) -> ToolCall:
@@ -184,15 +186,14 @@ class ChunkReader(AnswerReader):
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
             self._answered = True
-            self.events.append(StreamEvent(words))
+            self.events.append(StreamEvent(text=words))
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned:
             self._keep(delta)
-        if "tool_calls" in delta or "function_call" in delta:
-            for call in entries(delta.get("tool_calls"), "tool_calls") or _older_call(delta):
-                self._answered = True
-                self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
+        for call in _calls_in(delta):
+            self._answered = True
+            self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:

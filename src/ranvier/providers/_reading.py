@@ -21,6 +21,8 @@ from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
 Json = dict[str, Any]
 """A JSON object."""
 
+_OBJECTS: Final = frozenset((dict,))
+
 PREVIEW_BYTES: Final = 4 * LONGEST_PREVIEW
 """How much of a body that is no answer is looked at: the key is masked before the cut, and no part stays."""
 
@@ -69,9 +71,6 @@ def entries(value: object, what: str) -> list[Json]:
     if not isinstance(value, list) or not _OBJECTS.issuperset(map(type, value)):  # in one pass, and in C
         raise NoAnswerError(f"{what} is {_article(value)} where a list of objects belongs")
     return value
-
-
-_OBJECTS: Final = frozenset((dict,))
 
 
 def count(value: object, what: str) -> int:

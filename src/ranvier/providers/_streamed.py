@@ -90,7 +90,7 @@ class StreamedBody:
         if body is not None:
             self._understood = True
         if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
-            self.error = self._judge.refusal(data if body is None else body)
+            self.error = self._judge.refusal(body if body is not None else data)
         elif body is None:
             self._reader.events.append(StreamEvent(skipped=1))
         else:
