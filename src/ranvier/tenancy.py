@@ -8,7 +8,7 @@ tasks that this code starts, and nowhere else. A pipeline reads it once, when `c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -21,9 +21,8 @@ DEFAULT_TENANT = "default"
 _current: ContextVar[str | None] = ContextVar("ranvier.tenant", default=None)
 
 
-def current_tenant() -> str | None:
-    """The tenant set by the innermost `with tenant(...)`, or `None`."""
-    return _current.get()
+current_tenant: Callable[[], str | None] = _current.get
+"""The tenant set by the innermost `with tenant(...)`, or `None`."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
@@ -28,8 +29,7 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
-        calls: Under way, each in its task: the pipeline writes one down here, until it is to `leave`.
-            A stream leaves at its hand-out.
+        calls: Under way, each in its task. A stream leaves at its hand-out.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -43,6 +43,21 @@ class Lifecycle:
         self._quiet: asyncio.Event | None = None  # made by `close`; set when calls and streams are gone
         self._done: asyncio.Event | None = None  # made by `close`; set when all is closed
 
+    def enter(self, pipeline: Pipeline, record: Record) -> asyncio.Task[Any]:
+        """Write a call down as under way in the running task, and open on the first.
+
+        Raises:
+            ConfigurationError: closed, or it belongs to another loop.
+        """
+        if self.state != "open" or self._thread != get_ident():
+            self.open(pipeline)
+        task = asyncio.current_task(self.loop)  # in this thread: so it runs, and no other loop does
+        if task is None:
+            self.refuse_other_loops()
+        assert task is not None
+        self.calls[record] = task
+        return task
+
     def open(self, pipeline: Pipeline) -> None:
         """Belong to the running loop, from the first time on.
 
@@ -51,11 +66,11 @@ class Lifecycle:
         """
         loop = asyncio.get_running_loop()
         if self.state == "open":
-            if loop is not self.loop:
-                self.refuse_other_loops()
+            self.refuse_other_loops()
+            self._thread = get_ident()
             return
         self.refuse_if_closed()
-        self.loop, self.state = loop, "open"
+        self.loop, self.state, self._thread = loop, "open", get_ident()
         pipeline.loop, pipeline.clock = loop, clock_of(loop)
         self._timers = pipeline.timers = Timers(loop, pipeline.clock)
         for provider in self._providers:

@@ -148,15 +148,12 @@ class Pipeline:
     # --- carrying --------------------------------------------------------------------------------
 
     async def _carry(self, call: Call, seconds: float | None) -> Any:
-        lifecycle = self.lifecycle
-        lifecycle.open(self)
+        record, lifecycle = call.record, self.lifecycle
+        task = lifecycle.enter(self, record)
+        cancelling = task.cancelling()
         if seconds is not None:
             call.deadline = earliest(call.deadline, self.clock() + seconds)
-        record, task = call.record, asyncio.current_task(self.loop)
-        assert task is not None
-        cancelling = task.cancelling()
         record.began = self.clock()
-        lifecycle.calls[record] = task
         try:
             answer = await self._handle(call)
             record.ended = self.clock()
@@ -165,7 +162,8 @@ class Pipeline:
             else:
                 answer.attempts = record.attempts
                 answer.record = record
-                tell_call(call)
+                if self.events.attentive:
+                    tell_call(call)
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
