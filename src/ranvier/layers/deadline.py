@@ -29,6 +29,7 @@ class Deadline(Layer):
 
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
+        self.seconds_of_call = self.seconds
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its deadline."""

@@ -81,7 +81,8 @@ async def _whole(call: Call) -> Response:
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:
         return await _formed(call, attempt, response)
-    tell_attempt(call, attempt)
+    if call.pipeline.events.attentive:
+        tell_attempt(call, attempt)
     return response
 
 

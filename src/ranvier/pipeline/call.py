@@ -98,7 +98,7 @@ class Call:
         self.start = start
         self.streaming = streaming
         self.deadline = deadline
-        self.limits = UNLIMITED
+        self.limits = pipeline.limits
         self.deployment: Deployment = None  # type: ignore[assignment]  # because: ROUTE sets it before anyone reads it
         self.credential: str | None = None
         self.attempt = 1
@@ -126,13 +126,16 @@ class Call:
 
     def until(self, deadline: float) -> Call:
         """The same call, out of time at `deadline` at the latest."""
+        if self.deadline is not None and self.deadline <= deadline:
+            return self
         call = self._copy()
-        if self.deadline is None or deadline < self.deadline:
-            call.deadline = deadline
+        call.deadline = deadline
         return call
 
     def within(self, limits: Limits) -> Call:
         """The same call, each attempt within `limits`."""
+        if self.limits is limits:
+            return self
         call = self._copy()
         call.limits = limits
         return call

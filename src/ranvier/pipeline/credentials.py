@@ -75,9 +75,11 @@ class Credentials:
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
         key = _own_key(deployment)
-        if not key and _needs_one(deployment):
+        if key:
+            return key
+        if _needs_one(deployment):
             raise _missing(call, deployment, ours=True)
-        return key or None
+        return None
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""

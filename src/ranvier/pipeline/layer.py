@@ -58,6 +58,8 @@ class Layer:
 
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
+    limits: Limits | None = None
+    seconds_of_call: float | None = None
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Carry `call` to its end by way of `inner`.

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ranvier import checks
-from ranvier.clock import Clock, current_deadline, earliest, now
+from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
-from ranvier.pipeline.call import Call
+from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
@@ -72,6 +72,8 @@ class Pipeline:
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
+        self.limits = next((layer.limits for layer in reversed(layers) if layer.limits), UNLIMITED)
+        self._seconds = layers[0].seconds_of_call
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
         self._handle: Handler[Any] = attempt
         for layer in reversed(layers):
@@ -151,9 +153,11 @@ class Pipeline:
         record, lifecycle = call.record, self.lifecycle
         task = lifecycle.enter(self, record)
         cancelling = task.cancelling()
-        if seconds is not None:
-            call.deadline = earliest(call.deadline, self.clock() + seconds)
         record.began = self.clock()
+        if seconds is None:
+            seconds = self._seconds  # where there are both, the layer sees to its own
+        if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):
+            call.deadline = record.began + seconds
         try:
             answer = await self._handle(call)
             record.ended = self.clock()

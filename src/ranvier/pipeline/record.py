@@ -99,7 +99,8 @@ class Record:
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
         attempt.queued = queued
         self.attempts += (attempt,)
-        tell_started(call)
+        if call.pipeline.events.attentive:
+            tell_started(call)
         return attempt
 
     def waited(self, kind: str, call: Call, began: float, reason: str | None = None) -> None:

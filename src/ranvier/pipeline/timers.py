@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING
 
 from ranvier.clock import Clock
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MANY = 4096
 """Seconds with nothing left in them that may be remembered before they are swept away."""
+
+_NOBODY: dict[Watch, None] = {}
 
 
 class Timers:
@@ -36,33 +38,31 @@ class Timers:
         self._number = count()  # of several at one moment the one that came first rings first
         self._sweep_at = MANY
         self._handle: asyncio.TimerHandle | None = None
-        self._wakes = math.inf  # when the loop will wake us
+        self._wakes = inf  # when the loop will wake us
 
     def set(self, watch: Watch, when: float) -> None:
-        """Ring `watch` at `when`, and no more at the moment that was set before."""
-        if watch.rings != math.inf:
+        """Ring `watch` at `when`, which is not never, and no more at the moment that was set before."""
+        if watch.rings != inf:
             self.discard(watch)
         watch.rings = when
-        if when == math.inf:
-            return
         second = int(when)
         if second <= self._begun:
             heappush(self._soon, (when, next(self._number), watch))
+            watch.among = _NOBODY
         else:
             waiting = self._later.get(second)
             if waiting is None:
                 waiting = self._begin(second)
             waiting[watch] = None
-            when = float(second)
+            watch.among = waiting
+            when = second
         if when < self._wakes:
             self._wake_at(when)
 
     def discard(self, watch: Watch) -> None:
         """Do not ring `watch`, which is set; in a second that has begun that is found out at its moment."""
-        waiting = self._later.get(int(watch.rings))
-        watch.rings = math.inf
-        if waiting is not None:
-            waiting.pop(watch, None)
+        watch.rings = inf
+        watch.among.pop(watch, None)
 
     def close(self) -> None:
         """Give the timer of the loop back."""
@@ -91,17 +91,17 @@ class Timers:
 
     def _wake(self) -> None:
         now = self._clock()
-        self._handle, self._wakes = None, math.inf
+        self._handle, self._wakes = None, inf
         self._begun = int(now)
         while self._seconds and self._seconds[0] <= self._begun:
-            for watch in self._later.pop(heappop(self._seconds)):
+            waiting = self._later.pop(heappop(self._seconds))
+            for watch in waiting:
                 heappush(self._soon, (watch.rings, next(self._number), watch))
+            waiting.clear()  # its watches hold it: no cycles
         while self._soon and self._soon[0][0] <= now:
             when, _, watch = heappop(self._soon)
             if watch.rings == when:
                 watch.ring(now)
-        following = min(
-            self._soon[0][0] if self._soon else math.inf, self._seconds[0] if self._seconds else math.inf
-        )
+        following = min(self._soon[0][0] if self._soon else inf, self._seconds[0] if self._seconds else inf)
         if following < self._wakes:
             self._wake_at(following)

@@ -34,10 +34,12 @@ class Watch:
 
     Attributes:
         rings: When its timer will ring; never is infinity.
+        among: Those that wait with it for the second in which theirs ring, while it is set.
     """
 
-    __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "rings")
+    __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "among", "rings")
 
+    among: dict[Watch, None]
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
@@ -61,8 +63,8 @@ class Watch:
             TimedOutError: it is too late for it already.
         """
         call = self._call
-        now = call.pipeline.clock()
-        due, phase, seconds = call.deadline, "deadline", call.limits.seconds
+        now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
+        phase = "deadline"
         if seconds is not None and (due is None or now + seconds < due):
             due, phase = now + seconds, "attempt"
         if due is not None and due <= now:
@@ -161,7 +163,7 @@ class Watch:
         if self._task is not None:
             if self._due is not None and self._due <= now:
                 self.interrupt(self._phase)
-            elif self._due is not None:
+            elif self._due is not None and self._due != inf:
                 # It has moved since the timer was set, or the loop was early.
                 self._set(self._due)
         elif self._on_idle is not None:
