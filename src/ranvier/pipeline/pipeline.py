@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Coroutine, Iterable
-from types import TracebackType
+from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ranvier import checks
@@ -249,9 +250,23 @@ class Pipeline:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
 
 
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
 def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
-    """`layer` with the rest of the stack inside it; a partial with a keyword would cost twice as much."""
+    """`layer` with the rest of the stack inside it.
+
+    Its `handle` is given `inner` as a default, which costs a call nothing and leaves no frame in a traceback;
+    what is no plain `handle(self, call, inner)` is wrapped.
+    """
     handle = layer.handle
+    if isinstance(handle, MethodType) and isinstance(handle.__func__, FunctionType):
+        function, code = handle.__func__, handle.__func__.__code__
+        if (code.co_argcount, code.co_kwonlyargcount) == (3, 0) and not code.co_flags & _STARRED:
+            filled = FunctionType(
+                code, function.__globals__, function.__name__, (inner,), function.__closure__
+            )
+            return MethodType(filled, handle.__self__)
 
     def carry(call: Call) -> Awaitable[Any]:
         return handle(call, inner)
