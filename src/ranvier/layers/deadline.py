@@ -32,8 +32,8 @@ class Deadline(Layer):
         self.seconds_of_call = self.seconds
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Pass on the call with its deadline."""
-        if self.seconds is None:
+        """Pass on the call with its deadline, which an outermost layer's has been given as it began."""
+        if self.seconds is None or call.pipeline.layers[0] is self:
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 

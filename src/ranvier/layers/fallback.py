@@ -82,10 +82,12 @@ class Fallback(Layer):
             for deployment in self._default if call.start is None else self._chain(call.start):
                 if failures and _too_small(deployment, failures):
                     continue
-                if call.deadline is not None and call.deadline <= call.pipeline.clock():
+                # Before anything has failed there was hardly a wait, and the attempt will look at the clock.
+                moment = call.pipeline.clock() if failures else call.record.began
+                if call.deadline is not None and call.deadline <= moment:
                     raise _too_late(deployment, failures)
                 reason = self._move_on(call, deployment, failures) if failures else None
-                directed = call.to(deployment, reason=reason)
+                directed = call.to(deployment, None, reason)
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
                     if credentials.resolver is None:
                         directed.credential = credentials.ours(call, deployment)

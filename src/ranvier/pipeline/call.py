@@ -108,11 +108,12 @@ class Call:
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
-        call = self._copy()
+        call = Call(self.request, self.tenant, self.pipeline, self.record, self.start, self.streaming)
+        call.deadline = self.deadline
+        call.limits = self.limits
+        call.circuit = self.circuit
         call.deployment = deployment
         call.credential = credential
-        call.attempt = 1
-        call.delay = 0.0
         call.reason = reason
         return call
 

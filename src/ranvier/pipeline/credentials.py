@@ -68,18 +68,16 @@ class Credentials:
         """
         answer = await self._answer(call, deployment)
         key = self._choose(answer, call, deployment)
-        if not key and _needs_one(deployment):
+        if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=SHARED in answer)
         return key or None
 
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
-        key = _own_key(deployment)
-        if key:
-            return key
-        if _needs_one(deployment):
+        key = deployment.own_key()
+        if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=True)
-        return None
+        return key or None
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
@@ -167,7 +165,7 @@ class Credentials:
 
     def _choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
         """The key to use of these, or `None`."""
-        keys = [_own_key(deployment) if each is SHARED else each for each in answer]
+        keys = [deployment.own_key() if each is SHARED else each for each in answer]
         usable = [key for key in keys if key]
         if len(usable) < 2:
             return usable[0] if usable else None
@@ -191,16 +189,6 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     finally:
         watch.close()
         call.record.waited("credential", call, began)
-
-
-def _own_key(deployment: Deployment) -> str | None:
-    """Our own key at `deployment`."""
-    own = getattr(deployment.provider, "credential", None)
-    return None if own is None else own()
-
-
-def _needs_one(deployment: Deployment) -> bool:
-    return getattr(deployment.provider, "needs_credential", False)
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:

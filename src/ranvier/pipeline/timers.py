@@ -43,12 +43,12 @@ class Timers:
     def set(self, watch: Watch, when: float) -> None:
         """Ring `watch` at `when`, which is not never, and no more at the moment that was set before."""
         if watch.rings != inf:
-            self.discard(watch)
+            watch.discard()
         watch.rings = when
         second = int(when)
         if second <= self._begun:
             heappush(self._soon, (when, next(self._number), watch))
-            watch.among = _NOBODY
+            watch.among = _NOBODY  # should it be discarded, that is found out at its moment
         else:
             waiting = self._later.get(second)
             if waiting is None:
@@ -58,11 +58,6 @@ class Timers:
             when = second
         if when < self._wakes:
             self._wake_at(when)
-
-    def discard(self, watch: Watch) -> None:
-        """Do not ring `watch`, which is set; in a second that has begun that is found out at its moment."""
-        watch.rings = inf
-        watch.among.pop(watch, None)
 
     def close(self) -> None:
         """Give the timer of the loop back."""

@@ -62,9 +62,8 @@ class Watch:
         Raises:
             TimedOutError: it is too late for it already.
         """
-        call = self._call
+        call, phase = self._call, "deadline"
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
-        phase = "deadline"
         if seconds is not None and (due is None or now + seconds < due):
             due, phase = now + seconds, "attempt"
         if due is not None and due <= now:
@@ -142,17 +141,22 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        if self._reason is None:
-            self._task = None  # as `stop` would, but nearly every attempt ends here
-        else:
+        if self._reason is not None:
             self.stop()
-        self.close()
+        self._task = self._on_idle = None
+        if self.rings != inf:
+            self.discard()
 
     def close(self) -> None:
         """Give the timer back; a wait goes on unbounded."""
         self._on_idle = None
         if self.rings != inf:
-            self._call.pipeline.timers.discard(self)
+            self.discard()
+
+    def discard(self) -> None:
+        """It shall not ring; a timer was set."""
+        self.rings = inf
+        self.among.pop(self, None)
 
     def _set(self, when: float) -> None:
         self._call.pipeline.timers.set(self, when)

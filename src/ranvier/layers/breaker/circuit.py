@@ -1,4 +1,4 @@
-"""The state machine of one circuit. Pure: it never waits and never reads a clock.
+"""The state machine of one circuit. Pure: it never waits, and time is what it is told.
 
     closed --- failure_threshold failures in a row ---> open
     open --- the next call after the cooldown, as a probe ---> half_open
@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
+from ranvier.clock import Clock
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 
 
@@ -147,15 +148,15 @@ class Circuit:
             self._succeed()
         return probing
 
-    def settle(self, who: object, generation: int, outcome: Outcome, now: float) -> None:
+    def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
         """`who`, admitted in `generation`, has ended: give its place back, and count what counts."""
         self.in_flight -= 1
         if self._probes is not None:
-            self._leave(who, now)
+            self._leave(who, clock())
         if generation != self.generation:
             return
         if outcome is FAILED:
-            self._fail(now)
+            self._fail(clock())
         elif outcome is SUCCEEDED:
             if self.state is CLOSED:
                 self.failures = 0

@@ -64,7 +64,7 @@ class CircuitPermit(Permit):
             generation = circuit.generation
             outcome = FAILED if outcome is FAILED else ABANDONED
         before = circuit.state
-        circuit.settle(self, generation, outcome, self._call.pipeline.clock())
+        circuit.settle(self, generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
             self._registry.moved(self._call, before, circuit)
