@@ -89,9 +89,9 @@ MUTANTS = [
     ),
     mutant(
         "T5", "an outcome that does not count keeps the place", CIRCUIT,
-        "        if self._probes is not None:\n            self._leave(who, now)\n        if generation",
+        "        if self._probes is not None:\n            self._leave(who, clock())\n        if generation",
         "        if self._probes is not None and outcome is not Outcome.ABANDONED:\n"
-        "            self._leave(who, now)\n        if generation",
+        "            self._leave(who, clock())\n        if generation",
         "test_probe_traps.py::test_t05_a_probe_whose_request_was_wrong_gives_its_place_back",
     ),
     mutant(
@@ -327,8 +327,8 @@ MUTANTS = [
     ),
     mutant(
         "T35", "None is a limit too", "layers/deadline.py",
-        "        if self.seconds is None:",
-        "        if self.seconds == 0:",
+        "        self.seconds_of_call = self.seconds",
+        "        self.seconds_of_call = self.seconds or 60.0",
         "test_limit_traps.py::test_t35_none_is_off",
     ),
     # --- streams

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -158,6 +159,26 @@ def test_another_event_loop_is_refused_until_the_pipeline_has_closed() -> None:
         second.run(use_elsewhere())
         first.run(pipeline.aclose())
         assert second.run(enter()) == "ok"
+
+
+def test_another_event_loop_is_refused_in_another_thread_too() -> None:
+    """Even while a task of its own loop runs; and its own loop may go on in another thread."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", ["first", "second", "third"])))
+
+    async def ask() -> str:
+        return (await pipeline.complete("Why?")).text
+
+    with asyncio.Runner() as here, asyncio.Runner() as elsewhere, ThreadPoolExecutor(1) as thread:
+
+        async def ask_while_it_is_asked_elsewhere() -> str:
+            with pytest.raises(ConfigurationError, match="another event loop"):
+                thread.submit(elsewhere.run, ask()).result()
+            return await ask()
+
+        assert here.run(ask()) == "first"
+        assert here.run(ask_while_it_is_asked_elsewhere()) == "second"
+        assert thread.submit(here.get_loop().run_until_complete, ask()).result() == "third"
+        here.run(pipeline.aclose())
 
 
 # --- closing with something under way ------------------------------------------------------------

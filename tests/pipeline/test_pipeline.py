@@ -1,6 +1,7 @@
 """A pipeline: what it accepts, how it carries a call, and how it shows itself."""
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from ranvier import (
     AllDeploymentsFailedError,
     AuthenticationError,
     ConfigurationError,
+    ConnectionFailedError,
     Deployment,
     InvalidRequestError,
     InvalidResponseError,
@@ -102,6 +104,69 @@ async def test_a_call_goes_from_the_outside_in_and_its_answer_comes_back() -> No
     pipeline = Pipeline(Named("outer"), Named("inner"), Fallback(ScriptedProvider("one")))
     assert (await pipeline.complete("Why?")).text == "ok"
     assert log == ["into outer", "into inner", "out of inner", "out of outer"]
+
+
+class Plain(Layer):
+    """As most write it."""
+
+    async def handle(self, call: Any, inner: Handler[Any]) -> Any:
+        return await inner(call)
+
+
+class Heir(Plain):
+    """Its `handle` has a cell for `super()`."""
+
+    async def handle(self, call: Any, inner: Handler[Any]) -> Any:
+        return await super().handle(call, inner)
+
+
+class ByAnyName(Layer):
+    """As a decorator leaves it behind."""
+
+    async def handle(self, *args: Any, **kwargs: Any) -> Any:
+        call, inner = args
+        return await inner(call)
+
+
+class WithMore(Layer):
+    """Its own defaults stay as they are."""
+
+    async def handle(self, call: Any, inner: Handler[Any], more: str = "more", *, most: str = "most") -> Any:
+        assert (more, most) == ("more", "most")
+        return await inner(call)
+
+
+class Assigned(Layer):
+    """Not every `handle` is a method."""
+
+    def __init__(self) -> None:
+        self.handle = lambda call, inner: inner(call)  # type: ignore[method-assign]  # because: it is one
+
+
+class Static(Layer):
+    """Nor has every one a `self`."""
+
+    @staticmethod
+    async def handle(call: Any, inner: Handler[Any]) -> Any:
+        return await inner(call)
+
+
+@pytest.mark.parametrize("kind", [Layer, Plain, Heir, ByAnyName, WithMore, Assigned, Static])
+async def test_a_layer_is_given_the_rest_of_its_own_stack(kind: type[Layer]) -> None:
+    """However its `handle` is written; one instance may be part of several stacks, or twice of one."""
+    layer = kind()
+    one = Pipeline(layer, layer, Fallback(ScriptedProvider("one")))
+    other = Pipeline(layer, Fallback(ScriptedProvider("other")))
+    assert (await one.complete("Why?")).provider == "one"
+    assert (await other.complete("Why?")).provider == "other"
+
+
+async def test_no_frame_of_the_pipeline_stands_between_two_layers_in_a_traceback() -> None:
+    """What a reader of one sees are the layers, as they stand in the stack."""
+    with pytest.raises(ConnectionFailedError) as raised:
+        await Pipeline(Plain(), Plain(), Fallback(ScriptedProvider("one", [broken()]))).complete("Why?")
+    names = [frame.f_code.co_qualname for frame, _ in traceback.walk_tb(raised.tb)]
+    assert names[1:5] == ["Pipeline._carry", "Plain.handle", "Plain.handle", "Fallback.handle"]
 
 
 async def test_a_layer_may_answer_itself_or_ask_twice() -> None:

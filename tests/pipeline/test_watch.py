@@ -1,7 +1,9 @@
 """One timer for all the waits of an attempt, and who wins when several things end a wait at once."""
 
 import asyncio
+import gc
 import time
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -19,7 +21,7 @@ from ranvier import (
     StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
-from ranvier.pipeline.watch import earlier
+from ranvier.pipeline.watch import Watch, earlier
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import live_timers
 
@@ -293,6 +295,25 @@ async def test_a_call_whose_time_ends_with_its_wait_for_a_slot_gives_the_slot_ba
     assert provider.slots._value == 1
     assert provider.in_progress == 0
     assert (await pipeline.complete("three")).text == "fine"
+
+
+@pytest.mark.virtual_time
+async def test_a_limit_that_was_met_leaves_nothing_for_the_garbage_collector() -> None:
+    """Those that waited for the same second knew each other."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("only", [stall(), stall()])), Timeout(0.5))
+
+    async def ask() -> None:
+        with suppress(AttemptTimeoutError):
+            await pipeline.complete("Why?")
+
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.gather(ask(), ask())
+        await asyncio.sleep(0)
+        assert [each for each in gc.get_objects() if isinstance(each, Watch)] == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.virtual_time

@@ -31,6 +31,7 @@ class Timeout(Layer):
     """
 
     place: ClassVar[Place] = Place.ATTEMPT
+    limits: Limits
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Timeout(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its limits."""
         settings = self.settings_for(call.deployment) if self.overrides else self
-        return inner(call.within(settings.limits))
+        return inner(call if call.limits is settings.limits else call.within(settings.limits))
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The limit of a whole attempt at `deployment`."""

@@ -90,6 +90,7 @@ class Call:
         streaming: bool = False,
         deadline: float | None = None,
         circuit: str | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self.request = request
         self.tenant = tenant
@@ -98,7 +99,7 @@ class Call:
         self.start = start
         self.streaming = streaming
         self.deadline = deadline
-        self.limits = pipeline.limits
+        self.limits = limits
         self.deployment: Deployment = None  # type: ignore[assignment]  # because: ROUTE sets it before anyone reads it
         self.credential: str | None = None
         self.attempt = 1
@@ -108,10 +109,17 @@ class Call:
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
-        call = Call(self.request, self.tenant, self.pipeline, self.record, self.start, self.streaming)
-        call.deadline = self.deadline
-        call.limits = self.limits
-        call.circuit = self.circuit
+        call = Call(
+            self.request,
+            self.tenant,
+            self.pipeline,
+            self.record,
+            self.start,
+            self.streaming,
+            self.deadline,
+            self.circuit,
+            self.limits,
+        )
         call.deployment = deployment
         call.credential = credential
         call.reason = reason
@@ -135,8 +143,6 @@ class Call:
 
     def within(self, limits: Limits) -> Call:
         """The same call, each attempt within `limits`."""
-        if self.limits is limits:
-            return self
         call = self._copy()
         call.limits = limits
         return call

@@ -58,8 +58,12 @@ class Layer:
 
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
-    limits: Limits | None = None
+
     seconds_of_call: float | None = None
+    """Outermost in a stack, it gives a call so many seconds from its start; the pipeline sees to that."""
+
+    limits: Limits | None = None
+    """Of an attempt, where it sets the same to all; the innermost of those are a call's from its start."""
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Carry `call` to its end by way of `inner`.

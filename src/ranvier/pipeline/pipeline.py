@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Coroutine, Iterable
-from types import FunctionType, MethodType, TracebackType
+from collections.abc import Coroutine, Iterable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ranvier import checks
@@ -15,10 +14,11 @@ from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_events import tell_call
+from ranvier.pipeline.chain import chained
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.layer import Handler, Layer
+from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
@@ -73,12 +73,11 @@ class Pipeline:
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
-        self.limits = next((layer.limits for layer in reversed(layers) if layer.limits), UNLIMITED)
+        # What these say of every call is written down before it is passed on, so that none has to derive it.
         self._seconds = layers[0].seconds_of_call
+        self._limits = next((layer.limits for layer in reversed(layers) if layer.limits), UNLIMITED)
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
-        self._handle: Handler[Any] = attempt
-        for layer in reversed(layers):
-            self._handle = _around(layer, self._handle)
+        self._handle = chained(layers, attempt)
         for layer in layers:
             layer.join(self)
 
@@ -146,7 +145,8 @@ class Pipeline:
             for layer in self.layers:
                 layer.check_start(to)
         request = build_request(prompt, options)
-        return Call(request, tenant, self, Record(), to, streaming, current_deadline(), self._circuit)
+        limit = current_deadline()
+        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self._limits)
 
     # --- carrying --------------------------------------------------------------------------------
 
@@ -155,8 +155,9 @@ class Pipeline:
         task = lifecycle.enter(self, record)
         cancelling = task.cancelling()
         record.began = self.clock()
-        if seconds is None:
-            seconds = self._seconds  # where there are both, the layer sees to its own
+        own = self._seconds
+        if own is not None and (seconds is None or own < seconds):
+            seconds = own
         if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):
             call.deadline = record.began + seconds
         try:
@@ -248,27 +249,3 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
-
-
-_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-
-
-def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
-    """`layer` with the rest of the stack inside it.
-
-    Its `handle` is given `inner` as a default, which costs a call nothing and leaves no frame in a traceback;
-    what is no plain `handle(self, call, inner)` is wrapped.
-    """
-    handle = layer.handle
-    if isinstance(handle, MethodType) and isinstance(handle.__func__, FunctionType):
-        function, code = handle.__func__, handle.__func__.__code__
-        if (code.co_argcount, code.co_kwonlyargcount) == (3, 0) and not code.co_flags & _STARRED:
-            filled = FunctionType(
-                code, function.__globals__, function.__name__, (inner,), function.__closure__
-            )
-            return MethodType(filled, handle.__self__)
-
-    def carry(call: Call) -> Awaitable[Any]:
-        return handle(call, inner)
-
-    return carry

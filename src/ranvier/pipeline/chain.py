@@ -1,0 +1,51 @@
+"""Layers, composed once: each is given the rest of the stack to pass its calls on to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Sequence
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.layer import Handler, Layer
+
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
+def chained(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
+    """One handler: `layers` from the outside in, and `innermost` inside them all."""
+    for layer in reversed(layers):
+        innermost = _around(layer, innermost)
+    return innermost
+
+
+def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
+    """`layer` with `inner` inside it.
+
+    A function that takes just a call and what is inside is given that as a default: it then costs a call
+    nothing, and no frame of ours stands between two layers in a traceback. Any other callable is wrapped.
+    """
+    handle = layer.handle
+    if isinstance(handle, MethodType) and _is_plain(handle.__func__):
+        return MethodType(_with_default(handle.__func__, inner), handle.__self__)
+
+    def carry(call: Call) -> Awaitable[Any]:
+        return handle(call, inner)
+
+    return carry
+
+
+def _is_plain(function: object) -> bool:
+    """True for `def handle(self, call, inner)`, async or not."""
+    if not isinstance(function, FunctionType):
+        return False
+    code = function.__code__
+    return (code.co_argcount, code.co_kwonlyargcount, code.co_flags & _STARRED) == (3, 0, 0)
+
+
+def _with_default(function: Any, inner: Handler[Any]) -> FunctionType:
+    return FunctionType(
+        function.__code__, function.__globals__, function.__name__, (inner,), function.__closure__
+    )
