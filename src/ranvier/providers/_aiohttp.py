@@ -170,7 +170,12 @@ class _AiohttpReply(HttpReply):
             if not self._begun:
                 self._begun = True
                 self._unzip = unzipper(self.headers.get("content-encoding"))
-            return await (self._raw() if self._unzip is None else self._unzipped(self._unzip))
+            if self._unzip is not None:
+                return await self._unzipped(self._unzip)
+            try:
+                return await self._raw()
+            finally:
+                self.ended = self._response.content.at_eof()
         except Exception as error:
             error.__traceback__ = None
             failure = as_ours(error, self.request)

@@ -98,7 +98,10 @@ class HttpReply(ABC):
     Attributes:
         status: The HTTP status.
         headers: By their names in lower case.
+        ended: It is known that no more will come; a body that has ended need not know it yet.
     """
+
+    ended = False
 
     def __init__(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> None:
         self.request = request
@@ -140,6 +143,8 @@ class HttpReply(ABC):
                     status=self.status,
                     **self.request.facts,
                 )
+            if self.ended:
+                break
         return bytes(self._body)
 
     async def read_start(self) -> bytes:

@@ -15,10 +15,11 @@ LARGE = b"x" * 20_000_000
 
 
 async def some_of_much(visit: Visit) -> None:
-    """A body that nobody can take as fast as it comes."""
+    """A body that is always coming, and on no machine so fast that it soon is too long."""
     await visit.begin_stream()
     while True:
         await visit.chunk(b" " * 100_000)
+        await asyncio.sleep(0.001)
 
 
 class Deaf(Loopback):
