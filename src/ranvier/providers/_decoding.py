@@ -67,7 +67,8 @@ def unzipper(encoding: str | None) -> Unzipper | None:
     Raises:
         DecodingError: nobody asked for that.
     """
-    encoding = (encoding or "").strip().lower()
-    if encoding not in _PLAIN + _ZIPPED:
-        raise DecodingError(f"an encoding that was not asked for: {encoding}")
-    return Unzipper() if encoding in _ZIPPED else None
+    if encoding is None or (encoding := encoding.strip().lower()) in _PLAIN:
+        return None
+    if encoding in _ZIPPED:
+        return Unzipper()
+    raise DecodingError(f"an encoding that was not asked for: {encoding}")

@@ -82,13 +82,14 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
         UnsupportedRequestError: the model cannot do without changing what is asked.
     """
     model = call.deployment.model
-    given = _given(call.request) | extras.settings
-    effort: Json = {}
+    given: Json = {}
     for more in extras.fields:
         if "reasoning_effort" in more:
-            effort["reasoning_effort"] = more["reasoning_effort"]
+            given["reasoning_effort"] = more["reasoning_effort"]  # whoever reasons may not be tuned
+    given |= _given(call.request)
+    given |= extras.settings
     try:
-        parameters, dropped = fit(dialect, model, effort | given)  # whoever reasons may not be tuned
+        parameters, dropped = fit(dialect, model, given)
     except UnsupportedRequestError as error:
         error.provider = provider
         raise

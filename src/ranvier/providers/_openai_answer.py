@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Response, StreamEvent, Text, ToolCall, Usage
+from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
 from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
@@ -97,12 +97,13 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     choices = entries(body.get("choices"), "choices")
     if not choices:
         raise NoAnswerError("the answer has no choices")
-    if failure := failed(choices[0]):
+    choice = choices[0]
+    if failure := failed(choice):
         raise failure
-    raw = text(choices[0].get("finish_reason"), "finish_reason")
-    if choices[0].get("message") is None and FINISH_REASONS.get(raw) is not FinishReason.CONTENT_FILTER:
+    raw = text(choice.get("finish_reason"), "finish_reason")
+    if choice.get("message") is None and FINISH_REASONS.get(raw) is not FinishReason.CONTENT_FILTER:
         raise NoAnswerError("the answer's choice has no message")
-    message = entry(choices[0].get("message"), "message")
+    message = entry(choice.get("message"), "message")
     words, reasoning = read_content(message)
     calls = tuple(map(_read_call, _calls_in(message)))
     reason = finish_reason(raw, calls_tools=bool(calls))
@@ -111,7 +112,10 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         if not words and not calls:
             raise refused(refusal)
         reason = FinishReason.CONTENT_FILTER
-    kept = {name: message[name] for name in returned if message.get(name)}
+    kept = {name: message[name] for name in returned if message.get(name)} if returned else None
+    parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
+    if words:
+        parts += (Text(words),)
     return Response(
         text=words,
         tool_calls=calls,
@@ -121,7 +125,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         usage=read_usage(body.get("usage")) or Usage(complete=False),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
-        parts=(*([Native(family, kept)] if kept else []), *([Text(words)] if words else []), *calls),
+        parts=parts + calls,
     )
 
 
