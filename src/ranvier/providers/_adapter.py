@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
@@ -123,7 +123,9 @@ class Adapter(ABC):
 
     async def complete(self, call: Call) -> Response:
         """The whole answer to `call.request`, as one body."""
-        reply = await self._ask(call, streaming=False)
+        reply = await self._sent(call, streaming=False)
+        if not reply.ok:
+            raise await self._refusal(reply)
         try:
             answer = self._understand(await reply.read(), call, reply)
         finally:
@@ -137,7 +139,9 @@ class Adapter(ABC):
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
-        reply = await self._ask(call, streaming=True)
+        reply = await self._sent(call, streaming=True)
+        if not reply.ok:
+            raise await self._refusal(reply)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
@@ -152,13 +156,8 @@ class Adapter(ABC):
 
     # --- the way there and back ------------------------------------------------------------------
 
-    async def _ask(self, call: Call, *, streaming: bool) -> HttpReply:
-        """Send the request; what comes back is an answer, by its status."""
-        client = self._connections.client(call.pipeline)
-        reply = await client.send(self._request(call, streaming))
-        if 200 <= reply.status < 300:
-            return reply
-        raise await self._refusal(reply)
+    def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
+        return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
     async def _refusal(self, reply: HttpReply) -> RanvierError:
         try:

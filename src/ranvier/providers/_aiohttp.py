@@ -10,7 +10,7 @@ import asyncio
 import copy
 import io
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ class AiohttpClient(HttpClient):
         self._under_way: dict[HttpRequest, asyncio.Task[Any] | _AiohttpReply | None] = {}
         self._routes: dict[str, Route] = {}
         self._closing = False
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
     def ours(cls) -> AiohttpClient:
@@ -84,19 +85,24 @@ class AiohttpClient(HttpClient):
         """See `HttpClient.send`."""
         if self._owner is not None and self._owner.closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
-        self._under_way[request] = asyncio.current_task()
-        try:
-            response = await self._post(request)
-        except BaseException as error:
-            del self._under_way[request]
-            failure = self._failure(error, request)
-        else:
-            reply = self._under_way[request] = _AiohttpReply(request, response, self._under_way)
-            return reply
-        try:
-            raise failure
-        finally:
-            del failure  # because an error keeps this frame, and would be kept by it: a ring
+        self._under_way[request] = asyncio.current_task(self._loop)
+        too_late = 0
+        while True:
+            try:
+                response = await self._posted(request)
+            except BaseException as error:
+                if came_too_late(error) and len(request.body) < LARGE_BODY and too_late < MOST_CLOSED:
+                    too_late += 1
+                    continue
+                del self._under_way[request]
+                failure = self._failure(error, request)
+            else:
+                reply = self._under_way[request] = _AiohttpReply(request, response, self._under_way)
+                return reply
+            try:
+                raise failure
+            finally:
+                del failure  # because an error keeps this frame, and would be kept by it: a ring
 
     async def aclose(self) -> None:
         """See `HttpClient.aclose`."""
@@ -114,26 +120,19 @@ class AiohttpClient(HttpClient):
     def __del__(self) -> None:
         self._session.detach()  # or it would complain, where a pipeline was left without being closed
 
-    async def _post(self, request: HttpRequest) -> aiohttp.ClientResponse:
+    def _posted(self, request: HttpRequest) -> Awaitable[aiohttp.ClientResponse]:
         route = self._routes.get(request.url) or self._route(request.url)
-        too_late = 0
-        while True:
-            try:
-                return await self._session.post(
-                    route.url,
-                    data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
-                    headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
-                    timeout=_limits(request.connect),
-                    proxy=route.proxy,
-                    proxy_headers=route.proxy_headers,
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    raise_for_status=False,
-                )
-            except aiohttp.ClientOSError as error:
-                too_late += 1
-                if too_late > MOST_CLOSED or len(request.body) >= LARGE_BODY or not came_too_late(error):
-                    raise
+        return self._session.post(
+            route.url,
+            data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
+            headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
+            timeout=_limits(request.connect),
+            proxy=route.proxy,
+            proxy_headers=route.proxy_headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            raise_for_status=False,
+        )
 
     def _route(self, address: str) -> Route:
         if len(self._routes) >= MOST_ROUTES:
@@ -193,10 +192,14 @@ class _AiohttpReply(HttpReply):
                 return b""
             self._pieces = unzip.pieces(chunk)
 
-    async def _raw(self) -> bytes:
+    def _raw(self) -> Awaitable[bytes]:
         content = self._response.content
-        if (broken := content.exception()) is None:
-            return await content.readany()
+        broken = content.exception()
+        return content.readany() if broken is None else self._before(broken)
+
+    async def _before(self, broken: BaseException) -> bytes:
+        """What had come before the connection broke."""
+        content = self._response.content
         content.set_exception(None)  # type: ignore[arg-type]  # because: what came before comes first
         try:
             if left := content.read_nowait():

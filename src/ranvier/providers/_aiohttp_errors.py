@@ -20,12 +20,14 @@ from ranvier.providers._http import HttpRequest
 from ranvier.providers._shown import LONGEST_WORDS
 
 
-def came_too_late(error: aiohttp.ClientOSError) -> bool:
+def came_too_late(error: BaseException) -> bool:
     """True where the server had closed the connection before anything of the request was written.
 
     So it may be sent again. This is what aiohttp says of a write that it has not begun; headers, and a
     body that is small, are one write.
     """
+    if not isinstance(error, aiohttp.ClientOSError):
+        return False
     cause = error.__cause__
     return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
 

@@ -82,12 +82,14 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
         UnsupportedRequestError: the model cannot do without changing what is asked.
     """
     model = call.deployment.model
+    asked = _given(call.request)
+    if not (asked or extras.fields or extras.settings):
+        return fit(dialect, model, asked).parameters
     given: Json = {}
     for more in extras.fields:
         if "reasoning_effort" in more:
             given["reasoning_effort"] = more["reasoning_effort"]  # whoever reasons may not be tuned
-    given |= _given(call.request)
-    given |= extras.settings
+    given |= asked | extras.settings
     try:
         parameters, dropped = fit(dialect, model, given)
     except UnsupportedRequestError as error:

@@ -110,6 +110,11 @@ class HttpReply(ABC):
         self._body = bytearray()
 
     @property
+    def ok(self) -> bool:
+        """What comes is an answer, by its status."""
+        return 200 <= self.status < 300
+
+    @property
     def request_id(self) -> str | None:
         """The provider's id of the request: Anthropic's, OpenAI's or OpenRouter's header."""
         names = ("request-id", "x-request-id", "x-generation-id")

@@ -54,20 +54,26 @@ def refused(words: str = "") -> NoAnswerError:
     return NoAnswerError(f"refused on policy{said}", ContentFilterError)
 
 
+_SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cached_tokens"))
+
+
 def read_usage(value: object) -> Usage | None:
     """The tokens that a `usage` object reports, if there is one."""
     usage = entry(value, "usage")
     if not usage:
         return None
+    read = count(usage.get("prompt_tokens"), "prompt_tokens")
+    written = count(usage.get("completion_tokens"), "completion_tokens")
+    total = count(usage.get("total_tokens"), "total_tokens") or read + written
+    if not _SHARES & usage.keys():
+        return Usage(read, written, total)
     prompt = entry(usage.get("prompt_tokens_details"), "prompt_tokens_details")
     completion = entry(usage.get("completion_tokens_details"), "completion_tokens_details")
     cached = prompt.get("cached_tokens", usage.get("cached_tokens"))  # Kimi: beside the others
-    read = count(usage.get("prompt_tokens"), "prompt_tokens")
-    written = count(usage.get("completion_tokens"), "completion_tokens")
     return Usage(
-        input=read,
-        output=written,
-        total=count(usage.get("total_tokens"), "total_tokens") or read + written,
+        read,
+        written,
+        total,
         cache_read=count(cached, "cached_tokens"),
         cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
         reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
