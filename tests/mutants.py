@@ -327,8 +327,8 @@ MUTANTS = [
     ),
     mutant(
         "T35", "None is a limit too", "layers/deadline.py",
-        "        self.seconds_of_call = self.seconds",
-        "        self.seconds_of_call = self.seconds or 60.0",
+        "            self.seconds_of_call = self.seconds",
+        "            self.seconds_of_call = self.seconds or 60.0",
         "test_limit_traps.py::test_t35_none_is_off",
     ),
     # --- streams

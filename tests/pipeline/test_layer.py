@@ -1,13 +1,16 @@
 """What a layer is given: settings for single targets, and permits that are settled exactly once."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
 from ranvier import (
+    AttemptTimeoutError,
     AuthenticationError,
     ConfigurationError,
+    DeadlineExceededError,
     Deployment,
     Layer,
     Pipeline,
@@ -15,9 +18,9 @@ from ranvier import (
     RateLimitError,
     RejectedError,
 )
-from ranvier.layers import Breaker, Fallback, Retry, Timeout
-from ranvier.pipeline import Call, Guard, Outcome, Permit
-from ranvier.testing import ScriptedProvider, broken, cut, stall, stream
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import Call, Guard, Handler, Outcome, Permit
+from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -52,6 +55,30 @@ async def test_the_settings_of_a_target_are_those_of_its_attempts() -> None:
     with pytest.raises(Exception, match="none of 2") as raised:
         await Pipeline(Fallback(first, second), timeout).complete("Why?")
     assert [attempt.seconds for attempt in raised.value.attempts] == [5, 7]
+
+
+class Patient(Deadline):
+    """Gives some calls longer than others."""
+
+    def handle(self, call: Call, inner: Handler[Any]) -> Awaitable[Any]:
+        return inner(call) if call.tenant == "vip" else super().handle(call, inner)
+
+
+class Lenient(Timeout):
+    """Gives some attempts longer than others."""
+
+    def handle(self, call: Call, inner: Handler[Any]) -> Awaitable[Any]:
+        return inner(call) if call.tenant == "vip" else super().handle(call, inner)
+
+
+@pytest.mark.parametrize("strict", [Patient(5), Lenient(5)])
+async def test_a_layer_of_the_users_may_decide_for_each_call(strict: Layer) -> None:
+    """What a layer of ours says of every call, one that is derived from it may say of some."""
+    fallback = Fallback(ScriptedProvider("one", [after(9, "late"), after(9, "late")]))
+    layers = sorted([strict, fallback], key=lambda layer: layer.place)
+    assert (await Pipeline(*layers).complete("Why?", tenant="vip")).text == "late"
+    with pytest.raises((DeadlineExceededError, AttemptTimeoutError)):
+        await Pipeline(*layers).complete("Why?", tenant="other")
 
 
 # --- guards --------------------------------------------------------------------------------------

@@ -29,11 +29,12 @@ class Deadline(Layer):
 
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
-        self.seconds_of_call = self.seconds
+        if type(self).handle is Deadline.handle:
+            self.seconds_of_call = self.seconds
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Pass on the call with its deadline, which an outermost layer's has been given as it began."""
-        if self.seconds is None or call.pipeline.layers[0] is self:
+        """Pass on the call with its deadline, unless it has had it from its start."""
+        if self.seconds is None or (self.seconds_of_call is not None and call.pipeline.layers[0] is self):
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 

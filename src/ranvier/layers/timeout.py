@@ -31,7 +31,6 @@ class Timeout(Layer):
     """
 
     place: ClassVar[Place] = Place.ATTEMPT
-    limits: Limits
 
     def __init__(
         self,
@@ -52,6 +51,8 @@ class Timeout(Layer):
             idle=checks.seconds("Timeout(idle)", idle, optional=True),
             stream_complete=stream_complete,
         )
+        if type(self).handle is Timeout.handle:
+            self.limits_of_call = self.limits
         self.override_with(overrides)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:

@@ -60,10 +60,10 @@ class Layer:
     overrides: Mapping[str, Self] = {}
 
     seconds_of_call: float | None = None
-    """Outermost in a stack, it gives a call so many seconds from its start; the pipeline sees to that."""
+    """So many does every call get that it is the outermost layer of. A call has it from its start."""
 
-    limits: Limits | None = None
-    """Of an attempt, where it sets the same to all; the innermost of those are a call's from its start."""
+    limits_of_call: Limits | None = None
+    """Every call that it is the innermost such layer of gets these, unless its target has others."""
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Carry `call` to its end by way of `inner`.

@@ -75,7 +75,7 @@ class Pipeline:
         self._require_tenant = require_tenant
         # What these say of every call is written down before it is passed on, so that none has to derive it.
         self._seconds = layers[0].seconds_of_call
-        self._limits = next((layer.limits for layer in reversed(layers) if layer.limits), UNLIMITED)
+        self._limits = next(filter(None, (layer.limits_of_call for layer in reversed(layers))), UNLIMITED)
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
         self._handle = chained(layers, attempt)
         for layer in layers:
