@@ -78,15 +78,17 @@ class Fallback(Layer):
         """Ask one target after another."""
         failures: Failures = ()
         credentials = call.pipeline.credentials
+        moment, reason = call.record.began, None  # hardly a wait was before, and an attempt looks again
         try:
             for deployment in self._default if call.start is None else self._chain(call.start):
-                if failures and _too_small(deployment, failures):
-                    continue
-                # Before anything has failed there was hardly a wait, and the attempt will look at the clock.
-                moment = call.pipeline.clock() if failures else call.record.began
+                if failures:
+                    if _too_small(deployment, failures):
+                        continue
+                    moment = call.pipeline.clock()
                 if call.deadline is not None and call.deadline <= moment:
                     raise _too_late(deployment, failures)
-                reason = self._move_on(call, deployment, failures) if failures else None
+                if failures:
+                    reason = self._move_on(call, deployment, failures)
                 directed = call.to(deployment, None, reason)
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
                     if credentials.resolver is None:

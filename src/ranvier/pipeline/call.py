@@ -109,19 +109,20 @@ class Call:
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
-        call = Call(
-            self.request,
-            self.tenant,
-            self.pipeline,
-            self.record,
-            self.start,
-            self.streaming,
-            self.deadline,
-            self.circuit,
-            self.limits,
-        )
+        call = _new(Call)
+        call.request = self.request
+        call.tenant = self.tenant
+        call.pipeline = self.pipeline
+        call.record = self.record
+        call.start = self.start
+        call.streaming = self.streaming
+        call.deadline = self.deadline
+        call.limits = self.limits
+        call.circuit = self.circuit
         call.deployment = deployment
         call.credential = credential
+        call.attempt = 1
+        call.delay = 0.0
         call.reason = reason
         return call
 
