@@ -78,7 +78,7 @@ class Fallback(Layer):
         """Ask one target after another."""
         failures: Failures = ()
         credentials = call.pipeline.credentials
-        moment, reason = call.record.began, None  # hardly a wait was before, and an attempt looks again
+        moment, reason = call.record.began, None  # little was waited for yet, and an attempt looks again
         try:
             for deployment in self._default if call.start is None else self._chain(call.start):
                 if failures:
@@ -97,10 +97,7 @@ class Fallback(Layer):
                         directed.credential = await credentials.find(call, deployment)
                     return await inner(directed)
                 except RanvierError as error:
-                    if isinstance(error, AuthenticationError):
-                        credentials.refused(directed)
-                    elif isinstance(error, RejectedError):
-                        call.record.waited("skipped", directed, call.pipeline.clock(), error.kind)
+                    _note(directed, error)
                     if not self._goes_on(error):
                         raise
                     failures += ((deployment, error),)
@@ -194,6 +191,14 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
         isinstance(error, ContextLengthError) and (failed.context_window or 0) >= window
         for failed, error in failures
     )
+
+
+def _note(call: Call, error: RanvierError) -> None:
+    """Tell whoever keeps keys of one that was refused, and the record of a target that was passed over."""
+    if isinstance(error, AuthenticationError):
+        call.pipeline.credentials.refused(call)
+    elif isinstance(error, RejectedError):
+        call.record.waited("skipped", call, call.pipeline.clock(), error.kind)
 
 
 def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:
