@@ -1,7 +1,7 @@
 """What a layer is given: settings for single targets, and permits that are settled exactly once."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,10 +13,12 @@ from ranvier import (
     DeadlineExceededError,
     Deployment,
     Layer,
+    Message,
     Pipeline,
     Place,
     RateLimitError,
     RejectedError,
+    Request,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Handler, Outcome, Permit
@@ -55,6 +57,35 @@ async def test_the_settings_of_a_target_are_those_of_its_attempts() -> None:
     with pytest.raises(Exception, match="none of 2") as raised:
         await Pipeline(Fallback(first, second), timeout).complete("Why?")
     assert [attempt.seconds for attempt in raised.value.attempts] == [5, 7]
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda call: call.to(call.deployment),
+        lambda call: call.again(),
+        lambda call: call.until(call.deadline),
+        lambda call: call.until(float("inf")),
+        lambda call: call.within(call.limits),
+    ],
+)
+async def test_a_derived_call_is_another_one(derive: Callable[[Call], Call]) -> None:
+    """Also where nothing is different yet: a layer goes on to change its own."""
+
+    class Other(Layer):
+        place = Place.RETRY
+
+        async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+            derived = derive(call)
+            assert derived is not call
+            derived.request = Request((Message("user", "Else?"),))
+            assert call.request.messages[0].text == "Why?"
+            return await inner(derived)
+
+    provider = ScriptedProvider("one")
+    await Pipeline(Deadline(5), Fallback(provider), Other(), Timeout()).complete("Why?")
+    assert provider.calls[0].request.messages[0].text == "Else?"
+    assert provider.calls[0].deadline == 5
 
 
 class Patient(Deadline):

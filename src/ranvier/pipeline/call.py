@@ -136,10 +136,9 @@ class Call:
 
     def until(self, deadline: float) -> Call:
         """The same call, out of time at `deadline` at the latest."""
-        if self.deadline is not None and self.deadline <= deadline:
-            return self
         call = self._copy()
-        call.deadline = deadline
+        if self.deadline is None or deadline < self.deadline:
+            call.deadline = deadline
         return call
 
     def within(self, limits: Limits) -> Call:
@@ -155,21 +154,9 @@ class Call:
         return call
 
     def _copy(self) -> Call:
-        call = _new(Call)
-        call.request = self.request
-        call.tenant = self.tenant
-        call.pipeline = self.pipeline
-        call.record = self.record
-        call.start = self.start
-        call.streaming = self.streaming
-        call.deadline = self.deadline
-        call.limits = self.limits
-        call.deployment = self.deployment
-        call.credential = self.credential
+        call = self.to(self.deployment, self.credential, self.reason)
         call.attempt = self.attempt
         call.delay = self.delay
-        call.reason = self.reason
-        call.circuit = self.circuit
         return call
 
     def __repr__(self) -> str:
