@@ -1,5 +1,7 @@
 """The states of a circuit, as the breaker's own state machine goes through them."""
 
+from functools import partial
+
 from drawing import Picture
 
 from ranvier.layers.breaker.circuit import Circuit, Rules
@@ -24,14 +26,14 @@ def transitions() -> list[tuple[str, str, str]]:
         before = circuit.state.value
         for now, outcome in steps:
             if circuit.admit(who := object(), now, lease=10) and outcome is not None:
-                circuit.settle(who, circuit.generation, outcome, now)
+                circuit.settle(who, circuit.generation, outcome, partial(float, now))
         told.append((before, circuit.state.value, what))
 
     moved("5 failures in a row", *[(0, Outcome.FAILED)] * 5)
     moved("the first call after 30 s", (31, None))
     moved("the probe fails, or takes too long", (42, None))
     circuit.admit(circuit, 73, lease=10)
-    circuit.settle(circuit, circuit.generation, Outcome.SUCCEEDED, 73)
+    circuit.settle(circuit, circuit.generation, Outcome.SUCCEEDED, partial(float, 73))
     moved("2 probes succeed", (74, Outcome.SUCCEEDED))
     circuit.isolate()
     told.append(("closed", circuit.state.value, "isolate()"))
