@@ -326,9 +326,9 @@ MUTANTS = [
         "test_limit_traps.py::test_t35_zero_is_at_once",
     ),
     mutant(
-        "T35", "None is a limit too", "layers/deadline.py",
-        "            self.seconds_of_call = self.seconds",
-        "            self.seconds_of_call = self.seconds or 60.0",
+        "T35", "None is a limit too", "pipeline/pipeline.py",
+        "        own = None if self.timed_by is None else self.timed_by.seconds",
+        "        own = None if self.timed_by is None else self.timed_by.seconds or 60.0",
         "test_limit_traps.py::test_t35_none_is_off",
     ),
     # --- streams

@@ -79,10 +79,8 @@ class _Answering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapter, name)
 
-    async def _ask(self, call: Any, *, streaming: bool) -> HttpReply:
-        if 200 <= self._reply.status < 300:
-            return self._reply
-        raise await self._adapter._refusal(self._reply)
+    async def _sent(self, call: Any, *, streaming: bool) -> HttpReply:
+        return self._reply
 
 
 def _finished(coroutine: Any) -> Any:

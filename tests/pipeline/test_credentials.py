@@ -45,6 +45,17 @@ def pipeline_of(*targets: Any, credentials: Any = None) -> Pipeline:
 # --- without a resolver --------------------------------------------------------------------------
 
 
+async def test_our_own_key_is_asked_of_the_provider_for_each_call() -> None:
+    """It may change; `credential = None` is a provider that has none."""
+    provider: Any = ScriptedProvider("one", ["a", "b"])
+    provider.credential = None
+    pipeline = Pipeline(Fallback(provider))
+    await pipeline.complete("Why?")
+    provider.credential = lambda: "new"
+    await pipeline.complete("Why?")
+    assert [call.credential for call in provider.calls] == [None, "new"]
+
+
 async def test_without_a_resolver_our_own_key_is_used() -> None:
     """For every tenant, and asked for at the call: a key may come later than the provider."""
     provider = Keyed("one", key="ours")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import math
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ranvier import (
     ConnectionFailedError,
     DeadlineExceededError,
     FinishReason,
+    Layer,
     Pipeline,
     StreamEvent,
     StreamInterruptedError,
@@ -252,6 +254,48 @@ async def test_a_stream_read_in_time_leaves_no_timer() -> None:
     pipeline = pipeline_of(stream("one", after(1, "two")), whole=60, idle=5)
     await (await pipeline.stream("Why?")).collect()
     assert live_timers() == []
+
+
+async def test_a_deadline_that_never_comes_keeps_no_timer_from_ringing() -> None:
+    """A reader holds its event beyond a limit that no longer counts; another call meets its own."""
+    providers = [ScriptedProvider("one", [stream("a", "b")]), ScriptedProvider("two", [stall()])]
+    pipeline = Pipeline(Fallback(*providers), Timeout(0.3, overrides={"two": Timeout(1.5)}))
+    other = asyncio.ensure_future(pipeline.complete("Why?", to="two"))
+    async with pipeline.stream("Why?", deadline=math.inf):
+        with pytest.raises(AttemptTimeoutError):
+            await other
+    assert time() == 1.5
+
+
+async def test_a_call_that_is_late_already_touches_nobody() -> None:
+    """No resolver is asked, and no circuit moved, when a layer outside the route has waited too long."""
+    asked: list[str] = []
+
+    class Slow(Layer):
+        async def handle(self, call: Any, inner: Any) -> Any:
+            await asyncio.sleep(6)
+            return await inner(call)
+
+    def resolver(tenant: str, provider: str) -> str:
+        asked.append(provider)
+        return "key"
+
+    pipeline = Pipeline(
+        Deadline(5), Slow(), Fallback(ScriptedProvider("one")), Breaker(), credentials=resolver
+    )
+    with pytest.raises(DeadlineExceededError, match="before one/scripted was asked"):
+        await pipeline.complete("Why?")
+    assert (asked, len(pipeline.circuits)) == ([], 0)
+
+
+async def test_a_stream_that_is_asked_for_twice_has_a_deadline_each_time() -> None:
+    """It runs from when it is entered."""
+    pipeline = Pipeline(Deadline(2), Fallback(ScriptedProvider("one", [stream("a"), stream("b")])))
+    asked = pipeline.stream("Why?", deadline=1)
+    for words in ("a", "b"):
+        async with asked as answer:
+            assert (await answer.collect()).text == words
+        await asyncio.sleep(3)
 
 
 # --- signs of life -------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ranvier import (
     Request,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.pipeline import Call, Guard, Handler, Outcome, Permit
+from ranvier.pipeline import Call, Guard, Handler, Limits, Outcome, Permit
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -110,6 +110,20 @@ async def test_a_layer_of_the_users_may_decide_for_each_call(strict: Layer) -> N
     assert (await Pipeline(*layers).complete("Why?", tenant="vip")).text == "late"
     with pytest.raises((DeadlineExceededError, AttemptTimeoutError)):
         await Pipeline(*layers).complete("Why?", tenant="other")
+
+
+async def test_settings_that_are_changed_later_count() -> None:
+    """Of a stack that is built already, and of one call after the other."""
+    deadline, timeout = Deadline(5), Timeout(5)
+    fallback = Fallback(ScriptedProvider("one", [after(9, "late") for _ in range(3)]))
+    pipeline = Pipeline(deadline, fallback, timeout)
+    with pytest.raises(DeadlineExceededError):
+        await pipeline.complete("Why?")
+    deadline.seconds = 20
+    with pytest.raises(AttemptTimeoutError):
+        await pipeline.complete("Why?")
+    timeout.limits = Limits(10)
+    assert (await pipeline.complete("Why?")).text == "late"
 
 
 # --- guards --------------------------------------------------------------------------------------

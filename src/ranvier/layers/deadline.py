@@ -12,6 +12,7 @@ from ranvier.pipeline.layer import Handler, Layer, Place, R
 if TYPE_CHECKING:
     from ranvier.pipeline.bound import Bound
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.pipeline import Pipeline
 
 
 class Deadline(Layer):
@@ -29,12 +30,15 @@ class Deadline(Layer):
 
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
-        if type(self).handle is Deadline.handle:
-            self.seconds_of_call = self.seconds
+
+    def join(self, pipeline: Pipeline) -> None:
+        """With nothing outside it, let calls have their deadline from their start: none is derived for it."""
+        if pipeline.layers[0] is self and getattr(self.handle, "__func__", None) is Deadline.handle:
+            pipeline.timed_by = self
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its deadline, unless it has had it from its start."""
-        if self.seconds is None or (self.seconds_of_call is not None and call.pipeline.layers[0] is self):
+        if self.seconds is None or call.pipeline.timed_by is self:
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 

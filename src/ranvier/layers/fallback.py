@@ -78,14 +78,12 @@ class Fallback(Layer):
         """Ask one target after another."""
         failures: Failures = ()
         credentials = call.pipeline.credentials
-        moment, reason = call.record.began, None  # little was waited for yet, and an attempt looks again
+        reason = None
         try:
             for deployment in self._default if call.start is None else self._chain(call.start):
-                if failures:
-                    if _too_small(deployment, failures):
-                        continue
-                    moment = call.pipeline.clock()
-                if call.deadline is not None and call.deadline <= moment:
+                if failures and _too_small(deployment, failures):
+                    continue
+                if call.deadline is not None and call.deadline <= call.pipeline.clock():
                     raise _too_late(deployment, failures)
                 if failures:
                     reason = self._move_on(call, deployment, failures)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import checks
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
 
 
 class Timeout(Layer):
@@ -51,9 +54,12 @@ class Timeout(Layer):
             idle=checks.seconds("Timeout(idle)", idle, optional=True),
             stream_complete=stream_complete,
         )
-        if type(self).handle is Timeout.handle:
-            self.limits_of_call = self.limits
         self.override_with(overrides)
+
+    def join(self, pipeline: Pipeline) -> None:
+        """Let calls have the innermost's limits from their start: none is derived for them."""
+        if getattr(self.handle, "__func__", None) is Timeout.handle:
+            pipeline.limits = self.limits
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its limits."""

@@ -74,7 +74,7 @@ class Credentials:
 
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
-        key = deployment.own_key()
+        key = _own_key(deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=True)
         return key or None
@@ -165,7 +165,7 @@ class Credentials:
 
     def _choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
         """The key to use of these, or `None`."""
-        keys = [deployment.own_key() if each is SHARED else each for each in answer]
+        keys = [_own_key(deployment) if each is SHARED else each for each in answer]
         usable = [key for key in keys if key]
         if len(usable) < 2:
             return usable[0] if usable else None
@@ -189,6 +189,12 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     finally:
         watch.close()
         call.record.waited("credential", call, began)
+
+
+def _own_key(deployment: Deployment) -> str | None:
+    """Our own key at `deployment`."""
+    own = getattr(deployment.provider, "credential", None)
+    return None if own is None else own()
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:

@@ -56,13 +56,9 @@ class Deployment:
 
     Raises:
         ConfigurationError: `provider` has no `complete`, or an argument cannot be.
-
-    Attributes:
-        target: As it is written.
-        own_key: Says which key is ours there; `None` is none.
     """
 
-    __slots__ = ("_asked_whole", "context_window", "model", "options", "own_key", "provider", "target")
+    __slots__ = ("_asked_whole", "context_window", "model", "options", "provider", "target")
 
     def __init__(
         self,
@@ -83,7 +79,6 @@ class Deployment:
         self.context_window = context_window
         self.options = dict(options or {})
         self.target = f"{provider.name}/{self.model}"
-        self.own_key: Callable[[], str | None] = getattr(provider, "credential", _no_key)
         self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
 
     def streams(self, credential: str | None) -> bool:
@@ -111,10 +106,6 @@ class Deployment:
 
     def __hash__(self) -> int:
         return hash(self.target)
-
-
-def _no_key() -> None:
-    return None
 
 
 _factories: dict[str, Callable[[], Provider]] = {}

@@ -59,12 +59,6 @@ class Layer:
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
 
-    seconds_of_call: float | None = None
-    """So many does every call get that it is the outermost layer of. A call has it from its start."""
-
-    limits_of_call: Limits | None = None
-    """Every call that it is the innermost such layer of gets these, unless its target has others."""
-
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Carry `call` to its end by way of `inner`.
 

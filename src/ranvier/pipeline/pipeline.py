@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from ranvier import checks
 from ranvier.clock import Clock, current_deadline, now
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from ranvier.pipeline.stream import ResponseStream
 
 
+class _Timed(Protocol):
+    seconds: float | None
+
+
 class Pipeline:
     """Carries calls through its layers, from the outside in, to a provider.
 
@@ -52,6 +57,8 @@ class Pipeline:
 
     Attributes:
         loop, clock, timers: That loop, its clock (`pipeline.clock()` is now, in seconds), and its timers.
+        timed_by, limits: Who says how long a call may take, and the limits of its attempts: a layer that says
+            the same of every call may say it here, as it joins, so that no call has to be derived for it.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -73,9 +80,8 @@ class Pipeline:
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
-        # What these say of every call is written down before it is passed on, so that none has to derive it.
-        self._seconds = layers[0].seconds_of_call
-        self._limits = next(filter(None, (layer.limits_of_call for layer in reversed(layers))), UNLIMITED)
+        self.timed_by: _Timed | None = None
+        self.limits = UNLIMITED
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
         self._handle = chained(layers, attempt)
         for layer in layers:
@@ -127,7 +133,7 @@ class Pipeline:
         if deadline is not None:
             checks.seconds("deadline", deadline)
         call = self._call(prompt, to, tenant, options, True)
-        return PendingStream(lambda: self._carry(call, deadline))
+        return PendingStream(lambda: self._carry(call.until(inf), deadline))  # each has its own deadline
 
     def _call(
         self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
@@ -146,7 +152,7 @@ class Pipeline:
                 layer.check_start(to)
         request = build_request(prompt, options)
         limit = current_deadline()
-        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self._limits)
+        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self.limits)
 
     # --- carrying --------------------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class Pipeline:
         task = lifecycle.enter(self, record)
         cancelling = task.cancelling()
         record.began = self.clock()
-        own = self._seconds
+        own = None if self.timed_by is None else self.timed_by.seconds
         if own is not None and (seconds is None or own < seconds):
             seconds = own
         if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):

@@ -93,10 +93,14 @@ class Timers:
             for watch in waiting:
                 heappush(self._soon, (watch.rings, next(self._number), watch))
             waiting.clear()  # its watches hold it: no cycles
-        while self._soon and self._soon[0][0] <= now:
-            when, _, watch = heappop(self._soon)
-            if watch.rings == when:
-                watch.ring(now)
-        following = min(self._soon[0][0] if self._soon else inf, self._seconds[0] if self._seconds else inf)
-        if following < self._wakes:
-            self._wake_at(following)
+        try:
+            while self._soon and self._soon[0][0] <= now:
+                when, _, watch = heappop(self._soon)
+                if watch.rings == when:
+                    watch.ring(now)
+        finally:  # one that raises must not keep the others from ringing
+            following = min(
+                self._soon[0][0] if self._soon else inf, self._seconds[0] if self._seconds else inf
+            )
+            if following < self._wakes:
+                self._wake_at(following)

@@ -175,7 +175,7 @@ class Watch:
             if when <= now:
                 self._on_idle = None
                 then()
-            else:
+            elif when != inf:
                 self._set(when)
 
 
