@@ -215,7 +215,9 @@ class _AiohttpReply(HttpReply):
         """Close the connection at once, unless the body was read to its end and has let it go."""
         self._under_way.pop(self.request, None)
         connection = self._response.connection
-        if connection is not None and connection.transport is not None:
+        if connection is None:
+            return
+        if connection.transport is not None:
             connection.transport.abort()
         self._response.close()
 
