@@ -58,8 +58,10 @@ async def _whole(call: Call) -> Response:
     watch, provider, clock = Watch(call), call.deployment.provider, call.pipeline.clock
     began, queued = watch.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
-    if slots is not None:
-        began, queued = await _take_slot(call, watch, slots, began)
+    if slots is not None and slots.locked():
+        began, queued = await _wait_for_slot(call, watch, slots, began)
+    elif slots is not None:
+        await slots.acquire()
     attempt = call.record.begin(call, began, queued)
     try:
         response = await provider.complete(call)
@@ -97,8 +99,10 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
     watch = Watch(call)
     began, queued = watch.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
-    if slots is not None:
-        began, queued = await _take_slot(call, watch, slots, began)
+    if slots is not None and slots.locked():
+        began, queued = await _wait_for_slot(call, watch, slots, began)
+    elif slots is not None:
+        await slots.acquire()
     attempt = call.record.begin(call, began, queued)
     stream = ResponseStream(call, attempt, Source(call, watch, events))
     if slots is not None:
@@ -153,8 +157,10 @@ async def _repaired(call: Call, first: Attempt, response: Response, misfits: tup
     return repaired
 
 
-async def _take_slot(call: Call, watch: Watch, slots: asyncio.Semaphore, began: float) -> tuple[float, float]:
-    """Take one of the provider's connection slots: when that was, and how long it took.
+async def _wait_for_slot(
+    call: Call, watch: Watch, slots: asyncio.Semaphore, began: float
+) -> tuple[float, float]:
+    """Take one of the connection slots, which are all in use: when that was, and how long it took.
 
     Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
     provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
@@ -164,9 +170,6 @@ async def _take_slot(call: Call, watch: Watch, slots: asyncio.Semaphore, began: 
         RejectedError: a layer would not let the call pass any more, after that wait.
         TimedOutError: it is too late for an attempt already.
     """
-    if not slots.locked():
-        await slots.acquire()
-        return began, 0.0
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     try:
         with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
