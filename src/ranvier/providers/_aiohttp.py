@@ -48,6 +48,7 @@ class AiohttpClient(HttpClient):
         self._trusts_environment = owner is None or owner.trust_env
         self._under_way: dict[HttpRequest, asyncio.Task[Any] | _AiohttpReply | None] = {}
         self._routes: dict[str, Route] = {}
+        self._headers = {} if owner is None else {"accept-encoding": ACCEPTED}
         self._closing = False
         self._loop = asyncio.get_running_loop()
 
@@ -60,7 +61,7 @@ class AiohttpClient(HttpClient):
         return cls(
             aiohttp.ClientSession(
                 connector=connector,
-                headers={"user-agent": "ranvier"},
+                headers={"user-agent": "ranvier", "accept-encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 max_line_size=LONGEST_HEADER,
                 max_field_size=LONGEST_HEADER,
@@ -125,7 +126,7 @@ class AiohttpClient(HttpClient):
         return self._session.post(
             route.url,
             data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
-            headers={"accept-encoding": ACCEPTED, **request.headers, **route.headers},
+            headers={**self._headers, **request.headers, **route.headers},
             timeout=_limits(request.connect),
             proxy=route.proxy,
             proxy_headers=route.proxy_headers,
@@ -230,9 +231,9 @@ class _Connector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         transport = protocol.transport
-        if transport is not None and (should_close or protocol.should_close):
-            transport.abort()
         super()._release(key, protocol, should_close=should_close)
+        if transport is not None and transport.is_closing():
+            transport.abort()
 
 
 @lru_cache(maxsize=64)
