@@ -49,7 +49,7 @@ async def test_a_limit_ends_the_answer(wide: LlamaServer, dialect: Dialect, ask:
 
 async def test_tokens_are_counted(wide: LlamaServer, dialect: Dialect, ask: Any) -> None:
     """Usage is that of the server, also where a part of the prompt was still in its cache."""
-    # Now and then it closes a connection after a streamed answer without saying so, and meets the next request.
+    # Now and then it closes a connection after a streamed answer without a word, and meets the next request.
     again = Retry(max_retries=2, base_delay=0)
     async with pipeline(dialect(wide), again) as answers:
         for _ in range(3):
