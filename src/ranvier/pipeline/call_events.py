@@ -54,9 +54,8 @@ class CallEnded(Event):
 
 
 def tell_started(call: Call) -> None:
-    """Tell whoever wants to know that an attempt begins."""
-    if call.pipeline.events.attentive:
-        call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
+    """Tell those who are attentive that an attempt begins."""
+    call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
 
 
 def tell_attempt(call: Call, attempt: Attempt) -> None:

@@ -160,13 +160,13 @@ class Pipeline:
         record, lifecycle = call.record, self.lifecycle
         task = lifecycle.enter(self, record)
         cancelling = task.cancelling()
-        record.began = self.clock()
-        own = None if self.timed_by is None else self.timed_by.seconds
-        if own is not None and (seconds is None or own < seconds):
-            seconds = own
-        if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):
-            call.deadline = record.began + seconds
         try:
+            record.began = self.clock()
+            own = None if self.timed_by is None else self.timed_by.seconds
+            if own is not None and (seconds is None or own < seconds):
+                seconds = own
+            if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):
+                call.deadline = record.began + seconds
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:

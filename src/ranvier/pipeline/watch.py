@@ -143,7 +143,7 @@ class Watch:
         """The last wait is over: give the timer back."""
         if self._reason is not None:
             self.stop()
-        self._task = self._on_idle = None
+        self._task = self._on_idle = None  # as `close` would, but every attempt ends here
         if self.rings != inf:
             self.discard()
 
