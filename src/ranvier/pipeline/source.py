@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from ranvier.pipeline.watch import CLOSED, Limit, Watch, earlier, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+
+logger = logging.getLogger("ranvier.stream")
 
 AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the model has said why it stopped."""
@@ -25,7 +29,17 @@ class Source:
     bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
     """
 
-    __slots__ = ("_call", "_clock", "_closing", "_events", "_started", "_waited", "collector", "watch")
+    __slots__ = (
+        "_call",
+        "_clock",
+        "_closing",
+        "_events",
+        "_read_ended",
+        "_started",
+        "_waited",
+        "collector",
+        "watch",
+    )
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
@@ -34,6 +48,7 @@ class Source:
         self._clock = call.pipeline.clock
         self._events = events
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
+        self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
         self._started = False  # content has come
         self._waited = 0.0  # seconds spent waiting, in all
 
@@ -66,6 +81,8 @@ class Source:
         finally:
             self.watch.stop()
             self._waited += self._clock() - began
+            if self._read_ended is not None and not self._read_ended.done():
+                self._read_ended.set_result(None)
 
     def _tells_something(self, event: StreamEvent) -> bool:
         if event is SIGN_OF_LIFE:
@@ -113,8 +130,28 @@ class Source:
             raise too_late(self._call, reason)
 
     async def aclose(self) -> None:
-        """Let the provider close its connection, and wait until it has."""
+        """Let the provider close its connection, and wait until it has; what it raises is logged.
+
+        A read in another task has to end first, since a generator that runs cannot be closed.
+        """
         close = getattr(self._events, "aclose", None)
-        if close is not None:
+        if close is None:
+            return
+        cancelling = _cancelling()
+        try:
             async with self._closing:
-                await close()
+                while self.watch.waiting:
+                    self._read_ended = asyncio.get_running_loop().create_future()
+                    await self._read_ended
+                if not gc.is_finalized(self._events):  # else the loop closes it: it was collected with us
+                    await close()
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _cancelling() > cancelling:
+                raise
+            words = "%s: the cleanup of a stream raised %s"
+            logger.warning(words, self._call.deployment, type(error).__name__, exc_info=error)
+
+
+def _cancelling() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

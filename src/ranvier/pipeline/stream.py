@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,8 @@ from ranvier.errors import DeadlineExceededError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
+from ranvier.pipeline.context import kept_context
+from ranvier.pipeline.dropped import expiry_of, refuse_elsewhere, settle_later
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
@@ -41,8 +43,9 @@ class ResponseStream:
         self.response: Response | None = None
         self._call = call
         self._attempt = attempt
-        self._source = source
+        self._source = self.source = source
         self._watch = source.watch
+        self._loop = call.pipeline.loop
         self._clock = call.pipeline.clock
         self._on_end: list[Callable[[Outcome], None]] = []
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
@@ -91,7 +94,8 @@ class ResponseStream:
             return event
         if self._outcome is not None:
             raise self._leftover()
-        self._call.pipeline.lifecycle.refuse_other_loops()
+        if asyncio.get_running_loop() is not self._loop:
+            refuse_elsewhere(self._loop)
         if self._watch.waiting:
             raise RuntimeError("another task is waiting for the next event of this stream")
         try:
@@ -118,6 +122,10 @@ class ResponseStream:
 
     async def aclose(self) -> None:
         """Stop here: the connection is closed, nothing is counted against the provider."""
+        if asyncio.get_running_loop() is not self._loop and self._loop.is_closed():
+            self.forsake()
+            return
+        refuse_elsewhere(self._loop)
         self._end(Outcome.ABANDONED)
         self._first = None
         if self._watch.waiting:  # another task reads; its read ends as if the stream had
@@ -134,9 +142,8 @@ class ResponseStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        # Dropped without being closed. The generator of the provider is closed by the loop's own hook.
-        if getattr(self, "_outcome", Outcome.ABANDONED) is None:
-            self._end(Outcome.ABANDONED)
+        if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
+            settle_later(self, self._loop)
 
     # --- for the layers --------------------------------------------------------------------------
 
@@ -165,9 +172,7 @@ class ResponseStream:
         """From here on the reader has it: what breaks it is told, and never repeated."""
         self._handed_out = True
         if self._call.deadline is not None and self._outcome is None:
-            # Weak, or else a dropped stream would live on in its timer.
-            stream = weakref.ref(self)
-            self._watch.while_idle(self._call.deadline, lambda: _expire(stream()))
+            self._watch.while_idle(self._call.deadline, expiry_of(self))
         return self
 
     async def _advance(self) -> StreamEvent | None:
@@ -223,7 +228,7 @@ class ResponseStream:
         if self.response is None or self._call.streaming or self._call.request.schema is None:
             tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
         callbacks, self._on_end = self._on_end, []
-        tell(callbacks, outcome)
+        tell(callbacks, outcome, log=not self._call.record.muted)
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then always the end."""
@@ -233,11 +238,20 @@ class ResponseStream:
     def expire(self) -> None:
         """The deadline has passed while the reader held an event."""
         self._failure = expired(self._call, self.received)
+        self.cut_off(self._failure)
+
+    def cut_off(self, error: BaseException | None = None) -> None:
+        """End now, whoever reads, without waiting; the provider is let go in the background."""
+        call = self._call
+        context = kept_context(call)
         self._first = None
-        self._end(Outcome.ABANDONED, self._failure)
-        self._call.pipeline.lifecycle.in_background(self._source.aclose())
+        self._end(Outcome.ABANDONED, error)
+        self._watch.interrupt(CLOSED)
+        name = f"the cleanup of a stream of {call.deployment}"
+        call.pipeline.lifecycle.in_background(self._source.aclose(), context, name)
 
-
-def _expire(stream: ResponseStream | None) -> None:
-    if stream is not None:
-        stream.expire()
+    def forsake(self) -> None:
+        """End where no loop runs any more: give back what was taken, and tell nobody."""
+        self._call.record.muted = True
+        self._first = None
+        self._end(Outcome.ABANDONED)

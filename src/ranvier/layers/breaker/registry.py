@@ -179,7 +179,8 @@ class Circuits:
                     provider=call.deployment.provider.name,
                     before=before,
                     after=circuit.state,
-                )
+                ),
+                call,
             )
 
     # --- room ------------------------------------------------------------------------------------
@@ -229,7 +230,8 @@ class Circuits:
                     model=call.deployment.model,
                     kind=error.kind,
                     retry_after=error.retry_after,
-                )
+                ),
+                call,
             )
         return error
 
@@ -240,7 +242,8 @@ class Circuits:
                     tenant=call.tenant,
                     provider=call.deployment.provider.name,
                     max_circuits=self._max_circuits,
-                )
+                ),
+                call,
             )
 
     def _tell_all(self, key: tuple[Hashable, ...], before: CircuitState, after: CircuitState) -> None:

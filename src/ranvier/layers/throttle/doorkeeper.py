@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 from ranvier.layers.throttle.gate import Gate, Reason
@@ -97,7 +98,7 @@ class Doorkeeper:
             self._timer.cancel()
             self._timer = None
         if when is not None and self._pipeline is not None:
-            self._timer = self._pipeline.loop.call_at(when, self._ring)
+            self._timer = self._pipeline.loop.call_at(when, self._ring, context=Context())
             self._rings_at = when
 
     def _ring(self) -> None:

@@ -149,7 +149,8 @@ class Throttle(Layer):
                     model=call.deployment.model,
                     kind=error.kind,
                     retry_after=error.retry_after,
-                )
+                ),
+                call,
             )
         return error
 
@@ -199,7 +200,8 @@ class Throttle(Layer):
                     kind=reason.value,
                     seconds=seconds,
                     key=digest(key),
-                )
+                ),
+                call,
             )
 
     def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
