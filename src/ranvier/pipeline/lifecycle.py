@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
@@ -182,7 +182,7 @@ class Lifecycle:
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     def in_background(self, work: Coroutine[Any, Any, None], context: Context | None, name: str) -> None:
-        """Let `work`, which must not raise, run beside the calls, in a copy of `context`; closing waits for it.
+        """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
 
         `name` says in the log what it is, should it never end.
         """
@@ -202,9 +202,11 @@ class Lifecycle:
 
     def check_quiet(self) -> None:
         """Let a closing know when nothing is left."""
-        if self.quiet is not None and self._closing is not None and self._thread == get_ident():
-            if len(self.calls) + len(self._streams) <= self._closing.inside and not self.quiet.done():
-                self.quiet.set_result(None)
+        quiet, closing = self.quiet, self._closing
+        if quiet is None or quiet.done() or closing is None or self._thread != get_ident():
+            return
+        if len(self.calls) + len(self._streams) <= closing.inside:
+            quiet.set_result(None)
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.closing")
 
 CUT_OFF_GRACE = 5.0
-"""Seconds that calls, streams and listeners have to end when their pipeline closes; and its providers, after them."""
+"""Seconds for calls, streams and listeners to end when their pipeline closes, and then for its providers."""
 
 LONGEST_DRAIN = 1e9
 
@@ -114,8 +114,8 @@ class Shutdown:
         for until in (min(self._clock() + CUT_OFF_GRACE, self._leaves_at), self._leaves_at):
             try:
                 await self._wait(self._tasks, until)
-            except asyncio.CancelledError as error:
-                cancelled = cancelled or error
+            except asyncio.CancelledError as by_caller:
+                cancelled = cancelled or by_caller
             for task in self._providers:
                 if task in self._begun:  # else it was us who were cancelled, before it could begin
                     task.cancel()

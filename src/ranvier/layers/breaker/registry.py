@@ -14,10 +14,12 @@ from ranvier.layers.breaker.circuit import CLOSED, HALF_OPEN, OPEN, Circuit, Cir
 from ranvier.layers.breaker.permit import CircuitPermit, UntrackedPermit
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.loops import Loops
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.pipeline import Pipeline
 
 IDLE_OPEN_SECONDS = 600.0
 """How long after its cooldown an open circuit that nobody asks for is remembered."""
@@ -57,6 +59,7 @@ class Circuits:
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
         self._nothing_to_evict_before = -math.inf  # no other can go earlier: the scan is spared
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
+        self._loops = Loops()
 
     # --- for operators ---------------------------------------------------------------------------
 
@@ -125,6 +128,17 @@ class Circuits:
     def listen(self, events: Events) -> None:
         """Tell `events` of what operators do."""
         self._listening.add(events)
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """A pipeline opens: where the old event loop is closed, nothing is in flight any more."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is None:
+            return
+        self._nothing_to_evict_before = -math.inf
+        for key, circuit in self._circuits.items():
+            circuit.start_anew(shift)
+            if circuit.state is CLOSED:
+                self._idle.setdefault(key, circuit)
 
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.

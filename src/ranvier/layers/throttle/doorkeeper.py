@@ -82,6 +82,11 @@ class Doorkeeper:
         self.gate.reopen(now)
         self.look(now)
 
+    def start_anew(self, shift: float) -> None:
+        """The event loop of those who wait is closed: keep what the provider said, and nobody."""
+        self.gate.start_anew(shift)
+        self._pipeline = self._timer = None
+
     def look(self, now: float) -> None:
         """Tell those whose waiting is over, and set the timer for the next."""
         for visit, passes in self.gate.advance(now):

@@ -86,6 +86,10 @@ class Throttle(Layer):
         """Where there are several keys, let those be used whose gates are open."""
         pipeline.credentials.avoid(self.closed_for)
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """The gates stay closed for as long as the provider has said, on whatever event loop."""
+        self.gates.opened(pipeline)
+
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Pass the gate, if there is one; learn from what the provider says."""
         while True:
