@@ -14,7 +14,8 @@ from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.collector import steps_of
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.stream import ResponseStream
-from ranvier.pipeline.watch import Watch, earlier, too_late
+from ranvier.pipeline.limit import earlier, too_late
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.messages.schema import Misfit

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.collector import Collector
-from ranvier.pipeline.watch import CLOSED, Limit, Watch, earlier, too_late
+from ranvier.pipeline.limit import CLOSED, Limit, cause_of, earlier, too_late
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

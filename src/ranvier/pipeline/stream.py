@@ -14,7 +14,7 @@ from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
-from ranvier.pipeline.watch import CLOSED
+from ranvier.pipeline.limit import CLOSED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -1,9 +1,12 @@
 """Bounds all the waits of one attempt.
 
-A watch cancels the task that waits, and nobody else: only while that task is inside one of our own
-awaits, and only if nobody else has cancelled it. Whoever waits then tells its own cancellation from
-the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that `task.cancel()` from outside
-always wins.
+A watch cancels the task that waits, and only while that task is inside one of our own awaits. It
+tells its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that
+`task.cancel()` from outside always wins.
+
+What is waited for is the code of others: it may swallow a cancellation, or change the count of them.
+So a limit always cancels, whatever that count is, and again and again while the wait goes on. Each
+time it takes its former cancellation back first: never more than one of them is ours.
 """
 
 from __future__ import annotations
@@ -14,16 +17,19 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapacityError, RanvierError
+from ranvier.pipeline.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
-Limit = tuple[float | None, str]
-"""When a wait has to end, `None` is never, and the phase that is too long then."""
+AGAIN = 0.25
+"""Seconds after which a wait that goes on is cancelled a second time: something swallowed the first."""
 
-CLOSED = "closed"
-"""The reason of a wait that was ended because its stream or pipeline closes."""
+AND_AGAIN = 1.0
+"""Seconds between any two cancellations after that."""
+
+UNSTOPPABLE = 2
+"""Further cancellations after which the log says that a provider cannot be stopped."""
 
 
 class Watch:
@@ -37,12 +43,24 @@ class Watch:
         among: Those that wait with it for the second in which theirs ring, while it is set.
     """
 
-    __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "among", "rings")
+    __slots__ = (
+        "_call",
+        "_cancelling",
+        "_due",
+        "_on_idle",
+        "_phase",
+        "_reason",
+        "_repeated",
+        "_task",
+        "among",
+        "rings",
+    )
 
     among: dict[Watch, None]
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
+    _repeated: int  # cancellations after the first, once `_reason` is set
 
     def __init__(self, call: Call) -> None:
         self.rings = inf
@@ -82,10 +100,13 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        reason = self.ended_by() if kind is asyncio.CancelledError else None
-        self.stop() if kind is None else self.end()
+        if error is None:
+            self.stop()
+            return
+        reason = self.ended_by(error)
+        self.end()
         if reason is not None:
-            raise too_late(self._call, reason) from None
+            raise too_late(self._call, reason) from cause_of(error)
 
     def start(self, due: float | None, phase: str) -> None:
         """The running task begins to wait, until `due` at most (`None` is for ever)."""
@@ -102,6 +123,8 @@ class Watch:
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
+        if self._reason is not None:  # what came was too late for that limit, and stands all the same
+            self._take_back()
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
@@ -109,29 +132,47 @@ class Watch:
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
-        if self._reason is not None and self._task is not None:
-            self._task.uncancel()  # our cancellation came out as a result or another error
-            if self._on_idle is not None and self._on_idle[0] < self.rings:
-                self._set(self._on_idle[0])
+        if self._reason is not None:  # our cancellation came out as a result
+            self._take_back()
         self._task = None
 
-    def ended_by(self) -> str | None:
-        """After a `CancelledError`: why we ended the wait, or `None` where others did (too).
+    def ended_by(self, error: BaseException) -> str | None:
+        """After a wait that `error` ended: why we ended it, or `None` where we did not.
 
-        This takes our part of the cancellation back.
+        Whatever came out of our cancellation counts as ours, but for what ends a program, and for a
+        `CancelledError` while there are more cancellations than at the beginning: then the caller has
+        cancelled too, or code of others has swallowed a cancellation of its own. Nobody can tell these
+        apart, and the caller always wins.
+
+        This takes our part of the cancellations back.
         """
         reason, task = self._reason, self._task
         if reason is None or task is None:
             return None
-        self._reason = None
-        return reason if task.uncancel() <= self._cancelling else None
+        self._take_back()
+        if isinstance(error, asyncio.CancelledError):
+            return reason if task.cancelling() <= self._cancelling else None
+        return reason if isinstance(error, Exception) else None
+
+    def nobody_cancelled(self) -> bool:
+        """After a `CancelledError` that is not ours: whether no one else cancelled the wait either."""
+        return self._task is not None and self._task.cancelling() <= self._cancelling
 
     def interrupt(self, reason: str) -> None:
-        """End the wait for `reason`, unless the task is being cancelled already."""
+        """End the wait for `reason`."""
         task = self._task
-        if task is not None and self._reason is None and task.cancelling() == self._cancelling:
-            self._reason = reason
-            task.cancel()
+        if task is None or self._reason is not None:
+            return
+        pipeline = self._call.pipeline
+        now = pipeline.clock()
+        if task is asyncio.current_task(pipeline.loop):
+            # A running task must not be cancelled: before Python 3.13 that cannot be taken back.
+            self.extend(now, reason)
+            return
+        self._reason = reason
+        self._repeated = 0
+        task.cancel()
+        pipeline.timers.set(self, now + AGAIN)
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
@@ -142,7 +183,7 @@ class Watch:
     def end(self) -> None:
         """The last wait is over: give the timer back."""
         if self._reason is not None:
-            self.stop()
+            self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
         if self.rings != inf:
             self.discard()
@@ -165,7 +206,9 @@ class Watch:
         """It is time."""
         self.rings = inf
         if self._task is not None:
-            if self._due is not None and self._due <= now:
+            if self._reason is not None:
+                self._repeat(now)
+            elif self._due is not None and self._due <= now:
                 self.interrupt(self._phase)
             elif self._due is not None and self._due != inf:
                 # It has moved since the timer was set, or the loop was early.
@@ -178,23 +221,31 @@ class Watch:
             elif when != inf:
                 self._set(when)
 
+    def _repeat(self, now: float) -> None:
+        """Cancel once more a wait that goes on."""
+        task = self._task
+        assert task is not None
+        if task.cancelling() > self._cancelling:  # else others have taken ours back
+            task.uncancel()
+        task.cancel()
+        self._repeated += 1
+        self._set(now + AND_AGAIN)
+        if self._repeated == UNSTOPPABLE:
+            self._call.pipeline.complaints.log(
+                "unstoppable",
+                self._call.deployment.provider.name,
+                "%s swallows every cancellation: a call that has met its limit (%s) waits until it returns",
+                self._call.deployment,
+                self._reason,
+            )
 
-def too_late(call: Call, phase: str) -> RanvierError:
-    """The error for a wait of `call` that met the limit named `phase`."""
-    deployment, limits = call.deployment, call.limits
-    if phase == "deadline":
-        return DeadlineExceededError(f"the call ran out of time at {deployment}")
-    if phase == "slot":
-        return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
-    limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
-    return AttemptTimeoutError(
-        f"{deployment} was too slow: {phase} took more than {limit:g} s",
-        phase=phase,
-        provider=deployment.provider.name,
-        model=deployment.model,
-    )
-
-
-def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """Of two limits the one that is met first; `limit` wins a tie."""
-    return (when, phase) if limit[0] is None or when < limit[0] else limit
+    def _take_back(self) -> None:
+        """Take back the cancellation that is ours, once it is out of the wait or was swallowed there."""
+        task = self._task
+        if task is not None and task.cancelling() > self._cancelling:  # else others have done so
+            task.uncancel()
+        self._reason = None
+        if self.rings != inf:
+            self.discard()
+        if self._on_idle is not None and self._on_idle[0] != inf:
+            self._set(self._on_idle[0])
