@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
+from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.pipeline.events import StreamInterrupted, where
 
 if TYPE_CHECKING:
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def breaks(error: BaseException | None) -> TypeGuard[Exception]:
-    """Whether a stream that ended by `error` broke: a cancel, and the end of the call's time, do not."""
-    return isinstance(error, Exception) and not isinstance(error, DeadlineExceededError)
+    """Whether a stream that ended by `error` broke.
+
+    A cancellation, the end of the call's time and a layer that failed do not break it.
+    """
+    return isinstance(error, Exception) and not isinstance(error, (DeadlineExceededError, LayerError))
 
 
 def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ranvier.errors import DeadlineExceededError, StreamInterruptedError
+from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
+from ranvier.pipeline.limit import CLOSED
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
-from ranvier.pipeline.limit import CLOSED
+from ranvier.pipeline.transform import Flush, Transform, Transformation
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -35,9 +36,10 @@ class ResponseStream:
     Raises, while it is read:
         StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
         DeadlineExceededError: the call's time is over; `received` has what came.
+        LayerError: a transform of one of your layers failed; `received` has what came.
     """
 
-    def __init__(self, call: Call, attempt: Attempt, source: Source) -> None:
+    def __init__(self, call: Call, attempt: Attempt | None, source: Source) -> None:
         self.response: Response | None = None
         self._call = call
         self._attempt = attempt
@@ -49,6 +51,7 @@ class ResponseStream:
         self._outcome: Outcome | None = None  # set once, by `_end`
         self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
         self._handed_out = False
+        self._transformation: Transformation | None = None
 
     # --- for the reader --------------------------------------------------------------------------
 
@@ -77,15 +80,42 @@ class ResponseStream:
     def received(self) -> Response:
         """What has arrived so far, as a response without a finish reason until there is one."""
         deployment = self._call.deployment
-        received = self._source.collector.response(deployment.provider.name, deployment.model)
-        received.attempts = self.attempts
-        received.record = self._call.record
-        return received
+        return self._shown(self._source.collector.response(deployment.provider.name, deployment.model))
+
+    def _shown(self, response: Response) -> Response:
+        """`response` as the reader sees it, with the record of the call."""
+        response.attempts = self.attempts
+        response.record = self._call.record
+        return response if self._transformation is None else self._transformation.applied_to(response)
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> StreamEvent:
+    def __anext__(self) -> Coroutine[Any, Any, StreamEvent]:
+        if self._transformation is None:
+            return self._next()
+        return self._next_transformed(self._transformation)
+
+    async def _next_transformed(self, transformation: Transformation) -> StreamEvent:
+        ready = transformation.ready
+        while not ready:
+            try:
+                event = await self._next()
+            except StopAsyncIteration:
+                if not ready:
+                    raise
+                break
+            try:
+                transformation.feed(event, self._source.collector)
+            except LayerError as error:
+                error.received = self.received
+                self._call.record.attach(error)
+                self._end(Outcome.ABANDONED, error)
+                await self._source.aclose()
+                raise
+        return ready.popleft()
+
+    async def _next(self) -> StreamEvent:
         if self._first is not None:
             event, self._first = self._first, None
             return event
@@ -119,7 +149,7 @@ class ResponseStream:
     async def aclose(self) -> None:
         """Stop here: the connection is closed, nothing is counted against the provider."""
         self._end(Outcome.ABANDONED)
-        self._first = None
+        self._drop_unread()
         if self._watch.waiting:  # another task reads; its read ends as if the stream had
             self._watch.interrupt(CLOSED)
         else:
@@ -147,6 +177,22 @@ class ResponseStream:
         else:
             callback(self._outcome)
 
+    def transform(self, function: Transform, flush: Flush | None = None) -> None:
+        """Change what the reader sees: text, `parsed`, and the collected response are made of it.
+
+        Call it before the reader has read anything: in `handle`, on what `inner` returned. The functions
+        of inner layers come first. Usage and the provider's health are taken from its own events. The
+        functions must not wait; their time is not the provider's silence, but the deadline runs on.
+
+        Args:
+            function: Called with each event that has content. Returns the event to show, several, or
+                `None` to hold the content back.
+            flush: Returns what is still held back, before the event that says why the model stopped.
+        """
+        if self._transformation is None:
+            self._transformation = Transformation()
+        self._transformation.add(function, flush)
+
     async def begin(self) -> None:
         """Wait for the first content, or for the end where there is none.
 
@@ -158,7 +204,8 @@ class ResponseStream:
             if event is None:
                 return
             if event.has_content or event.finish_reason is not None:
-                self._attempt.first_token = self._clock() - self._attempt.started
+                if self._attempt is not None:
+                    self._attempt.first_token = self._clock() - self._attempt.started
                 self._first = event
 
     def hand_out(self) -> Self:
@@ -177,7 +224,7 @@ class ResponseStream:
             if event is None and self._outcome is None:
                 self.response = self._complete()
         except BaseException as error:
-            if isinstance(error, DeadlineExceededError):
+            if isinstance(error, (DeadlineExceededError, LayerError)):
                 error.received = self.received
                 self._call.record.attach(error)
             self._end(Outcome.of(error), error)
@@ -195,7 +242,10 @@ class ResponseStream:
 
         Raises:
             InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
+            LayerError: a transform failed.
         """
+        if self._transformation is not None:
+            self._transformation.flush()
         response = self.received
         if response.finish_reason is None:  # a function's stream ends by returning
             response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
@@ -209,21 +259,36 @@ class ResponseStream:
             return
         self._outcome = outcome
         self._watch.close()
-        self._attempt.skipped = self._source.collector.skipped
-        now = self._clock()
-        if self.response is not None:
-            self._attempt.succeeded(now, self.response.usage)
-        else:
-            self._attempt.failed(now, error)
-            self._attempt.usage = self._source.collector.usage
-            if self._handed_out and breaks(error):
-                self._attempt.outcome = StreamInterruptedError.kind
-                tell_interrupted(self._call, error)
-        self._call.record.ended = now
-        if self.response is None or self._call.streaming or self._call.request.schema is None:
-            tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
+        record, now = self._call.record, self._clock()
+        record.ended = now
+        if self._attempt is not None:
+            self._end_attempt(self._attempt, now, error)
+        if self._call.streaming:
+            if self.response is not None:
+                record.outcome = "succeeded"
+            elif self._attempt is None or isinstance(error, LayerError):
+                record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
         callbacks, self._on_end = self._on_end, []
         tell(callbacks, outcome)
+
+    def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
+        """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
+        attempt.skipped = self._source.collector.skipped
+        if self.response is not None:
+            attempt.succeeded(now, self.response.usage)
+        else:
+            attempt.failed(now, None if isinstance(error, LayerError) else error)
+            attempt.usage = self._source.collector.usage
+            if self._handed_out and breaks(error):
+                attempt.outcome = StreamInterruptedError.kind
+                tell_interrupted(self._call, error)
+        if self.response is None or self._call.streaming or self._call.request.schema is None:
+            tell_attempt(self._call, attempt)  # else whoever looks at its form does
+
+    def _drop_unread(self) -> None:
+        self._first = None
+        if self._transformation is not None:
+            self._transformation.ready.clear()
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then always the end."""
@@ -233,7 +298,7 @@ class ResponseStream:
     def expire(self) -> None:
         """The deadline has passed while the reader held an event."""
         self._failure = expired(self._call, self.received)
-        self._first = None
+        self._drop_unread()
         self._end(Outcome.ABANDONED, self._failure)
         self._call.pipeline.lifecycle.in_background(self._source.aclose())
 
