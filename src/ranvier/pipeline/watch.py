@@ -17,10 +17,13 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.pipeline.limit import cause_of, too_late
+from ranvier.pipeline.limit import CLOSED, cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+
+CLEANUP_SECONDS = 5.0
+"""Seconds that a provider may take to close a stream; after that it is cancelled."""
 
 AGAIN = 0.25
 """Seconds after which a wait that goes on is cancelled a second time: something swallowed the first."""
@@ -39,6 +42,7 @@ class Watch:
     then. So a stream of a thousand events costs a few timers, not a thousand.
 
     Attributes:
+        reason: Why we have cancelled the task that waits; `None` where we have not.
         rings: When its timer will ring; never is infinity.
         among: Those that wait with it for the second in which theirs ring, while it is set.
     """
@@ -47,12 +51,13 @@ class Watch:
         "_call",
         "_cancelling",
         "_due",
+        "_next",
         "_on_idle",
         "_phase",
-        "_reason",
         "_repeated",
         "_task",
         "among",
+        "reason",
         "rings",
     )
 
@@ -60,13 +65,14 @@ class Watch:
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
-    _repeated: int  # cancellations after the first, once `_reason` is set
+    _repeated: int  # cancellations after the first, once `reason` is set; and the timer of the next
+    _next: asyncio.TimerHandle
 
     def __init__(self, call: Call) -> None:
         self.rings = inf
         self._call = call
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
-        self._reason: str | None = None  # why we cancelled the task; None: we did not
+        self.reason: str | None = None
         self._on_idle: tuple[float, Callable[[], None]] | None = None
 
     @property
@@ -115,7 +121,7 @@ class Watch:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self._reason = None
+        self.reason = None
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
@@ -123,7 +129,7 @@ class Watch:
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
-        if self._reason is not None:  # what came was too late for that limit, and stands all the same
+        if self.reason is not None:  # what came was too late for that limit, and stands all the same
             self._take_back()
         self._due = due
         self._phase = phase
@@ -132,7 +138,7 @@ class Watch:
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
-        if self._reason is not None:  # our cancellation came out as a result
+        if self.reason is not None:  # our cancellation came out as a result
             self._take_back()
         self._task = None
 
@@ -146,7 +152,7 @@ class Watch:
 
         This takes our part of the cancellations back.
         """
-        reason, task = self._reason, self._task
+        reason, task = self.reason, self._task
         if reason is None or task is None:
             return None
         self._take_back()
@@ -154,25 +160,26 @@ class Watch:
             return reason if task.cancelling() <= self._cancelling else None
         return reason if isinstance(error, Exception) else None
 
-    def nobody_cancelled(self) -> bool:
-        """After a `CancelledError` that is not ours: whether no one else cancelled the wait either."""
-        return self._task is not None and self._task.cancelling() <= self._cancelling
+    def is_theirs(self, error: BaseException) -> bool:
+        """Whether `error`, not of our making, is a CancelledError that what was waited for made up itself."""
+        task = self._task
+        cancelled = task is None or task.cancelling() > self._cancelling
+        return isinstance(error, asyncio.CancelledError) and not cancelled
 
     def interrupt(self, reason: str) -> None:
         """End the wait for `reason`."""
         task = self._task
-        if task is None or self._reason is not None:
+        if task is None or self.reason is not None:
             return
         pipeline = self._call.pipeline
-        now = pipeline.clock()
         if task is asyncio.current_task(pipeline.loop):
             # A running task must not be cancelled: before Python 3.13 that cannot be taken back.
-            self.extend(now, reason)
+            self.extend(pipeline.clock(), reason)
             return
-        self._reason = reason
+        self.reason = reason
         self._repeated = 0
         task.cancel()
-        pipeline.timers.set(self, now + AGAIN)
+        self._next = pipeline.loop.call_later(CLEANUP_SECONDS if reason == CLOSED else AGAIN, self._repeat)
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
@@ -182,7 +189,7 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        if self._reason is not None:
+        if self.reason is not None:
             self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
         if self.rings != inf:
@@ -206,9 +213,7 @@ class Watch:
         """It is time."""
         self.rings = inf
         if self._task is not None:
-            if self._reason is not None:
-                self._repeat(now)
-            elif self._due is not None and self._due <= now:
+            if self._due is not None and self._due <= now:
                 self.interrupt(self._phase)
             elif self._due is not None and self._due != inf:
                 # It has moved since the timer was set, or the loop was early.
@@ -221,22 +226,23 @@ class Watch:
             elif when != inf:
                 self._set(when)
 
-    def _repeat(self, now: float) -> None:
+    def _repeat(self) -> None:
         """Cancel once more a wait that goes on."""
         task = self._task
-        assert task is not None
+        if task is None:
+            return
         if task.cancelling() > self._cancelling:  # else others have taken ours back
             task.uncancel()
         task.cancel()
         self._repeated += 1
-        self._set(now + AND_AGAIN)
+        self._next = self._call.pipeline.loop.call_later(AND_AGAIN, self._repeat)
         if self._repeated == UNSTOPPABLE:
-            self._call.pipeline.complaints.log(
+            self._call.pipeline.lifecycle.complaints.log(
                 "unstoppable",
                 self._call.deployment.provider.name,
                 "%s swallows every cancellation: a call that has met its limit (%s) waits until it returns",
                 self._call.deployment,
-                self._reason,
+                self.reason,
             )
 
     def _take_back(self) -> None:
@@ -244,8 +250,7 @@ class Watch:
         task = self._task
         if task is not None and task.cancelling() > self._cancelling:  # else others have done so
             task.uncancel()
-        self._reason = None
-        if self.rings != inf:
-            self.discard()
-        if self._on_idle is not None and self._on_idle[0] != inf:
+        self.reason = None
+        self._next.cancel()
+        if self._on_idle is not None and self._on_idle[0] < self.rings:
             self._set(self._on_idle[0])
