@@ -334,8 +334,8 @@ MUTANTS = [
     # --- streams
     mutant(
         "T36", "a closed stream is a success", STREAM,
-        "        self._end(Outcome.ABANDONED)\n        self._first = None",
-        "        self._end(Outcome.SUCCEEDED)\n        self._first = None",
+        "        self._end(Outcome.ABANDONED)\n        self._drop_unread()",
+        "        self._end(Outcome.SUCCEEDED)\n        self._drop_unread()",
         "test_stream_traps.py::test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing",
     ),
     mutant(

@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextvars import ContextVar, Token
 from types import TracebackType
 
 from ranvier import checks
+from ranvier.scoped import Scoped
 
 Clock = Callable[[], float]
 """Returns monotonic seconds; only differences mean anything."""
 
-_deadline: ContextVar[float | None] = ContextVar("ranvier.deadline", default=None)
+_deadline: Scoped[float] = Scoped("ranvier.deadline")
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
@@ -53,11 +53,13 @@ current_deadline: Callable[[], float | None] = _deadline.get
 
 def forget_deadline() -> None:
     """Let calls made in the running context have no deadline of an enclosing `with deadline(...)`."""
-    _deadline.set(None)
+    _deadline.put(None)
 
 
 class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(20):`
     """Give every call of the enclosed block at most `seconds` from now; of nested ones the earlier counts.
+
+    The time starts when the block is entered. The object may be entered by many tasks at once.
 
     Args:
         seconds: Covers retries, sleeps, fallbacks, and streams to their end. 0 is at once.
@@ -66,20 +68,18 @@ class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(2
         ConfigurationError: `seconds` is negative or no number.
     """
 
-    __slots__ = ("_token", "seconds")
+    __slots__ = ("seconds",)
 
     def __init__(self, seconds: float) -> None:
         self.seconds = checks.seconds("deadline", seconds)
-        self._token: Token[float | None] | None = None
 
     def __enter__(self) -> None:
-        self._token = _deadline.set(earliest(now() + self.seconds, _deadline.get()))
+        _deadline.enter(self, earliest(now() + self.seconds, _deadline.get()))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._token is not None
-        _deadline.reset(self._token)
+        _deadline.leave(self)
 
 
 def earliest(one: float | None, other: float | None) -> float | None:

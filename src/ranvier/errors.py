@@ -19,6 +19,7 @@
     |  |- ContentFilterError              refused on policy, without an answer
     |  |- InvalidResponseError            what came back is not what the API promises
     |  `- StreamInterruptedError          after hand-out, whatever broke it  .received .reason
+    |- LayerError                         a layer of yours failed            .layer .received
     |- AllDeploymentsFailedError (ExceptionGroup)
     `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
 
@@ -376,6 +377,28 @@ class StreamInterruptedError(ProviderError):
         super().__init__(message, **facts)
         self.received = received
         self.reason = reason
+
+
+# --- a layer failed ------------------------------------------------------------------------------
+
+
+class LayerError(RanvierError):
+    """A layer of the user's failed: its transform raised, or what it returned is no answer.
+
+    No provider is to blame: nothing is retried, counted or asked elsewhere. What the layer raised itself
+    is the `__cause__`.
+
+    Attributes:
+        layer: The name of the layer's class, or of the function that failed.
+        received: What the reader of a stream had received until then.
+    """
+
+    kind = "layer"
+
+    def __init__(self, message: str = "", layer: str = "", *, received: Response | None = None) -> None:
+        super().__init__(f"the layer {layer} failed: {message}" if layer else message)
+        self.layer = layer
+        self.received = received
 
 
 # --- every target failed -------------------------------------------------------------------------

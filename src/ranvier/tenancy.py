@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
 from types import TracebackType
 
 from ranvier import checks
+from ranvier.scoped import Scoped
 
 DEFAULT_TENANT = "default"
 """Whose call it is when nobody said."""
 
-_current: ContextVar[str | None] = ContextVar("ranvier.tenant", default=None)
+_current: Scoped[str] = Scoped("ranvier.tenant")
 
 
 current_tenant: Callable[[], str | None] = _current.get
@@ -31,20 +31,24 @@ def acting_for(name: str | None) -> Iterator[None]:
 
     For whoever serves requests. Users say `tenant`, which is never nobody by mistake.
     """
-    token = _current.set(name)
+    block = object()
+    _current.enter(block, name)
     try:
         yield
     finally:
-        _current.reset(token)
+        _current.leave(block)
 
 
 def act_for(name: str | None) -> None:
     """Let the running context be that of the tenant `name`, from here on; `None` is nobody."""
-    _current.set(name)
+    _current.put(name)
 
 
 class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme"):`
     """Make every call of the enclosed block on behalf of `name`.
+
+    The object may be a constant, entered by many tasks at once and within itself. In an async generator
+    a block around a `yield` also holds for whoever reads the generator: pass `tenant=` to the calls there.
 
     Args:
         name: 1 to 256 printable characters. It may come from outside; it is a key, never a path or a header.
@@ -53,21 +57,19 @@ class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme
         ConfigurationError: `name` is empty, too long, or holds control characters.
     """
 
-    __slots__ = ("_token", "name")
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = checks.identifier("tenant", name)
-        self._token: Token[str | None] | None = None
 
     def __enter__(self) -> str:
-        self._token = _current.set(self.name)
+        _current.enter(self, self.name)
         return self.name
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._token is not None
-        _current.reset(self._token)
+        _current.leave(self)
 
     def __repr__(self) -> str:
         return f"tenant({self.name!r})"

@@ -15,6 +15,7 @@ from ranvier import (
     DeadlineExceededError,
     InvalidRequestError,
     InvalidResponseError,
+    LayerError,
     ModelNotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -102,6 +103,7 @@ TABLE = [
     Row(of(ContentFilterError), False, False, False, fallback={"on_invalid_request": True}),
     *(Row(refusal(kind), False, False, True) for kind in sorted(all_kinds(RejectedError), key=str)),
     Row(DeadlineExceededError("out of time"), False, False, False),
+    Row(LayerError("it failed", "Cache"), False, False, False),
     Row(ValueError("a bug"), False, False, False),
 ]
 

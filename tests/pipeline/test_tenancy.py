@@ -1,6 +1,8 @@
 """On whose behalf a call is made."""
 
 import asyncio
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -110,3 +112,59 @@ async def test_tenants_fail_apart() -> None:
     assert (await pipeline.complete("Why?", tenant="globex")).text == "fine"
     assert pipeline.circuits.state("acme", "one") == "open"
     assert pipeline.circuits.state("globex", "one") == "closed"
+
+
+ACME = tenant("acme")
+
+
+async def test_one_block_object_serves_many_tasks_at_once() -> None:
+    """It may be a constant of a module; nothing of a task is kept on it."""
+
+    async def ask() -> str | None:
+        with ACME:
+            await asyncio.sleep(1)
+            return current_tenant()
+
+    assert await asyncio.gather(*(asyncio.create_task(ask()) for _ in range(3))) == ["acme"] * 3
+    assert current_tenant() is None
+
+
+def test_one_block_object_nests_within_itself() -> None:
+    """Each leaving undoes one entering."""
+    with ACME:
+        with tenant("globex"), ACME:
+            assert current_tenant() == "acme"
+        assert current_tenant() == "acme"
+    assert current_tenant() is None
+
+
+def test_blocks_left_in_another_order_undo_only_themselves() -> None:
+    """A generator's block that ends after another was entered takes nothing from that one."""
+
+    def generator() -> Iterator[str | None]:
+        with tenant("first"):
+            yield current_tenant()
+            yield current_tenant()
+
+    steps = generator()
+    assert next(steps) == "first"
+    with tenant("second"), tenant("third"):
+        assert next(steps) == "third"
+        steps.close()
+        assert current_tenant() == "third"
+    assert current_tenant() is None
+
+
+def test_a_block_left_in_another_context_leaves_that_context_alone() -> None:
+    """As where a generator is closed by another task than the one that began it."""
+
+    def generator() -> Iterator[None]:
+        with tenant("first"):
+            yield
+
+    steps = generator()
+    contextvars.copy_context().run(next, steps)
+    with tenant("second"):
+        steps.close()
+        assert current_tenant() == "second"
+    assert current_tenant() is None

@@ -153,6 +153,12 @@ class Call:
         call.circuit = circuit
         return call
 
+    def afresh(self) -> Call:
+        """The same question as another call, with a record of its own."""
+        call = self._copy()
+        call.record = type(self.record)()
+        return call
+
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
         call.attempt = self.attempt

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import inspect
 from collections.abc import Awaitable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
+
+from ranvier.errors import LayerError
+from ranvier.messages import Response
+from ranvier.pipeline import form
+from ranvier.pipeline.answered import AnsweredStream
+from ranvier.pipeline.stream import ResponseStream
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -18,6 +26,8 @@ def chained(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
     """One handler: `layers` from the outside in, and `innermost` inside them all."""
     for layer in reversed(layers):
         innermost = _around(layer, innermost)
+        if not type(layer).__module__.startswith("ranvier."):
+            innermost = _checked(layer, innermost)
     return innermost
 
 
@@ -33,6 +43,36 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
 
     def carry(call: Call) -> Awaitable[Any]:
         return handle(call, inner)
+
+    return carry
+
+
+def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
+    """`handler`, the layer of a user, whose answer has the form that the layers outside it expect.
+
+    Raises:
+        LayerError: it returned something else, an answer that does not fit the schema, or it raised a
+            CancelledError while nobody cancelled the call.
+    """
+    name = type(layer).__qualname__
+
+    async def carry(call: Call) -> Any:
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
+        try:
+            answer = await handler(call)
+        except asyncio.CancelledError as cancelled:
+            if task is None or task.cancelling() > cancelling:
+                raise
+            raise LayerError("it raised a CancelledError, but nobody cancelled the call", name) from cancelled
+        if isinstance(answer, Response):
+            answer = copy.copy(answer)  # because a cache hands out one object many times
+            form.parse_given(call, answer, name)
+            return AnsweredStream(call, answer) if call.streaming else answer
+        if call.streaming and isinstance(answer, ResponseStream):
+            return answer
+        expected = "a ResponseStream or a Response" if call.streaming else "a Response"
+        raise LayerError(f"it returned a {type(answer).__name__} instead of {expected}", name)
 
     return carry
 

@@ -49,6 +49,11 @@ class Collector:
         """True once the model has said why it stopped: only usage may follow."""
         return self._finish_reason is not None
 
+    @property
+    def natives(self) -> list[Native]:
+        """What only the provider understands, in its order."""
+        return [piece for piece in self._order if isinstance(piece, Native)]
+
     def add(self, event: StreamEvent) -> None:
         """Take in the next step."""
         if event.text:

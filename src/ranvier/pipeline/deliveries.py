@@ -94,11 +94,12 @@ class Deliveries:
         self._worker = self._hearing = None
 
     async def _heard(self, listener: Listener, answer: Awaitable[object]) -> None:
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
         try:
             await answer
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():  # else it is the listener's own affair
+            if task is None or task.cancelling() > cancelling:  # else it is the listener's own affair
                 raise
             self._report(listener)
         except Exception:

@@ -24,7 +24,7 @@ def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None
     heir.__dict__.update(dying.__dict__)
     try:
         if not sys.is_finalizing():
-            loop.call_soon_threadsafe(heir.cut_off, context=Context())
+            loop.call_soon_threadsafe(heir.abandon, context=Context())
             return
     except RuntimeError:  # the loop is closed
         pass

@@ -8,7 +8,6 @@ and never breaks a call. Without listeners nothing is built.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections import deque
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import context_of
 from ranvier.pipeline.deliveries import Deliveries, close
+from ranvier.pipeline.foreign import PLAIN_FAILURES
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -217,7 +217,7 @@ class Events:
         for listener in self.attentive if event.routine else self.listeners:
             try:
                 answer = context.run(listener, event)
-            except (Exception, asyncio.CancelledError):  # nothing is awaited: nobody has cancelled us
+            except PLAIN_FAILURES:
                 self._report(listener)
             else:
                 if inspect.isawaitable(answer):

@@ -15,6 +15,7 @@ from ranvier.errors import (
     ContentFilterError,
     InvalidRequestError,
     InvalidResponseError,
+    LayerError,
     LocalCapacityError,
     ProviderError,
     RanvierError,
@@ -39,6 +40,16 @@ def parse(call: Call, response: Response) -> tuple[Misfit, ...]:
         return ()
     response.parsed, misfits = schema.fit(response.text)
     return misfits
+
+
+def parse_given(call: Call, response: Response, layer: str) -> None:
+    """Set `parsed` of an answer that a layer gave itself, where the layer has not.
+
+    Raises:
+        LayerError: it does not fit.
+    """
+    if call.request.schema is not None and response.parsed is None and (misfits := parse(call, response)):
+        raise LayerError(f"its answer does not fit the schema: {misfits[0]}", layer)
 
 
 def check(call: Call, response: Response) -> None:

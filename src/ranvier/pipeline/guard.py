@@ -66,8 +66,10 @@ class Guard(Layer):
                 error.target_refuses = True
             raise
         if isinstance(answer, ResponseStream):
-            permit.proved()
-            answer.on_end(permit.settle)
+            try:
+                permit.proved()
+            finally:  # whatever a listener raises
+                answer.on_end(permit.settle)
         else:
             permit.settle(SUCCEEDED)
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from ranvier.errors import DeadlineExceededError, RanvierError, StreamInterruptedError
+from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.pipeline.events import StreamInterrupted, where
 
 if TYPE_CHECKING:
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def breaks(error: BaseException | None) -> TypeGuard[Exception]:
-    """Whether a stream that ended by `error` broke: a cancel, and the end of the call's time, do not."""
-    return isinstance(error, Exception) and not isinstance(error, DeadlineExceededError)
+    """Whether a stream that ended by `error` broke.
+
+    A cancellation, the end of the call's time and a layer that failed do not break it.
+    """
+    return isinstance(error, Exception) and not isinstance(error, (DeadlineExceededError, LayerError))
 
 
 def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:
@@ -38,6 +41,32 @@ def expired(call: Call, received: Response) -> DeadlineExceededError:
     """What a stream of `call` raises whose time ran out while nobody waited for it."""
     made = DeadlineExceededError(
         f"the call ran out of time while the stream of {call.deployment} was being read", received=received
+    )
+    call.record.attach(made)
+    return made
+
+
+Loss = tuple[str, str]
+"""How a reader has lost a stream without closing it: the `reason` of the error, and what to do instead."""
+
+LOST_BY_CANCELLATION: Loss = (
+    "cancelled",
+    "a read of it was cancelled, which closes it; to wait for a while and read on, keep the read in a task "
+    "and wait for that with asyncio.wait(..., timeout=...)",
+)
+LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; give aclose(drain=...) time for streams to end")
+
+
+def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
+    """What each further read of a stream raises that its reader has lost."""
+    reason, words = loss
+    made = StreamInterruptedError(
+        f"the stream of {call.deployment} ended before its answer did: {words}",
+        received=received,
+        reason=reason,
+        provider=call.deployment.provider.name,
+        model=call.deployment.model,
+        in_stream=True,
     )
     call.record.attach(made)
     return made

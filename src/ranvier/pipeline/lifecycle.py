@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.clock import clock_of
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import start_task
+from ranvier.pipeline.foreign import Complaints
 from ranvier.pipeline.shutdown import Shutdown, close_again
 from ranvier.pipeline.timers import Timers
 
@@ -32,6 +33,7 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
+        complaints: Logs what the code of others does wrong.
         calls: In flight, each in its task. A stream leaves at its hand-out.
         quiet: Made by a closing; done when calls and streams are gone.
     """
@@ -40,6 +42,7 @@ class Lifecycle:
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
+        self.complaints = Complaints()
         self.providers = list(providers)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any
@@ -11,28 +12,37 @@ from ranvier.pipeline.stream import ResponseStream
 
 
 class PendingStream:
-    """Nothing happens until it is used: `async with` it, `await` it, or read it at once with `async for`."""
+    """Nothing happens until it is used: `async with` it, `await` it, or read it at once with `async for`.
 
-    __slots__ = ("_open", "_stream")
+    Each use is a call of its own, one after another or several at once.
+    """
+
+    __slots__ = ("_entered", "_open")
 
     def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream]]) -> None:
         self._open = open
-        self._stream: ResponseStream | None = None
+        self._entered: list[tuple[asyncio.Task[Any] | None, ResponseStream]] = []  # by `async with`
 
     def __await__(self) -> Generator[Any, None, ResponseStream]:
         return self._open().__await__()
 
     async def __aenter__(self) -> ResponseStream:
-        self._stream = await self._open()
-        return self._stream
+        stream = await self._open()
+        self._entered.append((asyncio.current_task(), stream))
+        return stream
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._stream is not None
-        await self._stream.aclose()
+        await self._left().aclose()
+
+    def _left(self) -> ResponseStream:
+        """The stream whose block is left: the last that this task entered, or else (a fixture) the last."""
+        task = asyncio.current_task()
+        own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]
+        return self._entered.pop(own[-1] if own else -1)[1]
 
     async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
-        async with self as stream:
+        async with await self._open() as stream:
             async for event in stream:
                 yield event

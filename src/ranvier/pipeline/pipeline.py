@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
@@ -134,7 +133,7 @@ class Pipeline:
         if deadline is not None:
             checks.seconds("deadline", deadline)
         call = self._call(prompt, to, tenant, options, True)
-        return PendingStream(lambda: self._carry(call.until(inf), deadline))  # each has its own deadline
+        return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
     def _call(
         self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
@@ -175,6 +174,7 @@ class Pipeline:
             if call.streaming:
                 self._hand_out(call, answer)
             else:
+                record.outcome = "succeeded"
                 answer.attempts = record.attempts
                 answer.record = record
                 if self.events.attentive:

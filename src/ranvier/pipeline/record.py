@@ -82,7 +82,7 @@ class Record:
         attempts: What was sent.
         waits: What it waited for besides, and the targets that were passed over.
         began, ended: When the call did, on the loop's clock.
-        outcome: How it ended, where that is not how its last attempt did.
+        outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
         cut_off: The pipeline closed while the call was under way, and cancelled it.
         context: A copy of the context in which the call began, until it has ended: of a stream, and of
             any call while somebody listens.
@@ -125,13 +125,17 @@ class Record:
         for each in (error, *getattr(error, "exceptions", ())):
             each.attempts, each.record = self.attempts, self
 
+    @property
+    def ending(self) -> str:
+        """How the call ended, or its last attempt, as long as nothing else is known."""
+        return self.outcome or (self.attempts[-1].outcome if self.attempts else "abandoned")
+
     def story(self) -> Story:
         """The story so far."""
-        last = self.attempts[-1].outcome if self.attempts else "abandoned"
         return Story(
             self.began,
             self.ended,
-            self.outcome or last,
+            self.ending,
             self.attempts,
             tuple(wait for wait in self.waits if wait.kind != "skipped"),
             tuple(wait for wait in self.waits if wait.kind == "skipped"),

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.collector import Collector
-from ranvier.pipeline.watch import CLOSED, Limit, Watch, earlier, too_late
+from ranvier.pipeline.foreign import failure_of
+from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
+from ranvier.pipeline.watch import CLEANUP_SECONDS, Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-logger = logging.getLogger("ranvier.stream")
 
 AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the model has said why it stopped."""
@@ -67,17 +66,14 @@ class Source:
                     return event
                 if not self._goes_on(began):
                     return None
-        except (StopAsyncIteration, asyncio.CancelledError) as end:
-            reason = self.watch.ended_by()
-            if reason is not None:  # also where the provider made a good end of our cancellation
-                self._give_up(reason)
-            elif isinstance(end, asyncio.CancelledError):
-                raise
-            return None
-        except RanvierError:
-            if self.collector.finished:  # the answer is whole; only its wrapping broke
-                return None
-            raise
+        except BaseException as raised:
+            failure = self._failure(raised)
+            try:
+                if failure is None:
+                    return None
+                raise failure
+            finally:
+                del failure  # it holds this frame: a frame that held it too would be a cycle
         finally:
             self.watch.stop()
             self._waited += self._clock() - began
@@ -126,32 +122,53 @@ class Source:
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""
-        if reason != CLOSED and not self.collector.finished:
+        if not self.collector.finished:
             raise too_late(self._call, reason)
 
-    async def aclose(self) -> None:
-        """Let the provider close its connection, and wait until it has; what it raises is logged.
+    def _failure(self, raised: BaseException) -> BaseException | None:
+        """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
 
-        A read in another task has to end first, since a generator that runs cannot be closed.
+        A provider that made a good end of our cancellation has failed as well.
+        """
+        watch = self.watch
+        if watch.reason == CLOSED or (watch.reason is not None and self.collector.finished):
+            if watch.ended_by(raised) is not None:
+                return None
+        if isinstance(raised, StopAsyncIteration) and watch.reason is None:
+            return None
+        failure = failure_of(self._call, watch, raised)
+        only_wrapping = self.collector.finished and isinstance(failure, RanvierError)
+        return None if only_wrapping else failure
+
+    async def aclose(self) -> None:
+        """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
+
+        What goes wrong then is logged: it changes nothing about how the stream has ended.
         """
         close = getattr(self._events, "aclose", None)
-        if close is None:
+        if close is None or getattr(self._events, "ag_frame", close) is None:  # a generator that has ended
             return
-        cancelling = _cancelling()
-        try:
-            async with self._closing:
-                while self.watch.waiting:
-                    self._read_ended = asyncio.get_running_loop().create_future()
-                    await self._read_ended
-                if not gc.is_finalized(self._events):  # else the loop closes it: it was collected with us
-                    await close()
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _cancelling() > cancelling:
-                raise
-            words = "%s: the cleanup of a stream raised %s"
-            logger.warning(words, self._call.deployment, type(error).__name__, exc_info=error)
+        async with self._closing:
+            while self.watch.waiting:  # in another task: a generator that runs cannot be closed
+                self._read_ended = asyncio.get_running_loop().create_future()
+                await self._read_ended
+            if gc.is_finalized(self._events):  # collected together with its stream: the loop closes it
+                return
+            watch = Watch(self._call)
+            watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
+            try:
+                await close()
+            except BaseException as error:
+                late = watch.ended_by(error) is not None
+                if not (late or isinstance(error, Exception) or watch.is_theirs(error)):
+                    raise
+                self._complain(late)
+            finally:
+                watch.end()
 
-
-def _cancelling() -> int:
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
+    def _complain(self, late: bool) -> None:
+        deployment = self._call.deployment
+        what = f"took more than {CLEANUP_SECONDS:g} s" if late else "failed"
+        self._call.pipeline.lifecycle.complaints.log(
+            "cleanup", deployment.provider.name, f"closing a stream of %s {what}", deployment, trace=not late
+        )

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ranvier.errors import DeadlineExceededError, StreamInterruptedError
+from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.messages import FinishReason, Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.context import kept_context
 from ranvier.pipeline.dropped import expiry_of, refuse_elsewhere, settle_later
-from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
+from ranvier.pipeline.interruption import (
+    LOST_BY_CANCELLATION,
+    LOST_BY_CLOSING,
+    Loss,
+    breaks,
+    expired,
+    interrupted,
+    lost,
+    tell_interrupted,
+)
+from ranvier.pipeline.limit import CLOSED
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
-from ranvier.pipeline.watch import CLOSED
+from ranvier.pipeline.transform import Flush, Transform, Transformation
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -36,10 +46,12 @@ class ResponseStream:
 
     Raises, while it is read:
         StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
+            Also each read after one that was cancelled, which closes the stream, or after its pipeline closed.
         DeadlineExceededError: the call's time is over; `received` has what came.
+        LayerError: a transform of one of your layers failed; `received` has what came.
     """
 
-    def __init__(self, call: Call, attempt: Attempt, source: Source) -> None:
+    def __init__(self, call: Call, attempt: Attempt | None, source: Source) -> None:
         self.response: Response | None = None
         self._call = call
         self._attempt = attempt
@@ -51,7 +63,9 @@ class ResponseStream:
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
         self._outcome: Outcome | None = None  # set once, by `_end`
         self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
+        self._lost: Loss | None = None  # the reader has lost it, and did not close it
         self._handed_out = False
+        self._transformation: Transformation | None = None
 
     # --- for the reader --------------------------------------------------------------------------
 
@@ -80,15 +94,42 @@ class ResponseStream:
     def received(self) -> Response:
         """What has arrived so far, as a response without a finish reason until there is one."""
         deployment = self._call.deployment
-        received = self._source.collector.response(deployment.provider.name, deployment.model)
-        received.attempts = self.attempts
-        received.record = self._call.record
-        return received
+        return self._shown(self._source.collector.response(deployment.provider.name, deployment.model))
+
+    def _shown(self, response: Response) -> Response:
+        """`response` as the reader sees it, with the record of the call."""
+        response.attempts = self.attempts
+        response.record = self._call.record
+        return response if self._transformation is None else self._transformation.applied_to(response)
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> StreamEvent:
+    def __anext__(self) -> Coroutine[Any, Any, StreamEvent]:
+        if self._transformation is None:
+            return self._next()
+        return self._next_transformed(self._transformation)
+
+    async def _next_transformed(self, transformation: Transformation) -> StreamEvent:
+        ready = transformation.ready
+        while not ready:
+            try:
+                event = await self._next()
+            except StopAsyncIteration:
+                if not ready:
+                    raise
+                break
+            try:
+                transformation.feed(event, self._source.collector)
+            except LayerError as error:
+                error.received = self.received
+                self._call.record.attach(error)
+                self._end(Outcome.ABANDONED, error)
+                await self._source.aclose()
+                raise
+        return ready.popleft()
+
+    async def _next(self) -> StreamEvent:
         if self._first is not None:
             event, self._first = self._first, None
             return event
@@ -105,7 +146,7 @@ class ResponseStream:
                 raise
             raise interrupted(self._call, error, self.received) from error
         if next_event is None:
-            raise StopAsyncIteration
+            raise self._leftover()
         return next_event
 
     async def collect(self) -> Response:
@@ -113,6 +154,7 @@ class ResponseStream:
 
         Raises:
             RuntimeError: it was closed before its end.
+            RanvierError: as when it is read.
         """
         async for _ in self:
             pass
@@ -127,7 +169,7 @@ class ResponseStream:
             return
         refuse_elsewhere(self._loop)
         self._end(Outcome.ABANDONED)
-        self._first = None
+        self._drop_unread()
         if self._watch.waiting:  # another task reads; its read ends as if the stream had
             self._watch.interrupt(CLOSED)
         else:
@@ -154,6 +196,22 @@ class ResponseStream:
         else:
             callback(self._outcome)
 
+    def transform(self, function: Transform, flush: Flush | None = None) -> None:
+        """Change what the reader sees: text, `parsed`, and the collected response are made of it.
+
+        Call it before the reader has read anything: in `handle`, on what `inner` returned. The functions
+        of inner layers come first. Usage and the provider's health are taken from its own events. The
+        functions must not wait; their time is not the provider's silence, but the deadline runs on.
+
+        Args:
+            function: Called with each event that has content. Returns the event to show, several, or
+                `None` to hold the content back.
+            flush: Returns what is still held back, before the event that says why the model stopped.
+        """
+        if self._transformation is None:
+            self._transformation = Transformation()
+        self._transformation.add(function, flush)
+
     async def begin(self) -> None:
         """Wait for the first content, or for the end where there is none.
 
@@ -165,7 +223,8 @@ class ResponseStream:
             if event is None:
                 return
             if event.has_content or event.finish_reason is not None:
-                self._attempt.first_token = self._clock() - self._attempt.started
+                if self._attempt is not None:
+                    self._attempt.first_token = self._clock() - self._attempt.started
                 self._first = event
 
     def hand_out(self) -> Self:
@@ -182,9 +241,11 @@ class ResponseStream:
             if event is None and self._outcome is None:
                 self.response = self._complete()
         except BaseException as error:
-            if isinstance(error, DeadlineExceededError):
+            if isinstance(error, (DeadlineExceededError, LayerError)):
                 error.received = self.received
                 self._call.record.attach(error)
+            if isinstance(error, asyncio.CancelledError) and self._outcome is None:
+                self._lost = LOST_BY_CANCELLATION
             self._end(Outcome.of(error), error)
             await self._source.aclose()
             raise
@@ -200,7 +261,10 @@ class ResponseStream:
 
         Raises:
             InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
+            LayerError: a transform failed.
         """
+        if self._transformation is not None:
+            self._transformation.flush()
         response = self.received
         if response.finish_reason is None:  # a function's stream ends by returning
             response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
@@ -214,37 +278,68 @@ class ResponseStream:
             return
         self._outcome = outcome
         self._watch.close()
-        self._attempt.skipped = self._source.collector.skipped
-        now = self._clock()
+        try:
+            self._write_down(error)
+        finally:  # whatever a listener raises, all is given back
+            callbacks, self._on_end = self._on_end, []
+            tell(callbacks, outcome, log=not self._call.record.muted)
+
+    def _write_down(self, error: BaseException | None) -> None:
+        """Write down how it ended, and tell of it."""
+        record, now = self._call.record, self._clock()
+        record.ended = now
+        if self._attempt is not None:
+            self._end_attempt(self._attempt, now, error)
+        if self._call.streaming:
+            if self.response is not None:
+                record.outcome = "succeeded"
+            elif self._attempt is None or isinstance(error, LayerError):
+                record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
+
+    def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
+        """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
+        attempt.skipped = self._source.collector.skipped
         if self.response is not None:
-            self._attempt.succeeded(now, self.response.usage)
+            attempt.succeeded(now, self.response.usage)
         else:
-            self._attempt.failed(now, error)
-            self._attempt.usage = self._source.collector.usage
+            attempt.failed(now, None if isinstance(error, LayerError) else error)
+            attempt.usage = self._source.collector.usage
             if self._handed_out and breaks(error):
-                self._attempt.outcome = StreamInterruptedError.kind
+                attempt.outcome = StreamInterruptedError.kind
                 tell_interrupted(self._call, error)
-        self._call.record.ended = now
         if self.response is None or self._call.streaming or self._call.request.schema is None:
-            tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
-        callbacks, self._on_end = self._on_end, []
-        tell(callbacks, outcome, log=not self._call.record.muted)
+            tell_attempt(self._call, attempt)  # else whoever looks at its form does
+
+    def _drop_unread(self) -> None:
+        self._first = None
+        if self._transformation is not None:
+            self._transformation.ready.clear()
 
     def _leftover(self) -> BaseException:
-        """What a read after the end gives: the failure met while nobody read, then always the end."""
+        """What a read after the end gives: the failure met while nobody read, then the end.
+
+        A stream that was lost, though nobody closed it, never seems to have ended.
+        """
         failure, self._failure = self._failure, None
+        if failure is None and self._lost is not None:
+            return lost(self._call, self._lost, self.received)
         return failure or StopAsyncIteration()
 
     def expire(self) -> None:
         """The deadline has passed while the reader held an event."""
         self._failure = expired(self._call, self.received)
-        self.cut_off(self._failure)
+        self.abandon(self._failure)
 
-    def cut_off(self, error: BaseException | None = None) -> None:
+    def cut_off(self) -> None:
+        """End it for a reader who did not want that, since its pipeline closes: reading on is an error."""
+        if self._outcome is None:
+            self._lost = LOST_BY_CLOSING
+        self.abandon()
+
+    def abandon(self, error: BaseException | None = None) -> None:
         """End now, whoever reads, without waiting; the provider is let go in the background."""
-        call = self._call
-        context = kept_context(call)
-        self._first = None
+        call, context = self._call, kept_context(self._call)
+        self._drop_unread()
         self._end(Outcome.ABANDONED, error)
         self._watch.interrupt(CLOSED)
         name = f"the cleanup of a stream of {call.deployment}"
@@ -253,5 +348,5 @@ class ResponseStream:
     def forsake(self) -> None:
         """End where no loop runs any more: give back what was taken, and tell nobody."""
         self._call.record.muted = True
-        self._first = None
+        self._drop_unread()
         self._end(Outcome.ABANDONED)

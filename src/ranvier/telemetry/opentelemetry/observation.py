@@ -109,7 +109,7 @@ class Observation:
     def _stream_ended(self, outcome: Outcome) -> None:
         stream = self._stream() if self._stream is not None else None
         response = None if stream is None else stream.response or stream.received
-        self._end(self._call.record.attempts[-1].outcome, response)
+        self._end(self._call.record.ending, response)
 
     @harmless
     def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
@@ -120,7 +120,7 @@ class Observation:
             error_type = outcome
         end = Ending(
             seconds=call.pipeline.clock() - self._began,
-            first_chunk=None if self._stream is None else self._first_chunk(attempts[-1]),
+            first_chunk=self._first_chunk(attempts[-1]) if self._stream is not None and attempts else None,
             outcome=outcome,
             error_type=error_type,
             attempts=attempts,

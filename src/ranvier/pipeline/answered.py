@@ -1,0 +1,44 @@
+"""A whole answer that a layer gave itself (a cache, say) to a call whose caller reads a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from ranvier.messages import Response, StreamEvent
+from ranvier.pipeline import form
+from ranvier.pipeline.collector import steps_of
+from ranvier.pipeline.source import Source
+from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.watch import Watch
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+
+class AnsweredStream(ResponseStream):
+    """The steps of an answer that is already whole. No attempt belongs to it."""
+
+    def __init__(self, call: Call, answer: Response) -> None:
+        self._answer = answer
+        super().__init__(call, None, Source(call, Watch(call), _steps(answer)))
+
+    @property
+    def received(self) -> Response:
+        """What has been read so far, as a response of whoever gave the answer."""
+        received = self._source.collector.response(self._answer.provider, self._answer.model)
+        return self._shown(received)
+
+    def _complete(self) -> Response:
+        if self._transformation is None:
+            return self._shown(self._answer)
+        self._transformation.flush()
+        response = self._shown(self._answer)
+        response.parsed = None
+        form.parse_given(self._call, response, "transform")
+        return response
+
+
+async def _steps(answer: Response) -> AsyncGenerator[StreamEvent, None]:
+    for event in steps_of(answer):
+        yield event
