@@ -195,12 +195,13 @@ class Events:
 
         `call` is the one that it is about, in whose context it is told; `None` is the running context.
         """
-        if not self.listeners or (call is not None and call.record.muted):
+        record = getattr(call, "record", None)
+        if not self.listeners or (record is not None and record.muted):
             return
         if len(self._queue) >= MAX_UNDELIVERED:
             self._lose(event)
             return
-        context = None if call is None else call.record.context
+        context = None if record is None else record.context
         if context is None:  # nobody listened yet when the call began
             context = context_of(None if call is None else call.tenant)
         self._queue.append((event, context))
@@ -235,8 +236,10 @@ class Events:
         await self.deliveries.drain()
 
     def give_up(self) -> None:
-        """Tell async listeners nothing more of what has happened: they take too long."""
-        self.lost += self.deliveries.give_up()
+        """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
+        lost = self.deliveries.give_up()
+        self.lost += lost
+        logger.warning("async listeners are cancelled, since the pipeline closes: %d further events are lost", lost)
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:
