@@ -12,8 +12,8 @@ from ranvier.pipeline.context import start_task
 
 Listener = Callable[..., object]
 
-Delivery = tuple[Listener, Awaitable[object], Context]
-"""Who is told, what is awaited, and the context of the call that it is about."""
+Delivery = tuple[Listener, Callable[[], Awaitable[object]], Context]
+"""Who is told, what returns the awaitable, and the context of the call that it is about."""
 
 
 class Deliveries:
@@ -42,9 +42,9 @@ class Deliveries:
         """The same and the one that is under way."""
         return len(self._left) + (self._hearing is not None and not self._hearing.done())
 
-    def add(self, listener: Listener, answer: Awaitable[object], context: Context) -> None:
-        """Await `answer` of `listener` after all others, in a copy of `context`."""
-        self._left.append((listener, answer, context))
+    def add(self, listener: Listener, tell: Callable[[], Awaitable[object]], context: Context) -> None:
+        """Await what `tell` returns for `listener`, after all others, in a copy of `context`."""
+        self._left.append((listener, tell, context))
         self._work_on()
 
     @property
@@ -63,8 +63,7 @@ class Deliveries:
     def give_up(self) -> int:
         """Cancel the delivery under way, and drop the others: how many."""
         dropped = len(self._left)
-        while self._left:
-            close(self._left.popleft()[1])
+        self._left.clear()
         for task in self.tasks:
             task.cancel()
         return dropped
@@ -84,8 +83,8 @@ class Deliveries:
         if self._hearing is not None and not self._hearing.done():  # of a worker that was cancelled
             await asyncio.wait([self._hearing])
         while self._left:
-            listener, answer, context = self._left.popleft()
-            self._hearing = start_task(self._loop, self._heard(listener, answer), context)
+            listener, tell, context = self._left.popleft()
+            self._hearing = start_task(self._loop, self._heard(listener, tell), context)
             try:
                 await asyncio.wait([self._hearing])  # its cancellation is not ours
             except asyncio.CancelledError:
@@ -93,11 +92,11 @@ class Deliveries:
                 raise
         self._worker = self._hearing = None
 
-    async def _heard(self, listener: Listener, answer: Awaitable[object]) -> None:
+    async def _heard(self, listener: Listener, tell: Callable[[], Awaitable[object]]) -> None:
         task = asyncio.current_task()
         cancelling = 0 if task is None else task.cancelling()
         try:
-            await answer
+            await tell()
         except asyncio.CancelledError:
             if task is None or task.cancelling() > cancelling:  # else it is the listener's own affair
                 raise
@@ -106,7 +105,24 @@ class Deliveries:
             self._report(listener)
 
 
-def close(answer: Awaitable[object]) -> None:
-    """Drop what nobody will await, without a warning."""
-    if inspect.iscoroutine(answer):
-        answer.close()
+class Answer:
+    """What a plain function has returned to be awaited; dropped unheard, it makes no noise."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Awaitable[object]) -> None:
+        self._answer = answer
+
+    def __call__(self) -> Awaitable[object]:
+        """What to await."""
+        return self._answer
+
+    def __del__(self) -> None:
+        if inspect.iscoroutine(self._answer):
+            self._answer.close()  # unless it has been awaited, when this does nothing
+
+
+def is_async(listener: Listener) -> bool:
+    """Whether to call `listener` does nothing yet: what it returns has to be awaited."""
+    call = getattr(listener, "__call__", None)  # noqa: B004  # because: an object may have an async one
+    return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(call)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import context_of
-from ranvier.pipeline.deliveries import Deliveries, close
+from ranvier.pipeline.deliveries import Answer, Deliveries, is_async
 from ranvier.pipeline.foreign import PLAIN_FAILURES
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Events:
         self.listeners: tuple[Listener, ...] = ()
         self.attentive: tuple[Listener, ...] = ()
         self.lost = 0
+        self._async: set[int] = set()  # ids of those that are called only when they are awaited
         for listener in listeners:
             self.add(listener)
         self._delivering = False
@@ -182,6 +184,8 @@ class Events:
         if not callable(listener):
             raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
         self.listeners = (*self.listeners, listener)
+        if is_async(listener):
+            self._async.add(id(listener))
         if routine:
             self.attentive = (*self.attentive, listener)
 
@@ -189,6 +193,7 @@ class Events:
         """Tell `listener` no more."""
         self.listeners = tuple(each for each in self.listeners if each is not listener)
         self.attentive = tuple(each for each in self.attentive if each is not listener)
+        self._async.discard(id(listener))
 
     def emit(self, event: Event, call: Call | None = None) -> None:
         """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
@@ -216,20 +221,22 @@ class Events:
 
     def _deliver(self, event: Event, context: Context) -> None:
         for listener in self.attentive if event.routine else self.listeners:
+            if id(listener) in self._async:
+                self._send(listener, partial(listener, event), context)
+                continue
             try:
                 answer = context.run(listener, event)
             except PLAIN_FAILURES:
                 self._report(listener)
             else:
                 if inspect.isawaitable(answer):
-                    self._send(listener, answer, context)
+                    self._send(listener, Answer(answer), context)
 
-    def _send(self, listener: Listener, answer: Awaitable[object], context: Context) -> None:
+    def _send(self, listener: Listener, tell: Callable[[], Any], context: Context) -> None:
         if len(self.deliveries) >= MAX_UNDELIVERED:
-            close(answer)
             self._lose(listener)
             return
-        self.deliveries.add(listener, answer, context)
+        self.deliveries.add(listener, tell, context)
 
     async def drain(self) -> None:
         """Wait until the async listeners have heard everything said so far."""
@@ -239,7 +246,9 @@ class Events:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
         lost = self.deliveries.give_up()
         self.lost += lost
-        logger.warning("async listeners are cancelled, since the pipeline closes: %d further events are lost", lost)
+        logger.warning(
+            "async listeners took too long for the closing: %d events are lost", lost
+        )
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:
