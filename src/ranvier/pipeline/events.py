@@ -246,9 +246,7 @@ class Events:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
         lost = self.deliveries.give_up()
         self.lost += lost
-        logger.warning(
-            "async listeners took too long for the closing: %d events are lost", lost
-        )
+        logger.warning("async listeners took too long for the closing: %d events are lost", lost)
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:

@@ -13,6 +13,7 @@ from ranvier.clock import clock_of
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import start_task
 from ranvier.pipeline.foreign import Complaints
+from ranvier.pipeline.loops import renew_slots
 from ranvier.pipeline.shutdown import Shutdown, close_again
 from ranvier.pipeline.timers import Timers
 
@@ -121,6 +122,7 @@ class Lifecycle:
             layer.opened(pipeline)
         pipeline.credentials.opened(pipeline)
         for provider in self.providers:
+            renew_slots(provider, self.loop)
             if hasattr(provider, "open"):
                 provider.open(pipeline)
             opened.append(provider)

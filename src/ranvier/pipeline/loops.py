@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakKeyDictionary, ref
 
 from ranvier.clock import Clock
 
@@ -25,3 +26,24 @@ class Loops:
         self._clocks = {each: its for each, its in known.items() if not each.is_closed()}
         self._clocks[loop] = clock
         return shift
+
+
+_slots: WeakKeyDictionary[object, tuple[ref[asyncio.AbstractEventLoop], int]] = WeakKeyDictionary()
+"""Of each provider with a semaphore of its own the loop that uses it, and how many it lets in at once."""
+
+
+def renew_slots(provider: object, loop: asyncio.AbstractEventLoop) -> None:
+    """Give a provider that has a plain semaphore as its `slots` a new one, where that of the old loop is closed.
+
+    Waiters of a closed loop stay in a semaphore for ever, and whoever held it never gives it back.
+    """
+    own = getattr(provider, "__dict__", {}).get("slots")
+    if not isinstance(own, asyncio.Semaphore):
+        return
+    last, count = _slots.get(provider, (None, getattr(own, "_bound_value", own._value)))
+    before = loop if last is None else last()
+    if before is None or (before is not loop and before.is_closed()):
+        provider.slots = type(own)(count)  # type: ignore[attr-defined]  # because: it has one
+    elif before is not loop:
+        return
+    _slots[provider] = ref(loop), count
