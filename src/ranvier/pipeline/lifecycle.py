@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Lifecycle:
     """Opens the providers on first use, knows what is in flight, and ends it when it has to.
 
-    A pipeline belongs to the event loop of its first use. When that loop has been closed, the next use
-    opens it on another one; the state of its layers is kept.
+    A pipeline belongs to the event loop of its first use, open or closed. When that loop has been closed,
+    the next use opens it on another one; the state of its layers is kept.
 
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
@@ -50,7 +50,8 @@ class Lifecycle:
         # Handed out and not yet ended. A dropped stream leaves its source here: it is closed by us.
         self._streams: dict[Source, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
-        self._opening = RLock()  # two threads may use a new pipeline at once: one of them gets it
+        self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
+        self._opening = RLock()  # of two threads that open it at once one gets it
         self._undoing: asyncio.Task[None] | None = None  # closes again what a failed opening had opened
         self._closing: Shutdown | None = None
 
@@ -105,7 +106,7 @@ class Lifecycle:
         self._thread = get_ident()
         if self.state == "open":
             return
-        self.loop = pipeline.loop = loop
+        self.loop = self._home = pipeline.loop = loop
         pipeline.clock = clock_of(loop)
         self._timers = pipeline.timers = Timers(loop, pipeline.clock)
         opened: list[Provider] = []
@@ -140,18 +141,16 @@ class Lifecycle:
             raise _elsewhere(self.loop)
 
     def refuse_if_closed(self) -> None:
-        """Raise a `ConfigurationError` once it closes."""
-        if self.state == "closing" and self.loop.is_closed():
-            self._forsake()
-            self.state = "closed"
+        """Raise a `ConfigurationError` once it closes, as long as the loop lives on which it did."""
         if self.state in ("closing", "closed"):
-            raise closed()
+            if self._home is None or not self._home.is_closed():
+                raise closed()
+            self._forsake()
 
     def renew(self) -> None:
         """Let a closed pipeline be opened again, by any loop."""
         if self.state == "closed" or (self.state == "closing" and self.loop.is_closed()):
             self._forsake()
-            self.state = "new"
 
     def _forsake(self) -> None:
         """Its loop is closed: forget what was in flight there, and tell nobody."""
@@ -232,7 +231,7 @@ class Lifecycle:
             return
         if self.loop.is_closed():
             self._forsake()
-            self.loop = asyncio.get_running_loop()
+            self.loop = self._home = asyncio.get_running_loop()
         self.state, self._thread = "closing", get_ident()
         self._closing = Shutdown(self, pipeline.events)
         self.check_quiet()
@@ -252,9 +251,12 @@ def closed() -> ConfigurationError:
 def _elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
     """What a pipeline answers on a loop that is not its own, while that one lives."""
     if loop.is_running():
-        remedy = "await pipeline.aclose() on that loop, which is running"
+        remedy = (
+            "which is running: await pipeline.aclose() there (from another thread by "
+            "asyncio.run_coroutine_threadsafe), then enter it here with `async with`"
+        )
     else:
-        remedy = "close that loop, which has stopped, with pipeline.loop.close(), and this one takes over"
+        remedy = "which has stopped: close that with pipeline.loop.close(), and this one takes over"
     return ConfigurationError(
-        f"this pipeline belongs to another event loop: {remedy}; or build one pipeline per loop"
+        f"this pipeline belongs to another event loop, {remedy}; or build one pipeline per loop"
     )
