@@ -12,10 +12,10 @@ from ranvier.pipeline import form
 from ranvier.pipeline.call import Limits
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.collector import steps_of
-from ranvier.pipeline.source import Source
-from ranvier.pipeline.stream import ResponseStream
 from ranvier.pipeline.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.limit import earlier
+from ranvier.pipeline.source import Source
+from ranvier.pipeline.stream import ResponseStream
 from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def _whole(call: Call) -> Response:
         try:
             response = await provider.complete(call)
         except BaseException as raised:
-            raise _failed(call, attempt, failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
+            raise _failed(call, attempt, await failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
     finally:
         watch.end()
         if slots is not None:

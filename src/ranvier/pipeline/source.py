@@ -55,7 +55,7 @@ class Source:
                 if not self._goes_on(began):
                     return None
         except BaseException as raised:
-            failure = self._failure(raised)
+            failure = await self._failure(raised)
             try:
                 if failure is None:
                     return None
@@ -111,18 +111,18 @@ class Source:
         if not self.collector.finished:
             raise too_late(self._call, reason)
 
-    def _failure(self, raised: BaseException) -> BaseException | None:
+    async def _failure(self, raised: BaseException) -> BaseException | None:
         """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
 
         A provider that made a good end of our cancellation has failed as well.
         """
         watch = self.watch
-        if watch.reason == CLOSED or (watch.reason is not None and self.collector.finished):
-            if watch.ended_by(raised) is not None:
-                return None
+        closed = watch.reason == CLOSED or (watch.reason is not None and self.collector.finished)
+        if closed and watch.ended_by(raised) is not None:
+            return None
         if isinstance(raised, StopAsyncIteration) and watch.reason is None:
             return None
-        failure = failure_of(self._call, watch, raised)
+        failure = await failure_of(self._call, watch, raised)
         only_wrapping = self.collector.finished and isinstance(failure, RanvierError)
         return None if only_wrapping else failure
 

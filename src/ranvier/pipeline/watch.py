@@ -160,6 +160,24 @@ class Watch:
             return reason if task.cancelling() <= self._cancelling else None
         return reason if isinstance(error, Exception) else None
 
+    async def absorb(self, error: BaseException) -> BaseException | None:
+        """After a wait that we ended and that ended by `error`: let nothing of our cancellation be left.
+
+        From Python 3.13 on a TaskGroup that fails cancels its task once more, for the next await. `uncancel`
+        takes that back, but not in a task that counts cancellations from before.
+
+        Returns the `CancelledError` of a caller who cancels right now, else `None`.
+        """
+        task = self._task
+        if task is None or not self._cancelling or isinstance(error, asyncio.CancelledError):
+            return None
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError as cancelled:
+            if task.cancelling() > self._cancelling:
+                return cancelled
+        return None
+
     def is_theirs(self, error: BaseException) -> bool:
         """Whether `error`, not of our making, is a CancelledError that what was waited for made up itself."""
         task = self._task

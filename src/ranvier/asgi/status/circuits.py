@@ -126,7 +126,8 @@ class CircuitViewer:
             if place % PORTION == 0:
                 await asyncio.sleep(0)
             if self._names.circuit(other) == shown:
-                return other
+                found: Hashable = other
+                return found
         return None
 
     async def _look(self, search: str) -> Look:

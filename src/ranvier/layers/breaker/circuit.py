@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ranvier.clock import Clock
@@ -38,6 +39,25 @@ class CircuitState(StrEnum):
 
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED = CircuitState
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitSnapshot:
+    """A circuit as it was when it was looked at.
+
+    Attributes:
+        state: closed, open, half_open or isolated.
+        failures: In a row, while closed.
+        in_flight: Calls admitted and not yet ended.
+        total_opens: How often it has opened.
+        retry_after: Seconds until a refused call is worth another try, if anybody can say.
+    """
+
+    state: CircuitState
+    failures: int
+    in_flight: int
+    total_opens: int
+    retry_after: float | None
 
 
 class Rules:
@@ -113,7 +133,7 @@ class Circuit:
     # --- admission -------------------------------------------------------------------------------
 
     def admit(self, who: object, now: float, lease: float) -> bool:
-        """Let `who` pass, or not. A probe may hold its place for `lease` seconds, unless it is sent before."""
+        """Let `who` pass, or not. A probe may hold its place for `lease` seconds until it is sent."""
         if self.state is CLOSED:
             self.in_flight += 1
             return True
@@ -143,6 +163,12 @@ class Circuit:
             return max(self.reopens_at - now, 0.0)
         until = min(self._probes.values(), default=math.inf) if self._probes is not None else math.inf
         return None if until == math.inf else max(until - now, 0.0)
+
+    def seen_at(self, now: float) -> CircuitSnapshot:
+        """The circuit as it is now."""
+        return CircuitSnapshot(
+            self.state, self.failures, self.in_flight, self.total_opens, self.retry_after(now)
+        )
 
     def refuses(self, now: float) -> bool:
         """True while no call at all may pass."""

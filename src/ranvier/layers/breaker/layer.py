@@ -101,7 +101,7 @@ class Breaker(Guard):
                 hash(key)
             except TypeError:
                 raise ConfigurationError(
-                    f"Breaker(key) returned a {type(key).__name__}: return something hashable, such as a tuple"
+                    f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str, or another hashable"
                 ) from None
             return key
         if call.deployment.target in self.overrides:
@@ -126,7 +126,7 @@ class Breaker(Guard):
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
     def reservation(self, call: Call) -> float:
-        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a connection."""
+        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a slot."""
         if self.probe_lease is not None and not takes_slot(call.deployment):
             return self.probe_lease
         limits = limits_at(call.pipeline.layers, call.deployment)

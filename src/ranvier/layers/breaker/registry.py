@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitState, Rules
+from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
@@ -24,25 +23,6 @@ if TYPE_CHECKING:
 
 NO_PART: Hashable = object()
 """Of a key that is not made of a tenant and a provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitSnapshot:
-    """A circuit as it was when it was looked at.
-
-    Attributes:
-        state: closed, open, half_open or isolated.
-        failures: In a row, while closed.
-        in_flight: Calls admitted and not yet ended.
-        total_opens: How often it has opened.
-        retry_after: Seconds until a refused call is worth another try, if anybody can say.
-    """
-
-    state: CircuitState
-    failures: int
-    in_flight: int
-    total_opens: int
-    retry_after: float | None
 
 
 class Circuits:
@@ -71,15 +51,13 @@ class Circuits:
 
     # --- for operators ---------------------------------------------------------------------------
 
-    def state(
-        self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable
-    ) -> CircuitState | None:
+    def state(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> CircuitState | None:
         """The state of a circuit, `None` before its first call. Looking never changes it."""
         circuit = self._circuits.get(self._named(tenant, provider, *more))
         return None if circuit is None else circuit.state
 
     async def reset(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> bool:
-        """Close a circuit, isolated or not, with nothing held against the provider; false if there is none."""
+        """Close a circuit, isolated or not, with nothing held against the provider; false where none is."""
         key = self._named(tenant, provider, *more)
         circuit = self._circuits.get(key)
         if circuit is None:
@@ -120,16 +98,7 @@ class Circuits:
     def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
         now = clock.now()
         for key, circuit in list(self._circuits.items()):
-            yield (
-                key,
-                CircuitSnapshot(
-                    circuit.state,
-                    circuit.failures,
-                    circuit.in_flight,
-                    circuit.total_opens,
-                    circuit.retry_after(now),
-                ),
-            )
+            yield key, circuit.seen_at(now)
 
     def states(self) -> list[tuple[Hashable, CircuitState]]:
         """The state of every circuit by its key; cheaper than snapshots, and safe in any thread."""
