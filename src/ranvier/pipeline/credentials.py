@@ -207,7 +207,7 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     try:
         return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
     except BaseException as error:
-        if watch.reason is not None:
+        if watch.ours is not None:
             raise await failure_of(call, watch, error)  # noqa: B904  # because: it has its cause
         if isinstance(error, Exception) or watch.is_theirs(error):
             raise _ResolverFailedError from error

@@ -48,9 +48,9 @@ async def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseExc
 
     The caller's cancellation, and what ends a program, stay what they are.
     """
-    reason = watch.ended_by(raised)
-    if reason is not None:
-        if (cancelled := await watch.absorb(raised)) is not None:
+    ours, reason = watch.ours, watch.ended_by(raised)
+    if ours is not None and reason is not None:
+        if (cancelled := await ours.absorb(raised)) is not None:
             return cancelled
         late = too_late(call, reason)
         late.__cause__ = cause_of(raised)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.cancellation import CLEANUP_SECONDS
 from ranvier.pipeline.collector import Collector
 from ranvier.pipeline.foreign import failure_of
 from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
-from ranvier.pipeline.watch import CLEANUP_SECONDS, Watch
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -117,10 +118,11 @@ class Source:
         A provider that made a good end of our cancellation has failed as well.
         """
         watch = self.watch
-        closed = watch.reason == CLOSED or (watch.reason is not None and self.collector.finished)
-        if closed and watch.ended_by(raised) is not None:
+        ours = watch.ours
+        if ours is None and isinstance(raised, StopAsyncIteration):
             return None
-        if isinstance(raised, StopAsyncIteration) and watch.reason is None:
+        quietly = ours is not None and (ours.reason == CLOSED or self.collector.finished)
+        if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
         only_wrapping = self.collector.finished and isinstance(failure, RanvierError)

@@ -101,7 +101,7 @@ class Breaker(Guard):
                 hash(key)
             except TypeError:
                 raise ConfigurationError(
-                    f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str, or another hashable"
+                    f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str or another hashable"
                 ) from None
             return key
         if call.deployment.target in self.overrides:
