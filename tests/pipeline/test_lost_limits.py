@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -204,10 +205,8 @@ async def test_a_cancellation_that_foreign_code_keeps_to_itself_is_taken_for_the
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().call_later(LIMIT / 2, task.cancel)
-        try:
+        with suppress(asyncio.CancelledError):
             await forever()
-        except asyncio.CancelledError:
-            pass
         return await forever()
 
     pipeline, _ = waiting_for(code, limit)
@@ -271,10 +270,8 @@ async def test_a_provider_that_swallows_every_cancellation_is_logged_once(
     async def stubborn(call: Any) -> str:
         ends = asyncio.get_running_loop().time() + 10
         while (left := ends - asyncio.get_running_loop().time()) > 0:
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.sleep(left)
-            except asyncio.CancelledError:
-                pass
         raise OwnError
 
     pipeline = Pipeline(Fallback(FunctionProvider("mule", stubborn)), Timeout(seconds=LIMIT))
@@ -289,7 +286,7 @@ async def test_a_provider_that_swallows_every_cancellation_is_logged_once(
 
 
 async def test_on_real_loops_a_limit_in_the_turn_of_a_foreign_timeout_is_not_lost() -> None:
-    """asyncio and uvloop: the loop stands still until both are due."""
+    """Asyncio and uvloop: the loop stands still until both are due."""
 
     async def complete(call: Any) -> str:
         try:

@@ -14,6 +14,9 @@ IDLE_OPEN_SECONDS = 600.0
 SLACK = 64
 """Entries of circuits that are gone, beside as many as there are circuits."""
 
+MAX_STEPS = 64
+"""Entries that are looked at for one newcomer: they may all have moved, and the loop must not stand still."""
+
 _Entry = tuple[float, int, Hashable, Circuit]
 
 
@@ -39,8 +42,11 @@ class Unasked:
             heapify(self._heap)
 
     def pop(self, circuits: Mapping[Hashable, Circuit], now: float) -> tuple[Hashable] | None:
-        """The key of the one to be forgotten by `now`, in a tuple; `None` where there is none."""
-        while self._heap and self._heap[0][0] <= now:
+        """The key of the one to forget by `now`, in a tuple; `None` where none is found in a few steps."""
+        due: tuple[Hashable] | None = None
+        for _ in range(MAX_STEPS):
+            if not self._heap or self._heap[0][0] > now:
+                return None
             entry = heappop(self._heap)
             key, circuit = entry[2:]
             if not _counts(entry):
@@ -49,10 +55,12 @@ class Unasked:
             unasked = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
             if not unasked or circuits.get(key) is not circuit:
                 continue  # it is added again when its last call ends
-            if circuit.reopens_at + IDLE_OPEN_SECONDS <= now:
+            when = circuit.reopens_at + IDLE_OPEN_SECONDS
+            if when == entry[0]:
                 return (key,)
             self.add(key, circuit, circuits)
-        return None
+            due = due or ((key,) if when <= now else None)
+        return due
 
 
 def _counts(entry: _Entry) -> bool:
