@@ -120,8 +120,8 @@ MUTANTS = [
     ),
     mutant(
         "S9", "an idle circuit keeps its room", REGISTRY,
-        "        if self._idle:\n            key",
-        "        if not self._circuits:\n            key",
+        "        if self._idle:\n            forgettable",
+        "        if not self._circuits:\n            forgettable",
     ),
     # --- time
     mutant(
