@@ -75,7 +75,7 @@ async def _whole(call: Call) -> Response:
         try:
             response = await provider.complete(call)
         except BaseException as raised:
-            raise _failed(call, attempt, failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
+            raise _failed(call, attempt, await failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
     finally:
         watch.end()
         if slots is not None:

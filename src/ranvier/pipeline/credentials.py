@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError, CredentialMissingError
-from ranvier.pipeline.foreign import PLAIN_FAILURES
-from ranvier.pipeline.limit import cause_of, too_late
+from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.watch import Watch
@@ -219,8 +218,8 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     try:
         return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
     except BaseException as error:
-        if watch.ended_by(error) is not None:
-            raise too_late(call, "deadline") from cause_of(error)
+        if watch.ours is not None:
+            raise await failure_of(call, watch, error)  # noqa: B904  # because: it has its cause
         if isinstance(error, Exception) or watch.is_theirs(error):
             raise _ResolverFailedError from error
         raise

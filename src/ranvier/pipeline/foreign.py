@@ -1,4 +1,4 @@
-"""How the code of others fails: by a CancelledError that nobody asked for, while it cleans up, twice by one error.
+"""How the code of others fails: by a CancelledError of its own, in its clean-up, by one error for many calls.
 
 Providers, resolvers, listeners and layers are the user's. A `CancelledError` that a plain function raises is
 always its own failure: nobody can cancel in the middle of it. One that comes out of an `await` is, unless
@@ -43,19 +43,21 @@ class Complaints:
             logger.warning(f"{words}; this is logged once", *arguments, exc_info=trace)
 
 
-def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseException:
+async def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseException:
     """What a wait for the provider of `call` that `raised` ended has failed by: a limit, or the provider.
 
     The caller's cancellation, and what ends a program, stay what they are.
     """
-    reason = watch.ended_by(raised)
-    if reason is not None:
+    ours, reason = watch.ours, watch.ended_by(raised)
+    if ours is not None and reason is not None:
+        if (cancelled := await ours.absorb(raised)) is not None:
+            return cancelled
         late = too_late(call, reason)
         late.__cause__ = cause_of(raised)
         return late
     if isinstance(raised, asyncio.CancelledError) and watch.is_theirs(raised):
         return cancelled_by_itself(call, raised)
-    return own(call, raised)
+    return own_error(call, raised)
 
 
 def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> ConnectionFailedError:
@@ -70,7 +72,7 @@ def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> Connec
     return error
 
 
-def own(call: Call, error: Raised) -> Raised:
+def own_error(call: Call, error: Raised) -> Raised:
     """`error`, for `call` alone: one that was raised in another call before stays with that, and is copied.
 
     So a function may keep one error and raise it for everybody. Nothing that we know of one call is told

@@ -19,6 +19,7 @@ from ranvier.pipeline.context import context_of
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
+from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
@@ -187,8 +188,7 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            self._failed(call, error)
-            raise
+            raise self._failed(call, own_error(call, error))  # noqa: B904  # because: a copy has its cause
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.cancellation import CLEANUP_SECONDS
 from ranvier.pipeline.collector import Collector
 from ranvier.pipeline.foreign import failure_of
 from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
-from ranvier.pipeline.watch import CLEANUP_SECONDS, Watch
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -67,7 +68,7 @@ class Source:
                 if not self._goes_on(began):
                     return None
         except BaseException as raised:
-            failure = self._failure(raised)
+            failure = await self._failure(raised)
             try:
                 if failure is None:
                     return None
@@ -125,18 +126,19 @@ class Source:
         if not self.collector.finished:
             raise too_late(self._call, reason)
 
-    def _failure(self, raised: BaseException) -> BaseException | None:
+    async def _failure(self, raised: BaseException) -> BaseException | None:
         """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
 
         A provider that made a good end of our cancellation has failed as well.
         """
         watch = self.watch
-        if watch.reason == CLOSED or (watch.reason is not None and self.collector.finished):
-            if watch.ended_by(raised) is not None:
-                return None
-        if isinstance(raised, StopAsyncIteration) and watch.reason is None:
+        ours = watch.ours
+        if ours is None and isinstance(raised, StopAsyncIteration):
             return None
-        failure = failure_of(self._call, watch, raised)
+        quietly = ours is not None and (ours.reason == CLOSED or self.collector.finished)
+        if quietly and watch.ended_by(raised) is not None:
+            return None
+        failure = await failure_of(self._call, watch, raised)
         only_wrapping = self.collector.finished and isinstance(failure, RanvierError)
         return None if only_wrapping else failure
 

@@ -46,7 +46,8 @@ class ResponseStream:
 
     Raises, while it is read:
         StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
-            Also each read after one that was cancelled, which closes the stream, or after its pipeline closed.
+            Also each read after one that was cancelled, which closes the stream, and after its pipeline
+            was closed.
         DeadlineExceededError: the call's time is over; `received` has what came.
         LayerError: a transform of one of your layers failed; `received` has what came.
     """

@@ -5,8 +5,7 @@ tells its own cancellation from the caller's by `Task.cancelling()`, as `asyncio
 `task.cancel()` from outside always wins.
 
 What is waited for is the code of others: it may swallow a cancellation, or change the count of them.
-So a limit always cancels, whatever that count is, and again and again while the wait goes on. Each
-time it takes its former cancellation back first: never more than one of them is ours.
+So a limit always cancels, whatever that count is, and again and again while the wait goes on.
 """
 
 from __future__ import annotations
@@ -17,22 +16,11 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.pipeline.limit import CLOSED, cause_of, too_late
+from ranvier.pipeline.cancellation import Cancellation
+from ranvier.pipeline.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-CLEANUP_SECONDS = 5.0
-"""Seconds that a provider may take to close a stream; after that it is cancelled."""
-
-AGAIN = 0.25
-"""Seconds after which a wait that goes on is cancelled a second time: something swallowed the first."""
-
-AND_AGAIN = 1.0
-"""Seconds between any two cancellations after that."""
-
-UNSTOPPABLE = 2
-"""Further cancellations after which the log says that a provider cannot be stopped."""
 
 
 class Watch:
@@ -42,7 +30,7 @@ class Watch:
     then. So a stream of a thousand events costs a few timers, not a thousand.
 
     Attributes:
-        reason: Why we have cancelled the task that waits; `None` where we have not.
+        ours: Our cancellation of the task that waits, once it has waited too long.
         rings: When its timer will ring; never is infinity.
         among: Those that wait with it for the second in which theirs ring, while it is set.
     """
@@ -51,13 +39,11 @@ class Watch:
         "_call",
         "_cancelling",
         "_due",
-        "_next",
         "_on_idle",
         "_phase",
-        "_repeated",
         "_task",
         "among",
-        "reason",
+        "ours",
         "rings",
     )
 
@@ -65,14 +51,12 @@ class Watch:
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
-    _repeated: int  # cancellations after the first, once `reason` is set; and the timer of the next
-    _next: asyncio.TimerHandle
 
     def __init__(self, call: Call) -> None:
         self.rings = inf
         self._call = call
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
-        self.reason: str | None = None
+        self.ours: Cancellation | None = None
         self._on_idle: tuple[float, Callable[[], None]] | None = None
 
     @property
@@ -121,7 +105,7 @@ class Watch:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self.reason = None
+        self.ours = None
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
@@ -129,7 +113,7 @@ class Watch:
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
-        if self.reason is not None:  # what came was too late for that limit, and stands all the same
+        if self.ours is not None:  # what came was too late for that limit, and stands all the same
             self._take_back()
         self._due = due
         self._phase = phase
@@ -138,7 +122,7 @@ class Watch:
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
-        if self.reason is not None:  # our cancellation came out as a result
+        if self.ours is not None:  # our cancellation came out as a result
             self._take_back()
         self._task = None
 
@@ -152,13 +136,13 @@ class Watch:
 
         This takes our part of the cancellations back.
         """
-        reason, task = self.reason, self._task
-        if reason is None or task is None:
+        ours, task = self.ours, self._task
+        if ours is None or task is None:
             return None
         self._take_back()
         if isinstance(error, asyncio.CancelledError):
-            return reason if task.cancelling() <= self._cancelling else None
-        return reason if isinstance(error, Exception) else None
+            return ours.reason if task.cancelling() <= self._cancelling else None
+        return ours.reason if isinstance(error, Exception) else None
 
     def is_theirs(self, error: BaseException) -> bool:
         """Whether `error`, not of our making, is a CancelledError that what was waited for made up itself."""
@@ -168,18 +152,21 @@ class Watch:
 
     def interrupt(self, reason: str) -> None:
         """End the wait for `reason`."""
-        task = self._task
-        if task is None or self.reason is not None:
+        task, call = self._task, self._call
+        if task is None or self.ours is not None:
             return
-        pipeline = self._call.pipeline
-        if task is asyncio.current_task(pipeline.loop):
+        if task is asyncio.current_task(call.pipeline.loop):
             # A running task must not be cancelled: before Python 3.13 that cannot be taken back.
-            self.extend(pipeline.clock(), reason)
-            return
-        self.reason = reason
-        self._repeated = 0
-        task.cancel()
-        self._next = pipeline.loop.call_later(CLEANUP_SECONDS if reason == CLOSED else AGAIN, self._repeat)
+            self.extend(call.pipeline.clock(), reason)
+        else:
+            self.ours = Cancellation(call, task, self._cancelling, reason)
+
+    def _take_back(self) -> None:
+        assert self.ours is not None
+        self.ours.take_back()
+        self.ours = None
+        if self._on_idle is not None and self._on_idle[0] < self.rings:
+            self._set(self._on_idle[0])
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
@@ -189,7 +176,7 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        if self.reason is not None:
+        if self.ours is not None:
             self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
         if self.rings != inf:
@@ -225,32 +212,3 @@ class Watch:
                 then()
             elif when != inf:
                 self._set(when)
-
-    def _repeat(self) -> None:
-        """Cancel once more a wait that goes on."""
-        task = self._task
-        if task is None:
-            return
-        if task.cancelling() > self._cancelling:  # else others have taken ours back
-            task.uncancel()
-        task.cancel()
-        self._repeated += 1
-        self._next = self._call.pipeline.loop.call_later(AND_AGAIN, self._repeat)
-        if self._repeated == UNSTOPPABLE:
-            self._call.pipeline.lifecycle.complaints.log(
-                "unstoppable",
-                self._call.deployment.provider.name,
-                "%s swallows every cancellation: a call that has met its limit (%s) waits until it returns",
-                self._call.deployment,
-                self.reason,
-            )
-
-    def _take_back(self) -> None:
-        """Take back the cancellation that is ours, once it is out of the wait or was swallowed there."""
-        task = self._task
-        if task is not None and task.cancelling() > self._cancelling:  # else others have done so
-            task.uncancel()
-        self.reason = None
-        self._next.cancel()
-        if self._on_idle is not None and self._on_idle[0] < self.rings:
-            self._set(self._on_idle[0])
