@@ -10,8 +10,8 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import start_task
+from ranvier.pipeline.elsewhere import closed, elsewhere
 from ranvier.pipeline.foreign import Complaints
 from ranvier.pipeline.loops import renew_slots
 from ranvier.pipeline.shutdown import Shutdown, close_again
@@ -99,7 +99,7 @@ class Lifecycle:
 
     def _open(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> None:
         if self._belongs_elsewhere(loop):
-            raise _elsewhere(self.loop)
+            raise elsewhere(self.loop)
         if self.state == "open" and self.loop is not loop:
             self._forsake()
         self.refuse_if_closed()
@@ -138,7 +138,7 @@ class Lifecycle:
     def refuse_other_loops(self) -> None:
         """Raise a `ConfigurationError` while it belongs to another loop that still lives."""
         if self._belongs_elsewhere(asyncio.get_running_loop()):
-            raise _elsewhere(self.loop)
+            raise elsewhere(self.loop)
 
     def refuse_if_closed(self) -> None:
         """Raise a `ConfigurationError` once it closes, as long as the loop lives on which it did."""
@@ -241,22 +241,3 @@ class Lifecycle:
         """All is closed."""
         self.state, self.quiet, self._closing = "closed", None, None
         self._timers.close()
-
-
-def closed() -> ConfigurationError:
-    """What a closed pipeline answers."""
-    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
-
-
-def _elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
-    """What a pipeline answers on a loop that is not its own, while that one lives."""
-    if loop.is_running():
-        remedy = (
-            "which is running: await pipeline.aclose() there (from another thread by "
-            "asyncio.run_coroutine_threadsafe), then enter it here with `async with`"
-        )
-    else:
-        remedy = "which has stopped: close that with pipeline.loop.close(), and this one takes over"
-    return ConfigurationError(
-        f"this pipeline belongs to another event loop, {remedy}; or build one pipeline per loop"
-    )

@@ -12,7 +12,8 @@ from ranvier.errors import CircuitOpenError, ConfigurationError
 from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.call_events import tell_rejected
+from ranvier.pipeline.events import CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.outcome import ABANDONED
@@ -231,17 +232,7 @@ class Circuits:
         error = CircuitOpenError(
             tenant=call.tenant, provider=call.deployment.provider.name, retry_after=circuit.retry_after(now)
         )
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                CallRejected(
-                    tenant=call.tenant,
-                    provider=error.provider,
-                    model=call.deployment.model,
-                    kind=error.kind,
-                    retry_after=error.retry_after,
-                ),
-                call,
-            )
+        tell_rejected(call, error, call.deployment.provider.name)
         return error
 
     def _tell_full(self, call: Call) -> None:
