@@ -45,7 +45,7 @@ class Deliveries:
     def add(self, listener: Listener, tell: Callable[[], Awaitable[object]], context: Context) -> None:
         """Await what `tell` returns for `listener`, after all others, in a copy of `context`."""
         self._left.append((listener, tell, context))
-        self._work_on()
+        self.resume()
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -55,10 +55,10 @@ class Deliveries:
 
     async def drain(self) -> None:
         """Wait until everything added so far has been heard; a listener never waits for itself."""
-        self._work_on()
+        self.resume()
         while tasks := self.tasks:
             await asyncio.wait(tasks)
-            self._work_on()
+            self.resume()
 
     def give_up(self) -> int:
         """Cancel the delivery under way, and drop the others: how many."""
@@ -71,9 +71,10 @@ class Deliveries:
     def start_anew(self) -> None:
         """Forget the tasks of a loop that is closed; what they had not begun is heard on the running one."""
         self._worker = self._hearing = None
-        self._work_on()
+        self.resume()
 
-    def _work_on(self) -> None:
+    def resume(self) -> None:
+        """See to it that what is left is heard, also after somebody has cancelled whoever did so."""
         if self._left and (self._worker is None or self._worker.done()):
             self._loop = asyncio.get_running_loop()
             self._worker = start_task(self._loop, self._work(), None)
