@@ -99,7 +99,7 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
     if events.listeners:
         where = {"tenant": call.tenant, "provider": provider, "model": model}
         for parameter in dropped:
-            events.emit(ParameterDropped(parameter=parameter, **where), call)
+            events.emit(ParameterDropped(parameter=parameter, **where))
     for name in ("tools", "schema"):
         parameters.pop(name, None)  # fitted only for the models that refuse them
     return parameters
