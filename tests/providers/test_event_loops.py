@@ -262,3 +262,12 @@ def test_a_client_of_the_users_without_connections_may_be_used_again() -> None:
             return (await pipeline.complete("Why?")).text
 
     assert [asyncio.run(ask()) for _ in range(3)] == ["Hello."] * 3
+
+
+def test_a_client_of_the_users_stays_with_the_loop_on_which_a_pipeline_was_left_open() -> None:
+    """Whatever is behind it: what it holds of that loop nobody knows."""
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=ANSWER))
+    pipeline = Pipeline(Fallback(OpenAI("sk", http_client=httpx.AsyncClient(transport=transport))))
+    asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
+    with pytest.raises(ConfigurationError, match="http_client=.*cannot be moved"):
+        asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
