@@ -269,5 +269,5 @@ def test_a_client_of_the_users_stays_with_the_loop_on_which_a_pipeline_was_left_
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=ANSWER))
     pipeline = Pipeline(Fallback(OpenAI("sk", http_client=httpx.AsyncClient(transport=transport))))
     asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
-    with pytest.raises(ConfigurationError, match="http_client=.*cannot be moved"):
+    with pytest.raises(ConfigurationError, match=r"http_client=.*cannot be moved"):
         asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
