@@ -204,7 +204,8 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still under way by then ends with a `ConfigurationError`; a stream simply ends.
+        What is still under way by then ends with a `ConfigurationError`, and reading on in
+        a stream with a `StreamInterruptedError`.
         """
         checks.seconds("drain", drain)
         if self.lifecycle.state == "open":
