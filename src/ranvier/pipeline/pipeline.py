@@ -18,7 +18,7 @@ from ranvier.pipeline.chain import chained
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.foreign import own_error
+from ranvier.pipeline.foreign import is_of_another_call, own_error
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
@@ -184,7 +184,10 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            raise self._failed(call, own_error(call, error))  # noqa: B904  # because: a copy has its cause
+            if is_of_another_call(call, error):
+                raise self._failed(call, own_error(call, error))  # noqa: B904  # because: it has its cause
+            self._failed(call, error)
+            raise
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
@@ -204,8 +207,7 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still under way by then ends with a `ConfigurationError`, and reading on in
-        a stream with a `StreamInterruptedError`.
+        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`.
         """
         checks.seconds("drain", drain)
         if self.lifecycle.state == "open":
