@@ -20,7 +20,7 @@ from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.elsewhere import closed
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.foreign import own_error
+from ranvier.pipeline.foreign import is_of_another_call, own_error
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle
 from ranvier.pipeline.order import check_stack
@@ -189,7 +189,10 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            raise self._failed(call, own_error(call, error))  # noqa: B904  # because: a copy has its cause
+            if is_of_another_call(call, error):
+                raise self._failed(call, own_error(call, error))  # noqa: B904  # because: it has its cause
+            self._failed(call, error)
+            raise
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
@@ -213,9 +216,9 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still in flight by then ends with a `ConfigurationError`; a stream simply ends. Cleanup,
-        async listeners and providers have five seconds each; what takes longer is cancelled, and left
-        behind where it ignores that: no closing takes more than `drain` + 10 seconds.
+        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`. Cleanup
+        and async listeners, then providers, have five seconds each, and are cancelled after them; what
+        ignores that is left behind, and named in the log: `drain` + 10 seconds is the most it takes.
         """
         checks.seconds("drain", drain)
         await self.lifecycle.close(self, drain)
