@@ -186,6 +186,38 @@ async def test_a_dropped_stream_is_settled_and_cleaned_up_in_the_context_of_its_
     await pipeline.aclose()
 
 
+async def test_a_stream_that_a_layer_loses_is_given_up_in_the_context_of_its_call() -> None:
+    """The call has failed by then; what another layer does at the end of the stream runs there, too."""
+    ends: list[Any] = []
+
+    class Losing(Layer):
+        async def handle(self, call: Any, inner: Any) -> Any:
+            answer = await inner(call)
+            answer.on_end(lambda outcome: ends.append((current_tenant(), REQUEST.get())))
+            raise KeyError("lost")
+
+    provider = Closing("one", lambda call: stream("a", stall()))
+    pipeline = Pipeline(Losing(), Fallback(provider), Breaker())
+    listening = Listening(pipeline)
+
+    async def ask() -> None:
+        with pytest.raises(KeyError):
+            await pipeline.stream("Why?")
+
+    await acting_as("acme", ask)
+
+    async def collect() -> None:
+        gc.collect()
+        await asyncio.sleep(0.01)
+
+    await acting_as("globex", collect)
+    await pipeline.events.drain()
+    assert ends == [("acme", "request of acme")]
+    listening.check("acme")
+    provider.check("acme")
+    await pipeline.aclose()
+
+
 async def test_a_pipeline_that_closes_ends_each_stream_in_the_context_of_its_call() -> None:
     """Also one that is being read."""
     provider = Closing("one", lambda call: stream("a", stall()))

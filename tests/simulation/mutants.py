@@ -177,5 +177,15 @@ MUTANTS = [
         "        call.attempt = self.attempt + 1",
         "        call.attempt = self.attempt + 2",
     ),
+    mutant(
+        "S12", "listeners run in whatever context emits", "pipeline/events.py",
+        "        context = None if record is None else record.context",
+        "        context = None",
+    ),
+    mutant(
+        "S12", "the cleanup of a dropped stream runs in the context of nobody", STREAM,
+        "in_background(self._source.aclose(), context, name)",
+        "in_background(self._source.aclose(), None, name)",
+    ),
 ]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation
 """Those of the circuits first."""

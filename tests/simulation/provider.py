@@ -181,4 +181,6 @@ class SeededProvider:
 
     def _end(self, exchange: Exchange) -> None:
         self.sockets.discard(exchange)
+        if not exchange.story.read_elsewhere and STORY.get(None) is not exchange.story:
+            self._checker.fail(12, "a request is cleaned up in the context of another call", exchange.story)
         self._checker.request_ended(exchange)

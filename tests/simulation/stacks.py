@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place
+from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
+from ranvier.clock import current_deadline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.pipeline import Layer
 from ranvier.pipeline.events import CircuitChanged, Event
@@ -14,6 +15,7 @@ from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
 from simulation.provider import SeededProvider
 from simulation.settings import MANY, Keys, draw_breaker_settings, draw_retry, draw_timeout
+from simulation.story import STORY
 
 if TYPE_CHECKING:
     from simulation.checker import Checker
@@ -57,6 +59,9 @@ class Stack:
             credentials=self.keys.credentials,
             listeners=self._listeners(others),
         )
+        if self.listening:
+            self.pipeline.events.add(self._look_around, routine=True)
+            self.pipeline.events.add(self._look_around_later, routine=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 
@@ -171,6 +176,16 @@ class Stack:
     def _listen(self, event: Event) -> None:
         if type(event) is CircuitChanged:
             self.heard.append((event.tenant, str(event.before), str(event.after)))
+
+    def _look_around(self, event: Event) -> None:
+        """Whoever happens to tell of it, it is told in the context of the call that it is about."""
+        story = STORY.get(None)  # nobody's where an operator has done something
+        told = current_tenant(), event.tenant if story is None else story.tenant, current_deadline()
+        if told != (event.tenant, event.tenant, None):
+            self.checker.fail(12, f"{event} is told in the context of {told}", story)
+
+    async def _look_around_later(self, event: Event) -> None:
+        self._look_around(event)
 
     # --- what can be expected --------------------------------------------------------------------
 

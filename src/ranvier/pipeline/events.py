@@ -1,9 +1,8 @@
 """What happens, told to whoever listens.
 
-An event is delivered after the state that it tells of is committed, in order, and never from
-inside the delivery of another: a listener may use the pipeline, its circuits included. It runs in the
-context of the call that the event is about, whoever emits it. A listener that raises is logged once
-and never breaks a call. Without listeners nothing is built.
+An event is delivered after the state that it tells of is committed, in order, and never from inside the
+delivery of another: a listener may use the pipeline. It runs in the context of the call that the event is
+about. One that raises is logged once and never breaks a call. Without listeners nothing is built.
 """
 
 from __future__ import annotations

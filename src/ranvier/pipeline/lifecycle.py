@@ -166,7 +166,9 @@ class Lifecycle:
 
     def leave(self, record: Record) -> None:
         """A call is no more in flight."""
-        self.calls.pop(record, None)  # forgotten already, where its loop was closed
+        task = self.calls.pop(record, None)  # forgotten already, where its loop was closed
+        if record.cut_off and task is not None:
+            task.uncancel()  # whatever has become of our cancellation
         if self.quiet is not None:
             self.check_quiet()
 

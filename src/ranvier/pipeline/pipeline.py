@@ -194,8 +194,6 @@ class Pipeline:
             self._failed(call, error)
             raise
         finally:
-            if record.cut_off:
-                task.uncancel()  # whatever has become of our cancellation
             lifecycle.leave(record)
 
     def _hand_out(self, call: Call, stream: ResponseStream) -> None:
@@ -216,9 +214,8 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`. Cleanup
-        and async listeners, then providers, have five seconds each, and are cancelled after them; what
-        ignores that is left behind, and named in the log: `drain` + 10 seconds is the most it takes.
+        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`.
+        This takes `drain` + 10 seconds at most; what ignores its cancellation is logged, and left behind.
         """
         checks.seconds("drain", drain)
         await self.lifecycle.close(self, drain)

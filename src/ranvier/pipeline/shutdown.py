@@ -87,7 +87,7 @@ class Shutdown:
 
     def _cancel_what_is_left(self) -> None:
         for record, task in self._lifecycle.calls.items():
-            if record.cut_off:  # again, and still no more than once: see `Pipeline._carry`
+            if record.cut_off:  # again, and still no more than once: see `Lifecycle.leave`
                 task.uncancel()
                 task.cancel()
         if self._events.deliveries.tasks:

@@ -60,6 +60,7 @@ class ResponseStream:
         self._source = self.source = source
         self._watch = source.watch
         self._loop = call.pipeline.loop
+        self._context = call.record.context  # until it ends, which may be after its call
         self._clock = call.pipeline.clock
         self._on_end: list[Callable[[Outcome], None]] = []
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
@@ -285,6 +286,7 @@ class ResponseStream:
         finally:  # whatever a listener raises, all is given back
             callbacks, self._on_end = self._on_end, []
             tell(callbacks, outcome, log=not self._call.record.muted)
+            self._context = None
 
     def _write_down(self, error: BaseException | None) -> None:
         """Write down how it ended, and tell of it."""
@@ -340,9 +342,9 @@ class ResponseStream:
 
     def abandon(self, error: BaseException | None = None) -> None:
         """End now, whoever reads, without waiting; the provider is let go in the background."""
-        call, context = self._call, kept_context(self._call)
+        call, context = self._call, self._context or kept_context(self._call)
         self._drop_unread()
-        self._end(Outcome.ABANDONED, error)
+        context.copy().run(self._end, Outcome.ABANDONED, error)  # with what layers do at its end
         self._watch.interrupt(CLOSED)
         name = f"the cleanup of a stream of {call.deployment}"
         call.pipeline.lifecycle.in_background(self._source.aclose(), context, name)
