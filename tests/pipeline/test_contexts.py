@@ -10,6 +10,7 @@ import pytest
 
 from ranvier import (
     ConnectionFailedError,
+    Layer,
     Pipeline,
     RateLimitError,
     ServerError,
