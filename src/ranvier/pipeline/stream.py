@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, StreamInterruptedError
-from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
@@ -77,10 +77,7 @@ class ResponseStream:
     def received(self) -> Response:
         """What has arrived so far, as a response without a finish reason until there is one."""
         deployment = self._call.deployment
-        received = self._source.collector.response(deployment.provider.name, deployment.model)
-        received.attempts = self.attempts
-        received.record = self._call.record
-        return received
+        return self._told(self._source.collector.response(deployment.provider.name, deployment.model))
 
     def __aiter__(self) -> Self:
         return self
@@ -196,11 +193,15 @@ class ResponseStream:
         Raises:
             InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
         """
-        response = self.received
-        if response.finish_reason is None:  # a function's stream ends by returning
-            response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+        deployment = self._call.deployment
+        response = self._told(self._source.collector.answer(deployment.provider.name, deployment.model))
         if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
             form.check(self._call, response)
+        return response
+
+    def _told(self, response: Response) -> Response:
+        response.attempts = self.attempts
+        response.record = self._call.record
         return response
 
     def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
