@@ -346,8 +346,8 @@ MUTANTS = [
     ),
     mutant(
         "T37", "a cut is the end", SOURCE,
-        "                return None\n            raise\n        finally:",
-        "                return None\n            return None\n        finally:",
+        "                return self._last()\n            raise\n        finally:",
+        "                return self._last()\n            return self._last()\n        finally:",
         "test_stream_traps.py::test_t37_a_stream_cut_after_its_hand_out_is_told_once_with_what_had_come",
     ),
     mutant(

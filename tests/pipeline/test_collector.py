@@ -66,8 +66,8 @@ def test_a_tool_call_that_was_cut_or_has_no_id_is_still_told() -> None:
     assert collector.response("one", "m") == collector.response("one", "m")
 
 
-def test_the_last_usage_and_model_count_and_the_first_reason_and_id() -> None:
-    """Usage grows while it streams; the reason for stopping comes once."""
+def test_the_last_usage_model_and_finish_reason_count_and_the_first_id() -> None:
+    """Usage grows while it streams; a finish reason may come early, or again."""
     collector = collected(
         StreamEvent(id="m1", model="asked", usage=Usage(3, 0, 3, complete=False)),
         StreamEvent(reasoning="hm "),
@@ -80,7 +80,7 @@ def test_the_last_usage_and_model_count_and_the_first_reason_and_id() -> None:
     response = collector.response("one", "m")
     assert collector.finished
     assert (response.id, response.model, response.reasoning) == ("m1", "answered", "hm so")
-    assert (response.finish_reason, response.raw_finish_reason) == (FinishReason.LENGTH, "max_tokens")
+    assert (response.finish_reason, response.raw_finish_reason) == (FinishReason.STOP, "x")
     assert (response.usage, collector.skipped) == (Usage(3, 9, 12), 3)
 
 

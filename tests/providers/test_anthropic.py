@@ -382,13 +382,14 @@ async def test_the_last_word_on_each_count_of_tokens_wins(ask: Any, streamed: An
     "ending",
     [
         b"",
-        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 9}),
+        event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 9}),
+        event("message_delta", delta={"stop_reason": ""}, usage={"output_tokens": 9}),
         b"data: [DONE]\n\n",
         b'event: message_stop\ndata: {"type": "message_st',
     ],
 )
 async def test_a_stream_without_its_end_is_cut(ask: Any, streamed: Any, ending: bytes) -> None:
-    """Only `message_stop` ends a message; a stop reason alone does not."""
+    """A message that gives no stop reason and has no `message_stop` is no answer."""
     async with ask(Anthropic, streamed(START, words(0, "Hi"), ending)) as server:
         with pytest.raises(InvalidResponseError) as caught:
             await server.stream()

@@ -94,8 +94,8 @@ MUTANTS = [
     ),
     mutant(
         "S7", "a cut is the end", SOURCE,
-        "                return None\n            raise\n        finally:",
-        "                return None\n            return None\n        finally:",
+        "                return self._last()\n            raise\n        finally:",
+        "                return self._last()\n            return self._last()\n        finally:",
     ),
     mutant(
         "S7", "a stream that broke ends as a success", STREAM,

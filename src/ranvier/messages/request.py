@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError, InvalidResponseError
+from ranvier.messages.characters import mended
 from ranvier.messages.image import Image
 from ranvier.messages.schema import Schema, finite, no_json
 
@@ -50,12 +51,12 @@ class ToolCall:
     def parse(cls, id: str, name: str, arguments: str) -> Self:
         """A call from the text of its arguments; none at all means a tool without arguments."""
         try:
-            parsed = _DECODER.decode(arguments) if arguments.strip() else {}
+            parsed = mended(_DECODER.decode(arguments)) if arguments.strip() else {}
         except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, dict):
             return cls(id, name, parsed)
-        return cls(id, name, {}, arguments)
+        return cls(id, name, {}, mended(arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,7 @@ class Tool:
 class Request:
     """What is asked, the same for every target.
 
-    Nobody changes one that was passed on; a layer that asks for something else derives its own with
-    `dataclasses.replace`. (It is not frozen, which would cost as much as three layers do.)
+    Derive another with `dataclasses.replace`; never change one. (Frozen it would cost as three layers do.)
 
     Attributes:
         messages: The conversation, oldest first.

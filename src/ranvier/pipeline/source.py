@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 AFTER_FINISH = 5.0
-"""Seconds to wait for the usage and the end of a body, once the model has said why it stopped."""
+"""Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
 
 
 class Source:
@@ -23,9 +24,23 @@ class Source:
 
     Only time spent in `receive` is charged to the provider. Before the first content `first_token`
     bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
+
+    A provider may give a finish reason early, or several times. So it is held back, with the usage that
+    follows it, and is the last event of all; content takes it back.
     """
 
-    __slots__ = ("_call", "_clock", "_closing", "_events", "_started", "_waited", "collector", "watch")
+    __slots__ = (
+        "_call",
+        "_clock",
+        "_closing",
+        "_ended",
+        "_events",
+        "_started",
+        "_stopped",
+        "_waited",
+        "collector",
+        "watch",
+    )
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
@@ -35,6 +50,8 @@ class Source:
         self._events = events
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._started = False  # content has come
+        self._ended = False  # nothing more is to come from the provider
+        self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
 
     async def receive(self) -> StreamEvent | None:
@@ -43,38 +60,50 @@ class Source:
         Raises:
             RanvierError: a limit was met, or whatever the provider's adapter says.
         """
+        if self._ended:
+            return None
         began = self._clock()
         self.watch.start(*self._due(began, began))
         try:
             while True:
-                event = await anext(self._events)
-                if self._tells_something(event):
+                event = self._told(await anext(self._events))
+                if event is not None:
                     return event
                 if not self._goes_on(began):
-                    return None
+                    return self._last()
         except (StopAsyncIteration, asyncio.CancelledError) as end:
             reason = self.watch.ended_by()
             if reason is not None:  # also where the provider made a good end of our cancellation
                 self._give_up(reason)
             elif isinstance(end, asyncio.CancelledError):
                 raise
-            return None
+            return None if reason == CLOSED else self._last()
         except RanvierError:
-            if self.collector.finished:  # the answer is whole; only its wrapping broke
-                return None
+            if self.collector.settled:  # only its wrapping broke
+                return self._last()
             raise
         finally:
             self.watch.stop()
             self._waited += self._clock() - began
 
-    def _tells_something(self, event: StreamEvent) -> bool:
+    def _told(self, event: StreamEvent) -> StreamEvent | None:
+        """What the reader is told of `event` now; `None` where that is nothing."""
         if event is SIGN_OF_LIFE:
-            return False
+            return None
         self.collector.add(event)
         if event.has_content:
             self._started = True
-            return True
-        return event.finish_reason is not None or event.usage is not None
+            if event.finish_reason is None:
+                return event
+        elif not self.collector.finished:
+            return None if event.usage is None else event
+        self._stopped = self._clock()
+        return _without_finish(event) if event.has_content else None
+
+    def _last(self) -> StreamEvent | None:
+        """The finish reason that was held back, now that the stream has ended well."""
+        self._ended = True
+        return self.collector.finish if self.collector.finished else None
 
     def _goes_on(self, began: float) -> bool:
         """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
@@ -99,8 +128,8 @@ class Source:
         due: Limit = (self._call.deadline, "deadline")
         if limits.seconds is not None:
             due = earlier(due, began + limits.seconds - self._waited, "attempt")
-        if self.collector.finished:
-            return earlier(due, began + AFTER_FINISH, "finish")
+        if self.collector.settled:
+            return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
         if self._started and limits.idle is not None:
             return earlier(due, alive + limits.idle, "idle")
         if not self._started and limits.first_token is not None:
@@ -109,7 +138,7 @@ class Source:
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""
-        if reason != CLOSED and not self.collector.finished:
+        if reason != CLOSED and not self.collector.settled:
             raise too_late(self._call, reason)
 
     async def aclose(self) -> None:
@@ -118,3 +147,7 @@ class Source:
         if close is not None:
             async with self._closing:
                 await close()
+
+
+def _without_finish(event: StreamEvent) -> StreamEvent:
+    return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
-from ranvier.messages import FinishReason, Response, StreamEvent
+from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
@@ -246,9 +246,8 @@ class ResponseStream:
         """
         if self._transformation is not None:
             self._transformation.flush()
-        response = self.received
-        if response.finish_reason is None:  # a function's stream ends by returning
-            response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+        deployment = self._call.deployment
+        response = self._shown(self._source.collector.answer(deployment.provider.name, deployment.model))
         if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
             form.check(self._call, response)
         return response

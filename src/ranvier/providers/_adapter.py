@@ -21,11 +21,11 @@ from ranvier.errors import (
 )
 from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._reading import (
-    AnswerReader,
     Json,
     Judge,
     NoAnswerError,
@@ -138,7 +138,7 @@ class Adapter(ABC):
             del answer  # because an error keeps this frame, and would be kept by it: a ring
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
-        """The answer to `call.request` in steps, up to the wire's own terminal event."""
+        """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             raise await self._refusal(reply)

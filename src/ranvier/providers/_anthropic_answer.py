@@ -17,8 +17,9 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -108,9 +109,10 @@ class EventReader(AnswerReader):
         self._usage: Json = {}  # of each field the last word counts
         self._blocks: dict[int, _Block] = {}  # under way, by their index
         self._calls = 0  # blocks that call a tool
-        self._answered = False  # words or a tool call have come
+        self._id: str | None = None
+        self._begun = False  # the message has
+        self._has_blocks = False
         self._stop_reason = ""
-        self._stop_details: object = None
 
     def read(self, body: Json) -> None:
         """What one event says."""
@@ -122,20 +124,33 @@ class EventReader(AnswerReader):
         elif kind == "content_block_stop":
             self._end(body)
         elif kind == "message_start":
-            message = entry(body.get("message"), "message")
-            usage = self._merge(message.get("usage"), complete=False)
-            self.events.append(
-                StreamEvent(id=label(message.get("id")), model=label(message.get("model")), usage=usage)
-            )
+            self._begin_message(entry(body.get("message"), "message"))
         elif kind == "message_delta":
             delta = entry(body.get("delta"), "delta")
-            self._stop_reason = text(delta.get("stop_reason"), "stop_reason") or self._stop_reason
-            self._stop_details = delta.get("stop_details")
             self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
+            if raw := text(delta.get("stop_reason"), "stop_reason"):
+                self._stop_reason = raw
+                self.stopped = finish_reason(raw, delta.get("stop_details"), answered=self.answered)
         elif kind == "message_stop":
-            reason = finish_reason(self._stop_reason, self._stop_details, answered=self._answered)
-            self.complete = self.finished = True
-            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
+            self.stopped = finish_reason(self._stop_reason, None, answered=self.answered)
+            self.end()
+            self.finished = True
+
+    def end(self) -> None:
+        """See `AnswerReader.end`; the finish reason is given out here, once nothing can follow it."""
+        super().end()
+        self.events.append(
+            StreamEvent(finish_reason=self.stopped, raw_finish_reason=self._stop_reason or None)
+        )
+
+    def _begin_message(self, message: Json) -> None:
+        """A message begins; proxies may repeat its very beginning, but nothing after it."""
+        given, usage = label(message.get("id")), self._merge(message.get("usage"), complete=False)
+        if self._begun and (given != self._id or self._has_blocks or self._stop_reason):
+            self.early = True  # whatever it has said of its end, something follows
+            raise NoAnswerError("two answers are spliced: a message begins before the last one has ended")
+        self._begun, self._id = True, given
+        self.events.append(StreamEvent(id=given, model=label(message.get("model")), usage=usage))
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
@@ -145,9 +160,10 @@ class EventReader(AnswerReader):
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
         block = self._blocks[count(body.get("index"), "index")] = _Block(start)
+        self._has_blocks = True
         if block.kind == "tool_use":
             block.number, self._calls = self._calls, self._calls + 1
-            self._answered = True
+            self.answered = True
             call = ToolCallDelta(
                 block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
             )
@@ -178,7 +194,7 @@ class EventReader(AnswerReader):
 
     def _say(self, words: str) -> None:
         if words:
-            self._answered = True
+            self.answered = True
             self.events.append(StreamEvent(text=words))
 
     def _end(self, body: Json) -> None:

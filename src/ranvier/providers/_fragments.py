@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ranvier.messages import ToolCallDelta
+from ranvier.providers import _json
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, entry, label, text
 
@@ -24,12 +25,21 @@ class CallsUnderWay:
     def __init__(self) -> None:
         self._numbers: dict[object, int] = {}  # the call under way at an index
         self._ids: list[str] = []  # as the server gave them, empty where it did not
+        self._arguments: list[list[str]] = []  # of each call, in pieces
         self._last: int | None = None
 
     @property
     def any(self) -> bool:
         """True once a call has begun."""
         return bool(self._ids)
+
+    @property
+    def whole(self) -> bool:
+        """True where the arguments of every call are a JSON object, so that nothing can be missing."""
+        try:
+            return all(isinstance(_json.read("".join(each).encode()), dict) for each in self._arguments)
+        except (ValueError, RecursionError):
+            return False
 
     def fragment(self, call: Json) -> ToolCallDelta:
         """What a fragment adds, and to which call."""
@@ -38,7 +48,9 @@ class CallsUnderWay:
         arguments = read_arguments(function.get("arguments"))
         number = self._number(call.get("index"), given, name)
         if number is not None:
+            self._arguments[number].append(arguments)
             return ToolCallDelta(number, arguments=arguments)
+        self._arguments.append([arguments])
         return ToolCallDelta(len(self._ids) - 1, given or new_call_id(), name, arguments)
 
     def _number(self, index: object, id: str | None, name: str | None) -> int | None:

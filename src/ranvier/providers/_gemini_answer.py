@@ -15,8 +15,9 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""
@@ -36,6 +37,9 @@ FINISH_REASONS: Final = {
 
 BLOCKED: Final = "blocked: "
 """Before the word for why a prompt was refused, which is no finish reason of Gemini's."""
+
+OF_BUILT_IN_TOOLS: Final = frozenset(("executableCode", "codeExecutionResult"))
+"""The fields of parts that tell of a tool which Gemini runs itself."""
 
 NUMBERED: Final = (
     *("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST"),
@@ -92,20 +96,27 @@ def read_answer(body: Json) -> Response:
     """What a whole answer says: one that came in a single piece."""
     collector, reader = Collector(), PartReader()
     reader.read(body)
+    if reader.stopped is None and reader.held is None:
+        # A gateway may leave it out; that the answer is whole, its JSON has shown.
+        reader.stop("", None)
+    reader.end()
     for event in reader.events:
         collector.add(event)
-    if not reader.complete:  # a gateway may leave it out; that the answer is whole, its JSON has shown
-        collector.add(StreamEvent(finish_reason=reader.reason("")))
     return collector.response("", "")
 
 
 class PartReader(AnswerReader):
-    """Understands the pieces of one answer."""
+    """Understands the pieces of one answer.
+
+    Attributes:
+        held: A finish reason after the round of a built-in tool. Mostly the answer goes on from there; so it
+            is given out at the end of the body, and taken back by whatever comes before that.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.held: StreamEvent | None = None
         self._introduced = False  # the id and the model have been told
-        self._answered = False  # words, a tool call or something native have come
         self._calls = 0
 
     def read(self, body: Json) -> None:
@@ -116,20 +127,36 @@ class PartReader(AnswerReader):
                 StreamEvent(id=label(body.get("responseId")), model=label(body.get("modelVersion")))
             )
         usage = read_usage(body.get("usageMetadata"))
-        if not self.complete:
-            candidates = entries(body.get("candidates"), "candidates")
-            candidate = next((each for each in candidates if not each.get("index")), {})
-            content = entry(candidate.get("content"), "content")
-            for part in entries(content.get("parts"), "parts"):
-                self._read_part(part)
-            raw = read_finish(candidate.get("finishReason"))
-            if raw or (raw := _blocked(body)):
-                reason = self.reason(raw)  # first: what is no answer is none that is complete
-                self.complete = True
-                self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage))
-                usage = None
-        if usage is not None:
+        candidates = entries(body.get("candidates"), "candidates")
+        candidate = next((each for each in candidates if not each.get("index")), {})
+        parts = entries(entry(candidate.get("content"), "content").get("parts"), "parts")
+        known = len(self.events)
+        for part in parts:
+            self._read_part(part)
+        if len(self.events) > known:
+            self.held = None
+        raw = read_finish(candidate.get("finishReason")) or _blocked(body)
+        if raw:
+            self.stop(raw, usage, of_tool=bool(parts) and bool(parts[-1].keys() & OF_BUILT_IN_TOOLS))
+        elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
+
+    def stop(self, raw: str, usage: Usage | None, *, of_tool: bool = False) -> None:
+        """The model has stopped, for a reason that Gemini names `raw`."""
+        reason = finish_reason(raw, answered=self.answered, calls_tools=self._calls > 0)
+        if of_tool:
+            self.held = StreamEvent(finish_reason=reason, raw_finish_reason=raw)
+            self.events.append(StreamEvent(usage=usage))
+        else:
+            self.stopped, self.held = reason, None
+            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage))
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        if self.held is not None:
+            self.stopped = self.held.finish_reason
+            self.events.append(self.held)
+        super().end()
 
     def _read_part(self, part: Json) -> None:
         words = text(part.get("text"), "text")
@@ -144,11 +171,11 @@ class PartReader(AnswerReader):
                 StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
             )
         elif words:
-            self._answered = True
+            self.answered = True
             self._read_signature(part)
             self.events.append(StreamEvent(text=words))
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
-            self._answered = self._answered or bool(part.keys() - {"text", SIGNATURE})
+            self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
             self.events.append(StreamEvent(parts=[Native("gemini", native)]))
 
@@ -157,15 +184,11 @@ class PartReader(AnswerReader):
             self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
 
     def _read_call(self, call: Json) -> ToolCallDelta:
-        self._answered = True
+        self.answered = True
         self._calls += 1
         arguments = json.dumps(entry(call.get("args"), "args"))
         given, name = label(call.get("id")), text(call.get("name"), "name")
         return ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments)
-
-    def reason(self, raw: str) -> FinishReason:
-        """Why it stopped, after what has come."""
-        return finish_reason(raw, answered=self._answered, calls_tools=self._calls > 0)
 
 
 def _blocked(body: Json) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -166,10 +167,11 @@ class ChunkReader(AnswerReader):
         self._family = family
         self._returned = returned
         self._introduced = False  # the id and the model have been told
-        self._answered = False  # words or a tool call have come
         self._refusal: list[str] = []
         self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
+        self._given: Json = {}  # the same, as it was given out: it grows if the model goes on
         self._calls = CallsUnderWay()
+        self._last = ""  # what came last: "words", "call", or "usage" of its own
 
     def read(self, body: Json) -> None:
         """What one chunk says."""
@@ -179,31 +181,42 @@ class ChunkReader(AnswerReader):
         choice = _first(entries(body.get("choices"), "choices"))
         said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
         usage = None if said is None else read_usage(said)
-        if not self.complete:
-            # A server that does not stream sends the whole message where a delta belongs.
-            self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
-            if failure := failed(choice):
-                raise failure
-            if raw := text(choice.get("finish_reason"), "finish_reason"):
-                self.events.append(self._finish(raw, usage))
-                usage = None
-        if usage is not None:
+        known = len(self.events)
+        # A server that does not stream sends the whole message where a delta belongs.
+        self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
+        if failure := failed(choice):
+            raise failure
+        if usage is not None and len(self.events) == known:
+            self._last = "usage"
+        if raw := text(choice.get("finish_reason"), "finish_reason"):
+            self._finish(raw, usage)
+        elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
 
     def _read_delta(self, delta: Json) -> None:
         words, reasoning = read_content(delta)
         if reasoning:
+            self._last = "words"
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
-            self._answered = True
+            self.answered = True
+            self._last = "words"
             self.events.append(StreamEvent(text=words))
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned:
             self._keep(delta)
         for call in _calls_in(delta):
-            self._answered = True
+            self.answered = True
+            self._last = "call"
             self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
+
+    def done(self) -> None:
+        """See `AnswerReader.done`."""
+        proven = self._last == "usage" or (self._last == "call" and self._calls.whole)
+        if self.stopped is None and self.answered and proven:
+            self._finish("", None)
+        super().done()
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:
@@ -218,16 +231,19 @@ class ChunkReader(AnswerReader):
             return [each for piece in pieces for each in piece]
         return pieces[-1]
 
-    def _finish(self, raw: str, usage: Usage | None) -> StreamEvent:
+    def _finish(self, raw: str, usage: Usage | None) -> None:
         reason = finish_reason(raw, calls_tools=self._calls.any)
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
-            if not self._answered:
+            if not self.answered:
                 raise refused("".join(self._refusal))
             reason = FinishReason.CONTENT_FILTER
-        self.complete = True
+        self.stopped = reason
         kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [Native(self._family, kept)] if kept else []
-        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
+        parts = [Native(self._family, self._given)] if kept and not self._given else []
+        self._given.update(kept)
+        self.events.append(
+            StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
+        )
 
 
 def _first(choices: list[Json]) -> Json:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.messages import Image, Message, Native, Response, Schema, Text, Tool, ToolCall
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._history import arguments_text, own, results, with_valid_ids
 from ranvier.providers._models import refuses_prefill, takes_forms
 from ranvier.providers._openai_answer import ChunkReader, read_completion
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reading import Json
 from ranvier.providers._schemas import instruction, is_strict
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ returns the error, and who raises it holds no body.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
-from ranvier.messages import StreamEvent
+from ranvier.messages.characters import mended
 from ranvier.providers import _json
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
@@ -94,14 +93,16 @@ def _article(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def parse_object(content: bytes) -> Json | None:
+def parse_object(content: bytes, on_halves: Callable[[Any], Any] = mended) -> Json | None:
     """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
+
+    Half characters in it become U+FFFD, or what `on_halves` makes of them: see `_json.read`.
 
     Raises:
         NoAnswerError: it begins like one but is cut or broken.
     """
     try:
-        value = _json.read(content)
+        value = _json.read(content, on_halves)
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
             raise NoAnswerError("a JSON object is cut or broken") from None
@@ -167,36 +168,3 @@ class Judge:
             body_preview=preview or None,
             **request.facts,
         )
-
-
-# --- streams -------------------------------------------------------------------------------------
-
-
-class AnswerReader(ABC):
-    """Understands the events of one streamed answer.
-
-    Attributes:
-        events: What was said since the list was last replaced.
-        complete: The wire's own terminal event has come, so that the answer is whole.
-        finished: Nothing that matters can follow.
-    """
-
-    complete = False
-    finished = False
-
-    def __init__(self) -> None:
-        self.events: list[StreamEvent] = []
-
-    @abstractmethod
-    def read(self, body: Json) -> None:
-        """Add to `events` what one event of the wire says.
-
-        Raises:
-            NoAnswerError: not what the API promises.
-        """
-
-    def done(self) -> None:
-        """The marker `[DONE]` has come; alone it proves nothing."""
-        if not self.complete:
-            raise NoAnswerError("the stream says that it is done, but the answer has no end")
-        self.finished = True

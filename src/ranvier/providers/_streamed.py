@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ranvier.errors import AttemptTimeoutError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._halves import Halves
 from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
 from ranvier.providers._reading import (
     PREVIEW_BYTES,
-    AnswerReader,
     Judge,
     NoAnswerError,
     is_error,
@@ -33,10 +36,11 @@ class StreamedBody:
         self._size = 0  # of all that has come
         self._understood = False  # an object has come
         self._start = b""  # of the body, as long as nothing in it could be understood
+        self._halves: Halves | None = None  # once half of a character has come
 
     @property
     def complete(self) -> bool:
-        """True once the answer is whole: what breaks after that does not matter."""
+        """True once the answer is whole, whatever breaks from now on."""
         return self._reader.complete
 
     @property
@@ -46,22 +50,25 @@ class StreamedBody:
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes; an empty one is the end of the body."""
-        events = self._reader.events = []
+        reader = self._reader
+        events = reader.events = []
         if not self._understood and self._begins_a_page(chunk):
             return self._read_page(ended=not chunk)
         try:
             self._weigh(chunk)
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
-                if self.error is not None or self._reader.finished:
-                    return events
-            if not chunk and not self._reader.complete:
-                raise NoAnswerError("the stream was cut: it ended before the answer did")
+                if self.error is not None or reader.finished:
+                    break
+            if not (chunk or self.error or reader.finished):
+                reader.end()
         except (NoAnswerError, OversizedEventError) as reason:
             self._fail(reason)
         if not chunk:
-            self._reader.finished = True
-        elif not events:
+            reader.finished = True
+        if self._halves is not None:
+            events = self._whole_characters(self._halves)
+        if not events and not reader.finished:
             events.append(SIGN_OF_LIFE)
         return events
 
@@ -83,21 +90,38 @@ class StreamedBody:
         return []
 
     def _take(self, data: bytes, name: str) -> None:
+        reader = self._reader
         if data.startswith(b"[DONE]"):
-            self._reader.done()
+            reader.done()
             return
-        body = parse_object(data)
+        body = parse_object(data, self._with_halves)
         if body is not None:
             self._understood = True
-        if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
-            self.error = self._judge.refusal(body if body is not None else data)
+        if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
+            said = parse_object(data)  # again, since an error waits for no second half
+            self.error = self._judge.refusal(data if said is None else said)
         elif body is None:
-            self._reader.events.append(StreamEvent(skipped=1))
+            reader.events.append(StreamEvent(skipped=1))
+        elif reader.stopped is None:
+            reader.read(body)
         else:
-            self._reader.read(body)
+            reader.read_on(body)
+
+    def _with_halves(self, body: Any) -> Any:
+        """`body` as it is: the second half of a character may come in the next event."""
+        self._halves = self._halves or Halves()
+        return body
+
+    def _whole_characters(self, halves: Halves) -> list[StreamEvent]:
+        try:
+            return halves.joined(self._reader.events)
+        except NoAnswerError as reason:
+            self.error = self.error or self._judge.no_answer(reason)
+            return []
 
     def _fail(self, reason: Exception) -> None:
         if self._reader.complete:
+            self._reader.end()
             self._reader.finished = True
             return
         if not isinstance(reason, NoAnswerError):

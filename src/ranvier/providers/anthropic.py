@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from ranvier.messages import Image, Message, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._history import with_valid_ids
 from ranvier.providers._models import refuses_prefill
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reading import Json
 from ranvier.providers._schemas import closed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ranvier.errors import (
     InvalidResponseError,
     RanvierError,
 )
-from ranvier.messages import FinishReason, Response, StreamEvent, Text
+from ranvier.messages import Response, StreamEvent, Text
 from ranvier.pipeline.collector import Collector
 from ranvier.providers._shown import LONGEST_WORDS, shown
 
@@ -110,10 +110,7 @@ class FunctionProvider:
         collector = Collector()
         async for event in self._steps(call):
             collector.add(event)
-        answer = collector.response(self.name, call.deployment.model)
-        if answer.finish_reason is None:
-            answer.finish_reason = FinishReason.TOOL_CALLS if answer.tool_calls else FinishReason.STOP
-        return answer
+        return collector.answer(self.name, call.deployment.model)
 
     def _response(self, answer: object, call: Call) -> Response:
         model = call.deployment.model

@@ -17,11 +17,12 @@ from urllib.parse import quote, urlsplit
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Image, Message, Native, Part, Request, Response, Text, ToolCall, ToolResult
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
 from ranvier.providers._history import ANY_ID, names_of_calls, with_valid_ids
 from ranvier.providers._models import wants_signatures
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -27,6 +27,7 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments
 from ranvier.providers._history import (
@@ -37,7 +38,7 @@ from ranvier.providers._history import (
     results,
     with_valid_ids,
 )
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
 
 if TYPE_CHECKING:
@@ -149,9 +150,9 @@ class LineReader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self._introduced = False  # the model has been told
-        self._answered = False  # words or a tool call have come
         self._calls = 0
         self._thinking: list[str] = []
+        self._given: Json = {}  # of that what was given out: it grows if the model goes on
 
     def read(self, body: Json) -> None:
         """What one line says."""
@@ -163,10 +164,10 @@ class LineReader(AnswerReader):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
         if words := text(message.get("content"), "content"):
-            self._answered = True
+            self.answered = True
             self.events.append(StreamEvent(text=words))
         for call in _read_calls(message):
-            self._answered = True
+            self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
             self.events.append(
                 StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
@@ -176,13 +177,12 @@ class LineReader(AnswerReader):
             self.events.append(self._finish(body))
 
     def _finish(self, body: Json) -> StreamEvent:
-        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
-        self.complete = self.finished = True
-        kept = (
-            [Native("ollama", {"thinking": "".join(self._thinking)})]
-            if self._thinking and self._calls
-            else []
-        )
+        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
+        self.stopped = reason
+        returned = bool(self._thinking) and self._calls > 0
+        kept = [Native("ollama", self._given)] if returned and not self._given else []
+        if returned:
+            self._given["thinking"] = "".join(self._thinking)
         raw = label(body.get("done_reason"))
         return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=kept)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._openai_answer import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
