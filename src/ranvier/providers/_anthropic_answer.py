@@ -19,6 +19,7 @@ from ranvier.messages import (
 )
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -43,21 +44,21 @@ def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
     return STOP_REASONS.get(raw, FinishReason.OTHER)
 
 
-def read_usage(usage: Json, *, complete: bool = True) -> Usage:
+def read_usage(usage: object, *, complete: bool = True) -> Usage:
     """The tokens of a `usage` object. What was read from or written to a cache stands beside the input."""
-    read = count(usage.get("cache_read_input_tokens"), "cache_read_input_tokens")
-    written = count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens")
-    prompt = count(usage.get("input_tokens"), "input_tokens") + read + written
-    answer = count(usage.get("output_tokens"), "output_tokens")
-    details = entry(usage.get("output_tokens_details"), "output_tokens_details")
+    counts = Counts(usage, complete=complete)
+    read, written = counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens")
+    prompt = counts.needed("input_tokens") + read + written
+    answer = counts.needed("output_tokens")
+    (thoughts,) = counts.share("output_tokens_details", "thinking_tokens")
     return Usage(
         input=prompt,
         output=answer,
         total=prompt + answer,
         cache_read=read,
         cache_write=written,
-        reasoning=count(details.get("thinking_tokens"), "thinking_tokens"),
-        complete=complete,
+        reasoning=thoughts,
+        complete=counts.complete,
     )
 
 
@@ -73,7 +74,7 @@ def read_message(body: Json) -> Response:
     words = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = text(body.get("stop_reason"), "stop_reason")
-    usage = entry(body.get("usage"), "usage")
+    usage = body.get("usage")
     return Response(
         text=words,
         tool_calls=calls,
@@ -138,9 +139,9 @@ class EventReader(AnswerReader):
             self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
-        known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
-        self._usage.update(known)
-        return read_usage(self._usage, complete=complete)
+        if isinstance(usage, dict):
+            self._usage.update((name, value) for name, value in usage.items() if value is not None)
+        return read_usage(self._usage, complete=complete and isinstance(usage, dict))
 
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")

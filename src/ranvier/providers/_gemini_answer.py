@@ -16,7 +16,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""
@@ -69,22 +70,18 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
 
 def read_usage(value: object) -> Usage | None:
     """The tokens that it reports; thoughts stand beside the answer there, results beside the prompt."""
-    usage = entry(value, "usageMetadata")
-    if not usage:
+    if not value:
         return None
-    prompt, tools, answer, thoughts, cached = (
-        count(usage.get(name), name)
-        for name in (
-            *("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount"),
-            *("thoughtsTokenCount", "cachedContentTokenCount"),
-        )
-    )
+    counts = Counts(value)
+    prompt, answer = counts.stated("promptTokenCount"), counts.stated("candidatesTokenCount")
+    tools, thoughts = counts.count("toolUsePromptTokenCount"), counts.count("thoughtsTokenCount")
     return Usage(
         input=prompt + tools,
         output=answer + thoughts,
-        total=count(usage.get("totalTokenCount"), "totalTokenCount") or prompt + tools + answer + thoughts,
-        cache_read=cached,
+        total=counts.count("totalTokenCount") or prompt + tools + answer + thoughts,
+        cache_read=counts.count("cachedContentTokenCount"),
         reasoning=thoughts,
+        complete=counts.complete,
     )
 
 

@@ -8,7 +8,8 @@ from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
 from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -58,25 +59,25 @@ _SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cach
 
 
 def read_usage(value: object) -> Usage | None:
-    """The tokens that a `usage` object reports, if there is one."""
-    usage = entry(value, "usage")
-    if not usage:
+    """The tokens that a `usage` field reports; `None` where it is empty."""
+    if not value:
         return None
-    read = count(usage.get("prompt_tokens"), "prompt_tokens")
-    written = count(usage.get("completion_tokens"), "completion_tokens")
-    total = count(usage.get("total_tokens"), "total_tokens") or read + written
-    if not _SHARES & usage.keys():
-        return Usage(read, written, total)
-    prompt = entry(usage.get("prompt_tokens_details"), "prompt_tokens_details")
-    completion = entry(usage.get("completion_tokens_details"), "completion_tokens_details")
-    cached = prompt.get("cached_tokens", usage.get("cached_tokens"))  # Kimi: beside the others
+    counts = Counts(value)
+    read, written = counts.needed("prompt_tokens"), counts.needed("completion_tokens")
+    total = counts.count("total_tokens") or read + written
+    if not (isinstance(value, dict) and _SHARES & value.keys()):
+        return Usage(read, written, total, complete=counts.complete)
+    cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
+    (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
+    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
     return Usage(
         read,
         written,
         total,
-        cache_read=count(cached, "cached_tokens"),
-        cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
-        reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
+        cache_read=cached,
+        cache_write=cache_write,
+        reasoning=reasoning,
+        complete=counts.complete,
     )
 
 

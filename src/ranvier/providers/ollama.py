@@ -37,8 +37,9 @@ from ranvier.providers._history import (
     results,
     with_valid_ids,
 )
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
+from ranvier.providers._usage import Counts
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -250,6 +251,7 @@ def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishRe
 
 
 def _read_usage(body: Json) -> Usage:
-    read = count(body.get("prompt_eval_count"), "prompt_eval_count")  # missing where all of it was cached
-    written = count(body.get("eval_count"), "eval_count")
-    return Usage(input=read, output=written, total=read + written, complete="eval_count" in body)
+    counts = Counts(body)
+    read = counts.stated("prompt_eval_count")  # missing where all of it was cached
+    written = counts.needed("eval_count")
+    return Usage(input=read, output=written, total=read + written, complete=counts.complete)
