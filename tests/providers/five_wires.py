@@ -42,8 +42,8 @@ NONE: Json = {}
 
 def _chat_calls(calls: Calls) -> list[Json]:
     return [
-        {"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for index, (id, name, arguments) in enumerate(calls)
+        {"index": index, "id": key, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for index, (key, name, arguments) in enumerate(calls)
     ]
 
 
@@ -89,7 +89,7 @@ def as_chat(pieces: Iterable[Json]) -> bytes:
 def _blocks(text: str | None, calls: Calls) -> list[Json]:
     blocks: list[Json] = [{"type": "text", "text": text}] if text else []
     return blocks + [
-        {"type": "tool_use", "id": id, "name": name, "input": arguments} for id, name, arguments in calls
+        {"type": "tool_use", "id": key, "name": name, "input": arguments} for key, name, arguments in calls
     ]
 
 
@@ -132,7 +132,7 @@ def _gemini(parts: list[Json], finish: str | None, usage: Any) -> Json:
 
 def _gemini_parts(text: str | None, calls: Calls) -> list[Json]:
     parts: list[Json] = [{"text": text}] if text else []
-    return parts + [{"functionCall": {"id": id, "name": name, "args": args}} for id, name, args in calls]
+    return parts + [{"functionCall": {"id": key, "name": name, "args": args}} for key, name, args in calls]
 
 
 def gemini_whole(text: str | None = "", calls: Calls = (), usage: Any = NONE) -> Json:
@@ -154,7 +154,7 @@ def ollama_whole(text: str | None = "", calls: Calls = (), usage: Any = NONE) ->
     message: Json = {"role": "assistant", "content": text}
     if calls:
         message["tool_calls"] = [
-            {"id": id, "function": {"name": name, "arguments": arguments}} for id, name, arguments in calls
+            {"id": key, "function": {"name": name, "arguments": arguments}} for key, name, arguments in calls
         ]
     counts = usage if isinstance(usage, dict) else {"prompt_eval_count": usage, "eval_count": usage}
     return {"model": "m", "message": message, "done": True, "done_reason": "stop", **counts}

@@ -53,7 +53,7 @@ async def test_well_formed_usage_is_complete(ask: Any, name: str) -> None:
         assert answer.usage.complete
 
 
-@pytest.mark.parametrize("details", ([], "none", 3, True, {"cached_tokens": "2"}), ids=repr)
+@pytest.mark.parametrize("details", [[], "none", 3, True, {"cached_tokens": "2"}], ids=repr)
 async def test_malformed_shares_cost_only_themselves(ask: Any, details: Any) -> None:
     """The counts beside the details of chat completions are kept."""
     usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": details}
@@ -61,7 +61,7 @@ async def test_malformed_shares_cost_only_themselves(ask: Any, details: Any) -> 
         assert (answer.usage.total, answer.usage.cache_read, answer.usage.complete) == (14, 0, False)
 
 
-@pytest.mark.parametrize("details", (None, {}, {"cached_tokens": None}), ids=repr)
+@pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}], ids=repr)
 async def test_shares_that_are_null_are_none(ask: Any, details: Any) -> None:
     """Servers that count no shares say null, which is no malformed report."""
     usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": details}
@@ -77,3 +77,14 @@ async def test_a_malformed_last_report_of_anthropic_leaves_the_first_one(ask: An
     async with ask(wire.kind, httpx.Response(200, content=wire.written(pieces))) as server:
         usage = collected(await server.stream()).usage
     assert (usage.input, usage.output, usage.complete) == (11, 1, False)
+
+
+@pytest.mark.parametrize("name", ["openai", "kimi", "glm", "openrouter", "gemini"])
+async def test_a_malformed_later_report_leaves_the_counts_before_it(ask: Any, name: str) -> None:
+    """Where each chunk reports usage, a last one that says nothing makes the one before it incomplete."""
+    wire = WIRES[name]
+    pieces = wire.pieces("hello", usage=wire.counts(11, 3))
+    pieces[-1]["usageMetadata" if name == "gemini" else "usage"] = "unknown"
+    async with ask(wire.kind, httpx.Response(200, content=wire.written(pieces))) as server:
+        usage = collected(await server.stream(model="m")).usage
+    assert (usage.input, usage.output, usage.complete) == (11, 3, False)

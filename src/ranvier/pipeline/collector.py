@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ranvier.messages import (
     FinishReason,
@@ -59,12 +60,19 @@ class Collector:
             self._add_call(event.tool_call)
         if event.parts:
             self._order.extend(event.parts)
-        self.usage = event.usage or self.usage
+        if event.usage is not None:
+            self._add_usage(event.usage)
         self._finish_reason = self._finish_reason or event.finish_reason
         self._raw = self._raw or event.raw_finish_reason
         self._id = self._id or event.id
         self._model = event.model or self._model
         self.skipped += event.skipped
+
+    def _add_usage(self, usage: Usage) -> None:
+        """The last report counts; a malformed one that holds no counts makes the one before it incomplete."""
+        if self.usage is not None and not (usage.complete or usage.total):
+            usage = replace(self.usage, complete=False)
+        self.usage = usage
 
     def _add_text(self, text: str) -> None:
         last = self._order[-1] if self._order else None

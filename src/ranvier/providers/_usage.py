@@ -14,7 +14,7 @@ class Counts:
     """Reads the counts of one usage object.
 
     Attributes:
-        complete: False once a count was malformed: a text, a list, a truth value, a fraction, a negative number.
+        complete: False once a count was malformed: a text, a list, a truth value, a fraction, negative.
             Such a count is read as 0; the others are kept.
     """
 
