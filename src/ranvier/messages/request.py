@@ -12,10 +12,8 @@ from typing import Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError, InvalidResponseError
 from ranvier.messages.image import Image
-from ranvier.messages.schema import Schema, finite, no_json
-
-_DECODER = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
-"""What could not be sent back as JSON is none: NaN, and numbers that no float can hold."""
+from ranvier.messages.lenient import STRICT, arguments_in
+from ranvier.messages.schema import Schema
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
@@ -48,14 +46,18 @@ class ToolCall:
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from the text of its arguments; none at all means a tool without arguments."""
+        """A call from the text of its arguments; none at all means a tool without arguments.
+
+        What is nearly JSON is read where there is one way to read it: raw control characters in strings, an
+        object encoded twice or repeated, a tag, a fence or a byte order mark around it.
+        """
         try:
-            parsed = _DECODER.decode(arguments) if arguments.strip() else {}
+            parsed: Any = STRICT.decode(arguments)
         except (ValueError, RecursionError):
             parsed = None
-        if isinstance(parsed, dict):
-            return cls(id, name, parsed)
-        return cls(id, name, {}, arguments)
+        if not isinstance(parsed, dict):
+            parsed = arguments_in(arguments)
+        return cls(id, name, {}, arguments) if parsed is None else cls(id, name, parsed)
 
 
 @dataclass(frozen=True, slots=True)
