@@ -82,7 +82,7 @@ def _one_value(text: str) -> Any:
     return found
 
 
-_EMPTY: Final = ({}, [], "")
+_EMPTY: Final[tuple[Any, ...]] = ({}, [], "")
 """No arguments. An empty list is how PHP writes an empty object."""
 
 

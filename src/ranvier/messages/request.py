@@ -46,18 +46,14 @@ class ToolCall:
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from the text of its arguments; none at all means a tool without arguments.
-
-        What is nearly JSON is read where there is one way to read it: raw control characters in strings, an
-        object encoded twice or repeated, a tag, a fence or a byte order mark around it.
-        """
+        """A call from the text of its arguments, also where it is nearly JSON; no text is no arguments."""
         try:
             parsed: Any = STRICT.decode(arguments)
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
             parsed = arguments_in(arguments)
-        return cls(id, name, {}, arguments) if parsed is None else cls(id, name, parsed)
+        return cls(id, name, parsed or {}, arguments if parsed is None else None)
 
 
 @dataclass(frozen=True, slots=True)

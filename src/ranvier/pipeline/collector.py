@@ -108,15 +108,17 @@ class Collector:
         )
 
     def _parts(self) -> Iterator[Part]:
+        words: list[str] = []
         for piece in self._order:
             if isinstance(piece, list):
-                yield Text("".join(piece))
-            elif isinstance(piece, _Call):
-                yield ToolCall.parse(
-                    piece.id or f"call_{piece.index}", piece.name or "", "".join(piece.arguments)
-                )
-            else:
-                yield piece
+                words += piece
+            elif isinstance(piece, Native) or piece.name:  # a call without a name does not exist
+                if words:
+                    yield Text("".join(words))
+                    words = []
+                yield piece if isinstance(piece, Native) else piece.whole()
+        if words:
+            yield Text("".join(words))
 
 
 class _Call:
@@ -129,6 +131,9 @@ class _Call:
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+
+    def whole(self) -> ToolCall:
+        return ToolCall.parse(self.id or f"call_{self.index}", self.name or "", "".join(self.arguments))
 
 
 def steps_of(response: Response) -> Iterator[StreamEvent]:

@@ -17,6 +17,7 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 from ranvier.providers._usage import Counts
@@ -31,7 +32,7 @@ STOP_REASONS = {
 }
 
 
-def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
+def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: bool) -> FinishReason:
     """Anthropic's word for why it stopped, in ours.
 
     Raises:
@@ -41,6 +42,8 @@ def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""
         raise NoAnswerError(f"refused on policy{said}", ContentFilterError)
+    if raw == "tool_use" and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return STOP_REASONS.get(raw, FinishReason.OTHER)
 
 
@@ -70,7 +73,7 @@ def read_message(body: Json) -> Response:
     if not isinstance(body.get("content"), list):
         raise NoAnswerError("the answer has no content")
     blocks = entries(body["content"], "content")
-    parts = tuple(_read_block(block) for block in blocks)
+    parts = tuple(part for part in map(_read_block, blocks) if part is not None)
     words = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = text(body.get("stop_reason"), "stop_reason")
@@ -79,7 +82,9 @@ def read_message(body: Json) -> Response:
         text=words,
         tool_calls=calls,
         reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
-        finish_reason=finish_reason(raw, body.get("stop_details"), answered=bool(words or calls)),
+        finish_reason=finish_reason(
+            raw, body.get("stop_details"), answered=bool(words or calls), calls_tools=bool(calls)
+        ),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
         model=label(body.get("model")) or "",
@@ -88,13 +93,13 @@ def read_message(body: Json) -> Response:
     )
 
 
-def _read_block(block: Json) -> Part:
+def _read_block(block: Json) -> Part | None:
     kind = text(block.get("type"), "type")
     if kind == "text":
         return Text(text(block.get("text"), "text"))
     if kind == "tool_use":
-        name, arguments = text(block.get("name"), "name"), entry(block.get("input"), "input")
-        return ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
+        name, arguments = tool_name(text(block.get("name"), "name")), read_input(block.get("input"), "input")
+        return None if name is None else ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
     return Native("anthropic", block)
 
 
@@ -134,7 +139,11 @@ class EventReader(AnswerReader):
             self._stop_details = delta.get("stop_details")
             self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
         elif kind == "message_stop":
-            reason = finish_reason(self._stop_reason, self._stop_details, answered=self._answered)
+            for index in list(self._blocks):  # those whose end was left out
+                self._end({"index": index})
+            reason = finish_reason(
+                self._stop_reason, self._stop_details, answered=self._answered, calls_tools=self._calls > 0
+            )
             self.complete = self.finished = True
             self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
 
@@ -147,16 +156,19 @@ class EventReader(AnswerReader):
         start = entry(body.get("content_block"), "content_block")
         block = self._blocks[count(body.get("index"), "index")] = _Block(start)
         if block.kind == "tool_use":
-            block.number, self._calls = self._calls, self._calls + 1
-            self._answered = True
-            call = ToolCallDelta(
-                block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
-            )
-            self.events.append(StreamEvent(tool_call=call))
+            self._begin_call(block)
         elif block.kind == "text":
             self._say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
+
+    def _begin_call(self, block: _Block) -> None:
+        name = tool_name(text(block.start.get("name"), "name"))
+        if name is not None:
+            block.number, self._calls = self._calls, self._calls + 1
+            self._answered = True
+            call = ToolCallDelta(block.number, label(block.start.get("id")) or new_call_id(), name)
+            self.events.append(StreamEvent(tool_call=call))
 
     def _add(self, body: Json) -> None:
         block = self._blocks.get(count(body.get("index"), "index"))
@@ -186,11 +198,11 @@ class EventReader(AnswerReader):
         block = self._blocks.pop(count(body.get("index"), "index"), None)
         if block is None or block.kind == "text":
             return
-        if block.number is None:
+        if block.kind == "tool_use":
+            if block.number is not None and (given := block.given_at_once):
+                self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=given)))
+        else:
             self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
-        elif block.start.get("input") and "partial_json" not in block.pieces:
-            arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
-            self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
 
 
 class _Block:
@@ -209,12 +221,23 @@ class _Block:
         self.pieces.setdefault(field, []).append(piece)
         return piece
 
+    @property
+    def given_at_once(self) -> str:
+        """The arguments that stood in the start of the block, where deltas have not told them since."""
+        start = self.start.get("input")
+        return json.dumps(read_input(start, "input")) if start and not self._arguments else ""
+
+    @property
+    def _arguments(self) -> str:
+        return "".join(self.pieces.get("partial_json", ())).strip()
+
     def whole(self) -> dict[str, Any]:
         """The block as a whole answer would have it."""
         block = dict(self.start)
         for field, pieces in self.pieces.items():
             if field == "partial_json":
-                block["input"] = ToolCall.parse("", "", "".join(pieces)).arguments
+                if self._arguments:
+                    block["input"] = ToolCall.parse("", "", self._arguments).arguments
             else:
                 block[field] = text(block.get(field), field) + "".join(pieces)
         return block

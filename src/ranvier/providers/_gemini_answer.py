@@ -15,6 +15,7 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._usage import Counts
@@ -136,10 +137,7 @@ class PartReader(AnswerReader):
             if part.get(SIGNATURE):
                 self.events.append(StreamEvent(parts=[Native("gemini", part)]))
         elif "functionCall" in part:
-            self._read_signature(part)
-            self.events.append(
-                StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
-            )
+            self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
             self._answered = True
             self._read_signature(part)
@@ -153,12 +151,17 @@ class PartReader(AnswerReader):
         if part.get(SIGNATURE):
             self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
 
-    def _read_call(self, call: Json) -> ToolCallDelta:
+    def _read_call(self, part: Json, call: Json) -> None:
+        name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        if name is None:
+            return
+        self._read_signature(part)
+        given = label(call.get("id")) or new_call_id()
+        self.events.append(
+            StreamEvent(tool_call=ToolCallDelta(self._calls, given, name, json.dumps(arguments)))
+        )
         self._answered = True
         self._calls += 1
-        arguments = json.dumps(entry(call.get("args"), "args"))
-        given, name = label(call.get("id")), text(call.get("name"), "name")
-        return ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments)
 
     def reason(self, raw: str) -> FinishReason:
         """Why it stopped, after what has come."""

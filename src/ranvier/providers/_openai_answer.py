@@ -6,7 +6,7 @@ from typing import Any
 
 from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
-from ranvier.providers._fragments import CallsUnderWay, read_arguments
+from ranvier.providers._fragments import CallsUnderWay, read_arguments, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._usage import Counts
@@ -38,6 +38,8 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
+    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return reason
 
 
@@ -112,7 +114,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choice.get("message"), "message")
     words, reasoning = read_content(message)
-    calls = tuple(map(_read_call, _calls_in(message)))
+    calls = tuple(call for call in map(_read_call, _calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
@@ -143,11 +145,11 @@ def _calls_in(message: Json) -> list[Json]:
     return []
 
 
-def _read_call(call: Json) -> ToolCall:
+def _read_call(call: Json) -> ToolCall | None:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
-    name = text(function.get("name"), "name")
-    return ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    name = tool_name(text(function.get("name"), "name"))
+    return None if name is None else ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
 
 
 def _older_call(message: Json) -> list[Json]:
@@ -203,8 +205,10 @@ class ChunkReader(AnswerReader):
         if self._returned:
             self._keep(delta)
         for call in _calls_in(delta):
-            self._answered = True
-            self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
+            fragment = self._calls.fragment(call)
+            if fragment is not None:
+                self._answered = True
+                self.events.append(StreamEvent(tool_call=fragment))
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:

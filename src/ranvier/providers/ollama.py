@@ -28,7 +28,7 @@ from ranvier.messages import (
 )
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
-from ranvier.providers._fragments import read_arguments
+from ranvier.providers._fragments import read_arguments, tool_name
 from ranvier.providers._history import (
     ANY_ID,
     names_of_calls,
@@ -239,6 +239,8 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
     for call in entries(message.get("tool_calls"), "tool_calls"):
         function = entry(call.get("function"), "function")
         name, arguments = text(function.get("name"), "name"), read_arguments(function.get("arguments"))
+        if tool_name(name) is None:
+            continue
         yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)  # old servers: no id
 
 
