@@ -17,6 +17,7 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.pipeline.collector import steps_of
 from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
@@ -146,6 +147,9 @@ class EventReader(AnswerReader):
             )
             self.complete = self.finished = True
             self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
+        elif kind == "message":  # a whole answer, of a server that does not stream
+            self.events += steps_of(read_message(body))
+            self.complete = self.finished = True
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ranvier.errors import AttemptTimeoutError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.providers._forms import AnyForm
 from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
 from ranvier.providers._reading import (
     PREVIEW_BYTES,
@@ -27,7 +28,8 @@ class StreamedBody:
 
     def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
         self.error: ProviderError | AttemptTimeoutError | None = None
-        self._decoder = decoder
+        self._form = AnyForm(decoder)
+        self._decoder: Decoder = self._form  # until an object has come, and shown the form of the body
         self._reader = reader
         self._judge = judge
         self._size = 0  # of all that has come
@@ -38,6 +40,11 @@ class StreamedBody:
     def complete(self) -> bool:
         """True once the answer is whole: what breaks after that does not matter."""
         return self._reader.complete
+
+    @property
+    def understood(self) -> bool:
+        """True once an object of the wire has come."""
+        return self._understood
 
     @property
     def finished(self) -> bool:
@@ -87,8 +94,9 @@ class StreamedBody:
             self._reader.done()
             return
         body = parse_object(data)
-        if body is not None:
+        if body is not None and not self._understood:
             self._understood = True
+            self._decoder = self._form.chosen or self._decoder
         if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
             self.error = self._judge.refusal(body if body is not None else data)
         elif body is None:
