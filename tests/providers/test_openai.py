@@ -138,7 +138,7 @@ async def test_a_stream_asks_for_its_usage(ask: Any) -> None:
         sent = await server.sent(streamed=True)
         assert sent["stream"] is True
         assert sent["stream_options"] == {"include_usage": True}
-        assert "stream" not in await server.sent()
+        assert (await server.sent())["stream"] is False
 
 
 async def test_a_tool_may_be_demanded_by_name(ask: Any) -> None:
@@ -301,7 +301,7 @@ async def test_who_is_asked_and_how_cannot_be_overridden(ask: Any) -> None:
     async with ask(OpenAI, NOTHING) as server:
         sent = await server.sent(asked(extra={"model": "other", "stream": True}), model="gpt-5.2")
     assert sent["model"] == "gpt-5.2"
-    assert "stream" not in sent
+    assert sent["stream"] is False
 
 
 async def test_a_name_or_an_extra_cannot_add_a_header(ask: Any) -> None:
@@ -444,9 +444,6 @@ async def test_a_partial_refusal_is_an_answer(ask: Any) -> None:
         b'{"choices": [{"message": {"content": 7}}]}',
         b'{"choices": [{"message": {"content": "x", "tool_calls": [7]}}]}',
         b'{"choices": [{"message": {"content": "x"}, "finish_reason": 3}]}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": [1]}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": "many"}}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": NaN}}',
         b'{"choices": [{"message": {"content": "x"}, "finish_reason": "network_error"}]}',
         b"[" * 100_000,
         b"\xff\xfe",

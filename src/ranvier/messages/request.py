@@ -13,10 +13,8 @@ from typing import Any, Literal, Self, get_args
 from ranvier.errors import ConfigurationError, InvalidResponseError
 from ranvier.messages.characters import mended
 from ranvier.messages.image import Image
-from ranvier.messages.schema import Schema, finite, no_json
-
-_DECODER = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
-"""What could not be sent back as JSON is none: NaN, and numbers that no float can hold."""
+from ranvier.messages.lenient import STRICT, arguments_in
+from ranvier.messages.schema import Schema
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
@@ -49,14 +47,14 @@ class ToolCall:
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from the text of its arguments; none at all means a tool without arguments."""
+        """A call from the text of its arguments, also where it is nearly JSON; no text is no arguments."""
         try:
-            parsed = mended(_DECODER.decode(arguments)) if arguments.strip() else {}
+            parsed: Any = mended(STRICT.decode(arguments))
         except (ValueError, RecursionError):
             parsed = None
-        if isinstance(parsed, dict):
-            return cls(id, name, parsed)
-        return cls(id, name, {}, mended(arguments))
+        if not isinstance(parsed, dict):
+            parsed = mended(arguments_in(arguments))
+        return cls(id, name, parsed or {}, mended(arguments) if parsed is None else None)
 
 
 @dataclass(frozen=True, slots=True)

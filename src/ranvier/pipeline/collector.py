@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ranvier.messages import (
     FinishReason,
@@ -92,7 +93,8 @@ class Collector:
             self._add_call(event.tool_call)
         if event.parts:
             self._order.extend(event.parts)
-        self.usage = event.usage or self.usage
+        if event.usage is not None:
+            self._add_usage(event.usage)
         if event.finish_reason is not None:
             self.finished = True
             self._finish_reason, self._raw = event.finish_reason, event.raw_finish_reason
@@ -107,6 +109,12 @@ class Collector:
         if event.has_content:
             self.finished = False
         self._early = self._early or event.has_content or bool(event.parts)
+
+    def _add_usage(self, usage: Usage) -> None:
+        """The last report counts; a malformed one that holds no counts makes the one before it incomplete."""
+        if self.usage is not None and not (usage.complete or usage.total):
+            usage = replace(self.usage, complete=False)
+        self.usage = usage
 
     def _add_text(self, text: str) -> None:
         last = self._order[-1] if self._order else None
@@ -150,14 +158,17 @@ class Collector:
         return response
 
     def _parts(self) -> Iterator[Part]:
+        words: list[str] = []
         for piece in self._order:
             if isinstance(piece, list):
-                yield Text(whole_characters("".join(piece)))
-            elif isinstance(piece, _Call):
-                arguments = whole_characters("".join(piece.arguments))
-                yield ToolCall.parse(piece.id or f"call_{piece.index}", piece.name or "", arguments)
-            else:
-                yield piece
+                words += piece
+            elif isinstance(piece, Native) or piece.name:  # a call without a name does not exist
+                if words:
+                    yield Text(whole_characters("".join(words)))
+                    words = []
+                yield piece if isinstance(piece, Native) else piece.whole()
+        if words:
+            yield Text(whole_characters("".join(words)))
 
 
 class _Call:
@@ -170,6 +181,10 @@ class _Call:
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+
+    def whole(self) -> ToolCall:
+        arguments = whole_characters("".join(self.arguments))
+        return ToolCall.parse(self.id or f"call_{self.index}", self.name or "", arguments)
 
 
 def steps_of(response: Response) -> Iterator[StreamEvent]:

@@ -25,16 +25,10 @@ from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._reading import (
-    Json,
-    Judge,
-    NoAnswerError,
-    is_error,
-    no_object,
-    parse_object,
-)
+from ranvier.providers._reading import Json, Judge
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._streamed import StreamedBody, next_chunk
+from ranvier.providers._whole import read_whole
 
 if TYPE_CHECKING:
     from ranvier.messages import Response, StreamEvent
@@ -190,18 +184,14 @@ class Adapter(ABC):
         return fields
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
-        try:
-            body = parse_object(content)
-            if body is None:
-                raise no_object(content)
-            if is_error(body):
-                return Judge(reply).refusal(body)
-            response = self.response(body)
-        except NoAnswerError as reason:
-            return Judge(reply).no_answer(reason, content)
-        response.provider = self.name
-        response.model = response.model or call.deployment.model
-        return response
+        def as_stream(judge: Judge) -> StreamedBody:
+            return StreamedBody(self.decoder(), self.reader(call), judge)
+
+        answer = read_whole(content, reply, self.response, as_stream)
+        if not isinstance(answer, RanvierError):
+            answer.provider = self.name
+            answer.model = answer.model or call.deployment.model
+        return answer
 
     def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
         """The error for a request that this target cannot be asked; the next one is."""
@@ -243,7 +233,7 @@ class Adapter(ABC):
         """What a whole answer says.
 
         Raises:
-            NoAnswerError: not what the API promises.
+            NoAnswerError: it is not what the API promises.
         """
 
     @abstractmethod

@@ -17,9 +17,12 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.pipeline.collector import steps_of
 from ranvier.providers._endings import AnswerReader
+from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -31,7 +34,7 @@ STOP_REASONS = {
 }
 
 
-def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
+def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: bool) -> FinishReason:
     """Anthropic's word for why it stopped, in ours.
 
     Raises:
@@ -41,24 +44,26 @@ def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""
         raise NoAnswerError(f"refused on policy{said}", ContentFilterError)
+    if raw == "tool_use" and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return STOP_REASONS.get(raw, FinishReason.OTHER)
 
 
-def read_usage(usage: Json, *, complete: bool = True) -> Usage:
+def read_usage(usage: object, *, complete: bool = True) -> Usage:
     """The tokens of a `usage` object. What was read from or written to a cache stands beside the input."""
-    read = count(usage.get("cache_read_input_tokens"), "cache_read_input_tokens")
-    written = count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens")
-    prompt = count(usage.get("input_tokens"), "input_tokens") + read + written
-    answer = count(usage.get("output_tokens"), "output_tokens")
-    details = entry(usage.get("output_tokens_details"), "output_tokens_details")
+    counts = Counts(usage, complete=complete)
+    read, written = counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens")
+    prompt = counts.needed("input_tokens") + read + written
+    answer = counts.needed("output_tokens")
+    (thoughts,) = counts.share("output_tokens_details", "thinking_tokens")
     return Usage(
         input=prompt,
         output=answer,
         total=prompt + answer,
         cache_read=read,
         cache_write=written,
-        reasoning=count(details.get("thinking_tokens"), "thinking_tokens"),
-        complete=complete,
+        reasoning=thoughts,
+        complete=counts.complete,
     )
 
 
@@ -70,16 +75,18 @@ def read_message(body: Json) -> Response:
     if not isinstance(body.get("content"), list):
         raise NoAnswerError("the answer has no content")
     blocks = entries(body["content"], "content")
-    parts = tuple(_read_block(block) for block in blocks)
+    parts = tuple(part for part in map(_read_block, blocks) if part is not None)
     words = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = text(body.get("stop_reason"), "stop_reason")
-    usage = entry(body.get("usage"), "usage")
+    usage = body.get("usage")
     return Response(
         text=words,
         tool_calls=calls,
         reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
-        finish_reason=finish_reason(raw, body.get("stop_details"), answered=bool(words or calls)),
+        finish_reason=finish_reason(
+            raw, body.get("stop_details"), answered=bool(words or calls), calls_tools=bool(calls)
+        ),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
         model=label(body.get("model")) or "",
@@ -88,13 +95,13 @@ def read_message(body: Json) -> Response:
     )
 
 
-def _read_block(block: Json) -> Part:
+def _read_block(block: Json) -> Part | None:
     kind = text(block.get("type"), "type")
     if kind == "text":
         return Text(text(block.get("text"), "text"))
     if kind == "tool_use":
-        name, arguments = text(block.get("name"), "name"), entry(block.get("input"), "input")
-        return ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
+        name, arguments = tool_name(text(block.get("name"), "name")), read_input(block.get("input"), "input")
+        return None if name is None else ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
     return Native("anthropic", block)
 
 
@@ -130,11 +137,20 @@ class EventReader(AnswerReader):
             self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
             if raw := text(delta.get("stop_reason"), "stop_reason"):
                 self._stop_reason = raw
-                self.stopped = finish_reason(raw, delta.get("stop_details"), answered=self.answered)
+                self.stopped = self._reason(raw, delta.get("stop_details"))
         elif kind == "message_stop":
-            self.stopped = finish_reason(self._stop_reason, None, answered=self.answered)
+            for index in list(self._blocks):  # those whose end was left out
+                self._end({"index": index})
+            self.stopped = self._reason(self._stop_reason, None)
             self.end()
             self.finished = True
+        elif kind == "message":  # a whole answer, of a server that does not stream
+            self.events += steps_of(read_message(body))
+            self.stopped = FinishReason.STOP
+            self.finished = True
+
+    def _reason(self, raw: str, details: object) -> FinishReason:
+        return finish_reason(raw, details, answered=self.answered, calls_tools=self._calls > 0)
 
     def end(self) -> None:
         """See `AnswerReader.end`; the finish reason is given out here, once nothing can follow it."""
@@ -153,25 +169,28 @@ class EventReader(AnswerReader):
         self.events.append(StreamEvent(id=given, model=label(message.get("model")), usage=usage))
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
-        known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
-        self._usage.update(known)
-        return read_usage(self._usage, complete=complete)
+        if isinstance(usage, dict):
+            self._usage.update((name, value) for name, value in usage.items() if value is not None)
+        return read_usage(self._usage, complete=complete and isinstance(usage, dict))
 
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
         block = self._blocks[count(body.get("index"), "index")] = _Block(start)
         self._has_blocks = True
         if block.kind == "tool_use":
-            block.number, self._calls = self._calls, self._calls + 1
-            self.answered = True
-            call = ToolCallDelta(
-                block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
-            )
-            self.events.append(StreamEvent(tool_call=call))
+            self._begin_call(block)
         elif block.kind == "text":
             self._say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
+
+    def _begin_call(self, block: _Block) -> None:
+        name = tool_name(text(block.start.get("name"), "name"))
+        if name is not None:
+            block.number, self._calls = self._calls, self._calls + 1
+            self.answered = True
+            call = ToolCallDelta(block.number, label(block.start.get("id")) or new_call_id(), name)
+            self.events.append(StreamEvent(tool_call=call))
 
     def _add(self, body: Json) -> None:
         block = self._blocks.get(count(body.get("index"), "index"))
@@ -201,11 +220,11 @@ class EventReader(AnswerReader):
         block = self._blocks.pop(count(body.get("index"), "index"), None)
         if block is None or block.kind == "text":
             return
-        if block.number is None:
+        if block.kind == "tool_use":
+            if block.number is not None and (given := block.given_at_once):
+                self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=given)))
+        else:
             self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
-        elif block.start.get("input") and "partial_json" not in block.pieces:
-            arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
-            self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
 
 
 class _Block:
@@ -224,12 +243,23 @@ class _Block:
         self.pieces.setdefault(field, []).append(piece)
         return piece
 
+    @property
+    def given_at_once(self) -> str:
+        """The arguments that stood in the start of the block, where deltas have not told them since."""
+        start = self.start.get("input")
+        return json.dumps(read_input(start, "input")) if start and not self._arguments else ""
+
+    @property
+    def _arguments(self) -> str:
+        return "".join(self.pieces.get("partial_json", ())).strip()
+
     def whole(self) -> dict[str, Any]:
         """The block as a whole answer would have it."""
         block = dict(self.start)
         for field, pieces in self.pieces.items():
             if field == "partial_json":
-                block["input"] = ToolCall.parse("", "", "".join(pieces)).arguments
+                if self._arguments:
+                    block["input"] = ToolCall.parse("", "", self._arguments).arguments
             else:
                 block[field] = text(block.get(field), field) + "".join(pieces)
         return block

@@ -16,8 +16,10 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers._endings import AnswerReader
+from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""
@@ -73,22 +75,18 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
 
 def read_usage(value: object) -> Usage | None:
     """The tokens that it reports; thoughts stand beside the answer there, results beside the prompt."""
-    usage = entry(value, "usageMetadata")
-    if not usage:
+    if not value:
         return None
-    prompt, tools, answer, thoughts, cached = (
-        count(usage.get(name), name)
-        for name in (
-            *("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount"),
-            *("thoughtsTokenCount", "cachedContentTokenCount"),
-        )
-    )
+    counts = Counts(value)
+    prompt, answer = counts.stated("promptTokenCount"), counts.stated("candidatesTokenCount")
+    tools, thoughts = counts.count("toolUsePromptTokenCount"), counts.count("thoughtsTokenCount")
     return Usage(
         input=prompt + tools,
         output=answer + thoughts,
-        total=count(usage.get("totalTokenCount"), "totalTokenCount") or prompt + tools + answer + thoughts,
-        cache_read=cached,
+        total=counts.count("totalTokenCount") or prompt + tools + answer + thoughts,
+        cache_read=counts.count("cachedContentTokenCount"),
         reasoning=thoughts,
+        complete=counts.complete,
     )
 
 
@@ -166,10 +164,7 @@ class PartReader(AnswerReader):
             if part.get(SIGNATURE):
                 self.events.append(StreamEvent(parts=[Native("gemini", part)]))
         elif "functionCall" in part:
-            self._read_signature(part)
-            self.events.append(
-                StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
-            )
+            self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
             self.answered = True
             self._read_signature(part)
@@ -183,12 +178,17 @@ class PartReader(AnswerReader):
         if part.get(SIGNATURE):
             self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
 
-    def _read_call(self, call: Json) -> ToolCallDelta:
+    def _read_call(self, part: Json, call: Json) -> None:
+        name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        if name is None:
+            return
+        self._read_signature(part)
+        given = label(call.get("id")) or new_call_id()
+        self.events.append(
+            StreamEvent(tool_call=ToolCallDelta(self._calls, given, name, json.dumps(arguments)))
+        )
         self.answered = True
         self._calls += 1
-        arguments = json.dumps(entry(call.get("args"), "args"))
-        given, name = label(call.get("id")), text(call.get("name"), "name")
-        return ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments)
 
 
 def _blocked(body: Json) -> str:

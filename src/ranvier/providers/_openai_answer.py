@@ -7,9 +7,10 @@ from typing import Any
 from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
 from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import CallsUnderWay, read_arguments
+from ranvier.providers._fragments import CallsUnderWay, read_arguments, tool_name
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -38,6 +39,8 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
+    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return reason
 
 
@@ -59,25 +62,25 @@ _SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cach
 
 
 def read_usage(value: object) -> Usage | None:
-    """The tokens that a `usage` object reports, if there is one."""
-    usage = entry(value, "usage")
-    if not usage:
+    """The tokens that a `usage` field reports; `None` where it is empty."""
+    if not value:
         return None
-    read = count(usage.get("prompt_tokens"), "prompt_tokens")
-    written = count(usage.get("completion_tokens"), "completion_tokens")
-    total = count(usage.get("total_tokens"), "total_tokens") or read + written
-    if not _SHARES & usage.keys():
-        return Usage(read, written, total)
-    prompt = entry(usage.get("prompt_tokens_details"), "prompt_tokens_details")
-    completion = entry(usage.get("completion_tokens_details"), "completion_tokens_details")
-    cached = prompt.get("cached_tokens", usage.get("cached_tokens"))  # Kimi: beside the others
+    counts = Counts(value)
+    read, written = counts.needed("prompt_tokens"), counts.needed("completion_tokens")
+    total = counts.count("total_tokens") or read + written
+    if not (isinstance(value, dict) and _SHARES & value.keys()):
+        return Usage(read, written, total, complete=counts.complete)
+    cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
+    (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
+    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
     return Usage(
         read,
         written,
         total,
-        cache_read=count(cached, "cached_tokens"),
-        cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
-        reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
+        cache_read=cached,
+        cache_write=cache_write,
+        reasoning=reasoning,
+        complete=counts.complete,
     )
 
 
@@ -112,7 +115,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choice.get("message"), "message")
     words, reasoning = read_content(message)
-    calls = tuple(map(_read_call, _calls_in(message)))
+    calls = tuple(call for call in map(_read_call, _calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
@@ -143,11 +146,11 @@ def _calls_in(message: Json) -> list[Json]:
     return []
 
 
-def _read_call(call: Json) -> ToolCall:
+def _read_call(call: Json) -> ToolCall | None:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
-    name = text(function.get("name"), "name")
-    return ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    name = tool_name(text(function.get("name"), "name"))
+    return None if name is None else ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
 
 
 def _older_call(message: Json) -> list[Json]:
@@ -207,9 +210,11 @@ class ChunkReader(AnswerReader):
         if self._returned:
             self._keep(delta)
         for call in _calls_in(delta):
-            self.answered = True
-            self._last = "call"
-            self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
+            fragment = self._calls.fragment(call)
+            if fragment is not None:
+                self.answered = True
+                self._last = "call"
+                self.events.append(StreamEvent(tool_call=fragment))
 
     def done(self) -> None:
         """See `AnswerReader.done`."""

@@ -55,8 +55,8 @@ class ChatCompletions(Adapter):
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
             fields["response_format"] = self.form(request.schema)
+        fields["stream"] = streaming  # some gateways stream unless they are told not to
         if streaming:
-            fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
         return fields
 

@@ -7,6 +7,7 @@ from typing import Any
 from ranvier.errors import AttemptTimeoutError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._endings import AnswerReader
+from ranvier.providers._forms import AnyForm
 from ranvier.providers._halves import Halves
 from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
 from ranvier.providers._reading import (
@@ -30,7 +31,8 @@ class StreamedBody:
 
     def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
         self.error: ProviderError | AttemptTimeoutError | None = None
-        self._decoder = decoder
+        self._form = AnyForm(decoder)
+        self._decoder: Decoder = self._form  # until an object has come, and shown the form of the body
         self._reader = reader
         self._judge = judge
         self._size = 0  # of all that has come
@@ -42,6 +44,11 @@ class StreamedBody:
     def complete(self) -> bool:
         """True once the answer is whole, whatever breaks from now on."""
         return self._reader.complete
+
+    @property
+    def understood(self) -> bool:
+        """True once an object of the wire has come."""
+        return self._understood
 
     @property
     def finished(self) -> bool:
@@ -95,8 +102,9 @@ class StreamedBody:
             reader.done()
             return
         body = parse_object(data, self._with_halves)
-        if body is not None:
+        if body is not None and not self._understood:
             self._understood = True
+            self._decoder = self._form.chosen or self._decoder
         if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
             said = parse_object(data)  # again, since an error waits for no second half
             self.error = self._judge.refusal(data if said is None else said)

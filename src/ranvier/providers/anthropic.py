@@ -72,8 +72,7 @@ class Anthropic(Adapter):
                 fields["tool_choice"] = _tool_choice(choice)
         if output := _output(request, effort):
             fields["output_config"] = output
-        if streaming:
-            fields["stream"] = True
+        fields["stream"] = streaming  # some gateways stream unless they are told not to
         return fields
 
     def response(self, body: Json) -> Response:

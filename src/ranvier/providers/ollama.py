@@ -29,7 +29,7 @@ from ranvier.messages import (
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
-from ranvier.providers._fragments import read_arguments
+from ranvier.providers._fragments import read_arguments, tool_name
 from ranvier.providers._history import (
     ANY_ID,
     names_of_calls,
@@ -38,8 +38,9 @@ from ranvier.providers._history import (
     results,
     with_valid_ids,
 )
-from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
+from ranvier.providers._usage import Counts
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -238,6 +239,8 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
     for call in entries(message.get("tool_calls"), "tool_calls"):
         function = entry(call.get("function"), "function")
         name, arguments = text(function.get("name"), "name"), read_arguments(function.get("arguments"))
+        if tool_name(name) is None:
+            continue
         yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)  # old servers: no id
 
 
@@ -250,6 +253,7 @@ def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishRe
 
 
 def _read_usage(body: Json) -> Usage:
-    read = count(body.get("prompt_eval_count"), "prompt_eval_count")  # missing where all of it was cached
-    written = count(body.get("eval_count"), "eval_count")
-    return Usage(input=read, output=written, total=read + written, complete="eval_count" in body)
+    counts = Counts(body)
+    read = counts.stated("prompt_eval_count")  # missing where all of it was cached
+    written = counts.needed("eval_count")
+    return Usage(input=read, output=written, total=read + written, complete=counts.complete)
