@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -125,12 +125,12 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()[:64]
-    for read_date in (datetime.fromisoformat, parsedate_to_datetime):
+    for read_date in (datetime.datetime.fromisoformat, parsedate_to_datetime):
         try:
             date = read_date(
                 text.upper().replace("UTC", "Z").replace("GMT", "Z") if text[:1].isdigit() else text
             )
-            then = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+            then = date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
             return then.timestamp() if _AGES[0] <= then.timestamp() <= _AGES[1] else None
         except (ValueError, TypeError, IndexError, OverflowError, OSError):  # because: in all these ways
             continue

@@ -103,7 +103,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"(?:available |remaining |your |prepaid |free |extra )*(?:credits?|balance|usage|funds)",
         r"(?:credits?|balance|funds|budget)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
         "please (?:recharge|top up)", "usage limit", "spend(?:ing)? (?:limit|cap)", "free-models-per-day",
-        "enable billing", "budget (?:has been |was |is |limit )*exceeded", 
+        "enable billing", "budget (?:has been |was |is |limit )*exceeded",
         r"exceed\w*\b.{0,30}(?<!thinking )\bbudget\b",
         "exceededbudget", "over (?:its |your |the )?budget", "extra usage", r"\bkey limit exceeded",
         r"\blimit: 0\b", "in arrears", "arrearage", "overdue", "in good standing",
