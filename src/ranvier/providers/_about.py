@@ -66,6 +66,7 @@ _CALLED_A_FIELD = tuple(
         rf"\b{_NOUN}(?: supplied| provided| name)?:? {{0,2}}{_QUOTE}{_PATH}{_QUOTE}",
         rf"{_QUOTE}{_PATH}{_QUOTE} {_NOUN}\b",
         rf"\b{_NOUN}(?: supplied| provided| found)?: {{1,2}}{_PATH}$",
+        rf"(?:^|[\s:])`?{_PATH}`? ?参数",
     )
 )
 """Whatever is called a field is one, known or not."""
