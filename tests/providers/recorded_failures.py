@@ -76,7 +76,8 @@ class Failure:
 
 def failures() -> list[Failure]:
     """All of them."""
-    return [Failure(number, row) for number, row in enumerate(rows("errors.jsonl"))]
+    recorded = [*rows("errors.jsonl"), *rows("errors.fresh.jsonl")]
+    return [Failure(number, row) for number, row in enumerate(recorded)]
 
 
 def classified(failure: Failure) -> Failed:

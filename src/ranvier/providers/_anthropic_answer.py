@@ -21,7 +21,7 @@ from ranvier.pipeline.collector import steps_of
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, check_finish, count, entries, entry, label, text
 from ranvier.providers._usage import Counts
 
 STOP_REASONS = {
@@ -38,8 +38,9 @@ def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: boo
     """Anthropic's word for why it stopped, in ours.
 
     Raises:
-        NoAnswerError: it refused on policy and gave no answer.
+        NoAnswerError: it refused on policy and gave no answer, or it broke off.
     """
+    check_finish(raw)
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""

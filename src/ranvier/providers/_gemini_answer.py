@@ -18,7 +18,7 @@ from ranvier.pipeline.collector import Collector
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._usage import Counts
 
 SIGNATURE: Final = "thoughtSignature"
@@ -61,8 +61,9 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
     """Gemini's word for why it stopped, in ours; it says STOP where it calls tools.
 
     Raises:
-        NoAnswerError: it gave no answer.
+        NoAnswerError: it gave no answer, or it broke off.
     """
+    check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
