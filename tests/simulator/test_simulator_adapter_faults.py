@@ -11,9 +11,11 @@ from ranvier.simulator import (
     ContentType,
     Cut,
     Drop,
+    EarlyFinish,
     Empty,
     ErrorIn200,
     Gzip,
+    HalfCharacters,
     Malformed,
     Oversized,
     Page,
@@ -99,6 +101,7 @@ HARMLESS = [
     Gzip(),
     SetCookie(),
     Shredded(size=29),
+    EarlyFinish(),
     Malformed(after=2),
     ContentType("text/plain"),
 ]
@@ -253,3 +256,14 @@ async def test_harmless_oddities_lose_nothing(sim, provider):
                 odd = await ask(way)
                 assert (fault, odd.text, odd.usage) == (fault, plain.text, plain.usage)
     assert len(sim.requests) == 2 * len(HARMLESS)
+
+
+@every_wire
+async def test_halves_of_a_character_become_one(sim, provider):
+    """Also where a finish reason comes between them, and in whatever pieces."""
+    async with asking(sim, provider) as ask:
+        plain = await ask("whole")
+        for fault in (HalfCharacters(), HalfCharacters() & Shredded(size=29)):
+            for way in WAYS:
+                sim.play(provider, fault)
+                assert (await ask(way)).text == plain.text + "\U0001f600"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import toys_that_break as toys
-from toy import STREAMED, WHOLE, Toy
+from toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 from ranvier.testing import ProviderContract, Visit
 
@@ -23,6 +23,7 @@ class Contract(ProviderContract):
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
     only_here = "not here"
+    finished_early, halved = FINISHED_EARLY, HALVED
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
@@ -120,6 +121,12 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.LeavesATask: {
         "a_pipeline_that_closes_leaves_nothing": "a task goes on: <coroutine object",
+    },
+    toys.LeavesAtTheFirstFinishReason: {
+        "an_early_finish_reason_ends_nothing": "comes early: an answer: 'Schöne', finish_reason=stop",
+    },
+    toys.PassesHalvesOn: {
+        "every_text_can_be_encoded": "an event cannot be encoded: 'a \\ud83d'",
     },
     toys.SaysNothing: {
         "a_whole_answer_says_something": "the answer says nothing: it has neither a text nor a tool call",

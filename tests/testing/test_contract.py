@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import STREAMED, WHOLE, Toy
+from toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.simulator.wires import WIRES
 from ranvier.testing import ProviderContract
 
 pytestmark = pytest.mark.integration
@@ -24,6 +25,22 @@ class OfOurs(ProviderContract):
         bodies = BODIES / cls.adapter.family
         cls.whole = (bodies / "answer.json").read_bytes()
         cls.streamed = (bodies / "answer.stream").read_bytes()
+        cls.finished_early = cls.early(cls.streamed)
+        cls.halved = cls.halve(cls.streamed)
+
+    @classmethod
+    def early(cls, stream: bytes) -> bytes:
+        """The same with a finish reason between its words."""
+        wire = WIRES[cls.adapter.family]
+        events = stream.split(wire.frame_end)
+        place = next(at for at, event in enumerate(events) if b"Sunny" in event)
+        events.insert(place + 1, wire.stopping().removesuffix(wire.frame_end))
+        return wire.frame_end.join(events)
+
+    @classmethod
+    def halve(cls, stream: bytes) -> bytes:
+        """The same with the halves of a character in two events."""
+        return stream.replace(b'"Sunny,"', rb'"Sunny,\ud83d"').replace(b'" 21', rb'"\ude00 21')
 
     def provider(self, url: str) -> Any:
         return self.adapter(base_url=url)
@@ -76,6 +93,7 @@ class TestFunctionProvider(ProviderContract):
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
     only_here = "not here"
+    finished_early, halved = FINISHED_EARLY, HALVED
     uses_key = False
 
     def provider(self, url: str) -> Any:

@@ -1,6 +1,7 @@
 """A small adapter of a wire that nobody has, as a user might write one. It keeps every rule."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -21,6 +22,11 @@ from ranvier.messages import FinishReason, Response, StreamEvent, Usage
 from ranvier.pipeline import Call
 
 WHOLE = '{"text": "Schöne Grüße.", "in": 3, "out": 4}'.encode()
+FINISHED_EARLY = (
+    '{"piece": "Schöne"}\n{"end": {"in": 3, "out": 1}}\n{"piece": " "}\n{"piece": "Grüße."}\n'
+    '{"end": {"in": 3, "out": 4}}\n'
+).encode()
+HALVED = b'{"piece": "a \\ud83d"}\n{"piece": "\\ude00 b"}\n{"end": {"in": 3, "out": 4}}\n'
 STREAMED = '{"piece": "Schöne"}\n{"piece": " "}\n{"piece": "Grüße."}\n{"end": {"in": 3, "out": 4}}\n'.encode()
 
 
@@ -30,6 +36,7 @@ class Toy:
     name = "toy"
     default_model = "toy-1"
     needs_credential = False
+    leaves_early = False  # at the first finish reason
     client: httpx.AsyncClient
 
     def __init__(self, url: str) -> None:
@@ -74,16 +81,19 @@ class Toy:
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         reply = await self.send(call)
         try:
+            finished = False
             async for line in reply.aiter_lines():
                 event = self.event(line)
+                finished = event.finish_reason is not None
                 yield event
-                if event.finish_reason is not None:
+                if finished and self.leaves_early:
                     return
         except httpx.HTTPError as error:
             raise self.lost(error) from None
         finally:
             await reply.aclose()
-        self.ended_early()
+        if not finished:
+            self.ended_early()
 
     # --- what it means ---------------------------------------------------------------------------
 
@@ -99,12 +109,15 @@ class Toy:
 
     def parsed(self, content: bytes | str) -> dict[str, Any]:
         try:
-            body = json.loads(content)
+            body = json.loads(self.mended(content))
         except ValueError:
             body = None
         if isinstance(body, dict) and {"text", "piece", "end"} & set(body):
             return body
         raise InvalidResponseError("this is no answer", provider=self.name)
+
+    def mended(self, content: bytes | str) -> bytes | str:
+        return re.sub(r"\\\\ud[89a-f]..", r"\\\\ufffd", content) if isinstance(content, str) else content
 
     def usage(self, counted: dict[str, int]) -> Usage:
         return Usage(counted["in"], counted["out"], counted["in"] + counted["out"])

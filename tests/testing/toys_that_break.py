@@ -258,3 +258,16 @@ class LeavesATask(Toy):
     async def aclose(self) -> None:
         await super().aclose()
         self.task = asyncio.ensure_future(asyncio.sleep(3600))
+
+
+class LeavesAtTheFirstFinishReason(Toy):
+    """It believes that nothing follows a finish reason."""
+
+    leaves_early = True
+
+
+class PassesHalvesOn(Toy):
+    """It passes halves of characters on as they come."""
+
+    def mended(self, content: bytes | str) -> bytes | str:
+        return content

@@ -116,7 +116,9 @@ class StreamEvent:
         text: The next words.
         reasoning: The next words of the model's thinking.
         tool_call: The next fragment of a tool call.
-        finish_reason: The model has stopped, and why. Only `usage` may come after it.
+        finish_reason: Why the model stopped. The reader of a stream gets it once, as the last event, with
+            the usage. An adapter may yield several: the last one counts, and content after one shows that
+            it came early.
         usage: The tokens so far; the last report counts.
         raw_finish_reason, id, model: As in `Response`, once they are known.
         parts: What only the provider understands, for the history.

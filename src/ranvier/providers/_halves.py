@@ -30,7 +30,7 @@ class Halves:
         for event in events:
             event = self._mended(event)
             if event.finish_reason is not None:
-                whole += self._rest()
+                whole += self.rest()
             if event != StreamEvent():
                 whole.append(event)
         return whole
@@ -65,7 +65,8 @@ class Halves:
             text = text[:-1]
         return whole_characters(text)
 
-    def _rest(self) -> Iterable[StreamEvent]:
+    def rest(self) -> Iterable[StreamEvent]:
+        """What was held back in vain, as U+FFFD."""
         held, self._held = self._held, {}
         for key in held:
             if key == "text":

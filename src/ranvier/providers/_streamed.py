@@ -106,8 +106,7 @@ class StreamedBody:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
         if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
-            said = parse_object(data)  # again, since an error waits for no second half
-            self.error = self._judge.refusal(data if said is None else said)
+            self.error = self._judge.refusal(body if body is not None else data)
         elif body is None:
             reader.events.append(StreamEvent(skipped=1))
         elif reader.stopped is None:

@@ -16,7 +16,9 @@ from ranvier.errors import (
     RanvierError,
 )
 from ranvier.messages import Response, StreamEvent, Text
+from ranvier.messages.characters import whole_characters
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._halves import Halves, may_be_halved
 from ranvier.providers._shown import LONGEST_WORDS, shown
 
 if TYPE_CHECKING:
@@ -93,9 +95,16 @@ class FunctionProvider:
     async def _steps(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         assert self._stream is not None
         steps = self._stream(call)
+        halves: Halves | None = None
         try:
             async for step in steps:
-                yield StreamEvent(text=step) if isinstance(step, str) else step
+                event = StreamEvent(text=step) if isinstance(step, str) else step
+                if halves is None and may_be_halved(event):
+                    halves = Halves()
+                for each in (event,) if halves is None else halves.joined((event,)):
+                    yield each
+            for each in () if halves is None else halves.rest():
+                yield each
         except Exception as error:
             ours = self._as_ours(error, call)
             if ours is None:
@@ -115,11 +124,15 @@ class FunctionProvider:
     def _response(self, answer: object, call: Call) -> Response:
         model = call.deployment.model
         if isinstance(answer, str):
+            answer = whole_characters(answer)
             parts = (Text(answer),) if answer else ()
             return Response(text=answer, provider=self.name, model=model, parts=parts)
         if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
             return dataclasses.replace(
-                answer, provider=answer.provider or self.name, model=answer.model or model
+                answer,
+                text=whole_characters(answer.text),
+                provider=answer.provider or self.name,
+                model=answer.model or model,
             )
         raise InvalidResponseError(
             f"the function of {self.name} returned a {type(answer).__name__}: return a Response or a str",

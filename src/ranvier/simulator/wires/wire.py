@@ -123,6 +123,10 @@ class Wire(ABC):
         """An event that no one can parse and that nothing is lost with."""
         return b"data: <keep-alive>\n\n"
 
+    @abstractmethod
+    def stopping(self) -> bytes:
+        """An event that gives a finish reason, with which a good stream would be over."""
+
     def broken(self, event: bytes) -> bytes:
         """`event` with the end of its JSON missing: what it said is lost."""
         return event[: len(event) * 2 // 3].rstrip() + self.frame_end

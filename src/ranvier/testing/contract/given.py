@@ -14,7 +14,7 @@ from ranvier.testing.loopback import Loopback, Script, Visit
 
 
 class Given:
-    """What has to be known of a provider, in bytes of its own wire.
+    r"""What has to be known of a provider, in bytes of its own wire.
 
     Attributes:
         whole: The body of a good answer.
@@ -24,6 +24,10 @@ class Given:
             the wire has no such thing.
         only_here: Words with which its server refuses, by a 400, what only it refuses, such as a
             setting that its model does not take; `None` where it has none.
+        finished_early: The good answer as a stream that gives its finish reason before its end as well;
+            `None` where the wire has no such thing.
+        halved: A good answer as a stream in which one character comes as two halves (`\ud83d` in one
+            event, `\ude00` in the next); `None` where the wire has no such thing.
         model: The model to ask for.
         key: The secret that has to arrive, and must never be seen anywhere else.
         uses_key: False for a provider that works without one.
@@ -35,6 +39,8 @@ class Given:
     streamed_type: str = "text/event-stream"
     broken_off: bytes | None = None
     only_here: str | None = None
+    finished_early: bytes | None = None
+    halved: bytes | None = None
     model: str = "model"
     key: str = "sk-contract-5f0c9a7be2d1"
     uses_key: bool = True
