@@ -13,17 +13,16 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import (
-    ConfigurationError,
-    CredentialMissingError,
-    RanvierError,
-    UnsupportedRequestError,
-)
+from ranvier.errors import ConfigurationError, RanvierError, UnsupportedRequestError
 from ranvier.providers._address import checked_url
+from ranvier.providers._complaints import Complaint
 from ranvier.providers._connections import Connections
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
+from ranvier.providers._fixes import Fix
+from ranvier.providers._header_key import check_key
 from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._known_fixes import fix_for
 from ranvier.providers._reading import (
     AnswerReader,
     Json,
@@ -33,6 +32,7 @@ from ranvier.providers._reading import (
     no_object,
     parse_object,
 )
+from ranvier.providers._repairs import Repairs
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._streamed import StreamedBody, next_chunk
 
@@ -93,6 +93,7 @@ class Adapter(ABC):
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
         self._connections = Connections(Engine(engine, http_client), max_connections)
+        self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
@@ -125,7 +126,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._sent(call, streaming=False)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         try:
             answer = self._understand(await reply.read(), call, reply)
         finally:
@@ -141,7 +142,7 @@ class Adapter(ABC):
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
@@ -159,20 +160,12 @@ class Adapter(ABC):
     def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
-    async def _refusal(self, reply: HttpReply) -> RanvierError:
-        try:
-            return Judge(reply).refusal(await reply.read_start())
-        finally:
-            await reply.aclose()
+    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
+        return self._repairs.answer(call, refused, self._connections.client(call.pipeline), self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
-        if call.credential is None and self.needs_credential:
-            raise CredentialMissingError(f"there is no key for {self.name}")
-        if call.credential is not None and not _fits_a_header(call.credential):
-            raise CredentialMissingError(
-                f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
-            )
+        check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
             self.place(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
@@ -187,6 +180,7 @@ class Adapter(ABC):
         extras = Extras(call, self.family, self.name)
         fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
         extras.put_over(fields)
+        self._repairs.apply(call, fields)
         return fields
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
@@ -250,10 +244,10 @@ class Adapter(ABC):
     def reader(self, call: Call) -> AnswerReader:
         """Understands one streamed answer."""
 
+    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
+        """What makes this server take a request with these fields that it has refused."""
+        return fix_for(complaint, fields)
+
     def decoder(self) -> Decoder:
         """Cuts a streamed body into events."""
         return SseDecoder()
-
-
-def _fits_a_header(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key
