@@ -23,6 +23,7 @@ from ranvier.providers._fixes import Fix
 from ranvier.providers._header_key import check_key
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._known_fixes import fix_for
+from ranvier.providers._models import Facts, is_known
 from ranvier.providers._reading import (
     AnswerReader,
     Json,
@@ -178,7 +179,7 @@ class Adapter(ABC):
 
     def _fields(self, call: Call, streaming: bool) -> Json:
         extras = Extras(call, self.family, self.name)
-        fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
+        fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
         extras.put_over(fields)
         self._repairs.apply(call, fields)
         return fields
@@ -205,10 +206,13 @@ class Adapter(ABC):
             model=call.deployment.model,
         )
 
-    @property
-    def dialect(self) -> str:
-        """Under which name the table of models knows this server."""
-        return self.family
+    def facts(self, call: Call) -> Facts:
+        """Where the table of models tells what this target takes."""
+        return Facts(self.family, call.deployment.facts_of or call.deployment.model)
+
+    def knows_model(self, model: str) -> bool:
+        """True where the table of models tells what that model takes."""
+        return is_known(self.family, model)
 
     # --- what a subclass supplies ----------------------------------------------------------------
 

@@ -95,7 +95,7 @@ class Anthropic(Adapter):
                 turns[-1][1].extend(blocks)
             elif blocks:
                 turns.append((role, blocks))
-        if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
+        if turns and turns[-1][0] == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
