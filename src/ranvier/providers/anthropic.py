@@ -18,7 +18,7 @@ from ranvier.providers._anthropic_answer import EventReader, read_message
 from ranvier.providers._history import with_valid_ids
 from ranvier.providers._models import refuses_prefill
 from ranvier.providers._reading import AnswerReader, Json
-from ranvier.providers._schemas import closed
+from ranvier.providers._schemas import closed, has_maps
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -69,6 +69,8 @@ class Anthropic(Adapter):
             ]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
+        if request.schema is not None and has_maps(request.schema.definition):
+            raise self.unsupported(call, "takes no schema with a map, an object whose keys are not all named")
         if output := _output(request, effort):
             fields["output_config"] = output
         if streaming:
