@@ -13,19 +13,20 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import (
-    ConfigurationError,
-    CredentialMissingError,
-    RanvierError,
-    UnsupportedRequestError,
-)
+from ranvier.errors import ConfigurationError, RanvierError, UnsupportedRequestError
 from ranvier.providers._address import checked_url
+from ranvier.providers._complaints import Complaint
 from ranvier.providers._connections import Connections
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
+from ranvier.providers._fixes import Fix
+from ranvier.providers._header_key import check_key
 from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._known_fixes import fix_for
+from ranvier.providers._models import Facts, is_known
 from ranvier.providers._reading import Json, Judge
+from ranvier.providers._repairs import Repairs
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._streamed import StreamedBody, next_chunk
 from ranvier.providers._whole import read_whole
@@ -87,6 +88,7 @@ class Adapter(ABC):
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
         self._connections = Connections(Engine(engine, http_client), max_connections)
+        self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
@@ -119,7 +121,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._sent(call, streaming=False)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         try:
             answer = self._understand(await reply.read(), call, reply)
         finally:
@@ -135,7 +137,7 @@ class Adapter(ABC):
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
@@ -153,20 +155,12 @@ class Adapter(ABC):
     def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
-    async def _refusal(self, reply: HttpReply) -> RanvierError:
-        try:
-            return Judge(reply).refusal(await reply.read_start())
-        finally:
-            await reply.aclose()
+    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
+        return self._repairs.answer(call, refused, self._connections.client(call.pipeline), self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
-        if call.credential is None and self.needs_credential:
-            raise CredentialMissingError(f"there is no key for {self.name}")
-        if call.credential is not None and not _fits_a_header(call.credential):
-            raise CredentialMissingError(
-                f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
-            )
+        check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
             self.place(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
@@ -179,8 +173,9 @@ class Adapter(ABC):
 
     def _fields(self, call: Call, streaming: bool) -> Json:
         extras = Extras(call, self.family, self.name)
-        fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
+        fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
         extras.put_over(fields)
+        self._repairs.apply(call, fields)
         return fields
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
@@ -201,10 +196,13 @@ class Adapter(ABC):
             model=call.deployment.model,
         )
 
-    @property
-    def dialect(self) -> str:
-        """Under which name the table of models knows this server."""
-        return self.family
+    def facts(self, call: Call) -> Facts:
+        """Where the table of models tells what this target takes."""
+        return Facts(self.family, call.deployment.facts_of or call.deployment.model)
+
+    def knows_model(self, model: str) -> bool:
+        """True where the table of models tells what that model takes."""
+        return is_known(self.family, model)
 
     # --- what a subclass supplies ----------------------------------------------------------------
 
@@ -240,10 +238,10 @@ class Adapter(ABC):
     def reader(self, call: Call) -> AnswerReader:
         """Understands one streamed answer."""
 
+    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
+        """What makes this server take a request with these fields that it has refused."""
+        return fix_for(complaint, fields)
+
     def decoder(self) -> Decoder:
         """Cuts a streamed body into events."""
         return SseDecoder()
-
-
-def _fits_a_header(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key

@@ -27,7 +27,7 @@ class Kimi(ChatCompletions):
     def answer(self, call: Call, message: Message) -> Json:
         """A turn that calls tools is refused without the reasoning that led to it, whoever wrote it."""
         answer = super().answer(call, message)
-        if "tool_calls" in answer and call.deployment.model.startswith("kimi"):
+        if "tool_calls" in answer and self.facts(call).model.startswith("kimi"):
             answer.setdefault("reasoning_content", NO_THOUGHT)
         return answer
 
