@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 
-from ranvier import AuthenticationError, CircuitOpenError, ConfigurationError, Deployment, Pipeline
+from ranvier import (
+    AuthenticationError,
+    CircuitOpenError,
+    ConfigurationError,
+    Deployment,
+    InvalidRequestError,
+    Pipeline,
+)
 from ranvier.layers import Breaker, CircuitState, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Permit
-from ranvier.testing import ScriptedProvider, after, broken, stall
+from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 from scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
@@ -109,13 +116,17 @@ async def test_a_circuit_that_has_closed_begins_again_with_the_first_cooldown() 
         ({}, [Timeout(seconds=20)], 21),
         ({}, [Timeout(seconds=20, overrides={"only": Timeout(seconds=30)})], 31),
         ({}, [Timeout(seconds=None)], 121),
+        ({}, [Timeout(seconds=None, first_token=300)], 421),
+        ({}, [Timeout(seconds=None, idle=30)], 151),
+        ({}, [Timeout(seconds=20, first_token=10, idle=5)], 21),
+        ({}, [Timeout(seconds=None, first_token=300, idle=30, stream_complete=False)], 451),
         ({}, [], 121),
     ],
 )
 async def test_a_probe_may_hold_its_place_a_little_longer_than_an_attempt_may_take(
     settings: dict[str, float], inner: list[Any], lease: float
 ) -> None:
-    """One second; 121 where nothing limits an attempt."""
+    """One second; 121 more than what is limited where nothing limits all of an attempt."""
     scene = BreakerScene([broken(), stall()], inner=inner, **settings)
     await scene.open_and_cool_down()
     probe = scene.start()
@@ -252,3 +263,124 @@ async def test_a_guard_inside_the_breaker_does_not_hide_the_circuit_from_the_rec
 
     pipeline = Pipeline(Fallback(ScriptedProvider("one")), Breaker(), Doorman())
     assert [each.circuit for each in (await pipeline.complete("Why?")).attempts] == ["closed"]
+
+
+# --- leases --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])
+async def test_a_lease_begins_when_the_request_is_sent(streaming: bool) -> None:
+    """A probe that waits for a connection first, and is answered within its limits, closes the circuit."""
+    scene = BreakerScene([broken(), after(15, "ok")], inner=[Timeout(seconds=20, connect=10)])
+    slots = scene.provider.slots = asyncio.Semaphore(1)
+    await scene.open_and_cool_down()
+    await slots.acquire()
+    asyncio.get_running_loop().call_later(9, slots.release)
+
+    async def probe() -> None:
+        await ((await scene.pipeline.stream("Why?", tenant="acme")).collect() if streaming else scene.ask())
+
+    probing = asyncio.create_task(probe())
+    await asyncio.sleep(8)
+    with pytest.raises(CircuitOpenError):
+        await scene.ask()
+    await asyncio.sleep(2)  # it is sent one second ago
+    assert scene.circuit().retry_after == pytest.approx(20)
+    await asyncio.sleep(13)
+    with pytest.raises(CircuitOpenError):
+        await scene.ask()
+    await probing
+    assert (scene.state(), scene.circuit().total_opens) == ("closed", 1)
+
+
+async def test_a_probe_that_is_asked_again_without_streaming_has_its_lease_anew() -> None:
+    """Only streaming was refused; the second request is as good as a first."""
+    no = InvalidRequestError("streaming is not for you", provider="only")
+    no.refuses_streaming = True
+    scene = BreakerScene([broken(), after(15, no), after(15, "ok")], inner=[Timeout(20, idle=18)])
+    await scene.open_and_cool_down()
+    assert (await scene.ask()).text == "ok"
+    assert (scene.state(), scene.circuit().total_opens) == ("closed", 1)
+
+
+async def test_a_probe_that_goes_on_within_its_limits_is_never_given_up() -> None:
+    """Where silence ends an attempt and nothing else does, its place is its own to the end."""
+    words = [after(25, "word ") for _ in range(20)]
+    scene = BreakerScene([broken(), stream(*words)], inner=[Timeout(seconds=None, first_token=30, idle=30)])
+    await scene.open_and_cool_down()
+    probe = scene.start()
+    await asyncio.sleep(450)
+    with pytest.raises(CircuitOpenError) as refusal:
+        await scene.ask()
+    assert refusal.value.retry_after is None
+    await probe
+    assert (scene.state(), scene.circuit().total_opens) == ("closed", 1)
+
+
+@pytest.mark.parametrize("sends", [0, 1])
+async def test_a_probe_that_never_gets_its_connection_gives_its_place_back(sends: int) -> None:
+    """In the time that the wait for a slot is limited to; nothing is counted."""
+    scene = BreakerScene([broken(), "ok"], inner=[Timeout(seconds=20, connect=3)])
+    slots = scene.provider.slots = asyncio.Semaphore(1)
+    await scene.open_and_cool_down()
+    await slots.acquire()
+    await scene.fail()
+    assert time() > 3
+    assert (scene.state(), scene.circuit().in_flight, scene.circuit().total_opens) == ("half_open", 0, 1)
+    slots.release()
+    if sends:
+        assert (await scene.ask()).text == "ok"
+        assert scene.state() == "closed"
+
+
+# --- circuits by any key -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key", ["shared", 7, None, ("one",), ("one", 2), frozenset({"a"}), ("t", "p", "m", "eu")], ids=repr
+)
+async def test_operators_reach_a_circuit_by_whatever_key_it_has(key: Any) -> None:
+    """As the key function returns it, and as iteration shows it; what is not there is told."""
+    heard: list[Any] = []
+    breaker = Breaker(failure_threshold=1, key=lambda call: key)
+    pipeline = Pipeline(Fallback(ScriptedProvider("a", [broken()])), breaker, listeners=[heard.append])
+    await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
+    assert breaker.circuits.state(key) == "open"
+    assert await breaker.circuits.reset(key)
+    assert breaker.circuits.state(key) == "closed"
+    await breaker.circuits.isolate(key)
+    assert [(shown, seen.state) for shown, seen in breaker.circuits] == [(key, "isolated")]
+    assert not await breaker.circuits.reset("nobody", "nowhere")
+    assert [event.after for event in heard] == ["open", "closed", "isolated"]
+    if isinstance(key, tuple):
+        assert breaker.circuits.state(*key) == "isolated"
+    assert "isolated" in str(pipeline)
+
+
+async def test_a_key_that_cannot_be_one_is_refused_by_name() -> None:
+    """A list cannot be hashed; the error names the argument and what to return."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("a")), Breaker(key=lambda call: [call.tenant]))  # type: ignore[arg-type, return-value]
+    with pytest.raises(ConfigurationError, match=r"Breaker\(key\) returned a list"):
+        await pipeline.complete("Why?")
+
+
+@pytest.mark.parametrize("own_key", [False, True], ids=["by default", "by a key of its own"])
+@pytest.mark.parametrize("reset_first", [False, True])
+async def test_a_circuit_that_an_operator_made_keeps_the_rules_of_its_target(
+    own_key: bool, reset_first: bool
+) -> None:
+    """Isolated before its first call and reset, it opens by the override, as it would have."""
+    overrides = {"a/m": Breaker(failure_threshold=1, cooldown=600)}
+    key = (lambda call: call.deployment.model) if own_key else None
+    breaker = Breaker(failure_threshold=5, key=key, overrides=overrides)
+    pipeline = Pipeline(Fallback(Deployment(ScriptedProvider("a", [broken()]), "m")), breaker)
+    where = ("m",) if own_key else ("default", "a/m")
+    await breaker.circuits.isolate(*where)
+    if not reset_first:
+        with pytest.raises(CircuitOpenError):
+            await pipeline.complete("Why?")
+    await breaker.circuits.reset(*where)
+    assert breaker.circuits.state(*where) == "closed"
+    await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
+    ((_, circuit),) = breaker.circuits
+    assert (circuit.state, circuit.retry_after >= 600) == ("open", True)

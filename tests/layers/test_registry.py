@@ -1,5 +1,6 @@
 """The circuits of a breaker: bounded, the least recently used gone first, those in use never."""
 
+import sys
 from collections import OrderedDict
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_whatever_happens_it_stays_within_its_bound_and_loses_nobody_in_use(
 
 
 def test_open_circuits_go_when_nobody_has_asked_for_ten_minutes() -> None:
-    """All of them that are due go at once, so that not every newcomer searches for one."""
+    """For each newcomer one, that which nobody has asked for longest."""
     hand = CircuitsByHand(max_circuits=3, failure_threshold=1, cooldown=10)
     hand.breaker.rules.chance = lambda: 0.0
     for tenant, when in (("a", 0), ("b", 1), ("c", 100)):
@@ -226,3 +227,79 @@ def test_a_circuit_whose_last_call_ends_late_is_forgotten_in_time() -> None:
     hand.now = 700.0
     hand.call("b", GOOD)
     assert hand.circuits.state("b", "only") == "closed"
+
+
+def test_of_open_circuits_the_one_goes_that_was_not_asked_for_longest() -> None:
+    """By the end of its cooldown; one that was asked for again meanwhile goes later, or earlier if reset."""
+    hand = CircuitsByHand(max_circuits=4, failure_threshold=1, cooldown=10, max_cooldown=100)
+    hand.breaker.rules.chance = lambda: 0.0
+    for when, tenant in enumerate("abcd"):
+        hand.now = when
+        hand.call(tenant, BAD)
+    hand.now = 20
+    hand.call("a", BAD)  # its cooldown ends at 40 now, and d's at 13
+    hand.now = 21
+    at_once(hand.circuits.reset("c", "only"))
+    hand.call("c", BAD)  # at 31 now
+    hand.now = 1000
+    gone = []
+    for newcomer in "wxyz":
+        before = set(tenants(hand))
+        hand.call(newcomer, BAD)
+        gone += before - set(tenants(hand))
+    assert gone == ["b", "d", "c", "a"]
+
+
+def test_a_newcomer_to_a_full_registry_of_open_circuits_looks_at_none_of_the_others() -> None:
+    """However many there are: counted in steps of Python, not in seconds."""
+
+    def steps(circuits: int) -> int:
+        hand = CircuitsByHand(max_circuits=circuits, failure_threshold=1, cooldown=0)
+        for number in range(circuits):
+            hand.now = number / circuits
+            hand.call(f"t{number}", BAD)
+        count = 0
+
+        def trace(frame: Any, event: str, argument: Any) -> Any:
+            nonlocal count
+            count += 1
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            for late in (500.0, 700.0, 700.0):  # none may go, then one for each
+                hand.now = late
+                hand.call(f"new {late} {count}", BAD)
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert steps(5000) <= 2 * steps(50)
+
+
+def test_the_search_for_room_is_short_though_all_have_been_asked_for_again() -> None:
+    """A hundred circuits that have all moved: each newcomer finds one that may go, if any may."""
+    hand = CircuitsByHand(max_circuits=100, failure_threshold=1, cooldown=0)
+    for moment in (0.0, 300.0):
+        for number in range(100):
+            hand.now = moment + number / 1000
+            hand.call(f"t{number}", BAD)
+    hand.now = 700.0
+    hand.call("too early", BAD)
+    hand.call("too early", BAD)
+    assert hand.state("too early") is None
+    hand.now = 1000.0
+    for number in range(100):
+        hand.call(f"new {number}", BAD)
+    assert sorted(tenants(hand)) == sorted(f"new {number}" for number in range(100))
+
+
+def test_circuits_that_open_and_close_leave_nothing_behind() -> None:
+    """What is remembered of their openings is bounded by how many circuits there are."""
+    hand = CircuitsByHand(max_circuits=10, failure_threshold=1, success_threshold=1, cooldown=0)
+    for number in range(2000):
+        hand.call(f"t{number}", BAD)
+        hand.call(f"t{number}", GOOD)
+    assert len(hand.circuits) == 10
+    assert len(hand.circuits._unasked._heap) <= 2 * 10 + 64

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline
+from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline, StreamInterruptedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import ResponseStream
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
@@ -232,7 +232,7 @@ async def test_draining_nothing_takes_no_time() -> None:
 
 @pytest.mark.parametrize("drain", [0, 2])
 async def test_what_is_left_after_the_drain_is_ended(drain: float) -> None:
-    """A call, and a stream not yet open, get a ConfigurationError; a stream that is read simply ends."""
+    """A call, and a stream not yet open, get a ConfigurationError; reading a stream raises what had come."""
     provider = Connected("one", [stall(), stall(), stream("a", stall()), stream("a", stall())])
     pipeline = Pipeline(Deadline(60), Fallback(provider), Retry(), Breaker(), Timeout())
     call = asyncio.create_task(pipeline.complete("Why?"))
@@ -248,9 +248,11 @@ async def test_what_is_left_after_the_drain_is_ended(drain: float) -> None:
         with pytest.raises(ConfigurationError, match="closed"):
             await task
         assert task.cancelling() == 0
-    await reader
+    for reading in (reader, held.collect()):
+        with pytest.raises(StreamInterruptedError, match="its pipeline was closed") as raised:
+            await reading
+        assert (raised.value.reason, raised.value.received.text) == ("closed", "a")
     assert log == ["a"]
-    assert [event async for event in held] == []
     ((_, circuit),) = pipeline.circuits
     assert (circuit.in_flight, circuit.failures) == (0, 0)
     assert provider.in_progress == 0

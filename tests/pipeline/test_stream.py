@@ -348,7 +348,7 @@ async def test_closing_a_stream_that_another_task_reads_ends_its_read() -> None:
 
 
 async def test_a_cancelled_reader_ends_the_stream_for_all() -> None:
-    """Cancelling whoever reads abandons the stream; the next read is its end."""
+    """Cancelling whoever reads abandons the stream; each read after that is an error, and no good end."""
     pipeline = pipeline_of(ScriptedProvider("only", [stream("one", stall())]))
     answer = await pipeline.stream("Why?")
     await anext(answer)
@@ -358,7 +358,10 @@ async def test_a_cancelled_reader_ends_the_stream_for_all() -> None:
     await asyncio.wait([reader])
     assert reader.cancelled()
     assert answer.ended
-    assert await texts(answer) == []
+    for _ in range(2):
+        with pytest.raises(StreamInterruptedError, match="a read of it was cancelled") as raised:
+            await anext(answer)
+        assert (raised.value.reason, raised.value.received.text) == ("cancelled", "one")
     assert (circuit(pipeline).in_flight, circuit(pipeline).failures) == (0, 0)
 
 

@@ -21,7 +21,8 @@ from ranvier import (
     StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
-from ranvier.pipeline.watch import Watch, earlier
+from ranvier.pipeline.limit import earlier
+from ranvier.pipeline.watch import Watch
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import live_timers
 
@@ -451,7 +452,7 @@ class Stubborn(ScriptedProvider):
 @pytest.mark.virtual_time
 @pytest.mark.parametrize(
     ("then", "outcome"),
-    [("returns", AttemptTimeoutError), ("fails", ConnectionFailedError), ("goes on", None)],
+    [("returns", AttemptTimeoutError), ("fails", AttemptTimeoutError), ("goes on", None)],
 )
 async def test_a_provider_that_catches_our_cancellation_does_not_keep_it(then: str, outcome: Any) -> None:
     """A cut reply is no success though its generator returns; the count of the task is balanced."""
@@ -461,8 +462,9 @@ async def test_a_provider_that_catches_our_cancellation_does_not_keep_it(then: s
     if outcome is None:
         assert (await pipeline.complete("Why?")).text == "onetwo"
     else:
-        with pytest.raises(outcome):
+        with pytest.raises(outcome) as raised:
             await pipeline.complete("Why?")
+        assert isinstance(raised.value.__cause__, ConnectionFailedError) == (then == "fails")
     assert task.cancelling() == 0
     await asyncio.sleep(1)
     assert live_timers() == []

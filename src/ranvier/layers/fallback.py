@@ -20,6 +20,7 @@ from ranvier.errors import (
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment, Provider, provider_named
 from ranvier.pipeline.events import FallbackTaken
+from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 Target = Deployment | Provider | str
@@ -100,7 +101,7 @@ class Fallback(Layer):
                     _note(directed, error)
                     if not self._goes_on(error):
                         raise
-                    failures += ((deployment, error),)
+                    failures += ((deployment, own_error(directed, error)),)
             raise _verdict(failures)
         finally:
             del failures  # each error holds this frame: a frame that held them too would be a cycle

@@ -12,9 +12,11 @@ from ranvier.pipeline import form
 from ranvier.pipeline.call import Limits
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.collector import steps_of
+from ranvier.pipeline.foreign import cancelled_by_itself, failure_of
+from ranvier.pipeline.limit import earlier
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.stream import ResponseStream
-from ranvier.pipeline.watch import Watch, earlier, too_late
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.messages.schema import Misfit
@@ -42,16 +44,22 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
     deployment = call.deployment
     if deployment.streams(call.credential):
         try:
-            return await _streamed(call, deployment.provider.stream(call))
+            return await _streamed(call, _events(call))
         except InvalidRequestError as error:
             if not error.refuses_streaming:
                 raise
             deployment.ask_whole(call.credential)
             call = call.again(reason=error.kind)
-    if call.streaming:
-        limits = Limits(call.limits.seconds, call.limits.connect)  # no token comes before the last
-        return await _streamed(call.within(limits), _whole_as_stream(call))
-    return await _whole(call)
+    call = call.within(Limits(call.limits.seconds, call.limits.connect))  # no token comes before the last
+    return await (_streamed(call, _whole_as_stream(call)) if call.streaming else _whole(call))
+
+
+def _events(call: Call) -> AsyncIterator[StreamEvent]:
+    """The stream of the provider, which has not begun."""
+    try:
+        return call.deployment.provider.stream(call)
+    except asyncio.CancelledError as cancelled:
+        raise cancelled_by_itself(call, cancelled) from cancelled
 
 
 async def _whole(call: Call) -> Response:
@@ -62,18 +70,12 @@ async def _whole(call: Call) -> Response:
         began, queued = await _wait_for_slot(call, watch, slots, began)
     elif slots is not None:
         await slots.acquire()
-    attempt = call.record.begin(call, began, queued)
     try:
-        response = await provider.complete(call)
-    except asyncio.CancelledError as cancelled:
-        reason = watch.ended_by()
-        if reason is None:
-            _failed(call, attempt, cancelled)
-            raise
-        raise _failed(call, attempt, too_late(call, reason)) from None
-    except BaseException as error:
-        _failed(call, attempt, error)
-        raise
+        attempt = call.record.begin(call, began, queued)
+        try:
+            response = await provider.complete(call)
+        except BaseException as raised:
+            raise _failed(call, attempt, await failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
     finally:
         watch.end()
         if slots is not None:
@@ -103,8 +105,14 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
         began, queued = await _wait_for_slot(call, watch, slots, began)
     elif slots is not None:
         await slots.acquire()
-    attempt = call.record.begin(call, began, queued)
-    stream = ResponseStream(call, attempt, Source(call, watch, events))
+    try:
+        attempt = call.record.begin(call, began, queued)
+        stream = ResponseStream(call, attempt, Source(call, watch, events))
+    except BaseException:  # of a listener that ends the program
+        watch.end()
+        if slots is not None:
+            slots.release()
+        raise
     if slots is not None:
         stream.on_end(lambda outcome: slots.release())
     await stream.begin()
@@ -123,7 +131,7 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
     """
     try:
         misfits = form.parse(call, response)
-    except Exception as error:  # of a validator of the user's
+    except BaseException as error:  # of a validator of the user's
         _failed(call, attempt, error)
         raise
     if not misfits:

@@ -91,7 +91,7 @@ def of_attempt(target: Deployment, limits: Limits, *, repairs: int = 0) -> Bound
     """The same of one attempt. A repair is a second one in its time, but for the wait for a slot."""
     slot = 0.0
     if takes_slot(target):
-        slot = SLOT_WAIT if limits.connect is None else limits.connect
+        slot = slot_wait(limits)
     seconds = math.inf if limits.seconds is None else limits.seconds
     return Bound(1 + repairs, (1 + repairs) * slot + seconds)
 
@@ -102,6 +102,11 @@ def limits_at(layers: Iterable[Layer], target: Deployment) -> Limits:
     for layer in layers:
         limits = layer.limits_at(target) or limits
     return limits
+
+
+def slot_wait(limits: Limits) -> float:
+    """Seconds that an attempt within `limits` waits for a connection slot at most."""
+    return SLOT_WAIT if limits.connect is None else limits.connect
 
 
 def takes_slot(target: Deployment) -> bool:

@@ -11,6 +11,7 @@ from ranvier.pipeline.events import where
 if TYPE_CHECKING:
     from ranvier.messages import Request
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.guard import Permit
     from ranvier.pipeline.pipeline import Pipeline
     from ranvier.pipeline.record import Record
 
@@ -65,6 +66,7 @@ class Call:
         attempt: Which try at this deployment, from 1.
         delay, reason: What was slept before this try, and the kind of error that made it necessary.
         circuit: The state of the circuit that admits it; `None` without a breaker.
+        probing: Permits of probes, which are told when the request is sent.
     """
 
     __slots__ = (
@@ -76,6 +78,7 @@ class Call:
         "deployment",
         "limits",
         "pipeline",
+        "probing",
         "reason",
         "record",
         "request",
@@ -110,6 +113,7 @@ class Call:
         self.delay = 0.0
         self.reason: str | None = None
         self.circuit = circuit
+        self.probing: tuple[Permit, ...] = ()
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
@@ -123,6 +127,7 @@ class Call:
         call.deadline = self.deadline
         call.limits = self.limits
         call.circuit = self.circuit
+        call.probing = self.probing
         call.deployment = deployment
         call.credential = credential
         call.attempt = 1
@@ -155,6 +160,12 @@ class Call:
         """The same call, let through by a circuit in that state."""
         call = self._copy()
         call.circuit = circuit
+        return call
+
+    def probed_by(self, permit: Permit) -> Call:
+        """The same call, which `permit` makes a probe."""
+        call = self._copy()
+        call.probing = (*self.probing, permit)
         return call
 
     def afresh(self) -> Call:

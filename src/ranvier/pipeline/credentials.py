@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ranvier import checks
-from ranvier.errors import ConfigurationError, CredentialMissingError, DeadlineExceededError
+from ranvier.errors import ConfigurationError, CredentialMissingError
+from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
 from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.watch import Watch
 
@@ -130,25 +132,33 @@ class Credentials:
 
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call, deployment: Deployment) -> None:
         """Let `lookup` know what the resolver says, or why it says nothing."""
-        assert self.resolver is not None
         try:
-            answer = self.resolver(*holder)
+            answer = self._called(lookup, holder)
             if not inspect.isawaitable(answer):
                 lookup.take(answer)
                 return
             self._lookups[holder] = lookup
-            lookup.take(await _in_time(call.to(deployment), answer))
+            try:
+                lookup.take(await _in_time(call.to(deployment), answer))
+            except _ResolverFailedError as failed:
+                lookup.error = failed.__cause__
+                return
             if lookup.keys is not None and not lookup.outdated:
                 self._keep(holder, lookup.keys, call.pipeline.clock())
-        except DeadlineExceededError:  # of this call: whoever else waits asks for itself
-            raise
-        except Exception as error:
-            lookup.error = error
         finally:
             lookup.ended.set()
             if self._lookups.get(holder) is lookup:
                 del self._lookups[holder]
             del lookup  # its error holds this frame: a frame that held it too would be a cycle
+
+    def _called(self, lookup: Lookup, holder: Holder) -> object:
+        """What the resolver returns; `None` where it raises, and `lookup` then knows why."""
+        assert self.resolver is not None
+        try:
+            return self.resolver(*holder)
+        except PLAIN_FAILURES as error:
+            lookup.error = error
+            return None
 
     def _known(self, holder: Holder, now: float) -> tuple[Key, ...] | None:
         """What is still believed. Nobody else looks, so that no frame which may raise holds an old key."""
@@ -181,13 +191,29 @@ class Credentials:
         return in_turn[chosen]
 
 
+class _ResolverFailedError(Exception):
+    """The cause is what an async resolver raised itself."""
+
+
 async def _in_time(call: Call, answer: Awaitable[object]) -> object:
+    """What a resolver answers before the deadline of `call`.
+
+    Raises:
+        DeadlineExceededError: it does not; an answer that others may wait for, too, is left to them.
+        _ResolverFailedError: it failed, by a deadline of its own or a CancelledError of its own, too.
+    """
     watch, began = Watch(call), call.pipeline.clock()
+    watch.start(call.deadline, "deadline")
     try:
-        with watch.until(call.deadline, "deadline"):
-            return await answer
+        return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
+    except BaseException as error:
+        if watch.ours is not None:
+            raise await failure_of(call, watch, error)  # noqa: B904  # because: it has its cause
+        if isinstance(error, Exception) or watch.is_theirs(error):
+            raise _ResolverFailedError from error
+        raise
     finally:
-        watch.close()
+        watch.end()
         call.record.waited("credential", call, began)
 
 

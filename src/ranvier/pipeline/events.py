@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.foreign import PLAIN_FAILURES
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -207,7 +208,7 @@ class Events:
         for listener in self.attentive if event.routine else self.listeners:
             try:
                 answer = listener(event)
-            except Exception:
+            except PLAIN_FAILURES:
                 self._report(listener)
             else:
                 if inspect.isawaitable(answer):
@@ -224,11 +225,12 @@ class Events:
             self._courier = asyncio.get_running_loop().create_task(self._run_courier())
 
     async def _guarded(self, listener: Listener, answer: Awaitable[object]) -> None:
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
         try:
             await answer
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():  # it is the courier that is cancelled
+            if task is None or task.cancelling() > cancelling:  # it is the courier that is cancelled
                 raise
             self._report(listener)
         except Exception:

@@ -24,10 +24,19 @@ class Permit:
     circuit: str | None = ""
     """The state of the circuit that admits the attempt, for the record; empty where the guard knows none."""
 
+    probes: bool = False
+    """It is a probe's: it wants to know when the request is sent."""
+
     @property
     def refuses_now(self) -> bool:
         """True when the guard would refuse another attempt now, so that a retry is pointless."""
         return False
+
+    def sent(self, call: Call) -> None:
+        """The request is sent now, after the wait for a connection; `call` has the limits of the attempt.
+
+        A call may be sent more than once, as where a target refuses to stream and is asked again.
+        """
 
     def settle(self, outcome: Outcome) -> None:
         """Say how it ended and give the place back; of several calls only the first counts."""
@@ -59,6 +68,8 @@ class Guard(Layer):
         try:
             if permit.circuit != call.circuit and permit.circuit != "":
                 call = call.admitted(permit.circuit)
+            if permit.probes:
+                call = call.probed_by(permit)
             answer = await inner(call)
         except BaseException as error:
             permit.settle(Outcome.of(error))
@@ -66,8 +77,10 @@ class Guard(Layer):
                 error.target_refuses = True
             raise
         if isinstance(answer, ResponseStream):
-            permit.proved()
-            answer.on_end(permit.settle)
+            try:
+                permit.proved()
+            finally:  # whatever a listener raises
+                answer.on_end(permit.settle)
         else:
             permit.settle(SUCCEEDED)
         return answer

@@ -46,6 +46,32 @@ def expired(call: Call, received: Response) -> DeadlineExceededError:
     return made
 
 
+Loss = tuple[str, str]
+"""How a reader has lost a stream without closing it: the `reason` of the error, and what to do instead."""
+
+LOST_BY_CANCELLATION: Loss = (
+    "cancelled",
+    "a read of it was cancelled, which closes it; to wait for a while and read on, keep the read in a task "
+    "and wait for that with asyncio.wait(..., timeout=...)",
+)
+LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; give aclose(drain=...) time for streams to end")
+
+
+def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
+    """What each further read of a stream raises that its reader has lost."""
+    reason, words = loss
+    made = StreamInterruptedError(
+        f"the stream of {call.deployment} ended before its answer did: {words}",
+        received=received,
+        reason=reason,
+        provider=call.deployment.provider.name,
+        model=call.deployment.model,
+        in_stream=True,
+    )
+    call.record.attach(made)
+    return made
+
+
 def tell_interrupted(call: Call, error: Exception) -> None:
     """Tell whoever listens that a stream of `call` broke."""
     if call.pipeline.events.listeners:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.clock import clock_of
 from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.foreign import Complaints
 from ranvier.pipeline.timers import Timers
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
+        complaints: Logs what the code of others does wrong.
         calls: Under way, each in its task. A stream leaves at its hand-out.
     """
 
@@ -36,6 +38,7 @@ class Lifecycle:
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
+        self.complaints = Complaints()
         self._providers = list(providers)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out and not yet ended
@@ -169,7 +172,7 @@ class Lifecycle:
             steps.then(self._wait_for_background)
             steps.then(self._wait_until_quiet, CUT_OFF_GRACE)
             for stream in list(self._streams):
-                steps.then(stream.aclose)
+                steps.then(stream.cut_off)
 
     async def _wait_for_background(self) -> None:
         if self._background:

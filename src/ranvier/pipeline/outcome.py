@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -36,12 +37,23 @@ SUCCEEDED, FAILED, ABANDONED = Outcome  # a member is dearer to find in its enum
 
 
 def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome) -> None:
-    """Tell each of them, whatever the others do; one that raises is logged once."""
+    """Tell each of them, whatever the others do; one that raises is logged once.
+
+    What ends the program is raised in the end.
+    """
+    fatal: BaseException | None = None
     for callback in callbacks:
         try:
             callback(outcome)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             name = getattr(callback, "__qualname__", type(callback).__qualname__)
             if name not in _raised:
                 _raised.add(name)
                 logger.exception("the on_end callback %s raised; further errors of it are not logged", name)
+        except BaseException as error:
+            fatal = error
+    try:
+        if fatal is not None:
+            raise fatal
+    finally:
+        del fatal  # it holds this frame: a frame that held it too would be a cycle

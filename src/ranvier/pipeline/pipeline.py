@@ -18,6 +18,7 @@ from ranvier.pipeline.chain import chained
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
+from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle, closed
 from ranvier.pipeline.order import check_stack
@@ -183,8 +184,7 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            self._failed(call, error)
-            raise
+            raise self._failed(call, own_error(call, error))  # noqa: B904  # because: a copy has its cause
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation

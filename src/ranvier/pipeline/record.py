@@ -95,10 +95,12 @@ class Record:
         self.cut_off = False
 
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
-        """Write down that `call` is about to be tried."""
+        """Write down that `call` is about to be tried, and let the probes among its permits know."""
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
         attempt.queued = queued
         self.attempts += (attempt,)
+        for permit in call.probing:
+            permit.sent(call)
         if call.pipeline.events.attentive:
             tell_started(call)
         return attempt

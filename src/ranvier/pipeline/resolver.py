@@ -47,12 +47,17 @@ class Lookup:
 
     def __init__(self) -> None:
         self.keys: tuple[Key, ...] | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.outdated = False
         self.ended = asyncio.Event()
 
     def take(self, answer: object) -> None:
-        """Understand the answer of a resolver. Nonsense is never raised here: a traceback would show it."""
+        """Understand the answer of a resolver, unless it failed.
+
+        Nonsense is never raised here: a traceback would show it.
+        """
+        if self.error is not None:
+            return
         several = tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
         if answer is None:
             self.keys = ()

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.cancellation import CLEANUP_SECONDS
 from ranvier.pipeline.collector import Collector
-from ranvier.pipeline.watch import CLOSED, Limit, Watch, earlier, too_late
+from ranvier.pipeline.foreign import failure_of
+from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
+from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -71,17 +74,15 @@ class Source:
                     return event
                 if not self._goes_on(began):
                     return self._last()
-        except (StopAsyncIteration, asyncio.CancelledError) as end:
-            reason = self.watch.ended_by()
-            if reason is not None:  # also where the provider made a good end of our cancellation
-                self._give_up(reason)
-            elif isinstance(end, asyncio.CancelledError):
-                raise
-            return None if reason == CLOSED else self._last()
-        except RanvierError:
-            if self.collector.settled:  # only its wrapping broke
-                return self._last()
-            raise
+        except BaseException as raised:
+            closed = self.watch.ours is not None and self.watch.ours.reason == CLOSED
+            failure = await self._failure(raised)
+            try:
+                if failure is None:
+                    return None if closed else self._last()
+                raise failure
+            finally:
+                del failure  # it holds this frame: a frame that held it too would be a cycle
         finally:
             self.watch.stop()
             self._waited += self._clock() - began
@@ -138,15 +139,52 @@ class Source:
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""
-        if reason != CLOSED and not self.collector.settled:
+        if not self.collector.settled:
             raise too_late(self._call, reason)
 
+    async def _failure(self, raised: BaseException) -> BaseException | None:
+        """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
+
+        A provider that made a good end of our cancellation has failed as well.
+        """
+        watch = self.watch
+        ours = watch.ours
+        if ours is None and isinstance(raised, StopAsyncIteration):
+            return None
+        quietly = ours is not None and (ours.reason == CLOSED or self.collector.settled)
+        if quietly and watch.ended_by(raised) is not None:
+            return None
+        failure = await failure_of(self._call, watch, raised)
+        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
+        return None if only_wrapping else failure
+
     async def aclose(self) -> None:
-        """Let the provider close its connection, and wait until it has."""
+        """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
+
+        What goes wrong then is logged: it changes nothing about how the stream has ended.
+        """
         close = getattr(self._events, "aclose", None)
-        if close is not None:
-            async with self._closing:
+        if close is None or getattr(self._events, "ag_frame", close) is None:  # a generator that has ended
+            return
+        async with self._closing:
+            watch = Watch(self._call)
+            watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
+            try:
                 await close()
+            except BaseException as error:
+                late = watch.ended_by(error) is not None
+                if not (late or isinstance(error, Exception) or watch.is_theirs(error)):
+                    raise
+                self._complain(late)
+            finally:
+                watch.end()
+
+    def _complain(self, late: bool) -> None:
+        deployment = self._call.deployment
+        what = f"took more than {CLEANUP_SECONDS:g} s" if late else "failed"
+        self._call.pipeline.lifecycle.complaints.log(
+            "cleanup", deployment.provider.name, f"closing a stream of %s {what}", deployment, trace=not late
+        )
 
 
 def _without_finish(event: StreamEvent) -> StreamEvent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -11,11 +12,20 @@ from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, Stre
 from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
-from ranvier.pipeline.interruption import breaks, expired, interrupted, tell_interrupted
+from ranvier.pipeline.interruption import (
+    LOST_BY_CANCELLATION,
+    LOST_BY_CLOSING,
+    Loss,
+    breaks,
+    expired,
+    interrupted,
+    lost,
+    tell_interrupted,
+)
+from ranvier.pipeline.limit import CLOSED
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.source import Source
 from ranvier.pipeline.transform import Flush, Transform, Transformation
-from ranvier.pipeline.watch import CLOSED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -35,6 +45,8 @@ class ResponseStream:
 
     Raises, while it is read:
         StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
+            Also each read after one that was cancelled, which closes the stream, and after its pipeline
+            was closed.
         DeadlineExceededError: the call's time is over; `received` has what came.
         LayerError: a transform of one of your layers failed; `received` has what came.
     """
@@ -50,6 +62,7 @@ class ResponseStream:
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
         self._outcome: Outcome | None = None  # set once, by `_end`
         self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
+        self._lost: Loss | None = None  # the reader has lost it, and did not close it
         self._handed_out = False
         self._transformation: Transformation | None = None
 
@@ -131,7 +144,7 @@ class ResponseStream:
                 raise
             raise interrupted(self._call, error, self.received) from error
         if next_event is None:
-            raise StopAsyncIteration
+            raise self._leftover()
         return next_event
 
     async def collect(self) -> Response:
@@ -139,6 +152,7 @@ class ResponseStream:
 
         Raises:
             RuntimeError: it was closed before its end.
+            RanvierError: as when it is read.
         """
         async for _ in self:
             pass
@@ -154,6 +168,12 @@ class ResponseStream:
             self._watch.interrupt(CLOSED)
         else:
             await self._source.aclose()
+
+    async def cut_off(self) -> None:
+        """Close it for a reader who did not want that, since its pipeline closes: reading on is an error."""
+        if self._outcome is None:
+            self._lost = LOST_BY_CLOSING
+        await self.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -227,6 +247,8 @@ class ResponseStream:
             if isinstance(error, (DeadlineExceededError, LayerError)):
                 error.received = self.received
                 self._call.record.attach(error)
+            if isinstance(error, asyncio.CancelledError) and self._outcome is None:
+                self._lost = LOST_BY_CANCELLATION
             self._end(Outcome.of(error), error)
             await self._source.aclose()
             raise
@@ -258,6 +280,14 @@ class ResponseStream:
             return
         self._outcome = outcome
         self._watch.close()
+        try:
+            self._write_down(error)
+        finally:  # whatever a listener raises, all is given back
+            callbacks, self._on_end = self._on_end, []
+            tell(callbacks, outcome)
+
+    def _write_down(self, error: BaseException | None) -> None:
+        """Write down how it ended, and tell of it."""
         record, now = self._call.record, self._clock()
         record.ended = now
         if self._attempt is not None:
@@ -267,8 +297,6 @@ class ResponseStream:
                 record.outcome = "succeeded"
             elif self._attempt is None or isinstance(error, LayerError):
                 record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
-        callbacks, self._on_end = self._on_end, []
-        tell(callbacks, outcome)
 
     def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
         """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
@@ -290,8 +318,13 @@ class ResponseStream:
             self._transformation.ready.clear()
 
     def _leftover(self) -> BaseException:
-        """What a read after the end gives: the failure met while nobody read, then always the end."""
+        """What a read after the end gives: the failure met while nobody read, then the end.
+
+        A stream that was lost, though nobody closed it, never seems to have ended.
+        """
         failure, self._failure = self._failure, None
+        if failure is None and self._lost is not None:
+            return lost(self._call, self._lost, self.received)
         return failure or StopAsyncIteration()
 
     def expire(self) -> None:

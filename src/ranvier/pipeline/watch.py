@@ -1,9 +1,11 @@
 """Bounds all the waits of one attempt.
 
-A watch cancels the task that waits, and nobody else: only while that task is inside one of our own
-awaits, and only if nobody else has cancelled it. Whoever waits then tells its own cancellation from
-the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that `task.cancel()` from outside
-always wins.
+A watch cancels the task that waits, and only while that task is inside one of our own awaits. It
+tells its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that
+`task.cancel()` from outside always wins.
+
+What is waited for is the code of others: it may swallow a cancellation, or change the count of them.
+So a limit always cancels, whatever that count is, and again and again while the wait goes on.
 """
 
 from __future__ import annotations
@@ -14,16 +16,11 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapacityError, RanvierError
+from ranvier.pipeline.cancellation import Cancellation
+from ranvier.pipeline.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-Limit = tuple[float | None, str]
-"""When a wait has to end, `None` is never, and the phase that is too long then."""
-
-CLOSED = "closed"
-"""The reason of a wait that was ended because its stream or pipeline closes."""
 
 
 class Watch:
@@ -33,11 +30,22 @@ class Watch:
     then. So a stream of a thousand events costs a few timers, not a thousand.
 
     Attributes:
+        ours: Our cancellation of the task that waits, once it has waited too long.
         rings: When its timer will ring; never is infinity.
         among: Those that wait with it for the second in which theirs ring, while it is set.
     """
 
-    __slots__ = ("_call", "_cancelling", "_due", "_on_idle", "_phase", "_reason", "_task", "among", "rings")
+    __slots__ = (
+        "_call",
+        "_cancelling",
+        "_due",
+        "_on_idle",
+        "_phase",
+        "_task",
+        "among",
+        "ours",
+        "rings",
+    )
 
     among: dict[Watch, None]
     _cancelling: int  # of the task, when the wait began
@@ -48,7 +56,7 @@ class Watch:
         self.rings = inf
         self._call = call
         self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
-        self._reason: str | None = None  # why we cancelled the task; None: we did not
+        self.ours: Cancellation | None = None
         self._on_idle: tuple[float, Callable[[], None]] | None = None
 
     @property
@@ -82,10 +90,13 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        reason = self.ended_by() if kind is asyncio.CancelledError else None
-        self.stop() if kind is None else self.end()
+        if error is None:
+            self.stop()
+            return
+        reason = self.ended_by(error)
+        self.end()
         if reason is not None:
-            raise too_late(self._call, reason) from None
+            raise too_late(self._call, reason) from cause_of(error)
 
     def start(self, due: float | None, phase: str) -> None:
         """The running task begins to wait, until `due` at most (`None` is for ever)."""
@@ -94,7 +105,7 @@ class Watch:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self._reason = None
+        self.ours = None
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
@@ -102,6 +113,8 @@ class Watch:
 
     def extend(self, due: float | None, phase: str) -> None:
         """The wait goes on, until `due` at most."""
+        if self.ours is not None:  # what came was too late for that limit, and stands all the same
+            self._take_back()
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:
@@ -109,29 +122,51 @@ class Watch:
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
-        if self._reason is not None and self._task is not None:
-            self._task.uncancel()  # our cancellation came out as a result or another error
-            if self._on_idle is not None and self._on_idle[0] < self.rings:
-                self._set(self._on_idle[0])
+        if self.ours is not None:  # our cancellation came out as a result
+            self._take_back()
         self._task = None
 
-    def ended_by(self) -> str | None:
-        """After a `CancelledError`: why we ended the wait, or `None` where others did (too).
+    def ended_by(self, error: BaseException) -> str | None:
+        """After a wait that `error` ended: why we ended it, or `None` where we did not.
 
-        This takes our part of the cancellation back.
+        Whatever came out of our cancellation counts as ours, but for what ends a program, and for a
+        `CancelledError` while there are more cancellations than at the beginning: then the caller has
+        cancelled too, or code of others has swallowed a cancellation of its own. Nobody can tell these
+        apart, and the caller always wins.
+
+        This takes our part of the cancellations back.
         """
-        reason, task = self._reason, self._task
-        if reason is None or task is None:
+        ours, task = self.ours, self._task
+        if ours is None or task is None:
             return None
-        self._reason = None
-        return reason if task.uncancel() <= self._cancelling else None
+        self._take_back()
+        if isinstance(error, asyncio.CancelledError):
+            return ours.reason if task.cancelling() <= self._cancelling else None
+        return ours.reason if isinstance(error, Exception) else None
+
+    def is_theirs(self, error: BaseException) -> bool:
+        """Whether `error`, not of our making, is a CancelledError that what was waited for made up itself."""
+        task = self._task
+        cancelled = task is None or task.cancelling() > self._cancelling
+        return isinstance(error, asyncio.CancelledError) and not cancelled
 
     def interrupt(self, reason: str) -> None:
-        """End the wait for `reason`, unless the task is being cancelled already."""
-        task = self._task
-        if task is not None and self._reason is None and task.cancelling() == self._cancelling:
-            self._reason = reason
-            task.cancel()
+        """End the wait for `reason`."""
+        task, call = self._task, self._call
+        if task is None or self.ours is not None:
+            return
+        if task is asyncio.current_task(call.pipeline.loop):
+            # A running task must not be cancelled: before Python 3.13 that cannot be taken back.
+            self.extend(call.pipeline.clock(), reason)
+        else:
+            self.ours = Cancellation(call, task, self._cancelling, reason)
+
+    def _take_back(self) -> None:
+        assert self.ours is not None
+        self.ours.take_back()
+        self.ours = None
+        if self._on_idle is not None and self._on_idle[0] < self.rings:
+            self._set(self._on_idle[0])
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task waits by then."""
@@ -141,8 +176,8 @@ class Watch:
 
     def end(self) -> None:
         """The last wait is over: give the timer back."""
-        if self._reason is not None:
-            self.stop()
+        if self.ours is not None:
+            self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
         if self.rings != inf:
             self.discard()
@@ -177,24 +212,3 @@ class Watch:
                 then()
             elif when != inf:
                 self._set(when)
-
-
-def too_late(call: Call, phase: str) -> RanvierError:
-    """The error for a wait of `call` that met the limit named `phase`."""
-    deployment, limits = call.deployment, call.limits
-    if phase == "deadline":
-        return DeadlineExceededError(f"the call ran out of time at {deployment}")
-    if phase == "slot":
-        return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
-    limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
-    return AttemptTimeoutError(
-        f"{deployment} was too slow: {phase} took more than {limit:g} s",
-        phase=phase,
-        provider=deployment.provider.name,
-        model=deployment.model,
-    )
-
-
-def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """Of two limits the one that is met first; `limit` wins a tie."""
-    return (when, phase) if limit[0] is None or when < limit[0] else limit

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import inspect
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ranvier import checks, providers
-from ranvier.errors import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    InvalidResponseError,
-    RanvierError,
-)
+from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.messages import Response, StreamEvent, Text
 from ranvier.messages.characters import whole_characters
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._function_errors import Classify, FunctionErrors
 from ranvier.providers._halves import Halves, may_be_halved
-from ranvier.providers._shown import LONGEST_WORDS, shown
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -32,9 +28,6 @@ Complete = Callable[["Call"], Awaitable[Response | str]]
 Stream = Callable[["Call"], AsyncIterator[StreamEvent | str]]
 """Given a call, yields the answer in steps; it is whole when the generator returns."""
 
-Classify = Callable[[Exception], RanvierError | None]
-"""Given an exception that is not ours, says which of our errors it is, or `None`."""
-
 
 class FunctionProvider:
     """A provider made of functions; it needs no key.
@@ -45,7 +38,11 @@ class FunctionProvider:
         stream: An async generator function from a `Call` to `StreamEvent`s or texts.
         classify: From an exception to one of our errors. It is asked about everything that is not
             ours. What it does not know is a failed connection if it is an `OSError`, and else passes
-            through unchanged: it is not retried and counts nothing.
+            through unchanged: it is not retried and counts nothing. A group of errors that are all known
+            is the first of them.
+
+    A function may ask another pipeline: where all targets of that fail, its deadline passes or its stream
+    breaks, this target has failed, and the next one is asked.
 
     Raises:
         ConfigurationError: it can do nothing, or an argument is no function.
@@ -72,8 +69,8 @@ class FunctionProvider:
                 raise ConfigurationError(f"{argument}={function!r:.80}: give a function")
         self._complete = complete
         self._stream = stream
-        self._classify = classify
-        self._classify_raised = False
+        self._errors = FunctionErrors(self, self.name, classify)
+        self._close_raised = False
         self.stream = None if stream is None else self._steps
 
     def __repr__(self) -> str:
@@ -84,9 +81,12 @@ class FunctionProvider:
         if self._complete is None:
             return await self._collected(call)
         try:
-            answer = await self._complete(call)
+            answer = self._called(self._complete, call)
+            if not inspect.isawaitable(answer):
+                raise self._errors.unfit(call, f"returned a {_kind(answer)} at once: make it `async def`")
+            answer = await answer
         except Exception as error:
-            ours = self._as_ours(error, call)
+            ours = self._errors.mapped(error, call)
             if ours is None:
                 raise
             raise ours from error
@@ -94,11 +94,21 @@ class FunctionProvider:
 
     async def _steps(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         assert self._stream is not None
-        steps = self._stream(call)
+        steps: Any = None
         halves: Halves | None = None
         try:
+            steps = self._called(self._stream, call)
+            if not hasattr(steps, "__aiter__"):
+                raise self._errors.unfit(
+                    call,
+                    f"for streams returned a {_kind(steps)}: make it an async generator",
+                )
             async for step in steps:
                 event = StreamEvent(text=step) if isinstance(step, str) else step
+                if not isinstance(event, StreamEvent):
+                    raise self._errors.unfit(
+                        call, f"for streams yielded a {_kind(step)}: yield StreamEvents or texts"
+                    )
                 if halves is None and may_be_halved(event):
                     halves = Halves()
                 for each in (event,) if halves is None else halves.joined((event,)):
@@ -106,14 +116,39 @@ class FunctionProvider:
             for each in () if halves is None else halves.rest():
                 yield each
         except Exception as error:
-            ours = self._as_ours(error, call)
+            ours = self._errors.mapped(error, call)
             if ours is None:
                 raise
             raise ours from error
         finally:
-            close = getattr(steps, "aclose", None)
-            if close is not None:
-                await close()
+            await self._close(steps)
+
+    def _called(self, function: Callable[[Call], Any], call: Call) -> Any:
+        try:
+            return function(call)
+        except asyncio.CancelledError as cancelled:  # nobody can cancel in the middle of a plain function
+            raise ConnectionFailedError(
+                f"{call.deployment} raised a CancelledError, but nobody cancelled the call",
+                provider=self.name,
+                model=call.deployment.model,
+            ) from cancelled
+
+    async def _close(self, steps: Any) -> None:
+        """Close what the stream function returned. What goes wrong then is logged, and changes nothing."""
+        close = getattr(steps, "aclose", None)
+        if close is None:
+            return
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
+        try:
+            await close()
+        except (Exception, asyncio.CancelledError) as error:
+            cancelled = task is None or task.cancelling() > cancelling
+            if cancelled and isinstance(error, asyncio.CancelledError):
+                raise
+            if not self._close_raised:
+                self._close_raised = True
+                logger.warning("closing a stream of %r failed; this is logged once", self, exc_info=True)
 
     async def _collected(self, call: Call) -> Response:
         collector = Collector()
@@ -134,34 +169,11 @@ class FunctionProvider:
                 provider=answer.provider or self.name,
                 model=answer.model or model,
             )
-        raise InvalidResponseError(
-            f"the function of {self.name} returned a {type(answer).__name__}: return a Response or a str",
-            provider=self.name,
-            model=model,
-        )
+        raise self._errors.unfit(call, f"returned a {_kind(answer)}: return a Response or a str")
 
-    def _as_ours(self, error: Exception, call: Call) -> RanvierError | None:
-        """Our error for `error`; `None` where it is ours already, or nobody knows it."""
-        if isinstance(error, RanvierError):
-            return None
-        return self._asked(error) or self._system_error(error, call)
 
-    def _asked(self, error: Exception) -> RanvierError | None:
-        if self._classify is None:
-            return None
-        try:
-            return self._classify(error)
-        except Exception:
-            if not self._classify_raised:
-                self._classify_raised = True
-                logger.exception("classify of %r raised; further errors of it are not logged", self)
-            return None
-
-    def _system_error(self, error: Exception, call: Call) -> RanvierError | None:
-        if not isinstance(error, OSError):
-            return None
-        target: dict[str, Any] = {"provider": self.name, "model": call.deployment.model}
-        if isinstance(error, TimeoutError) and error.errno is None:  # of asyncio, not of a socket
-            return AttemptTimeoutError(f"{call.deployment} was too slow", phase="attempt", **target)
-        said = shown(str(error), LONGEST_WORDS, call.credential) or type(error).__name__
-        return ConnectionFailedError(f"{call.deployment}: {said}", **target)
+def _kind(value: object) -> str:
+    """The type of what a function gave instead of an answer, which is closed where it would complain."""
+    if inspect.iscoroutine(value):
+        value.close()
+    return type(value).__name__

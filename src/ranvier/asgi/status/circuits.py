@@ -113,17 +113,21 @@ class CircuitViewer:
         """Something was changed: the next look is a new one."""
         self._looks.clear()
 
-    async def find(self, tenant: str, provider: str, more: tuple[str, ...]) -> tuple[Hashable, ...] | None:
-        """The key of a circuit by its names as they are, or as they are shown; `None` if there is none."""
-        key = (tenant, provider, *more)
-        if self._circuits.state(*key) is not None:
+    async def find(self, tenant: str, provider: str, more: tuple[str, ...]) -> Hashable | None:
+        """The key of a circuit by its names as they are, or as they are shown; `None` if there is none.
+
+        One whose key is not made of a tenant and a provider is found by what is shown as its provider.
+        """
+        key = (tenant, provider, *more) if tenant else provider
+        if self._circuits.state(key) is not None:
             return key
-        if self._names.hashed:
-            for place, (other, _) in enumerate(self._circuits):
-                if place % PORTION == 0:
-                    await asyncio.sleep(0)
-                if isinstance(other, tuple) and other[1:] == key[1:] and digest_of(str(other[0])) == tenant:
-                    return other
+        shown = (tenant, provider, list(more))
+        for place, (other, _) in enumerate(self._circuits):
+            if place % PORTION == 0:
+                await asyncio.sleep(0)
+            if self._names.circuit(other) == shown:
+                found: Hashable = other
+                return found
         return None
 
     async def _look(self, search: str) -> Look:

@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ranvier import checks
 from ranvier.asgi.exchange import Receive, Reply, Scope, header, read_body
@@ -87,12 +88,13 @@ class Operator:
         key = await viewer.find(command.tenant, command.provider, command.more)
         if key is None and (command.action == "reset" or not self._could_be(command)):
             return Reply.refusing(404, "no_such_circuit", "There is no circuit of this tenant and provider.")
+        key = _key(command) if key is None else key
         try:
-            await getattr(self._pipeline.circuits, command.action)(*(key or _key(command)))
+            await getattr(self._pipeline.circuits, command.action)(key)
         except ConfigurationError as error:  # isolated before its first call, and there is no room
             return Reply.refusing(409, "registry_full", str(error))
         viewer.forget()
-        state = self._pipeline.circuits.state(*(key or _key(command)))
+        state = self._pipeline.circuits.state(key)
         return Reply.telling({"state": state, "process": self._report.process})
 
     def _could_be(self, command: Command) -> bool:
@@ -103,7 +105,7 @@ class Operator:
             for each in layer.deployments()
             for name in (each.provider.name, each.target)
         }
-        return command.provider in asked and not self._report.names.hashed
+        return bool(command.tenant) and command.provider in asked and not self._report.names.hashed
 
 
 def _digest(token: str) -> bytes:
@@ -113,6 +115,12 @@ def _digest(token: str) -> bytes:
 
 def _key(command: Command) -> tuple[str, ...]:
     return command.tenant, command.provider, *command.more
+
+
+def _tenant(told: dict[str, Any]) -> str:
+    """The tenant of a command; none where it says `null`, for a circuit whose key has none."""
+    tenant = told.get("tenant", "")
+    return "" if tenant is None else checks.identifier("tenant", tenant)
 
 
 def _parsed(action: str, body: bytes) -> Command:
@@ -128,7 +136,7 @@ def _parsed(action: str, body: bytes) -> Command:
         raise ValueError("more: give a list of at most 4 strings")
     return Command(
         action,
-        checks.identifier("tenant", told.get("tenant")),
+        _tenant(told),
         checks.identifier("provider", told.get("provider"), longest=LONGEST_NAME),
         tuple(checks.identifier("more", each, longest=LONGEST_NAME) for each in more),
         None if process is None else checks.identifier("process", process),

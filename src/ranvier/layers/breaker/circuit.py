@@ -13,7 +13,9 @@ so that a late one cannot decide about a state it knows nothing of.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ranvier.clock import Clock
@@ -37,6 +39,25 @@ class CircuitState(StrEnum):
 
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED = CircuitState
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitSnapshot:
+    """A circuit as it was when it was looked at.
+
+    Attributes:
+        state: closed, open, half_open or isolated.
+        failures: In a row, while closed.
+        in_flight: Calls admitted and not yet ended.
+        total_opens: How often it has opened.
+        retry_after: Seconds until a refused call is worth another try, if anybody can say.
+    """
+
+    state: CircuitState
+    failures: int
+    in_flight: int
+    total_opens: int
+    retry_after: float | None
 
 
 class Rules:
@@ -79,9 +100,11 @@ class Circuit:
     __slots__ = (
         "_lock",
         "_probes",
+        "entered_at",
         "failures",
         "generation",
         "in_flight",
+        "number",
         "reopenings",
         "reopens_at",
         "rules",
@@ -90,8 +113,10 @@ class Circuit:
         "total_opens",
     )
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, number: int = 0) -> None:
         self.rules = rules
+        self.number = number  # in the order in which circuits are made
+        self.entered_at = math.inf  # for its registry: the moment at which to ask whether it may be forgotten
         self.state = CLOSED
         self.generation = 0  # moves with every change of state
         self.failures = 0  # in a row, while closed
@@ -108,7 +133,7 @@ class Circuit:
     # --- admission -------------------------------------------------------------------------------
 
     def admit(self, who: object, now: float, lease: float) -> bool:
-        """Let `who` pass, or not. A probe may hold its place for `lease` seconds."""
+        """Let `who` pass, or not. A probe may hold its place for `lease` seconds until it is sent."""
         if self.state is CLOSED:
             self.in_flight += 1
             return True
@@ -127,13 +152,23 @@ class Circuit:
         self.in_flight += 1
         return True
 
+    def send(self, who: object, now: float, lease: float) -> None:
+        """The request of `who` is sent: as a probe it may hold its place for `lease` seconds from now."""
+        if self._probes is not None and who in self._probes:
+            self._probes[who] = now + lease
+
     def retry_after(self, now: float) -> float | None:
         """Seconds until a refused call may be worth another try; `None` when nobody can say."""
         if self.state is OPEN:
             return max(self.reopens_at - now, 0.0)
-        if self._probes:
-            return max(min(self._probes.values()) - now, 0.0)
-        return None
+        until = min(self._probes.values(), default=math.inf) if self._probes is not None else math.inf
+        return None if until == math.inf else max(until - now, 0.0)
+
+    def seen_at(self, now: float) -> CircuitSnapshot:
+        """The circuit as it is now."""
+        return CircuitSnapshot(
+            self.state, self.failures, self.in_flight, self.total_opens, self.retry_after(now)
+        )
 
     def refuses(self, now: float) -> bool:
         """True while no call at all may pass."""

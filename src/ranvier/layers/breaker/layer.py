@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from ranvier import checks
+from ranvier.errors import ConfigurationError
 from ranvier.layers.breaker.circuit import CLOSED, Rules
 from ranvier.layers.breaker.registry import Circuits
+from ranvier.pipeline.bound import limits_at, slot_wait, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.guard import Guard, Permit
 
@@ -36,11 +39,12 @@ class Breaker(Guard):
         cooldown: Seconds that it stays open, plus up to a fifth at random, before a probe may pass.
         max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps it as it is.
         max_probes: Probes at a time.
-        probe_lease: Seconds that a probe may hold its place; after that it is given up. `None` is one
-            second more than the stack's attempt timeout, 121 where it has none.
+        probe_lease: Seconds that a probe may hold its place, from the moment that its request is sent;
+            after that it is given up. `None` is one second more than the longest attempt that the stack
+            lets pass, and 121 more than `first_token` and `idle` where it does not bound all of it.
         max_circuits: Circuits kept at most.
-        key: Of a call, the key of its circuit; `None` is `(tenant, provider)`. It may add a model or
-            a region; without the tenant, tenants share circuits.
+        key: Of a call, the key of its circuit: anything hashable; `None` is `(tenant, provider)`. It may
+            add a model or a region; without the tenant, tenants share circuits.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             circuits of its own, with `"provider/model"` in the place of the provider.
 
@@ -72,7 +76,11 @@ class Breaker(Guard):
             chance=random.random,
         )
         self.probe_lease = checks.seconds("Breaker(probe_lease)", probe_lease, optional=True)
-        self.circuits = Circuits(self.rules, checks.count("Breaker(max_circuits)", max_circuits, least=1))
+        self.circuits = Circuits(
+            self.rules,
+            checks.count("Breaker(max_circuits)", max_circuits, least=1),
+            lambda deployment: self.settings_for(deployment).rules,
+        )
         self._key = key
         self.override_with(overrides)
 
@@ -88,17 +96,41 @@ class Breaker(Guard):
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
-            return self._key(call)
+            key = self._key(call)
+            try:
+                hash(key)
+            except TypeError:
+                raise ConfigurationError(
+                    f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str or another hashable"
+                ) from None
+            return key
         if call.deployment.target in self.overrides:
             return call.tenant, call.deployment.target
         return call.tenant, call.deployment.provider.name
 
     def lease(self, call: Call) -> float:
-        """Seconds that `call`, as a probe, may hold its place."""
+        """Seconds that `call`, as a probe that is sent now, may hold its place; infinity is to its end."""
         if self.probe_lease is not None:
             return self.probe_lease
-        longest = call.pipeline.attempt_seconds(call.deployment)
-        return LEASE_WITHOUT_TIMEOUT if longest is None else longest + LEASE_MARGIN
+        limits = call.limits
+        longest = limits.seconds
+        if longest is None:
+            longest = call.pipeline.attempt_seconds(call.deployment)
+        if longest is not None:
+            return longest + LEASE_MARGIN
+        first_token, idle = limits.first_token, limits.idle
+        if call.streaming and first_token is not None:  # it has proved the provider by its first content
+            return first_token + LEASE_MARGIN
+        if limits.watch_progress and first_token is not None and idle is not None:
+            return math.inf  # silence ends it, and else it goes on
+        return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
+
+    def reservation(self, call: Call) -> float:
+        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a slot."""
+        if self.probe_lease is not None and not takes_slot(call.deployment):
+            return self.probe_lease
+        limits = limits_at(call.pipeline.layers, call.deployment)
+        return self.lease(call.within(limits)) + (slot_wait(limits) if takes_slot(call.deployment) else 0.0)
 
     def status(self, now: float) -> Iterable[str]:
         """How many circuits there are, and the first of those that are not closed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from ranvier.layers.breaker.circuit import Circuit
@@ -36,11 +36,6 @@ class CircuitPermit(Permit):
         self._settled = False
         self.circuit = circuit.state
 
-    def probes(self) -> None:
-        """It is admitted as a probe, by which the circuit may just have changed."""
-        self.circuit = self._circuit.state
-        self._generation = self._circuit.generation
-
     @property
     def refuses_now(self) -> bool:
         """True while the circuit lets nobody pass."""
@@ -63,8 +58,32 @@ class CircuitPermit(Permit):
         if self._proved:  # it has been counted; a later break counts in whatever state it finds
             generation = circuit.generation
             outcome = FAILED if outcome is FAILED else ABANDONED
+        if outcome is FAILED:
+            self._registry.claim(self._key, circuit, self._call)
         before = circuit.state
         circuit.settle(self, generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
             self._registry.moved(self._call, before, circuit)
+
+
+class ProbePermit(CircuitPermit):
+    """Of a probe: its lease begins when its request is sent, and not while it waits for a connection."""
+
+    __slots__ = ("_lease",)
+    probes = True
+
+    def __init__(
+        self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit, lease: Callable[[Call], float]
+    ) -> None:
+        super().__init__(registry, call, key, circuit)
+        self._lease = lease
+
+    def admitted(self) -> None:
+        """It may pass, by which the circuit may just have changed."""
+        self.circuit = self._circuit.state
+        self._generation = self._circuit.generation
+
+    def sent(self, call: Call) -> None:
+        """Let the lease begin."""
+        self._circuit.send(self, call.pipeline.clock(), self._lease(call))

@@ -2,112 +2,103 @@
 
 from __future__ import annotations
 
-import math
 import weakref
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, HALF_OPEN, OPEN, Circuit, CircuitState, Rules
-from ranvier.layers.breaker.permit import CircuitPermit, UntrackedPermit
+from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
+from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
+from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.outcome import ABANDONED
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
 
-IDLE_OPEN_SECONDS = 600.0
-"""How long after its cooldown an open circuit that nobody asks for is remembered."""
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitSnapshot:
-    """A circuit as it was when it was looked at.
-
-    Attributes:
-        state: closed, open, half_open or isolated.
-        failures: In a row, while closed.
-        in_flight: Calls admitted and not yet ended.
-        total_opens: How often it has opened.
-        retry_after: Seconds until a refused call is worth another try, if anybody can say.
-    """
-
-    state: CircuitState
-    failures: int
-    in_flight: int
-    total_opens: int
-    retry_after: float | None
+NO_PART: Hashable = object()
+"""Of a key that is not made of a tenant and a provider."""
 
 
 class Circuits:
     """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then open
-    and half-open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
-    use, the new call passes without a circuit: it is never refused for want of memory.
+    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then the open
+    or half-open one that nobody has asked for longest, ten minutes after its cooldown at the earliest. Where
+    all others are in use, the new call passes without a circuit: it is never refused for want of memory.
+
+    Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the key as it
+    is, as in `reset(key)` for a key of this iteration or of a key function.
     """
 
-    def __init__(self, rules: Rules, max_circuits: int) -> None:
+    def __init__(
+        self, rules: Rules, max_circuits: int, rules_for: Callable[[Deployment], Rules] | None = None
+    ) -> None:
         self._rules = rules
         self._max_circuits = max_circuits
+        self._rules_for = rules_for or (lambda deployment: rules)
         self._circuits: dict[Hashable, Circuit] = {}
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
-        self._nothing_to_evict_before = -math.inf  # no other can go earlier: the scan is spared
+        self._numbers = count()
+        self._unasked = Unasked()  # open or half-open, and without calls
+        self._unclaimed: set[Hashable] = set()  # made by an operator: no call has told whose rules count
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
 
     # --- for operators ---------------------------------------------------------------------------
 
-    def state(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> CircuitState | None:
+    def state(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> CircuitState | None:
         """The state of a circuit, `None` before its first call. Looking never changes it."""
-        circuit = self._circuits.get((tenant, provider, *more))
+        circuit = self._circuits.get(self._named(tenant, provider, *more))
         return None if circuit is None else circuit.state
 
-    async def reset(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> None:
-        """Close a circuit, isolated or not, with nothing held against the provider."""
-        key = (tenant, provider, *more)
+    async def reset(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> bool:
+        """Close a circuit, isolated or not, with nothing held against the provider; false where none is."""
+        key = self._named(tenant, provider, *more)
         circuit = self._circuits.get(key)
         if circuit is None:
-            return
+            return False
         async with circuit.lock:
             before = circuit.state
             circuit.close()
             self._park(key, circuit)
             self._tell_all(key, before, circuit.state)
+        return True
 
-    async def isolate(self, tenant: Hashable, provider: Hashable, *more: Hashable) -> None:
+    async def isolate(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> None:
         """Refuse every call through a circuit until it is reset.
 
         Raises:
             ConfigurationError: there is no such circuit yet, and no room for another.
         """
-        key = (tenant, provider, *more)
-        circuit = self._circuits.get(key) or self._add(key, self._rules, clock.now())
+        key = self._named(tenant, provider, *more)
+        circuit = self._circuits.get(key)
         if circuit is None:
-            raise ConfigurationError(
-                f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}"
-            )
+            circuit = self._add(key, self._rules, clock.now())
+            if circuit is None:
+                raise ConfigurationError(
+                    f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}"
+                )
+            self._unclaimed.add(key)
         async with circuit.lock:
             before = circuit.state
             circuit.isolate()
             self._idle.pop(key, None)
             self._tell_all(key, before, circuit.state)
 
+    def _named(self, *parts: Hashable) -> Hashable:
+        """The key that an operator means."""
+        key = tuple(part for part in parts if part is not NO_PART)
+        return key[0] if len(key) == 1 and key not in self._circuits else key
+
     def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
         now = clock.now()
         for key, circuit in list(self._circuits.items()):
-            yield (
-                key,
-                CircuitSnapshot(
-                    circuit.state,
-                    circuit.failures,
-                    circuit.in_flight,
-                    circuit.total_opens,
-                    circuit.retry_after(now),
-                ),
-            )
+            yield key, circuit.seen_at(now)
 
     def states(self) -> list[tuple[Hashable, CircuitState]]:
         """The state of every circuit by its key; cheaper than snapshots, and safe in any thread."""
@@ -151,14 +142,25 @@ class Circuits:
         now, before = call.pipeline.clock(), circuit.state
         if circuit.refuses(now):  # by far the most frequent, so that nothing is made for it
             raise self._refusal(call, circuit, now)
-        permit = CircuitPermit(self, call, key, circuit)
-        admitted = circuit.admit(permit, now, settings.lease(call))
-        if circuit.state is not before:
-            self.moved(call, before, circuit)
+        permit = ProbePermit(self, call, key, circuit, settings.lease)
+        admitted = circuit.admit(permit, now, settings.reservation(call))
+        permit.admitted()
+        try:
+            if circuit.state is not before:
+                self.moved(call, before, circuit)
+        except BaseException:  # of a listener that ends the program
+            if admitted:
+                permit.settle(ABANDONED)
+            raise
         if not admitted:
             raise self._refusal(call, circuit, now)
-        permit.probes()
         return permit
+
+    def claim(self, key: Hashable, circuit: Circuit, call: Call) -> None:
+        """The circuit at `key` is about to count a failure of `call`: by the rules of its target."""
+        if key in self._unclaimed:
+            self._unclaimed.discard(key)
+            circuit.rules = self._rules_for(call.deployment)
 
     def release(self, key: Hashable, circuit: Circuit) -> None:
         """A call through `circuit` has ended."""
@@ -167,8 +169,7 @@ class Circuits:
         if circuit.state is CLOSED:
             self._idle[key] = circuit  # behind all others: it was taken out when the call was admitted
         else:
-            forgettable = circuit.reopens_at + IDLE_OPEN_SECONDS
-            self._nothing_to_evict_before = min(self._nothing_to_evict_before, forgettable)
+            self._unasked.add(key, circuit, self._circuits)
 
     def moved(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
         """Tell of a change of state that `call` brought about."""
@@ -192,28 +193,22 @@ class Circuits:
     def _add(self, key: Hashable, rules: Rules, now: float) -> Circuit | None:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
             return None
-        circuit = self._circuits[key] = Circuit(rules)
+        circuit = self._circuits[key] = Circuit(rules, next(self._numbers))
         return circuit
 
     def _evict(self, now: float) -> bool:
+        """Forget one circuit, if one may be forgotten."""
         if self._idle:
-            oldest = next(iter(self._idle))
-            del self._idle[oldest], self._circuits[oldest]
-            return True
-        if now < self._nothing_to_evict_before:
-            return False
-        forgettable = {
-            key: circuit.reopens_at + IDLE_OPEN_SECONDS
-            for key, circuit in self._circuits.items()
-            if circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
-        }
-        for key, when in forgettable.items():
-            if when <= now:
-                del self._circuits[key]
-        # The next that can go opened before now, or opens from now on.
-        waits = [when for when in forgettable.values() if when > now]
-        self._nothing_to_evict_before = min(waits, default=now + IDLE_OPEN_SECONDS)
-        return len(self._circuits) < self._max_circuits
+            key = next(iter(self._idle))
+            del self._idle[key]
+        else:
+            forgettable = self._unasked.pop(self._circuits, now)
+            if forgettable is None:
+                return False
+            (key,) = forgettable
+        del self._circuits[key]
+        self._unclaimed.discard(key)
+        return True
 
     # --- telling ---------------------------------------------------------------------------------
 
@@ -243,8 +238,11 @@ class Circuits:
                 )
             )
 
-    def _tell_all(self, key: tuple[Hashable, ...], before: CircuitState, after: CircuitState) -> None:
-        if before is not after:
-            event = CircuitChanged(tenant=str(key[0]), provider=str(key[1]), before=before, after=after)
-            for events in self._listening:
-                events.emit(event)
+    def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:
+        if before is after:
+            return
+        whole = isinstance(key, tuple) and len(key) > 1
+        tenant, provider = (key[0], key[1]) if whole else ("", key)  # type: ignore[index]  # because: a tuple
+        event = CircuitChanged(tenant=str(tenant), provider=str(provider), before=before, after=after)
+        for events in self._listening:
+            events.emit(event)

@@ -19,7 +19,7 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-from ranvier.pipeline.watch import too_late
+from ranvier.pipeline.limit import too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

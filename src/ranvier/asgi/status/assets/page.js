@@ -211,14 +211,14 @@
 
   const circuitRow = (each) => {
     const cell = (words, sort) => make("td", { class: sort }, words);
-    const acts = each.tenant === "" ? [] : [button("Reset", each, "reset"), button("Isolate", each, "isolate")];
+    const acts = [button("Reset", each, "reset"), button("Isolate", each, "isolate")];
     return make("tr", {}, make("td"), cell(each.tenant || "every tenant", "name"), cell([each.provider, ...each.more].join(" "), "name provider"),
       cell("", "number"), cell("", "number rare"), cell("", "number rare"), cell("", "number"), make("td", { class: "acts" }, acts));
   };
 
   // To refuse a customer's every call takes two presses within four seconds.
   const button = (words, each, action) => {
-    const made = make("button", { type: "button", "aria-label": `${words} ${each.tenant} at ${each.provider}` }, words);
+    const made = make("button", { type: "button", "aria-label": `${words} ${each.tenant || "every tenant"} at ${each.provider}` }, words);
     const calm = () => { made.classList.remove("sure"); setText(made, words); };
     made.addEventListener("click", () => {
       if (action === "isolate" && !made.classList.contains("sure")) {
@@ -341,13 +341,13 @@
   };
 
   const operate = async (action, each) => {
-    const body = JSON.stringify({ tenant: each.tenant, provider: each.provider, more: each.more, process: state.facts.process.id });
+    const body = JSON.stringify({ tenant: each.tenant || null, provider: each.provider, more: each.more, process: state.facts.process.id });
     const headers = { authorization: `Bearer ${state.token}`, "content-type": "application/json" };
     try {
       const answer = await fetch(`${ROOT}circuits/${action}`, { method: "POST", headers, body });
       const told = await answer.json();
       if (answer.status === 401) lock();
-      setText($("notice"), answer.ok ? `${each.tenant} at ${each.provider}: the circuit is ${word(told.state)}.` : told.message);
+      setText($("notice"), answer.ok ? `${each.tenant || "every tenant"} at ${each.provider}: the circuit is ${word(told.state)}.` : told.message);
     } catch (error) {
       setText($("notice"), `Nothing is known of it: ${error.message}`);
     }

@@ -1,0 +1,94 @@
+"""How the code of others fails: by a CancelledError of its own, in its clean-up, by one error for many calls.
+
+Providers, resolvers, listeners and layers are the user's. A `CancelledError` that a plain function raises is
+always its own failure: nobody can cancel in the middle of it. One that comes out of an `await` is, unless
+`Task.cancelling()` has risen since that wait began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from ranvier.errors import ConnectionFailedError, RanvierError
+from ranvier.pipeline.limit import cause_of, too_late
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.watch import Watch
+
+logger = logging.getLogger("ranvier.foreign")
+
+Raised = TypeVar("Raised", bound=BaseException)
+
+PLAIN_FAILURES = (Exception, asyncio.CancelledError)
+"""What a plain function fails by. KeyboardInterrupt, SystemExit and GeneratorExit travel on."""
+
+_OF_ITS_CALL = ("attempts", "record", "target_refuses")
+"""What we write into an error about the call in which it was raised."""
+
+
+class Complaints:
+    """Logs what the code of others does wrong: each kind once for each provider."""
+
+    def __init__(self) -> None:
+        self._made: set[tuple[str, str]] = set()
+
+    def log(self, kind: str, who: str, words: str, *arguments: object, trace: bool = False) -> None:
+        """Log `words` as a warning, unless the same kind was logged for `who` before; with the traceback."""
+        if (kind, who) not in self._made:
+            self._made.add((kind, who))
+            logger.warning(f"{words}; this is logged once", *arguments, exc_info=trace)
+
+
+async def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseException:
+    """What a wait for the provider of `call` that `raised` ended has failed by: a limit, or the provider.
+
+    The caller's cancellation, and what ends a program, stay what they are.
+    """
+    ours, reason = watch.ours, watch.ended_by(raised)
+    if ours is not None and reason is not None:
+        if (cancelled := await ours.absorb(raised)) is not None:
+            return cancelled
+        late = too_late(call, reason)
+        late.__cause__ = cause_of(raised)
+        return late
+    if isinstance(raised, asyncio.CancelledError) and watch.is_theirs(raised):
+        return cancelled_by_itself(call, raised)
+    return own_error(call, raised)
+
+
+def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> ConnectionFailedError:
+    """The error for a provider that raises a `CancelledError` while nobody has cancelled the call."""
+    deployment = call.deployment
+    error = ConnectionFailedError(
+        f"{deployment} raised a CancelledError, but nobody cancelled the call",
+        provider=deployment.provider.name,
+        model=deployment.model,
+    )
+    error.__cause__ = cancelled
+    return error
+
+
+def own_error(call: Call, error: Raised) -> Raised:
+    """`error`, for `call` alone: one that was raised in another call before stays with that, and is copied.
+
+    So a function may keep one error and raise it for everybody. Nothing that we know of one call is told
+    to another, and no traceback of it grows on.
+    """
+    if not isinstance(error, RanvierError):
+        return error
+    if error.record is None or error.record is call.record:
+        error.record = call.record
+        error.__dict__.pop("target_refuses", None)
+        return error
+    cause = error.__cause__
+    fresh = copy.copy(error)
+    for name in _OF_ITS_CALL:
+        fresh.__dict__.pop(name, None)
+    fresh.record = call.record
+    error.__traceback__ = error.__context__ = None
+    fresh.__cause__ = cause
+    return fresh

@@ -1,0 +1,43 @@
+"""The limits of a wait: which is met first, and the error for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapacityError, RanvierError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+Limit = tuple[float | None, str]
+"""When a wait has to end, `None` is never, and the phase that is too long then."""
+
+CLOSED = "closed"
+"""The reason of a wait that was ended because its stream or pipeline closes."""
+
+
+def too_late(call: Call, phase: str) -> RanvierError:
+    """The error for a wait of `call` that met the limit named `phase`."""
+    deployment, limits = call.deployment, call.limits
+    if phase == "deadline":
+        return DeadlineExceededError(f"the call ran out of time at {deployment}")
+    if phase == "slot":
+        return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
+    limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
+    return AttemptTimeoutError(
+        f"{deployment} was too slow: {phase} took more than {limit:g} s",
+        phase=phase,
+        provider=deployment.provider.name,
+        model=deployment.model,
+    )
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """What an error for a limit is raised from: whatever our cancellation came out as, but for itself."""
+    return None if isinstance(error, (asyncio.CancelledError, StopAsyncIteration)) else error
+
+
+def earlier(limit: Limit, when: float, phase: str) -> Limit:
+    """Of two limits the one that is met first; `limit` wins a tie."""
+    return (when, phase) if limit[0] is None or when < limit[0] else limit
