@@ -51,6 +51,11 @@ current_deadline: Callable[[], float | None] = _deadline.get
 """When the innermost `with deadline(...)` runs out, on the clock of `now`, or `None`."""
 
 
+def forget_deadline() -> None:
+    """Let calls made in the running context have no deadline of an enclosing `with deadline(...)`."""
+    _deadline.put(None)
+
+
 class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(20):`
     """Give every call of the enclosed block at most `seconds` from now; of nested ones the earlier counts.
 

@@ -40,6 +40,10 @@ class Scoped(Generic[T]):
         self._innermost.set(_Entered(owner, self._value.get(), self._innermost.get()))
         self._value.set(value)
 
+    def put(self, value: T | None) -> None:
+        """Set `value` for as long as the running context lasts, within whatever block it is."""
+        self._value.set(value)
+
     def leave(self, owner: object) -> None:
         """Undo the innermost `enter` of `owner` in this context.
 

@@ -39,6 +39,11 @@ def acting_for(name: str | None) -> Iterator[None]:
         _current.leave(block)
 
 
+def act_for(name: str | None) -> None:
+    """Let the running context be that of the tenant `name`, from here on; `None` is nobody."""
+    _current.put(name)
+
+
 class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme"):`
     """Make every call of the enclosed block on behalf of `name`.
 

@@ -125,9 +125,10 @@ class Grumpy(Layer):
 async def test_a_layer_that_fails_after_the_answer_ends_the_call_once(streaming: bool) -> None:
     """The stream that it throws away tells of its attempt, and no more of the call."""
     pipeline = Pipeline(Grumpy(), Fallback(ScriptedProvider("one", [stream("a", "b")])))
-    with recorded_events(pipeline) as events, pytest.raises(InvalidResponseError):
-        await (pipeline.stream("Why?") if streaming else pipeline.complete("Why?"))
-    await asyncio.sleep(0.1)
+    with recorded_events(pipeline) as events:
+        with pytest.raises(InvalidResponseError):
+            await (pipeline.stream("Why?") if streaming else pipeline.complete("Why?"))
+        await asyncio.sleep(0.1)
     assert Counter(event.name for event in events.all()) == {
         "attempt_started": 1,
         "attempt_ended": 1,

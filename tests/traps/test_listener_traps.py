@@ -53,6 +53,7 @@ async def test_t08_no_transition_waits_for_a_listener_or_is_lost_to_one() -> Non
     await scene.breaker.circuits.reset("acme", "only")
     assert (time(), scene.state()) == (3, "closed")
     await scene.ask()
+    await scene.pipeline.events.drain()
     await scene.pipeline.aclose()
     assert scene.state() == "closed"
     assert changes(heard) == [("closed", "open"), ("open", "isolated"), ("isolated", "closed")]

@@ -117,7 +117,8 @@ class Fallback(Layer):
                     model=failed.model,
                     to=deployment.target,
                     kind=error.kind,
-                )
+                ),
+                call,
             )
         return error.kind
 

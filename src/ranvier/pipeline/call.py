@@ -179,7 +179,7 @@ class Call:
         events = self.pipeline.events
         if events.listeners:
             for parameter, change in changes:
-                events.emit(RequestAdjusted(**where(self), parameter=parameter, change=change))
+                events.emit(RequestAdjusted(**where(self), parameter=parameter, change=change), self)
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

@@ -70,13 +70,13 @@ class RequestAdjusted(Event):
 
 def tell_started(call: Call) -> None:
     """Tell those who are attentive that an attempt begins."""
-    call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt))
+    call.pipeline.events.emit(AttemptStarted(**where(call), attempt=call.attempt), call)
 
 
 def tell_attempt(call: Call, attempt: Attempt) -> None:
     """Tell whoever wants to know that `attempt` has ended."""
     if call.pipeline.events.attentive:
-        call.pipeline.events.emit(AttemptEnded(**where(call), attempt=attempt))
+        call.pipeline.events.emit(AttemptEnded(**where(call), attempt=attempt), call)
 
 
 def tell_call(call: Call) -> None:
@@ -94,5 +94,6 @@ def tell_call(call: Call) -> None:
             seconds=story.seconds,
             streaming=call.streaming,
             story=story,
-        )
+        ),
+        call,
     )

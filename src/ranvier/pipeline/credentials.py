@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from ranvier import checks
 from ranvier.errors import ConfigurationError, CredentialMissingError
 from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
+from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.pipeline import Pipeline
 
 
 ClosedFor = Callable[["Deployment", str, float], float]
@@ -58,8 +60,17 @@ class Credentials:
         self._turns: OrderedDict[Holder, int] = OrderedDict()  # of those with several keys, which is next
         self._lookups: dict[Holder, Lookup] = {}  # under way
         self._closed_for: list[ClosedFor] = []
+        self._loops = Loops()
 
     # --- for the pipeline ------------------------------------------------------------------------
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """A pipeline opens: what was looked up on a loop that is closed is asked for again."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is not None:
+            self._lookups.clear()
+            for holder, (keys, until) in self._answers.items():
+                self._answers[holder] = keys, until + shift
 
     async def find(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`, by the resolver; `None` where the provider works without.

@@ -1,21 +1,25 @@
 """What happens, told to whoever listens.
 
 An event is delivered after the state that it tells of is committed, in order, and never from
-inside the delivery of another: a listener may use the pipeline, its circuits included. A listener
-that raises is logged once and never breaks a call. Without listeners nothing is built.
+inside the delivery of another: a listener may use the pipeline, its circuits included. It runs in the
+context of the call that the event is about, whoever emits it. A listener that raises is logged once
+and never breaks a call. Without listeners nothing is built.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from contextvars import Context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.context import context_of
+from ranvier.pipeline.deliveries import Answer, Deliveries, is_async
 from ranvier.pipeline.foreign import PLAIN_FAILURES
 
 if TYPE_CHECKING:
@@ -144,25 +148,26 @@ Listener = Callable[[Event], object]
 class Events:
     """Delivers events to the listeners of one pipeline.
 
-    Plain listeners are called where the event happens. Async ones are served by one task, which
-    runs only while there is something to tell them.
+    Plain listeners are called where the event happens. What async ones return is awaited by a task of
+    its own, one after the other.
 
     Attributes:
         listeners: Who is told, in this order; add one by `add`.
         attentive: Those of them who are told of what is routine, too.
         lost: Events that were not delivered to somebody, because listeners were too slow.
+        deliveries: What async listeners have still to hear.
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self.listeners: tuple[Listener, ...] = ()
         self.attentive: tuple[Listener, ...] = ()
         self.lost = 0
+        self._async: set[int] = set()  # ids of those that are called only when they are awaited
         for listener in listeners:
             self.add(listener)
         self._delivering = False
-        self._queue: deque[Event] = deque()
-        self._awaited: deque[Awaitable[object]] = deque()
-        self._courier: asyncio.Task[None] | None = None
+        self._queue: deque[tuple[Event, Context]] = deque()
+        self.deliveries = self._awaited = Deliveries(self._report)
         self._broken: set[int] = set()  # ids of listeners: one need not be hashable
         self._lossy = False
 
@@ -179,6 +184,8 @@ class Events:
         if not callable(listener):
             raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
         self.listeners = (*self.listeners, listener)
+        if is_async(listener):
+            self._async.add(id(listener))
         if routine:
             self.attentive = (*self.attentive, listener)
 
@@ -186,67 +193,60 @@ class Events:
         """Tell `listener` no more."""
         self.listeners = tuple(each for each in self.listeners if each is not listener)
         self.attentive = tuple(each for each in self.attentive if each is not listener)
+        self._async.discard(id(listener))
 
-    def emit(self, event: Event) -> None:
-        """Tell everybody of `event` who wants to know; never raises and never waits."""
-        if not self.listeners:
+    def emit(self, event: Event, call: Call | None = None) -> None:
+        """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
+
+        `call` is the one that it is about, in whose context it is told; `None` is the running context.
+        """
+        record = getattr(call, "record", None)
+        if not self.listeners or (record is not None and record.muted):
             return
         if len(self._queue) >= MAX_UNDELIVERED:
             self._lose(event)
             return
-        self._queue.append(event)
+        context = None if record is None else record.context
+        if context is None:  # nobody listened yet when the call began
+            context = context_of(None if call is None else call.tenant)
+        self._queue.append((event, context))
         if self._delivering:  # by a listener: it is told when the one under way has been told to all
             return
         self._delivering = True
         try:
             while self._queue:
-                self._deliver(self._queue.popleft())
+                self._deliver(*self._queue.popleft())
         finally:
             self._delivering = False
 
-    def _deliver(self, event: Event) -> None:
+    def _deliver(self, event: Event, context: Context) -> None:
         for listener in self.attentive if event.routine else self.listeners:
+            if id(listener) in self._async:
+                self._send(listener, partial(listener, event), context)
+                continue
             try:
-                answer = listener(event)
+                answer = context.run(listener, event)
             except PLAIN_FAILURES:
                 self._report(listener)
             else:
                 if inspect.isawaitable(answer):
-                    self._send(listener, answer)
+                    self._send(listener, Answer(answer), context)
 
-    def _send(self, listener: Listener, answer: Awaitable[object]) -> None:
-        if len(self._awaited) >= MAX_UNDELIVERED:
-            if inspect.iscoroutine(answer):
-                answer.close()
+    def _send(self, listener: Listener, tell: Callable[[], Any], context: Context) -> None:
+        if len(self.deliveries) >= MAX_UNDELIVERED:
             self._lose(listener)
             return
-        self._awaited.append(self._guarded(listener, answer))
-        if self._courier is None:
-            self._courier = asyncio.get_running_loop().create_task(self._run_courier())
-
-    async def _guarded(self, listener: Listener, answer: Awaitable[object]) -> None:
-        task = asyncio.current_task()
-        cancelling = 0 if task is None else task.cancelling()
-        try:
-            await answer
-        except asyncio.CancelledError:
-            if task is None or task.cancelling() > cancelling:  # it is the courier that is cancelled
-                raise
-            self._report(listener)
-        except Exception:
-            self._report(listener)
-
-    async def _run_courier(self) -> None:
-        try:
-            while self._awaited:
-                await self._awaited.popleft()
-        finally:
-            self._courier = None
+        self.deliveries.add(listener, tell, context)
 
     async def drain(self) -> None:
         """Wait until the async listeners have heard everything said so far."""
-        if self._courier is not None and self._courier is not asyncio.current_task():
-            await asyncio.shield(self._courier)
+        await self.deliveries.drain()
+
+    def give_up(self) -> None:
+        """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
+        lost = self.deliveries.give_up()
+        self.lost += lost
+        logger.warning("async listeners took too long for the closing: %d events are lost", lost)
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:

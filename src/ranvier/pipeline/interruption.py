@@ -75,7 +75,7 @@ def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
 def tell_interrupted(call: Call, error: Exception) -> None:
     """Tell whoever listens that a stream of `call` broke."""
     if call.pipeline.events.listeners:
-        call.pipeline.events.emit(StreamInterrupted(**where(call), kind=_reason(error)))
+        call.pipeline.events.emit(StreamInterrupted(**where(call), kind=_reason(error)), call)
 
 
 def _reason(error: Exception) -> str:

@@ -70,6 +70,13 @@ class Layer:
     def join(self, pipeline: Pipeline) -> None:
         """Called once for each pipeline that the layer becomes part of."""
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """Called each time a pipeline opens: `pipeline.loop` is its event loop from now on.
+
+        That may be another one than before, where the old one is closed. Whatever the layer has that
+        belongs to a loop (locks, futures, tasks) it makes anew; what was in flight there is gone.
+        """
+
     def deployments(self) -> Iterable[Deployment]:
         """Every deployment that this layer may send a call to."""
         return ()

@@ -1,37 +1,42 @@
-"""From its first use to its end: what a pipeline has under way, and on which event loop."""
+"""From its first use to its end: what a pipeline has in flight, and on which event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
-from threading import get_ident
+from collections.abc import Coroutine, Iterable
+from contextvars import Context
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.context import start_task
 from ranvier.pipeline.foreign import Complaints
+from ranvier.pipeline.loops import renew_slots
+from ranvier.pipeline.shutdown import Shutdown, close_again
 from ranvier.pipeline.timers import Timers
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
     from ranvier.pipeline.pipeline import Pipeline
     from ranvier.pipeline.record import Record
+    from ranvier.pipeline.source import Source
     from ranvier.pipeline.stream import ResponseStream
-
-CUT_OFF_GRACE = 5.0
-"""Seconds that a cancelled call may take to clean up when its pipeline closes."""
 
 
 class Lifecycle:
-    """Opens the providers on first use, knows what is under way, and ends it when it has to.
+    """Opens the providers on first use, knows what is in flight, and ends it when it has to.
+
+    A pipeline belongs to the event loop of its first use. When that loop has been closed, the next use
+    opens it on another one; the state of its layers is kept.
 
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
         complaints: Logs what the code of others does wrong.
-        calls: Under way, each in its task. A stream leaves at its hand-out.
+        calls: In flight, each in its task. A stream leaves at its hand-out.
+        quiet: Made by a closing; done when calls and streams are gone.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -39,146 +44,217 @@ class Lifecycle:
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
         self.complaints = Complaints()
-        self._providers = list(providers)
+        self.providers = list(providers)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
-        self._streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()  # handed out and not yet ended
-        self._background: set[asyncio.Task[None]] = set()
-        self._quiet: asyncio.Event | None = None  # made by `close`; set when calls and streams are gone
-        self._done: asyncio.Event | None = None  # made by `close`; set when all is closed
+        self.quiet: asyncio.Future[None] | None = None
+        # Handed out and not yet ended. A dropped stream leaves its source here: it is closed by us.
+        self._streams: dict[Source, weakref.ref[ResponseStream]] = {}
+        self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
+        self._opening = RLock()  # two threads may use a new pipeline at once: one of them gets it
+        self._undoing: asyncio.Task[None] | None = None  # closes again what a failed opening had opened
+        self._closing: Shutdown | None = None
 
-    def enter(self, pipeline: Pipeline, record: Record) -> asyncio.Task[Any]:
-        """Write a call down as under way in the running task, and open on the first.
-
-        Raises:
-            ConfigurationError: closed, or it belongs to another loop.
-        """
+    def enter(self, record: Record) -> asyncio.Task[Any] | None:
+        """Count a call as in flight in the running task; `None` where it has to `open` first."""
         if self.state != "open" or self._thread != get_ident():
-            self.open(pipeline)
+            return None
         task = asyncio.current_task(self.loop)  # in this thread: so it runs, and no other loop does
-        if task is None:
-            self.refuse_other_loops()
-        assert task is not None
-        self.calls[record] = task
+        if task is not None:
+            self.calls[record] = task
         return task
 
-    def open(self, pipeline: Pipeline) -> None:
-        """Belong to the running loop, from the first time on.
+    async def enter_late(self, pipeline: Pipeline, record: Record) -> asyncio.Task[Any]:
+        """The same where the pipeline is not open here.
 
         Raises:
-            ConfigurationError: closed, or it belongs to another loop.
+            ConfigurationError: it is closed, or belongs to another loop.
         """
-        loop = asyncio.get_running_loop()
-        if self.state == "open":
-            self.refuse_other_loops()
-            self._thread = get_ident()
-            return
+        await self.open(pipeline)
+        task = self.enter(record)
+        assert task is not None
+        return task
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    async def open(self, pipeline: Pipeline) -> None:
+        """Belong to the running loop, if not already; all providers are open then, or none.
+
+        Raises:
+            ConfigurationError: it is closed, or belongs to another loop.
+        """
+        await self.undone()
+        try:
+            with self._opening:
+                self._open(pipeline, asyncio.get_running_loop())
+        except Exception:
+            await self.undone()
+            raise
+
+    async def undone(self) -> None:
+        """Wait until what a failed opening had opened is closed again."""
+        undoing = self._undoing
+        if undoing is not None and undoing.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([undoing])
+
+    def _open(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> None:
+        if self._belongs_elsewhere(loop):
+            raise _elsewhere(self.loop)
+        if self.state == "open" and self.loop is not loop:
+            self._forsake()
         self.refuse_if_closed()
-        self.loop, self.state, self._thread = loop, "open", get_ident()
-        pipeline.loop, pipeline.clock = loop, clock_of(loop)
+        self._thread = get_ident()
+        if self.state == "open":
+            return
+        self.loop = pipeline.loop = loop
+        pipeline.clock = clock_of(loop)
         self._timers = pipeline.timers = Timers(loop, pipeline.clock)
-        for provider in self._providers:
+        opened: list[Provider] = []
+        try:
+            self._open_all(pipeline, opened)
+        except BaseException:
+            self._timers.close()
+            self._undoing = start_task(loop, close_again(opened, loop), None)
+            raise
+        self.state = "open"
+
+    def _open_all(self, pipeline: Pipeline, opened: list[Provider]) -> None:
+        for layer in pipeline.layers:
+            layer.opened(pipeline)
+        pipeline.credentials.opened(pipeline)
+        for provider in self.providers:
+            renew_slots(provider, self.loop)
             if hasattr(provider, "open"):
                 provider.open(pipeline)
+            opened.append(provider)
+        pipeline.events.deliveries.start_anew()
+
+    def _belongs_elsewhere(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """True while another loop has it that still lives."""
+        undoing = self._undoing is not None and not self._undoing.done()
+        held = self.state in ("open", "closing") or undoing
+        return held and self.loop is not loop and not self.loop.is_closed()
 
     def refuse_other_loops(self) -> None:
-        """Raise a `ConfigurationError` on any loop but its own."""
-        if asyncio.get_running_loop() is not self.loop:
-            raise ConfigurationError(
-                "this pipeline belongs to another event loop: aclose() it there, or build one a loop"
-            )
+        """Raise a `ConfigurationError` while it belongs to another loop that still lives."""
+        if self._belongs_elsewhere(asyncio.get_running_loop()):
+            raise _elsewhere(self.loop)
 
     def refuse_if_closed(self) -> None:
         """Raise a `ConfigurationError` once it closes."""
+        if self.state == "closing" and self.loop.is_closed():
+            self._forsake()
+            self.state = "closed"
         if self.state in ("closing", "closed"):
             raise closed()
 
     def renew(self) -> None:
         """Let a closed pipeline be opened again, by any loop."""
-        if self.state == "closed":
+        if self.state == "closed" or (self.state == "closing" and self.loop.is_closed()):
+            self._forsake()
             self.state = "new"
 
-    # --- what is under way -----------------------------------------------------------------------
+    def _forsake(self) -> None:
+        """Its loop is closed: forget what was in flight there, and tell nobody."""
+        for record in self.calls:
+            record.muted = True
+        streams, self._streams, self.calls = self.streams(), {}, {}
+        self._background, self._undoing, self._closing, self.quiet = {}, None, None, None
+        self.state = "new"
+        for stream in streams:
+            stream.forsake()
+
+    # --- what is in flight -----------------------------------------------------------------------
 
     def leave(self, record: Record) -> None:
-        """A call is no more under way."""
-        del self.calls[record]
-        if self._quiet is not None:
-            self._check_quiet()
+        """A call is no more in flight."""
+        self.calls.pop(record, None)  # forgotten already, where its loop was closed
+        if self.quiet is not None:
+            self.check_quiet()
 
     def follow(self, stream: ResponseStream) -> None:
         """A stream has been handed out."""
-        self._streams.add(stream)
-        stream.on_end(lambda outcome: self._check_quiet())
+        source = stream.source
+        self._streams[source] = weakref.ref(stream)
+        stream.on_end(lambda outcome: self._unfollow(source))
 
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let `work` run beside the calls; closing waits for it."""
-        task = self.loop.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+    def _unfollow(self, source: Source) -> None:
+        self._streams.pop(source, None)
+        if self.quiet is not None:
+            self.check_quiet()
+
+    def streams(self) -> list[ResponseStream]:
+        """Those that were handed out, and have neither ended nor been dropped."""
+        return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
+
+    def in_background(self, work: Coroutine[Any, Any, None], context: Context | None, name: str) -> None:
+        """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
+
+        `name` says in the log what it is, should it never end.
+        """
+        task = start_task(self.loop, work, context)
+        self._background[task] = name
+        task.add_done_callback(lambda task: self._background.pop(task, None), context=Context())
+
+    @property
+    def background(self) -> dict[asyncio.Task[None], str]:
+        """What runs beside the calls, with its name."""
+        return dict(self._background)
 
     @property
     def under_way(self) -> tuple[int, int]:
         """How many calls, and how many streams."""
-        return len(self.calls), sum(1 for stream in self._streams if not stream.ended)
+        return len(self.calls), len(self._streams)
 
-    def _check_quiet(self) -> None:
-        if self._quiet is not None and self.under_way == (0, 0):
-            self._quiet.set()
+    def check_quiet(self) -> None:
+        """Let a closing know when nothing is left."""
+        quiet, closing = self.quiet, self._closing
+        if quiet is None or quiet.done() or closing is None or self._thread != get_ident():
+            return
+        if len(self.calls) + len(self._streams) <= closing.inside:
+            quiet.set_result(None)
 
     # --- the end ---------------------------------------------------------------------------------
 
-    async def close(self, drain: float, tell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def close(self, pipeline: Pipeline, drain: float) -> None:
         """Refuse what is new, let the rest go on for `drain` seconds, then end it and the providers.
 
-        Between the two `tell` is awaited: it may still have to say what happened. Whatever is
-        cancelled or fails on the way, everything is closed.
+        Raises:
+            ConfigurationError: it belongs to another loop.
         """
-        self.state = "closing"
-        self._quiet, self._done = asyncio.Event(), asyncio.Event()
-        async with Steps() as steps:  # from the last to the first
-            steps.callback(self._finish)
-            for provider in reversed(self._providers):
-                if hasattr(provider, "aclose"):
-                    steps.then(provider.aclose)
-            steps.then(tell)
-            steps.then(self._cut_off)
-            await self._wait_until_quiet(drain)
+        await self.undone()
+        self.refuse_other_loops()
+        if self.state == "closing" and self._closing is not None and not self.loop.is_closed():
+            await self._closing.done()
+            return
+        if self.state != "open":
+            self.renew()
+            self.state = "closed"
+            return
+        if self.loop.is_closed():
+            self._forsake()
+            self.loop = asyncio.get_running_loop()
+        self.state, self._thread = "closing", get_ident()
+        self._closing = Shutdown(self, pipeline.events)
+        self.check_quiet()
+        await self._closing.run(drain)
 
-    async def closing(self) -> None:
-        """Wait for the end of a closing that is under way."""
-        assert self._done is not None
-        await self._done.wait()
-
-    def _finish(self) -> None:
-        assert self._done is not None
-        self.state = "closed"
+    def finish(self) -> None:
+        """All is closed."""
+        self.state, self.quiet, self._closing = "closed", None, None
         self._timers.close()
-        self._done.set()
-
-    async def _wait_until_quiet(self, seconds: float) -> None:
-        assert self._quiet is not None
-        self._check_quiet()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._quiet.wait()
-        except TimeoutError:
-            pass
-
-    async def _cut_off(self) -> None:
-        for record, task in self.calls.items():
-            record.cut_off = True
-            task.cancel()
-        async with Steps() as steps:  # from the last to the first
-            steps.then(self._wait_for_background)
-            steps.then(self._wait_until_quiet, CUT_OFF_GRACE)
-            for stream in list(self._streams):
-                steps.then(stream.cut_off)
-
-    async def _wait_for_background(self) -> None:
-        if self._background:
-            await asyncio.wait(self._background)
 
 
 def closed() -> ConfigurationError:
     """What a closed pipeline answers."""
     return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
+
+
+def _elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
+    """What a pipeline answers on a loop that is not its own, while that one lives."""
+    if loop.is_running():
+        remedy = "await pipeline.aclose() on that loop, which is running"
+    else:
+        remedy = "close that loop, which has stopped, with pipeline.loop.close(), and this one takes over"
+    return ConfigurationError(
+        f"this pipeline belongs to another event loop: {remedy}; or build one pipeline per loop"
+    )

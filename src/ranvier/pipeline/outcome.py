@@ -36,8 +36,8 @@ class Outcome(Enum):
 SUCCEEDED, FAILED, ABANDONED = Outcome  # a member is dearer to find in its enumeration than in a module
 
 
-def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome) -> None:
-    """Tell each of them, whatever the others do; one that raises is logged once.
+def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome, *, log: bool = True) -> None:
+    """Tell each of them, whatever the others do; with `log`, one that raises is logged once.
 
     What ends the program is raised in the end.
     """
@@ -47,7 +47,7 @@ def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome) -> No
             callback(outcome)
         except (Exception, asyncio.CancelledError):
             name = getattr(callback, "__qualname__", type(callback).__qualname__)
-            if name not in _raised:
+            if log and name not in _raised:
                 _raised.add(name)
                 logger.exception("the on_end callback %s raised; further errors of it are not logged", name)
         except BaseException as error:

@@ -15,6 +15,7 @@ from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.chain import chained
+from ranvier.pipeline.context import context_of
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.events import Events, Listener
@@ -53,7 +54,7 @@ class Pipeline:
     Raises:
         ConfigurationError: a stack that cannot work; `LayerOrderError` where its order is to blame.
 
-    It opens on first use and then belongs to that event loop until `aclose()`; `async with` does both.
+    It opens on first use and then belongs to that event loop until `aclose()`, or until that loop is closed.
 
     Attributes:
         loop, clock, timers: That loop, its clock (`pipeline.clock()` is now, in seconds), and its timers.
@@ -158,9 +159,11 @@ class Pipeline:
 
     async def _carry(self, call: Call, seconds: float | None) -> Any:
         record, lifecycle = call.record, self.lifecycle
-        task = lifecycle.enter(self, record)
+        task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
         cancelling = task.cancelling()
         try:
+            if call.streaming or self.events.listeners:
+                record.context = context_of(call.tenant)
             record.began = self.clock()
             own = None if self.timed_by is None else self.timed_by.seconds
             if own is not None and (seconds is None or own < seconds):
@@ -177,6 +180,7 @@ class Pipeline:
                 answer.record = record
                 if self.events.attentive:
                     tell_call(call)
+                record.context = None
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
@@ -192,33 +196,32 @@ class Pipeline:
 
     def _hand_out(self, call: Call, stream: ResponseStream) -> None:
         self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
-        stream.on_end(lambda outcome: tell_call(call))
+        stream.on_end(lambda outcome: self._over(call))
 
     def _failed(self, call: Call, error: BaseException) -> BaseException:
         call.record.failed(self.clock(), error)
-        tell_call(call)
+        self._over(call)
         return error
+
+    def _over(self, call: Call) -> None:
+        tell_call(call)
+        call.record.context = None  # the record may be kept for long, and the context holds much
 
     # --- opening and closing ---------------------------------------------------------------------
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still under way by then ends with a `ConfigurationError`; a stream simply ends.
+        What is still in flight by then ends with a `ConfigurationError`; a stream simply ends. Cleanup,
+        async listeners and providers have five seconds each; what takes longer is cancelled, and left
+        behind where it ignores that: no closing takes more than `drain` + 10 seconds.
         """
         checks.seconds("drain", drain)
-        if self.lifecycle.state == "open":
-            self.lifecycle.refuse_other_loops()
-            await self.lifecycle.close(drain, self.events.drain)
-        elif self.lifecycle.state == "closing":
-            self.lifecycle.refuse_other_loops()
-            await self.lifecycle.closing()
-        else:
-            self.lifecycle.state = "closed"
+        await self.lifecycle.close(self, drain)
 
     async def __aenter__(self) -> Self:
         self.lifecycle.renew()
-        self.lifecycle.open(self)
+        await self.lifecycle.open(self)
         return self
 
     async def __aexit__(

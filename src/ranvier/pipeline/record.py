@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,16 +84,20 @@ class Record:
         began, ended: When the call did, on the loop's clock.
         outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
         cut_off: The pipeline closed while the call was under way, and cancelled it.
+        context: A copy of the context in which the call began, until it has ended: of a stream, and of
+            any call while somebody listens.
+        muted: Its event loop is gone: what it still gives back, listeners are not told of.
     """
 
-    __slots__ = ("attempts", "began", "cut_off", "ended", "outcome", "waits")
+    __slots__ = ("attempts", "began", "context", "cut_off", "ended", "muted", "outcome", "waits")
 
     def __init__(self) -> None:
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
         self.began = self.ended = 0.0
         self.outcome: str | None = None
-        self.cut_off = False
+        self.cut_off = self.muted = False
+        self.context: Context | None = None
 
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried, and let the probes among its permits know."""

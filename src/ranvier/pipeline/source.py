@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class Source:
         "_closing",
         "_ended",
         "_events",
+        "_read_ended",
         "_started",
         "_stopped",
         "_waited",
@@ -52,6 +54,7 @@ class Source:
         self._clock = call.pipeline.clock
         self._events = events
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
+        self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
         self._started = False  # content has come
         self._ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
@@ -86,6 +89,8 @@ class Source:
         finally:
             self.watch.stop()
             self._waited += self._clock() - began
+            if self._read_ended is not None and not self._read_ended.done():
+                self._read_ended.set_result(None)
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
@@ -167,6 +172,11 @@ class Source:
         if close is None or getattr(self._events, "ag_frame", close) is None:  # a generator that has ended
             return
         async with self._closing:
+            while self.watch.waiting:  # in another task: a generator that runs cannot be closed
+                self._read_ended = asyncio.get_running_loop().create_future()
+                await self._read_ended
+            if gc.is_finalized(self._events):  # collected together with its stream: the loop closes it
+                return
             watch = Watch(self._call)
             watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
             try:

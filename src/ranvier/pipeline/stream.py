@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +11,8 @@ from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, Stre
 from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
+from ranvier.pipeline.context import kept_context
+from ranvier.pipeline.dropped import expiry_of, refuse_elsewhere, settle_later
 from ranvier.pipeline.interruption import (
     LOST_BY_CANCELLATION,
     LOST_BY_CLOSING,
@@ -55,8 +56,9 @@ class ResponseStream:
         self.response: Response | None = None
         self._call = call
         self._attempt = attempt
-        self._source = source
+        self._source = self.source = source
         self._watch = source.watch
+        self._loop = call.pipeline.loop
         self._clock = call.pipeline.clock
         self._on_end: list[Callable[[Outcome], None]] = []
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
@@ -134,7 +136,8 @@ class ResponseStream:
             return event
         if self._outcome is not None:
             raise self._leftover()
-        self._call.pipeline.lifecycle.refuse_other_loops()
+        if asyncio.get_running_loop() is not self._loop:
+            refuse_elsewhere(self._loop)
         if self._watch.waiting:
             raise RuntimeError("another task is waiting for the next event of this stream")
         try:
@@ -162,18 +165,16 @@ class ResponseStream:
 
     async def aclose(self) -> None:
         """Stop here: the connection is closed, nothing is counted against the provider."""
+        if asyncio.get_running_loop() is not self._loop and self._loop.is_closed():
+            self.forsake()
+            return
+        refuse_elsewhere(self._loop)
         self._end(Outcome.ABANDONED)
         self._drop_unread()
         if self._watch.waiting:  # another task reads; its read ends as if the stream had
             self._watch.interrupt(CLOSED)
         else:
             await self._source.aclose()
-
-    async def cut_off(self) -> None:
-        """Close it for a reader who did not want that, since its pipeline closes: reading on is an error."""
-        if self._outcome is None:
-            self._lost = LOST_BY_CLOSING
-        await self.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,9 +185,8 @@ class ResponseStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        # Dropped without being closed. The generator of the provider is closed by the loop's own hook.
-        if getattr(self, "_outcome", Outcome.ABANDONED) is None:
-            self._end(Outcome.ABANDONED)
+        if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
+            settle_later(self, self._loop)
 
     # --- for the layers --------------------------------------------------------------------------
 
@@ -232,9 +232,7 @@ class ResponseStream:
         """From here on the reader has it: what breaks it is told, and never repeated."""
         self._handed_out = True
         if self._call.deadline is not None and self._outcome is None:
-            # Weak, or else a dropped stream would live on in its timer.
-            stream = weakref.ref(self)
-            self._watch.while_idle(self._call.deadline, lambda: _expire(stream()))
+            self._watch.while_idle(self._call.deadline, expiry_of(self))
         return self
 
     async def _advance(self) -> StreamEvent | None:
@@ -284,7 +282,7 @@ class ResponseStream:
             self._write_down(error)
         finally:  # whatever a listener raises, all is given back
             callbacks, self._on_end = self._on_end, []
-            tell(callbacks, outcome)
+            tell(callbacks, outcome, log=not self._call.record.muted)
 
     def _write_down(self, error: BaseException | None) -> None:
         """Write down how it ended, and tell of it."""
@@ -330,11 +328,25 @@ class ResponseStream:
     def expire(self) -> None:
         """The deadline has passed while the reader held an event."""
         self._failure = expired(self._call, self.received)
+        self.abandon(self._failure)
+
+    def cut_off(self) -> None:
+        """End it for a reader who did not want that, since its pipeline closes: reading on is an error."""
+        if self._outcome is None:
+            self._lost = LOST_BY_CLOSING
+        self.abandon()
+
+    def abandon(self, error: BaseException | None = None) -> None:
+        """End now, whoever reads, without waiting; the provider is let go in the background."""
+        call, context = self._call, kept_context(self._call)
         self._drop_unread()
-        self._end(Outcome.ABANDONED, self._failure)
-        self._call.pipeline.lifecycle.in_background(self._source.aclose())
+        self._end(Outcome.ABANDONED, error)
+        self._watch.interrupt(CLOSED)
+        name = f"the cleanup of a stream of {call.deployment}"
+        call.pipeline.lifecycle.in_background(self._source.aclose(), context, name)
 
-
-def _expire(stream: ResponseStream | None) -> None:
-    if stream is not None:
-        stream.expire()
+    def forsake(self) -> None:
+        """End where no loop runs any more: give back what was taken, and tell nobody."""
+        self._call.record.muted = True
+        self._drop_unread()
+        self._end(Outcome.ABANDONED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
@@ -61,7 +62,7 @@ class Timers:
 
     def close(self) -> None:
         """Give the timer of the loop back."""
-        if self._handle is not None:
+        if self._handle is not None and not self._loop.is_closed():
             self._handle.cancel()
 
     def __len__(self) -> int:
@@ -81,7 +82,8 @@ class Timers:
     def _wake_at(self, when: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        self._handle = self._loop.call_at(when, self._wake)
+        # Empty, or else everything that it rings for would run in the context of whoever set it.
+        self._handle = self._loop.call_at(when, self._wake, context=Context())
         self._wakes = when
 
     def _wake(self) -> None:

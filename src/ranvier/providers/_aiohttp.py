@@ -7,11 +7,10 @@ does not do is to close it at once where bytes are left that nobody takes; so co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import io
-import math
 from collections.abc import Awaitable, Collection, Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 import aiohttp
@@ -19,9 +18,11 @@ import httpx
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._aiohttp_errors import as_ours, came_too_late
+from ranvier.providers._aiohttp_pool import Connector, limits, pool_size_of
 from ranvier.providers._aiohttp_routes import Route, route_to
 from ranvier.providers._decoding import ACCEPTED, Unzipper, unzipper
 from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
+from ranvier.providers._loop_end import close_without_loop
 
 MOST_CONNECTIONS: Final = 1 << 16
 """At once. It is never met: whoever wants a connection has a slot for it, and waits there and not here."""
@@ -42,9 +43,10 @@ class AiohttpClient(HttpClient):
     """Sends requests through aiohttp; `pool_size` is how many at once, `None` is without bound."""
 
     def __init__(self, session: aiohttp.ClientSession, owner: aiohttp.ClientSession | None = None) -> None:
-        self.pool_size = None if owner is None else _pool_size(owner)
+        self.pool_size = None if owner is None else pool_size_of(owner)
         self._session = session
         self._owner = owner  # the user's session, which only the user closes
+        self._connector: Connector | None = None  # of ours
         self._trusts_environment = owner is None or owner.trust_env
         self._under_way: dict[HttpRequest, asyncio.Task[Any] | _AiohttpReply | None] = {}
         self._routes: dict[str, Route] = {}
@@ -57,8 +59,8 @@ class AiohttpClient(HttpClient):
         """A client of our own."""
         trusted = httpx.create_ssl_context()  # whom the other engine trusts
         trusted.set_alpn_protocols(["http/1.1"])
-        connector = _Connector(limit=MOST_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
-        return cls(
+        connector = Connector(limit=MOST_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        client = cls(
             aiohttp.ClientSession(
                 connector=connector,
                 headers={"user-agent": "ranvier", "accept-encoding": ACCEPTED},
@@ -67,6 +69,8 @@ class AiohttpClient(HttpClient):
                 max_field_size=LONGEST_HEADER,
             )
         )
+        client._connector = connector
+        return client
 
     @classmethod
     def of_user(cls, session: aiohttp.ClientSession) -> AiohttpClient:
@@ -118,7 +122,25 @@ class AiohttpClient(HttpClient):
         else:
             self._session.detach()
 
+    async def hang_up(self) -> None:
+        """See `HttpClient.hang_up`."""
+        if self._connector is not None:
+            for transport in self._connector.drained():
+                transport.abort()
+
+    def abandon(self) -> None:
+        """See `HttpClient.abandon`."""
+        self._closing = True
+        if self._connector is not None:
+            for transport in self._connector.drained():
+                with contextlib.suppress(RuntimeError):  # that the loop is closed; for TLS this is half of it
+                    transport.abort()
+                close_without_loop(transport.get_extra_info("socket"), self._loop)
+        self._session.detach()
+
     def __del__(self) -> None:
+        if self._loop.is_closed():
+            self.abandon()
         self._session.detach()  # or it would complain, where a pipeline was left without being closed
 
     def _posted(self, request: HttpRequest) -> Awaitable[aiohttp.ClientResponse]:
@@ -127,7 +149,7 @@ class AiohttpClient(HttpClient):
             route.url,
             data=request.body if len(request.body) < LARGE_BODY else io.BytesIO(request.body),
             headers={**self._headers, **request.headers, **route.headers},
-            timeout=_limits(request.connect),
+            timeout=limits(request.connect),
             proxy=route.proxy,
             proxy_headers=route.proxy_headers,
             allow_redirects=False,
@@ -221,35 +243,3 @@ class _AiohttpReply(HttpReply):
         if connection.transport is not None:
             connection.transport.abort()
         self._response.close()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Closes for good what is not used again: aiohttp would wait until the peer has taken every byte."""
-
-    def __del__(self, warnings: Any = None) -> None:
-        self._close()
-
-    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        transport = protocol.transport
-        super()._release(key, protocol, should_close=should_close)
-        if transport is not None and transport.is_closing():
-            transport.abort()
-
-
-@lru_cache(maxsize=64)
-def _limits(connect: float | None) -> aiohttp.ClientTimeout:
-    """The connect limit, which aiohttp would round, and where it is 0 not set at all."""
-    return aiohttp.ClientTimeout(
-        total=None,
-        connect=None if connect is None else max(connect, 1e-6),
-        sock_connect=None,
-        sock_read=None,
-        ceil_threshold=math.inf,
-    )
-
-
-def _pool_size(session: aiohttp.ClientSession) -> int | None:
-    """How many connections the user's session opens at most."""
-    connector = session.connector
-    limits = () if connector is None else (connector.limit, connector.limit_per_host)
-    return min(filter(None, limits), default=None)

@@ -11,6 +11,8 @@ from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
 from ranvier.providers._engines import Engine
 from ranvier.providers._http import HttpClient
+from ranvier.providers._httpx_users import has_connections
+from ranvier.providers._loop_end import close_at_end
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
@@ -39,9 +41,19 @@ class SharedClient:
             _forget(self, self._owner())
             await self.client.aclose()
 
+    def abandon(self) -> None:
+        """All leases end, since the event loop is closed."""
+        if self.leases:
+            self.leases = 0
+            _forget(self, self._owner())
+            self.client.abandon()
+
 
 _shared: WeakKeyDictionary[Any, dict[str, SharedClient]] = WeakKeyDictionary()
 """Of each pipeline our clients by their engines, and of each client of a user what is made of it."""
+
+_used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
+"""Of each client of a user the event loop that it was used on last."""
 
 
 class Connections:
@@ -67,13 +79,17 @@ class Connections:
         """Take a lease on behalf of `pipeline`.
 
         Raises:
-            ConfigurationError: it is in use on another event loop that still lives.
+            ConfigurationError: it is in use on another event loop that still lives, or it has a client of
+                the user's that was in use on one that is closed.
         """
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._leases:
                 _refuse_while_alive(self._loop)
-            self._leases, self._returned, self.slots, self._loop = [], 0, None, loop
+                if self._engine.client is not None:
+                    raise _cannot_move(self._engine.client)
+            self._abandon()
+            self._loop = loop
         shared = _lease(self._engine, pipeline, loop)
         self._leases.append((ref(pipeline), shared))
         if self.slots is None:
@@ -97,6 +113,8 @@ class Connections:
         So where several have leases, all are kept until the last one closes, but for those of
         pipelines that are gone.
         """
+        if self._loop is not None and self._loop.is_closed():
+            self._abandon()
         if self._loop is not asyncio.get_running_loop() or not self._leases:
             return
         self._returned += 1
@@ -110,21 +128,49 @@ class Connections:
             for _, shared in ended:
                 steps.then(shared.give_back)
 
+    def _abandon(self) -> None:
+        """Forget what was opened on an event loop that is closed."""
+        for _, shared in self._leases:
+            shared.abandon()
+        self._leases, self._returned, self.slots = [], 0, None
+
 
 def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
     if engine.client is None:
         owner, name = pipeline, engine.chosen()
     else:
         owner, name = engine.client, "user"
+        _check_loop(engine.client, loop)
     clients: MutableMapping[str, SharedClient] = _shared.setdefault(owner, {})
     shared = clients.get(name)
     if shared is not None and shared.leases and shared.loop is not loop:
         _refuse_while_alive(shared.loop)
+        shared.abandon()
+        clients = _shared.setdefault(owner, {})
         shared = None
     if shared is None or not shared.leases:
         shared = clients[name] = SharedClient(engine.make(), loop, owner)
+        if engine.client is None:
+            close_at_end(shared.client)
     shared.leases += 1
     return shared
+
+
+def _check_loop(client: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse a client of the user's whose connections belong to another event loop."""
+    last = _used_on.get(client)
+    moved = last is not None and last() is not loop and has_connections(client)
+    own = getattr(client, "_loop", loop)  # of an aiohttp.ClientSession
+    if moved or own is not loop:
+        raise _cannot_move(client)
+    _used_on[client] = ref(loop)
+
+
+def _cannot_move(client: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"http_client={client!r:.80} belongs to another event loop, and cannot be moved: "
+        "make client, provider and pipeline anew for each loop, or leave http_client out"
+    )
 
 
 def _forget(shared: SharedClient, owner: Any) -> None:

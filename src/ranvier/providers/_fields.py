@@ -105,7 +105,7 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
 def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
     where = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
     for parameter in dropped:
-        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where))
+        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call)
 
 
 def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:

@@ -205,3 +205,11 @@ class HttpClient(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """End every request that is under way, and close every connection unless the client is the user's."""
+
+    @abstractmethod
+    async def hang_up(self) -> None:
+        """Close every connection of ours: the event loop shuts down. Later requests open new ones."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Close every connection of ours: the event loop is closed already, and runs no more."""

@@ -25,6 +25,12 @@ def pool_size(client: Any) -> int | None:
     return None if size is None or size >= sys.maxsize else int(size)
 
 
+def has_connections(client: Any) -> bool:
+    """Whether the user's client keeps connections, which belong to the event loop that opened them."""
+    transports = (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values())
+    return any(getattr(getattr(each, "_pool", None), "connections", None) for each in transports)
+
+
 class _NoCookies(CookieJar):
     """Keeps nothing: the tenants of a pipeline share a client, and must never share a cookie."""
 

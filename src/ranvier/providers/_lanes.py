@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -33,14 +33,20 @@ class Lane:
         transport: The pool.
         place: The scheme, host and port that it leads to.
         idle_since: When it was last given back, by the clock.
+        stream: Of httpcore, the connection, once there is one.
     """
 
-    __slots__ = ("idle_since", "place", "transport")
+    __slots__ = ("idle_since", "place", "stream", "transport")
 
     def __init__(self, place: str, transport: httpx.AsyncHTTPTransport) -> None:
         self.place = place
         self.transport = transport
         self.idle_since = 0.0
+        self.stream: Any = None
+
+    def socket(self) -> Any:
+        """That of its connection, if there is one."""
+        return None if self.stream is None else self.stream.get_extra_info("socket")
 
 
 class Lanes:
@@ -85,6 +91,12 @@ class Lanes:
         """Close what is idle."""
         while (lane := self._idle_since_before(math.inf)) is not None:
             await lane.transport.aclose()
+
+    def drained(self) -> list[Lane]:
+        """All that are idle, taken out."""
+        drained = [lane for idle in self._idle.values() for lane in idle]
+        self._idle.clear()
+        return drained
 
     def _idle_since_before(self, moment: float) -> Lane | None:
         """One such lane, taken out: those that a cancelled closing does not come to are still there."""

@@ -61,13 +61,12 @@ def _under_way(pipeline: Pipeline) -> Iterator[str]:
     lifecycle = pipeline.lifecycle
     for task in lifecycle.calls.values():
         yield f"call under way: {task.get_name()} in {where_it_waits(task)}"
-    for stream in list(lifecycle._streams):
-        if not stream.ended:
-            yield f"stream open: {stream._call.deployment} for tenant {stream._call.tenant!r}"
-    for task in lifecycle._background:
+    for source in list(lifecycle._streams):
+        yield f"stream open: {source._call.deployment} for tenant {source._call.tenant!r}"
+    for task in lifecycle.background:
         yield f"background task: {where_it_waits(task)}"
-    if pipeline.events._courier is not None:
-        yield f"events: {len(pipeline.events._awaited) + 1} not yet heard by the async listeners"
+    if unheard := pipeline.events.deliveries.unheard:
+        yield f"events: {unheard} not yet heard by the async listeners"
     for tenant, provider in pipeline.credentials._lookups:
         yield f"credentials: the key of tenant {tenant!r} at {provider} is being looked up"
 

@@ -105,6 +105,7 @@ class Circuit:
         "generation",
         "in_flight",
         "number",
+        "oldest",
         "reopenings",
         "reopens_at",
         "rules",
@@ -119,6 +120,7 @@ class Circuit:
         self.entered_at = math.inf  # for its registry: the moment at which to ask whether it may be forgotten
         self.state = CLOSED
         self.generation = 0  # moves with every change of state
+        self.oldest = 0  # the generation in which its event loop began: what is older is gone
         self.failures = 0  # in a row, while closed
         self.successes = 0  # of probes, while half-open
         self.reopenings = 0  # since it was last closed
@@ -234,6 +236,18 @@ class Circuit:
     def isolate(self) -> None:
         """Refuse everything until `close`."""
         self._enter(ISOLATED)
+
+    def start_anew(self, shift: float) -> None:
+        """Go on, in the same state, on an event loop whose clock is `shift` seconds ahead of the old one's.
+
+        Who was under way on the old one is gone; should one of them settle all the same, it does nothing.
+        """
+        self.generation += 1
+        self.oldest = self.generation
+        self.in_flight = 0
+        self.reopens_at += shift
+        self._probes = None if self._probes is None else {}
+        self._lock = None  # whoever held it never gives it back
 
     def _open(self, now: float) -> None:
         self._enter(OPEN)

@@ -88,6 +88,10 @@ class Breaker(Guard):
         """Tell the pipeline's listeners of what operators do to circuits."""
         self.circuits.listen(pipeline.events)
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """The circuits go on as they are, on whatever event loop."""
+        self.circuits.opened(pipeline)
+
     def admit(self, call: Call) -> Permit:
         """A permit for `call`, or `CircuitOpenError`."""
         if self._key is None and not self.overrides:

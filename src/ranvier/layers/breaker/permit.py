@@ -55,6 +55,8 @@ class CircuitPermit(Permit):
             return
         self._settled = True
         circuit, generation = self._circuit, self._generation
+        if generation < circuit.oldest:  # its event loop is closed, and the circuit has gone on without it
+            return
         if self._proved:  # it has been counted; a later break counts in whatever state it finds
             generation = circuit.generation
             outcome = FAILED if outcome is FAILED else ABANDONED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from itertools import count
@@ -14,12 +15,14 @@ from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedP
 from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.outcome import ABANDONED
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.pipeline import Pipeline
 
 NO_PART: Hashable = object()
 """Of a key that is not made of a tenant and a provider."""
@@ -48,6 +51,7 @@ class Circuits:
         self._unasked = Unasked()  # open or half-open, and without calls
         self._unclaimed: set[Hashable] = set()  # made by an operator: no call has told whose rules count
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
+        self._loops = Loops()
 
     # --- for operators ---------------------------------------------------------------------------
 
@@ -117,6 +121,20 @@ class Circuits:
         """Tell `events` of what operators do."""
         self._listening.add(events)
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """A pipeline opens: where the old event loop is closed, nothing is in flight any more."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is None:
+            return
+        self._unasked = Unasked()
+        for key, circuit in self._circuits.items():
+            circuit.start_anew(shift)
+            circuit.entered_at = math.inf
+            if circuit.state is CLOSED:
+                self._idle.setdefault(key, circuit)
+            else:
+                self._unasked.add(key, circuit, self._circuits)
+
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.
 
@@ -180,7 +198,8 @@ class Circuits:
                     provider=call.deployment.provider.name,
                     before=before,
                     after=circuit.state,
-                )
+                ),
+                call,
             )
 
     # --- room ------------------------------------------------------------------------------------
@@ -224,7 +243,8 @@ class Circuits:
                     model=call.deployment.model,
                     kind=error.kind,
                     retry_after=error.retry_after,
-                )
+                ),
+                call,
             )
         return error
 
@@ -235,7 +255,8 @@ class Circuits:
                     tenant=call.tenant,
                     provider=call.deployment.provider.name,
                     max_circuits=self._max_circuits,
-                )
+                ),
+                call,
             )
 
     def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:

@@ -114,7 +114,8 @@ class Retry(Layer):
                     attempt=call.attempt,
                     delay=delay,
                     kind=error.kind,
-                )
+                ),
+                call,
             )
 
     def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:

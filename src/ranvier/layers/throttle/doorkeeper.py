@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 from ranvier.layers.throttle.gate import Gate, Reason
@@ -81,6 +82,11 @@ class Doorkeeper:
         self.gate.reopen(now)
         self.look(now)
 
+    def start_anew(self, shift: float) -> None:
+        """The event loop of those who wait is closed: keep what the provider said, and nobody."""
+        self.gate.start_anew(shift)
+        self._pipeline = self._timer = None
+
     def look(self, now: float) -> None:
         """Tell those whose waiting is over, and set the timer for the next."""
         for visit, passes in self.gate.advance(now):
@@ -97,7 +103,7 @@ class Doorkeeper:
             self._timer.cancel()
             self._timer = None
         if when is not None and self._pipeline is not None:
-            self._timer = self._pipeline.loop.call_at(when, self._ring)
+            self._timer = self._pipeline.loop.call_at(when, self._ring, context=Context())
             self._rings_at = when
 
     def _ring(self) -> None:

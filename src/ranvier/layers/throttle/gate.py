@@ -125,6 +125,14 @@ class Gate(Generic[Who]):
         self.until = min(self.until, now)
         self._begin_round(2)
 
+    def start_anew(self, shift: float) -> None:
+        """Go on where the clock is `shift` seconds ahead of before, and whoever waited or passed is gone."""
+        self.since += shift
+        self.until += shift
+        self._queue.clear()
+        self._moments.clear()
+        self._begin_round(self._width)
+
     def meet(self, who: Who, now: float) -> bool:
         """Let `who` pass, if it may at once."""
         if now < self.until or not self._places or self._queue:

@@ -82,6 +82,10 @@ class Throttle(Layer):
         """Where there are several keys, let those be used whose gates are open."""
         pipeline.credentials.avoid(self.closed_for)
 
+    def opened(self, pipeline: Pipeline) -> None:
+        """The gates stay closed for as long as the provider has said, on whatever event loop."""
+        self.gates.opened(pipeline)
+
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Pass the gate, if there is one; learn from what the provider says."""
         while True:
@@ -145,7 +149,8 @@ class Throttle(Layer):
                     model=call.deployment.model,
                     kind=error.kind,
                     retry_after=error.retry_after,
-                )
+                ),
+                call,
             )
         return error
 
@@ -180,7 +185,8 @@ class Throttle(Layer):
                     kind=reason.value,
                     seconds=seconds,
                     key=digest(key),
-                )
+                ),
+                call,
             )
 
     def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:

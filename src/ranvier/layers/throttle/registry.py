@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.layers.throttle.doorkeeper import Doorkeeper
 from ranvier.layers.throttle.gate import Reason
+from ranvier.pipeline.loops import Loops
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.pipeline import Pipeline
 
 IDLE_SECONDS = 60.0
 """How long after its time a gate that nobody has come to is remembered."""
@@ -49,6 +54,7 @@ class Gates:
 
     def __init__(self, max_gates: int) -> None:
         self._max_gates = max_gates
+        self._loops = Loops()
         self.known: OrderedDict[Key, Doorkeeper] = OrderedDict()  # from the one closed first to the last
 
     # --- for operators ---------------------------------------------------------------------------
@@ -77,6 +83,16 @@ class Gates:
                 keeper.reopen(clock.now())
 
     # --- for the throttle ------------------------------------------------------------------------
+
+    def opened(self, pipeline: Pipeline) -> None:
+        """A pipeline opens: where the old event loop is closed, nobody waits at a gate any more."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is None:
+            return
+        for key, keeper in list(self.known.items()):
+            keeper.start_anew(shift)
+            if keeper.gate.open:
+                self._drop(key, keeper)
 
     def close(self, key: Key, reason: Reason, until: float, now: float) -> bool:
         """The provider has said no to `key`. True if its gate was not closed before."""

@@ -1,0 +1,48 @@
+"""What becomes of a stream that is dropped, or used where its event loop is not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Callable
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+from ranvier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.stream import ResponseStream
+
+
+def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
+    """End a stream whose finalizer runs: on its loop, and as another object in the same state.
+
+    The garbage collector runs in any thread, and in the middle of anything, also of a change of state.
+    """
+    heir = object.__new__(type(dying))
+    heir.__dict__.update(dying.__dict__)
+    try:
+        if not sys.is_finalizing():
+            loop.call_soon_threadsafe(heir.abandon, context=Context())
+            return
+    except RuntimeError:  # the loop is closed
+        pass
+    heir.forsake()
+
+
+def expiry_of(stream: ResponseStream) -> Callable[[], None]:
+    """What ends `stream` at its deadline. It holds it weakly, or a dropped one would live on in its timer."""
+    held = weakref.ref(stream)
+
+    def expire() -> None:
+        if (living := held()) is not None:
+            living.expire()
+
+    return expire
+
+
+def refuse_elsewhere(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise a `ConfigurationError` on any loop but that of the stream."""
+    if asyncio.get_running_loop() is not loop:
+        raise ConfigurationError("this stream belongs to another event loop: read and close it there")

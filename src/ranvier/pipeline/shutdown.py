@@ -1,0 +1,179 @@
+"""Ends what a pipeline has in flight, and closes its providers, in a time that nobody can exceed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from ranvier.clock import clock_of
+from ranvier.closing import Steps
+from ranvier.pipeline.context import start_task
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Provider
+    from ranvier.pipeline.events import Events
+    from ranvier.pipeline.lifecycle import Lifecycle
+
+logger = logging.getLogger("ranvier.closing")
+
+CUT_OFF_GRACE = 5.0
+"""Seconds for calls, streams and listeners to end when their pipeline closes, and then for its providers."""
+
+LONGEST_DRAIN = 1e9
+
+Tasks = dict[asyncio.Task[None], str]
+"""What runs, and its name for the log."""
+
+
+class Shutdown:
+    """One closing of a pipeline: the drain, then a grace period for what is left, then one for the providers.
+
+    What has not ended by the end of its period is cancelled; what has not ended by the end of the second
+    one is left behind, and the log names it.
+
+    Attributes:
+        inside: Calls that wait for this closing themselves.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, events: Events) -> None:
+        loop = asyncio.get_running_loop()
+        self._lifecycle = lifecycle
+        self._events = events
+        self._loop = loop
+        self._clock = clock_of(loop)
+        self._own = asyncio.current_task()
+        self._quiet = lifecycle.quiet = loop.create_future()
+        self._done: asyncio.Future[None] = loop.create_future()
+        self._providers: Tasks = {}
+        self._begun: set[asyncio.Task[Any] | None] = set()  # of the providers' tasks
+        self.inside = sum(1 for task in lifecycle.calls.values() if task is self._own)
+
+    async def run(self, drain: float) -> None:
+        """Close; whatever is cancelled or fails on the way, everything is closed."""
+        async with Steps() as steps:  # from the last to the first
+            steps.callback(self._finish)
+            steps.then(self._close_providers)
+            steps.then(self._end_calls)
+            await asyncio.wait([self._quiet], timeout=min(drain, LONGEST_DRAIN))
+
+    async def done(self) -> None:
+        """Wait for the end of a closing that somebody else has begun."""
+        await asyncio.wait([self._done])
+
+    def _finish(self) -> None:
+        self._lifecycle.finish()
+        if not self._done.done():
+            self._done.set_result(None)
+
+    # --- calls, streams, listeners ---------------------------------------------------------------
+
+    async def _end_calls(self) -> None:
+        self._cancels_at = self._clock() + CUT_OFF_GRACE
+        self._leaves_at = self._cancels_at + CUT_OFF_GRACE
+        for record, task in list(self._lifecycle.calls.items()):
+            if task is not self._own:
+                record.cut_off = True
+                task.cancel()
+        for stream in self._lifecycle.streams():
+            stream.cut_off()
+        try:
+            await self._wait(lambda: self._tasks() | self._calls(), self._cancels_at)
+        finally:
+            self._cancel_what_is_left()
+
+    def _cancel_what_is_left(self) -> None:
+        for record, task in self._lifecycle.calls.items():
+            if record.cut_off:  # again, and still no more than once: see `Pipeline._carry`
+                task.uncancel()
+                task.cancel()
+        if self._events.deliveries.tasks:
+            self._events.give_up()
+        for each in self._tasks():
+            each.cancel()
+
+    def _calls(self) -> set[asyncio.Future[None]]:
+        return set() if self._quiet.done() else {self._quiet}
+
+    def _tasks(self) -> set[asyncio.Future[None]]:
+        """The tasks of ours that run, in which foreign code may do what it likes."""
+        tasks = {*self._lifecycle.background, *self._events.deliveries.tasks, *self._providers}
+        return {task for task in tasks if task is not self._own and not task.done()}
+
+    async def _wait(self, left: Callable[[], set[asyncio.Future[None]]], until: float) -> None:
+        while (tasks := left()) and (seconds := until - self._clock()) > 0:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    # --- providers -------------------------------------------------------------------------------
+
+    async def _close_providers(self) -> None:
+        self._providers = closings(reversed(self._lifecycle.providers), self._loop, self._begun)
+        cancelled: asyncio.CancelledError | None = None
+        for until in (min(self._clock() + CUT_OFF_GRACE, self._leaves_at), self._leaves_at):
+            try:
+                await self._wait(self._tasks, until)
+            except asyncio.CancelledError as by_caller:
+                cancelled = cancelled or by_caller
+            for task in self._providers:
+                if task in self._begun:  # else it was us who were cancelled, before it could begin
+                    task.cancel()
+        self._tell_what_is_left()
+        errors = failures(self._providers)
+        for name, error in errors if cancelled else errors[:-1]:
+            log_failure(name, error)
+        if cancelled is not None:
+            raise cancelled
+        if errors:
+            raise errors[-1][1]
+
+    def _tell_what_is_left(self) -> None:
+        lifecycle = self._lifecycle
+        names = {**lifecycle.background, **self._providers}
+        names.update(dict.fromkeys(self._events.deliveries.tasks, "an async listener"))
+        left = [name for task, name in names.items() if task is not self._own and not task.done()]
+        left += ["a call that ignores its cancellation"] * (len(lifecycle.calls) - self.inside)
+        if left:
+            logger.warning("the pipeline is closed, but goes on: %s", ", ".join(sorted(left)))
+
+
+def closings(
+    providers: Iterable[Provider],
+    loop: asyncio.AbstractEventLoop,
+    begun: set[asyncio.Task[Any] | None],
+) -> Tasks:
+    """A task for each provider that closes it, and adds itself to `begun` first."""
+
+    async def close(aclose: Callable[[], Any]) -> None:
+        begun.add(asyncio.current_task())
+        await aclose()
+
+    return {
+        start_task(loop, close(provider.aclose), copy_context()): f"provider {provider.name}"
+        for provider in providers
+        if hasattr(provider, "aclose")
+    }
+
+
+def failures(tasks: Tasks) -> list[tuple[str, BaseException]]:
+    """Why some of them failed."""
+    ended = [(name, task) for task, name in tasks.items() if task.done() and not task.cancelled()]
+    return [(name, error) for name, task in ended if (error := task.exception()) is not None]
+
+
+def log_failure(name: str, error: BaseException) -> None:
+    """An error that nobody else hears of."""
+    logger.error("%s could not be closed: %s", name, type(error).__name__, exc_info=error)
+
+
+async def close_again(providers: list[Provider], loop: asyncio.AbstractEventLoop) -> None:
+    """Close what had been opened before another provider could not be; it does not take long."""
+    tasks = closings(reversed(providers), loop, set())
+    for _ in range(2):
+        if running := {task for task in tasks if not task.done()}:
+            await asyncio.wait(running, timeout=CUT_OFF_GRACE)
+            for task in tasks:
+                task.cancel()
+    for name, error in failures(tasks):
+        log_failure(name, error)

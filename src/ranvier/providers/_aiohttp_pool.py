@@ -1,0 +1,48 @@
+"""The connections of aiohttp: when one is closed, and how many there are."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import aiohttp
+
+
+class Connector(aiohttp.TCPConnector):
+    """Closes for good what is not used again: aiohttp would wait until the peer has taken every byte."""
+
+    def __del__(self, warnings: Any = None) -> None:
+        self._close()
+
+    def drained(self) -> list[Any]:
+        """The transports of all connections, idle and in use; of the idle ones none is used again."""
+        idle = [protocol for kept in self._conns.values() for protocol, _ in kept]
+        self._conns.clear()
+        transports = [protocol.transport for protocol in (*idle, *self._acquired)]
+        return [transport for transport in transports if transport is not None]
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        transport = protocol.transport
+        super()._release(key, protocol, should_close=should_close)
+        if transport is not None and transport.is_closing():
+            transport.abort()
+
+
+@lru_cache(maxsize=64)
+def limits(connect: float | None) -> aiohttp.ClientTimeout:
+    """The connect limit, which aiohttp would round, and where it is 0 not set at all."""
+    return aiohttp.ClientTimeout(
+        total=None,
+        connect=None if connect is None else max(connect, 1e-6),
+        sock_connect=None,
+        sock_read=None,
+        ceil_threshold=math.inf,
+    )
+
+
+def pool_size_of(session: aiohttp.ClientSession) -> int | None:
+    """How many connections the user's session opens at most."""
+    connector = session.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min(filter(None, limits), default=None)
