@@ -188,7 +188,13 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            raise self._failed(call, own_error(call, error))  # noqa: B904  # because: a copy has its cause
+            own = self._failed(call, own_error(call, error))
+            try:
+                if own is error:
+                    raise
+                raise own  # noqa: B904  # because: a copy has its cause
+            finally:
+                del own  # it holds this frame: a frame that held it too would be a cycle
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
