@@ -188,13 +188,8 @@ class Pipeline:
             self._failed(call, cancelled)
             raise
         except BaseException as error:
-            own = self._failed(call, own_error(call, error))
-            try:
-                if own is error:
-                    raise
-                raise own  # noqa: B904  # because: a copy has its cause
-            finally:
-                del own  # it holds this frame: a frame that held it too would be a cycle
+            self._fail(call, error)
+            raise
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
@@ -203,6 +198,15 @@ class Pipeline:
     def _hand_out(self, call: Call, stream: ResponseStream) -> None:
         self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
         stream.on_end(lambda outcome: self._over(call))
+
+    def _fail(self, call: Call, error: BaseException) -> None:
+        """Write down how a call has failed; raise a copy of an error that belongs to another call."""
+        own = self._failed(call, own_error(call, error))
+        try:
+            if own is not error:
+                raise own
+        finally:
+            del own  # it holds this frame: a frame that held it too would be a cycle
 
     def _failed(self, call: Call, error: BaseException) -> BaseException:
         call.record.failed(self.clock(), error)
