@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
@@ -19,6 +20,10 @@ AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
 
 
+Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
+"""Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
+
+
 class Source:
     """What a provider sends on behalf of one attempt.
 
@@ -27,6 +32,11 @@ class Source:
 
     A provider may give a finish reason early, or several times. So it is held back, with the usage that
     follows it, and is the last event of all; content takes it back.
+
+    Attributes:
+        collector: What has come.
+        watch: What bounds the waits.
+        first: When the first content came; `None` while none has.
     """
 
     __slots__ = (
@@ -35,21 +45,25 @@ class Source:
         "_closing",
         "_ended",
         "_events",
-        "_started",
+        "_left",
+        "_some",
         "_stopped",
         "_waited",
         "collector",
+        "first",
         "watch",
     )
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
+        self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
         self._events = events
+        self._some: Some = getattr(events, "some", None) or partial(_one, events)
+        self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
-        self._started = False  # content has come
         self._ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
@@ -60,31 +74,58 @@ class Source:
         Raises:
             RanvierError: a limit was met, or whatever the provider's adapter says.
         """
-        if self._ended:
-            return None
-        began = self._clock()
-        self.watch.start(*self._due(began, began))
+        event = self._next()
+        if event is not None or self._ended:
+            return event
+        began = self._begin()
         try:
             while True:
-                event = self._told(await anext(self._events))
+                self._left = iter(await self._some())
+                event = self._next()
                 if event is not None:
                     return event
                 if not self._goes_on(began):
                     return self._last()
-        except (StopAsyncIteration, asyncio.CancelledError) as end:
-            reason = self.watch.ended_by()
-            if reason is not None:  # also where the provider made a good end of our cancellation
-                self._give_up(reason)
-            elif isinstance(end, asyncio.CancelledError):
-                raise
-            return None if reason == CLOSED else self._last()
-        except RanvierError:
-            if self.collector.settled:  # only its wrapping broke
-                return self._last()
-            raise
+        except BaseException as error:
+            return self._ended_by(error)
         finally:
-            self.watch.stop()
-            self._waited += self._clock() - began
+            self._stop(began)
+
+    async def gather(self) -> None:
+        """Receive all that is left, in one wait, since nobody holds an event meanwhile.
+
+        Raises:
+            RanvierError: as `receive`.
+        """
+        began, told = self._begin(), self._told
+        try:
+            while True:
+                for event in await self._some():
+                    told(event)
+                if not self._goes_on(began):
+                    self._last()
+                    return
+        except BaseException as error:
+            self._ended_by(error)
+        finally:
+            self._stop(began)
+
+    def _begin(self) -> float:
+        began = self._clock()
+        self.watch.start(*self._due(began, began))
+        return began
+
+    def _stop(self, began: float) -> None:
+        self.watch.stop()
+        self._waited += self._clock() - began
+
+    def _next(self) -> StreamEvent | None:
+        """The next event that tells something, of those that have come."""
+        for event in self._left:
+            told = self._told(event)
+            if told is not None:
+                return told
+        return None
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
@@ -92,7 +133,8 @@ class Source:
             return None
         self.collector.add(event)
         if event.has_content:
-            self._started = True
+            if self.first is None:
+                self.first = self._clock()
             if event.finish_reason is None:
                 return event
         elif not self.collector.finished:
@@ -100,10 +142,30 @@ class Source:
         self._stopped = self._clock()
         return _without_finish(event) if event.has_content else None
 
+    def _ended_by(self, error: BaseException) -> StreamEvent | None:
+        """What is left to tell where a wait has ended by `error`, and that is a good end.
+
+        Raises:
+            BaseException: `error`, or the one for the limit that was met.
+        """
+        if isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
+            reason = self.watch.ended_by()
+            if reason is not None:  # also where the provider made a good end of our cancellation
+                self._give_up(reason)
+            elif isinstance(error, asyncio.CancelledError):
+                raise error
+            return None if reason == CLOSED else self._last()
+        if isinstance(error, RanvierError) and self.collector.settled:  # only its wrapping broke
+            return self._last()
+        raise error
+
     def _last(self) -> StreamEvent | None:
         """The finish reason that was held back, now that the stream has ended well."""
         self._ended = True
-        return self.collector.finish if self.collector.finished else None
+        if not self.collector.finished:
+            return None
+        self.first = self._clock() if self.first is None else self.first  # of an answer without content
+        return self.collector.finish
 
     def _goes_on(self, began: float) -> bool:
         """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
@@ -130,9 +192,9 @@ class Source:
             due = earlier(due, began + limits.seconds - self._waited, "attempt")
         if self.collector.settled:
             return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
-        if self._started and limits.idle is not None:
+        if self.first is not None and limits.idle is not None:
             return earlier(due, alive + limits.idle, "idle")
-        if not self._started and limits.first_token is not None:
+        if self.first is None and limits.first_token is not None:
             return earlier(due, began + limits.first_token - self._waited, "first_token")
         return due
 
@@ -147,6 +209,10 @@ class Source:
         if close is not None:
             async with self._closing:
                 await close()
+
+
+async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
+    return (await anext(events),)
 
 
 def _without_finish(event: StreamEvent) -> StreamEvent:

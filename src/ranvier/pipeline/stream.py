@@ -155,7 +155,7 @@ class ResponseStream:
             if event is None:
                 return
             if event.has_content or event.finish_reason is not None:
-                self._attempt.first_token = self._clock() - self._attempt.started
+                self._note_first_token()
                 self._first = event
 
     def hand_out(self) -> Self:
@@ -167,6 +167,22 @@ class ResponseStream:
             self._watch.while_idle(self._call.deadline, lambda: _expire(stream()))
         return self
 
+    async def gather(self) -> Response:
+        """Wait for the whole answer, of which nobody is shown a part; instead of `begin` and `collect`.
+
+        Raises:
+            RanvierError: the stream failed; it has ended and given everything back.
+        """
+        try:
+            await self._source.gather()
+            self.response = self._complete()
+        except BaseException as error:
+            await self._failed(error)
+            raise
+        self._end(Outcome.SUCCEEDED)
+        await self._source.aclose()
+        return self.response
+
     async def _advance(self) -> StreamEvent | None:
         """The next event; the stream has ended, and settled, once there is none."""
         try:
@@ -174,16 +190,19 @@ class ResponseStream:
             if event is None and self._outcome is None:
                 self.response = self._complete()
         except BaseException as error:
-            if isinstance(error, DeadlineExceededError):
-                error.received = self.received
-                self._call.record.attach(error)
-            self._end(Outcome.of(error), error)
-            await self._source.aclose()
+            await self._failed(error)
             raise
         if event is None:
             self._end(Outcome.SUCCEEDED)
             await self._source.aclose()
         return event
+
+    async def _failed(self, error: BaseException) -> None:
+        if isinstance(error, DeadlineExceededError):
+            error.received = self.received
+            self._call.record.attach(error)
+        self._end(Outcome.of(error), error)
+        await self._source.aclose()
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -210,6 +229,7 @@ class ResponseStream:
             return
         self._outcome = outcome
         self._watch.close()
+        self._note_first_token()
         self._attempt.skipped = self._source.collector.skipped
         now = self._clock()
         if self.response is not None:
@@ -225,6 +245,10 @@ class ResponseStream:
             tell_attempt(self._call, self._attempt)  # else whoever looks at its form does
         callbacks, self._on_end = self._on_end, []
         tell(callbacks, outcome)
+
+    def _note_first_token(self) -> None:
+        if self._source.first is not None:
+            self._attempt.first_token = self._source.first - self._attempt.started
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then always the end."""

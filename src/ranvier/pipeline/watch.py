@@ -101,7 +101,10 @@ class Watch:
             pipeline.timers.set(self, due)
 
     def extend(self, due: float | None, phase: str) -> None:
-        """The wait goes on, until `due` at most."""
+        """The wait goes on, until `due` at most; a cancellation of ours that came too late is taken back."""
+        if self._reason is not None and self._task is not None:
+            self._reason = None
+            self._task.uncancel()
         self._due = due
         self._phase = phase
         if due is not None and due < self.rings:

@@ -16,6 +16,7 @@ from ranvier import checks, providers
 from ranvier.errors import (
     ConfigurationError,
     CredentialMissingError,
+    ProviderError,
     RanvierError,
     UnsupportedRequestError,
 )
@@ -34,7 +35,7 @@ from ranvier.providers._reading import (
     parse_object,
 )
 from ranvier.providers._sse import Decoder, SseDecoder
-from ranvier.providers._streamed import StreamedBody, next_chunk
+from ranvier.providers._streamed import AnswerStream, StreamedBody
 
 if TYPE_CHECKING:
     from ranvier.messages import Response, StreamEvent
@@ -137,16 +138,23 @@ class Adapter(ABC):
         finally:
             del answer  # because an error keeps this frame, and would be kept by it: a ring
 
-    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+    def stream(self, call: Call) -> AnswerStream:
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
+        return AnswerStream(Adapter._chunks(self, call))
+
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
+        """The same, all events of a chunk of the body at once."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             raise await self._refusal(reply)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
-                for event in body.feed(await next_chunk(reply, body)):
-                    yield event
+                try:
+                    chunk = await reply.chunk()
+                except ProviderError as error:
+                    chunk = body.broken(error)
+                yield body.feed(chunk)
                 if body.error is not None:
                     raise body.error
             await reply.drain()
