@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
@@ -23,6 +24,10 @@ AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
 
 
+Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
+"""Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
+
+
 class Source:
     """What a provider sends on behalf of one attempt.
 
@@ -31,6 +36,11 @@ class Source:
 
     A provider may give a finish reason early, or several times. So it is held back, with the usage that
     follows it, and is the last event of all; content takes it back.
+
+    Attributes:
+        collector: What has come.
+        watch: What bounds the waits.
+        first: When the first content came; `None` while none has.
     """
 
     __slots__ = (
@@ -39,23 +49,27 @@ class Source:
         "_closing",
         "_ended",
         "_events",
+        "_left",
         "_read_ended",
-        "_started",
+        "_some",
         "_stopped",
         "_waited",
         "collector",
+        "first",
         "watch",
     )
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
+        self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
         self._events = events
+        self._some: Some = getattr(events, "some", None) or partial(_one, events)
+        self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
-        self._started = False  # content has come
         self._ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
@@ -66,31 +80,60 @@ class Source:
         Raises:
             RanvierError: a limit was met, or whatever the provider's adapter says.
         """
-        if self._ended:
-            return None
-        began = self._clock()
-        self.watch.start(*self._due(began, began))
+        event = self._next()
+        if event is not None or self._ended:
+            return event
+        began = self._begin()
         try:
             while True:
-                event = self._told(await anext(self._events))
+                self._left = iter(await self._some())
+                event = self._next()
                 if event is not None:
                     return event
                 if not self._goes_on(began):
                     return self._last()
         except BaseException as raised:
-            closed = self.watch.ours is not None and self.watch.ours.reason == CLOSED
-            failure = await self._failure(raised)
-            try:
-                if failure is None:
-                    return None if closed else self._last()
-                raise failure
-            finally:
-                del failure  # it holds this frame: a frame that held it too would be a cycle
+            return await self._ended_by(raised)
         finally:
-            self.watch.stop()
-            self._waited += self._clock() - began
-            if self._read_ended is not None and not self._read_ended.done():
-                self._read_ended.set_result(None)
+            self._stop(began)
+
+    async def gather(self) -> None:
+        """Receive all that is left, in one wait, since nobody holds an event meanwhile.
+
+        Raises:
+            RanvierError: as `receive`.
+        """
+        began, told = self._begin(), self._told
+        try:
+            while True:
+                for event in await self._some():
+                    told(event)
+                if not self._goes_on(began):
+                    self._last()
+                    return
+        except BaseException as raised:
+            await self._ended_by(raised)
+        finally:
+            self._stop(began)
+
+    def _begin(self) -> float:
+        began = self._clock()
+        self.watch.start(*self._due(began, began))
+        return began
+
+    def _stop(self, began: float) -> None:
+        self.watch.stop()
+        self._waited += self._clock() - began
+        if self._read_ended is not None and not self._read_ended.done():
+            self._read_ended.set_result(None)
+
+    def _next(self) -> StreamEvent | None:
+        """The next event that tells something, of those that have come."""
+        for event in self._left:
+            told = self._told(event)
+            if told is not None:
+                return told
+        return None
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
@@ -98,7 +141,8 @@ class Source:
             return None
         self.collector.add(event)
         if event.has_content:
-            self._started = True
+            if self.first is None:
+                self.first = self._clock()
             if event.finish_reason is None:
                 return event
         elif not self.collector.finished:
@@ -106,10 +150,28 @@ class Source:
         self._stopped = self._clock()
         return _without_finish(event) if event.has_content else None
 
+    async def _ended_by(self, raised: BaseException) -> StreamEvent | None:
+        """What is left to tell where a wait has ended by `raised`, and that is a good end.
+
+        Raises:
+            BaseException: what it has failed by.
+        """
+        closed = self.watch.ours is not None and self.watch.ours.reason == CLOSED
+        failure = await self._failure(raised)
+        try:
+            if failure is None:
+                return None if closed else self._last()
+            raise failure
+        finally:
+            del failure  # it holds this frame: a frame that held it too would be a cycle
+
     def _last(self) -> StreamEvent | None:
         """The finish reason that was held back, now that the stream has ended well."""
         self._ended = True
-        return self.collector.finish if self.collector.finished else None
+        if not self.collector.finished:
+            return None
+        self.first = self._clock() if self.first is None else self.first  # of an answer without content
+        return self.collector.finish
 
     def _goes_on(self, began: float) -> bool:
         """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
@@ -136,9 +198,9 @@ class Source:
             due = earlier(due, began + limits.seconds - self._waited, "attempt")
         if self.collector.settled:
             return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
-        if self._started and limits.idle is not None:
+        if self.first is not None and limits.idle is not None:
             return earlier(due, alive + limits.idle, "idle")
-        if not self._started and limits.first_token is not None:
+        if self.first is None and limits.first_token is not None:
             return earlier(due, began + limits.first_token - self._waited, "first_token")
         return due
 
@@ -168,14 +230,15 @@ class Source:
 
         What goes wrong then is logged: it changes nothing about how the stream has ended.
         """
-        close = getattr(self._events, "aclose", None)
-        if close is None or getattr(self._events, "ag_frame", close) is None:  # a generator that has ended
+        generator = getattr(self._events, "chunks", self._events)
+        close = getattr(generator, "aclose", None)
+        if close is None or getattr(generator, "ag_frame", close) is None:  # it has ended
             return
         async with self._closing:
             while self.watch.waiting:  # in another task: a generator that runs cannot be closed
                 self._read_ended = asyncio.get_running_loop().create_future()
                 await self._read_ended
-            if gc.is_finalized(self._events):  # collected together with its stream: the loop closes it
+            if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
                 return
             watch = Watch(self._call)
             watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
@@ -195,6 +258,10 @@ class Source:
         self._call.pipeline.lifecycle.complaints.log(
             "cleanup", deployment.provider.name, f"closing a stream of %s {what}", deployment, trace=not late
         )
+
+
+async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
+    return (await anext(events),)
 
 
 def _without_finish(event: StreamEvent) -> StreamEvent:

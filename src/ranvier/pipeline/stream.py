@@ -123,10 +123,7 @@ class ResponseStream:
             try:
                 transformation.feed(event, self._source.collector)
             except LayerError as error:
-                error.received = self.received
-                self._call.record.attach(error)
-                self._end(Outcome.ABANDONED, error)
-                await self._source.aclose()
+                await self._failed(error)
                 raise
         return ready.popleft()
 
@@ -224,8 +221,7 @@ class ResponseStream:
             if event is None:
                 return
             if event.has_content or event.finish_reason is not None:
-                if self._attempt is not None:
-                    self._attempt.first_token = self._clock() - self._attempt.started
+                self._note_first_token()
                 self._first = event
 
     def hand_out(self) -> Self:
@@ -235,6 +231,22 @@ class ResponseStream:
             self._watch.while_idle(self._call.deadline, expiry_of(self))
         return self
 
+    async def gather(self) -> Response:
+        """Wait for the whole answer, of which nobody is shown a part; instead of `begin` and `collect`.
+
+        Raises:
+            RanvierError: the stream failed; it has ended and given everything back.
+        """
+        try:
+            await self._source.gather()
+            self.response = self._complete()
+        except BaseException as error:
+            await self._failed(error)
+            raise
+        self._end(Outcome.SUCCEEDED)
+        await self._source.aclose()
+        return self.response
+
     async def _advance(self) -> StreamEvent | None:
         """The next event; the stream has ended, and settled, once there is none."""
         try:
@@ -242,18 +254,21 @@ class ResponseStream:
             if event is None and self._outcome is None:
                 self.response = self._complete()
         except BaseException as error:
-            if isinstance(error, (DeadlineExceededError, LayerError)):
-                error.received = self.received
-                self._call.record.attach(error)
-            if isinstance(error, asyncio.CancelledError) and self._outcome is None:
-                self._lost = LOST_BY_CANCELLATION
-            self._end(Outcome.of(error), error)
-            await self._source.aclose()
+            await self._failed(error)
             raise
         if event is None:
             self._end(Outcome.SUCCEEDED)
             await self._source.aclose()
         return event
+
+    async def _failed(self, error: BaseException) -> None:
+        if isinstance(error, (DeadlineExceededError, LayerError)):
+            error.received = self.received
+            self._call.record.attach(error)
+        if isinstance(error, asyncio.CancelledError) and self._outcome is None:
+            self._lost = LOST_BY_CANCELLATION
+        self._end(Outcome.of(error), error)
+        await self._source.aclose()
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -298,6 +313,7 @@ class ResponseStream:
 
     def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
         """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
+        self._note_first_token()
         attempt.skipped = self._source.collector.skipped
         if self.response is not None:
             attempt.succeeded(now, self.response.usage)
@@ -314,6 +330,10 @@ class ResponseStream:
         self._first = None
         if self._transformation is not None:
             self._transformation.ready.clear()
+
+    def _note_first_token(self) -> None:
+        if self._attempt is not None and self._source.first is not None:
+            self._attempt.first_token = self._source.first - self._attempt.started
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then the end.

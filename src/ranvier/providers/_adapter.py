@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import ConfigurationError, RanvierError, UnsupportedRequestError
+from ranvier.errors import ConfigurationError, ProviderError, RanvierError, UnsupportedRequestError
 from ranvier.providers._address import checked_url
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._connections import Connections
@@ -28,7 +28,7 @@ from ranvier.providers._models import Facts, is_known
 from ranvier.providers._reading import Json, Judge
 from ranvier.providers._repairs import Repairs
 from ranvier.providers._sse import Decoder, SseDecoder
-from ranvier.providers._streamed import StreamedBody, next_chunk
+from ranvier.providers._streamed import AnswerStream, StreamedBody
 from ranvier.providers._whole import read_whole
 
 if TYPE_CHECKING:
@@ -133,16 +133,23 @@ class Adapter(ABC):
         finally:
             del answer  # because an error keeps this frame, and would be kept by it: a ring
 
-    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+    def stream(self, call: Call) -> AnswerStream:
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
+        return AnswerStream(Adapter._chunks(self, call))
+
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
+        """The same, all events of a chunk of the body at once."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             reply = await self._repaired(call, reply)
         body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
-                for event in body.feed(await next_chunk(reply, body)):
-                    yield event
+                try:
+                    chunk = await reply.chunk()
+                except ProviderError as error:
+                    chunk = body.broken(error)
+                yield body.feed(chunk)
                 if body.error is not None:
                     raise body.error
             await reply.drain()

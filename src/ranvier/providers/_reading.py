@@ -166,19 +166,19 @@ def check_finish(raw: str) -> None:
 
 
 class Judge:
-    """Makes the errors about one reply."""
+    """Makes the errors about one `reply`."""
 
     def __init__(self, reply: HttpReply, *, in_stream: bool = False) -> None:
-        self._reply = reply
+        self.reply = reply
         self._in_stream = in_stream
 
     def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
         """The error that `body` is about."""
-        request = self._reply.request
+        request = self.reply.request
         return classify(
             body,
-            status=self._reply.status,
-            headers=self._reply.headers,
+            status=self.reply.status,
+            headers=self.reply.headers,
             in_stream=self._in_stream,
             secret=request.secret,
             **request.facts,
@@ -188,12 +188,12 @@ class Judge:
         """The error for a `body` that cannot be used, for that reason."""
         if reason.said is not None:
             return self.refusal({"error": reason.said})
-        request = self._reply.request
+        request = self.reply.request
         preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), LONGEST_PREVIEW)
         return reason.kind(
             f"{request.target}: {request.shown(str(reason), LONGEST_WORDS)}",
-            status=self._reply.status,
-            request_id=self._reply.request_id,
+            status=self.reply.status,
+            request_id=self.reply.request_id,
             in_stream=self._in_stream,
             body_preview=preview or None,
             **request.facts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from ranvier.errors import AttemptTimeoutError, ProviderError
@@ -9,7 +10,7 @@ from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._forms import AnyForm
 from ranvier.providers._halves import Halves
-from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
+from ranvier.providers._http import MAX_STREAM_BYTES
 from ranvier.providers._reading import (
     PREVIEW_BYTES,
     Judge,
@@ -39,11 +40,6 @@ class StreamedBody:
         self._understood = False  # an object has come
         self._start = b""  # of the body, as long as nothing in it could be understood
         self._halves: Halves | None = None  # once half of a character has come
-
-    @property
-    def complete(self) -> bool:
-        """True once the answer is whole, whatever breaks from now on."""
-        return self._reader.complete
 
     @property
     def understood(self) -> bool:
@@ -114,6 +110,19 @@ class StreamedBody:
         else:
             reader.read_on(body)
 
+    def broken(self, error: ProviderError) -> bytes:
+        """The end of the body, where the connection breaks when the answer is whole.
+
+        Raises:
+            ProviderError: `error`, where it is not.
+        """
+        if self._reader.complete:
+            return b""
+        error.in_stream = True
+        error.status = self._judge.reply.status
+        error.request_id = self._judge.reply.request_id
+        raise error
+
     def _with_halves(self, body: Any) -> Any:
         """`body` as it is: the second half of a character may come in the next event."""
         self._halves = self._halves or Halves()
@@ -136,14 +145,25 @@ class StreamedBody:
         self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
 
 
-async def next_chunk(reply: HttpReply, body: StreamedBody) -> bytes:
-    """The next bytes; a connection that breaks after the answer is whole is only its end."""
-    try:
-        return await reply.chunk()
-    except ProviderError as error:
-        if body.complete:
-            return b""
-        error.in_stream = True
-        error.status = reply.status
-        error.request_id = reply.request_id
-        raise
+class AnswerStream(AsyncIterator[StreamEvent]):
+    """The events of a streamed answer, one by one; or all that one chunk of the body has brought.
+
+    Attributes:
+        some: Await it for the events of the next chunk, which may be none.
+        chunks: The generator of these, so that it is closed even where nobody closes this.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[list[StreamEvent], None]) -> None:
+        self.some = chunks.__anext__
+        self.chunks = chunks
+        self._left: Iterator[StreamEvent] = iter(())
+
+    async def __anext__(self) -> StreamEvent:
+        while True:
+            for event in self._left:
+                return event
+            self._left = iter(await self.some())
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self.chunks.aclose()
