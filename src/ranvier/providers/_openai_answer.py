@@ -8,7 +8,17 @@ from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
 from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import (
+    AnswerReader,
+    Json,
+    NoAnswerError,
+    check_finish,
+    count,
+    entries,
+    entry,
+    label,
+    text,
+)
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -22,9 +32,6 @@ FINISH_REASONS = {
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
 }
 
-BROKEN_OFF = ("network_error", "error")
-"""Reasons that are none: the answer was cut on the provider's side (GLM, OpenRouter)."""
-
 
 def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     """The provider's word for why it stopped, in ours; some say `stop`, or nothing, where tools are called.
@@ -32,8 +39,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     Raises:
         NoAnswerError: it says that the answer broke off.
     """
-    if raw in BROKEN_OFF:
-        raise NoAnswerError(f"the provider broke the answer off: {raw}")
+    check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS

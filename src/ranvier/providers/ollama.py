@@ -26,6 +26,7 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.providers import _reading
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments
@@ -243,6 +244,7 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
     raw = text(body.get("done_reason"), "done_reason")
+    _reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)
