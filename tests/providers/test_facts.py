@@ -264,7 +264,7 @@ async def test_ollama_gets_a_level_of_thinking_only_where_it_knows_levels(
 
 @pytest.mark.parametrize("way", ["complete", "stream"])
 async def test_an_effort_that_was_asked_for_is_not_taken_away(ask: Any, way: str) -> None:
-    """Where only the server knows that it takes no tools beside it, its refusal goes on to the next target."""
+    """Where only the server knows that it takes no tools then, the next target is asked."""
     request = tuned(tools=(LOOK_UP,), extra={"reasoning_effort": "high"})
     async with ask(OpenAI, server("openai", beside_tools), base_url=AZURE) as asked:
         with pytest.raises(UnsupportedRequestError) as caught:
