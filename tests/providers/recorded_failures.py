@@ -9,7 +9,7 @@ import httpx
 from asking import Visit, cut, opened_at
 from recordings import rows
 
-from ranvier.errors import AttemptTimeoutError, ProviderError, RanvierError
+from ranvier.errors import AttemptTimeoutError, ContextLengthError, ProviderError, RanvierError
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
 from ranvier.providers._classify import classify
 
@@ -68,6 +68,12 @@ class Failure:
         """True for an error of a kind that is defensible."""
         kind = getattr(error, "kind", "none")
         return kind in self.row["accept_kinds"]
+
+    def goes_on(self, error: object) -> bool:
+        """True where `error` goes on to the next target if it should, and where nobody has said so."""
+        wanted: bool | None = self.row.get("falls_over")
+        falls_over = getattr(error, "falls_over", None) or isinstance(error, ContextLengthError)
+        return wanted in (None, falls_over)
 
     def waits_for(self, error: object) -> bool:
         """True where `error` tells of the wait that was named, and of none where none was."""

@@ -32,14 +32,8 @@ class Complaint(NamedTuple):
     def of(cls, content: bytes) -> Complaint:
         """What the body of a refusal says."""
         said = read(parse(content))
-        words = " ".join((*said.codes, said.message))
-        return cls(
-            words[:MAX_TEXT].lower(),
-            frozenset(part for name in said.params for part in _SEPARATORS.split(name.lower()) if part),
-        )
-
-
-_SEPARATORS: Final = re.compile(r"[.,\s\[\]]+")
+        steps = re.split(r"[.,\s\[\]]+", " ".join(said.params).lower())
+        return cls(" ".join((*said.codes, said.message))[:MAX_TEXT].lower(), frozenset(filter(None, steps)))
 
 
 # --- what a complaint is about -------------------------------------------------------------------
