@@ -6,19 +6,10 @@ from typing import Any
 
 from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
+from ranvier.providers import _reading
 from ranvier.providers._fragments import CallsUnderWay, read_arguments
 from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import (
-    AnswerReader,
-    Json,
-    NoAnswerError,
-    check_finish,
-    count,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -39,7 +30,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     Raises:
         NoAnswerError: it says that the answer broke off.
     """
-    check_finish(raw)
+    _reading.check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
