@@ -58,6 +58,11 @@ class ResponseStream:
         return self._outcome is not None
 
     @property
+    def empty(self) -> bool:
+        """True once it has ended with an answer that holds nothing: see `Response.empty`."""
+        return self.response is not None and self.response.empty
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """What was tried for this call, oldest first; the last one is this stream."""
         return self._call.record.attempts
@@ -153,13 +158,12 @@ class ResponseStream:
         Raises:
             RanvierError: the stream failed before; it has ended and given everything back.
         """
-        while self._first is None:
-            event = await self._advance()
-            if event is None:
-                return
+        while (event := await self._advance()) is not None:
             if event.has_content or event.finish_reason is not None:
                 self._attempt.first_token = self._clock() - self._attempt.started
                 self._first = event
+            if event.has_content:
+                return
 
     def hand_out(self) -> Self:
         """From here on the reader has it: what breaks it is told, and never repeated."""
@@ -212,7 +216,7 @@ class ResponseStream:
         self._attempt.skipped = self._source.collector.skipped
         now = self._clock()
         if self.response is not None:
-            self._attempt.succeeded(now, self.response.usage)
+            self._attempt.succeeded(now, self.response)
         else:
             self._attempt.failed(now, error)
             self._attempt.usage = self._source.collector.usage

@@ -109,7 +109,7 @@ class Observation:
     def _stream_ended(self, outcome: Outcome) -> None:
         stream = self._stream() if self._stream is not None else None
         response = None if stream is None else stream.response or stream.received
-        self._end(self._call.record.attempts[-1].outcome, response)
+        self._end(self._call.record.ending, response)
 
     @harmless
     def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
