@@ -62,7 +62,7 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
-    """The target failed with an error of `kind`; `to` is asked next."""
+    """The target failed with an error of `kind`, or its answer was `empty`; `to` is asked next."""
 
     name: ClassVar[str] = "fallback"
 

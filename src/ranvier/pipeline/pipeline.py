@@ -196,6 +196,8 @@ class Pipeline:
             lifecycle.leave(record)
 
     def _hand_out(self, call: Call, stream: ResponseStream) -> None:
+        if stream.response is not None:  # it ended without content; others may have been asked since
+            stream.response.attempts = call.record.attempts
         self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
         stream.on_end(lambda outcome: self._over(call))
 

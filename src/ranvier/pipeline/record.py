@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from contextvars import Context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ranvier.errors import RanvierError
-from ranvier.messages import Usage
+from ranvier.messages import Response, Usage
 from ranvier.pipeline.call_events import tell_started
 from ranvier.pipeline.story import Story, Wait
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+
+SUCCEEDED: Final = "succeeded"
+EMPTY: Final = "empty"
+"""The outcome of an attempt whose answer holds nothing. That is no error: no circuit counts it."""
 
 
 @dataclass(slots=True)
@@ -23,10 +27,11 @@ class Attempt:
         target: Who was asked: `"provider/model"`.
         number: Which try at this target, from 1.
         delay: Seconds slept before it.
-        reason: Why it was made: the kind of error that a retry or fallback answers, else `None`.
+        reason: Why it was made: the outcome that a retry or fallback answers, else `None`.
         circuit: The state of the circuit that admitted it; `None` without a breaker.
         started: When it was sent, on the loop's clock.
-        outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended.
+        outcome: `succeeded`, `empty` (it answered without a word: see `Response.empty`), `abandoned`, or the
+            kind of its error; `running` until it has ended.
         status, request_id: Of the provider's reply, where one came with an error.
         queued: Seconds it had waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
@@ -60,9 +65,10 @@ class Attempt:
         """The model's id."""
         return self.target.partition("/")[2]
 
-    def succeeded(self, now: float, usage: Usage) -> None:
+    def succeeded(self, now: float, response: Response) -> None:
         """The provider has answered."""
-        self.outcome, self.usage, self.seconds = "succeeded", usage, now - self.started
+        self.outcome = EMPTY if response.empty else SUCCEEDED
+        self.usage, self.seconds = response.usage, now - self.started
 
     def failed(self, now: float, error: BaseException | None) -> None:
         """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
@@ -129,8 +135,11 @@ class Record:
 
     @property
     def ending(self) -> str:
-        """How the call ended, or its last attempt, as long as nothing else is known."""
-        return self.outcome or (self.attempts[-1].outcome if self.attempts else "abandoned")
+        """How the call ended, or else how its last attempt did; an empty answer is an answer all the same."""
+        if self.outcome is not None:
+            return self.outcome
+        last = self.attempts[-1].outcome if self.attempts else "abandoned"
+        return SUCCEEDED if last == EMPTY else last
 
     def story(self) -> Story:
         """The story so far."""

@@ -76,6 +76,11 @@ class ResponseStream:
         return self._outcome is not None
 
     @property
+    def empty(self) -> bool:
+        """True once it has ended with an answer that holds nothing: see `Response.empty`."""
+        return self.response is not None and self.response.empty
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """What was tried for this call, oldest first; the last one is this stream."""
         return self._call.record.attempts
@@ -216,13 +221,12 @@ class ResponseStream:
         Raises:
             RanvierError: the stream failed before; it has ended and given everything back.
         """
-        while self._first is None:
-            event = await self._advance()
-            if event is None:
-                return
+        while (event := await self._advance()) is not None:
             if event.has_content or event.finish_reason is not None:
                 self._note_first_token()
                 self._first = event
+            if event.has_content:
+                return
 
     def hand_out(self) -> Self:
         """From here on the reader has it: what breaks it is told, and never repeated."""
@@ -316,7 +320,7 @@ class ResponseStream:
         self._note_first_token()
         attempt.skipped = self._source.collector.skipped
         if self.response is not None:
-            attempt.succeeded(now, self.response.usage)
+            attempt.succeeded(now, self.response)
         else:
             attempt.failed(now, None if isinstance(error, LayerError) else error)
             attempt.usage = self._source.collector.usage

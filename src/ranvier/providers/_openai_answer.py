@@ -10,7 +10,7 @@ from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import CallsUnderWay, read_arguments, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
-from ranvier.providers._usage import Counts
+from ranvier.providers._usage import read_chat_usage
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -54,30 +54,8 @@ def refused(words: str = "") -> NoAnswerError:
     return NoAnswerError(f"refused on policy{said}", ContentFilterError)
 
 
-_SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cached_tokens"))
-
-
-def read_usage(value: object) -> Usage | None:
-    """The tokens that a `usage` field reports; `None` where it is empty."""
-    if not value:
-        return None
-    counts = Counts(value)
-    read, written = counts.needed("prompt_tokens"), counts.needed("completion_tokens")
-    total = counts.count("total_tokens") or read + written
-    if not (isinstance(value, dict) and _SHARES & value.keys()):
-        return Usage(read, written, total, complete=counts.complete)
-    cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
-    (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
-    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
-    return Usage(
-        read,
-        written,
-        total,
-        cache_read=cached,
-        cache_write=cache_write,
-        reasoning=reasoning,
-        complete=counts.complete,
-    )
+MEDIA = ("images", "audio")
+"""Fields of a message that hold what it answers with beside words (OpenRouter, OpenAI): kept as they are."""
 
 
 def read_content(message: Json) -> tuple[str, str]:
@@ -118,7 +96,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         if not words and not calls:
             raise refused(refusal)
         reason = FinishReason.CONTENT_FILTER
-    kept = {name: message[name] for name in returned if message.get(name)} if returned else None
+    kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
     if words:
         parts += (Text(words),)
@@ -128,7 +106,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         reasoning=reasoning,
         finish_reason=reason,
         raw_finish_reason=raw or None,
-        usage=read_usage(body.get("usage")) or Usage(complete=False),
+        usage=read_chat_usage(body.get("usage")) or Usage(complete=False),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=parts + calls,
@@ -179,7 +157,7 @@ class ChunkReader(AnswerReader):
             self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
         choice = _first(entries(body.get("choices"), "choices"))
         said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
-        usage = None if said is None else read_usage(said)
+        usage = None if said is None else read_chat_usage(said)
         known = len(self.events)
         # A server that does not stream sends the whole message where a delta belongs.
         self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
@@ -203,7 +181,7 @@ class ChunkReader(AnswerReader):
             self.events.append(StreamEvent(text=words))
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
-        if self._returned:
+        if self._returned or (not words and ("images" in delta or "audio" in delta)):
             self._keep(delta)
         for call in _calls_in(delta):
             fragment = self._calls.fragment(call)
@@ -220,7 +198,7 @@ class ChunkReader(AnswerReader):
         super().done()
 
     def _keep(self, delta: Json) -> None:
-        for name in self._returned:
+        for name in (*self._returned, *MEDIA):
             if piece := delta.get(name):
                 self._kept.setdefault(name, []).append(piece)
 
@@ -230,7 +208,7 @@ class ChunkReader(AnswerReader):
             return "".join(pieces)
         if all(isinstance(piece, list) for piece in pieces):
             return [each for piece in pieces for each in piece]
-        return pieces[-1]
+        return _sound(pieces) if all(isinstance(piece, dict) for piece in pieces) else pieces[-1]
 
     def _finish(self, raw: str, usage: Usage | None) -> None:
         reason = finish_reason(raw, calls_tools=self._calls.any)
@@ -245,6 +223,18 @@ class ChunkReader(AnswerReader):
         self.events.append(
             StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
         )
+
+
+def _sound(pieces: list[Json]) -> Json:
+    """An `audio` object that came in pieces: data and transcript add up, of the rest the last counts."""
+    whole: Json = {}
+    for piece in pieces:
+        whole.update((name, value) for name, value in piece.items() if value is not None)
+    for name in ("data", "transcript"):
+        grown = [piece[name] for piece in pieces if isinstance(piece.get(name), str)]
+        if grown:
+            whole[name] = "".join(grown)
+    return whole
 
 
 def _first(choices: list[Json]) -> Json:
