@@ -1,4 +1,4 @@
-"""Tool calls that come in fragments, as chat completions stream them, and arguments in whatever type."""
+"""The pieces in which chat completions are streamed: words alone, and tool calls in fragments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from ranvier.messages.lenient import arguments_in
 from ranvier.providers import _json
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, entry, label, text
+
+
+def only_words(body: Json) -> str:
+    """The words of a chunk that says nothing else, as nearly all do; empty where there is more to read."""
+    try:
+        (choice,) = body["choices"]
+        delta = choice["delta"]
+        words = delta["content"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if type(words) is not str or (len(delta) > 1 and (len(delta) > 2 or "role" not in delta)):
+        return ""
+    more = body.get("usage") or choice.get("usage") or choice.get("error") or choice.get("index")
+    return "" if more or choice.get("finish_reason") is not None else words
 
 
 def read_arguments(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from ranvier.errors import ContentFilterError
 from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
 from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import CallsUnderWay, read_arguments, tool_name
+from ranvier.providers._fragments import CallsUnderWay, only_words, read_arguments, tool_name
 from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._usage import read_chat_usage
@@ -152,6 +152,14 @@ class ChunkReader(AnswerReader):
 
     def read(self, body: Json) -> None:
         """What one chunk says."""
+        if self._introduced and (words := only_words(body)):
+            self.answered = True
+            self._last = "words"
+            self.events.append(StreamEvent(text=words))
+        else:
+            self._read_all(body)
+
+    def _read_all(self, body: Json) -> None:
         if not self._introduced and (body.get("id") or body.get("model")):
             self._introduced = True
             self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))

@@ -58,7 +58,9 @@ class StreamedBody:
         if not self._understood and self._begins_a_page(chunk):
             return self._read_page(ended=not chunk)
         try:
-            self._weigh(chunk)
+            self._size += len(chunk)
+            if self._size > MAX_STREAM_BYTES:
+                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
                 if self.error is not None or reader.finished:
@@ -80,11 +82,6 @@ class StreamedBody:
         if len(self._start) < PREVIEW_BYTES:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
-
-    def _weigh(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
