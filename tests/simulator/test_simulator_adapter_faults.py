@@ -15,6 +15,8 @@ from ranvier.simulator import (
     ErrorIn200,
     Gzip,
     Malformed,
+    OddUsage,
+    OtherForm,
     Oversized,
     Page,
     Pings,
@@ -98,6 +100,7 @@ HARMLESS = [
     Shredded(size=29),
     Malformed(after=2),
     ContentType("text/plain"),
+    OtherForm(),
 ]
 
 
@@ -250,3 +253,25 @@ async def test_harmless_oddities_lose_nothing(sim, provider):
                 odd = await ask(way)
                 assert (fault, odd.text, odd.usage) == (fault, plain.text, plain.usage)
     assert len(sim.requests) == 2 * len(HARMLESS)
+
+
+@every_wire
+@pytest.mark.parametrize("way", WAYS)
+async def test_odd_usage_costs_no_answer(sim, provider, way):
+    """Counts that are texts are not counted, and the words stay."""
+    async with asking(sim, provider) as ask:
+        plain = await ask(way)
+        sim.play(provider, OddUsage())
+        odd = await ask(way)
+    assert odd.text == plain.text
+    assert (odd.usage.complete, odd.usage.output) == (False, 0)
+
+
+@every_wire
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_without_a_word_is_empty(sim, provider, way):
+    """Nothing is said, and the reason is an ordinary stop."""
+    sim.play(provider, Say(""))
+    async with asking(sim, provider) as ask:
+        answer = await ask(way)
+    assert (answer.text, answer.finish_reason, answer.empty) == ("", "stop", True)

@@ -216,7 +216,7 @@ class ResponseStream:
         self._attempt.skipped = self._source.collector.skipped
         now = self._clock()
         if self.response is not None:
-            self._attempt.succeeded(now, self.response)
+            self._attempt.succeeded(now, self.response.usage)
         else:
             self._attempt.failed(now, error)
             self._attempt.usage = self._source.collector.usage

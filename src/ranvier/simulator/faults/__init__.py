@@ -25,6 +25,7 @@ from ranvier.simulator.faults.contents import (
     Shredded,
 )
 from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.forms import OddUsage, OtherForm
 from ranvier.simulator.faults.refusals import Empty, ErrorIn200, Page, Redirect, Status
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "Fine",
     "Gzip",
     "Malformed",
+    "OddUsage",
+    "OtherForm",
     "Oversized",
     "Page",
     "Pings",
