@@ -167,6 +167,13 @@ async def test_after_the_result_of_a_tool_nothing_may_be_said(way: str) -> None:
     assert (answer.empty, answer.provider, b.calls) == (True, "a", [])
 
 
+@pytest.mark.parametrize("way", [*WAYS, "streamed"])
+async def test_a_target_that_stands_alone_has_succeeded(way: str) -> None:
+    """There is nobody else to ask; `empty` says the rest."""
+    answer = await ask(pipeline(ScriptedProvider("a", [NOTHING]), layers=WAYS.get(way, ())), way)
+    assert (answer.empty, [each.outcome for each in answer.attempts]) == (True, ["succeeded"])
+
+
 async def test_it_can_be_turned_off() -> None:
     """Then an empty answer is returned as it is; `resilient` has it on."""
     a, b = two(NOTHING)

@@ -116,7 +116,7 @@ async def test_a_stream_that_ends_at_once_is_an_empty_answer() -> None:
     assert answer.ended
     assert await texts(answer) == []
     assert (answer.response.text, answer.response.finish_reason) == ("", FinishReason.STOP)
-    assert answer.attempts[0].outcome == "empty"
+    assert answer.attempts[0].outcome == "succeeded"
     assert circuit(pipeline).in_flight == 0
 
 

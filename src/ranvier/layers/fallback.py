@@ -89,11 +89,12 @@ class Fallback(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
         failures: Failures = ()
+        chain = self._default if call.start is None else self._chain(call.start)
         credentials = call.pipeline.credentials
         empty: R | None = None  # the first answer that holds nothing
         passed: tuple[Deployment, str] | None = None  # who was asked last, and why that was not enough
         try:
-            for deployment in self._default if call.start is None else self._chain(call.start):
+            for deployment in chain:
                 if failures and _too_small(deployment, failures):
                     continue
                 directed = call
@@ -105,8 +106,9 @@ class Fallback(Layer):
                     else:
                         directed.credential = await credentials.find(call, deployment)
                     answer = await inner(directed)
-                    if not self._asks_on(call, answer):
+                    if len(chain) == 1 or not self._asks_on(call, answer):
                         return answer
+                    call.record.answered_nothing()
                     empty, passed = empty or answer, (deployment, EMPTY)
                 except RanvierError as error:
                     _note(directed, error)

@@ -80,7 +80,7 @@ async def _whole(call: Call) -> Response:
         watch.end()
         if slots is not None:
             slots.release()
-    attempt.succeeded(clock(), response)
+    attempt.succeeded(clock(), response.usage)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:

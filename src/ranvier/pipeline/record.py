@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ranvier.errors import RanvierError
-from ranvier.messages import Response, Usage
+from ranvier.messages import Usage
 from ranvier.pipeline.call_events import tell_started
 from ranvier.pipeline.story import Story, Wait
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SUCCEEDED: Final = "succeeded"
 EMPTY: Final = "empty"
-"""The outcome of an attempt whose answer holds nothing. That is no error: no circuit counts it."""
+"""The outcome of an attempt whose answer holds nothing, where other targets can be asked. It is no error."""
 
 
 @dataclass(slots=True)
@@ -30,8 +30,8 @@ class Attempt:
         reason: Why it was made: the outcome that a retry or fallback answers, else `None`.
         circuit: The state of the circuit that admitted it; `None` without a breaker.
         started: When it was sent, on the loop's clock.
-        outcome: `succeeded`, `empty` (it answered without a word: see `Response.empty`), `abandoned`, or the
-            kind of its error; `running` until it has ended.
+        outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended. `empty` is
+            a success that holds nothing, where other targets are asked instead: see `Fallback(on_empty)`.
         status, request_id: Of the provider's reply, where one came with an error.
         queued: Seconds it had waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
@@ -65,10 +65,9 @@ class Attempt:
         """The model's id."""
         return self.target.partition("/")[2]
 
-    def succeeded(self, now: float, response: Response) -> None:
+    def succeeded(self, now: float, usage: Usage) -> None:
         """The provider has answered."""
-        self.outcome = EMPTY if response.empty else SUCCEEDED
-        self.usage, self.seconds = response.usage, now - self.started
+        self.outcome, self.usage, self.seconds = SUCCEEDED, usage, now - self.started
 
     def failed(self, now: float, error: BaseException | None) -> None:
         """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
@@ -104,6 +103,11 @@ class Record:
         self.outcome: str | None = None
         self.cut_off = self.muted = False
         self.context: Context | None = None
+
+    def answered_nothing(self) -> None:
+        """The answer that has just come holds nothing, and is not all that will be tried."""
+        if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
+            self.attempts[-1].outcome = EMPTY
 
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried, and let the probes among its permits know."""

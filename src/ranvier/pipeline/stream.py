@@ -320,7 +320,7 @@ class ResponseStream:
         self._note_first_token()
         attempt.skipped = self._source.collector.skipped
         if self.response is not None:
-            attempt.succeeded(now, self.response)
+            attempt.succeeded(now, self.response.usage)
         else:
             attempt.failed(now, None if isinstance(error, LayerError) else error)
             attempt.usage = self._source.collector.usage

@@ -234,7 +234,7 @@ class ChunkReader(AnswerReader):
 
 
 def _sound(pieces: list[Json]) -> Json:
-    """An `audio` object that came in pieces: data and transcript add up, of the rest the last counts."""
+    """An `audio` object from its pieces: data and transcript grow, of the rest the last one counts."""
     whole: Json = {}
     for piece in pieces:
         whole.update((name, value) for name, value in piece.items() if value is not None)

@@ -34,13 +34,10 @@ OTHERS = "others"
 MOST_CHANGES = 50
 """Things out of the ordinary that are remembered."""
 
-ANSWERED = ("succeeded", "empty")
-"""The outcomes of those who were answered; an empty answer is no failure of a provider."""
-
-ENDED_WELL = (*ANSWERED, "abandoned")
+ENDED_WELL = ("succeeded", "abandoned")
 """The outcomes that are no failure; all others are the kind of an error."""
 
-TOOK_ITS_TIME = (*ANSWERED, "timeout")
+TOOK_ITS_TIME = ("succeeded", "timeout")
 """The outcomes whose time says how fast a provider is. Without the timeouts a silent one would look quick;
 a refusal in two milliseconds says nothing."""
 
@@ -143,7 +140,7 @@ class Ledger:
             account.running -= 1
         account.count("attempts", attempt.outcome, now)
         if attempt.outcome != "abandoned":
-            account.durations[attempt.outcome in ANSWERED].add(attempt.seconds)
+            account.durations[attempt.outcome == "succeeded"].add(attempt.seconds)
         if attempt.outcome in TOOK_ITS_TIME:
             account.latency.add(now, attempt.seconds)
         if attempt.first_token is not None:
