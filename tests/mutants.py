@@ -16,6 +16,7 @@ WATCH = "pipeline/watch.py"
 SOURCE = "pipeline/source.py"
 STREAM = "pipeline/stream.py"
 EVENTS = "pipeline/events.py"
+UNASKED = "layers/breaker/unasked.py"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Mutant:
         file: Where, below `src/ranvier`.
         line: The fragment of the source that it replaces; it occurs once.
         mutation: What it puts there.
-        tests: `file::test` of those that have to fail, below `tests/traps`.
+        tests: `file::test` of those that have to fail, below `tests/traps` or by their whole path.
     """
 
     trap: str
@@ -41,7 +42,7 @@ class Mutant:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The tests, as pytest calls them."""
-        return tuple(f"tests/traps/{test}" for test in self.tests)
+        return tuple(test if test.startswith("tests/") else f"tests/traps/{test}" for test in self.tests)
 
 
 def mutant(trap: str, bug: str, file: str, line: str, mutation: str, *tests: str) -> Mutant:
@@ -96,13 +97,13 @@ MUTANTS = [
     ),
     mutant(
         "T6", "a listener that raises breaks the call", EVENTS,
-        "                answer = listener(event)\n            except Exception:",
+        "                answer = listener(event)\n            except PLAIN_FAILURES:",
         "                answer = listener(event)\n            except RuntimeError:",
         "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(
         "T6", "what one layer does at the end of a stream keeps others from hearing of it", OUTCOME,
-        "            callback(outcome)\n        except Exception:",
+        "            callback(outcome)\n        except (Exception, asyncio.CancelledError):",
         "            callback(outcome)\n        except RuntimeError:",
         "test_circuit_traps.py::test_t06_a_layer_that_raises_at_the_end_of_a_stream_keeps_no_place",
     ),
@@ -179,15 +180,15 @@ MUTANTS = [
         "test_circuit_traps.py::test_t22_a_circuit_with_a_call_in_flight_is_never_forgotten",
     ),
     mutant(
-        "T22", "an open circuit is forgotten as soon as its cooldown is over", REGISTRY,
-        "            key: circuit.reopens_at + IDLE_OPEN_SECONDS",
-        "            key: circuit.reopens_at",
+        "T22", "an open circuit is forgotten as soon as its cooldown is over", UNASKED,
+        "IDLE_OPEN_SECONDS = 600.0",
+        "IDLE_OPEN_SECONDS = 0.0",
         "test_circuit_traps.py::test_t22_an_open_circuit_is_remembered_for_ten_idle_minutes_after_its_cooldown",
     ),
     mutant(
-        "T22", "a circuit is forgotten while it is probed", REGISTRY,
-        "            if circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0",
-        "            if circuit.state is not CLOSED",
+        "T22", "a circuit is forgotten while it is probed", UNASKED,
+        "            unasked = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0",
+        "            unasked = circuit.state in (OPEN, HALF_OPEN)",
         "test_circuit_traps.py::test_t22_a_half_open_circuit_is_never_forgotten_while_it_is_probed",
     ),
     # --- retries
@@ -267,20 +268,21 @@ MUTANTS = [
     # --- limits and cancellation
     mutant(
         "T12", "a timeout swallows the caller's cancellation", WATCH,
-        "        return reason if task.uncancel() <= self._cancelling else None",
-        "        task.uncancel(); return reason",
+        "            return ours.reason if task.cancelling() <= self._cancelling else None",
+        "            return ours.reason",
         "test_cancellation_traps.py::test_t12_a_cancellation_in_the_turn_of_a_timeout_wins",
     ),
     mutant(
         "T12", "a timeout leaves its cancellation behind", WATCH,
-        "        return reason if task.uncancel() <= self._cancelling else None",
-        "        return reason if task.cancelling() - 1 <= self._cancelling else None",
+        "        self._take_back()\n        if isinstance(error, asyncio.CancelledError):",
+        "        self.ours._next.cancel(); self.ours = None; self._cancelling += 1\n"
+        "        if isinstance(error, asyncio.CancelledError):",
         "test_cancellation_traps.py::test_t12_a_timeout_leaves_no_cancellation_behind",
     ),
     mutant(
         "T12", "a swallowed cancellation is not taken back", WATCH,
-        "            self._task.uncancel()",
-        "            pass",
+        "        if self.ours is not None:  # our cancellation came out as a result",
+        "        if self.ours is not None and self._due is None:",
         "test_cancellation_traps.py::test_t12_a_provider_that_swallows_our_cancellation_leaves_none_behind",
     ),
     mutant(
@@ -303,14 +305,14 @@ MUTANTS = [
     ),
     mutant(
         "T32", "classify is asked about a cancelled answer", "providers/function.py",
-        "            answer = await self._complete(call)\n        except Exception as error:",
-        "            answer = await self._complete(call)\n        except BaseException as error:",
+        "            answer = await answer\n        except Exception as error:",
+        "            answer = await answer\n        except BaseException as error:",
         "test_cancellation_traps.py::test_t32_classify_is_never_asked_about_a_cancellation",
     ),
     mutant(
         "T32", "a cancelled resolver is a missing key", "pipeline/credentials.py",
-        "        except Exception as error:",
-        "        except BaseException as error:",
+        "        if isinstance(error, Exception) or watch.is_theirs(error):",
+        "        if isinstance(error, BaseException):",
         "test_cancellation_traps.py::test_t32_a_resolver_that_is_cancelled_is_no_missing_key",
     ),
     mutant(
@@ -346,8 +348,8 @@ MUTANTS = [
     ),
     mutant(
         "T37", "a cut is the end", SOURCE,
-        "                return self._last()\n            raise\n        finally:",
-        "                return self._last()\n            return self._last()\n        finally:",
+        "            raise failure\n        finally:",
+        "            return None\n        finally:",
         "test_stream_traps.py::test_t37_a_stream_cut_after_its_hand_out_is_told_once_with_what_had_come",
     ),
     mutant(
@@ -395,8 +397,8 @@ MUTANTS = [
     ),
     mutant(
         "T41", "the timer runs on while the reader has the word", WATCH,
-        "                self._set(self._on_idle[0])\n        self._task = None\n",
-        "                self._set(self._on_idle[0])\n",
+        "            self._take_back()\n        self._task = None\n\n    def ended_by",
+        "            self._take_back()\n\n    def ended_by",
         "test_waiting_traps.py::test_t41_no_limit_of_ours_reaches_into_the_reader",
     ),
     mutant(

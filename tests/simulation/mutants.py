@@ -89,13 +89,13 @@ MUTANTS = [
     ),
     mutant(
         "S1", "the timer runs on while the reader has the word", WATCH,
-        "                self._set(self._on_idle[0])\n        self._task = None\n",
-        "                self._set(self._on_idle[0])\n",
+        "            self._take_back()\n        self._task = None\n\n    def ended_by",
+        "            self._take_back()\n\n    def ended_by",
     ),
     mutant(
         "S7", "a cut is the end", SOURCE,
-        "                return self._last()\n            raise\n        finally:",
-        "                return self._last()\n            return self._last()\n        finally:",
+        "            raise failure\n        finally:",
+        "            return None\n        finally:",
     ),
     mutant(
         "S7", "a stream that broke ends as a success", STREAM,
@@ -109,9 +109,9 @@ MUTANTS = [
     ),
     mutant(
         "S4", "a call takes the circuit that comes first", REGISTRY,
-        "        circuit = self._circuits.get(key)\n        if circuit is None:\n            circuit =",
-        "        circuit = next(iter(self._circuits.values()), None)\n"
-        "        if circuit is None:\n            circuit =",
+        "get(key)\n        if circuit is None:\n            circuit = self._add(key, settings",
+        "get(next(iter(self._circuits), key))\n"
+        "        if circuit is None:\n            circuit = self._add(key, settings",
     ),
     mutant(
         "S9", "nothing is ever evicted", REGISTRY,
@@ -120,8 +120,8 @@ MUTANTS = [
     ),
     mutant(
         "S9", "an idle circuit keeps its room", REGISTRY,
-        "        if self._idle:\n            oldest",
-        "        if not self._circuits:\n            oldest",
+        "        if self._idle:\n            forgettable",
+        "        if not self._circuits:\n            forgettable",
     ),
     # --- time
     mutant(

@@ -31,9 +31,9 @@ NO_PART: Hashable = object()
 class Circuits:
     """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then the open
-    or half-open one that nobody has asked for longest, ten minutes after its cooldown at the earliest. Where
-    all others are in use, the new call passes without a circuit: it is never refused for want of memory.
+    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then open
+    and half-open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
+    use, the new call passes without a circuit: it is never refused for want of memory.
 
     Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the key as it
     is, as in `reset(key)` for a key of this iteration or of a key function.
@@ -216,18 +216,16 @@ class Circuits:
         return circuit
 
     def _evict(self, now: float) -> bool:
-        """Forget one circuit, if one may be forgotten."""
+        """Forget what may be forgotten: one closed circuit, or some that are not."""
         if self._idle:
-            key = next(iter(self._idle))
-            del self._idle[key]
+            forgettable = [next(iter(self._idle))]
+            del self._idle[forgettable[0]]
         else:
-            forgettable = self._unasked.pop(self._circuits, now)
-            if forgettable is None:
-                return False
-            (key,) = forgettable
-        del self._circuits[key]
-        self._unclaimed.discard(key)
-        return True
+            forgettable = self._unasked.take(self._circuits, now)
+        for key in forgettable:
+            del self._circuits[key]
+            self._unclaimed.discard(key)
+        return len(self._circuits) < self._max_circuits
 
     # --- telling ---------------------------------------------------------------------------------
 
