@@ -53,12 +53,16 @@ class Checker(RequestChecks, BreakerChecks):
             self._check_record(story, value)
         elif how != "dropped":
             self._check_answer(story, value)
-        elif story.stream_ends != story.streams:
-            self.fail(2, "its stream was dropped, and is not given back", story)
+        else:  # what its finalizer has handed to the loop comes before this
+            asyncio.get_running_loop().call_soon(self._check_dropped, story)
         handed_out = bool(story.exchanges) and story.exchanges[-1].handed_out
         if not handed_out and now > max(story.deadline, story.busy_until) + EPSILON:
             self.fail(1, "it ends after its deadline", story)
         self._check_bounds(story)
+
+    def _check_dropped(self, story: Story) -> None:
+        if story.stream_ends != story.streams:
+            self.fail(2, "its stream was dropped, and is not given back", story)
 
     def _check_answer(self, story: Story, answer: Response) -> None:
         exchange = story.exchanges[-1] if story.exchanges else None

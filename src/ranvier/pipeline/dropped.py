@@ -1,4 +1,4 @@
-"""What becomes of a stream that is dropped, or used where its event loop is not."""
+"""What becomes of a stream that is dropped while it goes on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import weakref
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING
-
-from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.stream import ResponseStream
@@ -40,9 +38,3 @@ def expiry_of(stream: ResponseStream) -> Callable[[], None]:
             living.expire()
 
     return expire
-
-
-def refuse_elsewhere(loop: asyncio.AbstractEventLoop) -> None:
-    """Raise a `ConfigurationError` on any loop but that of the stream."""
-    if asyncio.get_running_loop() is not loop:
-        raise ConfigurationError("this stream belongs to another event loop: read and close it there")

@@ -18,10 +18,11 @@ from ranvier.pipeline.chain import chained
 from ranvier.pipeline.context import context_of
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
+from ranvier.pipeline.elsewhere import closed
 from ranvier.pipeline.events import Events, Listener
 from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.lifecycle import Lifecycle, closed
+from ranvier.pipeline.lifecycle import Lifecycle
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.prompt import Options, Prompt, build_request

@@ -12,7 +12,8 @@ from ranvier.messages import Response, StreamEvent
 from ranvier.pipeline import form
 from ranvier.pipeline.call_events import tell_attempt
 from ranvier.pipeline.context import kept_context
-from ranvier.pipeline.dropped import expiry_of, refuse_elsewhere, settle_later
+from ranvier.pipeline.dropped import expiry_of, settle_later
+from ranvier.pipeline.elsewhere import refuse_elsewhere
 from ranvier.pipeline.interruption import (
     LOST_BY_CANCELLATION,
     LOST_BY_CLOSING,

@@ -244,6 +244,7 @@ class Circuit:
         """
         self.generation += 1
         self.oldest = self.generation
+        self.entered_at = math.inf
         self.in_flight = 0
         self.reopens_at += shift
         self._probes = None if self._probes is None else {}

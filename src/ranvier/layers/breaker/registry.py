@@ -13,7 +13,8 @@ from ranvier.errors import CircuitOpenError, ConfigurationError
 from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.call_events import tell_rejected
+from ranvier.pipeline.events import CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.outcome import ABANDONED
@@ -130,10 +131,10 @@ class Circuits:
         for key, circuit in self._circuits.items():
             circuit.start_anew(shift)
             circuit.entered_at = math.inf
-            if circuit.state is CLOSED:
-                self._idle.setdefault(key, circuit)
-            else:
+            if circuit.state is not CLOSED:
                 self._unasked.add(key, circuit, self._circuits)
+            elif key not in self._idle:
+                self._idle[key] = circuit
 
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.
@@ -233,17 +234,7 @@ class Circuits:
         error = CircuitOpenError(
             tenant=call.tenant, provider=call.deployment.provider.name, retry_after=circuit.retry_after(now)
         )
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                CallRejected(
-                    tenant=call.tenant,
-                    provider=error.provider,
-                    model=call.deployment.model,
-                    kind=error.kind,
-                    retry_after=error.retry_after,
-                ),
-                call,
-            )
+        tell_rejected(call, error, call.deployment.provider.name)
         return error
 
     def _tell_full(self, call: Call) -> None:
