@@ -1,9 +1,9 @@
 """What flows: requests go in, responses and stream events come out. Nothing here knows a provider."""
 
 from ranvier.messages.image import Image
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import (
     Message,
-    Native,
     Part,
     Request,
     Role,
@@ -23,6 +23,7 @@ from ranvier.messages.response import (
 from ranvier.messages.schema import Schema
 
 __all__ = [
+    "CHAT_COMPLETIONS",
     "SIGN_OF_LIFE",
     "FinishReason",
     "Image",

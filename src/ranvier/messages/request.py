@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError, InvalidResponseError
 from ranvier.messages.image import Image
+from ranvier.messages.native import Native
 from ranvier.messages.schema import Schema, finite, no_json
 
 _DECODER = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
@@ -39,12 +40,14 @@ class ToolCall:
         name: The tool's name.
         arguments: The tool's arguments; empty where `invalid` is set.
         invalid: What the model wrote instead of a JSON object (cut off by a limit, say), else `None`.
+        native: What only its issuer understands of it (`extra_content`, an id that other wires refuse).
     """
 
     id: str
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     invalid: str | None = None
+    native: Native | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
@@ -73,17 +76,6 @@ class ToolResult:
     content: str
     name: str = ""
     is_error: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Native:
-    """What only one provider understands: a signature, reasoning to be sent back, an id.
-
-    It travels in the history and goes back to its owner alone.
-    """
-
-    provider: str
-    data: Mapping[str, Any]
 
 
 Part = Text | Image | ToolCall | ToolResult | Native
