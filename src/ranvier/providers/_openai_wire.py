@@ -9,24 +9,34 @@ What comes back is read in `_openai_answer`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Image, Message, Native, Response, Schema, Text, Tool, ToolCall
+from ranvier.messages import (
+    CHAT_COMPLETIONS,
+    Image,
+    Message,
+    Native,
+    Response,
+    Schema,
+    Text,
+    Tool,
+    ToolCall,
+)
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import OPENAI_IDS
 from ranvier.providers._fields import offered
-from ranvier.providers._history import arguments_text, own, results, with_valid_ids
+from ranvier.providers._fragments import KEPT_OF_CALLS
+from ranvier.providers._history import arguments_text, natives, results
 from ranvier.providers._models import refuses_prefill, takes_forms
 from ranvier.providers._openai_answer import ChunkReader, read_completion
 from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reasoning import NO_THOUGHT, REASONING, rounds_with_tools
 from ranvier.providers._schemas import instruction, is_strict
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-CALL_ID = re.compile(r"[!-~]{1,40}")
-"""OpenAI refuses longer ids."""
+    from ranvier.providers._issuer import Issuer
 
 
 class ChatCompletions(Adapter):
@@ -36,7 +46,19 @@ class ChatCompletions(Adapter):
         returned: The fields of an answer's message that this provider wants back in the history.
     """
 
-    returned: ClassVar[tuple[str, ...]] = ()
+    call_ids = OPENAI_IDS
+    returned: tuple[str, ...] = ()
+
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """The words of the vendor, and those of the whole dialect."""
+        return (self.family, CHAT_COMPLETIONS)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Reasoning in plain words, which another model or account of the same server may see."""
+        if native.endpoint not in (None, target.endpoint) or REASONING not in native.data:
+            return None
+        return {REASONING: native.data[REASONING]}
 
     def path(self, model: str, streaming: bool) -> str:
         return "/chat/completions"
@@ -73,13 +95,13 @@ class ChatCompletions(Adapter):
         request = call.request
         if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
             raise self.unsupported(call, "does not continue a message of the assistant")
-        turns = with_valid_ids(request.messages, CALL_ID)
+        with_tools = rounds_with_tools(request.messages) if self.returned else frozenset()
         conversation: list[Json] = []
-        for turn in turns:
+        for index, turn in enumerate(request.messages):
             if turn.role in ("user", "system") and isinstance(turn.content, str):  # as nearly all are
                 conversation.append({"role": turn.role, "content": turn.content})
             else:
-                conversation += self._turn(call, turn)
+                conversation += self._turn(call, turn, in_tool_round=index in with_tools)
         system = request.system
         if request.schema is not None and not takes_forms(self.dialect):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
@@ -87,11 +109,12 @@ class ChatCompletions(Adapter):
             conversation.insert(0, {"role": "system", "content": system})
         return conversation
 
-    def _turn(self, call: Call, message: Message) -> Iterator[Json]:
+    def _turn(self, call: Call, message: Message, *, in_tool_round: bool) -> Iterator[Json]:
         for result in results(message):
             yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
         if message.role == "assistant":
             answer = self.answer(call, message)
+            self._put_back(call, message, answer, in_tool_round=in_tool_round)
             if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing
                 yield answer
         elif message.role != "tool":
@@ -101,16 +124,31 @@ class ChatCompletions(Adapter):
                 yield {"role": message.role, "content": message.text if plain else content}
 
     def answer(self, call: Call, message: Message) -> Json:
-        """A turn of the model, with what it wants to see again of it."""
+        """A turn of the model: what it said, and the tools that it called."""
         if any(isinstance(part, Image) for part in message.parts):
             raise self.unsupported(call, "takes no pictures from the assistant")
         answer: Json = {"role": "assistant", "content": message.text or None}
         calls = [_tool_call(call) for call in message.tool_calls]
         if calls:
             answer["tool_calls"] = calls
-        for fields in own(message, self.family):
-            answer.update({name: fields[name] for name in self.returned if name in fields})
         return answer
+
+    def _put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
+        """Add to a turn of the model what the server wants to see again of it."""
+        kept = {name: data[name] for data in natives(message) for name in self.returned if name in data}
+        if not self.wants_reasoning(call, in_tool_round=in_tool_round):
+            kept.pop(REASONING, None)
+        if not kept.get(REASONING) and self.demands_reasoning(call, answer, in_tool_round=in_tool_round):
+            kept[REASONING] = NO_THOUGHT
+        answer.update(kept)
+
+    def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
+        """True if a turn goes back with its reasoning, where that is among the fields `returned`."""
+        return True
+
+    def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
+        """True if the server refuses that turn without reasoning, whoever wrote it."""
+        return False
 
     def image(self, call: Call, image: Image) -> Json:
         """A picture: its address, or its bytes as one."""
@@ -122,7 +160,7 @@ class ChatCompletions(Adapter):
                 yield {"type": "text", "text": part.text}
             elif isinstance(part, Image):
                 yield self.image(call, part)
-            elif isinstance(part, Native) and part.provider == self.family and "type" in part.data:
+            elif isinstance(part, Native) and "type" in part.data:
                 yield part.data  # a file, say
 
     def response(self, body: Json) -> Response:
@@ -138,11 +176,14 @@ def _tool(tool: Tool) -> Json:
 
 
 def _tool_call(call: ToolCall) -> Json:
-    return {
+    written: Json = {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": arguments_text(call)},
     }
+    if call.native is not None:
+        written.update((name, call.native.data[name]) for name in KEPT_OF_CALLS if name in call.native.data)
+    return written
 
 
 def _tool_choice(choice: str) -> str | Json:

@@ -27,21 +27,16 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments
-from ranvier.providers._history import (
-    ANY_ID,
-    names_of_calls,
-    new_call_id,
-    own,
-    results,
-    with_valid_ids,
-)
+from ranvier.providers._history import names_of_calls, natives, results
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Others, and none at all as old servers have it, say nothing about the answer."""
@@ -95,7 +90,7 @@ class Ollama(Adapter):
         request = call.request
         if request.system:
             yield {"role": "system", "content": request.system}
-        messages = with_valid_ids(request.messages, ANY_ID)
+        messages = request.messages
         names = names_of_calls(messages)
         for message in messages:
             yield from _results(message, names)
@@ -134,6 +129,10 @@ class Ollama(Adapter):
             parts=(*native, *([Text(words)] if words else []), *calls),
         )
 
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Thoughts are plain words, which another model of the same server may see."""
+        return dict(native.data) if native.endpoint in (None, target.endpoint) else None
+
     def reader(self, call: Call) -> AnswerReader:
         """Understands the lines of one answer."""
         return LineReader()
@@ -168,9 +167,8 @@ class LineReader(AnswerReader):
         for call in _read_calls(message):
             self._answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
-            self.events.append(
-                StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
-            )
+            delta = ToolCallDelta(self._calls, call.id, call.name, arguments)
+            self.events.append(StreamEvent(tool_call=self.called(delta)))
             self._calls += 1
         if body.get("done") is True:
             self.events.append(self._finish(body))
@@ -179,7 +177,7 @@ class LineReader(AnswerReader):
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
         self.complete = self.finished = True
         kept = (
-            [Native("ollama", {"thinking": "".join(self._thinking)})]
+            [self.native("ollama", {"thinking": "".join(self._thinking)})]
             if self._thinking and self._calls
             else []
         )
@@ -215,7 +213,7 @@ def _results(message: Message, names: Mapping[str, str]) -> Iterator[Json]:
 
 def _answer(message: Message) -> Json:
     answer: Json = {"role": "assistant", "content": message.text}
-    for fields in own(message, Ollama.family):
+    for fields in natives(message):
         answer.update(fields)
     calls = [
         {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
