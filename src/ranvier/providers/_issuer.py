@@ -6,12 +6,12 @@ everywhere else.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier.messages import Native, Part, Response, Text, ToolCall, ToolCallDelta
+from ranvier.messages.native import account_of
 from ranvier.providers._tool_names import sent_names
 
 if TYPE_CHECKING:
@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from ranvier.providers._adapter import Adapter
 
 _Called = TypeVar("_Called", ToolCall, ToolCallDelta)
-
-
-def account_of(key: str | None) -> str:
-    """A digest that tells accounts apart without showing the key; `""` where there is none.
-
-    Saved histories hold it, so it is the same in every process. It cannot be reversed, and to find a random
-    key of 40 characters by trying is infeasible; a key that can be guessed can be confirmed by it. Each key
-    counts as an account of its own: which keys share one, only the provider knows.
-    """
-    if key is None:
-        return ""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=12, person=b"ranvier.account")
-    return digest.hexdigest()
 
 
 class Issuer:

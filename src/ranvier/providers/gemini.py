@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """The documented signature of a call that another model made: `skip_thought_signature_validator`."""
 
+VERTEX: Final = "aiplatform.googleapis.com"
+"""The host of Vertex, which knows calls by their order and refuses their ids."""
+
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
@@ -94,6 +97,8 @@ class Gemini(Adapter):
                 turns[-1][1].extend(parts)
             elif parts:
                 turns.append((role, parts))
+        if VERTEX in self.base_url:
+            _leave_out_ids(turns)
         return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
     def _parts(self, call: Call, message: Message, names: Mapping[str, str]) -> list[Json]:
@@ -146,6 +151,18 @@ def _sign(parts: list[Json]) -> None:
     first = next((part for part in parts if "functionCall" in part), None)
     if first is not None:
         first.setdefault(SIGNATURE, NOT_OURS)
+
+
+def _leave_out_ids(turns: list[tuple[str, list[Json]]]) -> None:
+    """Remove the ids of calls and results, and put the results of a turn in the order of their calls."""
+    order: dict[str, int] = {}
+    for _, parts in turns:
+        for call in (part["functionCall"] for part in parts if "functionCall" in part):
+            order.setdefault(call.get("id", ""), len(order))
+        parts.sort(key=lambda part: order.get(part.get("functionResponse", {}).get("id"), len(order)))
+        for part in parts:
+            for kind in part.keys() & {"functionCall", "functionResponse"}:
+                part[kind] = {name: value for name, value in part[kind].items() if name != "id"}
 
 
 def _results_first(parts: list[Json]) -> list[Json]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier.messages import Message
+from ranvier.providers._history import natives
 from ranvier.providers._openai_answer import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -24,6 +27,14 @@ class OpenRouter(ChatCompletions):
     default_model = "openrouter/auto"
     default_base_url = "https://openrouter.ai/api/v1"
     returned = ("reasoning_details",)
+
+    def answer(self, call: Call, message: Message) -> Json:
+        """A turn of the model, with reasoning in plain words where there are no details of it."""
+        answer = super().answer(call, message)
+        for data in natives(message):
+            if REASONING in data and "reasoning_details" not in data:
+                answer["reasoning"] = data[REASONING]
+        return answer
 
     def reader(self, call: Call) -> AnswerReader:
         """Understands the chunks of one answer, and puts the thoughts in them together again."""
