@@ -17,7 +17,7 @@ from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
 from ranvier.providers import _json
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fields import encoded
-from ranvier.providers._fixes import Change, Fix
+from ranvier.providers._fixes import Change, Fix, Growing
 from ranvier.providers._http import HttpClient, HttpReply, HttpRequest
 from ranvier.providers._reading import Json, Judge
 
@@ -93,11 +93,19 @@ class Repairs:
         if not fix.lasting:
             return
         known = self._known.setdefault(model, Known([], clock.now() + REMEMBERED_SECONDS))
-        if fix not in known.fixes and len(known.fixes) < MAX_FIXES:
+        if isinstance(fix, Growing):
+            _grow(known.fixes, fix)
+        elif fix not in known.fixes and len(known.fixes) < MAX_FIXES:
             known.fixes.append(fix)
         self._known.move_to_end(model)
         if len(self._known) > MAX_MODELS:
             self._known.popitem(last=False)
+
+
+def _grow(known: list[Fix], fix: Growing) -> None:
+    """Let `fix` take the place of the one of its kind, and do what that did too."""
+    older = next((each for each in known if type(each) is type(fix)), fix)
+    known[:] = [*(each for each in known if each is not older), fix.grown(older)]
 
 
 async def _judged(reply: HttpReply, find: Find) -> tuple[RanvierError, Repair | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ranvier.providers._call_ids import ANY_ID, IdRule
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fixes import Fix
+from ranvier.providers._history_fixes import history_fix
 from ranvier.providers._known_fixes import fix_for
 from ranvier.providers._reading import AnswerReader, Json
 from ranvier.providers._sse import Decoder, SseDecoder
@@ -90,4 +91,4 @@ class Wire(ABC):
 
     def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
         """What makes this server take a request with these fields that it has refused."""
-        return fix_for(complaint, fields)
+        return history_fix(complaint, fields) or fix_for(complaint, fields)
