@@ -171,7 +171,7 @@ class Adapter(Wire):
         )
 
     def _fields(self, call: Call, streaming: bool) -> Json:
-        call = translated(call, Issuer(self, call))
+        call = translated(call, self)
         extras = Extras(call, self.family, self.name)
         fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
         extras.put_over(fields)

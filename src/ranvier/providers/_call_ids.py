@@ -72,8 +72,6 @@ def with_valid_ids(
     could say whose result it is.
     """
     calls = [call for message in messages if type(message.content) is not str for call in message.tool_calls]
-    if not calls:
-        return messages
     stay = {call.id for call in calls if _stays(call, rule, owns)}
     if len(stay) == len(calls):
         return messages

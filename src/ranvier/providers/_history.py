@@ -7,38 +7,56 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Message, Native, Part, ToolCall, ToolResult
+from ranvier.messages import Message, Native, Part, Request, ToolCall, ToolResult
 from ranvier.providers._call_ids import with_valid_ids
 from ranvier.providers._issuer import Issuer
 from ranvier.providers._tool_names import sent_names, with_sent_names
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._wire import Wire
 
 
-def translated(call: Call, target: Issuer) -> Call:
-    """`call` with the conversation as `target` takes it; itself where nothing has to change."""
-    request, rule = call.request, target.adapter.tool_names
-    names = sent_names(request, rule) if request.tools else {}
-    if any(type(message.content) is not str for message in request.messages):
-        names = names or sent_names(request, rule)
-        messages = with_valid_ids(request.messages, target.adapter.call_ids, target.owns)
-        messages = _own_parts(messages, target)
-        if messages is not request.messages:
-            request = replace(request, messages=tuple(messages))
-    if names:
+def translated(call: Call, wire: Wire) -> Call:
+    """`call` with the conversation as its target takes it; itself where nothing has to change."""
+    request = call.request
+    if _is_taken(request, wire):
+        return call
+    target = Issuer(wire, call)
+    messages = _own_parts(with_valid_ids(request.messages, wire.call_ids, target.owns), target)
+    if messages is not request.messages:
+        request = replace(request, messages=tuple(messages))
+    if names := sent_names(call.request, wire.tool_names):
         request = with_sent_names(request, names)
     return call if request is call.request else call.asking(request)
 
 
+def _is_taken(request: Request, wire: Wire) -> bool:
+    """True for most requests, in which nothing has to change; one pass, since every request is looked at."""
+    names, ids = [tool.name for tool in request.tools], []
+    for message in request.messages:
+        if type(message.content) is str:
+            continue
+        for part in message.content:
+            if isinstance(part, ToolCall):
+                if part.native is not None:
+                    return False
+                ids.append(part.id)
+                names.append(part.name)
+            elif isinstance(part, Native):
+                return False
+            elif isinstance(part, ToolResult) and part.name:
+                names.append(part.name)
+    if len(set(ids)) != len(ids) or not all(map(wire.call_ids.allowed.fullmatch, ids)):
+        return False
+    return all(map(wire.tool_names.allowed.fullmatch, names))
+
+
 def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]:
     """`messages` without what only others understand."""
-    holding = [any(map(_is_native, message.parts)) for message in messages]
-    if not any(holding):
+    if not any(map(_holds_natives, messages)):
         return messages
-    return [
-        _own(message, target) if holds else message for message, holds in zip(messages, holding, strict=True)
-    ]
+    return [_own(message, target) if _holds_natives(message) else message for message in messages]
 
 
 def _own(message: Message, target: Issuer) -> Message:
@@ -46,8 +64,11 @@ def _own(message: Message, target: Issuer) -> Message:
     return replace(message, content=tuple(part for part in parts if part is not None))
 
 
-def _is_native(part: Part) -> bool:
-    return isinstance(part, Native) or (isinstance(part, ToolCall) and part.native is not None)
+def _holds_natives(message: Message) -> bool:
+    return any(
+        isinstance(part, Native) or (isinstance(part, ToolCall) and part.native is not None)
+        for part in message.parts
+    )
 
 
 def _own_part(part: Part, target: Issuer) -> Part | None:

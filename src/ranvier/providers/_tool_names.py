@@ -22,6 +22,10 @@ DIGEST: Final = 8
 """Characters that tell apart two names that would be sent as the same one."""
 
 
+NAMING: Final = (ToolCall, ToolResult)
+"""Parts that name a tool."""
+
+
 class NameRule(NamedTuple):
     """The names of tools that a wire takes.
 
@@ -56,11 +60,11 @@ COMMON: Final = name_rule("a-zA-Z0-9_-", 64)
 def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
     """The names that are sent for those which the wire refuses; no two tools get the same one."""
     allowed = rule.allowed.fullmatch
-    names = dict.fromkeys(_names(request))
-    odd = [name for name in names if not allowed(name)]
-    if not odd:
+    names = _names(request)
+    if all(map(allowed, names)):
         return {}
-    taken = names.keys() - odd
+    odd = [name for name in dict.fromkeys(names) if not allowed(name)]
+    taken = set(names).difference(odd)
     sent: dict[str, str] = {}
     for name in odd:
         sent[name] = next(each for each in _candidates(name, rule) if each not in taken)
@@ -68,13 +72,13 @@ def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
     return sent
 
 
-def _names(request: Request) -> Iterator[str]:
+def _names(request: Request) -> list[str]:
     """All names of tools in `request`, those that are offered first."""
-    yield from (tool.name for tool in request.tools)
+    names = [tool.name for tool in request.tools]
     for message in request.messages:
         if type(message.content) is not str:
-            yield from (part.name for part in message.parts if isinstance(part, ToolCall))
-            yield from (part.name for part in message.parts if isinstance(part, ToolResult) and part.name)
+            names += [part.name for part in message.parts if isinstance(part, NAMING) and part.name]
+    return names
 
 
 def _candidates(name: str, rule: NameRule) -> Iterator[str]:
@@ -100,10 +104,10 @@ def with_sent_names(request: Request, names: Mapping[str, str]) -> Request:
 
 
 def _is_renamed(part: Part, names: Mapping[str, str]) -> bool:
-    return isinstance(part, (ToolCall, ToolResult)) and part.name in names
+    return isinstance(part, NAMING) and part.name in names
 
 
 def _renamed(part: Part, names: Mapping[str, str]) -> Part:
-    if isinstance(part, (ToolCall, ToolResult)) and part.name in names:
+    if isinstance(part, NAMING) and part.name in names:
         return replace(part, name=names[part.name])
     return part
