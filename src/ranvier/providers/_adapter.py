@@ -21,6 +21,7 @@ from ranvier.providers._header_key import check_key
 from ranvier.providers._history import translated
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._issuer import Issuer
+from ranvier.providers._models import is_known
 from ranvier.providers._reading import (
     Json,
     Judge,
@@ -173,7 +174,7 @@ class Adapter(Wire):
     def _fields(self, call: Call, streaming: bool) -> Json:
         call = translated(call, self)
         extras = Extras(call, self.family, self.name)
-        fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
+        fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
         extras.put_over(fields)
         self._repairs.apply(call, fields)
         return fields
@@ -200,3 +201,7 @@ class Adapter(Wire):
             provider=self.name,
             model=call.deployment.model,
         )
+
+    def knows_model(self, model: str) -> bool:
+        """True where the table of models tells what that model takes."""
+        return is_known(self.family, model)

@@ -94,7 +94,8 @@ REFUSED: Final = re.compile(
     r"unsupported|(?:not|n't|never) (?:currently |yet )?(?:be )?(?:support|permit|allow|accept|enabled"
     r"|available|used|specified|set\b|take|configurable|recogni[sz]ed)|unrecognized|unknown|unexpected"
     r"|extra[_ ](?:input|field|forbidden)|additional propert|deprecated|no longer|only the default"
-    r"|only [\d.]+ is allowed|cannot find field|must be (?:unset|omitted|removed)|cannot (?:both )?be"
+    r"|only [\d.]+ is allowed|cannot find field|may only be|cannot (?:both )?be"
+    r"|must be (?:unset|omitted|removed)"
 )
 """The field is not taken at all, or not with any value but its default."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
 from ranvier.providers import _json, names
-from ranvier.providers._models import fit
+from ranvier.providers._models import Facts, changed, fit
 from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
@@ -69,40 +69,43 @@ class Extras:
                     fields[key] = value
 
 
-def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
+def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
     """The settings of `call` in the words of the wire, without those that the model refuses.
 
     Args:
         call: What is asked.
         provider: The name of the provider.
-        dialect: The name under which the table of models knows it.
+        facts: Where the table of models tells what the target takes.
         extras: What the caller puts over the request.
 
     Raises:
         UnsupportedRequestError: the model cannot do without changing what is asked.
     """
-    model = call.deployment.model
     asked = _given(call.request)
     if not (asked or extras.fields or extras.settings):
-        return fit(dialect, model, asked).parameters
+        return fit(*facts, asked).parameters
     given: Json = {}
     for more in extras.fields:
         if "reasoning_effort" in more:
             given["reasoning_effort"] = more["reasoning_effort"]  # whoever reasons may not be tuned
     given |= asked | extras.settings
     try:
-        parameters, dropped = fit(dialect, model, given)
+        parameters, dropped = fit(*facts, given)
     except UnsupportedRequestError as error:
-        error.provider = provider
+        error.provider, error.model = provider, call.deployment.model
         raise
-    events = call.pipeline.events
-    if events.listeners:
-        where = {"tenant": call.tenant, "provider": provider, "model": model}
-        for parameter in dropped:
-            events.emit(ParameterDropped(parameter=parameter, **where))
+    if call.pipeline.events.listeners:
+        _tell(call, provider, dropped)
+        call.adjusted(changed(facts, given))
     for name in ("tools", "schema"):
         parameters.pop(name, None)  # fitted only for the models that refuse them
     return parameters
+
+
+def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
+    where = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
+    for parameter in dropped:
+        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where))
 
 
 def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:

@@ -1,7 +1,8 @@
 """The fix for each complaint that has one: the table that `_repairs` asks.
 
 Fixes keep what is asked: limits are bounded, settings that only tune are left out or get the nearest value
-that is taken. Whatever carries meaning (messages, tools, a schema) has no fix: the next target is asked.
+that is taken, a schema is sent in another way. Whatever else carries meaning (messages, tools) has no fix:
+the next target is asked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ranvier.providers._complaints import (
 )
 from ranvier.providers._fixes import Bound, Choose, Fix, LeaveOut, Rename, Supply, is_number, places_of
 from ranvier.providers._reading import Json
+from ranvier.providers._schema_fixes import fix_of_form
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -137,6 +139,7 @@ def _forbids_tools(settings: tuple[str, ...], fields: Json) -> bool:
 
 
 FINDERS: Final[tuple[Callable[[Complaint, Json], Fix | None], ...]] = (
+    fix_of_form,
     _effort_beside_tools,
     _one_of_two,
     _limit,

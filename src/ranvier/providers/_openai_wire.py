@@ -75,15 +75,15 @@ class ChatCompletions(Adapter):
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
-            fields["response_format"] = self.form(request.schema)
+            fields["response_format"] = self.form(call, request.schema)
         if streaming:
             fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
         return fields
 
-    def form(self, schema: Schema) -> Json:
+    def form(self, call: Call, schema: Schema) -> Json:
         """The form that the answer must have, as far as the server can be held to it."""
-        if not takes_forms(self.dialect):
+        if not takes_forms(self.facts(call).provider):
             return {"type": "json_object"}
         form: Json = {"name": schema.name, "schema": schema.definition}
         if is_strict(schema.definition):
@@ -93,7 +93,7 @@ class ChatCompletions(Adapter):
     def messages(self, call: Call) -> list[Json]:
         """The conversation, one tool message for each result."""
         request = call.request
-        if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
+        if request.messages[-1].role == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
         with_tools = rounds_with_tools(request.messages) if self.returned else frozenset()
         conversation: list[Json] = []
@@ -103,7 +103,7 @@ class ChatCompletions(Adapter):
             else:
                 conversation += self._turn(call, turn, in_tool_round=index in with_tools)
         system = request.system
-        if request.schema is not None and not takes_forms(self.dialect):
+        if request.schema is not None and not takes_forms(self.facts(call).provider):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
         if system:
             conversation.insert(0, {"role": "system", "content": system})

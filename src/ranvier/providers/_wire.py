@@ -10,6 +10,7 @@ from ranvier.providers._complaints import Complaint
 from ranvier.providers._fixes import Fix
 from ranvier.providers._history_fixes import history_fix
 from ranvier.providers._known_fixes import fix_for
+from ranvier.providers._models import Facts
 from ranvier.providers._reading import AnswerReader, Json
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._tool_names import COMMON, NameRule
@@ -75,10 +76,9 @@ class Wire(ABC):
 
     # --- what is special about the server --------------------------------------------------------
 
-    @property
-    def dialect(self) -> str:
-        """Under which name the table of models knows this server."""
-        return self.family
+    def facts(self, call: Call) -> Facts:
+        """Where the table of models tells what this target takes."""
+        return Facts(self.family, call.deployment.facts_of or call.deployment.model)
 
     @property
     def wires(self) -> tuple[str, ...]:

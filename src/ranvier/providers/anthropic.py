@@ -18,7 +18,7 @@ from ranvier.providers._anthropic_answer import EventReader, read_message
 from ranvier.providers._call_ids import ANTHROPIC_IDS
 from ranvier.providers._models import refuses_prefill
 from ranvier.providers._reading import AnswerReader, Json
-from ranvier.providers._schemas import closed
+from ranvier.providers._schemas import closed, has_maps
 from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Anthropic(Adapter):
             ]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
+        if request.schema is not None and has_maps(request.schema.definition):
+            raise self.unsupported(call, "takes no schema with a map, an object whose keys are not all named")
         if output := _output(request, effort):
             fields["output_config"] = output
         if streaming:
@@ -94,7 +96,7 @@ class Anthropic(Adapter):
                 turns[-1][1].extend(blocks)
             elif blocks:
                 turns.append((role, blocks))
-        if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
+        if turns and turns[-1][0] == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 

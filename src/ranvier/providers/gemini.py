@@ -113,7 +113,7 @@ class Gemini(Adapter):
                 signature = {}
         if signature:  # what it signed is gone
             parts.append({"text": "", **signature})
-        if wants_signatures(call.deployment.model):
+        if wants_signatures(self.facts(call).model):
             _sign(parts)
         return parts
 

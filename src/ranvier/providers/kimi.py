@@ -26,7 +26,7 @@ class Kimi(ChatCompletions):
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
         """A turn that calls tools is refused without the reasoning that led to it, whoever wrote it."""
-        return "tool_calls" in answer and call.deployment.model.startswith("kimi")
+        return "tool_calls" in answer and self.facts(call).model.startswith("kimi")
 
     def image(self, call: Call, image: Image) -> Json:
         """A picture by its bytes: addresses are not fetched."""
