@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.request import Message, Native, Part, ToolCall
+from ranvier.messages.native import Native
+from ranvier.messages.request import Message, Part, ToolCall
 
 if TYPE_CHECKING:
     from ranvier.pipeline.price import Prices
