@@ -50,6 +50,7 @@ class ToolCall:
         name: The tool's name.
         arguments: The tool's arguments; empty where `invalid` is set.
         invalid: What the model wrote instead of a JSON object (cut off by a limit, say), else `None`.
+        native: What only its issuer understands of it (`extra_content`, an id that other wires refuse).
         extra: Further fields on the wire, as for `Text`.
     """
 
@@ -57,6 +58,7 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     invalid: str | None = None
+    native: Native | None = field(default=None, repr=False, compare=False)
     extra: Mapping[str, Any] | None = None
 
     @classmethod

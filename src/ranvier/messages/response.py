@@ -101,12 +101,16 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON."""
+    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON.
+
+    `native` is what only the issuer understands of the call; the last one counts.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    native: Native | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
