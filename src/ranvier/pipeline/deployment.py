@@ -78,6 +78,7 @@ class Deployment:
             checks.count("context_window", context_window, least=1)
         self.context_window = context_window
         self.options = dict(options or {})
+        checks.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
         self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier import checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
 from ranvier.providers import _json, names
@@ -56,6 +57,8 @@ class Extras:
         everyone = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
+        for fields in own:
+            checks.one_answer(f"extra[{name!r}]", fields)
         self.fields += [everyone, *own]
 
     def put_over(self, fields: Json) -> None:
