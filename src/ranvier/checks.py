@@ -57,8 +57,8 @@ def one_answer(name: str, fields: Mapping[Any, Any]) -> None:
         value = fields.get(key)
         if isinstance(value, (int, float)) and value > 1:
             raise ConfigurationError(
-                f"{name}: {key}={value} asks for several answers, and a call returns one: leave it out, and call "
-                "once for each answer"
+                f"{name}: {key}={value} asks for several answers, and a call returns one: leave it out, "
+                "and make one call for each answer"
             )
     config = fields.get("generationConfig")  # Gemini
     if isinstance(config, Mapping):

@@ -137,7 +137,10 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
         (Request(()), r"prompt=\[\]"),
         (["Why?"], r"prompt holds a str.*Message objects or dicts"),
         ([None], r"prompt holds a NoneType"),
-        ([{"content": "Why?"}], r"messages\[0\]: role=None.*choose one of system, developer, user, assistant, tool"),
+        (
+            [{"content": "Why?"}],
+            r"messages\[0\]: role=None.*choose one of system, developer, user, assistant, tool",
+        ),
         ([{"role": "robot", "content": "Why?"}], r"role='robot'"),
         ([{"role": ["user"], "content": "Why?"}], r"role=\['user'\]"),
         ([{"role": "user", "content": 7}], r"content is a int.*give a str"),
@@ -147,8 +150,14 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
             r"Image\(url=.*give an http\(s\) address",
         ),
         ([{"role": "assistant", "tool_calls": 7}], r"tool_calls is a int.*give a list"),
-        ([{"role": "assistant", "tool_calls": [7]}], r"messages\[0\].tool_calls\[0\] is a int.*give .*function"),
-        ([{"role": "assistant", "tool_calls": [{"function": None}]}], r"messages\[0\].tool_calls\[0\] is a dict without a function: give"),
+        (
+            [{"role": "assistant", "tool_calls": [7]}],
+            r"messages\[0\].tool_calls\[0\] is a int.*give .*function",
+        ),
+        (
+            [{"role": "assistant", "tool_calls": [{"function": None}]}],
+            r"messages\[0\].tool_calls\[0\] is a dict without a function: give",
+        ),
         (
             [{"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": {"b": {1}}}}]}],
             r"arguments .* no JSON",

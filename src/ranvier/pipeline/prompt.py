@@ -146,7 +146,9 @@ def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
 def _check_place(message: Message, index: int) -> None:
     """Refuse calls and results in messages of others, where most wires have no place for them."""
     if message.role != "assistant" and message.tool_calls:
-        raise ConfigurationError(f"messages[{index}] of the {message.role} calls a tool: only the assistant may")
+        raise ConfigurationError(
+            f"messages[{index}] of the {message.role} calls a tool: only the assistant may"
+        )
     results = any(isinstance(part, ToolResult) for part in message.parts)
     if results and message.role not in ("tool", "user"):
         raise ConfigurationError(

@@ -19,7 +19,7 @@ from ranvier.providers._models import fit
 from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request, Tool
+    from ranvier.messages import Request, Tool, WireTool
     from ranvier.pipeline.call import Call
 
 ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
@@ -108,7 +108,7 @@ def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
     return parameters
 
 
-def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:
+def offered(request: Request, choice: str | None) -> tuple[Tool | WireTool, ...]:
     """The tools to send; none where they may not be used, and `choice`, as it was fitted, cannot say so."""
     return () if request.tool_choice == "none" and choice is None else request.tools
 

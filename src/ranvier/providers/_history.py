@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ranvier.messages import Message, Native, Part, ToolCall, ToolResult
+from ranvier.messages import Message, Native, Part, Request, ToolCall, ToolResult
 
 ANY_ID: Final = re.compile(r"(?s).+")
 """The ids of a wire that takes them all."""
@@ -68,6 +68,17 @@ class _Renaming:
 def results(message: Message) -> list[ToolResult]:
     """What tools answered in `message`."""
     return [part for part in message.parts if isinstance(part, ToolResult)]
+
+
+def instructions(request: Request) -> str:
+    """All standing instructions, wherever they stand, as one text."""
+    within = (message.text for message in request.messages if message.role == "system")
+    return "\n\n".join(filter(None, (request.system, *within)))
+
+
+def introduction(result: ToolResult) -> str:
+    """The words before what a tool gave back, where that cannot stand in the result itself."""
+    return f"This is from the result of the tool {result.name} (call {result.call_id}):"
 
 
 def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:

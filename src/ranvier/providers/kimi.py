@@ -10,6 +10,7 @@ from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._part_fields import PartFields
 
 NO_THOUGHT = " "
 """The least reasoning that is taken; an empty one is a 400."""
@@ -24,9 +25,9 @@ class Kimi(ChatCompletions):
     default_base_url = "https://api.moonshot.ai/v1"
     returned = ("reasoning_content",)
 
-    def answer(self, call: Call, message: Message) -> Json:
+    def answer(self, call: Call, message: Message, further: PartFields) -> Json:
         """A turn that calls tools is refused without the reasoning that led to it, whoever wrote it."""
-        answer = super().answer(call, message)
+        answer = super().answer(call, message, further)
         if "tool_calls" in answer and call.deployment.model.startswith("kimi"):
             answer.setdefault("reasoning_content", NO_THOUGHT)
         return answer

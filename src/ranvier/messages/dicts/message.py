@@ -85,10 +85,10 @@ def _answer(keys: Keys, role: Role, content: object) -> Message:
 
 
 def _result(keys: Keys, role: Role, content: object) -> Message:
-    id, name = keys.take("tool_call_id", ""), keys.text("name", "tool_name")
+    call_id, name = keys.take("tool_call_id", ""), keys.text("name", "tool_name")
     extra, is_error = keys.extra("cache_control"), keys.take("is_error", False) is True
     parts = result_of(content, f"{keys.where}.content")
-    return Message(role, (ToolResult(str(id), parts, name, is_error, extra),))
+    return Message(role, (ToolResult(str(call_id), parts, name, is_error, extra),))
 
 
 def _message(keys: Keys, role: Role, content: object, parts: list[Part]) -> Message:
@@ -158,8 +158,8 @@ def _call(call: object, where: str) -> Iterator[Part]:
     inner.take("parsed_arguments")  # OpenAI's SDK: the same as `arguments`
     native = keys.mapping("extra_content")
     yield from _signature(keys, native)
-    id, name = str(keys.take("id", "")), inner.text("name")
-    read = read_call_of(where, id, name, inner.take("arguments"), keys.extra("cache_control"))
+    call_id, name = str(keys.take("id", "")), inner.text("name")
+    read = read_call_of(where, call_id, name, inner.take("arguments"), keys.extra("cache_control"))
     if native:
         issued = Native(CHAT_COMPLETIONS, {"extra_content": copy.deepcopy(dict(native))})
         read = dataclasses.replace(read, native=issued)

@@ -22,7 +22,13 @@ ONLY_ONE_WIRE: Final = {
 }
 """Types that are sent as they are, to the wire that has them."""
 
-OF_THE_MODEL: Final = ("redacted_thinking", "server_tool_use", "mcp_tool_use", "mcp_tool_result", "compaction")
+OF_THE_MODEL: Final = (
+    "redacted_thinking",
+    "server_tool_use",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "compaction",
+)
 """Types of blocks that Claude wrote for itself; so are those that end with `_tool_result`."""
 
 
