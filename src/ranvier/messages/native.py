@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 CHAT_COMPLETIONS: Final = "chat_completions"
 """The `provider` of a `Native` for every server of that dialect: a dict's `reasoning_content`, say."""
+
+
+def account_of(key: str | None) -> str:
+    """A digest that tells accounts apart without showing the key; `""` where there is none.
+
+    Saved histories hold it, so it is the same in every process. It cannot be reversed, and to find a random
+    key of 40 characters by trying is infeasible; a key that can be guessed can be confirmed by it. Each key
+    counts as an account of its own: which keys share one, only the provider knows.
+    """
+    if key is None:
+        return ""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=12, person=b"ranvier.account")
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

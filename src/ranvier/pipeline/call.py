@@ -153,6 +153,12 @@ class Call:
         call.circuit = circuit
         return call
 
+    def asking(self, request: Request) -> Call:
+        """The same try, with another request."""
+        call = self._copy()
+        call.request = request
+        return call
+
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
         call.attempt = self.attempt

@@ -13,7 +13,7 @@ from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, W
 from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
-"""A question, a conversation (also as dicts of chat completions or of Anthropic's API), or a whole request."""
+"""A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
 
 
 class Options(TypedDict, total=False):

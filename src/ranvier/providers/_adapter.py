@@ -20,10 +20,13 @@ from ranvier.errors import (
     UnsupportedRequestError,
 )
 from ranvier.providers._address import checked_url
+from ranvier.providers._call_ids import ANY_ID, IdRule
 from ranvier.providers._connections import Connections
 from ranvier.providers._engines import Engine, EngineName
-from ranvier.providers._fields import Extras, encoded, fitted
+from ranvier.providers._fields import Extras, encoded, fits_a_header, fitted
+from ranvier.providers._history import translated
 from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._issuer import Issuer
 from ranvier.providers._reading import (
     AnswerReader,
     Json,
@@ -35,9 +38,10 @@ from ranvier.providers._reading import (
 )
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._streamed import StreamedBody, next_chunk
+from ranvier.providers._tool_names import COMMON, NameRule
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response, StreamEvent
+    from ranvier.messages import Native, Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
 
@@ -67,6 +71,12 @@ class Adapter(ABC):
 
     family: ClassVar[str]
     """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
+
+    tool_names: NameRule = COMMON
+    """The names of tools that its wire takes."""
+
+    call_ids: IdRule = ANY_ID
+    """The ids of tool calls that its wire takes."""
 
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
@@ -142,7 +152,9 @@ class Adapter(ABC):
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             raise await self._refusal(reply)
-        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
+        reader = self.reader(call)
+        reader.issuer = Issuer(self, call)
+        body = StreamedBody(self.decoder(), reader, Judge(reply, in_stream=True))
         try:
             while not body.finished:
                 for event in body.feed(await next_chunk(reply, body)):
@@ -169,7 +181,7 @@ class Adapter(ABC):
         model = call.deployment.model
         if call.credential is None and self.needs_credential:
             raise CredentialMissingError(f"there is no key for {self.name}")
-        if call.credential is not None and not _fits_a_header(call.credential):
+        if call.credential is not None and not fits_a_header(call.credential):
             raise CredentialMissingError(
                 f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
             )
@@ -184,6 +196,7 @@ class Adapter(ABC):
         )
 
     def _fields(self, call: Call, streaming: bool) -> Json:
+        call = translated(call, Issuer(self, call))
         extras = Extras(call, self.family, self.name)
         fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
         extras.put_over(fields)
@@ -199,6 +212,7 @@ class Adapter(ABC):
             response = self.response(body)
         except NoAnswerError as reason:
             return Judge(reply).no_answer(reason, content)
+        Issuer(self, call).sign(response)
         response.provider = self.name
         response.model = response.model or call.deployment.model
         return response
@@ -215,6 +229,15 @@ class Adapter(ABC):
     def dialect(self) -> str:
         """Under which name the table of models knows this server."""
         return self.family
+
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """Whose words it understands, in which a `Native` may be written."""
+        return (self.family,)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """What of `native` may be sent to `target`, which speaks its wire but did not issue it."""
+        return None
 
     # --- what a subclass supplies ----------------------------------------------------------------
 
@@ -253,7 +276,3 @@ class Adapter(ABC):
     def decoder(self) -> Decoder:
         """Cuts a streamed body into events."""
         return SseDecoder()
-
-
-def _fits_a_header(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key

@@ -17,7 +17,7 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
-from ranvier.providers._history import new_call_id
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 STOP_REASONS = {
@@ -151,7 +151,7 @@ class EventReader(AnswerReader):
             call = ToolCallDelta(
                 block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
             )
-            self.events.append(StreamEvent(tool_call=call))
+            self.events.append(StreamEvent(tool_call=self.called(call)))
         elif block.kind == "text":
             self._say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
@@ -186,7 +186,7 @@ class EventReader(AnswerReader):
         if block is None or block.kind == "text":
             return
         if block.number is None:
-            self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
+            self.events.append(StreamEvent(parts=[self.native("anthropic", block.whole())]))
         elif block.start.get("input") and "partial_json" not in block.pieces:
             arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
             self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
-from ranvier.messages import ToolCallDelta
-from ranvier.providers._history import new_call_id
+from ranvier.messages import CHAT_COMPLETIONS, Native, ToolCallDelta
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._reading import Json, entry, label, text
+
+KEPT_OF_CALLS: Final = ("extra_content", "provider_specific_fields")
+"""Fields of a call that go back with it: Google keeps its signature in the first, LiteLLM in the second."""
+
+
+def kept_of(call: Json) -> Native | None:
+    """What of a call only its issuer understands."""
+    data = {name: call[name] for name in KEPT_OF_CALLS if call.get(name)}
+    return Native(CHAT_COMPLETIONS, data) if data else None
 
 
 def read_arguments(value: object) -> str:
@@ -38,8 +48,8 @@ class CallsUnderWay:
         arguments = read_arguments(function.get("arguments"))
         number = self._number(call.get("index"), given, name)
         if number is not None:
-            return ToolCallDelta(number, arguments=arguments)
-        return ToolCallDelta(len(self._ids) - 1, given or new_call_id(), name, arguments)
+            return ToolCallDelta(number, arguments=arguments, native=kept_of(call))
+        return ToolCallDelta(len(self._ids) - 1, given or new_call_id(), name, arguments, kept_of(call))
 
     def _number(self, index: object, id: str | None, name: str | None) -> int | None:
         """The call that a fragment continues; `None` if it begins one, which is then noted."""

@@ -8,14 +8,13 @@ from typing import Final
 from ranvier.errors import ContentFilterError
 from ranvier.messages import (
     FinishReason,
-    Native,
     Response,
     StreamEvent,
     ToolCallDelta,
     Usage,
 )
 from ranvier.pipeline.collector import Collector
-from ranvier.providers._history import new_call_id
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 SIGNATURE: Final = "thoughtSignature"
@@ -137,7 +136,7 @@ class PartReader(AnswerReader):
             if words:
                 self.events.append(StreamEvent(reasoning=words))
             if part.get(SIGNATURE):
-                self.events.append(StreamEvent(parts=[Native("gemini", part)]))
+                self.events.append(StreamEvent(parts=[self.native("gemini", part)]))
         elif "functionCall" in part:
             self._read_signature(part)
             self.events.append(
@@ -150,18 +149,19 @@ class PartReader(AnswerReader):
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self._answered = self._answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
-            self.events.append(StreamEvent(parts=[Native("gemini", native)]))
+            self.events.append(StreamEvent(parts=[self.native("gemini", native)]))
 
     def _read_signature(self, part: Json) -> None:
         if part.get(SIGNATURE):
-            self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
+            signature = self.native("gemini", {SIGNATURE: part[SIGNATURE]})
+            self.events.append(StreamEvent(parts=[signature]))
 
     def _read_call(self, call: Json) -> ToolCallDelta:
         self._answered = True
         self._calls += 1
         arguments = json.dumps(entry(call.get("args"), "args"))
         given, name = label(call.get("id")), text(call.get("name"), "name")
-        return ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments)
+        return self.called(ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments))
 
     def reason(self, raw: str) -> FinishReason:
         """Why it stopped, after what has come."""

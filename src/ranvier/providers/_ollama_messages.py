@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ranvier.messages import Image, Message, Part, Text, ToolResult, WirePart
-from ranvier.providers._history import ANY_ID, names_of_calls, own, results, with_valid_ids
+from ranvier.providers._history import names_of_calls, natives, results
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -30,7 +31,7 @@ class Conversation:
         request = self._call.request
         if request.system:
             yield {"role": "system", "content": request.system}
-        messages = with_valid_ids(request.messages, ANY_ID)
+        messages = request.messages
         names = names_of_calls(messages)
         beside: list[Part] = []  # what stands beside results: it follows the last of them
         for message in messages:
@@ -83,8 +84,11 @@ class Conversation:
         if any(isinstance(part, Image) for part in message.parts):
             raise self._adapter.unsupported(self._call, "takes no pictures from the assistant")
         answer = self._said("assistant", message.parts)
-        for fields in own(message, FAMILY):
-            answer.update(fields)
+        for data in natives(message):
+            if REASONING in data:  # of a dict of chat completions
+                answer["thinking"] = data[REASONING]
+            else:
+                answer.update(data)
         calls = []
         for call in message.tool_calls:
             self._further.sent("call", call.extra)

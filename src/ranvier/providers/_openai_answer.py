@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
-from ranvier.providers._fragments import CallsUnderWay, read_arguments
-from ranvier.providers._history import new_call_id
+from ranvier.messages import (
+    FinishReason,
+    Native,
+    Part,
+    Response,
+    StreamEvent,
+    Text,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._fragments import CallsUnderWay, kept_of, read_arguments
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 FINISH_REASONS = {
@@ -146,7 +157,9 @@ def _read_call(call: Json) -> ToolCall:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
     name = text(function.get("name"), "name")
-    return ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    read = ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    kept = kept_of(call)
+    return read if kept is None else replace(read, native=kept)
 
 
 def _older_call(message: Json) -> list[Json]:
@@ -203,7 +216,11 @@ class ChunkReader(AnswerReader):
             self._keep(delta)
         for call in _calls_in(delta):
             self._answered = True
-            self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
+            self.events.append(StreamEvent(tool_call=self._fragment(call)))
+
+    def _fragment(self, call: Json) -> ToolCallDelta:
+        delta = self._calls.fragment(call)
+        return delta if delta.name is None and delta.native is None else self.called(delta)
 
     def _keep(self, delta: Json) -> None:
         for name in self._returned:
@@ -226,7 +243,7 @@ class ChunkReader(AnswerReader):
             reason = FinishReason.CONTENT_FILTER
         self.complete = True
         kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [Native(self._family, kept)] if kept else []
+        parts = [self.native(self._family, kept)] if kept else []
         return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
 
 

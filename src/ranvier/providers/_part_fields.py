@@ -51,7 +51,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
 TUNING: Final = frozenset(
     (
         *("cache_control", "prompt_cache_breakpoint", "citations", "caller", "detail", "name", "strict"),
-        *("input_examples", "defer_loading", "eager_input_streaming", "reasoning_content"),
+        *("input_examples", "defer_loading", "eager_input_streaming", "extra_content"),
     )
 )
 """They change the cost or the quality of an answer, and not what is asked."""
@@ -82,7 +82,7 @@ class PartFields:
         known = extra.keys() if self._known is None else self._known.get(kind, "").split()
         fields = {}
         for name, value in extra.items():
-            if name in known and name not in OF_ANSWERS:
+            if name in known and (name not in OF_ANSWERS or kind == "call"):
                 fields[name] = value
             elif name in TUNING or name in OF_ANSWERS:
                 self.leave_out(name)
@@ -124,13 +124,13 @@ class PartFields:
             return part
         raise self._adapter.unsupported(self._call, "takes nothing but words as instructions")
 
-    def of_wire(self, part: WirePart | WireTool, wire: str) -> Json:
-        """What only one wire has, as it is sent.
+    def of_wire(self, part: WirePart | WireTool, *wires: str) -> Json:
+        """What only one wire has, as it is sent to a server of these.
 
         Raises:
             UnsupportedRequestError: this one is another.
         """
-        if part.wire == wire:
+        if part.wire in wires:
             return dict(part.data)
         if isinstance(part, WireTool):
             reason = f"has no tool {part.name!r:.80}, which is of the wire {part.wire}"

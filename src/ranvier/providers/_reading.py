@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
-from ranvier.messages import StreamEvent
+from ranvier.messages import Native, StreamEvent, ToolCallDelta
 from ranvier.providers import _json
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
 from ranvier.providers._said import as_text, title
 from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
+
+if TYPE_CHECKING:
+    from ranvier.providers._issuer import Issuer
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -177,10 +180,12 @@ class AnswerReader(ABC):
 
     Attributes:
         events: What was said since the list was last replaced.
+        issuer: The target that answers; `None` leaves parts unmarked.
         complete: The wire's own terminal event has come, so that the answer is whole.
         finished: Nothing that matters can follow.
     """
 
+    issuer: Issuer | None = None
     complete = False
     finished = False
 
@@ -194,6 +199,14 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: not what the API promises.
         """
+
+    def native(self, wire: str, data: Json) -> Native:
+        """A part of the answer that only its issuer understands."""
+        return Native(wire, data) if self.issuer is None else self.issuer.native(data)
+
+    def called(self, delta: ToolCallDelta) -> ToolCallDelta:
+        """The start of a tool call, the tool by the name that the caller gave it."""
+        return delta if self.issuer is None else self.issuer.called(delta)
 
     def done(self) -> None:
         """The marker `[DONE]` has come; alone it proves nothing."""

@@ -9,7 +9,7 @@ What comes back is read in `_anthropic_answer`.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ranvier.messages import (
@@ -27,21 +27,19 @@ from ranvier.messages import (
 )
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._anthropic_answer import EventReader, read_message
-from ranvier.providers._history import instructions, with_valid_ids
+from ranvier.providers._call_ids import ANTHROPIC_IDS
+from ranvier.providers._history import instructions
 from ranvier.providers._models import refuses_prefill
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json
 from ranvier.providers._schemas import closed
+from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 VERSION = "2023-06-01"
 """The version of the API whose shapes are spoken here."""
-
-CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
-"""Ids of tool calls that the API takes."""
-
 
 THOUGHTS = ("thinking", "redacted_thinking")
 """Blocks after which an answer has to follow: with a limit met while it thinks, a model gives none."""
@@ -54,6 +52,8 @@ class Anthropic(Adapter):
     environment = ("ANTHROPIC_API_KEY",)
     default_model = "claude-sonnet-5"
     default_base_url = "https://api.anthropic.com"
+    call_ids = ANTHROPIC_IDS
+    tool_names = name_rule("a-zA-Z0-9_-", 128)
 
     def path(self, model: str, streaming: bool) -> str:
         """One path for everything."""
@@ -110,7 +110,7 @@ class Anthropic(Adapter):
     def _messages(self, call: Call, further: PartFields) -> list[Json]:
         """The conversation; what one side says in a row is one message, results of tools first."""
         turns: list[tuple[str, list[Json]]] = []
-        for message in with_valid_ids(call.request.messages, CALL_ID):
+        for message in call.request.messages:
             role = "assistant" if message.role == "assistant" else "user"
             if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
                 raise self.unsupported(call, "takes no pictures from the assistant")
@@ -146,8 +146,8 @@ class Anthropic(Adapter):
         if isinstance(part, ToolResult):
             return self._result(call, part, further)
         if isinstance(part, WirePart):
-            return further.of_wire(part, self.family)
-        return dict(part.data) if part.provider == self.family else None
+            return further.of_wire(part, *self.wires)
+        return dict(part.data) if _may_go_back(part.data) else None
 
     def _result(self, call: Call, part: ToolResult, further: PartFields) -> Json:
         content: Any = part.content
@@ -157,6 +157,11 @@ class Anthropic(Adapter):
         result: Json = {"type": "tool_result", "tool_use_id": part.call_id, "content": content}
         result.update(further.sent("result", part.extra))
         return {**result, "is_error": True} if part.is_error else result
+
+
+def _may_go_back(block: Mapping[str, Any]) -> bool:
+    """False for a thought without its signature, of a stream that broke, say: it is refused."""
+    return block.get("type") != "thinking" or bool(block.get("signature"))
 
 
 def _source(image: Image) -> Json:

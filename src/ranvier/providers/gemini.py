@@ -32,22 +32,21 @@ from ranvier.messages import (
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
-from ranvier.providers._history import (
-    ANY_ID,
-    instructions,
-    introduction,
-    names_of_calls,
-    with_valid_ids,
-)
+from ranvier.providers._history import instructions, introduction, names_of_calls
 from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
 NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+
+VERTEX: Final = "aiplatform.googleapis.com"
+"""The host of Vertex, which knows calls by their order and refuses their ids."""
 
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
@@ -59,6 +58,7 @@ class Gemini(Adapter):
     environment = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     default_model = "gemini-3.6-flash"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
+    tool_names = name_rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_")
 
     def path(self, model: str, streaming: bool) -> str:
         """The model and how it is asked; without `alt=sse` a stream would be one long array."""
@@ -92,13 +92,18 @@ class Gemini(Adapter):
         """What a whole answer says."""
         return read_answer(body)
 
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """What stands beside a signature, such as a picture; never the signature, nor what it signs alone."""
+        data = {name: value for name, value in native.data.items() if name != SIGNATURE}
+        return data if data.keys() - {"text"} and "thought" not in data else None
+
     def reader(self, call: Call) -> AnswerReader:
         """Understands the pieces of one answer."""
         return PartReader()
 
     def _contents(self, call: Call, further: PartFields) -> list[Json]:
         """The conversation; what one side says in a row is one content, results of tools first."""
-        messages = with_valid_ids(call.request.messages, ANY_ID)
+        messages = call.request.messages
         names = names_of_calls(messages)
         turns: list[tuple[str, list[Json]]] = []
         for message in messages:
@@ -108,6 +113,8 @@ class Gemini(Adapter):
                 turns[-1][1].extend(parts)
             elif parts:
                 turns.append((role, parts))
+        if VERTEX in self.base_url:
+            _leave_out_ids(turns)
         return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
     def _parts(
@@ -118,8 +125,6 @@ class Gemini(Adapter):
         signature: Json = {}
         for part in message.parts:
             if isinstance(part, Native):
-                if part.provider != self.family:
-                    continue
                 if part.data.keys() == {SIGNATURE}:  # of the part that follows
                     signature = dict(part.data)
                 else:
@@ -186,6 +191,18 @@ def _sign(parts: list[Json]) -> None:
     first = next((part for part in parts if "functionCall" in part), None)
     if first is not None:
         first.setdefault(SIGNATURE, NOT_OURS)
+
+
+def _leave_out_ids(turns: list[tuple[str, list[Json]]]) -> None:
+    """Remove the ids of calls and results, and put the results of a turn in the order of their calls."""
+    order: dict[str, int] = {}
+    for _, parts in turns:
+        for call in (part["functionCall"] for part in parts if "functionCall" in part):
+            order.setdefault(call.get("id", ""), len(order))
+        parts.sort(key=lambda part: order.get(part.get("functionResponse", {}).get("id"), len(order)))
+        for part in parts:
+            for kind in part.keys() & {"functionCall", "functionResponse"}:
+                part[kind] = {name: value for name, value in part[kind].items() if name != "id"}
 
 
 def _results_first(parts: list[Json]) -> list[Json]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.messages import (
+    CHAT_COMPLETIONS,
     FinishReason,
     Native,
     Response,
@@ -26,9 +27,9 @@ from ranvier.messages import (
     WireTool,
 )
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments
-from ranvier.providers._history import new_call_id
 from ranvier.providers._ollama_messages import Conversation
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
@@ -36,6 +37,7 @@ from ranvier.providers._sse import Decoder, LineDecoder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Others, and none at all as old servers have it, say nothing about the answer."""
@@ -107,6 +109,15 @@ class Ollama(Adapter):
             parts=(*native, *([Text(words)] if words else []), *calls),
         )
 
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """Its own words, and reasoning that a caller gave in those of chat completions."""
+        return (self.family, CHAT_COMPLETIONS)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Thoughts are plain words, which another model of the same server may see."""
+        return dict(native.data) if native.endpoint in (None, target.endpoint) else None
+
     def reader(self, call: Call) -> AnswerReader:
         """Understands the lines of one answer."""
         return LineReader()
@@ -141,9 +152,8 @@ class LineReader(AnswerReader):
         for call in _read_calls(message):
             self._answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
-            self.events.append(
-                StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
-            )
+            delta = ToolCallDelta(self._calls, call.id, call.name, arguments)
+            self.events.append(StreamEvent(tool_call=self.called(delta)))
             self._calls += 1
         if body.get("done") is True:
             self.events.append(self._finish(body))
@@ -152,7 +162,7 @@ class LineReader(AnswerReader):
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
         self.complete = self.finished = True
         kept = (
-            [Native("ollama", {"thinking": "".join(self._thinking)})]
+            [self.native("ollama", {"thinking": "".join(self._thinking)})]
             if self._thinking and self._calls
             else []
         )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ranvier.providers._call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
 from ranvier.providers._openai_wire import ChatCompletions
+from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import REASONING, demands_reasoning
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
 
 
 class OpenAI(ChatCompletions):
@@ -30,3 +38,25 @@ class OpenAI(ChatCompletions):
     @property
     def _is_openai(self) -> bool:
         return self.name == self.family or ".openai.com" in self.base_url
+
+    # --- what a server of that dialect wants to see again ----------------------------------------
+
+    @property
+    def returned(self) -> tuple[str, ...]:  # type: ignore[override]  # because: here it depends on the server
+        """The reasoning and the signatures of another server; OpenAI's has none in chat completions."""
+        return () if self._is_openai else (REASONING, "extra_content")
+
+    @property
+    def call_ids(self) -> IdRule:  # type: ignore[override]  # because: here it depends on the server
+        """The ids that the server takes: Mistral's are of nine characters."""
+        if self._is_openai or ".azure." in self.base_url:
+            return OPENAI_IDS
+        return MISTRAL_IDS if self.name == "mistral" or ".mistral.ai" in self.base_url else CHAT_IDS
+
+    def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
+        """In rounds with tools alone, since there are models that refuse it elsewhere."""
+        return in_tool_round
+
+    def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
+        """In rounds with tools, and by DeepSeek and Kimi under whatever name."""
+        return in_tool_round and demands_reasoning(self.base_url, call.deployment.model)

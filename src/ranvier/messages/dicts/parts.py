@@ -26,7 +26,6 @@ OF_THE_MODEL: Final = (
     "redacted_thinking",
     "server_tool_use",
     "mcp_tool_use",
-    "mcp_tool_result",
     "compaction",
 )
 """Types of blocks that Claude wrote for itself; so are those that end with `_tool_result`."""
@@ -62,8 +61,9 @@ def read_part(part: object, where: str) -> Part:
     reader = READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         raise ConfigurationError(
-            f"{where}: the type {kind!r:.60} of a part is not understood: choose one of {', '.join(READERS)}, "
-            f"{', '.join(ONLY_ONE_WIRE)}, or give WirePart(wire, {{...}}), which is passed on as it is"
+            f"{where}: the type {kind!r:.60} of a part is not understood: choose one of "
+            f"{', '.join((*READERS, *ONLY_ONE_WIRE))}, or give WirePart(wire, {{...}}), which is passed on as "
+            "it is"
         )
     keys = Keys({key: value for key, value in part.items() if key != "type"}, where)
     read = reader(keys, part)
@@ -127,8 +127,8 @@ def _picture(where: str, **fields: Any) -> Image:
 
 
 def _tool_use(keys: Keys, part: Mapping[str, Any]) -> ToolCall:
-    id, name = keys.text("id"), keys.text("name")
-    return read_call_of(keys.where, id, name, keys.take("input"), keys.extra("caller", "cache_control"))
+    call_id, name = keys.text("id"), keys.text("name")
+    return read_call_of(keys.where, call_id, name, keys.take("input"), keys.extra("caller", "cache_control"))
 
 
 def read_call_of(
@@ -152,9 +152,9 @@ def read_call_of(
 
 
 def _tool_result(keys: Keys, part: Mapping[str, Any]) -> ToolResult:
-    id, content = keys.text("tool_use_id"), result_of(keys.take("content"), f"{keys.where}.content")
+    call_id, content = keys.text("tool_use_id"), result_of(keys.take("content"), f"{keys.where}.content")
     is_error = keys.take("is_error", False) is True
-    return ToolResult(id, content, is_error=is_error, extra=keys.extra("cache_control"))
+    return ToolResult(call_id, content, is_error=is_error, extra=keys.extra("cache_control"))
 
 
 def result_of(content: object, where: str) -> str | tuple[Text | Image | WirePart, ...]:

@@ -62,7 +62,8 @@ def _tool(tool: object, where: str) -> Tool | WireTool:
         return Tool.of(tool)
     if not isinstance(tool, Mapping):
         raise ConfigurationError(
-            f"{where} is a {type(tool).__name__}: give Tool(name, description, parameters), a function or a dict"
+            f"{where} is a {type(tool).__name__}: give Tool(name, description, parameters), a function "
+            "or a dict"
         )
     wire = _wire_of(tool)
     if wire is not None:
