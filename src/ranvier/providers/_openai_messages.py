@@ -27,9 +27,7 @@ class Conversation:
         self._adapter = adapter
         self._call = call
         self._further = further
-        self._shown: list[
-            Json
-        ] = []  # what tools gave back beside words: it follows the last result of a turn
+        self._shown: list[Json] = []  # pictures of tools, to follow the last result of a turn
 
     def messages(self) -> list[Json]:
         """The conversation, one message of the tool for each result; without the request's `system`."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from ranvier.errors import ConfigurationError
+
+
+T = TypeVar("T")
 
 
 class Keys:
@@ -28,9 +31,9 @@ class Keys:
     def __contains__(self, key: str) -> bool:
         return key in self._left
 
-    def add(self, more: Mapping[str, Any]) -> None:
-        """Further keys of the same dict; those that are there already stay."""
-        self._left = {key: value for key, value in more.items() if not _is_empty(value)} | self._left
+    def put(self, key: str, value: Any) -> bool:
+        """Add a key; False where it is there already and says something else."""
+        return _is_empty(value) or bool(self._left.setdefault(key, value) == value)
 
     def take(self, key: str, default: Any = None) -> Any:
         """The value of `key`; `default` where it is missing or says nothing."""
@@ -40,29 +43,26 @@ class Keys:
         """The value of the first of several names of one thing; the others are left over, and so rejected."""
         return next((self._left.pop(key) for key in keys if key in self._left), None)
 
-    def text(self, *keys: str) -> str:
-        """The same where it has to be a text; empty where it is missing."""
-        value = self.first(*keys)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise ConfigurationError(f"{self.where}.{keys[0]} is a {type(value).__name__}: give a str")
-        return value
+    def text(self, key: str) -> str:
+        """The value of `key`, which has to be a text; empty where it is missing."""
+        return self._typed(key, "", str, "a str")
 
-    def mapping(self, *keys: str) -> Mapping[str, Any]:
-        """The same where it has to be a dict."""
-        value = self.first(*keys)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            raise ConfigurationError(f"{self.where}.{keys[0]} is a {type(value).__name__}: give a dict")
-        return value
+    def flag(self, key: str) -> bool:
+        """The value of `key`, which has to be True or False; False where it is missing."""
+        return self._typed(key, False, bool, "True or False")
 
-    def entries(self, key: str) -> list[Any] | tuple[Any, ...]:
-        """The same where it has to be a list."""
-        value = self._left.pop(key, ())
-        if not isinstance(value, (list, tuple)):
-            raise ConfigurationError(f"{self.where}.{key} is a {type(value).__name__}: give a list")
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """The value of `key`, which has to be a dict; empty where it is missing."""
+        return self._typed(key, {}, Mapping, "a dict")
+
+    def entries(self, key: str) -> Sequence[Any]:
+        """The value of `key`, which has to be a list; empty where it is missing."""
+        return self._typed(key, (), (list, tuple), "a list")
+
+    def _typed(self, key: str, default: T, kind: Any, wanted: str) -> T:
+        value: T = self._left.pop(key, default)
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{self.where}.{key} is a {type(value).__name__}: give {wanted}")
         return value
 
     def extra(self, *keys: str) -> dict[str, Any] | None:

@@ -85,8 +85,8 @@ def _answer(keys: Keys, role: Role, content: object) -> Message:
 
 
 def _result(keys: Keys, role: Role, content: object) -> Message:
-    call_id, name = keys.take("tool_call_id", ""), keys.text("name", "tool_name")
-    extra, is_error = keys.extra("cache_control"), keys.take("is_error", False) is True
+    call_id, name = keys.take("tool_call_id", ""), keys.text("name") or keys.text("tool_name")
+    extra, is_error = keys.extra("cache_control"), keys.flag("is_error")
     parts = result_of(content, f"{keys.where}.content")
     return Message(role, (ToolResult(str(call_id), parts, name, is_error, extra),))
 
@@ -115,7 +115,9 @@ def _content(keys: Keys, content: object) -> tuple[Part, ...]:
 def _lift(keys: Keys) -> dict[str, Any]:
     """Move what litellm keeps in a dict of its own to where it belongs; returns what has no such place."""
     given = dict(keys.mapping(OF_LITELLM))
-    keys.add({key: given.pop(key) for key in LIFTED if key in given})
+    for key in LIFTED:
+        if key in given and keys.put(key, given[key]):
+            del given[key]
     rest = Keys(given, keys.where).extra(*given)
     return {} if rest is None else {OF_LITELLM: rest}
 
@@ -125,9 +127,9 @@ def _thoughts(keys: Keys) -> Iterator[Part]:
         yield read_part(block, f"{keys.where}.thinking_blocks[{index}]")
     if details := keys.entries("reasoning_details"):  # OpenRouter
         yield Native("openrouter", {"reasoning_details": copy.deepcopy(list(details))})
-    thoughts = [keys.text(key) for key in REASONING]
-    if thought := next(filter(None, thoughts), ""):
-        yield thought_of(thought)
+    thoughts = dict.fromkeys(filter(None, [keys.text(key) for key in REASONING]))  # each once
+    if thoughts:
+        yield thought_of("\n\n".join(thoughts))
 
 
 def _with_one_thought(parts: list[Part]) -> list[Part]:

@@ -62,8 +62,7 @@ def read_part(part: object, where: str) -> Part:
     if reader is None:
         raise ConfigurationError(
             f"{where}: the type {kind!r:.60} of a part is not understood: choose one of "
-            f"{', '.join((*READERS, *ONLY_ONE_WIRE))}, or give WirePart(wire, {{...}}), which is passed on as "
-            "it is"
+            f"{', '.join((*READERS, *ONLY_ONE_WIRE))}, or WirePart(wire, {{...}}), which is passed on"
         )
     keys = Keys({key: value for key, value in part.items() if key != "type"}, where)
     read = reader(keys, part)
@@ -153,7 +152,7 @@ def read_call_of(
 
 def _tool_result(keys: Keys, part: Mapping[str, Any]) -> ToolResult:
     call_id, content = keys.text("tool_use_id"), result_of(keys.take("content"), f"{keys.where}.content")
-    is_error = keys.take("is_error", False) is True
+    is_error = keys.flag("is_error")
     return ToolResult(call_id, content, is_error=is_error, extra=keys.extra("cache_control"))
 
 

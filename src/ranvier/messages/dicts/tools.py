@@ -116,7 +116,7 @@ def read_choice(choice: object) -> str:
     kind = keys.take("type")
     function = Keys(keys.mapping("function"), "tool_choice.function")
     name = function.text("name") or keys.text("name")
-    if keys.take("disable_parallel_tool_use", False) is True:
+    if keys.flag("disable_parallel_tool_use"):
         raise ConfigurationError(
             "tool_choice: disable_parallel_tool_use=True is Anthropic's alone: give "
             "extra={'anthropic': {'tool_choice': {'disable_parallel_tool_use': True}}} beside the choice"
