@@ -43,6 +43,11 @@ class WireTool:
     data: Mapping[str, Any]
 
     @property
+    def type(self) -> str:
+        """The type that the tool gives itself, for error messages."""
+        return str(self.data.get("type") or next(iter(self.data), ""))[:60]
+
+    @property
     def name(self) -> str:
         """The tool's name, or its type where it has none."""
-        return str(self.data.get("name") or self.data.get("type") or next(iter(self.data), ""))[:128]
+        return str(self.data.get("name") or self.type)[:128]

@@ -132,8 +132,6 @@ class PartFields:
         """
         if part.wire in wires:
             return dict(part.data)
-        if isinstance(part, WireTool):
-            reason = f"has no tool {part.name!r:.80}, which is of the wire {part.wire}"
-        else:
-            reason = f"takes no part of the type {part.type!r:.80}, which is of the wire {part.wire}"
+        kind = "tool" if isinstance(part, WireTool) else "part"
+        reason = f"takes no {kind} of the type {part.type!r}, which only the wire {part.wire!r:.60} has"
         raise self._adapter.unsupported(self._call, reason)

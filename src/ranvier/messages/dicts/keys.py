@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from ranvier.errors import ConfigurationError
 
-
 T = TypeVar("T")
 
 
