@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.pipeline.events import where
 
 if TYPE_CHECKING:
     from ranvier.messages import Request
@@ -158,6 +162,13 @@ class Call:
         call = self._copy()
         call.request = request
         return call
+
+    def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
+        """Tell listeners which parameters its target is not sent as asked, and what was done to each."""
+        events = self.pipeline.events
+        if events.listeners:
+            for parameter, change in changes:
+                events.emit(RequestAdjusted(**where(self), parameter=parameter, change=change))
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

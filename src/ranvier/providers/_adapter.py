@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import (
-    ConfigurationError,
-    CredentialMissingError,
-    RanvierError,
-    UnsupportedRequestError,
-)
+from ranvier.errors import ConfigurationError, RanvierError
 from ranvier.providers._address import checked_url
-from ranvier.providers._call_ids import ANY_ID, IdRule
 from ranvier.providers._connections import Connections
 from ranvier.providers._engines import Engine, EngineName
-from ranvier.providers._fields import Extras, encoded, fits_a_header, fitted
+from ranvier.providers._fields import Extras, encoded, fitted
+from ranvier.providers._header_key import check_key
 from ranvier.providers._history import translated
 from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._issuer import Issuer
 from ranvier.providers._reading import (
-    AnswerReader,
     Json,
     Judge,
     NoAnswerError,
@@ -36,17 +29,17 @@ from ranvier.providers._reading import (
     no_object,
     parse_object,
 )
-from ranvier.providers._sse import Decoder, SseDecoder
+from ranvier.providers._repairs import Repairs
 from ranvier.providers._streamed import StreamedBody, next_chunk
-from ranvier.providers._tool_names import COMMON, NameRule
+from ranvier.providers._wire import Wire
 
 if TYPE_CHECKING:
-    from ranvier.messages import Native, Response, StreamEvent
+    from ranvier.messages import Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
 
 
-class Adapter(ABC):
+class Adapter(Wire):
     """A provider over HTTP.
 
     Args:
@@ -69,20 +62,8 @@ class Adapter(ABC):
         base_url: Where its API is.
     """
 
-    family: ClassVar[str]
-    """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
-
-    tool_names: NameRule = COMMON
-    """The names of tools that its wire takes."""
-
-    call_ids: IdRule = ANY_ID
-    """The ids of tool calls that its wire takes."""
-
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
-    default_base_url: ClassVar[str]
-    name: str = ""
-    base_url: str = ""
     needs_credential: bool = True
 
     def __init__(
@@ -103,6 +84,7 @@ class Adapter(ABC):
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
         self._connections = Connections(Engine(engine, http_client), max_connections)
+        self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
@@ -135,7 +117,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._sent(call, streaming=False)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         try:
             answer = self._understand(await reply.read(), call, reply)
         finally:
@@ -151,7 +133,7 @@ class Adapter(ABC):
         """The answer to `call.request` in steps, up to the wire's own terminal event."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         reader = self.reader(call)
         reader.issuer = Issuer(self, call)
         body = StreamedBody(self.decoder(), reader, Judge(reply, in_stream=True))
@@ -171,20 +153,12 @@ class Adapter(ABC):
     def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
-    async def _refusal(self, reply: HttpReply) -> RanvierError:
-        try:
-            return Judge(reply).refusal(await reply.read_start())
-        finally:
-            await reply.aclose()
+    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
+        return self._repairs.answer(call, refused, self._connections.client(call.pipeline), self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
-        if call.credential is None and self.needs_credential:
-            raise CredentialMissingError(f"there is no key for {self.name}")
-        if call.credential is not None and not fits_a_header(call.credential):
-            raise CredentialMissingError(
-                f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
-            )
+        check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
             self.place(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
@@ -200,6 +174,7 @@ class Adapter(ABC):
         extras = Extras(call, self.family, self.name)
         fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
         extras.put_over(fields)
+        self._repairs.apply(call, fields)
         return fields
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
@@ -216,63 +191,3 @@ class Adapter(ABC):
         response.provider = self.name
         response.model = response.model or call.deployment.model
         return response
-
-    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for a request that this target cannot be asked; the next one is."""
-        return UnsupportedRequestError(
-            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
-            provider=self.name,
-            model=call.deployment.model,
-        )
-
-    @property
-    def dialect(self) -> str:
-        """Under which name the table of models knows this server."""
-        return self.family
-
-    @property
-    def wires(self) -> tuple[str, ...]:
-        """Whose words it understands, in which a `Native` may be written."""
-        return (self.family,)
-
-    def shared(self, native: Native, target: Issuer) -> Json | None:
-        """What of `native` may be sent to `target`, which speaks its wire but did not issue it."""
-        return None
-
-    # --- what a subclass supplies ----------------------------------------------------------------
-
-    def address(self, base_url: str | None) -> str:
-        """Where the API is, given what the user said of it."""
-        return self.default_base_url if base_url is None else base_url
-
-    def place(self, key: str | None) -> str:
-        """Where a request with that key goes. It must not raise: the key is in its frame."""
-        return self.base_url
-
-    @abstractmethod
-    def path(self, model: str, streaming: bool) -> str:
-        """The path below `base_url`."""
-
-    @abstractmethod
-    def headers(self, key: str | None) -> dict[str, str]:
-        """The headers of a request with that key. It must not raise: the key is in its frame."""
-
-    @abstractmethod
-    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The fields of the request, with the settings that the model takes."""
-
-    @abstractmethod
-    def response(self, body: Json) -> Response:
-        """What a whole answer says.
-
-        Raises:
-            NoAnswerError: not what the API promises.
-        """
-
-    @abstractmethod
-    def reader(self, call: Call) -> AnswerReader:
-        """Understands one streamed answer."""
-
-    def decoder(self) -> Decoder:
-        """Cuts a streamed body into events."""
-        return SseDecoder()

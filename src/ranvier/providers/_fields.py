@@ -125,11 +125,6 @@ _NOTHING: Final = (None, None, None, (), (), None, None)
 """What `_asked` gives of most requests."""
 
 
-def fits_a_header(key: str) -> bool:
-    """True for a key that can be sent in a header."""
-    return key.isascii() and key.isprintable() and " " not in key
-
-
 def encoded(fields: Json) -> bytes:
     """`fields` as JSON.
 

@@ -16,7 +16,7 @@ from ranvier.providers._tool_names import sent_names
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._adapter import Adapter
+    from ranvier.providers._wire import Wire
 
 _Called = TypeVar("_Called", ToolCall, ToolCallDelta)
 
@@ -31,7 +31,7 @@ class Issuer:
 
     __slots__ = ("_account", "_given", "adapter", "call")
 
-    def __init__(self, adapter: Adapter, call: Call) -> None:
+    def __init__(self, adapter: Wire, call: Call) -> None:
         self.adapter = adapter
         self.call = call
         self._account: str | None = None

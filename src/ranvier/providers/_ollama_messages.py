@@ -13,7 +13,7 @@ from ranvier.providers._reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._adapter import Adapter
+    from ranvier.providers._wire import Wire
 
 FAMILY: Final = "ollama"
 
@@ -21,7 +21,7 @@ FAMILY: Final = "ollama"
 class Conversation:
     """Writes the messages of one request."""
 
-    def __init__(self, adapter: Adapter, call: Call, further: PartFields) -> None:
+    def __init__(self, adapter: Wire, call: Call, further: PartFields) -> None:
         self._adapter = adapter
         self._call = call
         self._further = further

@@ -18,7 +18,7 @@ from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._adapter import Adapter
+    from ranvier.providers._wire import Wire
 
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "anthropic": {  # S
@@ -65,7 +65,7 @@ class PartFields:
 
     __slots__ = ("_adapter", "_call", "_known", "_left_out")
 
-    def __init__(self, adapter: Adapter, call: Call) -> None:
+    def __init__(self, adapter: Wire, call: Call) -> None:
         self._adapter = adapter
         self._call = call
         self._known = KNOWN.get(adapter.dialect)

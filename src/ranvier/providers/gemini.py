@@ -33,6 +33,7 @@ from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
 from ranvier.providers._history import instructions, introduction, names_of_calls
+from ranvier.providers._history_changes import NOT_OURS
 from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json
@@ -41,9 +42,6 @@ from ranvier.providers._tool_names import name_rule
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.providers._issuer import Issuer
-
-NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
 
 VERTEX: Final = "aiplatform.googleapis.com"
 """The host of Vertex, which knows calls by their order and refuses their ids."""
