@@ -26,7 +26,7 @@ def seconds(name: str, value: float | None, *, optional: bool = False) -> float 
 def count(name: str, value: int, *, least: int) -> int:
     """`value` as a count of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name}={value!r}: give a whole number, {least} or more")
+        raise ConfigurationError(f"{name}={value!r:.60}: give a whole number, {least} or more")
     return value
 
 

@@ -209,6 +209,8 @@ def test_other_messages_are_understood() -> None:
     assert result.parts == (ToolResult("c1", "blue", "look", extra=MARK),)
     shown = read(role="tool", tool_call_id="c1", content=["see", {"type": "image_url", "image_url": ADDRESS}])
     assert shown.parts == (ToolResult("c1", (Text("see"), Image(ADDRESS))),)
+    blocks = [{"type": "tool_result", "tool_use_id": "c1", "content": "blue"}]
+    assert read(role="user", content=blocks) == Message.tool("c1", "blue")  # Anthropic has no such role
     assert read(role="tool", tool_call_id="c1", content=None).parts == (ToolResult("c1", ""),)
 
 

@@ -382,6 +382,23 @@ async def test_another_server_of_the_dialect_is_sent_what_the_user_gives() -> No
     assert outcome.left_out == []
 
 
+async def test_fields_of_a_result_typed_by_hand_are_not_lost() -> None:
+    """Where nothing is known of the server they go out, elsewhere listeners hear of them."""
+    message = Message("tool", (ToolResult("c1", "see"),), {"name": "mark"})
+    history = [Message.user("Look!"), Message.assistant(tool_calls=[ToolCall("c1", "shot")]), message]
+    outcome = await asked("elsewhere", history)
+    assert outcome.sent["messages"][-1]["name"] == "mark"
+    assert (await asked("glm", history)).left_out == ["name"]
+
+
+async def test_reasoning_of_a_round_goes_back_where_results_stand_in_messages_of_the_user() -> None:
+    """Anthropic's form of a history, at a server that wants the reasoning of all turns of a round."""
+    history = HISTORIES["a dict of Anthropic's"]
+    answer = {"role": "assistant", "content": "A cat.", "reasoning_content": "mark of thought"}
+    outcome = await asked("elsewhere", [*history, answer, {"role": "user", "content": "Sure?"}])
+    assert outcome.sent["messages"][-2]["reasoning_content"] == "mark of thought"
+
+
 async def test_one_event_tells_of_a_field_that_many_parts_have() -> None:
     """However long the history."""
     parts = [{"type": "text", "text": "long", "cache_control": MARK}] * 4

@@ -186,7 +186,7 @@ def _text(name: str) -> Any:
 def _number(name: str) -> Any:
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-            raise ConfigurationError(f"{name}={value!r}: give a number, 0 or more")
+            raise ConfigurationError(f"{name}={value!r:.60}: give a number, 0 or more")
         return value
 
     return check

@@ -51,13 +51,13 @@ class Conversation:
         return ({"role": "user", "content": shown},)
 
     def _turn(self, message: Message, *, in_tool_round: bool) -> Iterator[Json]:
+        more = self._further.sent("message", message.extra)
         for result in results(message):
-            yield self._result(result)
+            yield {**self._result(result), **(more if message.role == "tool" else {})}
         if message.role == "tool":
             self._shown += self._content(message.parts)
             return
         yield from self._pictures()
-        more = self._further.sent("message", message.extra)
         if message.role == "assistant":
             answer = self._answer(message, in_tool_round=in_tool_round)
             if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing

@@ -66,6 +66,8 @@ CALLS: Final = ", or tool_calls"
 def _words(keys: Keys, role: Role, content: object) -> Message:
     parts = [*_content(keys, content)]
     parts += [picture_of(data, f"{keys.where}.images") for data in keys.entries("images")]  # Ollama
+    if role == "user" and parts and all(isinstance(part, ToolResult) for part in parts):
+        role = "tool"  # Anthropic has no such role
     return _message(keys, role, content, parts)
 
 
