@@ -195,7 +195,13 @@ async def test_reasoning_of_nobody_in_particular_goes_to_those_who_want_it(ask: 
     native = Native(CHAT_COMPLETIONS, {"reasoning_content": "I need the weather."})
     turn = Message("assistant", (native, ToolCall("call_1", "get_weather", {})))
     request = await sent(ask, name, (Message.user("q"), turn, Message.tool("call_1", "Sunny")))
-    takes = ("kimi", "glm", "openrouter", "openai")  # the last one at an address that is not OpenAI's
+    takes = (
+        "kimi",
+        "glm",
+        "openrouter",
+        "ollama",
+        "openai",
+    )  # openai: at another address
     assert ("I need the weather." in request) is (name in takes)
 
 

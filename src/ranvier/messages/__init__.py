@@ -8,7 +8,6 @@ from ranvier.messages.request import (
     Request,
     Role,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
 )
@@ -21,6 +20,8 @@ from ranvier.messages.response import (
     Usage,
 )
 from ranvier.messages.schema import Schema
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WirePart, WireTool
 
 __all__ = [
     "CHAT_COMPLETIONS",
@@ -41,4 +42,6 @@ __all__ = [
     "ToolCallDelta",
     "ToolResult",
     "Usage",
+    "WirePart",
+    "WireTool",
 ]

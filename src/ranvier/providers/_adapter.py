@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import ConfigurationError, RanvierError, UnsupportedRequestError
+from ranvier.errors import ConfigurationError, RanvierError
 from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
 from ranvier.providers._engines import Engine, EngineName
@@ -65,7 +65,6 @@ class Adapter(Wire):
 
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
-    name: str = ""
     needs_credential: bool = True
 
     def __init__(
@@ -193,14 +192,6 @@ class Adapter(Wire):
         response.provider = self.name
         response.model = response.model or call.deployment.model
         return response
-
-    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for a request that this target cannot be asked; the next one is."""
-        return UnsupportedRequestError(
-            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
-            provider=self.name,
-            model=call.deployment.model,
-        )
 
     def knows_model(self, model: str) -> bool:
         """True where the table of models tells what that model takes."""

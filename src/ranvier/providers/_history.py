@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Message, Native, Part, Request, ToolCall, ToolResult
+from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Part, Request, Tool, ToolCall, ToolResult
 from ranvier.providers._call_ids import with_valid_ids
 from ranvier.providers._issuer import Issuer
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reasoning import REASONING
 from ranvier.providers._tool_names import sent_names, with_sent_names
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def translated(call: Call, wire: Wire) -> Call:
 
 def _is_taken(request: Request, wire: Wire) -> bool:
     """True for most requests, in which nothing has to change; one pass, since every request is looked at."""
-    names, ids = [tool.name for tool in request.tools], []
+    names, ids = [tool.name for tool in request.tools if isinstance(tool, Tool)], []
     for message in request.messages:
         if type(message.content) is str:
             continue
@@ -56,7 +58,16 @@ def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]
     """`messages` without what only others understand."""
     if not any(map(_holds_natives, messages)):
         return messages
-    return [_own(message, target) if _holds_natives(message) else message for message in messages]
+    own = [_own(message, target) if _holds_natives(message) else message for message in messages]
+    if len(_thoughts(own)) < len(_thoughts(messages)):
+        PartFields(target.adapter, target.call).leave_out(REASONING)
+    return own
+
+
+def _thoughts(messages: Sequence[Message]) -> list[Native]:
+    """Reasoning that the caller gave in plain words; listeners hear when it is not sent."""
+    parts = (part for message in messages for part in message.parts if isinstance(part, Native))
+    return [part for part in parts if part.provider == CHAT_COMPLETIONS and REASONING in part.data]
 
 
 def _own(message: Message, target: Issuer) -> Message:
@@ -89,6 +100,17 @@ def _own_native(native: Native, target: Issuer) -> Native | None:
 def results(message: Message) -> list[ToolResult]:
     """What tools answered in `message`."""
     return [part for part in message.parts if isinstance(part, ToolResult)]
+
+
+def instructions(request: Request) -> str:
+    """All standing instructions, wherever they stand, as one text."""
+    within = (message.text for message in request.messages if message.role == "system")
+    return "\n\n".join(filter(None, (request.system, *within)))
+
+
+def introduction(result: ToolResult) -> str:
+    """The words before what a tool gave back, where that cannot stand in the result itself."""
+    return f"This is from the result of the tool {result.name} (call {result.call_id}):"
 
 
 def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:

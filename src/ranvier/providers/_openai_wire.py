@@ -9,8 +9,7 @@ What comes back is read in `_openai_answer`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ranvier.messages import (
     CHAT_COMPLETIONS,
@@ -19,19 +18,19 @@ from ranvier.messages import (
     Native,
     Response,
     Schema,
-    Text,
     Tool,
-    ToolCall,
+    WireTool,
 )
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._call_ids import OPENAI_IDS
 from ranvier.providers._fields import offered
-from ranvier.providers._fragments import KEPT_OF_CALLS
-from ranvier.providers._history import arguments_text, natives, results
+from ranvier.providers._history import natives
 from ranvier.providers._models import refuses_prefill, takes_forms
 from ranvier.providers._openai_answer import ChunkReader, read_completion
+from ranvier.providers._openai_messages import Conversation
+from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json
-from ranvier.providers._reasoning import NO_THOUGHT, REASONING, rounds_with_tools
+from ranvier.providers._reasoning import NO_THOUGHT, REASONING
 from ranvier.providers._schemas import instruction, is_strict
 
 if TYPE_CHECKING:
@@ -69,9 +68,10 @@ class ChatCompletions(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         request = call.request
         choice = settings.pop("tool_choice", None)
-        fields: Json = {"model": call.deployment.model, "messages": self.messages(call), **settings}
+        further = PartFields(self, call)
+        fields: Json = {"model": call.deployment.model, "messages": self._messages(call, further), **settings}
         if tools := offered(request, choice):
-            fields["tools"] = [_tool(tool) for tool in tools]
+            fields["tools"] = [self._tool(tool, further) for tool in tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
@@ -90,50 +90,19 @@ class ChatCompletions(Adapter):
             form["strict"] = True
         return {"type": "json_schema", "json_schema": form}
 
-    def messages(self, call: Call) -> list[Json]:
-        """The conversation, one tool message for each result."""
+    def _messages(self, call: Call, further: PartFields) -> list[Json]:
         request = call.request
         if request.messages[-1].role == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
-        with_tools = rounds_with_tools(request.messages) if self.returned else frozenset()
-        conversation: list[Json] = []
-        for index, turn in enumerate(request.messages):
-            if turn.role in ("user", "system") and isinstance(turn.content, str):  # as nearly all are
-                conversation.append({"role": turn.role, "content": turn.content})
-            else:
-                conversation += self._turn(call, turn, in_tool_round=index in with_tools)
+        messages = Conversation(self, call, further).messages()
         system = request.system
         if request.schema is not None and not takes_forms(self.facts(call).provider):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
         if system:
-            conversation.insert(0, {"role": "system", "content": system})
-        return conversation
+            messages.insert(0, {"role": "system", "content": system})
+        return messages
 
-    def _turn(self, call: Call, message: Message, *, in_tool_round: bool) -> Iterator[Json]:
-        for result in results(message):
-            yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
-        if message.role == "assistant":
-            answer = self.answer(call, message)
-            self._put_back(call, message, answer, in_tool_round=in_tool_round)
-            if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing
-                yield answer
-        elif message.role != "tool":
-            content = list(self._content(call, message))
-            if content or not results(message):
-                plain = all(part["type"] == "text" for part in content)
-                yield {"role": message.role, "content": message.text if plain else content}
-
-    def answer(self, call: Call, message: Message) -> Json:
-        """A turn of the model: what it said, and the tools that it called."""
-        if any(isinstance(part, Image) for part in message.parts):
-            raise self.unsupported(call, "takes no pictures from the assistant")
-        answer: Json = {"role": "assistant", "content": message.text or None}
-        calls = [_tool_call(call) for call in message.tool_calls]
-        if calls:
-            answer["tool_calls"] = calls
-        return answer
-
-    def _put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
+    def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
         """Add to a turn of the model what the server wants to see again of it."""
         kept = {name: data[name] for data in natives(message) for name in self.returned if name in data}
         if not self.wants_reasoning(call, in_tool_round=in_tool_round):
@@ -152,38 +121,25 @@ class ChatCompletions(Adapter):
 
     def image(self, call: Call, image: Image) -> Json:
         """A picture: its address, or its bytes as one."""
-        return {"type": "image_url", "image_url": {"url": image.data_url}}
+        place = {"url": image.data_url}
+        if image.detail is not None:
+            place["detail"] = image.detail
+        return {"type": "image_url", "image_url": place}
 
-    def _content(self, call: Call, message: Message) -> Iterator[Mapping[str, Any]]:
-        for part in message.parts:
-            if isinstance(part, Text):
-                yield {"type": "text", "text": part.text}
-            elif isinstance(part, Image):
-                yield self.image(call, part)
-            elif isinstance(part, Native) and "type" in part.data:
-                yield part.data  # a file, say
+    def _tool(self, tool: Tool | WireTool, further: PartFields) -> Json:
+        if isinstance(tool, WireTool):
+            return further.of_wire(tool, *self.wires)
+        function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        more = further.sent("tool", tool.extra)
+        if "strict" in more:
+            function["strict"] = more.pop("strict")
+        return {"type": "function", "function": function, **more}
 
     def response(self, body: Json) -> Response:
         return read_completion(body, self.family, self.returned)
 
     def reader(self, call: Call) -> AnswerReader:
         return ChunkReader(self.family, self.returned)
-
-
-def _tool(tool: Tool) -> Json:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return {"type": "function", "function": function}
-
-
-def _tool_call(call: ToolCall) -> Json:
-    written: Json = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments_text(call)},
-    }
-    if call.native is not None:
-        written.update((name, call.native.data[name]) for name in KEPT_OF_CALLS if name in call.native.data)
-    return written
 
 
 def _tool_choice(choice: str) -> str | Json:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ranvier.messages import Message
+from ranvier.messages import Message, ToolResult
 
 REASONING: Final = "reasoning_content"
 """The field of a message that holds it."""
@@ -34,12 +34,15 @@ def demands_reasoning(base_url: str, model: str) -> bool:
 
 
 def rounds_with_tools(turns: Sequence[Message]) -> frozenset[int]:
-    """The indices of the model's turns in rounds with tools; a round ends at the next message of the user."""
+    """The indices of the model's turns in rounds with tools; a round ends at the next message of the user.
+
+    Results of tools may stand in a message of the user, as at Anthropic: they end no round.
+    """
     found: list[int] = []
     answers: list[int] = []
     calls = False
     for index, turn in enumerate(turns):
-        if turn.role == "user":
+        if turn.role == "user" and not any(isinstance(part, ToolResult) for part in turn.parts):
             found += answers if calls else ()
             answers, calls = [], False
         elif turn.role == "assistant":

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-from ranvier.messages import Part, Request, ToolCall, ToolResult
+from ranvier.messages import Part, Request, Tool, ToolCall, ToolResult
 
 UNKNOWN: Final = "tool"
 """The start of a name that is sent for one without a single character."""
@@ -64,7 +64,7 @@ def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
     if all(map(allowed, names)):
         return {}
     odd = [name for name in dict.fromkeys(names) if not allowed(name)]
-    taken = set(names).difference(odd)
+    taken = {tool.name for tool in request.tools}.union(names).difference(odd)
     sent: dict[str, str] = {}
     for name in odd:
         sent[name] = next(each for each in _candidates(name, rule) if each not in taken)
@@ -74,7 +74,7 @@ def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
 
 def _names(request: Request) -> list[str]:
     """All names of tools in `request`, those that are offered first."""
-    names = [tool.name for tool in request.tools]
+    names = [tool.name for tool in request.tools if isinstance(tool, Tool)]
     for message in request.messages:
         if type(message.content) is not str:
             names += [part.name for part in message.parts if isinstance(part, NAMING) and part.name]
@@ -91,7 +91,8 @@ def _candidates(name: str, rule: NameRule) -> Iterator[str]:
 def with_sent_names(request: Request, names: Mapping[str, str]) -> Request:
     """`request` with the tools under the names that are sent: offered, chosen, called and answered."""
     tools = tuple(
-        replace(tool, name=names[tool.name]) if tool.name in names else tool for tool in request.tools
+        replace(tool, name=names[tool.name]) if isinstance(tool, Tool) and tool.name in names else tool
+        for tool in request.tools
     )
     messages = tuple(
         replace(message, content=tuple(_renamed(part, names) for part in message.parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from ranvier.errors import UnsupportedRequestError
 from ranvier.providers._call_ids import ANY_ID, IdRule
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fixes import Fix
@@ -34,7 +35,16 @@ class Wire(ABC):
     """The ids of tool calls that its wire takes."""
 
     default_base_url: ClassVar[str]
+    name: str = ""
     base_url: str = ""
+
+    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
+        """The error for a request that this target cannot be asked; the next one is."""
+        return UnsupportedRequestError(
+            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
+            provider=self.name,
+            model=call.deployment.model,
+        )
 
     # --- the request and the answer --------------------------------------------------------------
 

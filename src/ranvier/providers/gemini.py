@@ -10,18 +10,32 @@ What comes back is read in `_gemini_answer`.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Image, Message, Native, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.messages import (
+    Image,
+    Message,
+    Native,
+    Request,
+    Response,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+    WirePart,
+    WireTool,
+)
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
-from ranvier.providers._history import names_of_calls
+from ranvier.providers._history import instructions, introduction, names_of_calls
 from ranvier.providers._history_changes import NOT_OURS
-from ranvier.providers._models import wants_signatures
+from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
+from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import AnswerReader, Json
 from ranvier.providers._tool_names import name_rule
 
@@ -58,12 +72,14 @@ class Gemini(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The request; whether it streams stands in the path."""
         request, choice = call.request, settings.pop("tool_choice", None)
-        fields: Json = {"contents": self._contents(call)}
-        if system := _system(request):
+        further = PartFields(self, call)
+        fields: Json = {"contents": self._contents(call, further)}
+        for part in further.instructions():
+            further.sent("text", part.extra)
+        if system := instructions(request):
             fields["systemInstruction"] = {"parts": [{"text": system}]}
         if tools := offered(request, choice):
-            declared = [_declaration(tool.name, tool.description, tool.parameters) for tool in tools]
-            fields["tools"] = [{"functionDeclarations": declared}]
+            fields["tools"] = _tools(tools, further)
             if choice is not None:
                 fields["toolConfig"] = {"functionCallingConfig": _mode(choice)}
         if generation := _generation(request, settings):
@@ -83,14 +99,14 @@ class Gemini(Adapter):
         """Understands the pieces of one answer."""
         return PartReader()
 
-    def _contents(self, call: Call) -> list[Json]:
+    def _contents(self, call: Call, further: PartFields) -> list[Json]:
         """The conversation; what one side says in a row is one content, results of tools first."""
         messages = call.request.messages
         names = names_of_calls(messages)
         turns: list[tuple[str, list[Json]]] = []
         for message in messages:
             role = "model" if message.role == "assistant" else "user"
-            parts = [] if message.role == "system" else self._parts(call, message, names)
+            parts = [] if message.role == "system" else self._parts(call, message, names, further)
             if parts and turns and turns[-1][0] == role:
                 turns[-1][1].extend(parts)
             elif parts:
@@ -99,7 +115,10 @@ class Gemini(Adapter):
             _leave_out_ids(turns)
         return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
-    def _parts(self, call: Call, message: Message, names: Mapping[str, str]) -> list[Json]:
+    def _parts(
+        self, call: Call, message: Message, names: Mapping[str, str], further: PartFields
+    ) -> list[Json]:
+        further.sent("message", message.extra)
         parts: list[Json] = []
         signature: Json = {}
         for part in message.parts:
@@ -108,7 +127,9 @@ class Gemini(Adapter):
                     signature = dict(part.data)
                 else:
                     parts.append(dict(part.data))
-            elif written := self._part(call, part, names):
+            elif isinstance(part, ToolResult):
+                parts += self._result(call, part, names, further)
+            elif written := self._part(call, part, further):
                 parts.append(written | signature)
                 signature = {}
         if signature:  # what it signed is gone
@@ -117,17 +138,42 @@ class Gemini(Adapter):
             _sign(parts)
         return parts
 
-    def _part(self, call: Call, part: Part, names: Mapping[str, str]) -> Json | None:
+    def _part(self, call: Call, part: Text | Image | ToolCall | WirePart, further: PartFields) -> Json | None:
+        if isinstance(part, WirePart):
+            return further.of_wire(part, self.family)
         if isinstance(part, Text):
+            further.sent("text", part.extra)
             return {"text": part.text} if part.text else None
         if isinstance(part, Image):
+            further.sent("image", part.extra)
+            if part.detail is not None:
+                further.leave_out("detail")
             return self._image(call, part)
-        if isinstance(part, ToolCall):
-            return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
-        assert isinstance(part, ToolResult)
-        answer = {"error" if part.is_error else "result": part.content}
-        name = part.name or names.get(part.call_id, "")
-        return {"functionResponse": {"id": part.call_id, "name": name, "response": answer}}
+        further.sent("call", part.extra)
+        return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
+
+    def _result(
+        self, call: Call, result: ToolResult, names: Mapping[str, str], further: PartFields
+    ) -> Iterator[Json]:
+        """A result; its pictures stand in it where the model takes that, else after it."""
+        further.sent("result", result.extra)
+        answer: Json = {"error" if result.is_error else "result": result.text}
+        response: Json = {"id": result.call_id, "name": result.name or names.get(result.call_id, "")}
+        response["response"] = answer
+        within = takes_pictures_of_tools(call.deployment.model)
+        after: list[Json] = []
+        for part in () if isinstance(result.content, str) else result.content:
+            written = self._part(call, part, further)
+            if isinstance(part, Text) or written is None:
+                continue
+            if within and "inlineData" in written:
+                response.setdefault("parts", []).append(written)
+            else:
+                after.append(written)
+        yield {"functionResponse": response}
+        if after:
+            yield {"text": introduction(replace(result, name=response["name"]))}
+            yield from after
 
     def _image(self, call: Call, image: Image) -> Json:
         if image.url is None:
@@ -136,12 +182,6 @@ class Gemini(Adapter):
             raise self.unsupported(call, "fetches pictures by https alone")
         kind = image.media_type or mimetypes.guess_type(urlsplit(image.url).path)[0] or "image/jpeg"
         return {"fileData": {"fileUri": image.url, "mimeType": kind}}
-
-
-def _system(request: Request) -> str:
-    """All standing instructions, wherever they stand."""
-    within = (message.text for message in request.messages if message.role == "system")
-    return "\n\n".join(filter(None, (request.system, *within)))
 
 
 def _sign(parts: list[Json]) -> None:
@@ -165,6 +205,19 @@ def _leave_out_ids(turns: list[tuple[str, list[Json]]]) -> None:
 
 def _results_first(parts: list[Json]) -> list[Json]:
     return sorted(parts, key=lambda part: "functionResponse" not in part)
+
+
+def _tools(tools: Iterable[Tool | WireTool], further: PartFields) -> list[Json]:
+    """The functions in one object, and an object for each tool of Google's own."""
+    declared: list[Json] = []
+    others: list[Json] = []
+    for tool in tools:
+        if isinstance(tool, WireTool):
+            others.append(further.of_wire(tool, Gemini.family))
+        else:
+            further.sent("tool", tool.extra)
+            declared.append(_declaration(tool.name, tool.description, tool.parameters))
+    return [{"functionDeclarations": declared}, *others] if declared else others
 
 
 def _declaration(name: str, description: str, parameters: Mapping[str, Any]) -> Json:

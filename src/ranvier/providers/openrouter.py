@@ -28,13 +28,12 @@ class OpenRouter(ChatCompletions):
     default_base_url = "https://openrouter.ai/api/v1"
     returned = ("reasoning_details",)
 
-    def answer(self, call: Call, message: Message) -> Json:
-        """A turn of the model, with reasoning in plain words where there are no details of it."""
-        answer = super().answer(call, message)
+    def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
+        """The details of the reasoning, else its plain words."""
+        super().put_back(call, message, answer, in_tool_round=in_tool_round)
         for data in natives(message):
-            if REASONING in data and "reasoning_details" not in data:
+            if REASONING in data and "reasoning_details" not in answer:
                 answer["reasoning"] = data[REASONING]
-        return answer
 
     def reader(self, call: Call) -> AnswerReader:
         """Understands the chunks of one answer, and puts the thoughts in them together again."""
