@@ -195,6 +195,25 @@ async def test_the_callers_own_options_are_not_touched(ask: Any) -> None:
     assert len(asked.requests) == 3
 
 
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+@either_way
+async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, engine: str, way: str) -> None:
+    """On the connection of the refused one, which is read to its end and given back."""
+
+    async def script(visit: Any) -> None:
+        if '"temperature"' in visit.body:
+            words = json.dumps({"error": {"message": WORDS}})
+            await visit.answer(words, status="400 Bad Request")
+        else:
+            which = "answer.stream" if way == "stream" else "answer.json"
+            await visit.answer(body("openai", which))
+
+    async with loopback(script) as place, over(OpenAI, place, engine=engine) as asked:
+        await getattr(asked, way)(tuned(temperature=0.3), model="m")
+        await getattr(asked, way)(tuned(temperature=0.3), model="m")
+        assert (len(place.visits), place.accepted) == (3, 1)
+
+
 # --- within a pipeline ---------------------------------------------------------------------------
 
 
