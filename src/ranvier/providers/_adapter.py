@@ -23,6 +23,7 @@ from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._issuer import Issuer
 from ranvier.providers._models import is_known
 from ranvier.providers._reading import (
+    AnswerReader,
     Json,
     Judge,
     NoAnswerError,
@@ -135,9 +136,7 @@ class Adapter(Wire):
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             reply = await self._repaired(call, reply)
-        reader = self.reader(call)
-        reader.issuer = Issuer(self, call)
-        body = StreamedBody(self.decoder(), reader, Judge(reply, in_stream=True))
+        body = StreamedBody(self.decoder(), self._reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
                 for event in body.feed(await next_chunk(reply, body)):
@@ -177,6 +176,11 @@ class Adapter(Wire):
         extras.put_over(fields)
         self._repairs.apply(call, fields)
         return fields
+
+    def _reader(self, call: Call) -> AnswerReader:
+        reader = self.reader(call)
+        reader.issuer = Issuer(self, call)
+        return reader
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
         try:
