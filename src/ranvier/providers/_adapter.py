@@ -154,7 +154,10 @@ class Adapter(Wire):
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
     def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
-        return self._repairs.answer(call, refused, self._connections.client(call.pipeline), self.fix)
+        def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
+            return self._connections.client(call.pipeline).send(request)
+
+        return self._repairs.answer(call, refused, send, self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model

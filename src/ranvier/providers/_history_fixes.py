@@ -1,9 +1,9 @@
 """What a server refuses of the history, by its words, and the fix for it.
 
 Opaque parts may be refused by their own issuer: a key was rotated, a model was replaced behind its name, a
-gateway chose another account. Then the request goes without them. Sources: the bodies in reports (Anthropic:
-hermes-agent #24401, claude-code #11978; OpenAI: codex #2414; Gemini: gemini-cli #13578, vercel/ai #15664;
-DeepSeek: openhuman #3094; Mistral: vllm #9019).
+gateway chose another account. Then the request goes without them. Sources: the bodies in reports, such as
+hermes-agent #24401 and claude-code #11978 (Anthropic), vercel/ai #15664 (Vertex), litellm #16895 (Gemini),
+openhuman #3094 (DeepSeek).
 """
 
 from __future__ import annotations
