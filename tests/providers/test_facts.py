@@ -260,3 +260,15 @@ async def test_ollama_gets_a_level_of_thinking_only_where_it_knows_levels(
     async with ask(Ollama, NOTHING) as asked:
         request = Request((Message.user("Hi"),), extra={"reasoning_effort": effort})
         assert (await asked.sent(request, model=model))["think"] == sent
+
+
+@pytest.mark.parametrize("way", ["complete", "stream"])
+async def test_an_effort_that_was_asked_for_is_not_taken_away(ask: Any, way: str) -> None:
+    """Where only the server knows that it takes no tools then, the next target is asked."""
+    request = tuned(tools=(LOOK_UP,), extra={"reasoning_effort": "high"})
+    async with ask(OpenAI, server("openai", beside_tools), base_url=AZURE) as asked:
+        with pytest.raises(UnsupportedRequestError) as caught:
+            await getattr(asked, way)(request, model="prod")
+        assert caught.value.falls_over
+        assert len(asked.requests) == 1
+        assert not adjusted(asked)

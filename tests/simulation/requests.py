@@ -104,14 +104,11 @@ class RequestChecks(Books):
         stack = story.stack
         if stack.throttle is None or stack.most_gates < 100:
             return
-        if exchange.kind == "auth":
-            until = max(until, exchange.stopped + stack.refused_for) if stack.refused_for else 0.0
-        elif exchange.kind == "quota_exhausted":
-            until = max(until, exchange.stopped + stack.quota_for) if stack.quota_for else 0.0
-        elif exchange.kind not in ("rate_limit", "overloaded"):
+        seconds = stack.gate_closes_for(exchange.kind, error.retry_after or 0.0)
+        if seconds is None:
             return
         gate = stack.gate_key(exchange.target, exchange.key)
-        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), until)
+        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), exchange.stopped + seconds)
 
     def request_ended(self, exchange: Exchange) -> None:
         """A provider has let go of a request."""

@@ -42,6 +42,12 @@ STATUSES = {
     (400, "context_length"): errors.ContextLengthError,
     (400, "unsupported_parameter"): errors.UnsupportedRequestError,
     (400, "content_filter"): errors.ContentFilterError,
+    (400, "output_limit"): errors.UnsupportedRequestError,
+    (400, "foreign_history"): errors.UnsupportedRequestError,
+    (400, "no_pictures"): errors.UnsupportedRequestError,
+    (400, "suspended"): errors.QuotaExceededError,
+    (400, "not_loaded"): errors.ServerError,
+    (429, "over_limit"): errors.ContextLengthError,
     (401, None): errors.AuthenticationError,
     (402, None): errors.QuotaExceededError,
     (403, None): errors.PermissionDeniedError,
@@ -70,9 +76,6 @@ IN_200 = {
     (500, None): errors.ServerError,
     (503, None): errors.OverloadedError,
 }
-NO_STATUS = {("ollama", 429, None): errors.ServerError}
-"""What is understood by its status alone, which it has not in a 200."""
-
 BREAKS = [
     # fault, what it becomes of a whole answer, what broke a stream of which words had come
     (Cut(), errors.InvalidResponseError, "invalid_response"),
@@ -161,7 +164,7 @@ async def test_who_says_it_in_the_body_has_no_header_for_it(sim, talk, provider)
 async def test_an_error_inside_a_200_is_understood(sim, provider, way):
     """As the body of a whole answer, and as the first event of a stream."""
     sim.play(provider, *(ErrorIn200(*each) for each in IN_200))
-    expected = [NO_STATUS.get((provider, *each), becomes) for each, becomes in IN_200.items()]
+    expected = list(IN_200.values())
     async with asking(sim, provider) as ask:
         found = await failures(ask, way, len(IN_200))
     assert [type(error) for error in found] == expected

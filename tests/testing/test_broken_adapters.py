@@ -22,6 +22,7 @@ class Contract(ProviderContract):
     whole, streamed = WHOLE, STREAMED
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+    only_here = "not here"
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
@@ -47,6 +48,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.MisjudgesFailures: {
         "every_refusal_is_the_error_that_its_status_means": "'no', instead of ServerError",
+        "what_only_this_target_refuses_goes_on_to_the_next": "the next target is not asked: InvalidRequest",
     },
     toys.ForgetsTheWait: {
         "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: RateLimitError",
@@ -89,6 +91,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.AnswersAnyway: {
         "every_refusal_is_the_error_that_its_status_means": "500, whole: an answer: 'I am sorry.'",
+        "what_only_this_target_refuses_goes_on_to_the_next": "whole, the next target is not asked: an answer",
         "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: an answer",
         "nonsense_is_no_answer": "nothing, whole: an answer: 'I am sorry.'",
         "no_connection_and_a_broken_one_are_told": "nobody listens, whole: an answer: 'I am sorry.'",

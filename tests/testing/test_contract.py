@@ -17,6 +17,7 @@ class OfOurs(ProviderContract):
     """An adapter of ours, with the bodies of its wire."""
 
     adapter: Any
+    only_here = "Unsupported parameter: 'temperature' is not supported with this model."
     streamed_type = "text/event-stream"
 
     def __init_subclass__(cls) -> None:
@@ -74,6 +75,7 @@ class TestFunctionProvider(ProviderContract):
     whole, streamed = WHOLE, STREAMED
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+    only_here = "not here"
     uses_key = False
 
     def provider(self, url: str) -> Any:

@@ -15,6 +15,7 @@ from ranvier.errors import (
     ProviderError,
     RateLimitError,
     ServerError,
+    UnsupportedRequestError,
 )
 from ranvier.messages import FinishReason, Response, StreamEvent, Usage
 from ranvier.pipeline import Call
@@ -57,6 +58,7 @@ class Toy:
             raise self.lost(error) from None
         if reply.status_code == 200:
             return reply
+        await reply.aread()
         await reply.aclose()
         raise self.refused(call, reply)
 
@@ -116,6 +118,8 @@ class Toy:
     def refused(self, call: Call, reply: httpx.Response) -> ProviderError:
         kinds = {401: AuthenticationError, 403: PermissionDeniedError, 429: RateLimitError}
         kind = ServerError if reply.status_code >= 500 else InvalidRequestError
+        if b"not here" in reply.content:
+            kind = UnsupportedRequestError
         wait = reply.headers.get("retry-after")
         return kinds.get(reply.status_code, kind)(
             self.words(call),

@@ -39,7 +39,9 @@ class Fallback(Layer):
         on_content_filter: Also go on after a refusal on policy.
 
     One failed target raises its own error; two or more an `AllDeploymentsFailedError` with one error
-    each. What another target would most likely say too (an invalid request) is raised at once.
+    each. Where all of them refused the request itself, the first one's refusal is raised bare: there is
+    something to mend in the request, and the record has what the others said. What another target would
+    most likely say too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
@@ -186,7 +188,9 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
     """True when the prompt was too long for a target whose window is known to be at least as large."""
     window = deployment.context_window
     return window is not None and any(
-        isinstance(error, ContextLengthError) and (failed.context_window or 0) >= window
+        isinstance(error, ContextLengthError)
+        and not error.falls_over  # else it was a limit of that key or server, and no window
+        and (failed.context_window or 0) >= window
         for failed, error in failures
     )
 
@@ -211,7 +215,7 @@ def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededErr
 
 
 def _verdict(failures: Failures) -> RanvierError:
-    if len(failures) == 1:
+    if len(failures) == 1 or all(isinstance(error, InvalidRequestError) for _, error in failures):
         return failures[0][1]
     told = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
     return AllDeploymentsFailedError(

@@ -18,7 +18,17 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import (
+    AnswerReader,
+    Json,
+    NoAnswerError,
+    check_finish,
+    count,
+    entries,
+    entry,
+    label,
+    text,
+)
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -34,8 +44,9 @@ def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
     """Anthropic's word for why it stopped, in ours.
 
     Raises:
-        NoAnswerError: it refused on policy and gave no answer.
+        NoAnswerError: it refused on policy and gave no answer, or it broke off.
     """
+    check_finish(raw)
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""

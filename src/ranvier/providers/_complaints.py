@@ -7,7 +7,7 @@ Sources: the vendors' SDKs and documentation, recorded bodies, and reports with 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ranvier.providers._fixes import given
@@ -15,7 +15,6 @@ from ranvier.providers._reading import Json
 from ranvier.providers._said import parse, read
 
 MAX_TEXT: Final = 2_000
-MAX_DEPTH: Final = 5
 
 
 class Complaint(NamedTuple):
@@ -32,25 +31,9 @@ class Complaint(NamedTuple):
     @classmethod
     def of(cls, content: bytes) -> Complaint:
         """What the body of a refusal says."""
-        body = parse(content)
-        said = read(body)
-        names = [said.param, *_entries(body, "loc")]
-        words = [*said.codes, said.message, *_entries(body, "msg")]
-        return cls(
-            " ".join(dict.fromkeys(words))[:MAX_TEXT].lower(),
-            frozenset(part for name in names for part in re.split(r"[.,\s\[\]]+", name.lower()) if part),
-        )
-
-
-def _entries(value: object, key: str, depth: int = MAX_DEPTH) -> Iterator[str]:
-    """The texts under `key` within a list of errors, as FastAPI and pydantic write them."""
-    if isinstance(value, Mapping):
-        found = value.get(key)
-        yield from (each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str))
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    if depth:
-        for each in list(inner)[:20]:
-            yield from _entries(each, key, depth - 1)
+        said = read(parse(content))
+        steps = re.split(r"[.,\s\[\]]+", " ".join(said.params).lower())
+        return cls(" ".join((*said.codes, said.message))[:MAX_TEXT].lower(), frozenset(filter(None, steps)))
 
 
 # --- what a complaint is about -------------------------------------------------------------------

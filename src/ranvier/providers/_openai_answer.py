@@ -19,7 +19,17 @@ from ranvier.messages import (
 )
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fragments import CallsUnderWay, kept_of, read_arguments
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading import (
+    AnswerReader,
+    Json,
+    NoAnswerError,
+    check_finish,
+    count,
+    entries,
+    entry,
+    label,
+    text,
+)
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -33,9 +43,6 @@ FINISH_REASONS = {
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
 }
 
-BROKEN_OFF = ("network_error", "error")
-"""Reasons that are none: the answer was cut on the provider's side (GLM, OpenRouter)."""
-
 
 def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     """The provider's word for why it stopped, in ours; some say `stop`, or nothing, where tools are called.
@@ -43,8 +50,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     Raises:
         NoAnswerError: it says that the answer broke off.
     """
-    if raw in BROKEN_OFF:
-        raise NoAnswerError(f"the provider broke the answer off: {raw}")
+    check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
@@ -158,8 +164,7 @@ def _read_call(call: Json) -> ToolCall:
     arguments = read_arguments(function.get("arguments", function.get("input")))
     name = text(function.get("name"), "name")
     read = ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
-    kept = kept_of(call)
-    return read if kept is None else replace(read, native=kept)
+    return replace(read, native=kept) if (kept := kept_of(call)) else read
 
 
 def _older_call(message: Json) -> list[Json]:

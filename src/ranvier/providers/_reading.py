@@ -15,7 +15,7 @@ from ranvier.messages import Native, StreamEvent, ToolCallDelta
 from ranvier.providers import _json
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
-from ranvier.providers._said import as_text, title
+from ranvier.providers._said import as_text, says_error, title
 from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
 
 if TYPE_CHECKING:
@@ -130,8 +130,38 @@ def is_page(content: bytes) -> bool:
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
-    """True for a body that is an error, whatever its status says."""
-    return body.get("type") == "error" or bool(body.get("error"))
+    """True for a body that is an error, whatever its status says, wrapped or bare."""
+    if body.get("choices"):  # every chunk of an answer comes by here: what it nearly always is goes first
+        return bool(body.get("error"))
+    if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body:
+        return bool(body.get("error"))
+    return says_error(body)
+
+
+_ANSWERING: Final = frozenset((
+    *("message", "message_start", "message_delta", "message_stop", "ping"),
+    *("content_block_start", "content_block_delta", "content_block_stop"),
+))  # fmt: skip
+"""The types of Anthropic's bodies and events that are no errors."""
+
+BROKEN_OFF: Final = frozenset((
+    *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),
+    *("timeout", "abort", "aborted", "cancelled", "failed", "insufficient_system_resource"),
+))  # fmt: skip
+"""Finish reasons that are none: the answer was cut on the provider's side.
+
+GLM, OpenRouter, vLLM, DeepSeek, and gateways that speak another's wire.
+"""
+
+
+def check_finish(raw: str) -> None:
+    """Refuse a finish reason that says that the answer broke off.
+
+    Raises:
+        NoAnswerError: it does.
+    """
+    if raw.lower() in BROKEN_OFF:
+        raise NoAnswerError(f"the provider broke the answer off: {raw}")
 
 
 # --- errors about one reply ----------------------------------------------------------------------

@@ -26,6 +26,7 @@ from ranvier.messages import (
     Usage,
     WireTool,
 )
+from ranvier.providers import _reading
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fields import offered
@@ -205,6 +206,7 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
     raw = text(body.get("done_reason"), "done_reason")
+    _reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)

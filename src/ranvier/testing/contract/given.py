@@ -22,6 +22,8 @@ class Given:
         streamed_type: The content type of that.
         broken_off: A stream that an error of the server's ends after its beginning; `None` where
             the wire has no such thing.
+        only_here: Words with which its server refuses, by a 400, what only it refuses, such as a
+            setting that its model does not take; `None` where it has none.
         model: The model to ask for.
         key: The secret that has to arrive, and must never be seen anywhere else.
         uses_key: False for a provider that works without one.
@@ -32,6 +34,7 @@ class Given:
     streamed: bytes | None = None
     streamed_type: str = "text/event-stream"
     broken_off: bytes | None = None
+    only_here: str | None = None
     model: str = "model"
     key: str = "sk-contract-5f0c9a7be2d1"
     uses_key: bool = True
