@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.request import Message, Native, Part, Text, ToolCall
+from ranvier.messages.native import Native
+from ranvier.messages.request import Message, Part, Text, ToolCall
 
 if TYPE_CHECKING:
     from ranvier.pipeline.price import Prices
@@ -135,12 +136,16 @@ def _holds_nothing(part: Part) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON."""
+    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON.
+
+    `native` is what only the issuer understands of the call; the last one counts.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    native: Native | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)

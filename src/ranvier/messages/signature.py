@@ -16,8 +16,8 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier.errors import ConfigurationError
 from ranvier.messages.declared import KEPT, as_json, schema_of
-from ranvier.messages.request import Tool
 from ranvier.messages.schema import name_for
+from ranvier.messages.tool import Tool
 
 SECTION = re.compile(r"^(?:Args|Arguments|Parameters):$")
 """How the part of a docstring begins that describes parameters, in Google's style."""

@@ -134,7 +134,7 @@ class StreamInterrupted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDropped(Event):
-    """The model refuses a parameter that only tunes, so it was left out."""
+    """A parameter, or a field of a part, that only tunes was left out: the target does not take it."""
 
     name: ClassVar[str] = "parameter_dropped"
 

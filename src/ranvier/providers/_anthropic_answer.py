@@ -18,9 +18,9 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.pipeline.collector import steps_of
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, count, entries, entry, label, text
 from ranvier.providers._usage import Counts
 
@@ -146,9 +146,15 @@ class EventReader(AnswerReader):
             self.end()
             self.finished = True
         elif kind == "message":  # a whole answer, of a server that does not stream
-            self.events += steps_of(read_message(body))
-            self.stopped = FinishReason.STOP
-            self.finished = True
+            self._read_whole(body)
+
+    def _read_whole(self, body: Json) -> None:
+        message = read_message(body)
+        if self.issuer is not None:
+            self.issuer.sign(message)
+        self.events += steps_of(message)
+        self.stopped = FinishReason.STOP
+        self.finished = True
 
     def _reason(self, raw: str, details: object) -> FinishReason:
         return finish_reason(raw, details, answered=self.answered, calls_tools=self._calls > 0)
@@ -191,7 +197,7 @@ class EventReader(AnswerReader):
             block.number, self._calls = self._calls, self._calls + 1
             self.answered = True
             call = ToolCallDelta(block.number, label(block.start.get("id")) or new_call_id(), name)
-            self.events.append(StreamEvent(tool_call=call))
+            self.events.append(StreamEvent(tool_call=self.called(call)))
 
     def _add(self, body: Json) -> None:
         block = self._blocks.get(count(body.get("index"), "index"))
@@ -225,7 +231,7 @@ class EventReader(AnswerReader):
             if block.number is not None and (given := block.given_at_once):
                 self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=given)))
         else:
-            self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
+            self.events.append(StreamEvent(parts=[self.native("anthropic", block.whole())]))
 
 
 class _Block:

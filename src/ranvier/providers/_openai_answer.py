@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
+from ranvier.messages import (
+    FinishReason,
+    Native,
+    Part,
+    Response,
+    StreamEvent,
+    Text,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import CallsUnderWay, only_words, read_arguments, tool_name
-from ranvier.providers._history import new_call_id
+from ranvier.providers._fragments import CallsUnderWay, kept_of, only_words, read_arguments, tool_name
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._usage import read_chat_usage
 
@@ -124,7 +135,10 @@ def _read_call(call: Json) -> ToolCall | None:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
     name = tool_name(text(function.get("name"), "name"))
-    return None if name is None else ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    if name is None:
+        return None
+    read = ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    return replace(read, native=kept) if (kept := kept_of(call)) else read
 
 
 def _older_call(message: Json) -> list[Json]:
@@ -192,11 +206,17 @@ class ChunkReader(AnswerReader):
         if self._returned or (not words and ("images" in delta or "audio" in delta)):
             self._keep(delta)
         for call in _calls_in(delta):
-            fragment = self._calls.fragment(call)
+            fragment = self._fragment(call)
             if fragment is not None:
                 self.answered = True
                 self._last = "call"
                 self.events.append(StreamEvent(tool_call=fragment))
+
+    def _fragment(self, call: Json) -> ToolCallDelta | None:
+        delta = self._calls.fragment(call)
+        if delta is None or (delta.name is None and delta.native is None):
+            return delta
+        return self.called(delta)
 
     def done(self) -> None:
         """See `AnswerReader.done`."""
@@ -226,7 +246,7 @@ class ChunkReader(AnswerReader):
             reason = FinishReason.CONTENT_FILTER
         self.stopped = reason
         kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [Native(self._family, self._given)] if kept and not self._given else []
+        parts = [self.native(self._family, self._given)] if kept and not self._given else []
         self._given.update(kept)
         self.events.append(
             StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
