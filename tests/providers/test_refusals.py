@@ -267,6 +267,45 @@ def test_a_400_may_say_something_else(body: object, kind: type) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, told("This organization has been disabled."), errors.PermissionDeniedError),
+        (
+            401,
+            {"error": {"type": "ModelError", "message": "Model x is not supported"}},
+            errors.ModelNotFoundError,
+        ),
+        (401, told("ExceededTokenBudget: Current spend: 7.2; Max Budget: 2"), errors.QuotaExceededError),
+        (400, told("Param Incorrect", param="Not supported model mimo-v2"), errors.ModelNotFoundError),
+        (422, told("body.messages.0: required", param="validation_error"), errors.InvalidRequestError),
+        (
+            403,
+            told("It is prohibited due to a violation of provider Terms Of Service."),
+            errors.PermissionDeniedError,
+        ),
+        (403, told("Access blocked by your organization's data policy"), errors.PermissionDeniedError),
+        (
+            429,
+            told("You have exceeded token rate limit. Please retry after 26 seconds."),
+            errors.RateLimitError,
+        ),
+        (429, told("You exceeded your current quota: limit: 1000000"), errors.RateLimitError),
+        (429, told("Quota exceeded for metric: free_tier_requests, limit: 0"), errors.QuotaExceededError),
+        (
+            500,
+            told("image input is not supported - hint: provide the mmproj"),
+            errors.UnsupportedRequestError,
+        ),
+        (400, told("Too many requests, please wait"), errors.RateLimitError),
+        (404, told("Item with id 'rs_1' not found."), errors.UnsupportedRequestError),
+    ],
+)
+def test_words_say_it_better_than_a_status(status: int, body: object, kind: type) -> None:
+    """Whatever the status suggests: who is to be told, and whether the next target is asked."""
+    assert type(judged(body, status)) is kind
+
+
+@pytest.mark.parametrize(
     ("body", "kind"),
     [
         ({"object": "error", "message": "maximum context length is 4096", "code": 400}, "context_length"),

@@ -19,7 +19,10 @@ def breaks(error: BaseException | None) -> TypeGuard[Exception]:
 
 def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:
     """What a stream of `call` that `error` broke raises."""
-    facts = {name: getattr(error, name, None) for name in ("status", "code", "request_id", "retry_after")}
+    facts = {
+        name: getattr(error, name, None)
+        for name in ("status", "code", "request_id", "retry_after", "resets_at")
+    }
     made = StreamInterruptedError(
         f"the stream of {call.deployment} broke after it had begun: {_reason(error)}",
         received=received,

@@ -58,7 +58,7 @@ _ROLES = _names("role parts text tool_calls tool_call_id tool_use tool_result fu
 _STEP = r"(?:\.?\[[^\]\s]{0,40}\]|\.[A-Za-z0-9_$*-]{1,60})"
 _PATH = rf"([A-Za-z_$][A-Za-z0-9_-]{{0,60}}{_STEP}{{0,12}})"
 _QUOTE = "[`'\"\u2018\u2019\u201c\u201d]"
-_NOUN = r"(?:parameter|field|argument|property|option|keyword|unknown name)s?"
+_NOUN = r"(?:parameter|field|argument|property|option|keyword|header|unknown name)s?"
 
 _CALLED_A_FIELD = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -132,7 +132,8 @@ _FOR_ITSELF = re.compile(
     r"|unknown variant|extra (?:inputs|fields)|not permitted|unrecogni[sz]ed|cannot find field|no such field"
     r"|(?:unknown|unexpected) (?:name|field|parameter|key|argument|property|option|keyword|type)\b"
     r"|n[o']t (?:currently |yet |be )?support|unsupported|not implemented|additional propert|deprecated"
-    r"|only supports?\b|not enabled|not (?:currently )?available|\bunavailable|requires? --|incompatible"
+    r"|only supports?\b|only .{0,40} (?:is|are) supported"
+    r"|does not work with|not enabled|not (?:currently )?available|\bunavailable|requires? --|incompatible"
     r"|cannot be used (?:with|together)|mutually exclusive|cannot both|must be verified"
     # the form of an id, the name of a tool
     r"|\bids?\b[^.]{0,80}\b(?:must (?:be a-z|match|start|begin)|pattern|format|too long|characters"

@@ -17,18 +17,9 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.providers import _reading
 from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._reading import (
-    AnswerReader,
-    Json,
-    NoAnswerError,
-    check_finish,
-    count,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -46,7 +37,7 @@ def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
     Raises:
         NoAnswerError: it refused on policy and gave no answer, or it broke off.
     """
-    check_finish(raw)
+    _reading.check_finish(raw)
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""

@@ -14,18 +14,9 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.pipeline.collector import Collector
+from ranvier.providers import _reading
 from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._reading import (
-    AnswerReader,
-    Json,
-    NoAnswerError,
-    check_finish,
-    count,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""
@@ -66,7 +57,7 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
     Raises:
         NoAnswerError: it gave no answer, or it broke off.
     """
-    check_finish(raw)
+    _reading.check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER

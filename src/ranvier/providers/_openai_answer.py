@@ -17,19 +17,10 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.providers import _reading
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fragments import CallsUnderWay, kept_of, read_arguments
-from ranvier.providers._reading import (
-    AnswerReader,
-    Json,
-    NoAnswerError,
-    check_finish,
-    count,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -50,7 +41,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     Raises:
         NoAnswerError: it says that the answer broke off.
     """
-    check_finish(raw)
+    _reading.check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS

@@ -138,11 +138,11 @@ def is_error(body: Mapping[str, Any]) -> bool:
     return says_error(body)
 
 
-_ANSWERING: Final = frozenset((
-    *("message", "message_start", "message_delta", "message_stop", "ping"),
-    *("content_block_start", "content_block_delta", "content_block_stop"),
-))  # fmt: skip
-"""The types of Anthropic's bodies and events that are no errors."""
+_ANSWERING: Final = (
+    *("content_block_delta", "message", "ping", "content_block_start", "content_block_stop"),
+    *("message_start", "message_delta", "message_stop"),
+)
+"""The types of Anthropic's bodies and events that are no errors, the commonest first."""
 
 BROKEN_OFF: Final = frozenset((
     *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),

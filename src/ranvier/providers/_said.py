@@ -16,6 +16,7 @@ MOST_ISSUES = 8
 _CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
           "provider_code", "quotaId")  # fmt: skip
 _NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # `str(None)` is how some proxies say none
+_NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
 
 class Said(NamedTuple):
@@ -67,7 +68,7 @@ def read(body: Mapping[str, Any] | str) -> Said:
     issues = list(_issues(body))
     told = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
     told += [value for one in issues for key in _CODES if _is_word(value := one.get(key))]
-    messages = [*map(_message, found[:2]), *map(_issue, issues)]
+    messages = [*map(_message, found[:2]), *map(_issue, issues), *map(_sentence, found[:2])]
     if not any(messages):
         messages.append(_message(body) or _message(_result(body)))
     return Said(
@@ -143,8 +144,15 @@ def _location(loc: object) -> str:
 def _params(found: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
     for one in found:
         for value in (one.get("param"), one.get("field"), _location(one.get("loc"))):
-            if isinstance(value, str) and value.strip() and value.strip().lower() not in _NO_WORDS:
-                yield value.strip()[: 2 * LONGEST_CODE]
+            field = value.strip() if isinstance(value, str) else ""
+            if field and field.lower() not in _NO_FIELDS and not _sentence({"param": field}):
+                yield field[: 2 * LONGEST_CODE]
+
+
+def _sentence(one: Mapping[str, Any]) -> str:
+    """What stands in the place of a field and is none, but words: Xiaomi."""
+    param = one.get("param")
+    return param if isinstance(param, str) and " " in param.replace(", ", ",").strip() else ""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

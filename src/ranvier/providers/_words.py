@@ -33,16 +33,18 @@ DECISIVE = _by_word(
     # litellm; DashScope, Volcengine; one-api and its kin
     (errors.QuotaExceededError, """budget_exceeded arrearage allocationquota.freetieronly
         accountoverdueerror insufficient_user_quota insufficient_balance insufficient_funds
-        insufficient_credits spend_limit_exceeded credits_exhausted"""),
+        insufficient_credits spend_limit_exceeded credits_exhausted creditserror"""),
     # Anthropic, OpenAI, Kimi, Gemini (the reason in `details`, and the status), GLM
     (errors.AuthenticationError, """authentication_error invalid_api_key incorrect_api_key_error
         invalid_authentication_error api_key_invalid unauthenticated 1000 1001 1002 1003 1004"""),
-    # GLM: accounts that are locked or not active; no right to the model; OpenAI
+    # GLM: accounts that are locked or not active; no right to the model; OpenAI, Groq, litellm
     (errors.PermissionDeniedError, """1110 1111 1112 1114 1115 1116 1117 1118 1119 1120 1121 1220
-        unsupported_country_region_territory"""),
-    # OpenAI, Kimi, Azure, GLM; Groq, Copilot
+        unsupported_country_region_territory organization_restricted model_terms_required
+        key_model_access_denied team_model_access_denied"""),
+    # OpenAI, Kimi, Azure, GLM; Groq, Copilot, opencode
     (errors.ModelNotFoundError, """model_not_found resource_not_found_error deploymentnotfound 1211
-        model_decommissioned model_not_supported model_not_available invalid_model unknown_model"""),
+        model_decommissioned model_not_supported model_not_available invalid_model unknown_model
+        modelerror"""),
     # OpenAI and OpenRouter, Anthropic and GLM as a reason, llama.cpp, GLM, litellm
     (errors.ContextLengthError, """context_length_exceeded token_limit_exceeded
         model_context_window_exceeded exceed_context_size_error 1261 contextwindowexceedederror"""),
@@ -105,7 +107,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "please (?:recharge|top up)", "usage limit", "spend(?:ing)? (?:limit|cap)", "free-models-per-day",
         "enable billing", "budget (?:has been |was |is |limit )*exceeded",
         r"exceed\w*\b.{0,30}(?<!thinking )\bbudget\b",
-        "exceededbudget", "over (?:its |your |the )?budget", "extra usage", r"\bkey limit exceeded",
+        "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
+        "extra usage", r"\bkey limit exceeded",
         r"\blimit: 0\b", "in arrears", "arrearage", "overdue", "in good standing",
         "(?:unpaid|past) invoices?",
         r"\b(?:account|organi[sz]ation|project|team|user|workspace)\b.{0,60}\bsuspended",
@@ -125,26 +128,31 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "range of input length", "input length .{0,40}exceeds", "exceeds max length",
         "maximum sequence length",
         r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
-        r"tokens \+ .{0,4}max_(?:new_)?tokens", "上下文长度")),
+        r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
     # Gemini and xAI, which say it with a 400
     (errors.AuthenticationError, (errors.InvalidRequestError,), (
         "api[ _]key not valid", "api[ _]key (?:has )?expired", "(?:incorrect|invalid) api[ _]key")),
     # Azure, Anthropic, OpenAI, OpenRouter (403), Kimi, DeepSeek, DashScope, xAI, GLM
     (errors.ContentFilterError, REFUSED, (
-        "content management policy", "content filter", "content[ _]policy", r"\bwas flagged",
+        "content management policy", "content filter", "content ?_?policy",
+        r"\b(?:was|were|been|is|are) flagged", "new_sensitive",
         "considered high risk", "content exists risk",
         "(?:inappropriate|sensitive|prohibited|harmful|unsafe) content",
-        r"violat\w* .{0,40}\b(?:polic(?:y|ies)|guidelines|terms)",
+        r"violat\w* .{0,40}\b(?:usage|content|our|safety|use)\b.{0,20}\b(?:polic(?:y|ies)|guidelines)",
         r"\bsafety (?:system|filter|polic|check|guideline)",
-        "blocked by .{0,30}(?:polic|safety|moderation|filter)", "敏感内容")),
-    # Gemini
-    (errors.PermissionDeniedError, (errors.InvalidRequestError,), ("user location is not supported",)),
+        "blocked by .{0,12}(?:content|safety|moderation|usage)", "敏感内容")),
+    (errors.ContentFilterError, (errors.ServerError,), ("new_sensitive",)),  # MiniMax
+    # Gemini; Anthropic and Groq, of an account
+    (errors.PermissionDeniedError, (errors.InvalidRequestError,), (
+        "user location is not supported", "only authorized for use with", "requires terms acceptance",
+        r"\b(?:account|organi[sz]ation|project|team|workspace)\b.{0,40}"
+        r"\b(?:disabled|deactivated|restricted|blocked|banned|terminated|locked|not active)")),
     # NVIDIA, LM Studio, Ollama, llama.cpp: an outage that reads like the caller's fault
     (errors.ServerError, (errors.InvalidRequestError, errors.ModelNotFoundError), (
         r"\bdegraded function", r"\b(?:model|function|deployment|engine)\b.{0,60}\b(?:is|are) degraded",
         "(?:failed|unable|error|could not|cannot|can't)(?: to)? load(?:ing)?(?: the| this)? model",
         r"\bmodel\b.{0,60}\b(?:failed to load|is (?:still |currently )*loading|could not be loaded"
-        "|not (?:been )?loaded|crashed)",
+        "|not (?:been )?loaded|unloaded|crashed)",
         "no models? (?:is |are )?loaded", "model loading failed",
         "upstream (?:request failed|error|connect)", "temporarily unavailable")),
     # OpenRouter, servers that speak the dialect, DeepSeek, GLM, litellm, NVIDIA, Groq
@@ -158,11 +166,15 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "(?! with| for th)|is (?:unavailable|unknown|disabled|retired|inactive))",
         "no (?:healthy |available )?(?:deployments?|endpoints?|providers?|channels?) "
         "(?:were |was )?(?:available|found|for)(?! that support)",
-        "not found for account", "llm provider not provided")),
+        "not found for account", "llm provider not provided", "not supported model",
+        "model identifier is invalid")),
     # Ollama, OpenAI, Anthropic, Kimi; OpenRouter says it with a 404
     (errors.UnsupportedRequestError, REFUSED, (
         "does not support", "doesn't support", "not supported with this", "not supported by this",
         "for this model", "no endpoints found that support")),
+    (errors.UnsupportedRequestError, (errors.ServerError,), (  # llama.cpp
+        "(?:image|audio) input is not supported", "requires? --jinja", "not (?:a )?multimodal",
+        "unsupported content", "does not support (?:tool|image|vision|audio|thinking|function)")),
     # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too
     (errors.OverloadedError, (errors.RateLimitError, errors.ServerError), (
         "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
