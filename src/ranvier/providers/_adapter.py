@@ -138,10 +138,11 @@ class Adapter(Wire):
         try:
             while not body.finished:
                 try:
-                    chunk = await reply.chunk()
+                    events = body.feed(await reply.chunk())
                 except ProviderError as error:
-                    chunk = body.broken(error)
-                yield body.feed(chunk)
+                    events = body.feed(body.broken(error))
+                yield events
+                del events  # a traceback of what follows might show them
                 if body.error is not None:
                     raise body.error
             await reply.drain()
