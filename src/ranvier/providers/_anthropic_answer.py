@@ -115,6 +115,7 @@ class EventReader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self._usage: Json = {}  # of each field the last word counts
+        self._usage_known = False  # the last word on all of them has come
         self._blocks: dict[int, _Block] = {}  # under way, by their index
         self._calls = 0  # blocks that call a tool
         self._id: str | None = None
@@ -178,7 +179,10 @@ class EventReader(AnswerReader):
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
-        return read_usage(self._usage, complete=complete and isinstance(usage, dict))
+            self._usage_known = complete
+        elif usage is not None:  # malformed: the last word on it never came
+            self._usage_known = False
+        return read_usage(self._usage, complete=self._usage_known)
 
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
