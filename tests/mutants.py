@@ -280,9 +280,9 @@ MUTANTS = [
         "test_cancellation_traps.py::test_t12_a_timeout_leaves_no_cancellation_behind",
     ),
     mutant(
-        "T12", "a swallowed cancellation is not taken back", WATCH,
-        "        if self.ours is not None:  # our cancellation came out as a result",
-        "        if self.ours is not None and self._due is None:",
+        "T12", "a swallowed cancellation is not taken back", "pipeline/cancellation.py",
+        "        self._next.cancel()\n        self._uncancel()",
+        "        self._next.cancel()",
         "test_cancellation_traps.py::test_t12_a_provider_that_swallows_our_cancellation_leaves_none_behind",
     ),
     mutant(

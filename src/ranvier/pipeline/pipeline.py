@@ -225,9 +225,10 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still in flight by then ends with a `ConfigurationError`; a stream simply ends. Cleanup,
-        async listeners and providers have five seconds each; what takes longer is cancelled, and left
-        behind where it ignores that: no closing takes more than `drain` + 10 seconds.
+        What is still in flight by then ends with a `ConfigurationError`, and reading on in a stream with a
+        `StreamInterruptedError`. Cleanup, async listeners and providers have five seconds each; what takes
+        longer is cancelled, and left behind where it ignores that: no closing takes more than `drain` + 10
+        seconds.
         """
         checks.seconds("drain", drain)
         await self.lifecycle.close(self, drain)
