@@ -4,7 +4,8 @@ Tests run on asyncio's loop and on uvloop's, where it is installed. Those marked
 a loop whose time jumps from timer to timer; uvloop's timers cannot be told what time it is, so they
 run on that one alone. Those marked `once` cost much and prove the same on either: the faster one will do.
 
-With `RANVIER_EAGER_TASKS=1` all run once, on asyncio's loop, under the eager task factory of Python 3.12.
+With `RANVIER_EAGER_TASKS=1` they all run on asyncio's loop, under the eager task factory of Python 3.12
+and later.
 
 Tests that cross real sockets, start processes or try case after case are marked `integration` by their place:
 `pytest -m "not integration"` is the unit suite.

@@ -198,7 +198,8 @@ class Events:
     def emit(self, event: Event, call: Call | None = None) -> None:
         """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
 
-        `call` is the one that it is about, in whose context it is told; `None` is the running context.
+        `call` is the one that it is about, in whose context it is told; `None` is the running context, on
+        behalf of the event's tenant.
         """
         record = getattr(call, "record", None)
         if not self.listeners or (record is not None and record.muted):
@@ -207,8 +208,8 @@ class Events:
             self._lose(event)
             return
         context = None if record is None else record.context
-        if context is None:  # nobody listened yet when the call began
-            context = context_of(None if call is None else call.tenant)
+        if context is None:  # nobody listened yet when the call began, or there is none
+            context = context_of(event.tenant or None)
         self._queue.append((event, context))
         if self._delivering:  # by a listener: it is told when the one under way has been told to all
             return

@@ -185,7 +185,9 @@ class Lifecycle:
         """Those that were handed out, and have neither ended nor been dropped."""
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
-    def in_background(self, work: Coroutine[Any, Any, None], context: Context | None, name: str) -> None:
+    def in_background(
+        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
+    ) -> None:
         """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
 
         `name` says in the log what it is, should it never end.

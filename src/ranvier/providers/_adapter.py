@@ -140,7 +140,9 @@ class Adapter(Wire):
                 try:
                     events = body.feed(await reply.chunk())
                 except ProviderError as error:
-                    events = body.feed(body.broken(error))
+                    if not body.ends_by(error):
+                        raise
+                    events = body.feed(b"")
                 yield events
                 del events  # a traceback of what follows might show them
                 if body.error is not None:

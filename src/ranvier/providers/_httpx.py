@@ -25,13 +25,13 @@ class HttpxClient(HttpClient):
     """Sends requests through httpx; `pool_size` is how many at once, `None` is without bound."""
 
     def __init__(self, client: Any = None, library: Any = httpx, pool_size: int | None = None) -> None:
+        self._loop = asyncio.get_running_loop()  # first: certificates that are missing fail below
         self.pool_size = pool_size
         self._client = client  # a view of the user's; None: lanes of ours
         self._owner: Any = None  # the user's client, which only the user closes
         self._library = library
         self._lanes = Lanes() if client is None else None
         self._exchanges: set[Exchange] = set()  # under way
-        self._loop = asyncio.get_running_loop()
 
     @classmethod
     def ours(cls) -> HttpxClient:

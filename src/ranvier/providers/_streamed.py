@@ -107,18 +107,12 @@ class StreamedBody:
         else:
             reader.read_on(body)
 
-    def broken(self, error: ProviderError) -> bytes:
-        """The end of the body, where the connection breaks when the answer is whole.
-
-        Raises:
-            ProviderError: `error`, where it is not.
-        """
-        if self._reader.complete:
-            return b""
+    def ends_by(self, error: ProviderError) -> bool:
+        """True where the connection breaks by `error` after the answer is whole: that is only its end."""
         error.in_stream = True
         error.status = self._judge.reply.status
         error.request_id = self._judge.reply.request_id
-        raise error
+        return self._reader.complete
 
     def _with_halves(self, body: Any) -> Any:
         """`body` as it is: the second half of a character may come in the next event."""
