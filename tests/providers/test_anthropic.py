@@ -34,7 +34,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers import Anthropic
-from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._anthropic_answer import read_message
+from ranvier.providers._anthropic_stream import EventReader
 from ranvier.providers._reading import NoAnswerError
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})

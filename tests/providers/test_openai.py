@@ -38,7 +38,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers import FunctionProvider, OpenAI
-from ranvier.providers._openai_answer import ChunkReader, read_completion
+from ranvier.providers._openai_answer import read_completion
+from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import NoAnswerError
 

@@ -27,8 +27,9 @@ from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._history import natives
 from ranvier.providers._models import refuses_prefill, takes_forms
-from ranvier.providers._openai_answer import ChunkReader, read_completion
+from ranvier.providers._openai_answer import read_completion
 from ranvier.providers._openai_messages import Conversation
+from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import Json
 from ranvier.providers._reasoning import NO_THOUGHT, REASONING

@@ -26,7 +26,8 @@ from ranvier.messages import (
     WireTool,
 )
 from ranvier.providers._adapter import Adapter
-from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._anthropic_answer import read_message
+from ranvier.providers._anthropic_stream import EventReader
 from ranvier.providers._call_ids import ANTHROPIC_IDS
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._history import instructions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ranvier.messages import Message
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._history import natives
-from ranvier.providers._openai_answer import ChunkReader
+from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import Json
 from ranvier.providers._reasoning import REASONING

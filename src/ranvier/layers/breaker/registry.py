@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
+from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
+from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.call_events import tell_rejected
 from ranvier.pipeline.events import CircuitChanged, Events, RegistryFull

@@ -6,7 +6,8 @@ import math
 from collections.abc import Hashable, Mapping
 from heapq import heapify, heappop, heappush
 
-from ranvier.layers.breaker.circuit import HALF_OPEN, OPEN, Circuit
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.state import HALF_OPEN, OPEN
 
 IDLE_OPEN_SECONDS = 600.0
 """How long after its cooldown an open circuit that nobody asks for is remembered."""
