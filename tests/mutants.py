@@ -97,8 +97,8 @@ MUTANTS = [
     ),
     mutant(
         "T6", "a listener that raises breaks the call", EVENTS,
-        "                answer = listener(event)\n            except PLAIN_FAILURES:",
-        "                answer = listener(event)\n            except RuntimeError:",
+        "                answer = context.run(listener, event)\n            except PLAIN_FAILURES:",
+        "                answer = context.run(listener, event)\n            except RuntimeError:",
         "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(
@@ -342,8 +342,8 @@ MUTANTS = [
     ),
     mutant(
         "T36", "a dropped stream keeps its place", STREAM,
-        "            self._end(Outcome.ABANDONED)\n\n",
-        "            pass\n\n",
+        "            settle_later(self, self._loop)\n",
+        "            pass\n",
         "test_stream_traps.py::test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing",
     ),
     mutant(

@@ -79,10 +79,9 @@ async def test_an_async_listener_runs_in_no_call(factory: Any) -> None:
         await pipeline.aclose()
 
 
-@FACTORIES
-async def test_streams_end_by_themselves_under_any_task_factory(factory: Any) -> None:
+async def test_streams_end_by_themselves_among_eager_tasks() -> None:
     """At their deadline, when they are dropped, and when their pipeline closes."""
-    with tasks_made_by(factory):
+    with tasks_made_by(eagerly):
         provider = ScriptedProvider("one", lambda call: stream("a", stall()))
         pipeline = Pipeline(Deadline(0.05), Fallback(provider), Breaker())
         held = [await pipeline.stream("Why?") for _ in range(2)]
