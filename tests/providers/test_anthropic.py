@@ -112,6 +112,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
             {"name": "get_weather", "description": "Weather by city", "input_schema": {"type": "object"}}
         ],
         "tool_choice": {"type": "any"},
+        "stream": False,
     }
     assert str(server.requests[0].url) == "https://api.anthropic.com/v1/messages"
 

@@ -128,6 +128,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
                 }
             ],
             "tool_choice": "required",
+            "stream": False,
         }
         assert str(server.requests[0].url) == "https://api.openai.com/v1/chat/completions"
         assert server.requests[0].headers["authorization"] == "Bearer secret-key"
