@@ -78,7 +78,7 @@ MUTANTS = [
         "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)\n" * 2,
     ),
     mutant(
-        "S10", "a stream ends as often as it is told to", STREAM,
+        "S10", "a stream ends as often as it is told to", ANSWER,
         "        if self._outcome is not None:\n            return\n        self._outcome = outcome",
         "        self._outcome = outcome",
     ),
@@ -98,9 +98,9 @@ MUTANTS = [
         "            return None\n        finally:",
     ),
     mutant(
-        "S7", "a stream that broke ends as a success", STREAM,
-        "            self._end(Outcome.of(error), error)",
-        "            self._end(Outcome.SUCCEEDED, error)",
+        "S7", "a stream that broke ends as a success", ANSWER,
+        "        self._end(Outcome.of(error), error)",
+        "        self._end(Outcome.SUCCEEDED, error)",
     ),
     mutant(
         "S4", "tenants share a circuit", BREAKER,

@@ -245,8 +245,7 @@ class Events:
 
     def give_up(self) -> None:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
-        lost = self.deliveries.give_up()
-        self.lost += lost
+        self.lost += (lost := self.deliveries.give_up())
         logger.warning("async listeners took too long for the closing: %d events are lost", lost)
 
     def _report(self, listener: Listener) -> None:
