@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mutants import (
+    ANSWER,
     ATTEMPT,
     BACKOFF,
     CIRCUIT,
