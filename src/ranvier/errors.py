@@ -55,6 +55,7 @@ class RanvierError(Exception):
         counts_against_provider: A circuit breaker should count it.
         falls_over: The next target may well answer.
         target_refuses: The target would refuse another attempt now, so that a retry is pointless.
+        about_key: It is about the credential: with another key the same target may well answer.
     """
 
     kind: ClassVar[str] = "unknown"
@@ -62,6 +63,7 @@ class RanvierError(Exception):
     counts_against_provider: bool = False
     falls_over: bool = False
     target_refuses: bool = False
+    about_key: bool = False
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = None
@@ -323,6 +325,7 @@ class RateLimitError(ProviderError):
     """Too many requests; it passes with time. Never retried earlier than `retry_after`."""
 
     kind = "rate_limit"
+    about_key = True
     retryable = True
 
 
@@ -330,18 +333,21 @@ class QuotaExceededError(ProviderError):
     """Out of credit, over the budget, or over a limit that no wait within a call outlasts."""
 
     kind = "quota_exhausted"
+    about_key = True
 
 
 class AuthenticationError(ProviderError):
     """The key is wrong, expired or revoked."""
 
     kind = "auth"
+    about_key = True
 
 
 class PermissionDeniedError(ProviderError):
     """The key is good, but not for this."""
 
     kind = "permission"
+    about_key = True
 
 
 class InvalidRequestError(ProviderError):

@@ -88,17 +88,29 @@ class Record:
         waits: What it waited for besides, and the targets that were passed over.
         began, ended: When the call did, on the loop's clock.
         outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
+        tried_keys: Keys that were at fault, as (target, hash of the key).
         cut_off: The pipeline closed while the call was under way, and cancelled it.
         context: A copy of the context in which the call began, until it has ended: of a stream, and of
             any call while somebody listens.
         muted: Its event loop is gone: what it still gives back, listeners are not told of.
     """
 
-    __slots__ = ("attempts", "began", "context", "cut_off", "ended", "muted", "outcome", "waits")
+    __slots__ = (
+        "attempts",
+        "began",
+        "context",
+        "cut_off",
+        "ended",
+        "muted",
+        "outcome",
+        "tried_keys",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
+        self.tried_keys: tuple[tuple[str, int], ...] = ()
         self.began = self.ended = 0.0
         self.outcome: str | None = None
         self.cut_off = self.muted = False

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ranvier.errors import (
     AllDeploymentsFailedError,
-    AuthenticationError,
     ConfigurationError,
     ContentFilterError,
     ContextLengthError,
@@ -17,16 +16,14 @@ from ranvier.errors import (
     RejectedError,
     UnknownProviderError,
 )
+from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.messages import ToolResult
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.deployment import Deployment, Provider, provider_named
+from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.events import FallbackTaken
 from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.record import EMPTY, SUCCEEDED
-
-Target = Deployment | Provider | str
-"""A deployment; a provider, for its default model; or `"provider/model"`."""
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
 """Who has been asked in vain, and what came of it."""
@@ -69,7 +66,7 @@ class Fallback(Layer):
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
         self._on_empty = on_empty
-        named = _Names([*targets, *(target for chain in (chains or {}).values() for target in chain)])
+        named = TargetNames([*targets, *(target for chain in (chains or {}).values() for target in chain)])
         self.targets = tuple([named.deployment(target) for target in targets])
         self._chains: dict[str, tuple[Deployment, ...]] = {}  # by where a call starts: target or provider
         for position, deployment in enumerate(self.targets):
@@ -79,7 +76,7 @@ class Fallback(Layer):
             first = self._chain(primary)[0]
             own = (
                 first,
-                *(named.deployment(target, among=self.targets) for target in _listed(primary, chain)),
+                *(named.deployment(target, among=self.targets) for target in listed(primary, chain)),
             )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
@@ -103,9 +100,9 @@ class Fallback(Layer):
                     directed = call.to(deployment, None, _move_on(call, deployment, passed))
                     if credentials.resolver is None:
                         directed.credential = credentials.ours(call, deployment)
+                        answer = await inner(directed)
                     else:
-                        directed.credential = await credentials.find(call, deployment)
-                    answer = await inner(directed)
+                        answer = await _by_keys(directed, inner)
                     if len(chain) == 1 or not self._asks_on(call, answer):
                         return answer
                     call.record.answered_nothing()
@@ -165,36 +162,6 @@ class Fallback(Layer):
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)})"
 
 
-class _Names:
-    """What targets mean: a string is a model of a provider given beside it, else of a registered one."""
-
-    def __init__(self, targets: Iterable[Target]) -> None:
-        self._providers: dict[str, Provider] = {}
-        for target in targets:
-            if not isinstance(target, str):
-                provider = target.provider if isinstance(target, Deployment) else target
-                self._providers.setdefault(getattr(provider, "name", ""), provider)
-
-    def deployment(self, target: Target, among: Iterable[Deployment] = ()) -> Deployment:
-        if isinstance(target, Deployment):
-            return target
-        if not isinstance(target, str):
-            return Deployment(target)
-        for deployment in among:
-            if target in (deployment.target, deployment.provider.name):
-                return deployment
-        name, _, model = target.partition("/")
-        if name not in self._providers:
-            self._providers[name] = provider_named(name)
-        return Deployment(self._providers[name], model or None)
-
-
-def _listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
-    if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: give a list of targets")
-    return chain
-
-
 def _too_small(deployment: Deployment, failures: Failures) -> bool:
     """True when the prompt was too long for a target whose window is known to be at least as large."""
     window = deployment.context_window
@@ -231,11 +198,23 @@ def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] 
     return kind
 
 
+async def _by_keys(call: Call, inner: Handler[R]) -> R:
+    """Ask a target with the key that the resolver gives, and with others where that is at fault."""
+    credentials = call.pipeline.credentials
+    call.credential = await credentials.find(call, call.deployment)
+    while True:
+        try:
+            return await inner(call)
+        except RanvierError as error:
+            following = await credentials.following(call, error) if error.about_key else None
+            if following is None:
+                raise
+            call = following
+
+
 def _note(call: Call, error: RanvierError) -> None:
-    """Tell whoever keeps keys of one that was refused, and the record of a target that was passed over."""
-    if isinstance(error, AuthenticationError):
-        call.pipeline.credentials.refused(call)
-    elif isinstance(error, RejectedError):
+    """Tell the record of a target that was passed over."""
+    if isinstance(error, RejectedError):
         call.record.waited("skipped", call, call.pipeline.clock(), error.kind)
 
 
