@@ -50,7 +50,7 @@ class RequestChecks(Books):
         story, target = exchange.story, exchange.target
         stack = story.stack
         asked = story.asked[target] = story.asked.get(target, 0) + 1
-        exchange.number = asked
+        exchange.number = self._number(exchange, before, asked)
         if story.ticket is not None:
             exchange.circuit = story.ticket.state
         if before is None:
@@ -67,6 +67,15 @@ class RequestChecks(Books):
             self.fail(6, f"{target} is asked {asked} times", story)
         elif not self._may_repeat(before, exchange):
             self.fail(6, f"{target} is asked again after {before.judge(exchange.began)[1]}", story)
+
+    def _number(self, exchange: Exchange, before: Exchange | None, asked: int) -> int:
+        """Which try at this target with this key it is."""
+        story = exchange.story
+        if before is None or before.target != exchange.target:
+            story.before_key = 0
+        elif before.key != exchange.key:
+            story.before_key = asked - 1
+        return asked - story.before_key
 
     def _check_next(self, story: Story, before: Exchange, target: str) -> None:
         chain = story.stack.chains[story.start or story.stack.names[0]]

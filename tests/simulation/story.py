@@ -48,6 +48,7 @@ class Story:
 
     __slots__ = (
         "asked",
+        "before_key",
         "began",
         "busy_until",
         "cancelled_at",
@@ -99,6 +100,7 @@ class Story:
         self.stream_ends = 0
         self.exchanges: list[Exchange] = []
         self.asked: dict[str, int] = {}  # requests by target
+        self.before_key = 0  # those of them before the key in use
         self.not_before: dict[tuple[str, str | None], float] = {}  # by target and key
         self.ticket: Ticket | None = None
         self.permits = 0

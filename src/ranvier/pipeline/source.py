@@ -39,6 +39,7 @@ class Source:
 
     Attributes:
         collector: What has come.
+        ended: Nothing more is to come; the event that `receive` has just returned is the last one.
         watch: What bounds the waits.
         first: When the first content came; `None` while none has.
     """
@@ -47,7 +48,6 @@ class Source:
         "_call",
         "_clock",
         "_closing",
-        "_ended",
         "_events",
         "_left",
         "_read_ended",
@@ -55,6 +55,7 @@ class Source:
         "_stopped",
         "_waited",
         "collector",
+        "ended",
         "first",
         "watch",
     )
@@ -70,7 +71,7 @@ class Source:
         self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
-        self._ended = False  # nothing more is to come from the provider
+        self.ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
 
@@ -81,7 +82,7 @@ class Source:
             RanvierError: a limit was met, or whatever the provider's adapter says.
         """
         event = self._next()
-        if event is not None or self._ended:
+        if event is not None or self.ended:
             return event
         began = self._begin()
         try:
@@ -163,11 +164,11 @@ class Source:
                 return None if closed else self._last()
             raise failure
         finally:
-            del failure  # it holds this frame: a frame that held it too would be a cycle
+            del failure, raised  # they hold this frame: a frame that held them too would be a cycle
 
     def _last(self) -> StreamEvent | None:
         """The finish reason that was held back, now that the stream has ended well."""
-        self._ended = True
+        self.ended = True
         if not self.collector.finished:
             return None
         self.first = self._clock() if self.first is None else self.first  # of an answer without content

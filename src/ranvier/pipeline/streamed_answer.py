@@ -114,15 +114,19 @@ class StreamedAnswer:
         return self.response
 
     async def _advance(self) -> StreamEvent | None:
-        """The next event; the stream has ended, and settled, once there is none."""
+        """The next event, `None` at the end.
+
+        The stream settles with the last event, and not when its reader comes back for more.
+        """
         try:
             event = await self._source.receive()
-            if event is None and self._outcome is None:
+            ended = event is None or self._source.ended
+            if ended and self._outcome is None:
                 self.response = self._complete()
         except BaseException as error:
             await self._failed(error)
             raise
-        if event is None:
+        if ended:
             self._end(Outcome.SUCCEEDED)
             await self._source.aclose()
         return event
@@ -146,7 +150,7 @@ class StreamedAnswer:
             LayerError: a transform failed.
         """
         if self._transformation is not None:
-            self._transformation.flush()
+            self._transformation.flush(self._source.collector)
         deployment = self._call.deployment
         response = self._shown(self._source.collector.answer(deployment.provider.name, deployment.model))
         if self._call.streaming:  # else whoever collects it looks at its form, and may ask again

@@ -88,6 +88,7 @@ class Fallback(Layer):
         failures: Failures = ()
         chain = self._default if call.start is None else self._chain(call.start)
         credentials = call.pipeline.credentials
+        answer: R | None = None
         empty: R | None = None  # the first answer that holds nothing
         passed: tuple[Deployment, str] | None = None  # who was asked last, and why that was not enough
         try:
@@ -120,7 +121,8 @@ class Fallback(Layer):
             call.record.outcome = SUCCEEDED
             return empty
         finally:
-            del failures  # each error holds this frame: a frame that held them too would be a cycle
+            # Each error holds this frame: held here too they would be a cycle, and keep a dropped stream.
+            del failures, answer, empty
 
     def _asks_on(self, call: Call, answer: object) -> bool:
         """True where `answer` holds nothing, and another target may have more to say."""
