@@ -15,6 +15,7 @@ from ranvier.pipeline.dropped import expiry_of
 from ranvier.pipeline.interruption import (
     LOST_BY_CANCELLATION,
     LOST_BY_CLOSING,
+    LOST_WITH_LOOP,
     Loss,
     breaks,
     expired,
@@ -228,5 +229,7 @@ class StreamedAnswer:
     def forsake(self) -> None:
         """End where no loop runs any more: give back what was taken, and tell nobody."""
         self._call.record.muted = True
+        if self._outcome is None:
+            self._lost = LOST_WITH_LOOP
         self._drop_unread()
         self._end(Outcome.ABANDONED)
