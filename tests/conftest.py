@@ -56,9 +56,11 @@ INTEGRATION = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is no unit test."""
+    """Mark what is no unit test, and leave out what eager tasks make no sense of."""
     tests = Path(__file__).parent
     for item in items:
+        if EAGER and item.get_closest_marker("lazy"):
+            item.add_marker(pytest.mark.skip(reason="it counts turns of the loop"))
         if INTEGRATION.intersection(item.path.relative_to(tests).parts):
             item.add_marker("integration")
 

@@ -267,14 +267,6 @@ MUTANTS = [
     ),
     mutant(
         "L13",
-        "the timer of a gate stays on the old loop",
-        DOORKEEPER,
-        "        self._pipeline = self._timer = None",
-        "        pass",
-        f"{LOOP}::test_a_closed_gate_stays_closed_for_the_rest_of_its_time",
-    ),
-    mutant(
-        "L13",
         "a key is waited for that nobody looks up any more",
         CREDENTIALS,
         "            self._lookups.clear()",

@@ -84,10 +84,10 @@ async def test_every_call_and_every_attempt_ends_once(
         async with pipeline.stream("Why?", schema=schema) as answer:
             await answer.collect()
 
-    task = asyncio.create_task(ask())
+    task = asyncio.create_task(heard_of(pipeline, ask()))
     if leaving is not None:
         asyncio.get_running_loop().call_later(leaving, task.cancel)
-    heard = await heard_of(pipeline, task)
+    heard = await task
     names = Counter(event.name for event in heard)
     assert names["attempt_started"] == names["attempt_ended"]
     if names["attempt_started"] or leaving is None:

@@ -120,6 +120,7 @@ async def perform(limits: dict[str, float], turns: tuple[int, ...], met: list[in
     return not cancelled
 
 
+@pytest.mark.lazy
 @pytest.mark.parametrize("limits", WAYS)
 def test_cancelled_after_any_turn_of_the_loop_nothing_is_left_and_nothing_counted(
     limits: dict[str, float],

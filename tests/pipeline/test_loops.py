@@ -369,7 +369,7 @@ def test_while_its_loop_runs_another_one_is_refused_and_the_remedy_helps() -> No
 
     async def elsewhere() -> None:
         for use in (pipeline.complete("Why?"), pipeline.aclose(), pipeline.__aenter__()):
-            with pytest.raises(ConfigurationError, match=r"another event loop, which is running.*threadsafe"):
+            with pytest.raises(ConfigurationError, match=r"loop: aclose\(\) it there, by.*threadsafe"):
                 await use
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop))
         async with pipeline:

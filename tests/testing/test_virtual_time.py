@@ -125,6 +125,7 @@ def test_a_deadlock_inside_a_generator_is_named_too() -> None:
         run(main())
 
 
+@pytest.mark.lazy
 def test_what_goes_on_for_ever_is_stopped_after_so_many_turns() -> None:
     """Where somebody has said how many; cleaning up may still take its turns."""
     cleaned = []

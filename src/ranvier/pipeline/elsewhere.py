@@ -16,13 +16,13 @@ def elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
     """What a pipeline answers on a loop that is not its own, while that one lives."""
     if loop.is_running():
         remedy = (
-            "which is running: await pipeline.aclose() there (from another thread by "
-            "asyncio.run_coroutine_threadsafe), then enter it here with `async with`"
+            ": aclose() it there, by asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop), "
+            "then enter it here with `async with`"
         )
     else:
-        remedy = "which has stopped: close that with pipeline.loop.close(), and this one takes over"
+        remedy = ", which has stopped: close that with pipeline.loop.close(), and this one takes over"
     return ConfigurationError(
-        f"this pipeline belongs to another event loop, {remedy}; or build one pipeline per loop"
+        f"this pipeline belongs to another event loop{remedy}; or build one pipeline per loop"
     )
 
 
