@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.pipeline.call_events import tell_call
+from ranvier.pipeline.elsewhere import closed
 from ranvier.pipeline.foreign import own_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def fail(call: Call, error: BaseException) -> None:
 
     Raises:
         RanvierError: a copy of `error`, where that belongs to another call.
+        ConfigurationError: the pipeline closed, and `error` is what our cancellation came out as.
     """
+    if call.record.cut_off and isinstance(error, Exception):
+        raise failed(call, closed()) from error
     own = failed(call, own_error(call, error))
     try:
         if own is not error:

@@ -58,7 +58,10 @@ LOST_BY_CANCELLATION: Loss = (
     "and wait for that with asyncio.wait(..., timeout=...)",
 )
 LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; give aclose(drain=...) time for streams to end")
-LOST_WITH_LOOP: Loss = ("closed", "its event loop was closed; read a stream to its end on the loop it began on")
+LOST_WITH_LOOP: Loss = (
+    "closed",
+    "its event loop was closed; read a stream to its end on the loop it began on",
+)
 
 
 def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:

@@ -188,8 +188,6 @@ class Pipeline:
             failed(call, cancelled)
             raise
         except BaseException as error:
-            if record.cut_off and isinstance(error, Exception):  # what our cancellation came out as
-                raise failed(call, closed()) from error
             fail(call, error)
             raise
         finally:
