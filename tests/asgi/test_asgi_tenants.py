@@ -283,3 +283,18 @@ async def test_an_application_starts_and_ends_under_uvicorn() -> None:
     async with serving(TenantMiddleware(app), lifespan="on"):
         assert happened == ["started"]
     assert happened == ["started", "ended"]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_a_resolver_that_raises_a_cancelled_error_has_failed(plain: bool) -> None:
+    """Nobody has cancelled the request: it is an error of the application, and no cancellation."""
+
+    def plainly(scope: Any) -> str:
+        raise asyncio.CancelledError
+
+    async def later(scope: Any) -> str:
+        raise asyncio.CancelledError
+
+    app = TenantMiddleware(say_tenant, resolve=plainly if plain else later, cancel_on_disconnect=False)
+    with pytest.raises(RuntimeError, match="resolve raised a CancelledError"):
+        await app({"type": "http", "headers": []}, None, None)  # type: ignore[arg-type]

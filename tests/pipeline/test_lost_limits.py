@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import pydantic
 import pytest
 
 from ranvier import (
@@ -16,6 +17,7 @@ from ranvier import (
     CredentialMissingError,
     DeadlineExceededError,
     Pipeline,
+    StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.providers import FunctionProvider, Stub
@@ -455,6 +457,41 @@ async def test_what_a_resolver_shares_is_not_cancelled_for_everybody(leaves: str
     for other in others:
         assert (await other).text == "here"
     assert shared.result() == "key"
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("where", ["validator", "validator of a stream", "key of a breaker"])
+async def test_a_plain_function_of_the_users_that_raises_a_cancelled_error_has_failed(where: str) -> None:
+    """It comes out as an error that says who raised it; nobody has cancelled the call."""
+
+    class Answer(pydantic.BaseModel):
+        number: int
+
+        @pydantic.field_validator("number")
+        @classmethod
+        def check(cls, number: int) -> int:
+            raise asyncio.CancelledError
+
+    def key(call: Any) -> str:
+        raise asyncio.CancelledError
+
+    pipeline = Pipeline(
+        Fallback(Stub('{"number": 1}')), Breaker(key=key if where == "key of a breaker" else None)
+    )
+    schema = None if where == "key of a breaker" else Answer
+
+    async def ask() -> None:
+        if where == "validator of a stream":
+            await (await pipeline.stream("Why?", schema=schema)).collect()
+        else:
+            await pipeline.complete("Why?", schema=schema)
+
+    with pytest.raises((RuntimeError, StreamInterruptedError)) as raised:
+        await ask()
+    cause = raised.value if isinstance(raised.value, RuntimeError) else raised.value.__cause__
+    assert isinstance(cause, RuntimeError)
+    assert isinstance(cause.__cause__, asyncio.CancelledError)
+    assert [circuit.in_flight for _, circuit in pipeline.circuits] in ([], [0])
 
 
 # --- what ends the program ------------------------------------------------------------------------

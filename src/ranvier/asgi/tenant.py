@@ -81,9 +81,16 @@ class TenantMiddleware:
             values = [value for name, value in scope["headers"] if name == self._header]
             # What is not UTF-8 becomes surrogates, which no tenant may contain.
             return {value.strip(b" \t").decode(errors="surrogateescape") for value in values}
-        name = self._resolve(scope)
-        if inspect.isawaitable(name):
-            name = await name
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
+        try:
+            name = self._resolve(scope)
+            if inspect.isawaitable(name):
+                name = await name
+        except asyncio.CancelledError as cancelled:
+            if task is None or task.cancelling() > cancelling:
+                raise
+            raise RuntimeError("resolve raised a CancelledError, but nobody cancelled it") from cancelled
         if name is not None and not isinstance(name, str):
             raise ConfigurationError(f"resolve returned a {type(name).__name__}: return a str, or None")
         return set() if name is None else {name}

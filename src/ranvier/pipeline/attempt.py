@@ -75,7 +75,13 @@ async def _whole(call: Call) -> Response:
         try:
             response = await provider.complete(call)
         except BaseException as raised:
-            raise _failed(call, attempt, await failure_of(call, watch, raised))  # noqa: B904  # because: it has its cause
+            failure = _failed(call, attempt, await failure_of(call, watch, raised))
+            try:
+                if failure is raised:
+                    raise
+                raise failure  # because: it has its cause
+            finally:
+                del failure  # it holds this frame: a frame that held it too would be a cycle
     finally:
         watch.end()
         if slots is not None:

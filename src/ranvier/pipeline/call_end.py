@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.elsewhere import closed
-from ranvier.pipeline.foreign import own_error
+from ranvier.pipeline.foreign import is_of_another_call, own_error
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -30,12 +30,9 @@ def fail(call: Call, error: BaseException) -> None:
     """
     if call.record.cut_off and isinstance(error, Exception):
         raise failed(call, closed()) from error
-    own = failed(call, own_error(call, error))
-    try:
-        if own is not error:
-            raise own
-    finally:
-        del own  # it holds this frame: a frame that held it too would be a cycle
+    if is_of_another_call(call, error):
+        raise failed(call, own_error(call, error))
+    failed(call, error)
 
 
 def failed(call: Call, error: BaseException) -> BaseException:

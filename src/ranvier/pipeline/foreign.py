@@ -72,18 +72,23 @@ def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> Connec
     return error
 
 
+def is_of_another_call(call: Call, error: BaseException) -> bool:
+    """Whether `error` was raised in another call before."""
+    return isinstance(error, RanvierError) and error.record not in (None, call.record)
+
+
 def own_error(call: Call, error: Raised) -> Raised:
     """`error`, for `call` alone: one that was raised in another call before stays with that, and is copied.
 
     So a function may keep one error and raise it for everybody. Nothing that we know of one call is told
     to another, and no traceback of it grows on.
     """
-    if not isinstance(error, RanvierError):
+    if not is_of_another_call(call, error):
+        if isinstance(error, RanvierError):
+            error.record = call.record
+            error.__dict__.pop("target_refuses", None)
         return error
-    if error.record is None or error.record is call.record:
-        error.record = call.record
-        error.__dict__.pop("target_refuses", None)
-        return error
+    assert isinstance(error, RanvierError)
     cause = error.__cause__
     fresh = copy.copy(error)
     for name in _OF_ITS_CALL:

@@ -7,6 +7,7 @@ what is wrong, once, where the call asks for that (`repair=1`).
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,12 @@ def parse(call: Call, response: Response) -> tuple[Misfit, ...]:
     schema = call.request.schema
     if schema is None or response.tool_calls:
         return ()
-    response.parsed, misfits = schema.fit(response.text)
+    try:
+        response.parsed, misfits = schema.fit(response.text)
+    except asyncio.CancelledError as cancelled:  # of a validator: nobody can cancel in the middle of one
+        raise RuntimeError(
+            "a validator raised a CancelledError, but nobody cancelled the call"
+        ) from cancelled
     return misfits
 
 

@@ -200,10 +200,9 @@ class Pipeline:
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still in flight by then ends with a `ConfigurationError`, and reading on in a stream with a
-        `StreamInterruptedError`. Cleanup, async listeners and providers have five seconds each; what takes
-        longer is cancelled, and left behind where it ignores that: no closing takes more than `drain` + 10
-        seconds.
+        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`. Cleanup
+        and async listeners, then providers, have five seconds each, and are cancelled after them; what
+        ignores that is left behind, and named in the log: `drain` + 10 seconds is the most it takes.
         """
         checks.seconds("drain", drain)
         await self.lifecycle.close(self, drain)

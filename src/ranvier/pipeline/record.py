@@ -126,8 +126,9 @@ class Record:
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
         attempt.queued = queued
         self.attempts += (attempt,)
-        for permit in call.probing:
-            permit.sent(call)
+        if call.probing:
+            for permit in call.probing:
+                permit.sent(call)
         if call.pipeline.events.attentive:
             tell_started(call)
         return attempt

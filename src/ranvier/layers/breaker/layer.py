@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -101,7 +102,10 @@ class Breaker(Guard):
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
-            key = self._key(call)
+            try:
+                key = self._key(call)
+            except asyncio.CancelledError as cancelled:
+                raise RuntimeError("Breaker(key) raised a CancelledError") from cancelled
             try:
                 hash(key)
             except TypeError:

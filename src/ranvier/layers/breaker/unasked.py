@@ -15,8 +15,8 @@ IDLE_OPEN_SECONDS = 600.0
 SLACK = 64
 """Entries of circuits that are gone, beside as many as there are circuits."""
 
-MAX_STEPS = 64
-"""Entries that are looked at for one newcomer: they may all have moved, and the loop must not stand still."""
+MAX_STEPS = 1000
+"""Entries that are looked at for one newcomer: a few milliseconds, after which the loop has to turn."""
 
 _Entry = tuple[float, int, Hashable, Circuit]
 

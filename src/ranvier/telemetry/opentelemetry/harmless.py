@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from collections.abc import Callable
@@ -26,7 +27,7 @@ def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return function(*args, **kwargs)
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # nobody can cancel in the middle of a plain function
             if function.__qualname__ not in _reported:
                 _reported.add(function.__qualname__)
                 logger.exception("%s failed; further errors of it are not logged", function.__qualname__)
