@@ -32,6 +32,8 @@ from ranvier.providers._streamed import AnswerStream, StreamedBody
 from ranvier.providers._whole import read_whole
 
 if TYPE_CHECKING:
+    import ssl
+
     from ranvier.messages import Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
@@ -48,6 +50,8 @@ class Adapter(ABC):
             with your proxies, certificates and hooks; you close it.
         engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
             is the faster one that is installed.
+        ssl_context: Decides which servers are trusted, where you give no client; `None` trusts the
+            authorities of `certifi` and of `SSL_CERT_FILE` or `SSL_CERT_DIR`. It is used as it is.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -78,6 +82,7 @@ class Adapter(ABC):
         name: str | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
+        ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
     ) -> None:
         self._api_key = api_key
@@ -87,7 +92,7 @@ class Adapter(ABC):
         self.name = self.family if name is None else checks.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
-        self._connections = Connections(Engine(engine, http_client), max_connections)
+        self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
