@@ -50,8 +50,8 @@ class Adapter(ABC):
             with your proxies, certificates and hooks; you close it.
         engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
             is the faster one that is installed.
-        ssl_context: Decides which servers are trusted, where you give no client; `None` trusts the
-            authorities of `certifi` and of `SSL_CERT_FILE` or `SSL_CERT_DIR`. It is used as it is.
+        ssl_context: Verifies servers where you give no client; `None` trusts the authorities in
+            `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`. It is never changed.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -61,7 +61,7 @@ class Adapter(ABC):
         environment: The variables that may hold the key, the first that is set counts.
         needs_credential: It answers nobody without a key.
         default_model: The model of a target that names none.
-        base_url: Where its API is.
+        base_url, ssl_context: Where its API is, and the context that was given.
     """
 
     family: ClassVar[str]
@@ -92,6 +92,7 @@ class Adapter(ABC):
         self.name = self.family if name is None else checks.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
+        self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self._repairs = Repairs()
         providers.names.update((self.family, self.name))
