@@ -4,12 +4,17 @@ Tests run on asyncio's loop and on uvloop's, where it is installed. Those marked
 a loop whose time jumps from timer to timer; uvloop's timers cannot be told what time it is, so they
 run on that one alone. Those marked `once` cost much and prove the same on either: the faster one will do.
 
+With `RANVIER_EAGER_TASKS=1` they all run on asyncio's loop, under the eager task factory of Python 3.12
+and later.
+
 Tests that cross real sockets, start processes or try case after case are marked `integration` by their place:
 `pytest -m "not integration"` is the unit suite.
 """
 
 import asyncio
+import functools
 import gc
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,6 +27,9 @@ try:
 except ImportError:
     uvloop = None
 
+
+EAGER = os.environ.get("RANVIER_EAGER_TASKS") == "1"
+"""Let every task of every loop begin where it is made."""
 
 INTEGRATION = {
     "asgi",
@@ -67,9 +75,27 @@ def pytest_asyncio_loop_factories(
     """Choose the loops for one test."""
     if item.get_closest_marker("virtual_time"):
         return {"virtual": VirtualTimeLoop}
+    if EAGER:
+        return {"eager": asyncio.SelectorEventLoop}
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
     if uvloop is not None:
         loops["uvloop"] = uvloop.new_event_loop
         if item.get_closest_marker("once"):
             del loops["asyncio"]
     return loops
+
+
+def make_loops_eager() -> None:
+    """Give every loop that is made from now on the eager task factory, those within tests included."""
+    made = asyncio.BaseEventLoop.__init__
+
+    @functools.wraps(made)
+    def make(loop: asyncio.BaseEventLoop) -> None:
+        made(loop)
+        loop.set_task_factory(asyncio.eager_task_factory)
+
+    asyncio.BaseEventLoop.__init__ = make  # type: ignore[method-assign]
+
+
+if EAGER:
+    make_loops_eager()

@@ -21,11 +21,13 @@ from pathlib import Path
 
 from mutants import MUTANTS as OF_TRAPS
 from mutants import Mutant
+from mutants_of_foreign_code import MUTANTS as OF_FOREIGN_CODE
+from mutants_of_lifecycle import MUTANTS as OF_LIFECYCLE
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
-MUTANTS = (*OF_TRAPS, *OF_INVARIANTS)
+MUTANTS = (*OF_TRAPS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_INVARIANTS)
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""

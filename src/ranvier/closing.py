@@ -38,6 +38,9 @@ class Steps(AsyncExitStack):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        if kind is GeneratorExit:  # its task is destroyed, and there is no loop to wait in
+            self.pop_all()
+            return None
         self._hear(error)
         try:
             return await super().__aexit__(kind, error, trace)

@@ -48,6 +48,19 @@ def test_parts_keep_the_order_in_which_they_began() -> None:
     assert response.message == Message("assistant", response.parts)
 
 
+def test_what_belongs_to_a_call_comes_with_whichever_fragment() -> None:
+    """The last word on it counts, and an answer that is taken apart keeps it."""
+    native = Native("one", {"extra_content": 1})
+    response = collected(
+        call(0, "{", id="c1", name="look"),
+        StreamEvent(tool_call=ToolCallDelta(0, arguments="}", native=native)),
+        call(1, "{}", id="c2", name="look"),
+    ).response("one", "m")
+    assert [each.native for each in response.tool_calls] == [native, None]
+    again = collected(*steps_of(response)).response("one", "m")
+    assert [each.native for each in again.tool_calls] == [native, None]
+
+
 def test_tool_calls_may_come_interleaved() -> None:
     """Fragments belong together by their index; the first id and name count."""
     response = collected(

@@ -12,10 +12,14 @@ from ranvier import (
     CredentialMissingError,
     Credentials,
     DeadlineExceededError,
+    Message,
+    Native,
     Pipeline,
     RateLimitError,
+    Text,
 )
 from ranvier.layers import Deadline, Fallback, Throttle
+from ranvier.messages.native import account_of
 from ranvier.pipeline.call import Call
 from ranvier.testing import ScriptedProvider
 
@@ -109,6 +113,26 @@ async def test_when_all_are_limited_the_one_that_is_free_first_is_named() -> Non
     with pytest.raises(Exception, match="try again") as refused:
         await ask(pipeline)
     assert refused.value.retry_after == 3
+
+
+async def test_a_conversation_stays_with_the_key_that_it_was_begun_with() -> None:
+    """Opaque parts are worth nothing to another account; the turns of other calls go on."""
+    provider = Keyed(limited=["c"])
+    pipeline = pipeline_of(provider, lambda tenant, name: ("a", "b", "c"))
+
+    def begun_with(key: str) -> list[Message]:
+        native = Native("one", {"signature": "s"}, account=account_of(key))
+        return [Message.user("q"), Message("assistant", (native, Text("a"))), Message.user("Go on.")]
+
+    for key in ("b", "b", "a"):
+        await pipeline.complete(begun_with(key), tenant="acme")
+    await ask(pipeline)
+    assert provider.keys == ["b", "b", "a", "a"]
+    with pytest.raises(RateLimitError):
+        await pipeline.complete(begun_with("c"), tenant="acme")
+    await pipeline.complete(begun_with("c"), tenant="acme")  # it is limited: another key, without the parts
+    await pipeline.complete(begun_with("of somebody else"), tenant="acme")
+    assert provider.keys[4:] == ["c", "b", "a"]
 
 
 async def test_turns_are_remembered_for_so_many_tenants() -> None:

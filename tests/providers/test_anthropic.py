@@ -34,7 +34,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers import Anthropic
-from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._anthropic_answer import read_message
+from ranvier.providers._anthropic_stream import EventReader
 from ranvier.providers._reading import NoAnswerError
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})
@@ -111,6 +112,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
             {"name": "get_weather", "description": "Weather by city", "input_schema": {"type": "object"}}
         ],
         "tool_choice": {"type": "any"},
+        "stream": False,
     }
     assert str(server.requests[0].url) == "https://api.anthropic.com/v1/messages"
 

@@ -16,6 +16,7 @@ from ranvier import (
     Pipeline,
     RanvierError,
     ServerError,
+    StreamEvent,
     StreamInterruptedError,
     deadline,
 )
@@ -240,15 +241,40 @@ class Iterator:
         raise ValueError("clean-up")
 
 
+class OwnProvider:
+    """A provider of a user's own class, whose stream is such an iterator."""
+
+    name = default_model = "mine"
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    async def complete(self, call: Any) -> Any:
+        raise AssertionError
+
+    def stream(self, call: Any) -> Any:
+        return Events(self.how)
+
+
+class Events(Iterator):
+    """The same, of events and our own errors."""
+
+    async def __anext__(self) -> Any:
+        try:
+            return StreamEvent(text=await super().__anext__())
+        except ConnectionResetError as error:
+            raise ConnectionFailedError("reset", provider="mine") from error
+
+
 @pytest.mark.parametrize("how", ["raises", "ignores", "cancels", "hangs"])
-@pytest.mark.parametrize("made", ["generator", "iterator"])
+@pytest.mark.parametrize("made", ["generator", "iterator", "provider"])
 @pytest.mark.parametrize("own", [None, LookupError])
 async def test_a_clean_up_that_fails_replaces_nothing_for_a_reader_who_leaves(
     how: str, made: str, own: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither a mere break nor the reader's own error; it is logged, with the provider's name."""
     stream = leaving_badly(how) if made == "generator" else lambda call: Iterator(how)
-    provider: Any = FunctionProvider("mine", stream=stream)
+    provider: Any = OwnProvider(how) if made == "provider" else FunctionProvider("mine", stream=stream)
     provider.slots = asyncio.BoundedSemaphore(1)
     pipeline = Pipeline(Fallback(provider), Breaker())
 
@@ -273,9 +299,14 @@ async def test_a_clean_up_that_fails_replaces_nothing_for_a_reader_who_leaves(
 
 @pytest.mark.parametrize("how", ["raises", "cancels"])
 @pytest.mark.parametrize("whole", [False, True])
-async def test_a_clean_up_that_fails_after_a_failure_replaces_nothing(how: str, whole: bool) -> None:
+@pytest.mark.parametrize("made", ["iterator", "provider"])
+async def test_a_clean_up_that_fails_after_a_failure_replaces_nothing(
+    how: str, whole: bool, made: str
+) -> None:
     """The stream broke for what broke it first; its circuit counts that."""
-    pipeline = Pipeline(Fallback(FunctionProvider("mine", stream=lambda call: Iterator(how))), Breaker())
+    function = FunctionProvider("mine", stream=lambda call: Iterator(how))
+    provider: Any = OwnProvider(how) if made == "provider" else function
+    pipeline = Pipeline(Fallback(provider), Breaker(), Timeout(idle=9))
     with pytest.raises(ConnectionFailedError if whole else StreamInterruptedError) as raised:
         await (pipeline.complete("Why?") if whole else (await pipeline.stream("Why?")).collect())
     assert isinstance(raised.value.__cause__, ConnectionResetError if whole else ConnectionFailedError)

@@ -38,7 +38,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers import FunctionProvider, OpenAI
-from ranvier.providers._openai_answer import ChunkReader, read_completion
+from ranvier.providers._openai_answer import read_completion
+from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import NoAnswerError
 
@@ -127,6 +128,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
                 }
             ],
             "tool_choice": "required",
+            "stream": False,
         }
         assert str(server.requests[0].url) == "https://api.openai.com/v1/chat/completions"
         assert server.requests[0].headers["authorization"] == "Bearer secret-key"

@@ -58,9 +58,7 @@ async def test_every_request_says_whether_it_streams(ask: Any, name: str) -> Non
 
 
 @each_wire
-@pytest.mark.parametrize(
-    "written", ["as its wire streams", "as events", "as lines", "as an array", "one by one"]
-)
+@pytest.mark.parametrize("written", ["as usual", "as events", "as lines", "as an array", "one by one"])
 async def test_a_stream_in_reply_to_a_whole_request_is_read(ask: Any, name: str, written: str) -> None:
     """As the wire streams, and in whatever other form a gateway may give to its pieces."""
     wire = WIRES[name]

@@ -53,12 +53,16 @@ class Checker(RequestChecks, BreakerChecks):
             self._check_record(story, value)
         elif how != "dropped":
             self._check_answer(story, value)
-        elif story.stream_ends != story.streams:
-            self.fail(2, "its stream was dropped, and is not given back", story)
+        else:  # what its finalizer has handed to the loop comes before this
+            asyncio.get_running_loop().call_soon(self._check_dropped, story)
         handed_out = bool(story.exchanges) and story.exchanges[-1].handed_out
         if not handed_out and now > max(story.deadline, story.busy_until) + EPSILON:
             self.fail(1, "it ends after its deadline", story)
         self._check_bounds(story)
+
+    def _check_dropped(self, story: Story) -> None:
+        if story.stream_ends != story.streams:
+            self.fail(2, "its stream was dropped, and is not given back", story)
 
     def _check_answer(self, story: Story, answer: Response) -> None:
         exchange = story.exchanges[-1] if story.exchanges else None
@@ -94,9 +98,20 @@ class Checker(RequestChecks, BreakerChecks):
             return story.stack.closing
         if type(error) is RuntimeError and repr(story.exchanges[-1].error) != repr(error):
             return story.stack.cut_off and story.let_go  # `collect` says so of a stream that was closed
-        return isinstance(error, (RanvierError, RuntimeError))
+        return isinstance(error, (RanvierError, RuntimeError, ExceptionGroup))
+
+    def _check_cut_off(self, story: Story, error: StreamInterruptedError) -> None:
+        """A stream that its reader has lost, since its pipeline closed, does not seem to have ended."""
+        received = "" if error.received is None else error.received.text
+        if not story.stack.cut_off or not story.let_go:
+            self.fail(7, "its stream is told to be closed, but its pipeline is not", story)
+        elif received != "".join(story.exchanges[-1].said):
+            self.fail(7, f"it was closed with {received!r}, but {story.exchanges[-1].said} was said", story)
 
     def _check_interrupted(self, story: Story, error: StreamInterruptedError) -> None:
+        if error.reason == "closed":
+            self._check_cut_off(story, error)
+            return
         exchange = story.exchanges[-1]
         expected = "stream_dropped"
         if story.let_go and exchange.met_limit(exchange.stopped, -EPSILON):

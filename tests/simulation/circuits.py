@@ -16,7 +16,10 @@ Key = tuple[Hashable, ...]
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings of a breaker for one target; `chance` is what its random numbers always are."""
+    """The settings of a breaker for one target; `chance` is what its random numbers always are.
+
+    A probe has its place for `lease` seconds from its request on, before which it may wait `slot` seconds.
+    """
 
     failure_threshold: int
     success_threshold: int
@@ -25,6 +28,7 @@ class Rules:
     max_probes: int
     lease: float
     chance: float
+    slot: float = 0.0
 
     def cooldown_after(self, opened_before: int) -> float:
         """Seconds to stay open, having opened so often since it was last closed."""
@@ -43,15 +47,21 @@ class Ticket:
         since: How many requests its story had made before.
     """
 
-    __slots__ = ("circuit", "epoch", "proved", "since", "state", "story")
+    __slots__ = ("circuit", "epoch", "lease", "proved", "since", "state", "story")
 
-    def __init__(self, story: Story, circuit: Circuit | None) -> None:
+    def __init__(self, story: Story, circuit: Circuit | None, lease: float = 0.0) -> None:
         self.story = story
         self.circuit = circuit
         self.since = len(story.exchanges)
         self.state = None if circuit is None else circuit.state
         self.epoch = 0 if circuit is None else circuit.epoch
+        self.lease = lease
         self.proved = False
+
+    def sent(self, now: float) -> None:
+        """Its request goes out: the lease of a probe begins."""
+        if self.circuit is not None and self in self.circuit.probes:
+            self.circuit.probes[self] = now + self.lease
 
 
 class Circuit:
@@ -160,11 +170,11 @@ class Circuits:
         self._moved(key, before, circuit)
         if not passes:
             return None
-        ticket = Ticket(story, circuit)
+        ticket = Ticket(story, circuit, rules.lease)
         circuit.held.add(ticket)
         self._idle.pop(key, None)
         if circuit.state == "half_open":
-            circuit.probes[ticket] = now + rules.lease
+            circuit.probes[ticket] = now + rules.slot + rules.lease
         return ticket
 
     def prove(self, ticket: Ticket, key: Key, now: float) -> None:

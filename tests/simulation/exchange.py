@@ -22,6 +22,7 @@ class Exchange:
         said: The texts that were sent.
         finished: The terminal event was sent.
         handed_out: Its stream was given to the caller.
+        swallowed: When its code swallowed the cancellation of a limit.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Exchange:
         "stopped",
         "story",
         "streamed",
+        "swallowed",
         "target",
         "usage",
         "verdict",
@@ -63,6 +65,7 @@ class Exchange:
         self.ending: str | None = None
         self.error: BaseException | None = None
         self.stopped = NEVER
+        self.swallowed: float | None = None
         self.said: list[str] = []
         self.usage: Usage | None = None
         self.finished = False
@@ -89,6 +92,8 @@ class Exchange:
 
         What it was when this was asked first it stays.
         """
+        if self.verdict is None and self.swallowed is not None and self.ending is not None:
+            self.verdict = self._outcome(self.swallowed)  # by the limit that was met then
         if self.verdict is None:
             self.verdict = self._outcome(now if self.ending is None or self.is_read_later else self.stopped)
         return self.verdict
@@ -126,6 +131,18 @@ class Exchange:
         if self.first is None:
             return first_token is not None and waited >= first_token + slack
         return idle is not None and now - self.last >= idle + slack
+
+    @property
+    def due(self) -> float:
+        """When the next of its limits will be met, if nothing comes until then and nobody holds anything."""
+        seconds, first_token, idle = self.limits
+        began = self.began + self.held
+        moments = [self.story.deadline, NEVER if seconds is None else began + seconds]
+        if self.first is None:
+            moments.append(NEVER if first_token is None else began + first_token)
+        elif idle is not None:
+            moments.append(self.last + idle)
+        return min(moments)
 
     def __str__(self) -> str:
         end = "goes on" if self.ending is None else f"{self.ending} at {self.stopped:.4f}"

@@ -23,6 +23,7 @@ INVARIANTS = {
     8: "a circuit moves as its description says",
     9: "every bound of the configuration holds",
     10: "the record of attempts is what the providers saw",
+    11: "no wait outlasts its limit by more than a tick, or 1.25 s where a cancellation was swallowed once",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from random import Random
@@ -9,8 +10,9 @@ from typing import Any
 
 from ranvier import errors
 
-WAIT, SAY, PING, FINISH, RAISE = range(5)
-"""What a reply is made of: seconds (`None` is for ever), a text, a sign of life, the end, an error."""
+WAIT, SAY, PING, FINISH, RAISE, MISBEHAVE = range(6)
+"""What a reply is made of: seconds (`None` is for ever), a text, a sign of life, the end, an error, or what
+the code of a provider may do to its task: see `misbehaving`."""
 
 Step = tuple[int, Any]
 
@@ -87,6 +89,17 @@ def late(rng: Random) -> list[Step]:
     return [*good(rng), fault]
 
 
+def misbehaving(how: str) -> Callable[[Random], list[Step]]:
+    """Makes replies in which the code of a provider does that, before its answer or in the middle of it."""
+
+    def reply(rng: Random) -> list[Step]:
+        steps = good(rng)
+        keep = 1 + int(rng.random() * (len(steps) - 1))
+        return [*steps[:keep], (MISBEHAVE, how), *steps[keep:]]
+
+    return reply
+
+
 def _error(kind: type[Exception], waits: tuple[float | None, ...] = (None,), **facts: Any) -> Any:
     def draw(rng: Random) -> Any:
         wait = waits[int(rng.random() * len(waits))]
@@ -117,6 +130,12 @@ FAULTS: dict[str, Callable[[Random], list[Step]]] = {
     "unsupported": refused(_error(errors.UnsupportedRequestError, status=400)),
     "filtered": refused(_error(errors.ContentFilterError, status=400)),
     "asks_whole": refused(_error(errors.InvalidRequestError, status=400)),
+    "cancels_itself": broken(lambda rng: (asyncio.CancelledError, None)),
+    "swallows": misbehaving("swallow"),
+    "times_out": misbehaving("time out"),
+    "group_fails": misbehaving("fail in a group"),
+    "group_fails_late": misbehaving("fail in a group when cancelled"),
+    "calls_back": misbehaving("call back"),
 }
 """By name: how a reply with that fault is drawn."""
 
@@ -132,6 +151,15 @@ MOODS: dict[str, dict[str | None, int]] = {
     "silent": {None: 20, "stalled": 40, "slow": 20, "pinging": 20},
     "lying": {None: 30, "malformed": 40, "late": 15, "strange": 10, "asks_whole": 5},
     "refusing": {None: 40, **_REFUSALS, "filtered": 6},
+    "wilful": {
+        None: 40,
+        "cancels_itself": 12,
+        "swallows": 12,
+        "times_out": 12,
+        "group_fails": 12,
+        "group_fails_late": 12,
+        "calls_back": 6,
+    },
     "shaky": {None: 60, "reset": 12, "failing": 12, "limited": 8, "slow": 8},
 }
 """By name: how often each fault (`None` is a good answer) is met in that mood."""

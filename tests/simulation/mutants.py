@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mutants import (
+    ANSWER,
     ATTEMPT,
     BACKOFF,
     CIRCUIT,
@@ -78,7 +79,7 @@ MUTANTS = [
         "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)\n" * 2,
     ),
     mutant(
-        "S10", "a stream ends as often as it is told to", STREAM,
+        "S10", "a stream ends as often as it is told to", ANSWER,
         "        if self._outcome is not None:\n            return\n        self._outcome = outcome",
         "        self._outcome = outcome",
     ),
@@ -89,18 +90,18 @@ MUTANTS = [
     ),
     mutant(
         "S1", "the timer runs on while the reader has the word", WATCH,
-        "                self._set(self._on_idle[0])\n        self._task = None\n",
-        "                self._set(self._on_idle[0])\n",
+        "            self._take_back()\n        self._task = None\n\n    def ended_by",
+        "            self._take_back()\n\n    def ended_by",
     ),
     mutant(
         "S7", "a cut is the end", SOURCE,
-        "                return self._last()\n            raise\n        finally:",
-        "                return self._last()\n            return self._last()\n        finally:",
+        "            raise failure\n        finally:",
+        "            return None\n        finally:",
     ),
     mutant(
-        "S7", "a stream that broke ends as a success", STREAM,
-        "            self._end(Outcome.of(error), error)",
-        "            self._end(Outcome.SUCCEEDED, error)",
+        "S7", "a stream that broke ends as a success", ANSWER,
+        "        self._end(Outcome.of(error), error)",
+        "        self._end(Outcome.SUCCEEDED, error)",
     ),
     mutant(
         "S4", "tenants share a circuit", BREAKER,
@@ -109,9 +110,9 @@ MUTANTS = [
     ),
     mutant(
         "S4", "a call takes the circuit that comes first", REGISTRY,
-        "        circuit = self._circuits.get(key)\n        if circuit is None:\n            circuit =",
-        "        circuit = next(iter(self._circuits.values()), None)\n"
-        "        if circuit is None:\n            circuit =",
+        "get(key)\n        if circuit is None:\n            circuit = self._add(key, settings",
+        "get(next(iter(self._circuits), key))\n"
+        "        if circuit is None:\n            circuit = self._add(key, settings",
     ),
     mutant(
         "S9", "nothing is ever evicted", REGISTRY,
@@ -120,8 +121,8 @@ MUTANTS = [
     ),
     mutant(
         "S9", "an idle circuit keeps its room", REGISTRY,
-        "        if self._idle:\n            oldest",
-        "        if not self._circuits:\n            oldest",
+        "        if self._idle:\n            forgettable",
+        "        if not self._circuits:\n            forgettable",
     ),
     # --- time
     mutant(

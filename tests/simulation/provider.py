@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ranvier import FinishReason, InvalidRequestError, Response, StreamEvent, Usage
+from ranvier import ConnectionFailedError, FinishReason, InvalidRequestError, Response, StreamEvent, Usage
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
-from simulation.moods import FINISH, PING, RAISE, SAY, WAIT, Reply, Weather, draw
+from simulation.misbehaviour import misbehave
+from simulation.moods import FINISH, MISBEHAVE, PING, RAISE, SAY, WAIT, Reply, Weather, draw
 from simulation.story import STORY
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class SeededProvider:
                     exchange.said.append(value)
                 elif kind == RAISE:
                     raise self._failure(exchange, value)
+                elif kind == MISBEHAVE:
+                    await misbehave(value, exchange, call, self._checker)
             exchange.stop("finished", self._time())
             exchange.usage = Usage(input=1, output=len(exchange.said))
             return Response("".join(exchange.said), usage=exchange.usage)
@@ -92,6 +95,9 @@ class SeededProvider:
                     continue
                 if kind == RAISE:
                     raise self._failure(exchange, value)
+                if kind == MISBEHAVE:
+                    await misbehave(value, exchange, call, self._checker)
+                    continue
                 now = time()
                 yield self._event(exchange, kind, value, now)
                 exchange.last = time()
@@ -142,11 +148,18 @@ class SeededProvider:
         exchange.said.append(value)
         return StreamEvent(text=value)
 
-    def _failure(self, exchange: Exchange, drawn: tuple[type[Exception], dict[str, Any] | None]) -> Exception:
+    def _failure(
+        self, exchange: Exchange, drawn: tuple[type[BaseException], dict[str, Any] | None]
+    ) -> BaseException:
         """The error to raise, of which the checker is told first."""
         kind, facts = drawn
+        if kind is asyncio.CancelledError:  # of its own making: a failed connection, for all that we know
+            exchange.stop("raised", self._time(), ConnectionFailedError("cancelled", provider=self.name))
+            self._checker.refused(exchange)
+            return kind()
+        error: Any
         if facts is None:
-            error: Exception = kind("this adapter has a bug")
+            error = kind("this adapter has a bug")
         else:
             error = kind(f"{self.name} said no", provider=self.name, **facts)
         if exchange.asks_whole and isinstance(error, InvalidRequestError):
@@ -162,7 +175,7 @@ class SeededProvider:
             await asyncio.sleep(seconds)
 
     async def _clean_up(self, exchange: Exchange, reply: Reply) -> None:
-        if reply.cleanup and not self.hurries:
+        if reply.cleanup and not self.hurries and exchange.ending != "raised":
             exchange.story.keep_busy(self._time() + reply.cleanup)
             await asyncio.sleep(reply.cleanup)
 

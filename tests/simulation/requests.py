@@ -13,6 +13,9 @@ from simulation.story import BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
 if TYPE_CHECKING:
     from simulation.stacks import Stack
 
+SWALLOWED_ONCE = 1.25
+"""Seconds by which a wait may outlast its limit where the code of others swallows a cancellation."""
+
 
 class RequestChecks(Books):
     """Is told of every request."""
@@ -28,6 +31,8 @@ class RequestChecks(Books):
         story, now, target = exchange.story, exchange.began, exchange.target
         before = story.exchanges[-1] if story.exchanges else None
         story.exchanges.append(exchange)
+        if story.ticket is not None:
+            story.ticket.sent(now)
         if story.ends or story.cancels:
             self.fail(1, f"{target} is asked after the call has ended or was cancelled", story)
         if now >= story.deadline:
@@ -113,6 +118,7 @@ class RequestChecks(Books):
     def request_ended(self, exchange: Exchange) -> None:
         """A provider has let go of a request."""
         now = self._time()
+        self._check_wait(exchange)
         if exchange.ending == "finished":
             self._check_limits(exchange)
         elif exchange.ending is None:
@@ -121,3 +127,11 @@ class RequestChecks(Books):
             verdict, word = exchange.judge(now)
             if word == "timeout" or (verdict == BLAMED and word == "stream_dropped"):
                 self._check_met(exchange, exchange.stopped)
+
+    def _check_wait(self, exchange: Exchange) -> None:
+        """Whether its provider was waited for longer than its limits allow, however it ended."""
+        if exchange.ending not in ("cancelled", "raised") or exchange.finished:
+            return
+        slack = EPSILON if exchange.swallowed is None else SWALLOWED_ONCE
+        if exchange.met_limit(exchange.stopped, slack + EPSILON):
+            self.fail(11, f"{exchange} was waited for beyond its limits", exchange.story)

@@ -9,7 +9,9 @@ from typing import Any
 from ranvier import SHARED
 from ranvier.layers import Retry, Timeout
 from ranvier.pipeline import Credentials
+from simulation.misbehaviour import GRACE
 from simulation.provider import SeededProvider
+from simulation.story import EPSILON, NEVER, STORY, Story
 
 MANY = 100_000
 """More circuits, gates or keys than any world needs."""
@@ -85,7 +87,25 @@ class Keys:
             await asyncio.sleep(int(chance * 128) / 64)
         if chance > 0.98:
             raise LookupError("the vault is sealed")
+        if chance > 0.96:
+            raise asyncio.CancelledError  # a task of the vault's own was cancelled
+        if chance > 0.94:
+            await self._hang(STORY.get(), swallow=chance > 0.95)
         return self.of(tenant, provider)
+
+    async def _hang(self, story: Story, *, swallow: bool) -> None:
+        """Never answer a call that has a deadline; maybe swallow the cancellation by that once."""
+        if story.deadline == NEVER:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_future()
+        except asyncio.CancelledError:
+            late = loop.time() >= story.deadline - EPSILON
+            if not swallow or not late or story.given_up or story.stack.cut_off:
+                raise
+            story.keep_busy(loop.time() + GRACE)
+            await loop.create_future()
 
     def allow(self, tenant: str, provider: SeededProvider, key: str | None) -> bool:
         """Whether a call of that tenant may be sent with that key."""

@@ -219,7 +219,14 @@ class Stack:
         if lease is None:
             seconds = self.limits_of(target, True)[0]
             lease = 121.0 if seconds is None else seconds + 1.0
-        return Rules(**settings, lease=lease, chance=self.chance)
+        return Rules(**settings, lease=lease, chance=self.chance, slot=self._slot_wait(target))
+
+    def _slot_wait(self, target: str) -> float:
+        """How long a request may wait for a connection."""
+        connect = None
+        if self.timeout is not None:
+            connect = self.timeout.overrides.get(target, self.timeout).limits.connect
+        return 10.0 if connect is None else connect
 
     def gate_closes_for(self, kind: str, asked: float) -> float | None:
         """How long the gate is closed after an error of that kind; `None` where it closes none."""

@@ -164,7 +164,15 @@ async def _dawdles(event: Event) -> None:
     raise Sabotage
 
 
-TROUBLE: list[Callable[[Event], object]] = [_raises, _dawdles]
+def _cancels(event: Event) -> None:
+    raise asyncio.CancelledError
+
+
+async def _cancels_later(event: Event) -> None:
+    raise asyncio.CancelledError
+
+
+TROUBLE: list[Callable[[Event], object]] = [_raises, _dawdles, _cancels, _cancels_later]
 """Listeners that do what they should not."""
 
 

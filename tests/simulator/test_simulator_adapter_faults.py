@@ -17,6 +17,8 @@ from ranvier.simulator import (
     Gzip,
     HalfCharacters,
     Malformed,
+    OddUsage,
+    OtherForm,
     Oversized,
     Page,
     Pings,
@@ -104,6 +106,7 @@ HARMLESS = [
     EarlyFinish(),
     Malformed(after=2),
     ContentType("text/plain"),
+    OtherForm(),
 ]
 
 
@@ -267,3 +270,24 @@ async def test_halves_of_a_character_become_one(sim, provider):
             for way in WAYS:
                 sim.play(provider, fault)
                 assert (await ask(way)).text == plain.text + "\U0001f600"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_odd_usage_costs_no_answer(sim, provider, way):
+    """Counts that are texts are not counted, and the words stay."""
+    async with asking(sim, provider) as ask:
+        plain = await ask(way)
+        sim.play(provider, OddUsage())
+        odd = await ask(way)
+    assert odd.text == plain.text
+    assert (odd.usage.complete, odd.usage.output) == (False, 0)
+
+
+@every_wire
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_without_a_word_is_empty(sim, provider, way):
+    """Nothing is said, and the reason is an ordinary stop."""
+    sim.play(provider, Say(""))
+    async with asking(sim, provider) as ask:
+        answer = await ask(way)
+    assert (answer.text, answer.finish_reason, answer.empty) == ("", "stop", True)

@@ -1,5 +1,6 @@
 """Our own adapters keep the contract that a user's adapter is held to."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,22 @@ from ranvier.testing import ProviderContract
 
 pytestmark = pytest.mark.integration
 BODIES = Path(__file__).parents[1] / "data"
+
+
+COUNTS = rb'("\w*(?:_tokens|TokenCount|eval_count)": ?)(\d+)'
+WORDS = rb'("(?:content|text|thinking|reasoning|reasoning_content|signature)": ?)"(?:[^"\\]|\\.)*"'
+
+
+def _with_odd_counts(content: bytes) -> bytes:
+    """The same with texts for counts of tokens."""
+    odd = re.sub(COUNTS, rb'\1"\2"', content)
+    assert odd != content
+    return odd
+
+
+def _silent(content: bytes) -> bytes:
+    """The same without a word of it."""
+    return re.sub(WORDS, rb'\1""', content)
 
 
 class OfOurs(ProviderContract):
@@ -27,6 +44,10 @@ class OfOurs(ProviderContract):
         cls.streamed = (bodies / "answer.stream").read_bytes()
         cls.finished_early = cls.early(cls.streamed)
         cls.halved = cls.halve(cls.streamed)
+
+        cls.odd_usage, cls.odd_usage_streamed = map(_with_odd_counts, (cls.whole, cls.streamed))
+        cls.silent, cls.silent_streamed = map(_silent, (cls.whole, cls.streamed))
+        cls.reads_other_form = True
 
     @classmethod
     def early(cls, stream: bytes) -> bytes:

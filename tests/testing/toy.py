@@ -27,7 +27,11 @@ FINISHED_EARLY = (
     '{"end": {"in": 3, "out": 4}}\n'
 ).encode()
 HALVED = b'{"piece": "a \\ud83d"}\n{"piece": "\\ude00 b"}\n{"end": {"in": 3, "out": 4}}\n'
+ODD_USAGE = WHOLE.replace(b'"out": 4', b'"out": "4"')
+SILENT = b'{"text": "", "in": 3, "out": 0}'
 STREAMED = '{"piece": "Schöne"}\n{"piece": " "}\n{"piece": "Grüße."}\n{"end": {"in": 3, "out": 4}}\n'.encode()
+ODD_USAGE_STREAMED = STREAMED.replace(b'"out": 4', b'"out": "4"')
+SILENT_STREAMED = b'{"end": {"in": 3, "out": 0}}\n'
 
 
 class Toy:
@@ -98,11 +102,25 @@ class Toy:
     # --- what it means ---------------------------------------------------------------------------
 
     def answer(self, content: bytes) -> Response:
+        lines = content.splitlines()
+        if len(lines) > 1:
+            return self.gathered([self.event(line.decode()) for line in lines])
         body = self.parsed(content)
         return Response(str(body["text"]), usage=self.usage(body), provider=self.name, model="toy-1")
 
+    def gathered(self, events: list[StreamEvent]) -> Response:
+        usage = events[-1].usage
+        if usage is None:
+            self.ended_early()
+        text = "".join(event.text for event in events)
+        return Response(text, usage=usage or Usage(complete=False), provider=self.name, model="toy-1")
+
     def event(self, line: str) -> StreamEvent:
         body = self.parsed(line)
+        if "text" in body:  # a whole answer
+            return StreamEvent(
+                text=str(body["text"]), finish_reason=FinishReason.STOP, usage=self.usage(body)
+            )
         if "end" in body:
             return StreamEvent(finish_reason=FinishReason.STOP, usage=self.usage(body["end"]))
         return StreamEvent(text=str(body["piece"]))
@@ -120,6 +138,8 @@ class Toy:
         return re.sub(r"\\\\ud[89a-f]..", r"\\\\ufffd", content) if isinstance(content, str) else content
 
     def usage(self, counted: dict[str, int]) -> Usage:
+        if not all(type(counted[name]) is int for name in ("in", "out")):
+            return Usage(complete=False)
         return Usage(counted["in"], counted["out"], counted["in"] + counted["out"])
 
     def ended_early(self) -> None:

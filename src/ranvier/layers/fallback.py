@@ -17,11 +17,13 @@ from ranvier.errors import (
     RejectedError,
     UnknownProviderError,
 )
+from ranvier.messages import ToolResult
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment, Provider, provider_named
 from ranvier.pipeline.events import FallbackTaken
 from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.record import EMPTY, SUCCEEDED
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
@@ -38,6 +40,11 @@ class Fallback(Layer):
         chains: For single primaries a chain of their own: `{"anthropic": ["openrouter", "ollama"]}`.
         on_invalid_request: Also go on after a request that the target calls invalid.
         on_content_filter: Also go on after a refusal on policy.
+        on_empty: Also go on after an answer that ended well but holds nothing (`Response.empty`), unless the
+            last message is a tool's result, after which a model may have nothing to say.
+
+    If no target has more to say, the first empty answer is returned; it is no error, and no circuit counts
+    it. A stream can be followed by another target until its first content, thoughts included.
 
     One failed target raises its own error; two or more an `AllDeploymentsFailedError` with one error
     each. Where all of them refused the request itself, the first one's refusal is raised bare: there is
@@ -53,6 +60,7 @@ class Fallback(Layer):
         chains: Mapping[str, Sequence[Target]] | None = None,
         on_invalid_request: bool = False,
         on_content_filter: bool = False,
+        on_empty: bool = True,
     ) -> None:
         if not targets:
             raise ConfigurationError(
@@ -60,6 +68,7 @@ class Fallback(Layer):
             )
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
+        self._on_empty = on_empty
         named = _Names([*targets, *(target for chain in (chains or {}).values() for target in chain)])
         self.targets = tuple([named.deployment(target) for target in targets])
         self._chains: dict[str, tuple[Deployment, ...]] = {}  # by where a call starts: target or provider
@@ -80,47 +89,47 @@ class Fallback(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
         failures: Failures = ()
+        chain = self._default if call.start is None else self._chain(call.start)
         credentials = call.pipeline.credentials
-        reason = None
+        empty: R | None = None  # the first answer that holds nothing
+        passed: tuple[Deployment, str] | None = None  # who was asked last, and why that was not enough
         try:
-            for deployment in self._default if call.start is None else self._chain(call.start):
+            for deployment in chain:
                 if failures and _too_small(deployment, failures):
                     continue
-                if call.deadline is not None and call.deadline <= call.pipeline.clock():
-                    raise _too_late(deployment, failures)
-                if failures:
-                    reason = self._move_on(call, deployment, failures)
-                directed = call.to(deployment, None, reason)
+                directed = call
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
+                    _check_time(call, deployment, failures)
+                    directed = call.to(deployment, None, _move_on(call, deployment, passed))
                     if credentials.resolver is None:
                         directed.credential = credentials.ours(call, deployment)
                     else:
                         directed.credential = await credentials.find(call, deployment)
-                    return await inner(directed)
+                    answer = await inner(directed)
+                    if len(chain) == 1 or not self._asks_on(call, answer):
+                        return answer
+                    call.record.answered_nothing()
+                    empty, passed = empty or answer, (deployment, EMPTY)
                 except RanvierError as error:
                     _note(directed, error)
                     if not self._goes_on(error):
+                        if empty is not None:
+                            break
                         raise
                     failures += ((deployment, own_error(directed, error)),)
-            raise _verdict(failures)
+                    passed = deployment, error.kind
+            if empty is None:
+                raise _verdict(failures)
+            call.record.outcome = SUCCEEDED
+            return empty
         finally:
             del failures  # each error holds this frame: a frame that held them too would be a cycle
 
-    def _move_on(self, call: Call, deployment: Deployment, failures: Failures) -> str:
-        """Tell that `deployment` is asked now, and why: the kind of the failure before it."""
-        failed, error = failures[-1]
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                FallbackTaken(
-                    tenant=call.tenant,
-                    provider=failed.provider.name,
-                    model=failed.model,
-                    to=deployment.target,
-                    kind=error.kind,
-                ),
-                call,
-            )
-        return error.kind
+    def _asks_on(self, call: Call, answer: object) -> bool:
+        """True where `answer` holds nothing, and another target may have more to say."""
+        if not (self._on_empty and getattr(answer, "empty", False)):
+            return False
+        return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
 
     def _goes_on(self, error: RanvierError) -> bool:
         if error.falls_over or isinstance(error, ContextLengthError):
@@ -195,6 +204,31 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
         and (failed.context_window or 0) >= window
         for failed, error in failures
     )
+
+
+def _check_time(call: Call, deployment: Deployment, failures: Failures) -> None:
+    """Refuse to ask `deployment` once the call is out of time."""
+    if call.deadline is not None and call.deadline <= call.pipeline.clock():
+        raise _too_late(deployment, failures)
+
+
+def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] | None) -> str | None:
+    """Tell that `deployment` is asked now, and why: what came of the one before it, if there was one."""
+    if passed is None:
+        return None
+    before, kind = passed
+    if call.pipeline.events.listeners:
+        call.pipeline.events.emit(
+            FallbackTaken(
+                tenant=call.tenant,
+                provider=before.provider.name,
+                model=before.model,
+                to=deployment.target,
+                kind=kind,
+            ),
+            call,
+        )
+    return kind
 
 
 def _note(call: Call, error: RanvierError) -> None:

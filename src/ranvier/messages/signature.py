@@ -17,8 +17,8 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier.errors import ConfigurationError
 from ranvier.messages.declared import KEPT, as_json, is_function, schema_of
-from ranvier.messages.request import Tool
 from ranvier.messages.schema import name_for
+from ranvier.messages.tool import Tool
 
 if sys.version_info >= (3, 14):
     import annotationlib

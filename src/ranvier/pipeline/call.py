@@ -174,6 +174,12 @@ class Call:
         call.record = type(self.record)()
         return call
 
+    def asking(self, request: Request) -> Call:
+        """The same try, with another request."""
+        call = self._copy()
+        call.request = request
+        return call
+
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
         """Tell listeners which parameters its target is not sent as asked, and what was done to each."""
         events = self.pipeline.events

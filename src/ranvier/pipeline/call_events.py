@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier.pipeline.events import Event, where
+from ranvier.pipeline.events import CallRejected, Event, where
 
 if TYPE_CHECKING:
+    from ranvier.errors import RejectedError
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.record import Attempt
     from ranvier.pipeline.story import Story
@@ -66,6 +67,19 @@ class RequestAdjusted(Event):
 
     parameter: str
     change: str
+
+
+def tell_rejected(call: Call, error: RejectedError, provider: str) -> None:
+    """Tell whoever listens that a layer does not let `call` pass at `provider`, by `error`."""
+    if call.pipeline.events.listeners:
+        event = CallRejected(
+            tenant=call.tenant,
+            provider=provider,
+            model=call.deployment.model,
+            kind=error.kind,
+            retry_after=error.retry_after,
+        )
+        call.pipeline.events.emit(event, call)
 
 
 def tell_started(call: Call) -> None:

@@ -130,6 +130,7 @@ class Collector:
             self._order.append(call)
         call.id = call.id or delta.id
         call.name = call.name or delta.name
+        call.native = delta.native or call.native
         call.arguments.append(delta.arguments)
 
     def response(self, provider: str, model: str) -> Response:
@@ -174,17 +175,20 @@ class Collector:
 class _Call:
     """A tool call of which fragments still come in."""
 
-    __slots__ = ("arguments", "id", "index", "name")
+    __slots__ = ("arguments", "id", "index", "name", "native")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+        self.native: Native | None = None
 
     def whole(self) -> ToolCall:
+        """The call, from the fragments received so far."""
         arguments = whole_characters("".join(self.arguments))
-        return ToolCall.parse(self.id or f"call_{self.index}", self.name or "", arguments)
+        call = ToolCall.parse(self.id or f"call_{self.index}", self.name or "", arguments)
+        return call if self.native is None else replace(call, native=self.native)
 
 
 def steps_of(response: Response) -> Iterator[StreamEvent]:
@@ -196,7 +200,7 @@ def steps_of(response: Response) -> Iterator[StreamEvent]:
             yield StreamEvent(text=part.text)
         elif isinstance(part, ToolCall):
             arguments = json.dumps(dict(part.arguments)) if part.invalid is None else part.invalid
-            yield StreamEvent(tool_call=ToolCallDelta(calls, part.id, part.name, arguments))
+            yield StreamEvent(tool_call=ToolCallDelta(calls, part.id, part.name, arguments, part.native))
             calls += 1
         elif isinstance(part, Native):
             yield StreamEvent(parts=[part])

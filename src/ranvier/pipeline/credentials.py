@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError, CredentialMissingError
+from ranvier.messages import Native
+from ranvier.messages.native import account_of
 from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
@@ -37,7 +39,8 @@ class Credentials:
         max_entries: Answers kept at most; the oldest goes first.
 
     A resolver answers with a key, `SHARED` for ours, `None` where the tenant has none, or several
-    keys: they are used in turn, but for those that the provider limits or refuses at the moment.
+    keys: they are used in turn, but for those that the provider limits or refuses at the moment. A
+    conversation stays with the key that its opaque parts (signatures of thoughts) were issued to.
     """
 
     def __init__(
@@ -195,6 +198,9 @@ class Credentials:
         in_turn = usable[turn:] + usable[:turn]
         waits = [max((ask(deployment, key, now) for ask in self._closed_for), default=0.0) for key in in_turn]
         chosen = waits.index(min(waits))  # the first of those that may be used at once, if there is one
+        holding = _position_of_issuer(call, in_turn)
+        if holding is not None and waits[holding] == waits[chosen]:
+            return in_turn[holding]
         self._turns[holder] = turn + chosen + 1
         self._turns.move_to_end(holder)
         if len(self._turns) > self._max_entries:
@@ -204,6 +210,16 @@ class Credentials:
 
 class _ResolverFailedError(Exception):
     """The cause is what an async resolver raised itself."""
+
+
+def _position_of_issuer(call: Call, keys: Sequence[str]) -> int | None:
+    """Which of `keys` the opaque parts of the conversation were issued to; others cannot use them."""
+    for message in reversed(call.request.messages):
+        for part in message.parts if type(message.content) is not str else ():
+            if isinstance(part, Native) and part.account is not None:
+                accounts = [account_of(key) for key in keys]
+                return accounts.index(part.account) if part.account in accounts else None
+    return None
 
 
 async def _in_time(call: Call, answer: Awaitable[object]) -> object:

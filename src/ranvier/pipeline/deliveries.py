@@ -31,6 +31,7 @@ class Deliveries:
         self._left: deque[Delivery] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None  # the delivery that the worker waits for
+        self._begun = False  # it has
         self._loop: asyncio.AbstractEventLoop | None = None  # of both
 
     def __len__(self) -> int:
@@ -40,12 +41,12 @@ class Deliveries:
     @property
     def unheard(self) -> int:
         """The same and the one that is under way."""
-        return len(self._left) + (self._hearing is not None and not self._hearing.done())
+        return len(self._left) + self._begun
 
     def add(self, listener: Listener, tell: Callable[[], Awaitable[object]], context: Context) -> None:
         """Await what `tell` returns for `listener`, after all others, in a copy of `context`."""
         self._left.append((listener, tell, context))
-        self._work_on()
+        self.resume()
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -55,10 +56,10 @@ class Deliveries:
 
     async def drain(self) -> None:
         """Wait until everything added so far has been heard; a listener never waits for itself."""
-        self._work_on()
+        self.resume()
         while tasks := self.tasks:
             await asyncio.wait(tasks)
-            self._work_on()
+            self.resume()
 
     def give_up(self) -> int:
         """Cancel the delivery under way, and drop the others: how many."""
@@ -71,11 +72,13 @@ class Deliveries:
     def start_anew(self) -> None:
         """Forget the tasks of a loop that is closed; what they had not begun is heard on the running one."""
         self._worker = self._hearing = None
-        self._work_on()
+        self.resume()
 
-    def _work_on(self) -> None:
-        if self._left and (self._worker is None or self._worker.done()):
-            self._loop = asyncio.get_running_loop()
+    def resume(self) -> None:
+        """See to it that what is left is heard, also after somebody has cancelled whoever did so."""
+        loop = asyncio._get_running_loop()  # none where a call ends that its own loop has left behind
+        if self._left and loop is not None and (self._worker is None or self._worker.done()):
+            self._loop = loop
             self._worker = start_task(self._loop, self._work(), None)
 
     async def _work(self) -> None:
@@ -83,8 +86,8 @@ class Deliveries:
         if self._hearing is not None and not self._hearing.done():  # of a worker that was cancelled
             await asyncio.wait([self._hearing])
         while self._left:
-            listener, tell, context = self._left.popleft()
-            self._hearing = start_task(self._loop, self._heard(listener, tell), context)
+            context = self._left[0][2]
+            self._hearing = start_task(self._loop, self._heard(), context)
             try:
                 await asyncio.wait([self._hearing])  # its cancellation is not ours
             except asyncio.CancelledError:
@@ -92,7 +95,10 @@ class Deliveries:
                 raise
         self._worker = self._hearing = None
 
-    async def _heard(self, listener: Listener, tell: Callable[[], Awaitable[object]]) -> None:
+    async def _heard(self) -> None:
+        """Take the next delivery, and not before it begins: it is not lost with a loop that ends."""
+        listener, tell, _ = self._left.popleft()
+        self._begun = True
         task = asyncio.current_task()
         cancelling = 0 if task is None else task.cancelling()
         try:
@@ -103,6 +109,8 @@ class Deliveries:
             self._report(listener)
         except Exception:
             self._report(listener)
+        finally:
+            self._begun = False
 
 
 class Answer:

@@ -87,6 +87,7 @@ class Deployment:
         if facts_of is not None:
             _check_facts(provider, facts_of)
         self.facts_of = facts_of
+        checks.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
         self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
 

@@ -1,4 +1,4 @@
-"""What becomes of a stream that is dropped, or used where its event loop is not."""
+"""What becomes of a stream that is dropped while it goes on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING
 
-from ranvier.errors import ConfigurationError
-
 if TYPE_CHECKING:
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streamed_answer import StreamedAnswer
 
 
-def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
+def settle_later(dying: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:
     """End a stream whose finalizer runs: on its loop, and as another object in the same state.
 
     The garbage collector runs in any thread, and in the middle of anything, also of a change of state.
@@ -31,7 +29,7 @@ def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None
     heir.forsake()
 
 
-def expiry_of(stream: ResponseStream) -> Callable[[], None]:
+def expiry_of(stream: StreamedAnswer) -> Callable[[], None]:
     """What ends `stream` at its deadline. It holds it weakly, or a dropped one would live on in its timer."""
     held = weakref.ref(stream)
 
@@ -40,9 +38,3 @@ def expiry_of(stream: ResponseStream) -> Callable[[], None]:
             living.expire()
 
     return expire
-
-
-def refuse_elsewhere(loop: asyncio.AbstractEventLoop) -> None:
-    """Raise a `ConfigurationError` on any loop but that of the stream."""
-    if asyncio.get_running_loop() is not loop:
-        raise ConfigurationError("this stream belongs to another event loop: read and close it there")

@@ -62,7 +62,7 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
-    """The target failed with an error of `kind`; `to` is asked next."""
+    """The target failed with an error of `kind`, or its answer was `empty`; `to` is asked next."""
 
     name: ClassVar[str] = "fallback"
 
@@ -134,7 +134,7 @@ class StreamInterrupted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDropped(Event):
-    """The model refuses a parameter that only tunes, so it was left out."""
+    """A parameter, or a field of a part, that only tunes was left out: the target does not take it."""
 
     name: ClassVar[str] = "parameter_dropped"
 
@@ -198,7 +198,8 @@ class Events:
     def emit(self, event: Event, call: Call | None = None) -> None:
         """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
 
-        `call` is the one that it is about, in whose context it is told; `None` is the running context.
+        `call` is the one that it is about, in whose context it is told; `None` is the running context, on
+        behalf of the event's tenant.
         """
         record = getattr(call, "record", None)
         if not self.listeners or (record is not None and record.muted):
@@ -207,8 +208,8 @@ class Events:
             self._lose(event)
             return
         context = None if record is None else record.context
-        if context is None:  # nobody listened yet when the call began
-            context = context_of(None if call is None else call.tenant)
+        if context is None:  # nobody listened yet when the call began, or there is none
+            context = context_of(event.tenant or None)
         self._queue.append((event, context))
         if self._delivering:  # by a listener: it is told when the one under way has been told to all
             return
@@ -244,8 +245,7 @@ class Events:
 
     def give_up(self) -> None:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
-        lost = self.deliveries.give_up()
-        self.lost += lost
+        self.lost += (lost := self.deliveries.give_up())
         logger.warning("async listeners took too long for the closing: %d events are lost", lost)
 
     def _report(self, listener: Listener) -> None:

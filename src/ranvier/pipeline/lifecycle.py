@@ -10,8 +10,8 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.errors import ConfigurationError
 from ranvier.pipeline.context import start_task
+from ranvier.pipeline.elsewhere import closed, elsewhere
 from ranvier.pipeline.foreign import Complaints
 from ranvier.pipeline.loops import renew_slots
 from ranvier.pipeline.shutdown import Shutdown, close_again
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Lifecycle:
     """Opens the providers on first use, knows what is in flight, and ends it when it has to.
 
-    A pipeline belongs to the event loop of its first use. When that loop has been closed, the next use
-    opens it on another one; the state of its layers is kept.
+    A pipeline belongs to the event loop of its first use, open or closed. When that loop has been closed,
+    the next use opens it on another one; the state of its layers is kept.
 
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
@@ -50,7 +50,8 @@ class Lifecycle:
         # Handed out and not yet ended. A dropped stream leaves its source here: it is closed by us.
         self._streams: dict[Source, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
-        self._opening = RLock()  # two threads may use a new pipeline at once: one of them gets it
+        self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
+        self._opening = RLock()  # of two threads that open it at once one gets it
         self._undoing: asyncio.Task[None] | None = None  # closes again what a failed opening had opened
         self._closing: Shutdown | None = None
 
@@ -98,14 +99,14 @@ class Lifecycle:
 
     def _open(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> None:
         if self._belongs_elsewhere(loop):
-            raise _elsewhere(self.loop)
+            raise elsewhere(self.loop)
         if self.state == "open" and self.loop is not loop:
             self._forsake()
         self.refuse_if_closed()
         self._thread = get_ident()
         if self.state == "open":
             return
-        self.loop = pipeline.loop = loop
+        self.loop = self._home = pipeline.loop = loop
         pipeline.clock = clock_of(loop)
         self._timers = pipeline.timers = Timers(loop, pipeline.clock)
         opened: list[Provider] = []
@@ -137,21 +138,19 @@ class Lifecycle:
     def refuse_other_loops(self) -> None:
         """Raise a `ConfigurationError` while it belongs to another loop that still lives."""
         if self._belongs_elsewhere(asyncio.get_running_loop()):
-            raise _elsewhere(self.loop)
+            raise elsewhere(self.loop)
 
     def refuse_if_closed(self) -> None:
-        """Raise a `ConfigurationError` once it closes."""
-        if self.state == "closing" and self.loop.is_closed():
-            self._forsake()
-            self.state = "closed"
+        """Raise a `ConfigurationError` once it closes, as long as the loop lives on which it did."""
         if self.state in ("closing", "closed"):
-            raise closed()
+            if self._home is None or not self._home.is_closed():
+                raise closed()
+            self._forsake()
 
     def renew(self) -> None:
         """Let a closed pipeline be opened again, by any loop."""
         if self.state == "closed" or (self.state == "closing" and self.loop.is_closed()):
             self._forsake()
-            self.state = "new"
 
     def _forsake(self) -> None:
         """Its loop is closed: forget what was in flight there, and tell nobody."""
@@ -186,7 +185,9 @@ class Lifecycle:
         """Those that were handed out, and have neither ended nor been dropped."""
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
-    def in_background(self, work: Coroutine[Any, Any, None], context: Context | None, name: str) -> None:
+    def in_background(
+        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
+    ) -> None:
         """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
 
         `name` says in the log what it is, should it never end.
@@ -232,7 +233,7 @@ class Lifecycle:
             return
         if self.loop.is_closed():
             self._forsake()
-            self.loop = asyncio.get_running_loop()
+            self.loop = self._home = asyncio.get_running_loop()
         self.state, self._thread = "closing", get_ident()
         self._closing = Shutdown(self, pipeline.events)
         self.check_quiet()
@@ -242,19 +243,3 @@ class Lifecycle:
         """All is closed."""
         self.state, self.quiet, self._closing = "closed", None, None
         self._timers.close()
-
-
-def closed() -> ConfigurationError:
-    """What a closed pipeline answers."""
-    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
-
-
-def _elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
-    """What a pipeline answers on a loop that is not its own, while that one lives."""
-    if loop.is_running():
-        remedy = "await pipeline.aclose() on that loop, which is running"
-    else:
-        remedy = "close that loop, which has stopped, with pipeline.loop.close(), and this one takes over"
-    return ConfigurationError(
-        f"this pipeline belongs to another event loop: {remedy}; or build one pipeline per loop"
-    )

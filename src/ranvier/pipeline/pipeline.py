@@ -13,15 +13,16 @@ from ranvier.errors import ConfigurationError
 from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
+from ranvier.pipeline.call_end import fail, failed, hand_out
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.chain import chained
 from ranvier.pipeline.context import context_of
 from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
+from ranvier.pipeline.elsewhere import closed
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.lifecycle import Lifecycle, closed
+from ranvier.pipeline.lifecycle import Lifecycle
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.prompt import Options, Prompt, build_request
@@ -32,7 +33,6 @@ from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.stream import ResponseStream
 
 
 class _Timed(Protocol):
@@ -173,7 +173,7 @@ class Pipeline:
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                self._hand_out(call, answer)
+                hand_out(call, answer)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -184,47 +184,26 @@ class Pipeline:
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise self._failed(call, closed()) from None
-            self._failed(call, cancelled)
+                raise failed(call, closed()) from None
+            failed(call, cancelled)
             raise
         except BaseException as error:
-            self._fail(call, error)
+            fail(call, error)
             raise
         finally:
             if record.cut_off:
                 task.uncancel()  # whatever has become of our cancellation
             lifecycle.leave(record)
 
-    def _hand_out(self, call: Call, stream: ResponseStream) -> None:
-        self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
-        stream.on_end(lambda outcome: self._over(call))
-
-    def _fail(self, call: Call, error: BaseException) -> None:
-        """Write down how a call has failed; raise a copy of an error that belongs to another call."""
-        own = self._failed(call, own_error(call, error))
-        try:
-            if own is not error:
-                raise own
-        finally:
-            del own  # it holds this frame: a frame that held it too would be a cycle
-
-    def _failed(self, call: Call, error: BaseException) -> BaseException:
-        call.record.failed(self.clock(), error)
-        self._over(call)
-        return error
-
-    def _over(self, call: Call) -> None:
-        tell_call(call)
-        call.record.context = None  # the record may be kept for long, and the context holds much
-
     # --- opening and closing ---------------------------------------------------------------------
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
 
-        What is still in flight by then ends with a `ConfigurationError`; a stream simply ends. Cleanup,
-        async listeners and providers have five seconds each; what takes longer is cancelled, and left
-        behind where it ignores that: no closing takes more than `drain` + 10 seconds.
+        What is still in flight by then ends with a `ConfigurationError`, and reading on in a stream with a
+        `StreamInterruptedError`. Cleanup, async listeners and providers have five seconds each; what takes
+        longer is cancelled, and left behind where it ignores that: no closing takes more than `drain` + 10
+        seconds.
         """
         checks.seconds("drain", drain)
         await self.lifecycle.close(self, drain)

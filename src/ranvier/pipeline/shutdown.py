@@ -79,6 +79,7 @@ class Shutdown:
                 task.cancel()
         for stream in self._lifecycle.streams():
             stream.cut_off()
+        self._events.deliveries.resume()
         try:
             await self._wait(lambda: self._tasks() | self._calls(), self._cancels_at)
         finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.pipeline.cancellation import CLEANUP_SECONDS
+from ranvier.pipeline.cleanup import close_in_time
 from ranvier.pipeline.collector import Collector
 from ranvier.pipeline.foreign import failure_of
 from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
@@ -240,24 +240,7 @@ class Source:
                 await self._read_ended
             if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
                 return
-            watch = Watch(self._call)
-            watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
-            try:
-                await close()
-            except BaseException as error:
-                late = watch.ended_by(error) is not None
-                if not (late or isinstance(error, Exception) or watch.is_theirs(error)):
-                    raise
-                self._complain(late)
-            finally:
-                watch.end()
-
-    def _complain(self, late: bool) -> None:
-        deployment = self._call.deployment
-        what = f"took more than {CLEANUP_SECONDS:g} s" if late else "failed"
-        self._call.pipeline.lifecycle.complaints.log(
-            "cleanup", deployment.provider.name, f"closing a stream of %s {what}", deployment, trace=not late
-        )
+            await close_in_time(self._call, close)
 
 
 async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:

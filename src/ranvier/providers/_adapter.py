@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import ConfigurationError, ProviderError, RanvierError, UnsupportedRequestError
+from ranvier.errors import ConfigurationError, ProviderError, RanvierError
 from ranvier.providers._address import checked_url
-from ranvier.providers._complaints import Complaint
 from ranvier.providers._connections import Connections
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
-from ranvier.providers._fixes import Fix
 from ranvier.providers._header_key import check_key
+from ranvier.providers._history import translated
 from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._known_fixes import fix_for
-from ranvier.providers._models import Facts, is_known
+from ranvier.providers._issuer import Issuer
+from ranvier.providers._models import is_known
 from ranvier.providers._reading import Json, Judge
 from ranvier.providers._repairs import Repairs
-from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._streamed import AnswerStream, StreamedBody
 from ranvier.providers._whole import read_whole
+from ranvier.providers._wire import Wire
 
 if TYPE_CHECKING:
     import ssl
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
 
 
-class Adapter(ABC):
+class Adapter(Wire):
     """A provider over HTTP.
 
     Args:
@@ -64,14 +62,8 @@ class Adapter(ABC):
         base_url, ssl_context: Where its API is, and the context that was given.
     """
 
-    family: ClassVar[str]
-    """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
-
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
-    default_base_url: ClassVar[str]
-    name: str = ""
-    base_url: str = ""
     needs_credential: bool = True
 
     def __init__(
@@ -148,14 +140,17 @@ class Adapter(ABC):
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             reply = await self._repaired(call, reply)
-        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
+        body = StreamedBody(self.decoder(), self._reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
                 try:
-                    chunk = await reply.chunk()
+                    events = body.feed(await reply.chunk())
                 except ProviderError as error:
-                    chunk = body.broken(error)
-                yield body.feed(chunk)
+                    if not body.ends_by(error):
+                        raise
+                    events = body.feed(b"")
+                yield events
+                del events  # a traceback of what follows might show them
                 if body.error is not None:
                     raise body.error
             await reply.drain()
@@ -169,7 +164,10 @@ class Adapter(ABC):
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
     def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
-        return self._repairs.answer(call, refused, self._connections.client(call.pipeline), self.fix)
+        def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
+            return self._connections.client(call.pipeline).send(request)
+
+        return self._repairs.answer(call, refused, send, self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
@@ -185,76 +183,33 @@ class Adapter(ABC):
         )
 
     def _fields(self, call: Call, streaming: bool) -> Json:
+        call = translated(call, self)
         extras = Extras(call, self.family, self.name)
         fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
         extras.put_over(fields)
         self._repairs.apply(call, fields)
         return fields
 
-    def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
-        def as_stream(judge: Judge) -> StreamedBody:
-            return StreamedBody(self.decoder(), self.reader(call), judge)
+    def _reader(self, call: Call) -> AnswerReader:
+        reader = self.reader(call)
+        reader.issuer = Issuer(self, call)
+        return reader
 
-        answer = read_whole(content, reply, self.response, as_stream)
+    def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
+        def signed(body: Json) -> Response:
+            response = self.response(body)
+            Issuer(self, call).sign(response)
+            return response
+
+        def as_stream(judge: Judge) -> StreamedBody:
+            return StreamedBody(self.decoder(), self._reader(call), judge)
+
+        answer = read_whole(content, reply, signed, as_stream)
         if not isinstance(answer, RanvierError):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model
         return answer
 
-    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for a request that this target cannot be asked; the next one is."""
-        return UnsupportedRequestError(
-            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
-            provider=self.name,
-            model=call.deployment.model,
-        )
-
-    def facts(self, call: Call) -> Facts:
-        """Where the table of models tells what this target takes."""
-        return Facts(self.family, call.deployment.facts_of or call.deployment.model)
-
     def knows_model(self, model: str) -> bool:
         """True where the table of models tells what that model takes."""
         return is_known(self.family, model)
-
-    # --- what a subclass supplies ----------------------------------------------------------------
-
-    def address(self, base_url: str | None) -> str:
-        """Where the API is, given what the user said of it."""
-        return self.default_base_url if base_url is None else base_url
-
-    def place(self, key: str | None) -> str:
-        """Where a request with that key goes. It must not raise: the key is in its frame."""
-        return self.base_url
-
-    @abstractmethod
-    def path(self, model: str, streaming: bool) -> str:
-        """The path below `base_url`."""
-
-    @abstractmethod
-    def headers(self, key: str | None) -> dict[str, str]:
-        """The headers of a request with that key. It must not raise: the key is in its frame."""
-
-    @abstractmethod
-    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The fields of the request, with the settings that the model takes."""
-
-    @abstractmethod
-    def response(self, body: Json) -> Response:
-        """What a whole answer says.
-
-        Raises:
-            NoAnswerError: it is not what the API promises.
-        """
-
-    @abstractmethod
-    def reader(self, call: Call) -> AnswerReader:
-        """Understands one streamed answer."""
-
-    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
-        """What makes this server take a request with these fields that it has refused."""
-        return fix_for(complaint, fields)
-
-    def decoder(self) -> Decoder:
-        """Cuts a streamed body into events."""
-        return SseDecoder()

@@ -27,10 +27,14 @@ whatever happens to the connection.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
-from ranvier.messages import FinishReason, StreamEvent
+from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta
 from ranvier.pipeline.collector import EXPLAINS_SILENCE
 from ranvier.providers._reading import Json, NoAnswerError
+
+if TYPE_CHECKING:
+    from ranvier.providers._issuer import Issuer
 
 
 class AnswerReader(ABC):
@@ -42,7 +46,10 @@ class AnswerReader(ABC):
         stopped: Why the model stopped; `None` while it has not, and when content has followed.
         early: A finish reason has come early: the next one is believed at the end of the body only.
         finished: Nothing that matters can follow.
+        issuer: The target that answers; `None` leaves parts unmarked.
     """
+
+    issuer: Issuer | None = None
 
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
@@ -64,6 +71,14 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: not what the API promises.
         """
+
+    def native(self, wire: str, data: Json) -> Native:
+        """A part of the answer that only its issuer understands."""
+        return Native(wire, data) if self.issuer is None else self.issuer.native(data)
+
+    def called(self, delta: ToolCallDelta) -> ToolCallDelta:
+        """The start of a tool call, the tool by the name that the caller gave it."""
+        return delta if self.issuer is None else self.issuer.called(delta)
 
     def read_on(self, body: Json) -> None:
         """Read an event that follows a finish reason: usage, the same again, or content that takes it back.

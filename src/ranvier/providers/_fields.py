@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier import checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
 from ranvier.providers import _json, names
@@ -18,7 +19,7 @@ from ranvier.providers._models import Facts, changed, fit
 from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request, Tool
+    from ranvier.messages import Request, Tool, WireTool
     from ranvier.pipeline.call import Call
 
 ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
@@ -56,6 +57,8 @@ class Extras:
         everyone = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
+        for fields in own:
+            checks.one_answer(f"extra[{name!r}]", fields)
         self.fields += [everyone, *own]
 
     def put_over(self, fields: Json) -> None:
@@ -108,7 +111,7 @@ def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
         call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call)
 
 
-def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:
+def offered(request: Request, choice: str | None) -> tuple[Tool | WireTool, ...]:
     """The tools to send; none where they may not be used, and `choice`, as it was fitted, cannot say so."""
     return () if request.tool_choice == "none" and choice is None else request.tools
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from ranvier.providers._reading import Json
 
@@ -87,6 +87,15 @@ class Fix(Protocol):
 
     def apply(self, fields: Json) -> list[Change]:
         """Make the change; returns what was changed, nothing where there is nothing to change."""
+        ...
+
+
+@runtime_checkable
+class Growing(Fix, Protocol):
+    """A fix of which a model needs one only, which learns more with each refusal."""
+
+    def grown(self, older: Fix) -> Fix:
+        """This one, which also does what `older` does, an earlier one of its kind."""
         ...
 
 

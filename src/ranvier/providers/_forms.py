@@ -15,8 +15,8 @@ from ranvier.providers._sse import Decoder, LineDecoder, SseDecoder, WireEvent
 BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 """May stand before a body; the first three bytes are a byte order mark."""
 
-MAX_UNDECIDED: Final = 64 * 1024
-"""Bytes of blank space after which a body is read as it was asked for."""
+MAX_UNDECIDED: Final = 16 * 1024
+"""Bytes that may come before the form of a body shows; after that it is read as it was asked for."""
 
 SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -62,11 +62,11 @@ def _decoder_for(content: bytes, usual: Decoder) -> Decoder | None:
         return usual if len(content) > MAX_UNDECIDED else None
     if not isinstance(usual, LineDecoder):
         return ObjectDecoder() if start.startswith((b"{", b"[")) else usual
-    if start.startswith(b"{"):  # a line holds all of its object; one that is written over many lines does not
-        first = start[1:].lstrip(b" \t")[:1]
-        if not first:
+    if start.startswith(b"{"):  # a line holds all of its object, unless that is written over many lines
+        lines = start.splitlines()
+        if len(lines) == 1 and not start.endswith((b"\n", b"\r")):
             return usual if len(content) > MAX_UNDECIDED else None
-        return ObjectDecoder() if first in b"\r\n" else usual
+        return usual if lines[0].rstrip().endswith(b"}") else ObjectDecoder()
     if start.startswith(b"["):
         return ObjectDecoder()
     return SseDecoder() if start[:1] in b"deir:" else usual

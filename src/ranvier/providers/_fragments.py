@@ -1,4 +1,4 @@
-"""Tool calls that come in fragments, as chat completions stream them, and arguments in whatever type."""
+"""The pieces in which chat completions are streamed: words alone, and tool calls in fragments."""
 
 from __future__ import annotations
 
@@ -6,11 +6,34 @@ import json
 import re
 from typing import Final
 
-from ranvier.messages import ToolCallDelta
+from ranvier.messages import CHAT_COMPLETIONS, Native, ToolCallDelta
 from ranvier.messages.lenient import arguments_in
 from ranvier.providers import _json
-from ranvier.providers._history import new_call_id
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._reading import Json, entry, label, text
+
+KEPT_OF_CALLS: Final = ("extra_content", "provider_specific_fields")
+"""Fields of a call that go back with it: Google keeps its signature in the first, LiteLLM in the second."""
+
+
+def kept_of(call: Json) -> Native | None:
+    """What of a call only its issuer understands."""
+    data = {name: call[name] for name in KEPT_OF_CALLS if call.get(name)}
+    return Native(CHAT_COMPLETIONS, data) if data else None
+
+
+def only_words(body: Json) -> str:
+    """The words of a chunk that says nothing else, as nearly all do; empty where there is more to read."""
+    try:
+        (choice,) = body["choices"]
+        delta = choice["delta"]
+        words = delta["content"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if type(words) is not str or (len(delta) > 1 and (len(delta) > 2 or "role" not in delta)):
+        return ""
+    more = body.get("usage") or choice.get("usage") or choice.get("error") or choice.get("index")
+    return "" if more or choice.get("finish_reason") is not None else words
 
 
 def read_arguments(value: object) -> str:
@@ -71,6 +94,7 @@ class CallsUnderWay:
             self._at[index if isinstance(index, int) else given] = begun
             if given is not None:
                 self._at[given] = begun
+        begun.native = kept_of(call) or begun.native
         delta = begun.add(given, name, arguments, self._named)
         self._named += delta is not None and delta.name is not None
         return delta
@@ -89,11 +113,12 @@ class CallsUnderWay:
 class _Begun:
     """A call of which fragments still come in."""
 
-    __slots__ = ("_arguments", "_doubtful", "_number", "id", "name")
+    __slots__ = ("_arguments", "_doubtful", "_number", "id", "name", "native")
 
     def __init__(self, *, doubtful: bool) -> None:
         self.id: str | None = None
         self.name: str | None = None
+        self.native: Native | None = None  # what only the issuer understands of it, not yet told
         self._number: int | None = None  # once it has been told
         self._arguments = _Arguments()
         self._doubtful = doubtful  # its server may only have repeated a name: it waits for arguments
@@ -123,11 +148,16 @@ class _Begun:
         self.id, self.name = self.id or given, self.name or name
         self._arguments.pieces.append(arguments)
         if self._number is not None:
-            return ToolCallDelta(self._number, arguments=arguments)
+            return ToolCallDelta(self._number, arguments=arguments, native=self._untold())
         if self.name is None or (self._doubtful and not arguments.strip()):
             return None
         self._number = number
-        return ToolCallDelta(number, self.id or new_call_id(), self.name, self._arguments.text)
+        given, text = self.id or new_call_id(), self._arguments.text
+        return ToolCallDelta(number, given, self.name, text, self._untold())
+
+    def _untold(self) -> Native | None:
+        native, self.native = self.native, None
+        return native
 
 
 class _Arguments:

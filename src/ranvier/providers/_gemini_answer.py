@@ -8,16 +8,15 @@ from typing import Final
 from ranvier.errors import ContentFilterError
 from ranvier.messages import (
     FinishReason,
-    Native,
     Response,
     StreamEvent,
     ToolCallDelta,
     Usage,
 )
 from ranvier.pipeline.collector import Collector
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._history import new_call_id
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._usage import Counts
 
@@ -163,7 +162,7 @@ class PartReader(AnswerReader):
             if words:
                 self.events.append(StreamEvent(reasoning=words))
             if part.get(SIGNATURE):
-                self.events.append(StreamEvent(parts=[Native("gemini", part)]))
+                self.events.append(StreamEvent(parts=[self.native("gemini", part)]))
         elif "functionCall" in part:
             self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
@@ -173,11 +172,12 @@ class PartReader(AnswerReader):
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
-            self.events.append(StreamEvent(parts=[Native("gemini", native)]))
+            self.events.append(StreamEvent(parts=[self.native("gemini", native)]))
 
     def _read_signature(self, part: Json) -> None:
         if part.get(SIGNATURE):
-            self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
+            signature = self.native("gemini", {SIGNATURE: part[SIGNATURE]})
+            self.events.append(StreamEvent(parts=[signature]))
 
     def _read_call(self, part: Json, call: Json) -> None:
         name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
@@ -185,9 +185,8 @@ class PartReader(AnswerReader):
             return
         self._read_signature(part)
         given = label(call.get("id")) or new_call_id()
-        self.events.append(
-            StreamEvent(tool_call=ToolCallDelta(self._calls, given, name, json.dumps(arguments)))
-        )
+        delta = ToolCallDelta(self._calls, given, name, json.dumps(arguments))
+        self.events.append(StreamEvent(tool_call=self.called(delta)))
         self.answered = True
         self._calls += 1
 

@@ -159,6 +159,11 @@ def wants_signatures(model: str) -> bool:
     return not _starts(model, UNSIGNED)
 
 
+def takes_pictures_of_tools(model: str) -> bool:
+    """True for models of Gemini that see pictures within the result of a tool: the third generation on."""
+    return not _starts(model, UNSIGNED)
+
+
 def first_token_allowance(provider: str, model: str) -> float:
     """Seconds to wait for the first content: 20, or 120 where silence is no bad sign.
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import CallsUnderWay, read_arguments, tool_name
-from ranvier.providers._history import new_call_id
+from ranvier.messages import (
+    FinishReason,
+    Native,
+    Part,
+    Response,
+    Text,
+    ToolCall,
+    Usage,
+)
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._fragments import kept_of, read_arguments, tool_name
 from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
-from ranvier.providers._usage import Counts
+from ranvier.providers._usage import read_chat_usage
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -54,30 +61,8 @@ def refused(words: str = "") -> NoAnswerError:
     return NoAnswerError(f"refused on policy{said}", ContentFilterError)
 
 
-_SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cached_tokens"))
-
-
-def read_usage(value: object) -> Usage | None:
-    """The tokens that a `usage` field reports; `None` where it is empty."""
-    if not value:
-        return None
-    counts = Counts(value)
-    read, written = counts.needed("prompt_tokens"), counts.needed("completion_tokens")
-    total = counts.count("total_tokens") or read + written
-    if not (isinstance(value, dict) and _SHARES & value.keys()):
-        return Usage(read, written, total, complete=counts.complete)
-    cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
-    (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
-    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
-    return Usage(
-        read,
-        written,
-        total,
-        cache_read=cached,
-        cache_write=cache_write,
-        reasoning=reasoning,
-        complete=counts.complete,
-    )
+MEDIA = ("images", "audio")
+"""Fields of a message that hold what it answers with beside words (OpenRouter, OpenAI): kept as they are."""
 
 
 def read_content(message: Json) -> tuple[str, str]:
@@ -111,14 +96,14 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choice.get("message"), "message")
     words, reasoning = read_content(message)
-    calls = tuple(call for call in map(_read_call, _calls_in(message)) if call is not None)
+    calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
         if not words and not calls:
             raise refused(refusal)
         reason = FinishReason.CONTENT_FILTER
-    kept = {name: message[name] for name in returned if message.get(name)} if returned else None
+    kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
     if words:
         parts += (Text(words),)
@@ -128,14 +113,14 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         reasoning=reasoning,
         finish_reason=reason,
         raw_finish_reason=raw or None,
-        usage=read_usage(body.get("usage")) or Usage(complete=False),
+        usage=read_chat_usage(body.get("usage")) or Usage(complete=False),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=parts + calls,
     )
 
 
-def _calls_in(message: Json) -> list[Json]:
+def calls_in(message: Json) -> list[Json]:
     """The tool calls of a message, or the fragments of them in a piece of one."""
     if "tool_calls" in message or "function_call" in message:
         return entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
@@ -146,110 +131,13 @@ def _read_call(call: Json) -> ToolCall | None:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
     name = tool_name(text(function.get("name"), "name"))
-    return None if name is None else ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    if name is None:
+        return None
+    read = ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    return replace(read, native=kept) if (kept := kept_of(call)) else read
 
 
 def _older_call(message: Json) -> list[Json]:
     """The call of a function as it was written before there were tools; empty ones are decoration."""
     function = entry(message.get("function_call"), "function_call")
     return [{"index": 0, "function": function}] if any(function.values()) else []
-
-
-# --- in chunks -----------------------------------------------------------------------------------
-
-
-class ChunkReader(AnswerReader):
-    """Understands the chunks of one streamed completion."""
-
-    def __init__(self, family: str, returned: tuple[str, ...]) -> None:
-        super().__init__()
-        self._family = family
-        self._returned = returned
-        self._introduced = False  # the id and the model have been told
-        self._refusal: list[str] = []
-        self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
-        self._given: Json = {}  # the same, as it was given out: it grows if the model goes on
-        self._calls = CallsUnderWay()
-        self._last = ""  # what came last: "words", "call", or "usage" of its own
-
-    def read(self, body: Json) -> None:
-        """What one chunk says."""
-        if not self._introduced and (body.get("id") or body.get("model")):
-            self._introduced = True
-            self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
-        choice = _first(entries(body.get("choices"), "choices"))
-        said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
-        usage = None if said is None else read_usage(said)
-        known = len(self.events)
-        # A server that does not stream sends the whole message where a delta belongs.
-        self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
-        if failure := failed(choice):
-            raise failure
-        if usage is not None and len(self.events) == known:
-            self._last = "usage"
-        if raw := text(choice.get("finish_reason"), "finish_reason"):
-            self._finish(raw, usage)
-        elif usage is not None:
-            self.events.append(StreamEvent(usage=usage))
-
-    def _read_delta(self, delta: Json) -> None:
-        words, reasoning = read_content(delta)
-        if reasoning:
-            self._last = "words"
-            self.events.append(StreamEvent(reasoning=reasoning))
-        if words:
-            self.answered = True
-            self._last = "words"
-            self.events.append(StreamEvent(text=words))
-        if refusal := text(delta.get("refusal"), "refusal"):
-            self._refusal.append(refusal)
-        if self._returned:
-            self._keep(delta)
-        for call in _calls_in(delta):
-            fragment = self._calls.fragment(call)
-            if fragment is not None:
-                self.answered = True
-                self._last = "call"
-                self.events.append(StreamEvent(tool_call=fragment))
-
-    def done(self) -> None:
-        """See `AnswerReader.done`."""
-        proven = self._last == "usage" or (self._last == "call" and self._calls.whole)
-        if self.stopped is None and self.answered and proven:
-            self._finish("", None)
-        super().done()
-
-    def _keep(self, delta: Json) -> None:
-        for name in self._returned:
-            if piece := delta.get(name):
-                self._kept.setdefault(name, []).append(piece)
-
-    def joined(self, pieces: list[Any]) -> Any:
-        """What the pieces of a field are together; where they are of several kinds, the last one."""
-        if all(isinstance(piece, str) for piece in pieces):
-            return "".join(pieces)
-        if all(isinstance(piece, list) for piece in pieces):
-            return [each for piece in pieces for each in piece]
-        return pieces[-1]
-
-    def _finish(self, raw: str, usage: Usage | None) -> None:
-        reason = finish_reason(raw, calls_tools=self._calls.any)
-        if self._refusal or reason is FinishReason.CONTENT_FILTER:
-            if not self.answered:
-                raise refused("".join(self._refusal))
-            reason = FinishReason.CONTENT_FILTER
-        self.stopped = reason
-        kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [Native(self._family, self._given)] if kept and not self._given else []
-        self._given.update(kept)
-        self.events.append(
-            StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
-        )
-
-
-def _first(choices: list[Json]) -> Json:
-    """The only choice that is asked for; some servers give it no index."""
-    for choice in choices:
-        if not choice.get("index"):
-            return choice
-    return {}

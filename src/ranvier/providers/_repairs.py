@@ -9,7 +9,7 @@ so what it remembers is per endpoint and model.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier import clock
@@ -17,8 +17,8 @@ from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
 from ranvier.providers import _json
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fields import encoded
-from ranvier.providers._fixes import Change, Fix
-from ranvier.providers._http import HttpClient, HttpReply, HttpRequest
+from ranvier.providers._fixes import Change, Fix, Growing
+from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._reading import Json, Judge
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ MAX_FIXES: Final = 32
 
 REMEMBERED_SECONDS: Final = 3_600.0
 """How long fixes are remembered: a name may stand for another model tomorrow."""
+
+Send = Callable[[HttpRequest], Awaitable[HttpReply]]
+"""Sends a request that was fixed."""
 
 Find = Callable[[Complaint, Json], Fix | None]
 """The fix for a complaint about a request with these fields; `None` where there is none."""
@@ -68,7 +71,7 @@ class Repairs:
             return
         call.adjusted([change for fix in known.fixes for change in fix.apply(fields)])
 
-    async def answer(self, call: Call, refused: HttpReply, client: HttpClient, find: Find) -> HttpReply:
+    async def answer(self, call: Call, refused: HttpReply, send: Send, find: Find) -> HttpReply:
         """The answer to the fixed request, where `find` knows the fix for a refusal.
 
         Raises:
@@ -77,7 +80,7 @@ class Repairs:
         error, repair = await _judged(refused, find)
         if repair is not None:
             call.adjusted(repair.changes)
-            reply = await client.send(repair.request)
+            reply = await send(repair.request)
             if reply.ok:
                 self._remember(call.deployment.model, repair.fix)
                 return reply
@@ -93,11 +96,19 @@ class Repairs:
         if not fix.lasting:
             return
         known = self._known.setdefault(model, Known([], clock.now() + REMEMBERED_SECONDS))
-        if fix not in known.fixes and len(known.fixes) < MAX_FIXES:
+        if isinstance(fix, Growing):
+            _grow(known.fixes, fix)
+        elif fix not in known.fixes and len(known.fixes) < MAX_FIXES:
             known.fixes.append(fix)
         self._known.move_to_end(model)
         if len(self._known) > MAX_MODELS:
             self._known.popitem(last=False)
+
+
+def _grow(known: list[Fix], fix: Growing) -> None:
+    """Let `fix` take the place of the one of its kind, and do what that did too."""
+    older = next((each for each in known if type(each) is type(fix)), fix)
+    known[:] = [*(each for each in known if each is not older), fix.grown(older)]
 
 
 async def _judged(reply: HttpReply, find: Find) -> tuple[RanvierError, Repair | None]:
@@ -110,7 +121,7 @@ async def _judged(reply: HttpReply, find: Find) -> tuple[RanvierError, Repair | 
 def _judge(reply: HttpReply, content: bytes, find: Find) -> tuple[RanvierError, Repair | None]:
     """The error that a refusal is, and what can be done about it."""
     error = Judge(reply).refusal(content)
-    if not _is_about_the_request(error, reply.status):
+    if not reply.request.body or not _is_about_the_request(error, reply.status):
         return error, None
     fields = _json.read(reply.request.body)
     fix = find(Complaint.of(content), fields)

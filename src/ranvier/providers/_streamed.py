@@ -58,7 +58,9 @@ class StreamedBody:
         if not self._understood and self._begins_a_page(chunk):
             return self._read_page(ended=not chunk)
         try:
-            self._weigh(chunk)
+            self._size += len(chunk)
+            if self._size > MAX_STREAM_BYTES:
+                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
                 if self.error is not None or reader.finished:
@@ -80,11 +82,6 @@ class StreamedBody:
         if len(self._start) < PREVIEW_BYTES:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
-
-    def _weigh(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
@@ -110,18 +107,12 @@ class StreamedBody:
         else:
             reader.read_on(body)
 
-    def broken(self, error: ProviderError) -> bytes:
-        """The end of the body, where the connection breaks when the answer is whole.
-
-        Raises:
-            ProviderError: `error`, where it is not.
-        """
-        if self._reader.complete:
-            return b""
+    def ends_by(self, error: ProviderError) -> bool:
+        """True where the connection breaks by `error` after the answer is whole: that is only its end."""
         error.in_stream = True
         error.status = self._judge.reply.status
         error.request_id = self._judge.reply.request_id
-        raise error
+        return self._reader.complete
 
     def _with_halves(self, body: Any) -> Any:
         """`body` as it is: the second half of a character may come in the next event."""

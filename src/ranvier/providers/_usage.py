@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ranvier.messages import Usage
 from ranvier.providers._reading import Json
 
 MAX_TOKENS: Final = 10**12
@@ -55,3 +56,29 @@ class Counts:
         counts = tuple(map(within.count, names))
         self.complete = self.complete and within.complete
         return counts
+
+
+_SHARES: Final = frozenset(("prompt_tokens_details", "completion_tokens_details", "cached_tokens"))
+
+
+def read_chat_usage(value: object) -> Usage | None:
+    """The tokens that the `usage` field of chat completions reports; `None` where it is empty."""
+    if not value:
+        return None
+    counts = Counts(value)
+    read, written = counts.needed("prompt_tokens"), counts.needed("completion_tokens")
+    total = counts.count("total_tokens") or read + written
+    if not (isinstance(value, dict) and _SHARES & value.keys()):
+        return Usage(read, written, total, complete=counts.complete)
+    cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
+    (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
+    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
+    return Usage(
+        read,
+        written,
+        total,
+        cache_read=cached,
+        cache_write=cache_write,
+        reasoning=reasoning,
+        complete=counts.complete,
+    )

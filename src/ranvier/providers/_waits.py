@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import re
+from calendar import timegm
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -38,6 +38,11 @@ _UNTIL = re.compile(  # a moment of which the zone is known: without one, it may
     r"\b(?:at|on|after|until|by) ([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at |[ t])([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
     r"(?:\.[0-9]{1,9})? ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})(?![0-9a-z])"
 )
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.[0-9]{1,9})?)?"
+    r" ?([Zz]|UTC|utc|GMT|gmt|[+-][0-9]{2}:?[0-9]{2})?"
+)
+_MONTHS = ("", *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
 _AGES = (1.4e9, 4.1e9)
 """Seconds since the epoch that are a moment of our time, and no wait of a careless server."""
 
@@ -125,16 +130,21 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()[:64]
-    for read_date in (datetime.datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            date = read_date(
-                text.upper().replace("UTC", "Z").replace("GMT", "Z") if text[:1].isdigit() else text
-            )
-            then = date if date.tzinfo is not None else date.replace(tzinfo=datetime.UTC)
-            return then.timestamp() if _AGES[0] <= then.timestamp() <= _AGES[1] else None
-        except (ValueError, TypeError, IndexError, OverflowError, OSError):  # because: in all these ways
-            continue
-    return None
+    try:  # a date that names no zone is taken for one of Greenwich, as HTTP has it
+        then = timegm(parsedate_to_datetime(_as_in_http(text)).utctimetuple())
+    except (ValueError, TypeError, IndexError, OverflowError):  # because: it fails in all these ways
+        return None
+    return float(then) if _AGES[0] <= then <= _AGES[1] else None
+
+
+def _as_in_http(text: str) -> str:
+    """An ISO date in the words of an HTTP date; all else as it is."""
+    iso = _ISO.fullmatch(text)
+    if iso is None:
+        return text
+    year, month, day, hours, zone = iso.groups()
+    zone = "GMT" if zone is None or zone[0] not in "+-" else zone.replace(":", "")
+    return f"{day} {_MONTHS[int(month)]} {year} {hours or '00:00'} {zone}"
 
 
 def _sum(now: float | None, seconds: float | None) -> float | None:

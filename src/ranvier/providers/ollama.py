@@ -10,13 +10,12 @@ Its OpenAI-compatible API is not used: that knows no `num_ctx` and ignores limit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.messages import (
+    CHAT_COMPLETIONS,
     FinishReason,
-    Image,
-    Message,
     Native,
     Response,
     StreamEvent,
@@ -25,26 +24,23 @@ from ranvier.messages import (
     ToolCall,
     ToolCallDelta,
     Usage,
+    WireTool,
 )
 from ranvier.providers import _reading
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments, tool_name
-from ranvier.providers._history import (
-    ANY_ID,
-    names_of_calls,
-    new_call_id,
-    own,
-    results,
-    with_valid_ids,
-)
+from ranvier.providers._ollama_messages import Conversation
+from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
 from ranvier.providers._usage import Counts
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Others, and none at all as old servers have it, say nothing about the answer."""
@@ -80,41 +76,20 @@ class Ollama(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The request; nearly all settings are options."""
         request, choice = call.request, settings.pop("tool_choice", None)
+        further = PartFields(self, call)
         fields: Json = {
             "model": call.deployment.model,
-            "messages": list(self._messages(call)),
+            "messages": list(Conversation(self, call, further).messages()),
             "stream": streaming,  # it streams unless told not to
         }
         fields.update({name: settings.pop(name) for name in BESIDE_OPTIONS if name in settings})
         if settings:
             fields["options"] = settings
         if tools := offered(request, choice):
-            fields["tools"] = [_tool(tool) for tool in tools]
+            fields["tools"] = [_tool(tool, further) for tool in tools]
         if request.schema is not None:
             fields["format"] = request.schema.definition
         return fields
-
-    def _messages(self, call: Call) -> Iterator[Json]:
-        request = call.request
-        if request.system:
-            yield {"role": "system", "content": request.system}
-        messages = with_valid_ids(request.messages, ANY_ID)
-        names = names_of_calls(messages)
-        for message in messages:
-            yield from _results(message, names)
-            words, images = message.text, self._images(call, message)
-            if message.role == "assistant":
-                yield _answer(message)
-            elif message.role != "tool" and (words or images or not results(message)):
-                yield {"role": message.role, "content": words, **({"images": images} if images else {})}
-
-    def _images(self, call: Call, message: Message) -> list[str]:
-        images = [part for part in message.parts if isinstance(part, Image)]
-        if message.role == "assistant" and images:
-            raise self.unsupported(call, "takes no pictures from the assistant")
-        if any(image.url is not None for image in images):
-            raise self.unsupported(call, "does not fetch pictures, it takes their bytes")
-        return [image.base64 for image in images]
 
     def response(self, body: Json) -> Response:
         """What a whole answer says."""
@@ -136,6 +111,15 @@ class Ollama(Adapter):
             model=label(body.get("model")) or "",
             parts=(*native, *([Text(words)] if words else []), *calls),
         )
+
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """Its own words, and reasoning that a caller gave in those of chat completions."""
+        return (self.family, CHAT_COMPLETIONS)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Thoughts are plain words, which another model of the same server may see."""
+        return dict(native.data) if native.endpoint in (None, target.endpoint) else None
 
     def reader(self, call: Call) -> AnswerReader:
         """Understands the lines of one answer."""
@@ -171,9 +155,8 @@ class LineReader(AnswerReader):
         for call in _read_calls(message):
             self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
-            self.events.append(
-                StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
-            )
+            delta = ToolCallDelta(self._calls, call.id, call.name, arguments)
+            self.events.append(StreamEvent(tool_call=self.called(delta)))
             self._calls += 1
         if body.get("done") is True:
             self.events.append(self._finish(body))
@@ -182,7 +165,7 @@ class LineReader(AnswerReader):
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
         self.stopped = reason
         returned = bool(self._thinking) and self._calls > 0
-        kept = [Native("ollama", self._given)] if returned and not self._given else []
+        kept = [self.native("ollama", self._given)] if returned and not self._given else []
         if returned:
             self._given["thinking"] = "".join(self._thinking)
         raw = label(body.get("done_reason"))
@@ -204,31 +187,10 @@ def parse_host(given: str) -> str:
     return f"{scheme}://{host or 'localhost'}{':' if port else ''}{port}{slash}{path}"
 
 
-def _results(message: Message, names: Mapping[str, str]) -> Iterator[Json]:
-    for result in results(message):
-        name = result.name or names.get(result.call_id, "")
-        yield {
-            "role": "tool",
-            "tool_name": name,
-            "tool_call_id": result.call_id,
-            "content": result.content,
-        }
-
-
-def _answer(message: Message) -> Json:
-    answer: Json = {"role": "assistant", "content": message.text}
-    for fields in own(message, Ollama.family):
-        answer.update(fields)
-    calls = [
-        {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
-        for call in message.tool_calls
-    ]
-    if calls:
-        answer["tool_calls"] = calls
-    return answer
-
-
-def _tool(tool: Tool) -> Json:
+def _tool(tool: Tool | WireTool, further: PartFields) -> Json:
+    if isinstance(tool, WireTool):
+        return further.of_wire(tool, Ollama.family)
+    further.sent("tool", tool.extra)
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 

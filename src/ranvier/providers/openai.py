@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from ranvier.providers._call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fixes import PLACES, Fix, LeaveOut, Rename, Together
 from ranvier.providers._models import Facts, fit
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import REASONING, demands_reasoning
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -27,6 +29,8 @@ HOSTS: Final = {
     ".openrouter.ai": "openrouter",
 }
 """Whose models live where."""
+
+MISTRAL: Final = "mistral"
 
 UNKNOWN: Final = Facts("", "")
 
@@ -79,3 +83,26 @@ class OpenAI(ChatCompletions):
         settings = {name: fields[name] for name in PLACES if name in fields}
         refused = fit(self.family, fields["model"], settings).dropped
         return Together((fix, LeaveOut(refused))) if refused else fix
+
+    # --- what goes back to the server ------------------------------------------------------------
+
+    @property
+    def returned(self) -> tuple[str, ...]:  # type: ignore[override]  # because: here it depends on the server
+        """Reasoning and signatures that a server has sent; OpenAI's own sends none in chat completions."""
+        return () if ".openai.com" in self.base_url else (REASONING, "extra_content")
+
+    @property
+    def call_ids(self) -> IdRule:  # type: ignore[override]  # because: here it depends on the server
+        """The ids that the server takes: Mistral's are of nine characters."""
+        if self.name == MISTRAL or f".{MISTRAL}.ai" in self.base_url:
+            return MISTRAL_IDS
+        return OPENAI_IDS if self._is_azure or self._vendor == self.family else CHAT_IDS
+
+    def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
+        """In rounds with tools alone, since there are models that refuse it elsewhere."""
+        return in_tool_round
+
+    def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
+        """In rounds with tools, and by DeepSeek and Kimi under whatever name."""
+        model = call.deployment.facts_of or call.deployment.model
+        return in_tool_round and demands_reasoning(self.base_url, model)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, Rules
+from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
+from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.bound import limits_at, slot_wait, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.guard import Guard, Permit

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
-from ranvier.layers.breaker.circuit import CLOSED, Circuit, CircuitSnapshot, CircuitState, Rules
+from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
+from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.events import CallRejected, CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.call_events import tell_rejected
+from ranvier.pipeline.events import CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.outcome import ABANDONED
@@ -31,9 +33,9 @@ NO_PART: Hashable = object()
 class Circuits:
     """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then the open
-    or half-open one that nobody has asked for longest, ten minutes after its cooldown at the earliest. Where
-    all others are in use, the new call passes without a circuit: it is never refused for want of memory.
+    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then open
+    and half-open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
+    use, the new call passes without a circuit: it is never refused for want of memory.
 
     Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the key as it
     is, as in `reset(key)` for a key of this iteration or of a key function.
@@ -130,10 +132,10 @@ class Circuits:
         for key, circuit in self._circuits.items():
             circuit.start_anew(shift)
             circuit.entered_at = math.inf
-            if circuit.state is CLOSED:
-                self._idle.setdefault(key, circuit)
-            else:
+            if circuit.state is not CLOSED:
                 self._unasked.add(key, circuit, self._circuits)
+            elif key not in self._idle:
+                self._idle[key] = circuit
 
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.
@@ -216,18 +218,16 @@ class Circuits:
         return circuit
 
     def _evict(self, now: float) -> bool:
-        """Forget one circuit, if one may be forgotten."""
+        """Forget what may be forgotten: one closed circuit, or some that are not."""
         if self._idle:
-            key = next(iter(self._idle))
-            del self._idle[key]
+            forgettable = [next(iter(self._idle))]
+            del self._idle[forgettable[0]]
         else:
-            forgettable = self._unasked.pop(self._circuits, now)
-            if forgettable is None:
-                return False
-            (key,) = forgettable
-        del self._circuits[key]
-        self._unclaimed.discard(key)
-        return True
+            forgettable = self._unasked.take(self._circuits, now)
+        for key in forgettable:
+            del self._circuits[key]
+            self._unclaimed.discard(key)
+        return len(self._circuits) < self._max_circuits
 
     # --- telling ---------------------------------------------------------------------------------
 
@@ -235,17 +235,7 @@ class Circuits:
         error = CircuitOpenError(
             tenant=call.tenant, provider=call.deployment.provider.name, retry_after=circuit.retry_after(now)
         )
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                CallRejected(
-                    tenant=call.tenant,
-                    provider=error.provider,
-                    model=call.deployment.model,
-                    kind=error.kind,
-                    retry_after=error.retry_after,
-                ),
-                call,
-            )
+        tell_rejected(call, error, call.deployment.provider.name)
         return error
 
     def _tell_full(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""Which open circuit has not been asked for longest, found without looking at the others."""
+"""Which open circuits nobody has asked for long enough, found without looking at the others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Hashable, Mapping
 from heapq import heapify, heappop, heappush
 
-from ranvier.layers.breaker.circuit import HALF_OPEN, OPEN, Circuit
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.state import HALF_OPEN, OPEN
 
 IDLE_OPEN_SECONDS = 600.0
 """How long after its cooldown an open circuit that nobody asks for is remembered."""
@@ -41,12 +42,12 @@ class Unasked:
             self._heap = [each for each in self._heap if _counts(each) and circuits.get(each[2]) is each[3]]
             heapify(self._heap)
 
-    def pop(self, circuits: Mapping[Hashable, Circuit], now: float) -> tuple[Hashable] | None:
-        """The key of the one to forget by `now`, in a tuple; `None` where none is found in a few steps."""
-        due: tuple[Hashable] | None = None
+    def take(self, circuits: Mapping[Hashable, Circuit], now: float) -> list[Hashable]:
+        """The keys of those that may be forgotten by `now`, as far as a few steps find them."""
+        due: list[Hashable] = []
         for _ in range(MAX_STEPS):
             if not self._heap or self._heap[0][0] > now:
-                return None
+                break
             entry = heappop(self._heap)
             key, circuit = entry[2:]
             if not _counts(entry):
@@ -55,11 +56,10 @@ class Unasked:
             unasked = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
             if not unasked or circuits.get(key) is not circuit:
                 continue  # it is added again when its last call ends
-            when = circuit.reopens_at + IDLE_OPEN_SECONDS
-            if when == entry[0]:
-                return (key,)
-            self.add(key, circuit, circuits)
-            due = due or ((key,) if when <= now else None)
+            if circuit.reopens_at + IDLE_OPEN_SECONDS <= now:
+                due.append(key)
+            else:
+                self.add(key, circuit, circuits)
         return due
 
 

@@ -16,8 +16,9 @@ from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
 from ranvier.pipeline.bound import Bound, takes_slot
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.call_events import tell_rejected
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events import CallRejected, CredentialRefused, Throttled, where
+from ranvier.pipeline.events import CredentialRefused, Throttled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.limit import too_late
 
@@ -141,17 +142,7 @@ class Throttle(Layer):
         if call.deadline is not None and call.deadline <= now:
             return too_late(call, "deadline")
         error = ThrottledError(**_facts(call, keeper.gate))
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                CallRejected(
-                    tenant=call.tenant,
-                    provider=error.provider,
-                    model=call.deployment.model,
-                    kind=error.kind,
-                    retry_after=error.retry_after,
-                ),
-                call,
-            )
+        tell_rejected(call, error, call.deployment.provider.name)
         return error
 
     def recheck(self, call: Call, since: float) -> None:

@@ -25,6 +25,7 @@ from ranvier.simulator.faults.contents import (
     Shredded,
 )
 from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.forms import OddUsage, OtherForm
 from ranvier.simulator.faults.oddities import EarlyFinish, HalfCharacters
 from ranvier.simulator.faults.refusals import Empty, ErrorIn200, Page, Redirect, Status
 
@@ -41,6 +42,8 @@ __all__ = [
     "Gzip",
     "HalfCharacters",
     "Malformed",
+    "OddUsage",
+    "OtherForm",
     "Oversized",
     "Page",
     "Pings",

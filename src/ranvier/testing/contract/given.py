@@ -28,6 +28,11 @@ class Given:
             `None` where the wire has no such thing.
         halved: A good answer as a stream in which one character comes as two halves (`\ud83d` in one
             event, `\ude00` in the next); `None` where the wire has no such thing.
+        odd_usage, odd_usage_streamed: The good answer with malformed usage, such as counts that are texts;
+            `None` leaves the rule out.
+        silent, silent_streamed: An answer that ends well and holds nothing; `None` leaves the rule out.
+        reads_other_form: True for a provider that also understands a whole answer in reply to a streaming
+            request, and a stream in reply to a whole one.
         model: The model to ask for.
         key: The secret that has to arrive, and must never be seen anywhere else.
         uses_key: False for a provider that works without one.
@@ -41,6 +46,11 @@ class Given:
     only_here: str | None = None
     finished_early: bytes | None = None
     halved: bytes | None = None
+    odd_usage: bytes | None = None
+    odd_usage_streamed: bytes | None = None
+    silent: bytes | None = None
+    silent_streamed: bytes | None = None
+    reads_other_form: bool = False
     model: str = "model"
     key: str = "sk-contract-5f0c9a7be2d1"
     uses_key: bool = True
