@@ -30,6 +30,8 @@ from ranvier.providers._whole import read_whole
 from ranvier.providers._wire import Wire
 
 if TYPE_CHECKING:
+    import ssl
+
     from ranvier.messages import Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
@@ -46,6 +48,8 @@ class Adapter(Wire):
             with your proxies, certificates and hooks; you close it.
         engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
             is the faster one that is installed.
+        ssl_context: Verifies servers where you give no client; `None` trusts the authorities in
+            `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`. It is never changed.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -55,7 +59,7 @@ class Adapter(Wire):
         environment: The variables that may hold the key, the first that is set counts.
         needs_credential: It answers nobody without a key.
         default_model: The model of a target that names none.
-        base_url: Where its API is.
+        base_url, ssl_context: Where its API is, and the context that was given.
     """
 
     environment: ClassVar[tuple[str, ...]] = ()
@@ -70,6 +74,7 @@ class Adapter(Wire):
         name: str | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
+        ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
     ) -> None:
         self._api_key = api_key
@@ -79,7 +84,8 @@ class Adapter(Wire):
         self.name = self.family if name is None else checks.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
-        self._connections = Connections(Engine(engine, http_client), max_connections)
+        self.ssl_context = ssl_context
+        self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
