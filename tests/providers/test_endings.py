@@ -8,7 +8,9 @@ from seven import SEVEN, body, collected
 
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages import FinishReason, Native
-from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
+from ranvier.providers.ollama import LineReader
+from ranvier.providers.openrouter import ThoughtReader
 from ranvier.simulator.wires import WIRES
 
 BREAKS: dict[str, Any] = {
@@ -57,6 +59,35 @@ async def test_a_finish_reason_after_each_event_ends_nothing(
         part for part in good.parts if isinstance(part, Native)
     ]
     assert answer.finish_reason in (good.finish_reason, FinishReason.STOP)
+
+
+@pytest.mark.parametrize("provider", [OpenRouter, Ollama])
+async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
+    ask: Any, streamed: Any, monkeypatch: pytest.MonkeyPatch, provider: Any
+) -> None:
+    """What goes back in the history is whole, and costs no more than with one finish reason."""
+    joined: list[Any] = []
+    for reader, name in ((ThoughtReader, "joined"), (LineReader, "_parts")):
+        usual = getattr(reader, name)
+        monkeypatch.setattr(reader, name, lambda *given, usual=usual: (joined.append(1), usual(*given))[1])
+    call = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
+    if provider is Ollama:
+        thought = {"message": {"thinking": "x"}, "done": True, "done_reason": "stop"}
+        events = [thought, {**thought, "message": {"thinking": "x", "tool_calls": [call]}}]
+        events = [*events, *[thought] * 1_000]
+        content = [json.dumps(event).encode() + b"\n" for event in events]
+    else:
+        details = [{"type": "reasoning.text", "index": 0, "text": "x"}]
+        thought = {"choices": [{"delta": {"reasoning_details": details}, "finish_reason": "stop"}]}
+        last = {"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "stop"}]}
+        events = [*[thought] * 1_002, last]
+        content = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    async with ask(provider, streamed(*content)) as server:
+        answer = collected(await server.stream())
+    (kept,) = [part for part in answer.parts if isinstance(part, Native)]
+    assert json.dumps(dict(kept.data)).count("x" * 1_002) == 1
+    assert len(joined) <= 4
+    assert [each.name for each in answer.tool_calls] == ["f"]
 
 
 @pytest.mark.parametrize("breaks", BREAKS)

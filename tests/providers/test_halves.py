@@ -89,6 +89,26 @@ async def test_arguments_of_tools_are_whole_characters(ask: Any, streamed: Any) 
     assert ToolCall.parse("a", "f", "{\ud83d").invalid == "{\ufffd"
 
 
+async def test_what_only_the_issuer_understands_stays_marked_as_its_own(ask: Any, streamed: Any) -> None:
+    """Halves beside a signature lose neither the signature nor whose it is."""
+    signed = {"google": {"thought_signature": "s"}}
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}, "extra_content": signed}
+    events = [
+        chat(content="\\ud83d"),
+        chat(content="\\ude00"),
+        chat(tool_calls=[call]),
+        b'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\n',
+    ]
+    async with ask(OpenAI, streamed(*events)) as server:
+        (called,) = collected(await server.stream()).tool_calls
+    kept = [called.native]
+    async with ask(Anthropic, streamed(halved("anthropic"))) as server:
+        answer = collected(await server.stream())
+    kept += [part for part in answer.parts if isinstance(part, Native)]
+    assert [part.data.get("extra_content", part.data.get("type")) for part in kept] == [signed, "thinking"]
+    assert all(part.endpoint and part.account and part.model for part in kept)
+
+
 async def test_an_error_with_half_a_character_can_be_printed() -> None:
     """It leaves the half out, as all that cannot be printed."""
     said = b'{"error": {"message": "no \\ud83d"}}'

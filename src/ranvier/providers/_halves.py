@@ -38,7 +38,7 @@ class Halves:
     def _mended(self, event: StreamEvent) -> StreamEvent:
         call, last = event.tool_call, event.finish_reason is not None
         try:
-            parts = tuple(Native(part.provider, mended(part.data)) for part in event.parts)
+            parts = tuple(map(_part, event.parts))
         except RecursionError:
             raise NoAnswerError("a part of the answer is nested too deeply") from None
         return dataclasses.replace(
@@ -54,7 +54,8 @@ class Halves:
 
     def _call(self, call: ToolCallDelta, last: bool) -> ToolCallDelta:
         arguments = self._text(call.index, call.arguments, last)
-        return ToolCallDelta(call.index, _label(call.id), _label(call.name), arguments)
+        native = None if call.native is None else _part(call.native)
+        return ToolCallDelta(call.index, _label(call.id), _label(call.name), arguments, native)
 
     def _text(self, key: str | int, text: str, last: bool) -> str:
         if not text:
@@ -82,6 +83,12 @@ def may_be_halved(event: StreamEvent) -> bool:
     call = event.tool_call
     texts = (event.text, event.reasoning, "" if call is None else call.arguments)
     return any(not text.isascii() and whole_characters(text) is not text for text in texts)
+
+
+def _part(part: Native) -> Native:
+    """`part` with whole characters and the same issuer; itself where it has them, since its data may grow."""
+    data = mended(part.data)
+    return part if data == part.data else dataclasses.replace(part, data=data)
 
 
 def _label(value: str | None) -> str | None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ranvier.messages import (
-    FinishReason,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta, Usage
+from ranvier.messages.characters import mended
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import CallsUnderWay, only_words
 from ranvier.providers._openai_answer import MEDIA, calls_in, failed, finish_reason, read_content, refused
@@ -26,8 +22,9 @@ class ChunkReader(AnswerReader):
         self._returned = returned
         self._introduced = False  # the id and the model have been told
         self._refusal: list[str] = []
-        self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
-        self._given: Json = {}  # the same, as it was given out: it grows if the model goes on
+        self._kept: dict[str, list[Any]] = {}  # by field, its pieces
+        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
+        self._unjoined = False  # pieces have come that `_given` does not hold
         self._calls = CallsUnderWay()
         self._last = ""  # what came last: "words", "call", or "usage" of its own
 
@@ -96,6 +93,8 @@ class ChunkReader(AnswerReader):
         for name in (*self._returned, *MEDIA):
             if piece := delta.get(name):
                 self._kept.setdefault(name, []).append(piece)
+                self._unjoined = True
+                self.early = self.early or bool(self._given)  # a finish reason gave out what this adds to
 
     def joined(self, pieces: list[Any]) -> Any:
         """What the pieces of a field are together; where they are of several kinds, the last one."""
@@ -112,12 +111,24 @@ class ChunkReader(AnswerReader):
                 raise refused("".join(self._refusal))
             reason = FinishReason.CONTENT_FILTER
         self.stopped = reason
-        kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [self.native(self._family, self._given)] if kept and not self._given else []
-        self._given.update(kept)
+        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
         self.events.append(
             StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
         )
+
+    def _parts(self) -> list[Native]:
+        """What goes back in the history: a part the first time; later that part has grown."""
+        if not self._unjoined:
+            return []
+        begins, self._unjoined = not self._given, False
+        self._given.update(mended({name: self.joined(pieces) for name, pieces in self._kept.items()}))
+        return [self.native(self._family, self._given)] if begins else []
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        super().end()
+        if parts := self._parts():
+            self.events.append(StreamEvent(parts=parts))
 
 
 def _sound(pieces: list[Json]) -> Json:

@@ -26,6 +26,7 @@ from ranvier.messages import (
     Usage,
     WireTool,
 )
+from ranvier.messages.characters import whole_characters
 from ranvier.providers import _reading
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._call_ids import new_call_id
@@ -138,7 +139,7 @@ class LineReader(AnswerReader):
         self._introduced = False  # the model has been told
         self._calls = 0
         self._thinking: list[str] = []
-        self._given: Json = {}  # of that what was given out: it grows if the model goes on
+        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
 
     def read(self, body: Json) -> None:
         """What one line says."""
@@ -164,12 +165,23 @@ class LineReader(AnswerReader):
     def _finish(self, body: Json) -> StreamEvent:
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
         self.stopped = reason
-        returned = bool(self._thinking) and self._calls > 0
-        kept = [self.native("ollama", self._given)] if returned and not self._given else []
-        if returned:
-            self._given["thinking"] = "".join(self._thinking)
+        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
         raw = label(body.get("done_reason"))
-        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=kept)
+        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=parts)
+
+    def _parts(self) -> list[Native]:
+        """The thoughts before a call, for the history: a part the first time; later that part has grown."""
+        if not (self._thinking and self._calls):
+            return []
+        begins = not self._given
+        self._given["thinking"] = whole_characters("".join(self._thinking))
+        return [self.native("ollama", self._given)] if begins else []
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        super().end()
+        if self.early and (parts := self._parts()):
+            self.events.append(StreamEvent(parts=parts))
 
 
 # --- what is sent --------------------------------------------------------------------------------
