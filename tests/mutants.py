@@ -15,6 +15,8 @@ ATTEMPT = "pipeline/attempt.py"
 WATCH = "pipeline/watch.py"
 SOURCE = "pipeline/source.py"
 STREAM = "pipeline/stream.py"
+ANSWER = "pipeline/streamed_answer.py"
+CLEANUP = "pipeline/cleanup.py"
 EVENTS = "pipeline/events.py"
 UNASKED = "layers/breaker/unasked.py"
 
@@ -348,18 +350,18 @@ MUTANTS = [
     ),
     mutant(
         "T37", "a cut is the end", SOURCE,
-        "                raise failure\n            finally:",
-        "                return None\n            finally:",
+        "            raise failure\n        finally:",
+        "            return None\n        finally:",
         "test_stream_traps.py::test_t37_a_stream_cut_after_its_hand_out_is_told_once_with_what_had_come",
     ),
     mutant(
-        "T37", "a stream that broke counts nothing", STREAM,
-        "            self._end(Outcome.of(error), error)",
-        "            self._end(Outcome.ABANDONED, error)",
+        "T37", "a stream that broke counts nothing", ANSWER,
+        "        self._end(Outcome.of(error), error)",
+        "        self._end(Outcome.ABANDONED, error)",
         "test_stream_traps.py::test_t37_a_stream_cut_after_its_hand_out_is_told_once_with_what_had_come",
     ),
     mutant(
-        "T38", "a report of usage is the first content", STREAM,
+        "T38", "a report of usage is the first content", ANSWER,
         "            if event.has_content or event.finish_reason is not None:",
         "            if event is not None:",
         "test_stream_traps.py::test_t38_an_error_inside_a_200_is_retried_while_nobody_has_seen_anything",
@@ -378,8 +380,8 @@ MUTANTS = [
     ),
     mutant(
         "T39", "the reader's time is charged to the provider", SOURCE,
-        "            self._waited += self._clock() - began",
-        "            self._waited = self._clock() - self._call.record.attempts[-1].started",
+        "        self._waited += self._clock() - began",
+        "        self._waited = self._clock() - self._call.record.attempts[-1].started",
         "test_waiting_traps.py::test_t39_the_time_that_the_reader_holds_an_event_is_not_the_providers",
     ),
     mutant(
@@ -390,7 +392,7 @@ MUTANTS = [
         "test_stream_traps.py::test_t40_streams_that_break_before_their_end_open_the_circuit",
     ),
     mutant(
-        "T40", "an end settles as often as it is met", STREAM,
+        "T40", "an end settles as often as it is met", ANSWER,
         "        if self._outcome is not None:\n            return\n        self._outcome = outcome",
         "        self._outcome = outcome",
         "test_stream_traps.py::test_t40_a_stream_settles_once_however_it_ends",

@@ -1,6 +1,6 @@
 """One-line bugs in what is done about the code of others, each of which a test has to notice."""
 
-from mutants import ATTEMPT, PERMIT, REGISTRY, SOURCE, STREAM, UNASKED, WATCH, mutant
+from mutants import ANSWER, ATTEMPT, CLEANUP, PERMIT, REGISTRY, UNASKED, WATCH, mutant
 
 CANCELLATION = "pipeline/cancellation.py"
 FOREIGN = "pipeline/foreign.py"
@@ -85,13 +85,13 @@ MUTANTS = [
         f"{LOST}::test_whatever_a_listener_raises_slots_and_permits_are_given_back[whole-circuit]",
     ),
     mutant(
-        "L11", "a stream whose read was cancelled ends as if it were whole", STREAM,
-        "                self._lost = LOST_BY_CANCELLATION",
-        "                pass",
+        "L11", "a stream whose read was cancelled ends as if it were whole", ANSWER,
+        "            self._lost = LOST_BY_CANCELLATION",
+        "            pass",
         "tests/pipeline/test_stream.py::test_a_cancelled_reader_ends_the_stream_for_all",
     ),
     mutant(
-        "L11", "a stream whose pipeline closes ends as if it were whole", STREAM,
+        "L11", "a stream whose pipeline closes ends as if it were whole", ANSWER,
         "            self._lost = LOST_BY_CLOSING",
         "            pass",
         "tests/pipeline/test_closing.py::test_what_is_left_after_the_drain_is_ended",
@@ -134,9 +134,9 @@ MUTANTS = [
         f"{MISTAKES}::test_an_error_that_two_targets_share_spoils_no_retry",
     ),
     mutant(
-        "L12", "a clean-up that fails is what its reader gets", SOURCE,
-        "                if not (late or isinstance(error, Exception) or watch.is_theirs(error)):",
-        "                if not late:",
+        "L12", "a clean-up that fails is what its reader gets", CLEANUP,
+        "        if not (late or isinstance(error, Exception) or watch.is_theirs(error)):",
+        "        if not late:",
         f"{MISTAKES}::test_a_clean_up_that_fails_after_a_failure_replaces_nothing",
     ),
     mutant(

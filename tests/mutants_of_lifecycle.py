@@ -1,6 +1,6 @@
 """One-line bugs in contexts, openings, closings and event loops, each of which a test has to notice."""
 
-from mutants import CIRCUIT, EVENTS, PERMIT, REGISTRY, SOURCE, STREAM, mutant
+from mutants import ANSWER, CIRCUIT, EVENTS, PERMIT, REGISTRY, SOURCE, mutant
 
 CONTEXT = "pipeline/context.py"
 DELIVERIES = "pipeline/deliveries.py"
@@ -11,6 +11,7 @@ SHUTDOWN = "pipeline/shutdown.py"
 TIMERS = "pipeline/timers.py"
 PIPELINE = "pipeline/pipeline.py"
 CREDENTIALS = "pipeline/credentials.py"
+DOORKEEPER = "layers/throttle/doorkeeper.py"
 GATE = "layers/throttle/gate.py"
 AIOHTTP = "providers/_aiohttp.py"
 HTTPX = "providers/_httpx.py"
@@ -71,7 +72,7 @@ MUTANTS = [
         f"{CONTEXTS}::test_a_listener_acts_for_the_tenant_that_the_call_names",
     ),
     mutant(
-        "L4", "the cleanup of a stream runs in the context of nobody", STREAM,
+        "L4", "the cleanup of a stream runs in the context of nobody", ANSWER,
         "in_background(self._source.aclose(), context, name)",
         "in_background(self._source.aclose(), None, name)",
         f"{CONTEXTS}::test_a_dropped_stream_is_settled_and_cleaned_up_in_the_context_of_its_call",
@@ -140,14 +141,14 @@ MUTANTS = [
         f"{DROPS}::test_a_stream_whose_loop_is_closed_is_settled_in_silence[collected]",
     ),
     mutant(
-        "L8", "listeners are told of what a closed loop has left", STREAM,
+        "L8", "listeners are told of what a closed loop has left", ANSWER,
         "        self._call.record.muted = True",
         "        pass",
         f"{DROPS}::test_a_stream_whose_loop_is_closed_is_settled_in_silence[collected]",
     ),
     mutant(
         "L8", "a generator that was collected is closed twice", SOURCE,
-        "            if gc.is_finalized(self._events):",
+        "            if gc.is_finalized(generator):",
         "            if False:",
         f"{DROPS}::test_a_pipeline_that_is_dropped_with_its_streams_makes_no_noise",
     ),
@@ -256,7 +257,7 @@ MUTANTS = [
         f"{CLIENTS}::test_a_client_of_the_users_stays_with_the_loop_on_which_a_pipeline_was_left_open",
     ),
     mutant(
-        "L4", "what layers do at the end of a lost stream runs in the context of nobody", STREAM,
+        "L4", "what layers do at the end of a lost stream runs in the context of nobody", ANSWER,
         "        context.copy().run(self._end, Outcome.ABANDONED, error)",
         "        self._end(Outcome.ABANDONED, error)",
         f"{CONTEXTS}::test_a_stream_that_a_layer_loses_is_given_up_in_the_context_of_its_call",

@@ -59,13 +59,17 @@ def report_failures(way: str, told: list[tuple[Failure, object]]) -> bool:
     print(f"  accepted                {share(len(accepted), len(told))}")
     named = sum(failure.wait is not None for failure, _ in told)
     print(f"  retry_after right       {share(len(waits), len(told))}, of which {named} name a wait")
+    going = [failure for failure, error in told if failure.goes_on(error)]
+    print(f"  next target asked right {share(len(going), len(told))}")
     for failure, error in told:
         if not failure.accepts(error):
             became = "an answer" if error is None else f"{type(error).__name__}: {error}"
             print(f"  not accepted: {failure.name} became {became}")
         if not failure.waits_for(error):
             print(f"  wrong wait: {failure.name} names {failure.wait}")
-    return len(accepted) / len(told) >= ACCEPTED and len(waits) == len(told)
+        if not failure.goes_on(error):
+            print(f"  stays, or goes on: {failure.name}")
+    return len(accepted) / len(told) >= ACCEPTED and len(waits) == len(going) == len(told)
 
 
 async def over_sockets(recorded: list[Failure]) -> list[tuple[Failure, object]]:

@@ -37,6 +37,8 @@ FACTS = {
     "retry_after": 2.5,
     "in_stream": True,
     "body_preview": '{"error": ...}',
+    "param": "max_tokens",
+    "resets_at": 1795348800.0,
 }
 
 
@@ -91,6 +93,17 @@ def test_every_error_survives_pickling_and_copying(kind: type[RanvierError], aga
     assert twin.retryable is error.retryable
     with pytest.raises(kind):
         raise twin
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -1, 86_401, 1e300, "7", True, None, [3]])
+def test_a_wait_that_cannot_be_waited_is_unsaid(odd: Any) -> None:
+    """Whoever raises it: every layer may reckon with what is there."""
+    error = RateLimitError("slow", provider="x", retry_after=odd)
+    assert error.retry_after is None
+    error.retry_after = 86_400
+    assert error.retry_after == 86_400
+    error.retry_after = odd
+    assert error.retry_after is None
 
 
 OF_PROVIDERS = [kind for kind in ALL if issubclass(kind, (ProviderError, AttemptTimeoutError))]

@@ -3,6 +3,7 @@
 import base64
 import copy
 import dataclasses
+import json
 import pickle
 from typing import Any
 
@@ -132,6 +133,55 @@ def test_arguments_that_are_no_object_are_kept_as_they_are(
 ) -> None:
     """A model may write anything; it is the caller's to decide."""
     assert ToolCall.parse("c1", "look", text) == ToolCall("c1", "look", arguments, invalid)
+
+
+NEARLY = {
+    "a raw line break in a string": '{"at": "a\nb\tc"}',
+    "a byte order mark": '\ufeff{"at": "a\\nb\\tc"}',
+    "encoded twice": json.dumps('{"at": "a\\nb\\tc"}'),
+    "encoded three times": json.dumps(json.dumps('{"at": "a\\nb\\tc"}')),
+    "a trailing tag": '{"at": "a\\nb\\tc"}\n</tool_call>',
+    "tags around it": '<tool_call>{"at": "a\\nb\\tc"}</tool_call><|im_end|>',
+    "a tag that is cut": '{"at": "a\\nb\\tc"}</tool_c',
+    "a fence": '```json\n{"at": "a\\nb\\tc"}\n```',
+    "an empty object before it": '{}{"at": "a\\nb\\tc"}',
+    "the same twice": '{"at": "a\\nb\\tc"}{"at":"a\\nb\\tc"}',
+    "a tag behind raw characters in a text": json.dumps('{"at": "a\nb\tc"}</tool_call>'),
+}
+
+
+@pytest.mark.parametrize("text", NEARLY.values(), ids=NEARLY)
+def test_arguments_that_nearly_are_json_are_read(text: str) -> None:
+    """Where there is one way to read them."""
+    assert ToolCall.parse("c1", "look", text) == ToolCall("c1", "look", {"at": "a\nb\tc"})
+
+
+@pytest.mark.parametrize("text", ["\ufeff", "[]", '""', "{}{}", "</tool_call>", "```json\n```", "{}</s>"])
+def test_arguments_that_hold_nothing_are_none(text: str) -> None:
+    """An empty list is how PHP writes an empty object."""
+    assert ToolCall.parse("c1", "look", text) == ToolCall("c1", "look", {})
+
+
+AMBIGUOUS = [
+    '{"at": 1}{"at": 2}',
+    '{"at": 1}}',
+    '{"at": 1} and so on',
+    "{'at': 1}",
+    '{"at": 1,}',
+    '{"at": NaN}\n</tool_call>',
+    json.dumps("it"),
+    json.dumps([{"at": 1}]),
+    "<" * 50_000,
+    '{"at": 1}' + "<a>" * 50_000 + "x",
+    '"' * 50_001,
+    " ".join(map(str, range(50_000))),
+]
+
+
+@pytest.mark.parametrize("text", AMBIGUOUS, ids=range(len(AMBIGUOUS)))
+def test_arguments_that_could_mean_several_things_are_invalid(text: str) -> None:
+    """Nothing is guessed; what came is kept."""
+    assert ToolCall.parse("c1", "look", text) == ToolCall("c1", "look", {}, text)
 
 
 @given(st.text())

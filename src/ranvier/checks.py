@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import overload
+from collections.abc import Mapping
+from typing import Any, overload
 
 from ranvier.errors import ConfigurationError
 
@@ -25,7 +26,7 @@ def seconds(name: str, value: float | None, *, optional: bool = False) -> float 
 def count(name: str, value: int, *, least: int) -> int:
     """`value` as a count of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name}={value!r}: give a whole number, {least} or more")
+        raise ConfigurationError(f"{name}={value!r:.60}: give a whole number, {least} or more")
     return value
 
 
@@ -44,3 +45,21 @@ def identifier(name: str, value: object, *, longest: int = 256) -> str:
         shown = f"{value[:60]!r}{'...' if len(value) > 60 else ''} ({len(value)} characters)"
         raise ConfigurationError(f"{name}={shown}: give 1 to {longest} printable characters")
     return value
+
+
+SEVERAL = ("n", "candidateCount", "candidate_count")
+"""Wire fields that say how many answers to give."""
+
+
+def one_answer(name: str, fields: Mapping[Any, Any]) -> None:
+    """Reject wire fields that ask for several answers: all would be billed, and one returned."""
+    for key in SEVERAL:
+        value = fields.get(key)
+        if isinstance(value, (int, float)) and value > 1:
+            raise ConfigurationError(
+                f"{name}: {key}={value} asks for several answers, and a call returns one: leave it out, "
+                "and make one call for each answer"
+            )
+    config = fields.get("generationConfig")  # Gemini
+    if isinstance(config, Mapping):
+        one_answer(f"{name}['generationConfig']", config)

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from ranvier.pipeline.story import Story
 
 
+LONGEST_WAIT = 86_400.0
+"""Seconds: the longest `retry_after` of a provider. What lasts longer is no wait, and `resets_at` has it."""
+
+
 class RanvierError(Exception):
     """The root of every error that ranvier raises.
 
@@ -51,6 +55,7 @@ class RanvierError(Exception):
         counts_against_provider: A circuit breaker should count it.
         falls_over: The next target may well answer.
         target_refuses: The target would refuse another attempt now, so that a retry is pointless.
+        about_key: It is about the credential: with another key the same target may well answer.
     """
 
     kind: ClassVar[str] = "unknown"
@@ -58,6 +63,7 @@ class RanvierError(Exception):
     counts_against_provider: bool = False
     falls_over: bool = False
     target_refuses: bool = False
+    about_key: bool = False
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = None
@@ -219,6 +225,8 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of er
         retry_after: float | None = None,
         in_stream: bool = False,
         body_preview: str | None = None,
+        param: str | None = None,
+        resets_at: float | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -229,6 +237,23 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of er
         self.retry_after = retry_after
         self.in_stream = in_stream
         self.body_preview = body_preview
+        self.param = param
+        self.resets_at = resets_at
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the provider asked us to wait, at most a day; what is no such number is unsaid."""
+        return self._retry_after
+
+    @retry_after.setter
+    def retry_after(self, wait: float | None) -> None:  # pyright: ignore
+        self._retry_after = wait if _is_wait(wait) else None
+
+
+def _is_wait(wait: object) -> bool:
+    """True for a number of seconds that a layer can reckon with: errors may come from anybody's code."""
+    number = isinstance(wait, (int, float)) and not isinstance(wait, bool)
+    return number and 0 <= wait <= LONGEST_WAIT  # type: ignore[operator]  # because: it is a number
 
 
 class AttemptTimeoutError(TimedOutError, _ProviderFacts):
@@ -260,9 +285,14 @@ class ProviderError(_ProviderFacts):
         status: The HTTP status; `None` where none arrived.
         code: The provider's own word for it.
         request_id: The provider's id of the request, for its support desk.
-        retry_after: Seconds the provider asked us to wait, from its header or body.
+        retry_after: Seconds the provider asked us to wait, from its header or body: from 0 to a day.
+            Anything else that is given or set (NaN, a text, a year) counts as unsaid and is `None`.
         in_stream: It came inside a stream that had begun with status 200.
         body_preview: The start of the body, without secrets.
+        param: The field of the request that the refusal names, as the provider spells it
+            (`max_tokens`, `tools.0.name`); `None` where it names none.
+        resets_at: When it will be over, in seconds since the epoch as `time.time()` counts them, where
+            the provider named a moment, however late; `None` where it named none.
     """
 
 
@@ -295,6 +325,7 @@ class RateLimitError(ProviderError):
     """Too many requests; it passes with time. Never retried earlier than `retry_after`."""
 
     kind = "rate_limit"
+    about_key = True
     retryable = True
 
 
@@ -302,18 +333,21 @@ class QuotaExceededError(ProviderError):
     """Out of credit, over the budget, or over a limit that no wait within a call outlasts."""
 
     kind = "quota_exhausted"
+    about_key = True
 
 
 class AuthenticationError(ProviderError):
     """The key is wrong, expired or revoked."""
 
     kind = "auth"
+    about_key = True
 
 
 class PermissionDeniedError(ProviderError):
     """The key is good, but not for this."""
 
     kind = "permission"
+    about_key = True
 
 
 class InvalidRequestError(ProviderError):
@@ -329,7 +363,11 @@ class InvalidRequestError(ProviderError):
 
 
 class ContextLengthError(InvalidRequestError):
-    """The prompt does not fit the model; only a larger context window can help."""
+    """The prompt does not fit the model; only a larger context window can help.
+
+    Where it does not fit a limit of the key, of the account or of the server (a request larger than all
+    the tokens of a minute, say), `falls_over` is true: then any other target may take it.
+    """
 
     kind = "context_length"
 
@@ -342,7 +380,11 @@ class ModelNotFoundError(InvalidRequestError):
 
 
 class UnsupportedRequestError(InvalidRequestError):
-    """The request is sound, but this target cannot do what it asks."""
+    """The request may be sound, but this target refuses something that another may take.
+
+    A setting, a tool, the dialect of a schema, a picture, a part that another provider wrote, an id's
+    form, a size: anything but the conversation itself.
+    """
 
     falls_over = True
 

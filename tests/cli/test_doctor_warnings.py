@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import ssl
+import threading
 from typing import Any
 
 import pytest
+import trustme
 from patients import SECRET
 
 from ranvier.cli import main
@@ -205,6 +209,32 @@ def test_a_server_that_speaks_no_tls_is_warned_of(write, capsys, monkeypatch):
         with server.accept()[0] as connection:
             assert SECRET.encode() not in connection.recv(65536)
     assert found["why"] == f"{url} cannot be reached: no answer within 0.5 s"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_context_of_the_provider_verifies_its_server(write, capsys, tmp_path, given):
+    """Where nobody else would trust the server, the doctor does so with the provider's `ssl_context` only."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "company.pem")
+    proof = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(proof)
+
+    def shake_hands(server):
+        with server.accept()[0] as connection, contextlib.suppress(OSError):
+            proof.wrap_socket(connection, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=shake_hands, args=(server,))
+        thread.start()
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        context = f"ssl.create_default_context(cafile='{tmp_path}/company.pem')" if given else "None"
+        target = f"Deployment(OpenAI(base_url='{url}', ssl_context={context}), 'gpt-5.2')"
+        spec = write(f"import ssl\npipeline = Pipeline({DEADLINE}, Fallback({target}), {REST})")
+        warnings = warnings_of(spec, capsys)
+        thread.join()
+    failed = [found["why"] for found in warnings if found["check"] == "unreachable"]
+    reason = "TLS failed: unable to get local issuer certificate"
+    assert failed == ([] if given else [f"{url} cannot be reached: {reason}"])
 
 
 def test_every_check_is_proven_here():

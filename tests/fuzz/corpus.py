@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from five_wires import WIRES
 from recordings import RECORDINGS, exchanges
 from seven import BODIES, SEVEN
 
@@ -77,6 +78,7 @@ def bodies() -> tuple[Body, ...]:
     found = [
         Body(path.parent.name, path.read_bytes(), path.suffix == ".stream") for path in BODIES.glob("*/*")
     ]
+    found += _odd_ones()
     if RECORDINGS.is_dir():
         found += [
             Body(OF_THEIR_OWN.get(each.row["provider"], DIALECTS[each.api]), each.body, each.row["stream"])
@@ -84,6 +86,17 @@ def bodies() -> tuple[Body, ...]:
             if len(each.body) < LARGEST
         ]
     return tuple(sorted(filter(_is_json, found), key=lambda body: (len(body.content), body.content)))
+
+
+def _odd_ones() -> list[Body]:
+    """Answers with malformed usage, without words, and with calls that are hard to tell apart."""
+    calls = (("", "f", {"x": 1}), ("", "", {}), ("", "f", '{"x": 2}</tool_call>'))
+    odd: list[Body] = []
+    for name, wire in WIRES.items():
+        for given in (("hello", (), wire.counts("11", -1.5)), ("",), ("hello", calls, "unknown")):
+            odd.append(Body(name, json.dumps(wire.whole(*given)).encode(), False))
+            odd.append(Body(name, wire.stream(*given), True))
+    return odd
 
 
 def _is_json(body: Body) -> bool:

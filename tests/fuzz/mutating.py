@@ -8,12 +8,15 @@ from typing import Any
 from corpus import Body, bodies
 from hypothesis import strategies as st
 
+from ranvier.simulator.wires import WIRES
+
 DEEP: Any = json.loads("[" * 90 + "]" * 90)
 
 WRONG: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 0.5, 1e308, -1e308, float("nan"), float("inf")),
     *(2**63, -(2**70), 9 * 10**4299),
-    *("", " ", "x", "0", "\ud800", "\x00", "\u202e", "a\nb\r\n\x1b[31m", "sk-fuzz", "é😀", "x" * 5000),
+    *("", " ", "x", "0", "\ud800", "x\ud83d", "\ude00x", "\x00", "\u202e"),
+    *("a\nb\r\n\x1b[31m", "sk-fuzz", "é😀", "x" * 5000),
     *("[DONE]", "error", "null", [], {}, [[]], [None], [{}], [1, "x"], DEEP, {"a": DEEP}),
     *({"x": 1}, {"": {}}, {"text": 1}, {"type": []}, {"type": "text", "text": "x"}),
     *({"error": {}}, {"error": "x"}, {"error": {"message": "x\ny", "code": 500}}),
@@ -46,7 +49,7 @@ WORDS = (
 """Names that mean something on some wire."""
 
 BYTES = (
-    *(b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\x1f\x8b", b"\\ud800"),
+    *(b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\x1f\x8b", b"\\ud83d", b"\\ude00"),
     *(b"\n", b"\r", b"\r\n\r\n", b"\n\n", b":", b"<", b"{", b"}", b"[", b"]", b'"', b"\\", b","),
     *(b"data:", b"data: ", b"event: error\n", b"data: [DONE]\n\n"),
     *(b"NaN", b"-Infinity", b"0x", b"1e999999", b"1" * 5000, b"[" * 5000, b'{"a":' * 5000),
@@ -62,10 +65,19 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(each, (*path, key))
 
 
+def stopping(provider: str) -> Any:
+    """An event that gives a finish reason, and nothing else."""
+    event = WIRES[provider].stopping()
+    return json.loads(event[event.index(b"{") :])
+
+
 @st.composite
 def objects(draw: st.DrawFn, body: Body) -> list[Any]:
     """The JSON of `body` with one to three things wrong in it."""
     found = copy.deepcopy(body.objects)
+    if body.streamed and draw(st.booleans()):
+        for _ in range(draw(st.integers(1, 2))):
+            found.insert(draw(st.integers(0, len(found))), stopping(body.provider))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(list(paths(found))[1:] or [()]))
         if not place:

@@ -1,5 +1,6 @@
 """Whatever a server sends: an answer that is sound, or an error of ours that is fit to be shown."""
 
+import json
 import pickle
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from mutating import cut, places, wrong
 from reading import Outcome, assert_goes_back, outcome, told
 
-from ranvier.messages import FinishReason, Response, ToolCall
+from ranvier.messages import FinishReason, Native, Response, ToolCall
 
 
 def assert_sound(result: Outcome) -> None:
@@ -25,9 +26,19 @@ def assert_sound(result: Outcome) -> None:
         assert isinstance(call, ToolCall)
         assert (type(call.id), type(call.name), type(call.arguments)) == (str, str, dict)
         assert call.id
+    assert_can_be_encoded(result)
     assert all(isinstance(part, int) for part in vars_of(result.usage).values())
     assert repr(result)
     assert pickle.loads(pickle.dumps(result)).text == result.text
+
+
+def assert_can_be_encoded(answer: Response) -> None:
+    """No text of it holds half of a character."""
+    texts: list[Any] = [answer.text, answer.reasoning, answer.id, answer.model, answer.raw_finish_reason]
+    for call in answer.tool_calls:
+        texts += [call.id, call.name, dict(call.arguments), call.invalid]
+    texts += [dict(part.data) for part in answer.parts if isinstance(part, Native)]
+    json.dumps(texts, ensure_ascii=False).encode()
 
 
 def vars_of(value: Any) -> dict[str, Any]:

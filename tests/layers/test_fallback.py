@@ -14,10 +14,12 @@ from ranvier import (
     DeadlineExceededError,
     Deployment,
     InvalidRequestError,
+    ModelNotFoundError,
     Pipeline,
     ProviderError,
     RateLimitError,
     ServerError,
+    UnsupportedRequestError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
 from ranvier.pipeline.events import Event, FallbackTaken
@@ -178,6 +180,32 @@ async def test_an_error_that_knows_better_goes_on_all_the_same(kind: type[Provid
     assert answer.provider == "b"
 
 
+def refusing(name: str, kind: type[InvalidRequestError]) -> ScriptedProvider:
+    """A provider that refuses the request itself, and whose class or instance says that another may not."""
+    error = kind(f"not by {name}", provider=name)
+    error.falls_over = True
+    return ScriptedProvider(name, [error])
+
+
+@pytest.mark.parametrize("kind", [UnsupportedRequestError, ContextLengthError, ModelNotFoundError])
+async def test_where_all_targets_refuse_the_request_the_first_refusal_is_raised(
+    kind: type[InvalidRequestError],
+) -> None:
+    """Bare, so that it is caught as what it is; the record has what the others said."""
+    pipeline = Pipeline(Fallback(refusing("a", UnsupportedRequestError), refusing("b", kind)))
+    with pytest.raises(UnsupportedRequestError, match="not by a") as failure:
+        await pipeline.complete("Why?")
+    assert [each.outcome for each in failure.value.attempts] == ["invalid_request", kind.kind]
+
+
+async def test_a_refusal_beside_a_failure_is_one_of_two_errors() -> None:
+    """Whoever failed for another reason may well have answered."""
+    pipeline = Pipeline(Fallback(refusing("a", UnsupportedRequestError), down("b")))
+    with pytest.raises(AllDeploymentsFailedError) as failure:
+        await pipeline.complete("Why?")
+    assert [each.kind for each in failure.value.exceptions] == ["invalid_request", "server_error"]
+
+
 async def test_an_unknown_exception_passes_through_unchanged() -> None:
     """A bug is no reason to ask another provider."""
     second = ScriptedProvider("b")
@@ -214,6 +242,16 @@ async def test_a_prompt_too_long_goes_on_only_to_windows_that_are_larger_or_unkn
         )
     )
     assert [target[0] for target in await asked(pipeline)] == list(targets)
+
+
+async def test_a_prompt_too_long_for_a_key_goes_on_to_any_window() -> None:
+    """It was larger than a limit of that key or server, which says nothing about windows."""
+    alone = ContextLengthError("request too large: Limit 10, Requested 20", provider="a")
+    alone.falls_over = True
+    first = Deployment(ScriptedProvider("a", [alone]), context_window=100)
+    second = Deployment(ScriptedProvider("b"), context_window=100)
+    answer = await Pipeline(Fallback(first, second)).complete("Why?")
+    assert [each.target[0] for each in answer.attempts] == ["a", "b"]
 
 
 async def test_a_prompt_too_long_for_one_target_is_its_own_error() -> None:

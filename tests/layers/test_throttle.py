@@ -10,6 +10,7 @@ import pytest
 from ranvier import (
     AuthenticationError,
     ConfigurationError,
+    ContextLengthError,
     DeadlineExceededError,
     InvalidRequestError,
     OverloadedError,
@@ -78,6 +79,62 @@ def limited_until(moment: float, error: RanvierError | None = None) -> Callable[
 
 
 # --- what closes a gate --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "seconds"),
+    [
+        (no(RateLimitError, 80_000), {}, 300),
+        (no(OverloadedError, 80_000), {}, 300),
+        (no(RateLimitError, 80_000), {"max_closed": 20}, 20),
+        (no(RateLimitError, 8), {"max_closed": 20}, 8),
+        (no(AuthenticationError, 80_000), {}, 300),
+        (no(AuthenticationError), {"max_closed": 20}, 60),
+        (no(QuotaExceededError, 80_000), {}, 3600),
+        (no(QuotaExceededError, 80_000), {"quota_for": 7200}, 7200),
+        (no(QuotaExceededError, 80_000), {"quota_for": 0}, None),
+    ],
+)
+async def test_no_provider_closes_a_gate_for_longer_than_it_may(
+    error: RanvierError, settings: dict[str, float], seconds: float | None
+) -> None:
+    """What it asks for counts up to `max_closed`, and up to an hour for credit; what we set counts whole."""
+    scene = Scene(error, "fine", second=None, max_wait=0, **settings)
+    assert await scene.answers(scene.ask()) == [error.kind]
+    assert [round(each[2]) for each in scene.gates()] == ([] if seconds is None else [seconds])
+
+
+async def test_after_the_longest_time_one_call_asks_and_the_others_wait_for_it() -> None:
+    """A provider that has named a day hears of us again after minutes, and of one call at a time."""
+    scene = Scene(no(RateLimitError, 86_400), after(0.5, no(RateLimitError, 86_400)), second=None, max_wait=0)
+    assert await scene.answers(scene.ask()) == ["rate_limit"]
+    await asyncio.sleep(300)
+    assert await scene.answers(*(scene.start(each) for each in "abc")) == ["rate_limit", *["throttled"] * 2]
+    assert len(scene.one.calls) == 2
+    assert [round(each[2]) for each in scene.gates()] == [300]
+
+
+async def test_a_request_too_large_for_the_key_closes_no_gate() -> None:
+    """One tenant's prompt is nothing to the others who share its key, even where a wait is named."""
+    alone = no(ContextLengthError, 60)
+    alone.falls_over = True
+    scene = Scene(alone, "fine", retries=2)
+    assert await scene.answers(scene.ask("greedy")) == ["other"]
+    assert await scene.answers(scene.ask("acme")) == ["fine"]
+    assert (len(scene.one.calls), scene.gates(), time()) == (2, [], 0)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -5.0, 1e300, True, "7", object()])
+async def test_an_odd_wait_of_a_provider_of_yours_closes_no_gate(odd: Any) -> None:
+    """It counts as unsaid, given at first or set later, for the throttle and for retries alike."""
+    given, later = no(RateLimitError, odd), no(RateLimitError, 2)
+    later.retry_after = odd
+    for error in (given, later):
+        assert error.retry_after is None
+        scene = Scene(error, "fine", second=None, retries=1)
+        began = time()
+        assert await scene.answers(scene.ask()) == ["fine"]
+        assert (time() - began, scene.gates()) == (pytest.approx(0.1), [])
 
 
 @pytest.mark.parametrize("kind", [RateLimitError, OverloadedError])

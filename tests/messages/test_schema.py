@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier import ConfigurationError, Schema
+from ranvier.messages.lenient import objects_in
 from ranvier.messages.schema import LONGEST_PLACE, Misfit, json_in, name_for, names_in, place
 
 WRITTEN = {
@@ -139,6 +140,41 @@ def test_json_is_read_plain_or_out_of_the_one_fenced_block(form: Any, text: str)
     assert dict(parsed)["city"] == "Oslo"
 
 
+WRAPPED = [
+    '<think>\nmaybe {"city": "Bergen"}\n</think>\n\n{"city": "Oslo"}',
+    '<thinking>a</thinking> <think>b ```json``` c</think>```json\n{"city": "Oslo"}\n```',
+    'The prompt opened it: {"city": "Bergen"}?\n</think>\n{"city": "Oslo"}',
+    '<think>hm</think>Here is the JSON: {"city": "Oslo"}',
+    '```json\n{"city": "Oslo"}',
+    '{"city": "Oslo"}\n```',
+    'Here is the JSON you asked for:\n{"city": "Oslo"}',
+    '{"city": "Oslo"}\n\nLet me know if you need [1] more {cities}.',
+    '{"city": "Oslo"}\n{"city": "Oslo"}',
+    'First {"town": 1}, which does not fit; so {"city": "Oslo"}.',
+]
+
+
+@pytest.mark.parametrize("text", WRAPPED, ids=range(len(WRAPPED)))
+@pytest.mark.parametrize("form", [WRITTEN, City])
+def test_the_one_object_that_fits_is_found_between_thoughts_and_words(form: Any, text: str) -> None:
+    """Models that think aloud, introduce their JSON, or say it twice have still answered."""
+    parsed, misfits = Schema.of(form).fit(text)
+    assert misfits == ()
+    assert dict(parsed)["city"] == "Oslo"
+
+
+@pytest.mark.parametrize("text", ['{"city": "</think>"}', '<think>x</think>{"city": "</think>"}'])
+def test_a_tag_inside_the_json_is_a_word_of_it(text: str) -> None:
+    """Thoughts stand before the answer, and nowhere else."""
+    assert Schema.of(City).fit(text)[0].city == "</think>"
+
+
+@pytest.mark.parametrize("text", ["{x}" * 100_000, "[" * 50_000, '{"a":' * 50_000, "<think>" * 50_000])
+def test_a_long_text_without_an_answer_is_given_up_soon(text: str) -> None:
+    """Whatever it begins again and again."""
+    assert objects_in("so: " + text) == []
+
+
 def test_fences_inside_the_json_are_words_of_it() -> None:
     """In a bare object as in a fenced one."""
     assert json_in('{"city": "```x```"}') == '{"city": "```x```"}'
@@ -153,7 +189,12 @@ NO_JSON = [
     "```json```",
     "```json\n{",
     '{"city": "Oslo"',
-    '{"city": "Oslo"} and more',
+    '{"city": "Oslo"} and {"city": "Bergen"}',
+    '{"city": "Oslo"} and more: {"city": "Berg',
+    'Not {"city": "Oslo", but',
+    '<think>{"city": "Oslo"}</think>',
+    '<think>perhaps {"city": "Oslo"}',
+    'Either [{"city": "Oslo"}], or nothing.',
     '```\n{"city": "Oslo"}\n```\nor\n```\n{"city": "Bergen"}\n```',
     "{'city': 'Oslo'}",
     '{"city": "Oslo", "size": NaN}',

@@ -11,6 +11,7 @@ import pytest
 from ranvier import ConfigurationError, ConnectionFailedError, Layer, Pipeline, StreamInterruptedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import ResponseStream
+from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -270,6 +271,26 @@ async def test_a_call_that_is_cut_off_and_cancelled_ends_cancelled() -> None:
     await asyncio.wait([call, closing])
     assert call.cancelled()
     assert call.cancelling() == 1
+
+
+@pytest.mark.parametrize("failure", [OSError("reset"), ValueError("bad cleanup")], ids=["known", "unknown"])
+async def test_a_call_that_is_cut_off_says_so_whatever_its_provider_makes_of_that(failure: Exception) -> None:
+    """A cleanup that raises while the closing cancels the call does not replace the outcome."""
+
+    async def complete(call: Any) -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise failure
+
+    pipeline = Pipeline(Fallback(FunctionProvider("one", complete)), Breaker(failure_threshold=1))
+    call = asyncio.create_task(pipeline.complete("Why?"))
+    await asyncio.sleep(1)
+    await pipeline.aclose()
+    with pytest.raises(ConfigurationError, match="closed") as raised:
+        await call
+    assert raised.value.__cause__ is not None
+    assert call.cancelling() == 0
 
 
 async def test_the_providers_close_after_the_calls_have_cleaned_up() -> None:

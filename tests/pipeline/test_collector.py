@@ -48,6 +48,19 @@ def test_parts_keep_the_order_in_which_they_began() -> None:
     assert response.message == Message("assistant", response.parts)
 
 
+def test_what_belongs_to_a_call_comes_with_whichever_fragment() -> None:
+    """The last word on it counts, and an answer that is taken apart keeps it."""
+    native = Native("one", {"extra_content": 1})
+    response = collected(
+        call(0, "{", id="c1", name="look"),
+        StreamEvent(tool_call=ToolCallDelta(0, arguments="}", native=native)),
+        call(1, "{}", id="c2", name="look"),
+    ).response("one", "m")
+    assert [each.native for each in response.tool_calls] == [native, None]
+    again = collected(*steps_of(response)).response("one", "m")
+    assert [each.native for each in again.tool_calls] == [native, None]
+
+
 def test_tool_calls_may_come_interleaved() -> None:
     """Fragments belong together by their index; the first id and name count."""
     response = collected(
@@ -66,8 +79,8 @@ def test_a_tool_call_that_was_cut_or_has_no_id_is_still_told() -> None:
     assert collector.response("one", "m") == collector.response("one", "m")
 
 
-def test_the_last_usage_and_model_count_and_the_first_reason_and_id() -> None:
-    """Usage grows while it streams; the reason for stopping comes once."""
+def test_the_last_usage_model_and_finish_reason_count_and_the_first_id() -> None:
+    """Usage grows while it streams; a finish reason may come early, or again."""
     collector = collected(
         StreamEvent(id="m1", model="asked", usage=Usage(3, 0, 3, complete=False)),
         StreamEvent(reasoning="hm "),
@@ -80,7 +93,7 @@ def test_the_last_usage_and_model_count_and_the_first_reason_and_id() -> None:
     response = collector.response("one", "m")
     assert collector.finished
     assert (response.id, response.model, response.reasoning) == ("m1", "answered", "hm so")
-    assert (response.finish_reason, response.raw_finish_reason) == (FinishReason.LENGTH, "max_tokens")
+    assert (response.finish_reason, response.raw_finish_reason) == (FinishReason.STOP, "x")
     assert (response.usage, collector.skipped) == (Usage(3, 9, 12), 3)
 
 

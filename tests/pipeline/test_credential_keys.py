@@ -12,10 +12,18 @@ from ranvier import (
     CredentialMissingError,
     Credentials,
     DeadlineExceededError,
+    InvalidRequestError,
+    Message,
+    Native,
+    PermissionDeniedError,
     Pipeline,
+    QuotaExceededError,
     RateLimitError,
+    Text,
 )
-from ranvier.layers import Deadline, Fallback, Throttle
+from ranvier.layers import Deadline, Fallback, Retry, Throttle
+from ranvier.messages.native import account_of
+from ranvier.pipeline.bound import of_call
 from ranvier.pipeline.call import Call
 from ranvier.testing import ScriptedProvider
 
@@ -87,28 +95,45 @@ async def test_a_key_that_is_limited_is_passed_over_until_its_time() -> None:
     """The others carry on, and nobody waits."""
     provider = Keyed(limited=["b"])
     pipeline = pipeline_of(provider, lambda tenant, name: ("a", "b", "c"))
-    await ask(pipeline)
-    with pytest.raises(RateLimitError):
-        await ask(pipeline)
+    await ask(pipeline, 2)
+    assert provider.keys == ["a", "b", "c"]
     await ask(pipeline, 3)
-    assert provider.keys == ["a", "b", "c", "a", "c"]
+    assert provider.keys[3:] == ["c", "a", "c"]
     provider.limited.clear()
     await asyncio.sleep(5)
     await ask(pipeline, 3)
-    assert set(provider.keys[5:]) == {"a", "b", "c"}
+    assert set(provider.keys[6:]) == {"a", "b", "c"}
 
 
 async def test_when_all_are_limited_the_one_that_is_free_first_is_named() -> None:
     """Its wait is what the caller is told."""
     provider = Keyed(limited=["a", "b"])
     pipeline = pipeline_of(provider, lambda tenant, name: ["a", "b"])
-    for _ in range(2):
-        with pytest.raises(RateLimitError):
-            await ask(pipeline)
-        await asyncio.sleep(1)
+    with pytest.raises(RateLimitError):
+        await ask(pipeline)
+    await asyncio.sleep(2)
     with pytest.raises(Exception, match="try again") as refused:
         await ask(pipeline)
     assert refused.value.retry_after == 3
+
+
+async def test_a_conversation_stays_with_the_key_that_it_was_begun_with() -> None:
+    """Opaque parts are worth nothing to another account; the turns of other calls go on."""
+    provider = Keyed(limited=["c"])
+    pipeline = pipeline_of(provider, lambda tenant, name: ("a", "b", "c"))
+
+    def begun_with(key: str) -> list[Message]:
+        native = Native("one", {"signature": "s"}, account=account_of(key))
+        return [Message.user("q"), Message("assistant", (native, Text("a"))), Message.user("Go on.")]
+
+    for key in ("b", "b", "a"):
+        await pipeline.complete(begun_with(key), tenant="acme")
+    await ask(pipeline)
+    assert provider.keys == ["b", "b", "a", "a"]
+    await pipeline.complete(begun_with("c"), tenant="acme")  # it is limited: another key, without the parts
+    await pipeline.complete(begun_with("c"), tenant="acme")
+    await pipeline.complete(begun_with("of somebody else"), tenant="acme")
+    assert provider.keys[4:] == ["c", "b", "b", "a"]
 
 
 async def test_turns_are_remembered_for_so_many_tenants() -> None:
@@ -132,7 +157,7 @@ async def test_a_refused_key_is_looked_up_anew_by_the_next_call() -> None:
         await ask(pipeline)
     store.answer = "new"
     await ask(pipeline, 2)
-    assert (provider.keys, store.asked) == (["old", "new", "new"], 2)
+    assert (provider.keys, store.asked) == (["old", "new", "new"], 3)
 
 
 async def test_a_late_refusal_of_an_old_key_does_not_forget_the_new_one() -> None:
@@ -243,3 +268,98 @@ async def test_a_failure_is_told_to_all_who_waited() -> None:
         assert isinstance(each.__cause__, OSError)
     await ask(pipeline)
     assert (provider.keys, store.asked) == (["key"], 2)
+
+
+# --- another key within the call -----------------------------------------------------------------
+
+
+ABOUT_KEYS = RateLimitError, QuotaExceededError, AuthenticationError, PermissionDeniedError
+
+
+def keyring(kind: str, *keys: Any) -> Any:
+    """A resolver, plain or async, that answers with these keys."""
+    return Store(list(keys)) if kind == "async" else lambda tenant, provider: list(keys)
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("way", ["complete", "stream"])
+@pytest.mark.parametrize("error", ABOUT_KEYS)
+async def test_a_call_goes_on_with_another_key_at_once(kind: str, way: str, error: Any) -> None:
+    """Without a sleep, whatever the provider asks for; the record has both attempts, and why."""
+
+    def judge(call: Call) -> Any:
+        return error("no", provider="one", retry_after=5) if call.credential == "bad" else call.credential
+
+    provider = ScriptedProvider("one", judge)
+    pipeline = Pipeline(
+        Fallback(provider), Retry(max_retries=3), Throttle(), credentials=keyring(kind, "bad", "good")
+    )
+    if way == "complete":
+        answer = await pipeline.complete("Why?")
+    else:
+        async with pipeline.stream("Why?") as stream:
+            answer = await stream.collect()
+    assert answer.text == "good"
+    assert asyncio.get_running_loop().time() <= 0.5
+    assert [(attempt.outcome, attempt.reason) for attempt in answer.attempts] == [
+        (error.kind, None),
+        ("succeeded", error.kind),
+    ]
+
+
+async def test_a_call_tries_two_further_keys_at_most_and_then_the_next_target() -> None:
+    """However many there are, and nobody is asked twice with the same."""
+    one = Keyed(refused=[f"key {n}" for n in range(9)])
+    two = ScriptedProvider("two")
+    pipeline = Pipeline(
+        Fallback(one, two), Retry(), credentials=lambda tenant, provider: [f"key {n}" for n in range(9)]
+    )
+    assert (await pipeline.complete("Why?")).provider == "two"
+    assert one.keys == ["key 0", "key 1", "key 2"]
+
+
+async def test_the_last_error_is_raised_where_no_key_helps() -> None:
+    """As it is, and a limited key is waited for again once no other is left."""
+    provider = Keyed(limited=["a", "b"])
+    pipeline = Pipeline(
+        Fallback(provider), Retry(max_retries=1, jitter="none"), credentials=keyring("plain", "a", "b")
+    )
+    with pytest.raises(RateLimitError):
+        await pipeline.complete("Why?")
+    assert provider.keys == ["a", "b", "b"]
+    assert asyncio.get_running_loop().time() >= 5
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+async def test_a_call_whose_key_is_refused_asks_the_resolver_once_more(kind: str) -> None:
+    """A key may have expired since it was given, and the store has a newer one."""
+    store = Store("old")
+    provider = Keyed(refused=["old"])
+    resolver = store if kind == "async" else lambda tenant, name: store.answer
+    pipeline = pipeline_of(provider, resolver)
+    if kind == "async":
+        with pytest.raises(AuthenticationError):
+            await pipeline.complete("Why?")
+        assert store.asked == 2
+    store.answer = "new"
+    provider.refused = {"old"}
+    provider.calls.clear()
+    assert (await pipeline.complete("Why?")).text == "fine"
+    assert provider.keys[-1] == "new"
+
+
+async def test_an_invalid_request_tries_no_other_key() -> None:
+    """It would be as wrong with any."""
+    provider = ScriptedProvider("one", [InvalidRequestError("no", provider="one")])
+    pipeline = Pipeline(Fallback(provider), credentials=keyring("plain", "a", "b"))
+    with pytest.raises(InvalidRequestError):
+        await pipeline.complete("Why?")
+    assert len(provider.calls) == 1
+
+
+async def test_the_most_attempts_of_a_call_count_further_keys() -> None:
+    """Where a resolver gives several, each may be tried as often as the first."""
+    layers = Fallback(ScriptedProvider("one", streaming=False)), Retry(max_retries=1)
+    plain = of_call(Pipeline(*layers), refusals=False)
+    keyed = of_call(Pipeline(*layers, credentials=keyring("plain", "a")), refusals=False)
+    assert (plain.attempts, keyed.attempts) == (2, 6)

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from ranvier import ConfigurationError, Layer, Pipeline, RateLimitError, ServerError
+from ranvier import (
+    ConfigurationError,
+    Layer,
+    Pipeline,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+)
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, assert_settled, broken, stall, stream
 
@@ -150,6 +157,27 @@ def test_a_stream_of_a_closed_loop_is_neither_read_nor_closed_on_the_next() -> N
     run(read_first)
     run(read)
     assert [seen.in_flight for _, seen in pipeline.circuits] == [0]
+
+
+def test_a_stream_of_a_closed_loop_that_was_not_read_to_its_end_never_seems_whole() -> None:
+    """Also once the pipeline has opened on the next loop: reading on raises, with what had come."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", [stream("a", "b"), "ok"])))
+
+    async def leave() -> Any:
+        answer = await pipeline.stream("Why?")
+        await anext(answer)
+        return answer
+
+    answer = run_and_leave(leave)
+
+    async def read() -> None:
+        await pipeline.complete("Why?")
+        for _ in range(2):
+            with pytest.raises(StreamInterruptedError, match="its event loop was closed") as raised:
+                await anext(answer)
+            assert (raised.value.reason, raised.value.received.text) == ("closed", "a")
+
+    run(read)
 
 
 # --- what is kept --------------------------------------------------------------------------------

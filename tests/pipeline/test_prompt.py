@@ -137,7 +137,10 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
         (Request(()), r"prompt=\[\]"),
         (["Why?"], r"prompt holds a str.*Message objects or dicts"),
         ([None], r"prompt holds a NoneType"),
-        ([{"content": "Why?"}], r"role=None.*choose one of system, user, assistant, tool"),
+        (
+            [{"content": "Why?"}],
+            r"messages\[0\]: role=None.*choose one of system, developer, user, assistant, tool",
+        ),
         ([{"role": "robot", "content": "Why?"}], r"role='robot'"),
         ([{"role": ["user"], "content": "Why?"}], r"role=\['user'\]"),
         ([{"role": "user", "content": 7}], r"content is a int.*give a str"),
@@ -147,8 +150,14 @@ def test_what_is_changed_after_the_call_changes_nothing() -> None:
             r"Image\(url=.*give an http\(s\) address",
         ),
         ([{"role": "assistant", "tool_calls": 7}], r"tool_calls is a int.*give a list"),
-        ([{"role": "assistant", "tool_calls": [7]}], r"tool_calls holds 7.*give .*function"),
-        ([{"role": "assistant", "tool_calls": [{"function": None}]}], r"tool_calls holds .*give"),
+        (
+            [{"role": "assistant", "tool_calls": [7]}],
+            r"messages\[0\].tool_calls\[0\] is a int.*give .*function",
+        ),
+        (
+            [{"role": "assistant", "tool_calls": [{"function": None}]}],
+            r"messages\[0\].tool_calls\[0\] is a dict without a function: give",
+        ),
         (
             [{"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": {"b": {1}}}}]}],
             r"arguments .* no JSON",
@@ -185,7 +194,9 @@ BAD_OPTIONS = [
     ("tools", 7, "give a list of Tool"),
     ("tools", [7], "give Tool"),
     ("tools", [{"function": None}], "give Tool"),
-    ("tool_choice", {"type": "auto"}, "give a str"),
+    ("tool_choice", 7, "give a str"),
+    ("tool_choice", {"type": "sometimes"}, "give one of auto, none, required"),
+    ("tool_choice", "look", "there are no tools"),
     ("extra", [("seed", 1)], "give a dict"),
     ("schema", 7, "give a JSON schema as a dict, a pydantic model"),
 ]
@@ -211,11 +222,17 @@ def test_a_repair_that_cannot_be_is_refused(options: Any, remedy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tool", [{}, {"name": ""}, {"function": {"name": 7}}, {"name": "a", "parameters": [1]}]
+    ("tool", "says"),
+    [
+        ({}, r"tools\[0\] has no name: give Tool\("),
+        ({"name": ""}, r"tools\[0\] has no name: give Tool\("),
+        ({"function": {"name": 7}}, r"tools\[0\].function.name is a int: give a str"),
+        ({"name": "a", "parameters": [1]}, r"Tool\('a', parameters=...\)"),
+    ],
 )
-def test_a_tool_that_cannot_be_called_is_refused(tool: Any) -> None:
+def test_a_tool_that_cannot_be_called_is_refused(tool: Any, says: str) -> None:
     """It needs a name and a schema."""
-    with pytest.raises(ConfigurationError, match="Tool"):
+    with pytest.raises(ConfigurationError, match=says):
         asked("Why?", tools=[tool])
 
 

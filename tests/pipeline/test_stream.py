@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import weakref
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -404,3 +405,24 @@ async def test_nothing_is_sent_before_a_stream_is_used() -> None:
     assert provider.calls == []
     async with pending:
         assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize("failure", [broken(), stream(broken()), stream(SIGN_OF_LIFE, cut())])
+async def test_a_stream_dropped_after_a_failover_needs_no_collector(failure: Any) -> None:
+    """The error of the target before keeps its frames for a while, and none of them keeps the stream."""
+    gc.disable()
+    try:
+        pipeline = Pipeline(
+            Fallback(
+                ScriptedProvider("one", [failure]), ScriptedProvider("two", [stream("a", after(9, "b"))])
+            ),
+            Breaker(),
+        )
+        answer = await pipeline.stream("Why?")
+        dropped = weakref.ref(answer)
+        del answer
+        assert dropped() is None
+        await asyncio.sleep(1)
+        assert pipeline.lifecycle.under_way == (0, 0)
+    finally:
+        gc.enable()

@@ -24,7 +24,7 @@ class Events:
         self.heard: list[Any] = []
         self.listeners = (self.heard.append,)
 
-    def emit(self, event: Any) -> None:
+    def emit(self, event: Any, call: Any = None) -> None:
         """Take it down."""
         self.heard.append(event)
 

@@ -26,6 +26,7 @@ TABLES: dict[str, Callable[[], Awaitable[Table]]] = {
     "conversation": features_sent.conversation,
     "tools": features_sent.tools,
     "pictures": features_sent.pictures,
+    "further fields": features_sent.further_fields,
     "forms": features_sent.forms,
     "setting places": features_models.setting_places,
     "settings": features_models.settings,

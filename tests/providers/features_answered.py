@@ -55,7 +55,7 @@ REASONS = {"anthropic": "stop_reason", "gemini": "finishReason", "ollama": "done
 """The field that says why, where it is not `finish_reason`."""
 
 
-ENDS = {"type", "finish_reason", "finishReason", "done"}
+ENDS = {"stop_reason", "finish_reason", "finishReason", "done"}
 """The fields that may say that the answer has ended."""
 
 

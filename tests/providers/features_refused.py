@@ -46,6 +46,9 @@ SAID: dict[str, str] = {
         400 context_length_exceeded
         400 content_policy_violation
         400 unsupported_parameter
+        400 - 'max_tokens' is too large
+        429 - Request too large for gpt-5.2
+        412 - Account is suspended
         400 invalid_value
     """,
     "gemini": """
@@ -188,6 +191,16 @@ WAITS: dict[str, tuple[dict[str, str], Any]] = {
     "`error.metadata.headers.retry-after: 7`": ({}, {"metadata": {"headers": {"Retry-After": "7"}}}),
     "in the message: `try again in 1m2.5s`": ({}, {"message": "Please try again in 1m2.5s."}),
     "in the message: `try again after 1 seconds`": ({}, {"message": "please try again after 1 seconds"}),
+    "header `retry-after`, seconds since the epoch, beside `date`": (
+        {"retry-after": "1795348830", "date": "Sun, 22 Nov 2026 12:00:00 GMT"},
+        {},
+    ),
+    "in the message: `try again in about 12 minutes`": ({}, {"message": "Try again in about 12 minutes."}),
+    "in the message: `resets at 2026-11-22T13:00:00Z`, beside `date`": (
+        {"date": "Sun, 22 Nov 2026 12:00:00 GMT"},
+        {"message": "Your limit resets at 2026-11-22T13:00:00Z."},
+    ),
+    "header `retry-after: 172800`, more than a day": ({"retry-after": "172800"}, {}),
     "header `x-ratelimit-reset-requests: 12ms`": ({"x-ratelimit-reset-requests": "12ms"}, {}),
 }
 """Where a provider may say how long to wait, the most telling first."""

@@ -18,6 +18,7 @@ from seven import PNG, SEVEN
 
 from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
+from ranvier.pipeline.prompt import build_request
 
 LEFT_OUT, REFUSED = "left out", "refused"
 
@@ -179,10 +180,51 @@ async def pictures() -> Table:
     address = "https://x.test/a.png"
     encoded = base64.b64encode(PNG).decode()
     drawn = Request((Message.user("Draw"), Message("assistant", (Image(data=PNG),)), Message.user("Again")))
-    table = [["provider", "by its bytes", "by its address", "the assistant's"]]
+    table = [["provider", "by its bytes", "by its address", "a tool's", "the assistant's"]]
+    shown = Request((*CALLED[:-1], Message.tool("call_1", ("See.", Image(data=PNG)))))
     for name in SEVEN:
-        probes = ((asked(Image(data=PNG)), encoded), (asked(Image(address)), address), (drawn, encoded))
+        probes = (
+            (asked(Image(data=PNG)), encoded),
+            (asked(Image(address)), address),
+            (shown, encoded),
+            (drawn, encoded),
+        )
         table.append([name, *[await place(name, request, mark) for request, mark in probes]])
+    return table
+
+
+async def further_fields() -> Table:
+    """Where the keys of dicts stand that not every wire has."""
+    mark = {"cache_control": {"type": "mark"}}
+    thought = {"role": "assistant", "content": "So.", "reasoning_content": "mark"}
+    begun = {"role": "assistant", "content": "So.", "partial": "mark"}
+    source = {"type": "text", "media_type": "text/plain", "data": "mark"}
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    parts = {
+        "`cache_control` of a part": {"type": "text", "text": "Hi", **mark},
+        "`detail` of a picture": {"type": "image_url", "image_url": {"url": url, "detail": "mark"}},
+        "a `document`": {"type": "document", "source": source},
+        "an `input_audio`": {"type": "input_audio", "input_audio": {"data": "mark", "format": "wav"}},
+    }
+    tools = {
+        "`cache_control` of a tool": {"name": "look_up", "input_schema": {"type": "object"}, **mark},
+        "`strict` of a tool": {"function": {"name": "look_up", "strict": "mark"}},
+        "`web_search_20250305`": {"type": "web_search_20250305", "name": "mark"},
+        "`google_search`": {"google_search": {"of": "mark"}},
+    }
+    probes: dict[str, Request] = {
+        "`name` of a message": build_request([{"role": "user", "content": "Hi", "name": "mark"}], {}),
+        "`reasoning_content`": build_request([thought, {"role": "user", "content": "Hi"}], {}),
+        "`partial` of a message": build_request([begun, {"role": "user", "content": "Hi"}], {}),
+    }
+    for field, part in parts.items():
+        probes[field] = build_request([{"role": "user", "content": ["Hi", part]}], {})
+    for field, tool in tools.items():
+        probes[field] = build_request("Hi", {"tools": [tool]})
+    table = [["field", *SEVEN]]
+    table += [
+        [field, *[await place(name, probe, "mark") for name in SEVEN]] for field, probe in probes.items()
+    ]
     return table
 
 

@@ -9,7 +9,7 @@ import httpx
 from asking import Visit, cut, opened_at
 from recordings import rows
 
-from ranvier.errors import AttemptTimeoutError, ProviderError, RanvierError
+from ranvier.errors import AttemptTimeoutError, ContextLengthError, ProviderError, RanvierError
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
 from ranvier.providers._classify import classify
 
@@ -69,6 +69,12 @@ class Failure:
         kind = getattr(error, "kind", "none")
         return kind in self.row["accept_kinds"]
 
+    def goes_on(self, error: object) -> bool:
+        """True where `error` goes on to the next target if it should, and where nobody has said so."""
+        wanted: bool | None = self.row.get("falls_over")
+        falls_over = getattr(error, "falls_over", None) or isinstance(error, ContextLengthError)
+        return wanted in (None, falls_over)
+
     def waits_for(self, error: object) -> bool:
         """True where `error` tells of the wait that was named, and of none where none was."""
         return getattr(error, "retry_after", None) == self.wait
@@ -76,7 +82,8 @@ class Failure:
 
 def failures() -> list[Failure]:
     """All of them."""
-    return [Failure(number, row) for number, row in enumerate(rows("errors.jsonl"))]
+    recorded = [*rows("errors.jsonl"), *rows("errors.fresh.jsonl")]
+    return [Failure(number, row) for number, row in enumerate(recorded)]
 
 
 def classified(failure: Failure) -> Failed:

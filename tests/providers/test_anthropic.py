@@ -34,7 +34,8 @@ from ranvier.messages import (
 )
 from ranvier.pipeline.collector import Collector
 from ranvier.providers import Anthropic
-from ranvier.providers._anthropic_answer import EventReader, read_message
+from ranvier.providers._anthropic_answer import read_message
+from ranvier.providers._anthropic_stream import EventReader
 from ranvier.providers._reading import NoAnswerError
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})
@@ -111,6 +112,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
             {"name": "get_weather", "description": "Weather by city", "input_schema": {"type": "object"}}
         ],
         "tool_choice": {"type": "any"},
+        "stream": False,
     }
     assert str(server.requests[0].url) == "https://api.anthropic.com/v1/messages"
 
@@ -292,7 +294,7 @@ async def test_a_refusal_without_an_answer_is_a_content_filter_error(ask: Any, s
 @pytest.mark.parametrize(
     "body",
     [{}, {"content": None}, {"content": "x"}, {"content": [7]}, {"content": [{"type": "text", "text": 7}]},
-     {"content": [{"type": "tool_use", "name": "f", "input": "x"}]}, {"content": [], "usage": []},
+     {"content": [{"type": "tool_use", "name": "f", "input": "x"}]},
      {"content": [], "stop_reason": 7}, {"choices": [{"message": {"content": "x"}}]}],
 )  # fmt: skip
 async def test_what_is_no_message_is_an_invalid_response(ask: Any, body: Any) -> None:
@@ -382,13 +384,14 @@ async def test_the_last_word_on_each_count_of_tokens_wins(ask: Any, streamed: An
     "ending",
     [
         b"",
-        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 9}),
+        event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 9}),
+        event("message_delta", delta={"stop_reason": ""}, usage={"output_tokens": 9}),
         b"data: [DONE]\n\n",
         b'event: message_stop\ndata: {"type": "message_st',
     ],
 )
 async def test_a_stream_without_its_end_is_cut(ask: Any, streamed: Any, ending: bytes) -> None:
-    """Only `message_stop` ends a message; a stop reason alone does not."""
+    """A message that gives no stop reason and has no `message_stop` is no answer."""
     async with ask(Anthropic, streamed(START, words(0, "Hi"), ending)) as server:
         with pytest.raises(InvalidResponseError) as caught:
             await server.stream()

@@ -13,7 +13,8 @@ from recorded_failures import CUT, Failure, classified, failures
 from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
-from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify, retry_after
+from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
+from ranvier.providers._waits import retry_after
 
 KINDS = {
     "timeout": errors.AttemptTimeoutError,
@@ -52,8 +53,9 @@ def test_recorded_failures(failure: Failure) -> None:
     assert isinstance(error, KINDS[error.kind])
     assert failure.waits_for(error)
     assert (error.status, error.in_stream) == (row["status"], row["stream"])
-    if error.kind == row["expected_kind"] != "timeout":
+    if error.kind == row["expected_kind"] != "timeout" and row["retryable"] is not None:
         assert error.retryable == row["retryable"]
+    assert failure.goes_on(error)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_status_decides_where_the_body_says_nothing(status: int | None, kind: ty
         (
             429,
             {"message": "Request too large for gpt-4.1 on tokens per min", "code": "rate_limit_exceeded"},
-            "quota_exhausted",
+            "context_length",
         ),
         (
             429,
@@ -131,7 +133,7 @@ def test_status_decides_where_the_body_says_nothing(status: int | None, kind: ty
         (400, {"message": "Model Not Exist"}, "model_not_found"),
         (503, {"code": "slow_down"}, "overloaded"),
         (429, {"code": "slow_down"}, "rate_limit"),
-        (401, {"message": "credit balance is too low"}, "auth"),
+        (401, {"message": "credit balance is too low"}, "quota_exhausted"),
         (400, {"code": "tool_use_failed"}, "invalid_request"),
     ],
 )

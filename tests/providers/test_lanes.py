@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from ranvier.providers._http import KEEP_ALIVE_SECONDS
@@ -25,7 +26,7 @@ class Slow:
 
 def idle(number: int) -> tuple[Lanes, list[Slow]]:
     """So many that are idle, at as many places."""
-    lanes, pools = Lanes(), [Slow() for _ in range(number)]
+    lanes, pools = Lanes(httpx.create_ssl_context()), [Slow() for _ in range(number)]
     for place, pool in enumerate(pools):
         transport: Any = pool
         lanes.give_back(Lane(f"http://{place}", transport))

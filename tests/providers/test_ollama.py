@@ -274,7 +274,6 @@ async def test_a_status_is_an_error(ask: Any, status: int, message: str, expecte
         {"message": {"content": "x"}, "done": False},
         {"message": {"content": "x", "tool_calls": {}}, "done": True},
         {"message": {"content": "x"}, "done_reason": 1},
-        {"message": {"content": "x"}, "done_reason": "stop", "eval_count": "9"},
     ],
 )
 async def test_what_is_no_answer_is_an_invalid_response(ask: Any, body: Any) -> None:

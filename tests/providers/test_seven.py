@@ -143,6 +143,48 @@ def terminal(name: str, content: bytes) -> int:
     return content.index(word.get(name, b'"finish_reason":"'))
 
 
+BARE = {
+    # what comes with status 200 where an answer belongs, and what it is
+    "quota_exhausted": {"success": False, "msg": "insufficient balance"},
+    "auth": {"code": 401, "msg": "token expired or incorrect"},
+    "rate_limit": {"object": "error", "message": "engine queue is full", "type": "x", "code": 429},
+    "server_error": {"object": "error", "message": "boom"},
+}
+
+
+@each_provider
+@pytest.mark.parametrize("kind", BARE)
+async def test_a_bare_error_in_place_of_an_answer_is_that_error(
+    ask: Any, streamed: Any, name: str, kind: str
+) -> None:
+    """Whole and as the first event of a stream, though it is wrapped in nothing and has a good status."""
+    content = json.dumps(BARE[kind])
+    line = f"{content}\n" if name == "ollama" else f"data: {content}\n\n"
+    for reply, way in ((httpx.Response(200, text=content), "complete"), (streamed(line.encode()), "stream")):
+        async with ask(SEVEN[name], reply) as server:
+            with pytest.raises(ProviderError) as caught:
+                await getattr(server, way)(model="m")
+        assert caught.value.kind == kind, way
+
+
+@each_provider
+@pytest.mark.parametrize("word", ["network_error", "error", "abort", "insufficient_system_resource"])
+async def test_a_finish_reason_that_says_that_it_broke_off_is_none(
+    ask: Any, streamed: Any, name: str, word: str
+) -> None:
+    """What came until then is no answer, whole or streamed, and may be asked for again."""
+    usual, broken = (f'"{each}"'.encode() for each in (ANSWERED[name][2], word))
+    content, stream = (body(name, f"answer.{kind}") for kind in ("json", "stream"))
+    assert usual in content
+    assert usual in stream
+    whole_reply = httpx.Response(200, content=content.replace(usual, broken))
+    for reply, way in ((whole_reply, "complete"), (streamed(stream.replace(usual, broken)), "stream")):
+        async with ask(SEVEN[name], reply) as server:
+            with pytest.raises(InvalidResponseError, match=f"broke the answer off: {word}") as caught:
+                await getattr(server, way)(model="m")
+        assert caught.value.retryable
+
+
 @each_provider
 async def test_a_page_in_place_of_an_answer_is_named(ask: Any, streamed: Any, name: str) -> None:
     """A proxy's page with status 200 is told as what it is, whole and streamed, and not as a cut."""

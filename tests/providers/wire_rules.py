@@ -85,6 +85,7 @@ def _block(role: str, block: Body) -> Complaints:
         "thinking": ("assistant", "thinking signature", ""),
         "tool_use": ("assistant", "id name input", ""),
         "tool_result": ("user", "tool_use_id content", "is_error"),
+        "image": ("user", "source", ""),
     }
     if kind not in shapes or role not in shapes[kind][0]:
         yield f"a block of {kind} in a message of the {role}"
@@ -224,7 +225,7 @@ def ollama(body: Body) -> Complaints:
     waiting: list[str] = []
     for message in body["messages"]:
         role = message["role"]
-        more = {"user": "images", "assistant": "thinking tool_calls", "tool": "tool_name tool_call_id"}
+        more = {"user": "images", "assistant": "thinking tool_calls", "tool": "tool_name tool_call_id images"}
         yield from fields(f"a message of the {role}", message, "role content", more.get(role, ""))
         if not isinstance(message["content"], str):
             yield "a content that is no text"

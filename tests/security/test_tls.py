@@ -6,13 +6,17 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import httpx
 import pytest
-from asking import Loopback, Visit, listening, opened_at
+import trustme
+from asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
+from authorities import HOST, OldAuthority, proving, trusting
 from failing import KEY
 from seven import SEVEN, body
 
 import ranvier
-from ranvier.errors import ConnectionFailedError
+from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers import OpenAI
 
 pytestmark = pytest.mark.once
@@ -34,15 +38,25 @@ SWITCHES = {
 """Variables that turn verification off somewhere, or are said to."""
 
 
-def serving() -> AbstractAsyncContextManager[Loopback]:
-    """A server that proves to be nobody."""
+ENGINES = ["aiohttp", "httpx"]
+
+
+def serving(context: ssl.SSLContext | None = None) -> AbstractAsyncContextManager[Loopback]:
+    """A server that proves to be who its context says, or nobody."""
 
     async def script(visit: Visit) -> None:
         await visit.answer(body("openai", "answer.json"))
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    if context is None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
     return listening(Loopback(script), context)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A company's own."""
+    return trustme.CA()
 
 
 @pytest.mark.parametrize("variable", [None, *SWITCHES])
@@ -80,9 +94,9 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
 
 @pytest.mark.parametrize("kind", SEVEN.values())
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
-    """Whoever needs another context gives an `http_client` that has one, which nobody does by accident."""
+    """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
-        *("api_key", "base_url", "name", "http_client", "engine", "max_connections"),
+        *("api_key", "base_url", "name", "http_client", "engine", "ssl_context", "max_connections"),
     }
 
 
@@ -92,3 +106,123 @@ def test_no_source_turns_it_off() -> None:
         code = path.read_text()
         for word in ("verify=False", "CERT_NONE", "check_hostname", "_create_unverified_context"):
             assert word not in code, path.name
+
+
+# --- a context of the user's ---------------------------------------------------------------------
+
+
+class Untouchable(ssl.SSLContext):
+    """Fails where it is changed, and does not only act as it is."""
+
+    def set_alpn_protocols(self, protocols: Any) -> None:
+        raise AssertionError(f"it offers {protocols} now")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_context_of_yours_says_who_is_trusted(authority: trustme.CA, engine: str) -> None:
+    """An authority that nobody else knows will do; the context is used, not changed."""
+    context = Untouchable(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    before = (context.options, context.verify_flags, context.verify_mode, context.minimum_version)
+    async with serving(proving(authority.issue_cert(HOST))) as server:
+        async with opened_at(server.url, OpenAI, engine=engine, ssl_context=context) as asked:
+            await asked.complete(key=KEY)
+            await asked.stream(key=KEY)
+        assert len(server.visits) == 2
+        async with opened_at(server.url, OpenAI, engine=engine) as asked:
+            with pytest.raises(ConnectionFailedError, match="certificate verify failed"):
+                await asked.complete(key=KEY)
+        assert len(server.visits) == 2
+    assert (context.options, context.verify_flags, context.verify_mode, context.minimum_version) == before
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_with_a_context_of_yours_a_server_still_proves_its_name(
+    authority: trustme.CA, engine: str
+) -> None:
+    """It verifies what it always verifies."""
+    async with serving(proving(authority.issue_cert("elsewhere.test"))) as server:
+        async with opened_at(server.url, OpenAI, engine=engine, ssl_context=trusting(authority)) as asked:
+            with pytest.raises(ConnectionFailedError, match="IP address mismatch"):
+                await asked.complete(key=KEY)
+        assert not server.visits
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_company_authority_that_strict_verification_refuses_may_be_trusted(engine: str) -> None:
+    """Python 3.13 is strict by default; the remedy of the page on security lets it in."""
+    company = OldAuthority()
+    context = ssl.create_default_context(cadata=company.pem.decode())
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # as it is from Python 3.13 on
+    async with serving(proving(company.issue())) as server:
+        async with opened_at(server.url, OpenAI, engine=engine, ssl_context=context) as asked:
+            with pytest.raises(ConnectionFailedError, match="certificate verify failed"):
+                await asked.complete(key=KEY)
+        assert not server.visits
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        async with opened_at(server.url, OpenAI, engine=engine, ssl_context=context) as asked:
+            await asked.complete(key=KEY)
+        assert len(server.visits) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_context_of_yours_may_prove_who_you_are(authority: trustme.CA, engine: str) -> None:
+    """A gateway that asks for a certificate of the client is shown the one of the context."""
+    proof = proving(authority.issue_cert(HOST))
+    authority.configure_trust(proof)
+    proof.verify_mode = ssl.CERT_REQUIRED
+    context = trusting(authority)
+    authority.issue_cert("client.test").configure_cert(context)
+    async with serving(proof) as server:
+        async with opened_at(server.url, OpenAI, engine=engine, ssl_context=context) as asked:
+            await asked.complete(key=KEY)
+        assert len(server.visits) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_connections_are_shared_by_those_who_trust_the_same(authority: trustme.CA, engine: str) -> None:
+    """One pipeline: what one context has let in is not there for a provider with another."""
+    context, other = trusting(authority), ssl.create_default_context()
+    async with serving(proving(authority.issue_cert(HOST))) as server:
+        pipeline: Any = FakePipeline()
+        providers = [
+            OpenAI(base_url=server.url, engine=engine, ssl_context=given)  # type: ignore[arg-type]
+            for given in (context, context, other, None)
+        ]
+        for provider in providers:
+            provider.open(pipeline)
+        first, second, *strangers = (Asked(provider, pipeline, []) for provider in providers)
+        await first.complete(key=KEY)
+        await second.complete(key=KEY)
+        assert server.accepted == 1
+        for asked in strangers:
+            with pytest.raises(ConnectionFailedError, match="certificate verify failed"):
+                await asked.complete(key=KEY)
+        for provider in providers:
+            await provider.aclose()
+        assert len(server.visits) == 2
+
+
+@pytest.mark.parametrize("kind", SEVEN.values())
+@pytest.mark.parametrize(
+    ("context", "says"),
+    [
+        ("company.pem", r"ssl_context='company\.pem': give an ssl\.SSLContext, such as"),
+        (False, "ssl_context=False: give an"),
+        (True, "ssl_context=True: give an"),
+        (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "ssl_context is one for servers"),
+    ],
+)
+def test_what_is_no_context_for_clients_is_refused(kind: Any, context: Any, says: str) -> None:
+    """When the provider is made, and not when it is asked."""
+    with pytest.raises(ConfigurationError, match=says):
+        kind(KEY, ssl_context=context)
+
+
+async def test_a_client_of_yours_has_a_context_of_its_own() -> None:
+    """Which of the two would count? One is to be given."""
+    context = ssl.create_default_context()
+    async with httpx.AsyncClient() as one, aiohttp.ClientSession() as another:
+        for client in (one, another):
+            with pytest.raises(ConfigurationError, match="http_client has its own: give one of the two"):
+                OpenAI(KEY, http_client=client, ssl_context=context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mutants import (
+    ANSWER,
     ATTEMPT,
     BACKOFF,
     CIRCUIT,
@@ -78,7 +79,7 @@ MUTANTS = [
         "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)\n" * 2,
     ),
     mutant(
-        "S10", "a stream ends as often as it is told to", STREAM,
+        "S10", "a stream ends as often as it is told to", ANSWER,
         "        if self._outcome is not None:\n            return\n        self._outcome = outcome",
         "        self._outcome = outcome",
     ),
@@ -94,13 +95,13 @@ MUTANTS = [
     ),
     mutant(
         "S7", "a cut is the end", SOURCE,
-        "                raise failure\n            finally:",
-        "                return None\n            finally:",
+        "            raise failure\n        finally:",
+        "            return None\n        finally:",
     ),
     mutant(
-        "S7", "a stream that broke ends as a success", STREAM,
-        "            self._end(Outcome.of(error), error)",
-        "            self._end(Outcome.SUCCEEDED, error)",
+        "S7", "a stream that broke ends as a success", ANSWER,
+        "        self._end(Outcome.of(error), error)",
+        "        self._end(Outcome.SUCCEEDED, error)",
     ),
     mutant(
         "S4", "tenants share a circuit", BREAKER,
@@ -183,7 +184,7 @@ MUTANTS = [
         "        context = None",
     ),
     mutant(
-        "S12", "the cleanup of a dropped stream runs in the context of nobody", STREAM,
+        "S12", "the cleanup of a dropped stream runs in the context of nobody", "pipeline/streamed_answer.py",
         "in_background(self._source.aclose(), context, name)",
         "in_background(self._source.aclose(), None, name)",
     ),

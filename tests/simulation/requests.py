@@ -8,10 +8,10 @@ from ranvier import RanvierError
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
 from simulation.invariants import Books
-from simulation.story import BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
+from simulation.story import ABOUT_KEYS, BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
 
 if TYPE_CHECKING:
-    from simulation.stacks import Stack
+    pass
 
 SWALLOWED_ONCE = 1.25
 """Seconds by which a wait may outlast its limit where the code of others swallows a cancellation."""
@@ -37,8 +37,9 @@ class RequestChecks(Books):
             self.fail(1, f"{target} is asked after the call has ended or was cancelled", story)
         if now >= story.deadline:
             self.fail(5, f"{target} is asked after the deadline", story)
-        if now < story.not_before.get(target, 0.0) - EPSILON:
-            self.fail(5, f"{target} is asked before {story.not_before[target]:.6f}, as it had wanted", story)
+        not_before = story.not_before.get((target, exchange.key), 0.0)
+        if now < not_before - EPSILON:
+            self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
         # Where only streaming was refused, the whole answer is asked for without passing the gate again.
@@ -49,7 +50,7 @@ class RequestChecks(Books):
         story, target = exchange.story, exchange.target
         stack = story.stack
         asked = story.asked[target] = story.asked.get(target, 0) + 1
-        exchange.number = asked
+        exchange.number = self._number(exchange, before, asked)
         if story.ticket is not None:
             exchange.circuit = story.ticket.state
         if before is None:
@@ -62,10 +63,19 @@ class RequestChecks(Books):
             story.asked[target] -= 1
         elif before.target != target:
             self._check_next(story, before, target)
-        elif asked > stack.attempts_allowed(target):
+        elif asked > stack.attempts_allowed(target) * stack.keys.tried_at_most:
             self.fail(6, f"{target} is asked {asked} times", story)
-        elif not self._may_repeat(before, stack):
+        elif not self._may_repeat(before, exchange):
             self.fail(6, f"{target} is asked again after {before.judge(exchange.began)[1]}", story)
+
+    def _number(self, exchange: Exchange, before: Exchange | None, asked: int) -> int:
+        """Which try at this target with this key it is."""
+        story = exchange.story
+        if before is None or before.target != exchange.target:
+            story.before_key = 0
+        elif before.key != exchange.key:
+            story.before_key = asked - 1
+        return asked - story.before_key
 
     def _check_next(self, story: Story, before: Exchange, target: str) -> None:
         chain = story.stack.chains[story.start or story.stack.names[0]]
@@ -77,7 +87,10 @@ class RequestChecks(Books):
         elif target not in chain or chain.index(target) <= chain.index(before.target):
             self.fail(6, f"{target} is asked after {before.target}", story)
 
-    def _may_repeat(self, before: Exchange, stack: Stack) -> bool:
+    def _may_repeat(self, before: Exchange, exchange: Exchange) -> bool:
+        stack = exchange.story.stack
+        if before.key != exchange.key:
+            return before.kind in ABOUT_KEYS
         kind = before.kind if before.ending == "raised" else "timeout"
         if kind == "timeout":
             return getattr(before.error, "phase", "") == "connect" or stack.retries_timeouts(before.target)
@@ -105,18 +118,15 @@ class RequestChecks(Books):
         if exchange.finished or exchange.handed_out or not isinstance(error, RanvierError):
             return
         until = exchange.stopped + (error.retry_after or 0.0)
-        story.not_before[exchange.target] = until
+        story.not_before[exchange.target, exchange.key] = until
         stack = story.stack
         if stack.throttle is None or stack.most_gates < 100:
             return
-        if exchange.kind == "auth":
-            until = max(until, exchange.stopped + stack.refused_for) if stack.refused_for else 0.0
-        elif exchange.kind == "quota_exhausted":
-            until = max(until, exchange.stopped + stack.quota_for) if stack.quota_for else 0.0
-        elif exchange.kind not in ("rate_limit", "overloaded"):
+        seconds = stack.gate_closes_for(exchange.kind, error.retry_after or 0.0)
+        if seconds is None:
             return
         gate = stack.gate_key(exchange.target, exchange.key)
-        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), until)
+        stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), exchange.stopped + seconds)
 
     def request_ended(self, exchange: Exchange) -> None:
         """A provider has let go of a request."""

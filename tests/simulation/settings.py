@@ -59,6 +59,7 @@ class Keys:
     Attributes:
         credentials: For the pipeline; `None` where nobody is asked.
         most: Answers that are kept at most.
+        tried_at_most: Keys that a call may try at one target.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -66,6 +67,7 @@ class Keys:
         kind = rng.choice(["none", "plain", "async", "async"])
         self.most = rng.choice([3, 50, MANY])
         self.credentials: Credentials | None = None
+        self.tried_at_most = 1 if kind == "none" else 3
         if kind != "none":
             resolver = self.of if kind == "plain" else self._look_up
             self.credentials = Credentials(resolver, ttl=rng.choice([0.0, 2.0, 60.0]), max_entries=self.most)

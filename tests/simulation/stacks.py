@@ -151,7 +151,12 @@ class Stack:
         rng = self.rng
         self.most_gates = rng.choice([2, MANY, MANY])
         self.refused_for, self.quota_for = rng.choice([0.0, 5.0, 60.0]), rng.choice([0.0, 10.0])
-        settings = {"refused_for": self.refused_for, "quota_for": self.quota_for}
+        self.max_closed = rng.choice([1.0, 300.0])
+        settings = {
+            "refused_for": self.refused_for,
+            "quota_for": self.quota_for,
+            "max_closed": self.max_closed,
+        }
         self.throttle_override = rng.choice(self.names) if rng.random() < 0.3 else None
         overrides = None if self.throttle_override is None else {self.throttle_override: Throttle(**settings)}
         max_wait = rng.choice([0.0, 1.0, 10.0])
@@ -237,6 +242,21 @@ class Stack:
         if self.timeout is not None:
             connect = self.timeout.overrides.get(target, self.timeout).limits.connect
         return 10.0 if connect is None else connect
+
+    def gate_closes_for(self, kind: str, asked: float) -> float | None:
+        """How long the gate is closed after an error of that kind; `None` where it closes none."""
+        if kind in ("rate_limit", "overloaded"):
+            return min(asked, self.max_closed)
+        if kind == "auth":
+            return max(self.refused_for, min(asked, self.max_closed)) if self.refused_for else 0.0
+        if kind == "quota_exhausted":
+            return max(self.quota_for, min(asked, 3600.0)) if self.quota_for else 0.0
+        return None
+
+    @property
+    def longest_closed(self) -> float:
+        """Seconds that a gate may be closed at most, whatever a provider says."""
+        return max(self.refused_for, self.quota_for, self.max_closed, 3600.0 if self.quota_for else 0.0)
 
     def gate_key(self, target: str, key: str | None) -> tuple[str, str | None]:
         """Which gate of the throttle a request passes."""

@@ -24,6 +24,9 @@ COUNTS = frozenset({"network", "server_error", "overloaded", "invalid_response",
 RETRIED = frozenset({"network", "server_error", "overloaded", "invalid_response", "rate_limit"})
 """Kinds of errors after which the same target may be asked again."""
 
+ABOUT_KEYS = frozenset({"rate_limit", "quota_exhausted", "auth", "permission"})
+"""Kinds of errors after which the same target may be asked with another key."""
+
 FINAL = frozenset({InvalidRequestError, ContentFilterError})
 """Errors after which no other target is asked, unless the stack says so."""
 
@@ -45,6 +48,7 @@ class Story:
 
     __slots__ = (
         "asked",
+        "before_key",
         "began",
         "busy_until",
         "cancelled_at",
@@ -96,7 +100,8 @@ class Story:
         self.stream_ends = 0
         self.exchanges: list[Exchange] = []
         self.asked: dict[str, int] = {}  # requests by target
-        self.not_before: dict[str, float] = {}  # by target: when its provider may be asked again
+        self.before_key = 0  # those of them before the key in use
+        self.not_before: dict[tuple[str, str | None], float] = {}  # by target and key
         self.ticket: Ticket | None = None
         self.permits = 0
         self.record: Any = None

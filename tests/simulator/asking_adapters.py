@@ -31,7 +31,7 @@ THINKING: dict[str, dict[str, Any]] = {
 }
 """What makes each provider show its reasoning; OpenAI never does."""
 
-MODELS = {"openrouter": "anthropic/claude-sonnet-5"}
+MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
 WAYS = ("whole", "streamed")
 PATIENT = Timeout(seconds=5)
 

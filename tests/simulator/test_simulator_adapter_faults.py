@@ -11,10 +11,14 @@ from ranvier.simulator import (
     ContentType,
     Cut,
     Drop,
+    EarlyFinish,
     Empty,
     ErrorIn200,
     Gzip,
+    HalfCharacters,
     Malformed,
+    OddUsage,
+    OtherForm,
     Oversized,
     Page,
     Pings,
@@ -42,6 +46,12 @@ STATUSES = {
     (400, "context_length"): errors.ContextLengthError,
     (400, "unsupported_parameter"): errors.UnsupportedRequestError,
     (400, "content_filter"): errors.ContentFilterError,
+    (400, "output_limit"): errors.UnsupportedRequestError,
+    (400, "foreign_history"): errors.UnsupportedRequestError,
+    (400, "no_pictures"): errors.UnsupportedRequestError,
+    (400, "suspended"): errors.QuotaExceededError,
+    (400, "not_loaded"): errors.ServerError,
+    (429, "over_limit"): errors.ContextLengthError,
     (401, None): errors.AuthenticationError,
     (402, None): errors.QuotaExceededError,
     (403, None): errors.PermissionDeniedError,
@@ -70,9 +80,6 @@ IN_200 = {
     (500, None): errors.ServerError,
     (503, None): errors.OverloadedError,
 }
-NO_STATUS = {("ollama", 429, None): errors.ServerError}
-"""What is understood by its status alone, which it has not in a 200."""
-
 BREAKS = [
     # fault, what it becomes of a whole answer, what broke a stream of which words had come
     (Cut(), errors.InvalidResponseError, "invalid_response"),
@@ -96,8 +103,10 @@ HARMLESS = [
     Gzip(),
     SetCookie(),
     Shredded(size=29),
+    EarlyFinish(),
     Malformed(after=2),
     ContentType("text/plain"),
+    OtherForm(),
 ]
 
 
@@ -161,7 +170,7 @@ async def test_who_says_it_in_the_body_has_no_header_for_it(sim, talk, provider)
 async def test_an_error_inside_a_200_is_understood(sim, provider, way):
     """As the body of a whole answer, and as the first event of a stream."""
     sim.play(provider, *(ErrorIn200(*each) for each in IN_200))
-    expected = [NO_STATUS.get((provider, *each), becomes) for each, becomes in IN_200.items()]
+    expected = list(IN_200.values())
     async with asking(sim, provider) as ask:
         found = await failures(ask, way, len(IN_200))
     assert [type(error) for error in found] == expected
@@ -250,3 +259,35 @@ async def test_harmless_oddities_lose_nothing(sim, provider):
                 odd = await ask(way)
                 assert (fault, odd.text, odd.usage) == (fault, plain.text, plain.usage)
     assert len(sim.requests) == 2 * len(HARMLESS)
+
+
+@every_wire
+async def test_halves_of_a_character_become_one(sim, provider):
+    """Also where a finish reason comes between them, and in whatever pieces."""
+    async with asking(sim, provider) as ask:
+        plain = await ask("whole")
+        for fault in (HalfCharacters(), HalfCharacters() & Shredded(size=29)):
+            for way in WAYS:
+                sim.play(provider, fault)
+                assert (await ask(way)).text == plain.text + "\U0001f600"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_odd_usage_costs_no_answer(sim, provider, way):
+    """Counts that are texts are not counted, and the words stay."""
+    async with asking(sim, provider) as ask:
+        plain = await ask(way)
+        sim.play(provider, OddUsage())
+        odd = await ask(way)
+    assert odd.text == plain.text
+    assert (odd.usage.complete, odd.usage.output) == (False, 0)
+
+
+@every_wire
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_without_a_word_is_empty(sim, provider, way):
+    """Nothing is said, and the reason is an ordinary stop."""
+    sim.play(provider, Say(""))
+    async with asking(sim, provider) as ask:
+        answer = await ask(way)
+    assert (answer.text, answer.finish_reason, answer.empty) == ("", "stop", True)

@@ -84,6 +84,7 @@ CHAT = [
     ({"messages": [USER, called(), USER]}, "did not have response messages: call_1"),
     ({"messages": [USER, NOON]}, "'tool_calls'"),
 ]
+SOME_TOOL = {"type": "function", "function": {"name": "now"}}
 OPENAI = [
     *CHAT,
     ({"top_k": 5}, "Unrecognized request argument supplied: top_k"),
@@ -119,6 +120,18 @@ OPENAI = [
     ({"response_format": form({}, name="")}, "response_format.json_schema.name"),
     ({"stream_options": {"include_usage": True}}, "only allowed when 'stream' is enabled"),
     ({"model": "gpt-5.2", "max_tokens": 5}, "Use 'max_completion_tokens' instead"),
+    (
+        {
+            "model": "gpt-5.4",
+            "tools": [SOME_TOOL],
+            "reasoning_effort": "low",
+        },
+        "Function tools with reasoning_effort are not supported",
+    ),
+    (
+        {"model": "gpt-5.6", "tools": [SOME_TOOL]},
+        "set reasoning_effort to 'none'",
+    ),
     ({"model": "gpt-5", "temperature": 0.2}, "'temperature' does not support 0.2"),
     ({"model": "gpt-5", "top_p": 0.2}, "'top_p' is not supported with this model"),
     ({"model": "gpt-5.2", "stop": ["x"]}, "'stop' is not supported with this model"),

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from ranvier.simulator import (
     Cut,
     Drop,
+    EarlyFinish,
     Empty,
     ErrorIn200,
     Fault,
     Gzip,
+    HalfCharacters,
     Malformed,
     Page,
     Pings,
@@ -55,6 +57,8 @@ FAULTS: dict[Fault, float] = {
     Slow(pace=0.02, pings=0.01): 0.01,
     Gzip(): 0.02,
     Shredded(): 0.02,
+    EarlyFinish(): 0.02,
+    HalfCharacters(): 0.02,
     SetCookie(): 0.02,
 }
 """What goes wrong, and how often; some of it leaves the answer whole."""

@@ -9,6 +9,7 @@ import pytest
 
 from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
 from ranvier.layers import Breaker, Fallback, Retry
+from ranvier.pipeline.call_events import RequestAdjusted
 from ranvier.pipeline.events import (
     CallRejected,
     CircuitChanged,
@@ -95,6 +96,15 @@ def test_every_kind_of_event_is_tried() -> None:
     """A new one has to be added above."""
     ours = [kind for kind in Event.__subclasses__() if kind.__module__ == Event.__module__]
     assert {event.name for event, _, _ in EVENTS} == {kind.name for kind in ours}
+
+
+def test_an_adjusted_request_is_told_with_what_was_done(log: pytest.LogCaptureFixture) -> None:
+    """It is no trouble, so that it is written at DEBUG."""
+    LoggingListener()(RequestAdjusted(**WHO, parameter="max_tokens", change="sent as 8192"))
+    (record,) = log.records
+    assert record.levelno == logging.DEBUG
+    assert record.getMessage() == "acme: one/m is not sent max_tokens as asked: sent as 8192"
+    assert (record.event, record.parameter) == ("request_adjusted", "max_tokens")
 
 
 async def test_a_call_in_trouble_can_be_read_from_the_log(log: pytest.LogCaptureFixture) -> None:

@@ -22,6 +22,7 @@ from ranvier import (
     Pipeline,
     Place,
     RanvierError,
+    Request,
     Response,
     StreamInterruptedError,
     Tool,
@@ -33,6 +34,7 @@ from ranvier.messages import Image
 from ranvier.pipeline.record import Record
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, Stub
 from ranvier.telemetry import OpenTelemetry
+from ranvier.telemetry.opentelemetry import content
 from ranvier.telemetry.opentelemetry.target import Target
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
@@ -424,6 +426,23 @@ async def test_no_content_is_told_unless_asked_for() -> None:
     sdk = await ask_with_everything()
     told = "".join(span.to_json() for span in sdk.spans) + sdk.reader.get_metrics_data().to_json()
     assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_the_result_of_a_tool_with_a_picture_is_told_by_its_parts() -> None:
+    """Its words, and the kind and the size of the picture."""
+    picture = Image(data=b"\x89PNG\r\n\x1a\n...")
+    request = Request((Message.tool("c1", ("see", picture)),))
+    (message,) = json.loads(str(content.asked(request)["gen_ai.input.messages"]))
+    assert message["parts"] == [
+        {
+            "type": "tool_call_response",
+            "id": "c1",
+            "response": [
+                {"type": "text", "content": "see"},
+                {"type": "image", "mime_type": "image/png", "size": 11},
+            ],
+        }
+    ]
 
 
 async def test_content_has_the_form_of_the_conventions() -> None:

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 import toys_that_break as toys
-from toy import STREAMED, WHOLE, Toy
+from toy import (
+    FINISHED_EARLY,
+    HALVED,
+    ODD_USAGE,
+    ODD_USAGE_STREAMED,
+    SILENT,
+    SILENT_STREAMED,
+    STREAMED,
+    WHOLE,
+    Toy,
+)
 
 from ranvier.testing import ProviderContract, Visit
 
@@ -22,6 +32,11 @@ class Contract(ProviderContract):
     whole, streamed = WHOLE, STREAMED
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+    only_here = "not here"
+    finished_early, halved = FINISHED_EARLY, HALVED
+    odd_usage, odd_usage_streamed = ODD_USAGE, ODD_USAGE_STREAMED
+    silent, silent_streamed = SILENT, SILENT_STREAMED
+    reads_other_form = True
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
@@ -31,6 +46,18 @@ class Contract(ProviderContract):
 
 
 BROKEN: dict[type[Toy], dict[str, str]] = {
+    toys.TrustsEveryCount: {
+        "malformed_usage_costs_no_answer": "whole, an answer with malformed usage: InvalidResponseError",
+    },
+    toys.BelievesEveryCount: {
+        "malformed_usage_costs_no_answer": "streamed, malformed usage is told as complete: Usage(input=3",
+    },
+    toys.WantsOneForm: {
+        "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
+    },
+    toys.WantsWords: {
+        "an_answer_that_holds_nothing_is_empty": "whole, an answer that holds nothing: InvalidResponseError",
+    },
     toys.LetsErrorsOut: {
         "a_stream_that_ends_early_is_no_answer": "OSError (none of ours)",
         "no_connection_and_a_broken_one_are_told": "nobody listens, whole: OSError (none of ours)",
@@ -47,6 +74,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.MisjudgesFailures: {
         "every_refusal_is_the_error_that_its_status_means": "'no', instead of ServerError",
+        "what_only_this_target_refuses_goes_on_to_the_next": "the next target is not asked: InvalidRequest",
     },
     toys.ForgetsTheWait: {
         "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: RateLimitError",
@@ -59,6 +87,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     toys.CountsNoTokensInStreams: {
         "a_stream_adds_up_to_the_whole_answer": "usage is (3, 4) whole, and (0, 0) streamed",
         "the_record_has_the_tokens_of_the_answer": "streamed, Usage(input=0",
+        "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
     },
     toys.ReadsChunkByChunk: {
         "a_stream_is_the_same_in_whatever_pieces_it_comes": "in 87 pieces: InvalidResponseError",
@@ -89,6 +118,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.AnswersAnyway: {
         "every_refusal_is_the_error_that_its_status_means": "500, whole: an answer: 'I am sorry.'",
+        "what_only_this_target_refuses_goes_on_to_the_next": "whole, the next target is not asked: an answer",
         "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: an answer",
         "nonsense_is_no_answer": "nothing, whole: an answer: 'I am sorry.'",
         "no_connection_and_a_broken_one_are_told": "nobody listens, whole: an answer: 'I am sorry.'",
@@ -118,10 +148,18 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     toys.LeavesATask: {
         "a_pipeline_that_closes_leaves_nothing": "a task goes on: <coroutine object",
     },
+    toys.LeavesAtTheFirstFinishReason: {
+        "an_early_finish_reason_ends_nothing": "comes early: an answer: 'Schöne', finish_reason=stop",
+    },
+    toys.PassesHalvesOn: {
+        "every_text_can_be_encoded": "an event cannot be encoded: 'a \\ud83d'",
+    },
     toys.SaysNothing: {
         "a_whole_answer_says_something": "the answer says nothing: it has neither a text nor a tool call",
         "a_stream_adds_up_to_the_whole_answer": "text is '' whole, and 'Schöne Grüße.' streamed",
         "the_record_has_the_tokens_of_the_answer": "whole, Usage(input=0",
+        "an_answer_that_holds_nothing_is_empty": "whole, an answer that holds nothing: an answer: ''",
+        "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
     },
 }
 """Of each toy the rules that it breaks, with what is said of it."""

@@ -1,28 +1,67 @@
 """Our own adapters keep the contract that a user's adapter is held to."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import STREAMED, WHOLE, Toy
+from toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.simulator.wires import WIRES
 from ranvier.testing import ProviderContract
 
 pytestmark = pytest.mark.integration
 BODIES = Path(__file__).parents[1] / "data"
 
 
+COUNTS = rb'("\w*(?:_tokens|TokenCount|eval_count)": ?)(\d+)'
+WORDS = rb'("(?:content|text|thinking|reasoning|reasoning_content|signature)": ?)"(?:[^"\\]|\\.)*"'
+
+
+def _with_odd_counts(content: bytes) -> bytes:
+    """The same with texts for counts of tokens."""
+    odd = re.sub(COUNTS, rb'\1"\2"', content)
+    assert odd != content
+    return odd
+
+
+def _silent(content: bytes) -> bytes:
+    """The same without a word of it."""
+    return re.sub(WORDS, rb'\1""', content)
+
+
 class OfOurs(ProviderContract):
     """An adapter of ours, with the bodies of its wire."""
 
     adapter: Any
+    only_here = "Unsupported parameter: 'temperature' is not supported with this model."
     streamed_type = "text/event-stream"
 
     def __init_subclass__(cls) -> None:
         bodies = BODIES / cls.adapter.family
         cls.whole = (bodies / "answer.json").read_bytes()
         cls.streamed = (bodies / "answer.stream").read_bytes()
+        cls.finished_early = cls.early(cls.streamed)
+        cls.halved = cls.halve(cls.streamed)
+
+        cls.odd_usage, cls.odd_usage_streamed = map(_with_odd_counts, (cls.whole, cls.streamed))
+        cls.silent, cls.silent_streamed = map(_silent, (cls.whole, cls.streamed))
+        cls.reads_other_form = True
+
+    @classmethod
+    def early(cls, stream: bytes) -> bytes:
+        """The same with a finish reason between its words."""
+        wire = WIRES[cls.adapter.family]
+        events = stream.split(wire.frame_end)
+        place = next(at for at, event in enumerate(events) if b"Sunny" in event)
+        events.insert(place + 1, wire.stopping().removesuffix(wire.frame_end))
+        return wire.frame_end.join(events)
+
+    @classmethod
+    def halve(cls, stream: bytes) -> bytes:
+        """The same with the halves of a character in two events."""
+        return stream.replace(b'"Sunny,"', rb'"Sunny,\ud83d"').replace(b'" 21', rb'"\ude00 21')
 
     def provider(self, url: str) -> Any:
         return self.adapter(base_url=url)
@@ -74,6 +113,8 @@ class TestFunctionProvider(ProviderContract):
     whole, streamed = WHOLE, STREAMED
     streamed_type = "application/x-ndjson"
     broken_off = STREAMED[:20] + b'\n{"error": "no"}\n'
+    only_here = "not here"
+    finished_early, halved = FINISHED_EARLY, HALVED
     uses_key = False
 
     def provider(self, url: str) -> Any:

@@ -1,6 +1,7 @@
 """A small adapter of a wire that nobody has, as a user might write one. It keeps every rule."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -15,12 +16,22 @@ from ranvier.errors import (
     ProviderError,
     RateLimitError,
     ServerError,
+    UnsupportedRequestError,
 )
 from ranvier.messages import FinishReason, Response, StreamEvent, Usage
 from ranvier.pipeline import Call
 
 WHOLE = '{"text": "Schöne Grüße.", "in": 3, "out": 4}'.encode()
+FINISHED_EARLY = (
+    '{"piece": "Schöne"}\n{"end": {"in": 3, "out": 1}}\n{"piece": " "}\n{"piece": "Grüße."}\n'
+    '{"end": {"in": 3, "out": 4}}\n'
+).encode()
+HALVED = b'{"piece": "a \\ud83d"}\n{"piece": "\\ude00 b"}\n{"end": {"in": 3, "out": 4}}\n'
+ODD_USAGE = WHOLE.replace(b'"out": 4', b'"out": "4"')
+SILENT = b'{"text": "", "in": 3, "out": 0}'
 STREAMED = '{"piece": "Schöne"}\n{"piece": " "}\n{"piece": "Grüße."}\n{"end": {"in": 3, "out": 4}}\n'.encode()
+ODD_USAGE_STREAMED = STREAMED.replace(b'"out": 4', b'"out": "4"')
+SILENT_STREAMED = b'{"end": {"in": 3, "out": 0}}\n'
 
 
 class Toy:
@@ -29,6 +40,7 @@ class Toy:
     name = "toy"
     default_model = "toy-1"
     needs_credential = False
+    leaves_early = False  # at the first finish reason
     client: httpx.AsyncClient
 
     def __init__(self, url: str) -> None:
@@ -57,6 +69,7 @@ class Toy:
             raise self.lost(error) from None
         if reply.status_code == 200:
             return reply
+        await reply.aread()
         await reply.aclose()
         raise self.refused(call, reply)
 
@@ -72,39 +85,61 @@ class Toy:
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         reply = await self.send(call)
         try:
+            finished = False
             async for line in reply.aiter_lines():
                 event = self.event(line)
+                finished = event.finish_reason is not None
                 yield event
-                if event.finish_reason is not None:
+                if finished and self.leaves_early:
                     return
         except httpx.HTTPError as error:
             raise self.lost(error) from None
         finally:
             await reply.aclose()
-        self.ended_early()
+        if not finished:
+            self.ended_early()
 
     # --- what it means ---------------------------------------------------------------------------
 
     def answer(self, content: bytes) -> Response:
+        lines = content.splitlines()
+        if len(lines) > 1:
+            return self.gathered([self.event(line.decode()) for line in lines])
         body = self.parsed(content)
         return Response(str(body["text"]), usage=self.usage(body), provider=self.name, model="toy-1")
 
+    def gathered(self, events: list[StreamEvent]) -> Response:
+        usage = events[-1].usage
+        if usage is None:
+            self.ended_early()
+        text = "".join(event.text for event in events)
+        return Response(text, usage=usage or Usage(complete=False), provider=self.name, model="toy-1")
+
     def event(self, line: str) -> StreamEvent:
         body = self.parsed(line)
+        if "text" in body:  # a whole answer
+            return StreamEvent(
+                text=str(body["text"]), finish_reason=FinishReason.STOP, usage=self.usage(body)
+            )
         if "end" in body:
             return StreamEvent(finish_reason=FinishReason.STOP, usage=self.usage(body["end"]))
         return StreamEvent(text=str(body["piece"]))
 
     def parsed(self, content: bytes | str) -> dict[str, Any]:
         try:
-            body = json.loads(content)
+            body = json.loads(self.mended(content))
         except ValueError:
             body = None
         if isinstance(body, dict) and {"text", "piece", "end"} & set(body):
             return body
         raise InvalidResponseError("this is no answer", provider=self.name)
 
+    def mended(self, content: bytes | str) -> bytes | str:
+        return re.sub(r"\\\\ud[89a-f]..", r"\\\\ufffd", content) if isinstance(content, str) else content
+
     def usage(self, counted: dict[str, int]) -> Usage:
+        if not all(type(counted[name]) is int for name in ("in", "out")):
+            return Usage(complete=False)
         return Usage(counted["in"], counted["out"], counted["in"] + counted["out"])
 
     def ended_early(self) -> None:
@@ -116,6 +151,8 @@ class Toy:
     def refused(self, call: Call, reply: httpx.Response) -> ProviderError:
         kinds = {401: AuthenticationError, 403: PermissionDeniedError, 429: RateLimitError}
         kind = ServerError if reply.status_code >= 500 else InvalidRequestError
+        if b"not here" in reply.content:
+            kind = UnsupportedRequestError
         wait = reply.headers.get("retry-after")
         return kinds.get(reply.status_code, kind)(
             self.words(call),

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from toy import Toy
 
-from ranvier.errors import ConnectionFailedError, InvalidRequestError, ProviderError
+from ranvier.errors import ConnectionFailedError, InvalidRequestError, InvalidResponseError, ProviderError
 from ranvier.messages import Response, StreamEvent, Usage
 from ranvier.pipeline import Call
 
@@ -258,3 +258,59 @@ class LeavesATask(Toy):
     async def aclose(self) -> None:
         await super().aclose()
         self.task = asyncio.ensure_future(asyncio.sleep(3600))
+
+
+class LeavesAtTheFirstFinishReason(Toy):
+    """It believes that nothing follows a finish reason."""
+
+    leaves_early = True
+
+
+class PassesHalvesOn(Toy):
+    """It passes halves of characters on as they come."""
+
+    def mended(self, content: bytes | str) -> bytes | str:
+        return content
+
+
+class TrustsEveryCount(Toy):
+    """Malformed usage breaks it."""
+
+    def usage(self, counted: dict[str, int]) -> Usage:
+        return Usage(counted["in"], counted["out"] + 0, counted["in"] + counted["out"])
+
+    def answer(self, content: bytes) -> Response:
+        try:
+            return super().answer(content)
+        except TypeError:
+            raise InvalidResponseError("the usage is odd", provider=self.name) from None
+
+    def event(self, line: str) -> StreamEvent:
+        try:
+            return super().event(line)
+        except TypeError:
+            raise InvalidResponseError("the usage is odd", provider=self.name) from None
+
+
+class BelievesEveryCount(Toy):
+    """Malformed usage is told as if it were complete."""
+
+    def usage(self, counted: dict[str, int]) -> Usage:
+        return Usage(int(counted["in"]), int(counted["out"]), int(counted["in"]) + int(counted["out"]))
+
+
+class WantsWords(Toy):
+    """An answer without words is an error."""
+
+    def answer(self, content: bytes) -> Response:
+        answer = super().answer(content)
+        if not answer.text:
+            raise InvalidResponseError("no words", provider=self.name)
+        return answer
+
+
+class WantsOneForm(Toy):
+    """A stream in reply to a whole request is nothing to it."""
+
+    def gathered(self, events: list[StreamEvent]) -> Response:
+        raise InvalidResponseError("a stream", provider=self.name)

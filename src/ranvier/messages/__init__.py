@@ -1,14 +1,13 @@
 """What flows: requests go in, responses and stream events come out. Nothing here knows a provider."""
 
 from ranvier.messages.image import Image
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import (
     Message,
-    Native,
     Part,
     Request,
     Role,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
 )
@@ -21,8 +20,11 @@ from ranvier.messages.response import (
     Usage,
 )
 from ranvier.messages.schema import Schema
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WirePart, WireTool
 
 __all__ = [
+    "CHAT_COMPLETIONS",
     "SIGN_OF_LIFE",
     "FinishReason",
     "Image",
@@ -40,4 +42,6 @@ __all__ = [
     "ToolCallDelta",
     "ToolResult",
     "Usage",
+    "WirePart",
+    "WireTool",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -88,7 +88,7 @@ def adapter(declared: Any) -> TypeAdapter[Any]:
         ConfigurationError: pydantic cannot read it.
     """
     kind = declared
-    if inspect.isroutine(declared):
+    if is_function(declared):
         from ranvier.messages.signature import arguments_of
 
         kind = arguments_of(declared)
@@ -96,6 +96,11 @@ def adapter(declared: Any) -> TypeAdapter[Any]:
         return TypeAdapter(kind)
     except UNDECLARABLE as error:
         raise _undeclarable(declared, error) from None
+
+
+def is_function(declared: object) -> bool:
+    """True for functions and methods, but not for a `partial`, which Python 3.14 takes for a method."""
+    return inspect.isroutine(declared) and not isinstance(declared, partial)
 
 
 def schema_of(declared: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from ranvier.errors import ConfigurationError
 
@@ -28,6 +29,8 @@ class Image:
         data: Its bytes.
         media_type: `image/png`, `image/jpeg`, `image/gif` or `image/webp`; told from the bytes where
             it is left out.
+        detail: How closely to look, `low`, `high` or `auto`: sent in chat completions, left out elsewhere.
+        extra: Further fields on the wire, as for `Text`.
 
     Raises:
         ConfigurationError: neither or both of `url` and `data`, or a kind that nobody knows.
@@ -36,12 +39,19 @@ class Image:
     url: str | None = None
     data: bytes | None = field(default=None, repr=False)
     media_type: str | None = None
+    detail: str | None = None
+    extra: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.data is None):
             raise ConfigurationError("Image(): give either url=... or data=...")
-        if self.url is not None and not self.url.startswith(("http://", "https://", "data:")):
-            raise ConfigurationError(f"Image(url={self.url!r:.80}): give an http(s) address, or data=bytes")
+        if self.url is not None and not str(self.url).startswith(("http://", "https://", "data:")):
+            raise ConfigurationError(
+                "Image(url=...): it does not begin with http:// or https://: "
+                "give an http(s) address, or data=bytes"
+            )
+        if self.detail is not None and not isinstance(self.detail, str):
+            raise ConfigurationError(f"Image(detail=...) is a {type(self.detail).__name__}: give a str")
         if self.url is not None and self.url.startswith("data:"):
             media_type, data = _unpacked(self.url)
             object.__setattr__(self, "url", None)

@@ -5,17 +5,18 @@ All of it is immutable, so that a retry sends what the first attempt sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
-from ranvier.errors import ConfigurationError, InvalidResponseError
+from ranvier.errors import ConfigurationError
+from ranvier.messages.characters import mended
 from ranvier.messages.image import Image
-from ranvier.messages.schema import Schema, finite, no_json
-
-_DECODER = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
-"""What could not be sent back as JSON is none: NaN, and numbers that no float can hold."""
+from ranvier.messages.lenient import STRICT, arguments_in
+from ranvier.messages.native import Native
+from ranvier.messages.schema import Schema
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WirePart, WireTool
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks in a message."""
@@ -25,9 +26,17 @@ ROLES = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words."""
+    """Words.
+
+    Attributes:
+        text: The words.
+        extra: Further fields on the wire, such as `{"cache_control": {"type": "ephemeral"}}`. They go to
+            providers that know them. Elsewhere those that only tune are left out, with a
+            `ParameterDropped` event; for others the target raises `UnsupportedRequestError`.
+    """
 
     text: str
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +48,27 @@ class ToolCall:
         name: The tool's name.
         arguments: The tool's arguments; empty where `invalid` is set.
         invalid: What the model wrote instead of a JSON object (cut off by a limit, say), else `None`.
+        native: What only its issuer understands of it (`extra_content`, an id that other wires refuse).
+        extra: Further fields on the wire, as for `Text`.
     """
 
     id: str
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     invalid: str | None = None
+    native: Native | None = field(default=None, repr=False, compare=False)
+    extra: Mapping[str, Any] | None = None
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from the text of its arguments; none at all means a tool without arguments."""
+        """A call from the text of its arguments, also where it is nearly JSON; no text is no arguments."""
         try:
-            parsed = _DECODER.decode(arguments) if arguments.strip() else {}
+            parsed: Any = mended(STRICT.decode(arguments))
         except (ValueError, RecursionError):
             parsed = None
-        if isinstance(parsed, dict):
-            return cls(id, name, parsed)
-        return cls(id, name, {}, arguments)
+        if not isinstance(parsed, dict):
+            parsed = mended(arguments_in(arguments))
+        return cls(id, name, parsed or {}, mended(arguments) if parsed is None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +77,42 @@ class ToolResult:
 
     Attributes:
         call_id: The `id` of the `ToolCall`.
-        content: The result, as text.
+        content: The result, as text, or as parts where it holds pictures: `Text`, `Image`, `WirePart`.
         name: The tool's name; looked up from the call where it is left out.
         is_error: The tool failed, and `content` says how.
+        extra: Further fields on the wire, as for `Text`.
+
+    Raises:
+        ConfigurationError: the content is neither text nor such parts.
     """
 
     call_id: str
-    content: str
+    content: str | tuple[Text | Image | WirePart, ...]
     name: str = ""
     is_error: bool = False
+    extra: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.content, str):
+            parts = _parts(self.content, "ToolResult(content=...)", (Text, Image, WirePart))
+            object.__setattr__(self, "content", parts)
+
+    @property
+    def parts(self) -> tuple[Text | Image | WirePart, ...]:
+        """The content as parts, also where it is plain text."""
+        if isinstance(self.content, str):
+            return (Text(self.content),) if self.content else ()
+        return self.content
+
+    @property
+    def text(self) -> str:
+        """The words of the result, without the rest."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, Text))
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
-    """What only one provider understands: a signature, reasoning to be sent back, an id.
-
-    It travels in the history and goes back to its owner alone.
-    """
-
-    provider: str
-    data: Mapping[str, Any]
-
-
-Part = Text | Image | ToolCall | ToolResult | Native
+Part = Text | Image | ToolCall | ToolResult | Native | WirePart
 """One piece of a message; order matters."""
 
 
@@ -97,6 +123,7 @@ class Message:
     Attributes:
         role: `system`, `user`, `assistant` or `tool`.
         content: The text, or the parts in their order.
+        extra: Further fields of the message on the wire, such as `name`; as for `Text`.
 
     Raises:
         ConfigurationError: an unknown role, or content that is neither text nor parts.
@@ -104,21 +131,13 @@ class Message:
 
     role: Role
     content: str | tuple[Part, ...]
+    extra: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
-            raise ConfigurationError(f"role={self.role!r}: choose one of {', '.join(ROLES)}")
-        if isinstance(self.content, str):
-            return
-        if not isinstance(self.content, Iterable):
-            raise ConfigurationError(f"content is a {type(self.content).__name__}: give a str, or parts")
-        parts = tuple(Text(part) if isinstance(part, str) else part for part in self.content)
-        for part in parts:
-            if not isinstance(part, (Text, Image, ToolCall, ToolResult, Native)):
-                raise ConfigurationError(
-                    f"content holds a {type(part).__name__}: give str, or parts such as Text and Image"
-                )
-        object.__setattr__(self, "content", parts)
+            raise ConfigurationError(f"role={self.role!r:.60}: choose one of {', '.join(ROLES)}")
+        if not isinstance(self.content, str):
+            object.__setattr__(self, "content", _parts(self.content, "content", get_args(Part)))
 
     @classmethod
     def user(cls, text: str) -> Self:
@@ -137,9 +156,17 @@ class Message:
         return cls("assistant", (*([Text(text)] if text else []), *calls) if calls else text)
 
     @classmethod
-    def tool(cls, call_id: str, content: str, *, name: str = "", is_error: bool = False) -> Self:
-        """What a tool answered to the call with that id."""
-        return cls("tool", (ToolResult(call_id, content, name, is_error),))
+    def tool(
+        cls,
+        call_id: str,
+        content: str | Iterable[Text | Image | WirePart],
+        *,
+        name: str = "",
+        is_error: bool = False,
+    ) -> Self:
+        """What a tool answered to the call with that id: a text, or parts such as `Text` and `Image`."""
+        words = content if isinstance(content, str) else tuple(content)
+        return cls("tool", (ToolResult(call_id, words, name, is_error),))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -163,77 +190,24 @@ class Message:
         return tuple(part for part in self.content if isinstance(part, ToolCall))
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool that the model may ask for.
-
-    Attributes:
-        name: Its name, as the model will use it.
-        description: What it does and when to use it.
-        parameters: A JSON schema of type `object` for its arguments.
-        declared: The function or the type that it was made of; `None` where it was written out.
-    """
-
-    name: str
-    description: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
-    declared: Any = field(default=None, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ConfigurationError(f"Tool(name={self.name!r}): give the tool a name")
-        if not isinstance(self.parameters, Mapping):
-            raise ConfigurationError(f"Tool({self.name!r}, parameters=...): give a JSON schema as a dict")
-
-    @classmethod
-    def of(cls, declared: Any, *, name: str | None = None, description: str | None = None) -> Tool:
-        """The tool that a plain or async function, a pydantic model, a dataclass or a TypedDict declares.
-
-        Its name and the first paragraph of its docstring are the tool's, unless they are given;
-        parameters are described by `Annotated[..., Field(description=...)]`, or under `Args:`.
-
-        Raises:
-            ConfigurationError: a signature that no model could fill in: a parameter without a type,
-                `*args`, `**kwargs`.
-        """
-        from ranvier.messages.signature import tool_of
-
-        return tool_of(declared, name, description)
-
-    def arguments(self, call: ToolCall) -> Any:
-        """What a model gave this tool, checked: `get_weather(**tool.arguments(call))`.
-
-        Returns:
-            For a function its keyword arguments, for a type an instance of it, each value of its
-            declared type; for a tool that was written out a dict that fits its `parameters`.
-
-        Raises:
-            InvalidResponseError: they do not fit. Its words quote nothing of them, and may go back to
-                the model: `Message.tool(call.id, str(error), is_error=True)`.
-            ConfigurationError: it is the call of another tool.
-        """
-        if call.name != self.name:
-            raise ConfigurationError(f"a call of the tool {call.name!r:.80} was given to {self.name!r:.80}")
-        try:
-            text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
-        except (TypeError, ValueError, RecursionError):  # made by hand, or as deep as a well
-            text = ""
-        arguments, misfits = Schema(self.parameters, self.name, self.declared).fit(text)
-        if misfits:
-            error = InvalidResponseError(
-                f"the arguments of {self.name} do not fit: {'; '.join(map(str, misfits))}", provider=""
+def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+    """`content` as a tuple of parts of these kinds; nothing of it is quoted where it holds others."""
+    if not isinstance(content, Iterable):
+        raise ConfigurationError(f"{what} is a {type(content).__name__}: give a str, or parts")
+    parts = tuple(Text(part) if isinstance(part, str) else part for part in content)
+    for part in parts:
+        if not isinstance(part, kinds):
+            raise ConfigurationError(
+                f"{what} holds a {type(part).__name__}: give str, or parts such as Text and Image"
             )
-            error.retryable = error.counts_against_provider = error.falls_over = False
-            raise error
-        return arguments
+    return parts
 
 
 @dataclass(slots=True)
 class Request:
     """What is asked, the same for every target.
 
-    Nobody changes one that was passed on; a layer that asks for something else derives its own with
-    `dataclasses.replace`. (It is not frozen, which would cost as much as three layers do.)
+    Derive another with `dataclasses.replace`; never change one. (Frozen it would cost as three layers do.)
 
     Attributes:
         messages: The conversation, oldest first.
@@ -241,7 +215,7 @@ class Request:
         max_tokens: The most tokens the answer may have; `None` is the provider's own limit.
         temperature, top_p: Sampling; left out for models that refuse them.
         stop: Texts that end the answer.
-        tools: What the model may call.
+        tools: What the model may call, and what the provider may run itself (`WireTool`).
         tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
         schema: The form that the answer must have; `Response.parsed` is the answer in it.
         extra: Fields of the wire. Those under the name of a provider go to that provider alone,
@@ -254,7 +228,7 @@ class Request:
     temperature: float | None = None
     top_p: float | None = None
     stop: tuple[str, ...] = ()
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[Tool | WireTool, ...] = ()
     tool_choice: str | None = None
     schema: Schema | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

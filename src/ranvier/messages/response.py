@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.request import Message, Native, Part, ToolCall
+from ranvier.messages.native import Native
+from ranvier.messages.request import Message, Part, Text, ToolCall
 
 if TYPE_CHECKING:
     from ranvier.pipeline.price import Prices
@@ -81,6 +82,20 @@ class Response:
     record: Record | None = field(default=None, repr=False, compare=False)
 
     @property
+    def empty(self) -> bool:
+        """True for an answer that ended well and holds nothing: no words, no tool call, no refusal, no media.
+
+        Thoughts alone are no words, and it does not matter how many tokens are reported.
+        """
+        return (
+            self.finish_reason is FinishReason.STOP
+            and (not self.text or self.text.isspace())
+            and not self.tool_calls
+            and self.parsed is None
+            and all(map(_holds_nothing, self.parts))
+        )
+
+    @property
     def story(self) -> Story | None:
         """Where the seconds of the call went; `None` for an answer that came out of no call."""
         return None if self.record is None else self.record.story()
@@ -98,14 +113,39 @@ class Response:
         return Message.assistant(self.text, tool_calls=self.tool_calls)
 
 
+THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
+"""Types of native parts that are thoughts."""
+
+FIELDS_OF_THOUGHTS = frozenset(
+    ("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details")
+)
+"""A native part that has no other fields holds thoughts, or signs them."""
+
+
+def _holds_nothing(part: Part) -> bool:
+    """True for blank text and for thoughts; false for pictures, sound and what a provider's own tools did."""
+    if isinstance(part, Text):
+        return not part.text.strip()
+    if not isinstance(part, Native):
+        return False
+    if part.data.get("type") in THOUGHTS or part.data.get("thought") is True:
+        return True
+    fields = set(part.data) if part.data.get("text") else part.data.keys() - {"text"}
+    return fields <= FIELDS_OF_THOUGHTS
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON."""
+    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON.
+
+    `native` is what only the issuer understands of the call; the last one counts.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    native: Native | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -116,7 +156,9 @@ class StreamEvent:
         text: The next words.
         reasoning: The next words of the model's thinking.
         tool_call: The next fragment of a tool call.
-        finish_reason: The model has stopped, and why. Only `usage` may come after it.
+        finish_reason: Why the model stopped. The reader of a stream gets it once, as the last event, with
+            the usage. An adapter may yield several: the last one counts, and content after one shows that
+            it came early.
         usage: The tokens so far; the last report counts.
         raw_finish_reason, id, model: As in `Response`, once they are known.
         parts: What only the provider understands, for the history.

@@ -6,15 +6,14 @@ Nothing is imported for it until a form is asked for: `declared` needs pydantic,
 from __future__ import annotations
 
 import json
-import math
 import re
-import string
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from ranvier.errors import ConfigurationError
+from ranvier.messages.lenient import STRICT, json_in, objects_in
 
 LONGEST_PLACE = 200
 """Characters of a place that are shown; the middle of a longer one is left out."""
@@ -82,41 +81,39 @@ class Schema:
         )
 
     def fit(self, text: str) -> tuple[Any, tuple[Misfit, ...]]:
-        """What `text` says in this form; or `None`, and where it leaves the form."""
-        text = json_in(text)
+        """What `text` says in this form; or `None`, and where it leaves the form.
+
+        Thoughts, a fence and words around the JSON are passed over, where one JSON object is left that fits.
+        """
+        plain = json_in(text)
         try:
-            data = json.loads(text, parse_constant=no_json, parse_float=finite)
-        except json.JSONDecodeError as error:
-            rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
-            return None, (Misfit("$", rule, rule),)
-        except (ValueError, RecursionError):  # NaN, 1e999, a number of 5,000 digits, a tower of brackets
-            rule = "no JSON that could be read"
-            return None, (Misfit("$", rule, rule),)
+            data = STRICT.decode(plain)
+        except (ValueError, RecursionError) as error:
+            return self._fit_one_of(objects_in(text), error)
+        return self._read(plain, data)
+
+    def _fit_one_of(self, found: list[str], error: Exception) -> tuple[Any, tuple[Misfit, ...]]:
+        """The one object that fits, of those that were `found` in an answer that is no JSON as a whole."""
+        if not found:
+            return None, (_no_json(error),)
+        read = [self._read(each, STRICT.decode(each)) for each in found]
+        fitting = [each for each in read if not each[1]]
+        if len(found) == 1 or len(fitting) == 1:
+            return (fitting or read)[0]
+        rule = f"no JSON that stands alone ({len(found)} different objects)"
+        return None, (Misfit("$", rule, rule),)
+
+    def _read(self, text: str, data: Any) -> tuple[Any, tuple[Misfit, ...]]:
         if self.model is not None:
             return _declared().read(self.model, text, data, self.definition)  # type: ignore[no-any-return]
         return _written().read(self.definition, data)  # type: ignore[no-any-return]
 
 
-def json_in(text: str) -> str:
-    """The JSON of an answer: all of it, or what its one fenced block holds."""
-    text = text.strip().removeprefix("\ufeff")
-    begin, end = text.find("```"), text.rfind("```")
-    if text.startswith("{") or begin == end:
-        return text
-    return text[begin:end].strip("`").lstrip(string.ascii_letters + " ").strip()
-
-
-def no_json(constant: str) -> NoReturn:
-    """Refuse `NaN` and `Infinity`, which Python would read."""
-    raise ValueError(f"{constant} is no JSON")
-
-
-def finite(number: str) -> float:
-    """`number`, or a `ValueError` where no float can hold it."""
-    value = float(number)
-    if math.isinf(value):  # `parsed` could not be written as JSON any more
-        raise ValueError(f"{number:.20} is more than a number can be")
-    return value
+def _no_json(error: Exception) -> Misfit:
+    rule = "no JSON that could be read"  # NaN, 1e999, a number of 5,000 digits, a tower of brackets
+    if isinstance(error, json.JSONDecodeError):
+        rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
+    return Misfit("$", rule, rule)
 
 
 # --- places --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
@@ -15,9 +16,12 @@ from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier.errors import ConfigurationError
-from ranvier.messages.declared import KEPT, as_json, schema_of
-from ranvier.messages.request import Tool
+from ranvier.messages.declared import KEPT, as_json, is_function, schema_of
 from ranvier.messages.schema import name_for
+from ranvier.messages.tool import Tool
+
+if sys.version_info >= (3, 14):
+    import annotationlib
 
 SECTION = re.compile(r"^(?:Args|Arguments|Parameters):$")
 """How the part of a docstring begins that describes parameters, in Google's style."""
@@ -32,7 +36,7 @@ def tool_of(declared: Any, name: str | None = None, description: str | None = No
     Raises:
         ConfigurationError: it is neither, or its signature is none that a model could fill in.
     """
-    if not (inspect.isroutine(declared) or isinstance(declared, type)):
+    if not (is_function(declared) or isinstance(declared, type)):
         raise ConfigurationError(
             f"Tool.of() was given a {type(declared).__name__}: give a function, a pydantic model, a "
             "dataclass or a TypedDict"
@@ -44,7 +48,7 @@ def tool_of(declared: Any, name: str | None = None, description: str | None = No
 def _tool_of(declared: Any, name: str | None, description: str | None) -> Tool:
     schema = schema_of(declared)
     docstring = schema.pop("description", "")  # of a type, where it has one of its own
-    if inspect.isroutine(declared):
+    if is_function(declared):
         docstring = inspect.getdoc(declared) or ""
     schema.pop("title", None)
     summary, parameters = described(docstring)
@@ -88,11 +92,11 @@ def arguments_of(function: Callable[..., Any]) -> Any:
         ConfigurationError: a parameter that cannot be filled in by name and type.
     """
     name = getattr(function, "__name__", "arguments")
+    hints = _hints(function, name)
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = _signature(function).parameters
     except (TypeError, ValueError):
         raise ConfigurationError(f"{name}(): it has no signature to read: write a Tool(...) for it") from None
-    hints = _hints(function, name)
     fields = {key: _field(name, parameter, hints) for key, parameter in parameters.items()}
     typed_dict: Any = TypedDict  # because mypy knows only those that are written out
     kind = typed_dict(name, fields)
@@ -103,16 +107,30 @@ def arguments_of(function: Callable[..., Any]) -> Any:
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
     """The annotations of the parameters; that of the result may name what is not there at run time."""
     inner = inspect.unwrap(getattr(function, "__func__", function))
-    annotations = dict(getattr(inner, "__annotations__", {}))
-    annotations.pop("return", None)
     try:
+        annotations = _annotations(inner)
+        annotations.pop("return", None)
         return get_type_hints(
             SimpleNamespace(__annotations__=annotations),
             globalns=getattr(inner, "__globals__", {}),
             include_extras=True,
         )
-    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+    except Exception as error:  # an annotation is code of yours: evaluated here, it may raise anything
         raise ConfigurationError(f"{name}(): an annotation cannot be read: {error!s:.200}") from None
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    """The annotations of one function; on Python 3.14 a name that is not defined is a `ForwardRef`."""
+    if sys.version_info >= (3, 14):
+        return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
+    return dict(getattr(function, "__annotations__", {}))
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature, without evaluating what is imported for the type checker only."""
+    if sys.version_info >= (3, 14):
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
 
 
 def _field(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:

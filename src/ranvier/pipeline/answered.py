@@ -32,7 +32,7 @@ class AnsweredStream(ResponseStream):
     def _complete(self) -> Response:
         if self._transformation is None:
             return self._shown(self._answer)
-        self._transformation.flush()
+        self._transformation.flush(self._source.collector)
         response = self._shown(self._answer)
         response.parsed = None
         form.parse_given(self._call, response, "transform")

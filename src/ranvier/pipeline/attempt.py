@@ -121,10 +121,10 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
         raise
     if slots is not None:
         stream.on_end(lambda outcome: slots.release())
-    await stream.begin()
     if call.streaming:
+        await stream.begin()
         return stream.hand_out()  # it looks at its form itself, at its end
-    response = await stream.collect()
+    response = await stream.gather()
     return response if call.request.schema is None else await _formed(call, attempt, response)
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.pipeline.attempt import SLOT_WAIT
 from ranvier.pipeline.call import UNLIMITED, Limits
+from ranvier.pipeline.key_rotation import MAX_FURTHER_KEYS
 from ranvier.pipeline.layer import Layer, Place
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def of_call(pipeline: Pipeline, *, repairs: int = 0, refusals: bool = True) -> B
     """
     place = next(number for number, layer in enumerate(pipeline.layers) if layer.place == Place.ROUTE)
     inside, route, outside = pipeline.layers[place + 1 :], pipeline.layers[place], pipeline.layers[:place]
+    keys = 1 if pipeline.credentials.resolver is None else 1 + MAX_FURTHER_KEYS
     bound = _widest(
         sum((at_target(inside, target, repairs=repairs, refusals=refusals) for target in chain), Bound())
         for chain in route.chains()
-    )
+    ).times(keys)
     if pipeline.credentials.resolver is not None:  # nothing but a deadline bounds the wait for it
         bound = bound.later(math.inf)
     for layer in reversed(outside):

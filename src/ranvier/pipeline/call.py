@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.pipeline.events import where
 
 if TYPE_CHECKING:
     from ranvier.messages import Request
@@ -169,6 +173,19 @@ class Call:
         call = self._copy()
         call.record = type(self.record)()
         return call
+
+    def asking(self, request: Request) -> Call:
+        """The same try, with another request."""
+        call = self._copy()
+        call.request = request
+        return call
+
+    def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
+        """Tell listeners which parameters its target is not sent as asked, and what was done to each."""
+        events = self.pipeline.events
+        if events.listeners:
+            for parameter, change in changes:
+                events.emit(RequestAdjusted(**where(self), parameter=parameter, change=change), self)
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

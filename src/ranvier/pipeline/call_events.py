@@ -1,4 +1,4 @@
-"""What is told of one call while it is carried: its attempts, and its end."""
+"""What is told of one call while it is carried: its attempts, what was changed of them, and its end."""
 
 from __future__ import annotations
 
@@ -52,6 +52,21 @@ class CallEnded(Event):
     seconds: float
     streaming: bool
     story: Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAdjusted(Event):
+    """A request was sent otherwise than asked, because its target would refuse it.
+
+    Attributes:
+        parameter: What was changed, in the neutral words of a request (`max_tokens`).
+        change: What was done to it: `left out`, `sent as 8192`, `sent as max_completion_tokens`.
+    """
+
+    name: ClassVar[str] = "request_adjusted"
+
+    parameter: str
+    change: str
 
 
 def tell_rejected(call: Call, error: RejectedError, provider: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ranvier.messages import (
     FinishReason,
@@ -16,19 +17,31 @@ from ranvier.messages import (
     ToolCallDelta,
     Usage,
 )
+from ranvier.messages.characters import whole_characters
+
+EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
+"""Finish reasons that are credible without a word before them."""
 
 
 class Collector:
-    """What a stream has delivered so far, as a `Response` at any moment."""
+    """What a stream has delivered so far, as a `Response` at any moment.
+
+    Attributes:
+        usage: The last report of the tokens.
+        skipped: How many malformed chunks were passed over.
+        finished: A finish reason has come, and no content since.
+    """
 
     __slots__ = (
         "_calls",
+        "_early",
         "_finish_reason",
         "_id",
         "_model",
         "_order",
         "_raw",
         "_reasoning",
+        "finished",
         "skipped",
         "usage",
     )
@@ -38,16 +51,30 @@ class Collector:
         self._calls: dict[int, _Call] = {}
         self._reasoning: list[str] = []
         self.usage: Usage | None = None
-        self._finish_reason: FinishReason | None = None
+        self._finish_reason: FinishReason | None = None  # the last one
         self._raw: str | None = None
         self._id: str | None = None
         self._model: str | None = None
         self.skipped = 0
+        self.finished = False
+        self._early = False  # content, or a part of it, has followed a finish reason
 
     @property
-    def finished(self) -> bool:
-        """True once the model has said why it stopped: only usage may follow."""
-        return self._finish_reason is not None
+    def settled(self) -> bool:
+        """True where the answer is whole whatever breaks from now on.
+
+        A finish reason before the first word or tool call does not show that, unless it says why there is
+        none; nor does any once content has followed one. Then only the end of the stream does.
+        """
+        if not self.finished or self._early:
+            return False
+        said = any(not isinstance(piece, Native) for piece in self._order)
+        return said or self._finish_reason in EXPLAINS_SILENCE
+
+    @property
+    def finish(self) -> StreamEvent:
+        """The last event of a stream that has ended well: why the model stopped, and all that it used."""
+        return StreamEvent(finish_reason=self._finish_reason, raw_finish_reason=self._raw, usage=self.usage)
 
     @property
     def natives(self) -> list[Native]:
@@ -56,6 +83,8 @@ class Collector:
 
     def add(self, event: StreamEvent) -> None:
         """Take in the next step."""
+        if self.finished:
+            self._go_on(event)
         if event.text:
             self._add_text(event.text)
         if event.reasoning:
@@ -64,12 +93,28 @@ class Collector:
             self._add_call(event.tool_call)
         if event.parts:
             self._order.extend(event.parts)
-        self.usage = event.usage or self.usage
-        self._finish_reason = self._finish_reason or event.finish_reason
-        self._raw = self._raw or event.raw_finish_reason
+        if event.usage is not None:
+            self._add_usage(event.usage)
+        if event.finish_reason is not None:
+            self.finished = True
+            self._finish_reason, self._raw = event.finish_reason, event.raw_finish_reason
+        elif event.raw_finish_reason is not None:
+            self._raw = event.raw_finish_reason
         self._id = self._id or event.id
         self._model = event.model or self._model
         self.skipped += event.skipped
+
+    def _go_on(self, event: StreamEvent) -> None:
+        """Look at what follows a finish reason: content takes it back."""
+        if event.has_content:
+            self.finished = False
+        self._early = self._early or event.has_content or bool(event.parts)
+
+    def _add_usage(self, usage: Usage) -> None:
+        """The last report counts; a malformed one that holds no counts makes the one before it incomplete."""
+        if self.usage is not None and not (usage.complete or usage.total):
+            usage = replace(self.usage, complete=False)
+        self.usage = usage
 
     def _add_text(self, text: str) -> None:
         last = self._order[-1] if self._order else None
@@ -85,6 +130,7 @@ class Collector:
             self._order.append(call)
         call.id = call.id or delta.id
         call.name = call.name or delta.name
+        call.native = delta.native or call.native
         call.arguments.append(delta.arguments)
 
     def response(self, provider: str, model: str) -> Response:
@@ -94,9 +140,9 @@ class Collector:
         return Response(
             text="".join(part.text for part in parts if isinstance(part, Text)),
             tool_calls=calls,
-            reasoning="".join(self._reasoning),
-            finish_reason=self._finish_reason,
-            raw_finish_reason=self._raw,
+            reasoning=whole_characters("".join(self._reasoning)),
+            finish_reason=self._finish_reason if self.finished else None,
+            raw_finish_reason=self._raw if self.finished else None,
             usage=self.usage or Usage(complete=False),
             model=self._model or model,
             provider=provider,
@@ -104,28 +150,45 @@ class Collector:
             parts=parts,
         )
 
+    def answer(self, provider: str, model: str) -> Response:
+        """The same, once the stream has ended well. One that gives no finish reason ends by returning."""
+        response = self.response(provider, model)
+        if response.finish_reason is None:
+            unsaid = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+            response.finish_reason, response.raw_finish_reason = self._finish_reason or unsaid, self._raw
+        return response
+
     def _parts(self) -> Iterator[Part]:
+        words: list[str] = []
         for piece in self._order:
             if isinstance(piece, list):
-                yield Text("".join(piece))
-            elif isinstance(piece, _Call):
-                yield ToolCall.parse(
-                    piece.id or f"call_{piece.index}", piece.name or "", "".join(piece.arguments)
-                )
-            else:
-                yield piece
+                words += piece
+            elif isinstance(piece, Native) or piece.name:  # a call without a name does not exist
+                if words:
+                    yield Text(whole_characters("".join(words)))
+                    words = []
+                yield piece if isinstance(piece, Native) else piece.whole()
+        if words:
+            yield Text(whole_characters("".join(words)))
 
 
 class _Call:
     """A tool call of which fragments still come in."""
 
-    __slots__ = ("arguments", "id", "index", "name")
+    __slots__ = ("arguments", "id", "index", "name", "native")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.id: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []
+        self.native: Native | None = None
+
+    def whole(self) -> ToolCall:
+        """The call, from the fragments received so far."""
+        arguments = whole_characters("".join(self.arguments))
+        call = ToolCall.parse(self.id or f"call_{self.index}", self.name or "", arguments)
+        return call if self.native is None else replace(call, native=self.native)
 
 
 def steps_of(response: Response) -> Iterator[StreamEvent]:
@@ -137,7 +200,7 @@ def steps_of(response: Response) -> Iterator[StreamEvent]:
             yield StreamEvent(text=part.text)
         elif isinstance(part, ToolCall):
             arguments = json.dumps(dict(part.arguments)) if part.invalid is None else part.invalid
-            yield StreamEvent(tool_call=ToolCallDelta(calls, part.id, part.name, arguments))
+            yield StreamEvent(tool_call=ToolCallDelta(calls, part.id, part.name, arguments, part.native))
             calls += 1
         elif isinstance(part, Native):
             yield StreamEvent(parts=[part])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from ranvier import checks
-from ranvier.errors import ConfigurationError, CredentialMissingError
+from ranvier.errors import AuthenticationError, ConfigurationError, CredentialMissingError, RanvierError
 from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
+from ranvier.pipeline.key_rotation import ClosedFor, KeyRotation, own_key
 from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.watch import Watch
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
-
-
-ClosedFor = Callable[["Deployment", str, float], float]
-"""Given a target, a key and now: seconds until a call with that key may pass; 0 is now."""
 
 
 class Credentials:
@@ -37,7 +34,9 @@ class Credentials:
         max_entries: Answers kept at most; the oldest goes first.
 
     A resolver answers with a key, `SHARED` for ours, `None` where the tenant has none, or several
-    keys: they are used in turn, but for those that the provider limits or refuses at the moment.
+    keys: they are used in turn, but for those that the provider limits or refuses at the moment. A
+    conversation stays with the key that its opaque parts (signatures of thoughts) were issued to. A call
+    whose key turns out to be limited or refused goes on with another one at once, if there is one.
     """
 
     def __init__(
@@ -57,9 +56,8 @@ class Credentials:
         self.missing_ttl = checks.seconds("Credentials(missing_ttl)", missing_ttl)
         self._max_entries = checks.count("Credentials(max_entries)", max_entries, least=1)
         self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()  # until when, too
-        self._turns: OrderedDict[Holder, int] = OrderedDict()  # of those with several keys, which is next
+        self._rotation = KeyRotation(self._max_entries)
         self._lookups: dict[Holder, Lookup] = {}  # under way
-        self._closed_for: list[ClosedFor] = []
         self._loops = Loops()
 
     # --- for the pipeline ------------------------------------------------------------------------
@@ -80,21 +78,51 @@ class Credentials:
             DeadlineExceededError: the resolver took too long.
         """
         answer = await self._answer(call, deployment)
-        key = self._choose(answer, call, deployment)
+        key = self._rotation.choose(answer, call, deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=SHARED in answer)
         return key or None
 
+    async def following(self, call: Call, error: RanvierError) -> Call | None:
+        """`call` with another key, after `error` was about its own; `None` where there is none to try.
+
+        Only keys that may be used at once are tried. Where the provider refuses a key, the resolver is
+        asked whether it has a newer one.
+        """
+        refused = isinstance(error, AuthenticationError)
+        if refused:
+            self.refused(call)
+        call.record.tried_keys += ((call.deployment.target, hash(call.credential)),)
+        again = call.to(call.deployment, None, error.kind)
+        again.credential = self.another(call)
+        if again.credential is None and refused:
+            again.credential = await self._newer(call)
+        return None if again.credential is None else again
+
+    async def _newer(self, call: Call) -> str | None:
+        """What the resolver says now of a refused key; `None` where that is no other one."""
+        try:
+            key = self._rotation.untried(await self._answer(call, call.deployment), call)
+        except CredentialMissingError:
+            return None
+        if key is None:
+            self.refused(call)  # or the refused one would be kept again
+        return key
+
+    def another(self, call: Call) -> str | None:
+        """A key for the target of `call`, beside its own, that is known and may be used at once."""
+        return self._rotation.another(call)
+
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
-        key = _own_key(deployment)
+        key = own_key(deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=True)
         return key or None
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
-        self._closed_for.append(closed_for)
+        self._rotation.closed_for.append(closed_for)
 
     def refused(self, call: Call) -> None:
         """The provider has refused the key of `call`: the next call asks the resolver again."""
@@ -182,25 +210,6 @@ class Credentials:
         if len(self._answers) > self._max_entries:
             self._answers.popitem(last=False)
 
-    # --- choosing --------------------------------------------------------------------------------
-
-    def _choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
-        """The key to use of these, or `None`."""
-        keys = [_own_key(deployment) if each is SHARED else each for each in answer]
-        usable = [key for key in keys if key]
-        if len(usable) < 2:
-            return usable[0] if usable else None
-        holder, now = (call.tenant, deployment.provider.name), call.pipeline.clock()
-        turn = self._turns.get(holder, 0) % len(usable)
-        in_turn = usable[turn:] + usable[:turn]
-        waits = [max((ask(deployment, key, now) for ask in self._closed_for), default=0.0) for key in in_turn]
-        chosen = waits.index(min(waits))  # the first of those that may be used at once, if there is one
-        self._turns[holder] = turn + chosen + 1
-        self._turns.move_to_end(holder)
-        if len(self._turns) > self._max_entries:
-            self._turns.popitem(last=False)
-        return in_turn[chosen]
-
 
 class _ResolverFailedError(Exception):
     """The cause is what an async resolver raised itself."""
@@ -226,12 +235,6 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     finally:
         watch.end()
         call.record.waited("credential", call, began)
-
-
-def _own_key(deployment: Deployment) -> str | None:
-    """Our own key at `deployment`."""
-    own = getattr(deployment.provider, "credential", None)
-    return None if own is None else own()
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:

@@ -22,7 +22,8 @@ class Provider(Protocol):
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt takes one before it is timed;
     - `credential() -> str | None`, our own key, and `needs_credential`, whether it works without;
-    - `base_url`, which tells two providers of one name apart (and refuses them).
+    - `base_url`, which tells two providers of one name apart (and refuses them);
+    - `knows_model(model) -> bool`, whether it has a table of what models take, with a row for that one.
 
     Every failure is raised as an error of `ranvier.errors`. An adapter without `stream` (or with
     `stream = None`) is asked whole.
@@ -53,12 +54,16 @@ class Deployment:
         context_window: Tokens that fit the model, if known: a prompt that was too long for one
             target only goes on to one whose window is larger or unknown.
         options: Wire fields for every request to this deployment; a call's `extra` goes over them.
+        facts_of: The public id of the model (`"gpt-5.2"`) where `model` is only a name for it, such as a
+            deployment at Azure or an alias of a gateway: what that model takes is what is sent. `None`
+            goes by `model`, and by what the server refuses.
 
     Raises:
-        ConfigurationError: `provider` has no `complete`, or an argument cannot be.
+        ConfigurationError: `provider` has no `complete`, an argument cannot be, or nothing is known of the
+            model in `facts_of`.
     """
 
-    __slots__ = ("_asked_whole", "context_window", "model", "options", "provider", "target")
+    __slots__ = ("_asked_whole", "context_window", "facts_of", "model", "options", "provider", "target")
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class Deployment:
         *,
         context_window: int | None = None,
         options: Mapping[str, Any] | None = None,
+        facts_of: str | None = None,
     ) -> None:
         if isinstance(provider, (str, type)) or not hasattr(provider, "complete"):
             raise ConfigurationError(
@@ -78,6 +84,10 @@ class Deployment:
             checks.count("context_window", context_window, least=1)
         self.context_window = context_window
         self.options = dict(options or {})
+        if facts_of is not None:
+            _check_facts(provider, facts_of)
+        self.facts_of = facts_of
+        checks.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
         self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
 
@@ -106,6 +116,16 @@ class Deployment:
 
     def __hash__(self) -> int:
         return hash(self.target)
+
+
+def _check_facts(provider: Provider, facts_of: object) -> None:
+    model = checks.identifier("facts_of", facts_of)
+    knows_model = getattr(provider, "knows_model", None)
+    if knows_model is None or not knows_model(model):
+        raise ConfigurationError(
+            f"facts_of={model!r}: {provider.name} knows nothing of such a model: give its public id, such as "
+            f"{provider.default_model!r}, or leave facts_of out and let the server's refusals decide"
+        )
 
 
 _factories: dict[str, Callable[[], Provider]] = {}

@@ -10,10 +10,10 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streamed_answer import StreamedAnswer
 
 
-def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
+def settle_later(dying: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:
     """End a stream whose finalizer runs: on its loop, and as another object in the same state.
 
     The garbage collector runs in any thread, and in the middle of anything, also of a change of state.
@@ -29,7 +29,7 @@ def settle_later(dying: ResponseStream, loop: asyncio.AbstractEventLoop) -> None
     heir.forsake()
 
 
-def expiry_of(stream: ResponseStream) -> Callable[[], None]:
+def expiry_of(stream: StreamedAnswer) -> Callable[[], None]:
     """What ends `stream` at its deadline. It holds it weakly, or a dropped one would live on in its timer."""
     held = weakref.ref(stream)
 

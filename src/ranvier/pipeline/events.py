@@ -61,7 +61,7 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
-    """The target failed with an error of `kind`; `to` is asked next."""
+    """The target failed with an error of `kind`, or its answer was `empty`; `to` is asked next."""
 
     name: ClassVar[str] = "fallback"
 
@@ -133,7 +133,7 @@ class StreamInterrupted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDropped(Event):
-    """The model refuses a parameter that only tunes, so it was left out."""
+    """A parameter, or a field of a part, that only tunes was left out: the target does not take it."""
 
     name: ClassVar[str] = "parameter_dropped"
 
@@ -244,8 +244,7 @@ class Events:
 
     def give_up(self) -> None:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
-        lost = self.deliveries.give_up()
-        self.lost += lost
+        self.lost += (lost := self.deliveries.give_up())
         logger.warning("async listeners took too long for the closing: %d events are lost", lost)
 
     def _report(self, listener: Listener) -> None:

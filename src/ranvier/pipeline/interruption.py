@@ -22,7 +22,10 @@ def breaks(error: BaseException | None) -> TypeGuard[Exception]:
 
 def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:
     """What a stream of `call` that `error` broke raises."""
-    facts = {name: getattr(error, name, None) for name in ("status", "code", "request_id", "retry_after")}
+    facts = {
+        name: getattr(error, name, None)
+        for name in ("status", "code", "request_id", "retry_after", "resets_at")
+    }
     made = StreamInterruptedError(
         f"the stream of {call.deployment} broke after it had begun: {_reason(error)}",
         received=received,
@@ -55,6 +58,10 @@ LOST_BY_CANCELLATION: Loss = (
     "and wait for that with asyncio.wait(..., timeout=...)",
 )
 LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; give aclose(drain=...) time for streams to end")
+LOST_WITH_LOOP: Loss = (
+    "closed",
+    "its event loop was closed; read a stream to its end on the loop it began on",
+)
 
 
 def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:

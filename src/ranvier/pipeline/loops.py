@@ -33,7 +33,7 @@ _slots: WeakKeyDictionary[object, tuple[ref[asyncio.AbstractEventLoop], int]] = 
 
 
 def renew_slots(provider: object, loop: asyncio.AbstractEventLoop) -> None:
-    """Give a provider whose `slots` is an attribute of its own a new semaphore, where the old loop is closed.
+    """Give a provider whose `slots` are a plain semaphore a new one, where the old loop is closed.
 
     Waiters of a closed loop stay in a semaphore for ever, and whoever held it never gives it back.
     """

@@ -13,6 +13,7 @@ from ranvier.errors import ConfigurationError
 from ranvier.messages import Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
+from ranvier.pipeline.call_end import fail, failed, hand_out
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.chain import chained
 from ranvier.pipeline.context import context_of
@@ -20,7 +21,6 @@ from ranvier.pipeline.credentials import Credentials
 from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.elsewhere import closed
 from ranvier.pipeline.events import Events, Listener
-from ranvier.pipeline.foreign import is_of_another_call, own_error
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.lifecycle import Lifecycle
 from ranvier.pipeline.order import check_stack
@@ -33,7 +33,6 @@ from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.stream import ResponseStream
 
 
 class _Timed(Protocol):
@@ -174,7 +173,7 @@ class Pipeline:
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                self._hand_out(call, answer)
+                hand_out(call, answer)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -185,29 +184,14 @@ class Pipeline:
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise self._failed(call, closed()) from None
-            self._failed(call, cancelled)
+                raise failed(call, closed()) from None
+            failed(call, cancelled)
             raise
         except BaseException as error:
-            if is_of_another_call(call, error):
-                raise self._failed(call, own_error(call, error))  # noqa: B904  # because: it has its cause
-            self._failed(call, error)
+            fail(call, error)
             raise
         finally:
             lifecycle.leave(record)
-
-    def _hand_out(self, call: Call, stream: ResponseStream) -> None:
-        self.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
-        stream.on_end(lambda outcome: self._over(call))
-
-    def _failed(self, call: Call, error: BaseException) -> BaseException:
-        call.record.failed(self.clock(), error)
-        self._over(call)
-        return error
-
-    def _over(self, call: Call) -> None:
-        tell_call(call)
-        call.record.context = None  # the record may be kept for long, and the context holds much
 
     # --- opening and closing ---------------------------------------------------------------------
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Image, Message, Part, Request, Schema, Text, Tool, ToolCall, ToolResult
+from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, WireTool
+from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
-"""A question, a conversation (dicts as chat APIs have them are understood too), or a whole request."""
+"""A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
 
 
 class Options(TypedDict, total=False):
     """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`.
 
     `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows a model what
-    is wrong with an answer that does not fit it, and asks once more. Tools may be functions and types.
+    is wrong with an answer that does not fit it, and asks once more. Tools may be functions, types and
+    dicts; `tool_choice` is `auto`, `none`, `required`, the name of a tool, or a dict that says the same.
     """
 
     system: str | None
@@ -28,8 +29,8 @@ class Options(TypedDict, total=False):
     temperature: float | None
     top_p: float | None
     stop: str | Sequence[str] | None
-    tools: Iterable[Tool | Mapping[str, Any] | Callable[..., Any] | type] | None
-    tool_choice: str | None
+    tools: Iterable[Tool | WireTool | Mapping[str, Any] | Callable[..., Any] | type] | None
+    tool_choice: str | Mapping[str, Any] | None
     schema: Any
     repair: int | None
     extra: Mapping[str, Any] | None
@@ -51,16 +52,22 @@ def build_request(prompt: Prompt, options: Options) -> Request:
     fields = {name: _field(name, value) for name, value in given.items()}
     if repair is not None:
         fields["schema"] = _repaired(fields.get("schema"), repair)
+    if "tool_choice" in fields:
+        fields["tool_choice"] = check_choice(fields["tool_choice"], fields.get("tools", ()))
     if isinstance(prompt, Request):
         return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
     return Request(_conversation(prompt), **fields)
 
 
 def _question(text: str) -> Request:
-    """`Request((Message("user", text),))`, at half its price: nearly every call is made so."""
+    """`Request((Message("user", text),))`, at half its price: nearly every call is made so.
+
+    Every field of the two is set here; a test compares it with one that was built by the constructors.
+    """
     message = _new(Message)
     _set_role(message, "user")
     _set_content(message, text)
+    _set_extra(message, None)
     request = _new(Request)
     request.messages = (message,)
     request.system = request.max_tokens = request.temperature = request.top_p = None
@@ -71,8 +78,9 @@ def _question(text: str) -> Request:
 
 
 _new = object.__new__
-_set_role = vars(Message)["role"].__set__  # because a message is frozen
-_set_content = vars(Message)["content"].__set__
+_set_role, _set_content, _set_extra = (  # because a message is frozen
+    vars(Message)[name].__set__ for name in ("role", "content", "extra")
+)
 
 
 def _said_in(request: Request) -> dict[str, object]:
@@ -100,71 +108,27 @@ def _conversation(prompt: object) -> tuple[Message, ...]:
         )
     if not prompt:
         raise ConfigurationError("prompt=[]: give at least one message")
-    return _with_names_of_tools([_message(entry) for entry in prompt])
+    return _with_names_of_tools([_message(entry, index) for index, entry in enumerate(prompt)])
 
 
-def _message(entry: object) -> Message:
+def _message(entry: object, index: int) -> Message:
     if isinstance(entry, Message):
         return entry
-    if not isinstance(entry, Mapping):
-        raise ConfigurationError(f"prompt holds a {type(entry).__name__}: give Message objects or dicts")
-    role, content = entry.get("role"), _content(entry.get("content"))
-    if role == "tool":
-        words = (
-            content if isinstance(content, str) else "".join(getattr(part, "text", "") for part in content)
-        )
-        return Message.tool(str(entry.get("tool_call_id", "")), words, name=str(entry.get("name", "")))
-    calls = _calls(entry.get("tool_calls") or ())
-    if calls and isinstance(content, str):
-        content = (Text(content),) if content else ()
-    return Message(role, (*content, *calls) if calls else content)  # type: ignore[arg-type]  # because: it checks
-
-
-def _content(content: object) -> str | tuple[Part, ...]:
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, (list, tuple)):
-        raise ConfigurationError(f"content is a {type(content).__name__}: give a str, or a list of parts")
-    return tuple(_part(part) for part in content)
-
-
-def _part(part: object) -> Part:
-    if isinstance(part, Mapping) and part.get("type") == "text":
-        return Text(str(part.get("text", "")))
-    if isinstance(part, Mapping) and part.get("type") == "image_url":
-        place = part.get("image_url")
-        return Image(str(place.get("url", "")) if isinstance(place, Mapping) else str(place))
-    if isinstance(part, (Text, Image, ToolCall, ToolResult)):
-        return part
-    raise ConfigurationError(f"content holds {type(part).__name__} {part!r:.80}: give text, images or a str")
-
-
-def _calls(calls: object) -> tuple[ToolCall, ...]:
-    if not isinstance(calls, (list, tuple)):
-        raise ConfigurationError(f"tool_calls is a {type(calls).__name__}: give a list")
-    return tuple(call if isinstance(call, ToolCall) else _call(call) for call in calls)
-
-
-def _call(call: object) -> ToolCall:
-    function = call.get("function", call) if isinstance(call, Mapping) else None
-    if not isinstance(call, Mapping) or not isinstance(function, Mapping):
-        raise ConfigurationError(
-            f"tool_calls holds {call!r:.80}: give {{'id': ..., 'function': {{'name', 'arguments'}}}}"
-        )
-    arguments = function.get("arguments") or {}
-    try:
-        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"the arguments {arguments!r:.80} of a tool call are no JSON: {error}"
-        ) from None
-    return ToolCall.parse(str(call.get("id", "")), str(function.get("name", "")), text)
+    if isinstance(entry, Mapping):
+        return read_message(entry, f"messages[{index}]")
+    raise ConfigurationError(
+        f"prompt holds a {type(entry).__name__}: give Message objects or dicts (of an SDK's object: "
+        "model_dump())"
+    )
 
 
 def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
     """The conversation, each tool result bearing the name of the tool that was called."""
     names: dict[str, str] = {}
     for index, message in enumerate(messages):
+        if isinstance(message.content, str) and message.role != "tool":
+            continue
+        _check_place(message, index)
         names.update((call.id, call.name) for call in message.tool_calls)
         results = [part for part in message.parts if isinstance(part, ToolResult)]
         for result in results:
@@ -174,8 +138,26 @@ def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
                     "before it makes that call: append response.message before the results"
                 )
         if any(not result.name for result in results):
-            messages[index] = Message(message.role, tuple(_named(part, names) for part in message.parts))
+            content = tuple(_named(part, names) for part in message.parts)
+            messages[index] = dataclasses.replace(message, content=content)
     return tuple(messages)
+
+
+def _check_place(message: Message, index: int) -> None:
+    """Refuse calls and results in messages of others, where most wires have no place for them."""
+    if message.role != "assistant" and message.tool_calls:
+        raise ConfigurationError(
+            f"messages[{index}] of the {message.role} calls a tool: only the assistant may"
+        )
+    results = any(isinstance(part, ToolResult) for part in message.parts)
+    if results and message.role not in ("tool", "user"):
+        raise ConfigurationError(
+            f"messages[{index}] of the {message.role} holds the result of a tool: use Message.tool(...)"
+        )
+    if message.role == "tool" and not results:
+        raise ConfigurationError(
+            f"messages[{index}] of the tool holds no result: use Message.tool(call_id, content)"
+        )
 
 
 def _named(part: Part, names: Mapping[str, str]) -> Part:
@@ -184,28 +166,11 @@ def _named(part: Part, names: Mapping[str, str]) -> Part:
     return part
 
 
-def _tools(tools: object) -> tuple[Tool, ...]:
-    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
-        raise ConfigurationError(f"tools={tools!r:.80}: give a list of Tool")
-    return tuple(tool if isinstance(tool, Tool) else _tool(tool) for tool in tools)
-
-
-def _tool(tool: object) -> Tool:
-    if callable(tool):
-        return Tool.of(tool)
-    function = tool.get("function", tool) if isinstance(tool, Mapping) else None
-    if not isinstance(function, Mapping):
-        raise ConfigurationError(
-            f"tools holds a {type(tool).__name__}: give Tool(name, description, parameters)"
-        )
-    parameters = function.get("parameters") or {"type": "object", "properties": {}}
-    return Tool(function.get("name", ""), function.get("description") or "", parameters)
-
-
 def _stop(stop: object) -> tuple[str, ...]:
     stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
     if not stops or not all(isinstance(text, str) and text for text in stops):
-        raise ConfigurationError(f"stop={stop!r:.80}: give a text, or a list of texts")
+        shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
+        raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
     return stops
 
 
@@ -221,7 +186,7 @@ def _text(name: str) -> Any:
 def _number(name: str) -> Any:
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-            raise ConfigurationError(f"{name}={value!r}: give a number, 0 or more")
+            raise ConfigurationError(f"{name}={value!r:.60}: give a number, 0 or more")
         return value
 
     return check
@@ -230,6 +195,7 @@ def _number(name: str) -> Any:
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
+    checks.one_answer("extra", extra)
     return copy.deepcopy(dict(extra))  # a retry sends what the first attempt sent, whatever the caller does
 
 
@@ -247,8 +213,8 @@ _CHECKS: dict[str, Any] = {
     "temperature": _number("temperature"),
     "top_p": _number("top_p"),
     "stop": _stop,
-    "tools": _tools,
-    "tool_choice": _text("tool_choice"),
+    "tools": read_tools,
+    "tool_choice": read_choice,
     "schema": Schema.of,
     "extra": _mapping,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ranvier.errors import RanvierError
 from ranvier.messages import Usage
@@ -13,6 +13,10 @@ from ranvier.pipeline.story import Story, Wait
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+
+SUCCEEDED: Final = "succeeded"
+EMPTY: Final = "empty"
+"""The outcome of an attempt whose answer holds nothing, where other targets can be asked. It is no error."""
 
 
 @dataclass(slots=True)
@@ -23,10 +27,11 @@ class Attempt:
         target: Who was asked: `"provider/model"`.
         number: Which try at this target, from 1.
         delay: Seconds slept before it.
-        reason: Why it was made: the kind of error that a retry or fallback answers, else `None`.
+        reason: Why it was made: the outcome that a retry or fallback answers, else `None`.
         circuit: The state of the circuit that admitted it; `None` without a breaker.
         started: When it was sent, on the loop's clock.
-        outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended.
+        outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended. `empty` is
+            a success that holds nothing, where other targets are asked instead: see `Fallback(on_empty)`.
         status, request_id: Of the provider's reply, where one came with an error.
         queued: Seconds it had waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
@@ -62,7 +67,7 @@ class Attempt:
 
     def succeeded(self, now: float, usage: Usage) -> None:
         """The provider has answered."""
-        self.outcome, self.usage, self.seconds = "succeeded", usage, now - self.started
+        self.outcome, self.usage, self.seconds = SUCCEEDED, usage, now - self.started
 
     def failed(self, now: float, error: BaseException | None) -> None:
         """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
@@ -83,21 +88,38 @@ class Record:
         waits: What it waited for besides, and the targets that were passed over.
         began, ended: When the call did, on the loop's clock.
         outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
+        tried_keys: Keys that were at fault, as (target, hash of the key).
         cut_off: The pipeline closed while the call was under way, and cancelled it.
         context: A copy of the context in which the call began, until it has ended: of a stream, and of
             any call while somebody listens.
         muted: Its event loop is gone: what it still gives back, listeners are not told of.
     """
 
-    __slots__ = ("attempts", "began", "context", "cut_off", "ended", "muted", "outcome", "waits")
+    __slots__ = (
+        "attempts",
+        "began",
+        "context",
+        "cut_off",
+        "ended",
+        "muted",
+        "outcome",
+        "tried_keys",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
+        self.tried_keys: tuple[tuple[str, int], ...] = ()
         self.began = self.ended = 0.0
         self.outcome: str | None = None
         self.cut_off = self.muted = False
         self.context: Context | None = None
+
+    def answered_nothing(self) -> None:
+        """The answer that has just come holds nothing, and is not all that will be tried."""
+        if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
+            self.attempts[-1].outcome = EMPTY
 
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried, and let the probes among its permits know."""
@@ -130,8 +152,11 @@ class Record:
 
     @property
     def ending(self) -> str:
-        """How the call ended, or its last attempt, as long as nothing else is known."""
-        return self.outcome or (self.attempts[-1].outcome if self.attempts else "abandoned")
+        """How the call ended, or else how its last attempt did; an empty answer is an answer all the same."""
+        if self.outcome is not None:
+            return self.outcome
+        last = self.attempts[-1].outcome if self.attempts else "abandoned"
+        return SUCCEEDED if last == EMPTY else last
 
     def story(self) -> Story:
         """The story so far."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.pipeline.cancellation import CLEANUP_SECONDS
+from ranvier.pipeline.cleanup import close_in_time
 from ranvier.pipeline.collector import Collector
 from ranvier.pipeline.foreign import failure_of
 from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 AFTER_FINISH = 5.0
-"""Seconds to wait for the usage and the end of a body, once the model has said why it stopped."""
+"""Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
+
+
+Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
+"""Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
 
 
 class Source:
@@ -27,6 +33,15 @@ class Source:
 
     Only time spent in `receive` is charged to the provider. Before the first content `first_token`
     bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
+
+    A provider may give a finish reason early, or several times. So it is held back, with the usage that
+    follows it, and is the last event of all; content takes it back.
+
+    Attributes:
+        collector: What has come.
+        ended: Nothing more is to come; the event that `receive` has just returned is the last one.
+        watch: What bounds the waits.
+        first: When the first content came; `None` while none has.
     """
 
     __slots__ = (
@@ -34,22 +49,30 @@ class Source:
         "_clock",
         "_closing",
         "_events",
+        "_left",
         "_read_ended",
-        "_started",
+        "_some",
+        "_stopped",
         "_waited",
         "collector",
+        "ended",
+        "first",
         "watch",
     )
 
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
+        self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
         self._events = events
+        self._some: Some = getattr(events, "some", None) or partial(_one, events)
+        self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
-        self._started = False  # content has come
+        self.ended = False  # nothing more is to come from the provider
+        self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
 
     async def receive(self) -> StreamEvent | None:
@@ -58,37 +81,98 @@ class Source:
         Raises:
             RanvierError: a limit was met, or whatever the provider's adapter says.
         """
-        began = self._clock()
-        self.watch.start(*self._due(began, began))
+        event = self._next()
+        if event is not None or self.ended:
+            return event
+        began = self._begin()
         try:
             while True:
-                event = await anext(self._events)
-                if self._tells_something(event):
+                self._left = iter(await self._some())
+                event = self._next()
+                if event is not None:
                     return event
                 if not self._goes_on(began):
-                    return None
+                    return self._last()
         except BaseException as raised:
-            failure = await self._failure(raised)
-            try:
-                if failure is None:
-                    return None
-                raise failure
-            finally:
-                del failure  # it holds this frame: a frame that held it too would be a cycle
+            return await self._ended_by(raised)
         finally:
-            self.watch.stop()
-            self._waited += self._clock() - began
-            if self._read_ended is not None and not self._read_ended.done():
-                self._read_ended.set_result(None)
+            self._stop(began)
 
-    def _tells_something(self, event: StreamEvent) -> bool:
+    async def gather(self) -> None:
+        """Receive all that is left, in one wait, since nobody holds an event meanwhile.
+
+        Raises:
+            RanvierError: as `receive`.
+        """
+        began, told = self._begin(), self._told
+        try:
+            while True:
+                for event in await self._some():
+                    told(event)
+                if not self._goes_on(began):
+                    self._last()
+                    return
+        except BaseException as raised:
+            await self._ended_by(raised)
+        finally:
+            self._stop(began)
+
+    def _begin(self) -> float:
+        began = self._clock()
+        self.watch.start(*self._due(began, began))
+        return began
+
+    def _stop(self, began: float) -> None:
+        self.watch.stop()
+        self._waited += self._clock() - began
+        if self._read_ended is not None and not self._read_ended.done():
+            self._read_ended.set_result(None)
+
+    def _next(self) -> StreamEvent | None:
+        """The next event that tells something, of those that have come."""
+        for event in self._left:
+            told = self._told(event)
+            if told is not None:
+                return told
+        return None
+
+    def _told(self, event: StreamEvent) -> StreamEvent | None:
+        """What the reader is told of `event` now; `None` where that is nothing."""
         if event is SIGN_OF_LIFE:
-            return False
+            return None
         self.collector.add(event)
         if event.has_content:
-            self._started = True
-            return True
-        return event.finish_reason is not None or event.usage is not None
+            if self.first is None:
+                self.first = self._clock()
+            if event.finish_reason is None:
+                return event
+        elif not self.collector.finished:
+            return None if event.usage is None else event
+        self._stopped = self._clock()
+        return _without_finish(event) if event.has_content else None
+
+    async def _ended_by(self, raised: BaseException) -> StreamEvent | None:
+        """What is left to tell where a wait has ended by `raised`, and that is a good end.
+
+        Raises:
+            BaseException: what it has failed by.
+        """
+        closed = self.watch.ours is not None and self.watch.ours.reason == CLOSED
+        failure = await self._failure(raised)
+        try:
+            if failure is None:
+                return None if closed else self._last()
+            raise failure
+        finally:
+            del failure, raised  # they hold this frame: a frame that held them too would be a cycle
+
+    def _last(self) -> StreamEvent | None:
+        """The finish reason that was held back, now that the stream has ended well."""
+        self.ended = True
+        if not self.collector.finished:
+            return None
+        self.first = self._clock() if self.first is None else self.first  # of an answer without content
+        return self.collector.finish
 
     def _goes_on(self, began: float) -> bool:
         """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
@@ -113,17 +197,17 @@ class Source:
         due: Limit = (self._call.deadline, "deadline")
         if limits.seconds is not None:
             due = earlier(due, began + limits.seconds - self._waited, "attempt")
-        if self.collector.finished:
-            return earlier(due, began + AFTER_FINISH, "finish")
-        if self._started and limits.idle is not None:
+        if self.collector.settled:
+            return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
+        if self.first is not None and limits.idle is not None:
             return earlier(due, alive + limits.idle, "idle")
-        if not self._started and limits.first_token is not None:
+        if self.first is None and limits.first_token is not None:
             return earlier(due, began + limits.first_token - self._waited, "first_token")
         return due
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""
-        if not self.collector.finished:
+        if not self.collector.settled:
             raise too_late(self._call, reason)
 
     async def _failure(self, raised: BaseException) -> BaseException | None:
@@ -135,11 +219,11 @@ class Source:
         ours = watch.ours
         if ours is None and isinstance(raised, StopAsyncIteration):
             return None
-        quietly = ours is not None and (ours.reason == CLOSED or self.collector.finished)
+        quietly = ours is not None and (ours.reason == CLOSED or self.collector.settled)
         if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
-        only_wrapping = self.collector.finished and isinstance(failure, RanvierError)
+        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
         return None if only_wrapping else failure
 
     async def aclose(self) -> None:
@@ -147,30 +231,22 @@ class Source:
 
         What goes wrong then is logged: it changes nothing about how the stream has ended.
         """
-        close = getattr(self._events, "aclose", None)
-        if close is None or getattr(self._events, "ag_frame", close) is None:  # a generator that has ended
+        generator = getattr(self._events, "chunks", self._events)
+        close = getattr(generator, "aclose", None)
+        if close is None or getattr(generator, "ag_frame", close) is None:  # it has ended
             return
         async with self._closing:
             while self.watch.waiting:  # in another task: a generator that runs cannot be closed
                 self._read_ended = asyncio.get_running_loop().create_future()
                 await self._read_ended
-            if gc.is_finalized(self._events):  # collected together with its stream: the loop closes it
+            if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
                 return
-            watch = Watch(self._call)
-            watch.start(self._clock() + CLEANUP_SECONDS, "cleanup")
-            try:
-                await close()
-            except BaseException as error:
-                late = watch.ended_by(error) is not None
-                if not (late or isinstance(error, Exception) or watch.is_theirs(error)):
-                    raise
-                self._complain(late)
-            finally:
-                watch.end()
+            await close_in_time(self._call, close)
 
-    def _complain(self, late: bool) -> None:
-        deployment = self._call.deployment
-        what = f"took more than {CLEANUP_SECONDS:g} s" if late else "failed"
-        self._call.pipeline.lifecycle.complaints.log(
-            "cleanup", deployment.provider.name, f"closing a stream of %s {what}", deployment, trace=not late
-        )
+
+async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
+    return (await anext(events),)
+
+
+def _without_finish(event: StreamEvent) -> StreamEvent:
+    return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)

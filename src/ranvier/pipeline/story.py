@@ -45,7 +45,7 @@ class Story:
 
     Attributes:
         began, ended: On the loop's clock, in seconds; a call that is under way ends where it was looked at.
-        outcome: `succeeded`, `abandoned`, or the kind of its error.
+        outcome: `succeeded` (also where the answer is empty), `abandoned`, or the kind of its error.
         attempts: What was sent, oldest first.
         waits: What it waited for besides.
         skips: Targets that were passed over; `reason` is why.

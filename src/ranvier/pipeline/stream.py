@@ -1,4 +1,4 @@
-"""A streamed answer, from its first content to its end."""
+"""A streamed answer as its reader, and the layers around it, see it."""
 
 from __future__ import annotations
 
@@ -7,36 +7,28 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
-from ranvier.messages import FinishReason, Response, StreamEvent
-from ranvier.pipeline import form
-from ranvier.pipeline.call_events import tell_attempt
-from ranvier.pipeline.context import kept_context
-from ranvier.pipeline.dropped import expiry_of, settle_later
+from ranvier.errors import LayerError
+from ranvier.messages import Response, StreamEvent
+from ranvier.pipeline.dropped import settle_later
 from ranvier.pipeline.elsewhere import refuse_elsewhere
 from ranvier.pipeline.interruption import (
-    LOST_BY_CANCELLATION,
-    LOST_BY_CLOSING,
-    Loss,
     breaks,
-    expired,
     interrupted,
     lost,
-    tell_interrupted,
 )
 from ranvier.pipeline.limit import CLOSED
-from ranvier.pipeline.outcome import Outcome, tell
-from ranvier.pipeline.source import Source
+from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.transform import Flush, Transform, Transformation
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.call import Call
     from ranvier.pipeline.price import Prices
-    from ranvier.pipeline.record import Attempt
     from ranvier.pipeline.story import Story
 
 
-class ResponseStream:
+from ranvier.pipeline.streamed_answer import StreamedAnswer
+
+
+class ResponseStream(StreamedAnswer):
     """The events of one answer: read it with `async for`, inside `async with`.
 
     It is handed out once its first content has arrived; from then on nothing is repeated silently.
@@ -53,34 +45,12 @@ class ResponseStream:
         LayerError: a transform of one of your layers failed; `received` has what came.
     """
 
-    def __init__(self, call: Call, attempt: Attempt | None, source: Source) -> None:
-        self.response: Response | None = None
-        self._call = call
-        self._attempt = attempt
-        self._source = self.source = source
-        self._watch = source.watch
-        self._loop = call.pipeline.loop
-        self._context = call.record.context  # until it ends, which may be after its call
-        self._clock = call.pipeline.clock
-        self._on_end: list[Callable[[Outcome], None]] = []
-        self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
-        self._outcome: Outcome | None = None  # set once, by `_end`
-        self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
-        self._lost: Loss | None = None  # the reader has lost it, and did not close it
-        self._handed_out = False
-        self._transformation: Transformation | None = None
-
     # --- for the reader --------------------------------------------------------------------------
 
     @property
-    def ended(self) -> bool:
-        """True once the stream has ended, broken or been closed."""
-        return self._outcome is not None
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """What was tried for this call, oldest first; the last one is this stream."""
-        return self._call.record.attempts
+    def empty(self) -> bool:
+        """True once it has ended with an answer that holds nothing: see `Response.empty`."""
+        return self.response is not None and self.response.empty
 
     @property
     def story(self) -> Story:
@@ -92,18 +62,6 @@ class ResponseStream:
     def explain(self, prices: Prices | None = None) -> str:
         """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
         return self.story.explain(prices)
-
-    @property
-    def received(self) -> Response:
-        """What has arrived so far, as a response without a finish reason until there is one."""
-        deployment = self._call.deployment
-        return self._shown(self._source.collector.response(deployment.provider.name, deployment.model))
-
-    def _shown(self, response: Response) -> Response:
-        """`response` as the reader sees it, with the record of the call."""
-        response.attempts = self.attempts
-        response.record = self._call.record
-        return response if self._transformation is None else self._transformation.applied_to(response)
 
     def __aiter__(self) -> Self:
         return self
@@ -125,10 +83,7 @@ class ResponseStream:
             try:
                 transformation.feed(event, self._source.collector)
             except LayerError as error:
-                error.received = self.received
-                self._call.record.attach(error)
-                self._end(Outcome.ABANDONED, error)
-                await self._source.aclose()
+                await self._failed(error)
                 raise
         return ready.popleft()
 
@@ -190,6 +145,16 @@ class ResponseStream:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
 
+    def _leftover(self) -> BaseException:
+        """What a read after the end gives: the failure met while nobody read, then the end.
+
+        A stream that was lost, though nobody closed it, never seems to have ended.
+        """
+        failure, self._failure = self._failure, None
+        if failure is None and self._lost is not None:
+            return lost(self._call, self._lost, self.received)
+        return failure or StopAsyncIteration()
+
     # --- for the layers --------------------------------------------------------------------------
 
     def on_end(self, callback: Callable[[Outcome], None]) -> None:
@@ -214,143 +179,3 @@ class ResponseStream:
         if self._transformation is None:
             self._transformation = Transformation()
         self._transformation.add(function, flush)
-
-    async def begin(self) -> None:
-        """Wait for the first content, or for the end where there is none.
-
-        Raises:
-            RanvierError: the stream failed before; it has ended and given everything back.
-        """
-        while self._first is None:
-            event = await self._advance()
-            if event is None:
-                return
-            if event.has_content or event.finish_reason is not None:
-                if self._attempt is not None:
-                    self._attempt.first_token = self._clock() - self._attempt.started
-                self._first = event
-
-    def hand_out(self) -> Self:
-        """From here on the reader has it: what breaks it is told, and never repeated."""
-        self._handed_out = True
-        if self._call.deadline is not None and self._outcome is None:
-            self._watch.while_idle(self._call.deadline, expiry_of(self))
-        return self
-
-    async def _advance(self) -> StreamEvent | None:
-        """The next event; the stream has ended, and settled, once there is none."""
-        try:
-            event = await self._source.receive()
-            if event is None and self._outcome is None:
-                self.response = self._complete()
-        except BaseException as error:
-            if isinstance(error, (DeadlineExceededError, LayerError)):
-                error.received = self.received
-                self._call.record.attach(error)
-            if isinstance(error, asyncio.CancelledError) and self._outcome is None:
-                self._lost = LOST_BY_CANCELLATION
-            self._end(Outcome.of(error), error)
-            await self._source.aclose()
-            raise
-        if event is None:
-            self._end(Outcome.SUCCEEDED)
-            await self._source.aclose()
-        return event
-
-    # --- the end ---------------------------------------------------------------------------------
-
-    def _complete(self) -> Response:
-        """The whole answer, now that all of it has come.
-
-        Raises:
-            InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
-            LayerError: a transform failed.
-        """
-        if self._transformation is not None:
-            self._transformation.flush()
-        response = self.received
-        if response.finish_reason is None:  # a function's stream ends by returning
-            response.finish_reason = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
-        if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
-            form.check(self._call, response)
-        return response
-
-    def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
-        """Settle everything, once, without waiting."""
-        if self._outcome is not None:
-            return
-        self._outcome = outcome
-        self._watch.close()
-        try:
-            self._write_down(error)
-        finally:  # whatever a listener raises, all is given back
-            callbacks, self._on_end = self._on_end, []
-            tell(callbacks, outcome, log=not self._call.record.muted)
-            self._context = None
-
-    def _write_down(self, error: BaseException | None) -> None:
-        """Write down how it ended, and tell of it."""
-        record, now = self._call.record, self._clock()
-        record.ended = now
-        if self._attempt is not None:
-            self._end_attempt(self._attempt, now, error)
-        if self._call.streaming:
-            if self.response is not None:
-                record.outcome = "succeeded"
-            elif self._attempt is None or isinstance(error, LayerError):
-                record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
-
-    def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
-        """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
-        attempt.skipped = self._source.collector.skipped
-        if self.response is not None:
-            attempt.succeeded(now, self.response.usage)
-        else:
-            attempt.failed(now, None if isinstance(error, LayerError) else error)
-            attempt.usage = self._source.collector.usage
-            if self._handed_out and breaks(error):
-                attempt.outcome = StreamInterruptedError.kind
-                tell_interrupted(self._call, error)
-        if self.response is None or self._call.streaming or self._call.request.schema is None:
-            tell_attempt(self._call, attempt)  # else whoever looks at its form does
-
-    def _drop_unread(self) -> None:
-        self._first = None
-        if self._transformation is not None:
-            self._transformation.ready.clear()
-
-    def _leftover(self) -> BaseException:
-        """What a read after the end gives: the failure met while nobody read, then the end.
-
-        A stream that was lost, though nobody closed it, never seems to have ended.
-        """
-        failure, self._failure = self._failure, None
-        if failure is None and self._lost is not None:
-            return lost(self._call, self._lost, self.received)
-        return failure or StopAsyncIteration()
-
-    def expire(self) -> None:
-        """The deadline has passed while the reader held an event."""
-        self._failure = expired(self._call, self.received)
-        self.abandon(self._failure)
-
-    def cut_off(self) -> None:
-        """End it for a reader who did not want that, since its pipeline closes: reading on is an error."""
-        if self._outcome is None:
-            self._lost = LOST_BY_CLOSING
-        self.abandon()
-
-    def abandon(self, error: BaseException | None = None) -> None:
-        """End now, whoever reads, without waiting; the provider is let go in the background."""
-        call, context = self._call, self._context or kept_context(self._call)
-        self._drop_unread()
-        context.copy().run(self._end, Outcome.ABANDONED, error)  # with what layers do at its end
-        self._watch.interrupt(CLOSED)
-        name = f"the cleanup of a stream of {call.deployment}"
-        call.pipeline.lifecycle.in_background(self._source.aclose(), context, name)
-
-    def forsake(self) -> None:
-        """End where no loop runs any more: give back what was taken, and tell nobody."""
-        self._call.record.muted = True
-        self._drop_unread()
-        self._end(Outcome.ABANDONED)

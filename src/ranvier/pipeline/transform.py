@@ -61,12 +61,12 @@ class Transformation:
                 content = dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)
             self._pass_on([content], 0)
         if ends:
-            self.flush()
+            self.flush(raw)
         if ends or event.usage is not None:
             self.ready.append(dataclasses.replace(event, text="", reasoning="", tool_call=None, parts=()))
 
-    def flush(self) -> None:
-        """Take what the functions have held back, once.
+    def flush(self, raw: Collector) -> None:
+        """Take what the functions have held back, once; all events of the provider are in `raw`.
 
         Raises:
             LayerError: as `feed`.
@@ -74,6 +74,7 @@ class Transformation:
         if self._flushed:
             return
         self._flushed = True
+        self._keep_natives(raw)
         for number, (_, flush) in enumerate(self._steps):
             if flush is not None:
                 self._pass_on(_called(flush), number + 1)

@@ -45,7 +45,20 @@ def refuse_beside(other: str) -> Action:
     """Refuse it where that `other` parameter is given too."""
 
     def check(value: Any, given: Mapping[str, Any]) -> Any:
-        return refuse(value, given) if given.get(other) else value
+        if value and given.get(other):
+            raise CannotTakeError(f"beside {other}")
+        return value
+
+    return check
+
+
+def unless_beside(other: str, allowed: Any, action: Action) -> Action:
+    """Do `action`; beside that `other` parameter nothing but the `allowed` value is taken."""
+
+    def check(value: Any, given: Mapping[str, Any]) -> Any:
+        if given.get(other) and value != allowed:
+            raise CannotTakeError(f"beside {other}, where it takes {allowed!r} alone")
+        return action(value, given)
 
     return check
 

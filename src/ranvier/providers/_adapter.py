@@ -8,41 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
-from ranvier.errors import (
-    ConfigurationError,
-    CredentialMissingError,
-    RanvierError,
-    UnsupportedRequestError,
-)
+from ranvier.errors import ConfigurationError, ProviderError, RanvierError
 from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
+from ranvier.providers._header_key import check_key
+from ranvier.providers._history import translated
 from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._reading import (
-    AnswerReader,
-    Json,
-    Judge,
-    NoAnswerError,
-    is_error,
-    no_object,
-    parse_object,
-)
-from ranvier.providers._sse import Decoder, SseDecoder
-from ranvier.providers._streamed import StreamedBody, next_chunk
+from ranvier.providers._issuer import Issuer
+from ranvier.providers._models import is_known
+from ranvier.providers._reading import Json, Judge
+from ranvier.providers._repairs import Repairs
+from ranvier.providers._streamed import AnswerStream, StreamedBody
+from ranvier.providers._whole import read_whole
+from ranvier.providers._wire import Wire
 
 if TYPE_CHECKING:
+    import ssl
+
     from ranvier.messages import Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
 
 
-class Adapter(ABC):
+class Adapter(Wire):
     """A provider over HTTP.
 
     Args:
@@ -53,6 +48,8 @@ class Adapter(ABC):
             with your proxies, certificates and hooks; you close it.
         engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
             is the faster one that is installed.
+        ssl_context: Verifies servers where you give no client; `None` trusts the authorities in
+            `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`. It is never changed.
         max_connections: Requests under way at once; further ones wait for a slot.
 
     Raises:
@@ -62,17 +59,11 @@ class Adapter(ABC):
         environment: The variables that may hold the key, the first that is set counts.
         needs_credential: It answers nobody without a key.
         default_model: The model of a target that names none.
-        base_url: Where its API is.
+        base_url, ssl_context: Where its API is, and the context that was given.
     """
-
-    family: ClassVar[str]
-    """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
 
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
-    default_base_url: ClassVar[str]
-    name: str = ""
-    base_url: str = ""
     needs_credential: bool = True
 
     def __init__(
@@ -83,6 +74,7 @@ class Adapter(ABC):
         name: str | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
+        ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
     ) -> None:
         self._api_key = api_key
@@ -92,7 +84,9 @@ class Adapter(ABC):
         self.name = self.family if name is None else checks.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
         checks.count("max_connections", max_connections, least=1)
-        self._connections = Connections(Engine(engine, http_client), max_connections)
+        self.ssl_context = ssl_context
+        self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
+        self._repairs = Repairs()
         providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
@@ -125,7 +119,7 @@ class Adapter(ABC):
         """The whole answer to `call.request`, as one body."""
         reply = await self._sent(call, streaming=False)
         if not reply.ok:
-            raise await self._refusal(reply)
+            reply = await self._repaired(call, reply)
         try:
             answer = self._understand(await reply.read(), call, reply)
         finally:
@@ -137,16 +131,26 @@ class Adapter(ABC):
         finally:
             del answer  # because an error keeps this frame, and would be kept by it: a ring
 
-    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
-        """The answer to `call.request` in steps, up to the wire's own terminal event."""
+    def stream(self, call: Call) -> AnswerStream:
+        """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
+        return AnswerStream(Adapter._chunks(self, call))
+
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
+        """The same, all events of a chunk of the body at once."""
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
-            raise await self._refusal(reply)
-        body = StreamedBody(self.decoder(), self.reader(call), Judge(reply, in_stream=True))
+            reply = await self._repaired(call, reply)
+        body = StreamedBody(self.decoder(), self._reader(call), Judge(reply, in_stream=True))
         try:
             while not body.finished:
-                for event in body.feed(await next_chunk(reply, body)):
-                    yield event
+                try:
+                    events = body.feed(await reply.chunk())
+                except ProviderError as error:
+                    if not body.ends_by(error):
+                        raise
+                    events = body.feed(b"")
+                yield events
+                del events  # a traceback of what follows might show them
                 if body.error is not None:
                     raise body.error
             await reply.drain()
@@ -159,20 +163,15 @@ class Adapter(ABC):
     def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
         return self._connections.client(call.pipeline).send(self._request(call, streaming))
 
-    async def _refusal(self, reply: HttpReply) -> RanvierError:
-        try:
-            return Judge(reply).refusal(await reply.read_start())
-        finally:
-            await reply.aclose()
+    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
+        def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
+            return self._connections.client(call.pipeline).send(request)
+
+        return self._repairs.answer(call, refused, send, self.fix)
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
-        if call.credential is None and self.needs_credential:
-            raise CredentialMissingError(f"there is no key for {self.name}")
-        if call.credential is not None and not _fits_a_header(call.credential):
-            raise CredentialMissingError(
-                f"the key for {self.name} holds characters that no key has: look for spaces and line breaks"
-            )
+        check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
             self.place(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
@@ -184,76 +183,33 @@ class Adapter(ABC):
         )
 
     def _fields(self, call: Call, streaming: bool) -> Json:
+        call = translated(call, self)
         extras = Extras(call, self.family, self.name)
-        fields = self.body(call, fitted(call, self.name, self.dialect, extras), streaming)
+        fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
         extras.put_over(fields)
+        self._repairs.apply(call, fields)
         return fields
 
+    def _reader(self, call: Call) -> AnswerReader:
+        reader = self.reader(call)
+        reader.issuer = Issuer(self, call)
+        return reader
+
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
-        try:
-            body = parse_object(content)
-            if body is None:
-                raise no_object(content)
-            if is_error(body):
-                return Judge(reply).refusal(body)
+        def signed(body: Json) -> Response:
             response = self.response(body)
-        except NoAnswerError as reason:
-            return Judge(reply).no_answer(reason, content)
-        response.provider = self.name
-        response.model = response.model or call.deployment.model
-        return response
+            Issuer(self, call).sign(response)
+            return response
 
-    def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for a request that this target cannot be asked; the next one is."""
-        return UnsupportedRequestError(
-            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
-            provider=self.name,
-            model=call.deployment.model,
-        )
+        def as_stream(judge: Judge) -> StreamedBody:
+            return StreamedBody(self.decoder(), self._reader(call), judge)
 
-    @property
-    def dialect(self) -> str:
-        """Under which name the table of models knows this server."""
-        return self.family
+        answer = read_whole(content, reply, signed, as_stream)
+        if not isinstance(answer, RanvierError):
+            answer.provider = self.name
+            answer.model = answer.model or call.deployment.model
+        return answer
 
-    # --- what a subclass supplies ----------------------------------------------------------------
-
-    def address(self, base_url: str | None) -> str:
-        """Where the API is, given what the user said of it."""
-        return self.default_base_url if base_url is None else base_url
-
-    def place(self, key: str | None) -> str:
-        """Where a request with that key goes. It must not raise: the key is in its frame."""
-        return self.base_url
-
-    @abstractmethod
-    def path(self, model: str, streaming: bool) -> str:
-        """The path below `base_url`."""
-
-    @abstractmethod
-    def headers(self, key: str | None) -> dict[str, str]:
-        """The headers of a request with that key. It must not raise: the key is in its frame."""
-
-    @abstractmethod
-    def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The fields of the request, with the settings that the model takes."""
-
-    @abstractmethod
-    def response(self, body: Json) -> Response:
-        """What a whole answer says.
-
-        Raises:
-            NoAnswerError: not what the API promises.
-        """
-
-    @abstractmethod
-    def reader(self, call: Call) -> AnswerReader:
-        """Understands one streamed answer."""
-
-    def decoder(self) -> Decoder:
-        """Cuts a streamed body into events."""
-        return SseDecoder()
-
-
-def _fits_a_header(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key
+    def knows_model(self, model: str) -> bool:
+        """True where the table of models tells what that model takes."""
+        return is_known(self.family, model)

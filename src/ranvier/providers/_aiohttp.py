@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import copy
 import io
+import ssl
 from collections.abc import Awaitable, Collection, Iterator
 from typing import Any, Final
 
 import aiohttp
-import httpx
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers._aiohttp_errors import as_ours, came_too_late
@@ -55,9 +55,8 @@ class AiohttpClient(HttpClient):
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    def ours(cls) -> AiohttpClient:
+    def ours(cls, trusted: ssl.SSLContext) -> AiohttpClient:
         """A client of our own."""
-        trusted = httpx.create_ssl_context()  # whom the other engine trusts
         trusted.set_alpn_protocols(["http/1.1"])
         connector = Connector(limit=MOST_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
         client = cls(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from ranvier.errors import ContentFilterError
 from ranvier.messages import (
     FinishReason,
     Native,
     Part,
     Response,
-    StreamEvent,
     Text,
     ToolCall,
-    ToolCallDelta,
     Usage,
 )
-from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._fragments import read_input, tool_name
+from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,
@@ -30,34 +27,37 @@ STOP_REASONS = {
 }
 
 
-def finish_reason(raw: str, details: object, *, answered: bool) -> FinishReason:
+def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: bool) -> FinishReason:
     """Anthropic's word for why it stopped, in ours.
 
     Raises:
-        NoAnswerError: it refused on policy and gave no answer.
+        NoAnswerError: it refused on policy and gave no answer, or it broke off.
     """
+    check_finish(raw)
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         said = f": {explanation[:300]}" if explanation else ""
         raise NoAnswerError(f"refused on policy{said}", ContentFilterError)
+    if raw == "tool_use" and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return STOP_REASONS.get(raw, FinishReason.OTHER)
 
 
-def read_usage(usage: Json, *, complete: bool = True) -> Usage:
+def read_usage(usage: object, *, complete: bool = True) -> Usage:
     """The tokens of a `usage` object. What was read from or written to a cache stands beside the input."""
-    read = count(usage.get("cache_read_input_tokens"), "cache_read_input_tokens")
-    written = count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens")
-    prompt = count(usage.get("input_tokens"), "input_tokens") + read + written
-    answer = count(usage.get("output_tokens"), "output_tokens")
-    details = entry(usage.get("output_tokens_details"), "output_tokens_details")
+    counts = Counts(usage, complete=complete)
+    read, written = counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens")
+    prompt = counts.needed("input_tokens") + read + written
+    answer = counts.needed("output_tokens")
+    (thoughts,) = counts.share("output_tokens_details", "thinking_tokens")
     return Usage(
         input=prompt,
         output=answer,
         total=prompt + answer,
         cache_read=read,
         cache_write=written,
-        reasoning=count(details.get("thinking_tokens"), "thinking_tokens"),
-        complete=complete,
+        reasoning=thoughts,
+        complete=counts.complete,
     )
 
 
@@ -69,16 +69,18 @@ def read_message(body: Json) -> Response:
     if not isinstance(body.get("content"), list):
         raise NoAnswerError("the answer has no content")
     blocks = entries(body["content"], "content")
-    parts = tuple(_read_block(block) for block in blocks)
+    parts = tuple(part for part in map(_read_block, blocks) if part is not None)
     words = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = text(body.get("stop_reason"), "stop_reason")
-    usage = entry(body.get("usage"), "usage")
+    usage = body.get("usage")
     return Response(
         text=words,
         tool_calls=calls,
         reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
-        finish_reason=finish_reason(raw, body.get("stop_details"), answered=bool(words or calls)),
+        finish_reason=finish_reason(
+            raw, body.get("stop_details"), answered=bool(words or calls), calls_tools=bool(calls)
+        ),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
         model=label(body.get("model")) or "",
@@ -87,133 +89,11 @@ def read_message(body: Json) -> Response:
     )
 
 
-def _read_block(block: Json) -> Part:
+def _read_block(block: Json) -> Part | None:
     kind = text(block.get("type"), "type")
     if kind == "text":
         return Text(text(block.get("text"), "text"))
     if kind == "tool_use":
-        name, arguments = text(block.get("name"), "name"), entry(block.get("input"), "input")
-        return ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
+        name, arguments = tool_name(text(block.get("name"), "name")), read_input(block.get("input"), "input")
+        return None if name is None else ToolCall(label(block.get("id")) or new_call_id(), name, arguments)
     return Native("anthropic", block)
-
-
-# --- in events -----------------------------------------------------------------------------------
-
-
-class EventReader(AnswerReader):
-    """Understands the events of one streamed message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._usage: Json = {}  # of each field the last word counts
-        self._blocks: dict[int, _Block] = {}  # under way, by their index
-        self._calls = 0  # blocks that call a tool
-        self._answered = False  # words or a tool call have come
-        self._stop_reason = ""
-        self._stop_details: object = None
-
-    def read(self, body: Json) -> None:
-        """What one event says."""
-        kind = body.get("type")
-        if kind == "content_block_delta":
-            self._add(body)
-        elif kind == "content_block_start":
-            self._begin(body)
-        elif kind == "content_block_stop":
-            self._end(body)
-        elif kind == "message_start":
-            message = entry(body.get("message"), "message")
-            usage = self._merge(message.get("usage"), complete=False)
-            self.events.append(
-                StreamEvent(id=label(message.get("id")), model=label(message.get("model")), usage=usage)
-            )
-        elif kind == "message_delta":
-            delta = entry(body.get("delta"), "delta")
-            self._stop_reason = text(delta.get("stop_reason"), "stop_reason") or self._stop_reason
-            self._stop_details = delta.get("stop_details")
-            self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
-        elif kind == "message_stop":
-            reason = finish_reason(self._stop_reason, self._stop_details, answered=self._answered)
-            self.complete = self.finished = True
-            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=self._stop_reason or None))
-
-    def _merge(self, usage: object, *, complete: bool) -> Usage:
-        known = {name: value for name, value in entry(usage, "usage").items() if value is not None}
-        self._usage.update(known)
-        return read_usage(self._usage, complete=complete)
-
-    def _begin(self, body: Json) -> None:
-        start = entry(body.get("content_block"), "content_block")
-        block = self._blocks[count(body.get("index"), "index")] = _Block(start)
-        if block.kind == "tool_use":
-            block.number, self._calls = self._calls, self._calls + 1
-            self._answered = True
-            call = ToolCallDelta(
-                block.number, label(start.get("id")) or new_call_id(), text(start.get("name"), "name")
-            )
-            self.events.append(StreamEvent(tool_call=call))
-        elif block.kind == "text":
-            self._say(text(start.get("text"), "text"))
-        elif thinking := text(start.get("thinking"), "thinking"):
-            self.events.append(StreamEvent(reasoning=thinking))
-
-    def _add(self, body: Json) -> None:
-        block = self._blocks.get(count(body.get("index"), "index"))
-        delta = entry(body.get("delta"), "delta")
-        kind = delta.get("type")
-        if kind == "text_delta":
-            self._say(text(delta.get("text"), "text"))
-        elif block is None:
-            raise NoAnswerError("a block of the answer goes on that has not begun")
-        elif kind == "thinking_delta":
-            thinking = block.add("thinking", delta)
-            if thinking:
-                self.events.append(StreamEvent(reasoning=thinking))
-        elif kind == "signature_delta":
-            block.add("signature", delta)
-        elif kind == "input_json_delta":
-            arguments = block.add("partial_json", delta)
-            if block.number is not None and arguments:
-                self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
-
-    def _say(self, words: str) -> None:
-        if words:
-            self._answered = True
-            self.events.append(StreamEvent(text=words))
-
-    def _end(self, body: Json) -> None:
-        block = self._blocks.pop(count(body.get("index"), "index"), None)
-        if block is None or block.kind == "text":
-            return
-        if block.number is None:
-            self.events.append(StreamEvent(parts=[Native("anthropic", block.whole())]))
-        elif block.start.get("input") and "partial_json" not in block.pieces:
-            arguments = json.dumps(entry(block.start["input"], "input"))  # given at once, at the start
-            self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
-
-
-class _Block:
-    """A block of the answer of which deltas still come in."""
-
-    __slots__ = ("kind", "number", "pieces", "start")
-
-    def __init__(self, start: Json) -> None:
-        self.kind = text(start.get("type"), "type")
-        self.start = start
-        self.number: int | None = None  # which tool call it is, if it is one
-        self.pieces: dict[str, list[str]] = {}
-
-    def add(self, field: str, delta: Json) -> str:
-        piece = text(delta.get(field), field)
-        self.pieces.setdefault(field, []).append(piece)
-        return piece
-
-    def whole(self) -> dict[str, Any]:
-        """The block as a whole answer would have it."""
-        block = dict(self.start)
-        for field, pieces in self.pieces.items():
-            if field == "partial_json":
-                block["input"] = ToolCall.parse("", "", "".join(pieces)).arguments
-            else:
-                block[field] = text(block.get(field), field) + "".join(pieces)
-        return block

@@ -2,7 +2,8 @@
 
 It serves failures told by an HTTP status, inside a body of status 200, and inside a stream. It decides
 from the status, then the provider's own codes, and reads the message last; it never raises. The
-provider's words are data, in `_words`; `_said` reads a body, `_waits` its waiting time.
+provider's words are data, in `_words`; `_said` reads a body, `_waits` its waiting time, and `_about` finds
+what in the request is refused.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ranvier import errors
+from ranvier.providers._about import exceeds_alone, field_named, names_the_model, refused_for_itself
 from ranvier.providers._said import LONGEST_TEXT, Said, as_text, parse, read
 from ranvier.providers._shown import LONGEST_CODE, LONGEST_PREVIEW, LONGEST_WORDS, shown
-from ranvier.providers._waits import retry_after
-from ranvier.providers._words import DECISIVE, GENERAL, NO_STREAMS, PHRASES, REFUSED, STATUSES, Kind
+from ranvier.providers._waits import waiting
+from ranvier.providers._words import (
+    DECISIVE,
+    GENERAL,
+    NO_STREAMS,
+    PHRASES,
+    REFUSED,
+    STATUSES,
+    WINDOW,
+    Kind,
+)
 
 # --- the decision --------------------------------------------------------------------------------
 
@@ -43,13 +54,16 @@ def classify(
     parsed = parse(body)
     said = read(parsed)
     kind, code = _decide(status, said)
+    wait = waiting(headers, parsed)
     facts: dict[str, Any] = {
         "provider": provider,
         "model": model,
         "status": status,
         "code": shown(code, LONGEST_CODE, secret) or None,
         "request_id": shown(_request_id(headers) or said.request_id, LONGEST_CODE, secret) or None,
-        "retry_after": retry_after(headers, parsed),
+        "retry_after": wait.seconds,
+        "resets_at": wait.resets_at,
+        "param": shown(field_named(said), LONGEST_CODE, secret) or None,
         "in_stream": in_stream,
         "body_preview": shown(as_text(body), LONGEST_PREVIEW, secret) or None,
     }
@@ -58,20 +72,25 @@ def classify(
     _obey(headers.get("x-should-retry"), error)
     if isinstance(error, errors.InvalidRequestError):
         error.refuses_streaming = _refuses_streaming(said)
+    if isinstance(error, errors.ContextLengthError):
+        error.falls_over = _falls_over(status, said)
     return error
 
 
 def _decide(status: int | None, said: Said) -> tuple[Kind, str]:
     """The kind of the failure, and the code to show for it."""
     # 1. A redirect is never followed: it is an answer of the wrong form.
-    # 2. A code that means one thing.
-    # 3. The failed status; inside a 200, the status that the body names.
-    # 4. A general code, where no status speaks.
-    # 5. Whatever it is so far, the message may say it better.
-    # 6. Nothing known: what calls itself an error is the provider's failure, all else is no answer.
+    # 2. A request that by itself exceeds a limit, whatever it is called.
+    # 3. A code that means one thing.
+    # 4. The failed status; inside a 200, the status that the body names.
+    # 5. A general code, where no status speaks.
+    # 6. Whatever it is so far, the message may say it better, and the field that it names.
+    # 7. Nothing known: what calls itself an error is the provider's failure, all else is no answer.
     code = said.codes[0] if said.codes else ""
     if status is not None and 300 <= status < 400:
         return errors.InvalidResponseError, code
+    if exceeds_alone(said):
+        return errors.ContextLengthError, code
     for word in said.codes:
         if (decisive := _decisive(word)) is not None:
             return decisive, word
@@ -93,18 +112,36 @@ def _of_status(status: int | None) -> Kind | None:
 
 
 def _refined(kind: Kind | None, said: Said) -> Kind | None:
+    """What the message, and the field that is named, make of a kind."""
     text = said.text
     if (kind is None or kind in REFUSED) and _refuses_streaming(said):
         return errors.UnsupportedRequestError
     for meaning, refines, phrases in PHRASES:
-        if (kind is None or kind in refines) and any(phrase in text for phrase in phrases):
+        if (kind is None or kind in refines) and phrases.search(text):
             return meaning
+    if kind is errors.InvalidRequestError and names_the_model(said):
+        return errors.ModelNotFoundError
+    if _is_about_the_request(kind, said) and refused_for_itself(said, field_named(said)):
+        return errors.UnsupportedRequestError
     return kind
+
+
+def _is_about_the_request(kind: Kind | None, said: Said) -> bool:
+    """True for a refusal of what was asked: of its fields, or of a stored part that is not found."""
+    if kind is errors.ModelNotFoundError:
+        return "model" not in said.text
+    return kind is errors.InvalidRequestError or (kind is None and bool(said.params))
+
+
+def _falls_over(status: int | None, said: Said) -> bool:
+    """True for a request too large for this key or server: a window as large elsewhere may take it."""
+    too_large = status == 413 or "request_too_large" in said.codes
+    return exceeds_alone(said) or (too_large and not WINDOW.search(said.text))
 
 
 def _refuses_streaming(said: Said) -> bool:
     text = said.text
-    if said.param == "stream":
+    if "stream" in said.params:
         return "only support" not in text  # because: a few models only stream, and say so in this way
     return any(phrase in text for phrase in NO_STREAMS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -49,8 +50,11 @@ class SharedClient:
             self.client.abandon()
 
 
-_shared: WeakKeyDictionary[Any, dict[str, SharedClient]] = WeakKeyDictionary()
-"""Of each pipeline our clients by their engines, and of each client of a user what is made of it."""
+Kind = tuple[str, ssl.SSLContext | None]
+"""An engine, and the user's TLS context for it: providers with the same ones share a client."""
+
+_shared: WeakKeyDictionary[Any, dict[Kind, SharedClient]] = WeakKeyDictionary()
+"""Of each pipeline our clients by their kinds, and of each client of a user what is made of it."""
 
 _used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
 """Of each client of a user the event loop that it was used on last."""
@@ -59,9 +63,9 @@ _used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictio
 class Connections:
     """One provider's leases on the clients that it uses.
 
-    The providers of a pipeline that have the same engine share one client of ours, and so one TLS
-    context. A client that the user has given is used instead, and never closed. A provider may serve
-    several pipelines, on one event loop.
+    The providers of a pipeline that have the same engine and `ssl_context` share one client of ours. A
+    client that the user has given is used instead, and never closed. A provider may serve several
+    pipelines, on one event loop.
 
     Attributes:
         slots: Of the connections that may be in use at once; `None` while nothing is open.
@@ -136,20 +140,21 @@ class Connections:
 
 
 def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
+    kind: Kind
     if engine.client is None:
-        owner, name = pipeline, engine.chosen()
+        owner, kind = pipeline, (engine.chosen(), engine.ssl_context)
     else:
-        owner, name = engine.client, "user"
+        owner, kind = engine.client, ("user", None)
         _check_loop(engine.client, loop)
-    clients: MutableMapping[str, SharedClient] = _shared.setdefault(owner, {})
-    shared = clients.get(name)
+    clients: MutableMapping[Kind, SharedClient] = _shared.setdefault(owner, {})
+    shared = clients.get(kind)
     if shared is not None and shared.leases and shared.loop is not loop:
         _refuse_while_alive(shared.loop)
         shared.abandon()
         clients = _shared.setdefault(owner, {})
         shared = None
     if shared is None or not shared.leases:
-        shared = clients[name] = SharedClient(engine.make(), loop, owner)
+        shared = clients[kind] = SharedClient(engine.make(), loop, owner)
         if engine.client is None:
             close_at_end(shared.client)
     shared.leases += 1
@@ -176,8 +181,8 @@ def _cannot_move(client: Any) -> ConfigurationError:
 def _forget(shared: SharedClient, owner: Any) -> None:
     """Keep nothing that nobody uses: what is made of a user's client would keep that."""
     clients = _shared.get(owner, {}) if owner is not None else {}
-    for name in [name for name, client in clients.items() if client is shared]:
-        del clients[name]
+    for kind in [kind for kind, client in clients.items() if client is shared]:
+        del clients[kind]
 
 
 def _refuse_while_alive(loop: asyncio.AbstractEventLoop | None) -> None:

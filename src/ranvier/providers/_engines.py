@@ -5,6 +5,7 @@ They are imported when the first pipeline that needs one opens.
 
 from __future__ import annotations
 
+import ssl
 import sys
 from importlib.util import find_spec
 from typing import Any, Final, Literal, get_args
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal, get_args
 from ranvier.errors import ConfigurationError
 from ranvier.providers import _proxies
 from ranvier.providers._http import HttpClient
+from ranvier.providers._trust import check_context, context_of
 
 EngineName = Literal["auto", "aiohttp", "httpx"]
 
@@ -24,22 +26,27 @@ class Engine:
     Args:
         name: `"auto"`, `"aiohttp"` or `"httpx"`.
         client: The user's own, which is an engine by itself; `None` is one of ours.
+        ssl_context: The user's own, for a client of ours; `None` trusts whom httpx trusts.
 
     Raises:
-        ConfigurationError: there is no such engine, or it is not installed, or what is given is no client.
+        ConfigurationError: there is no such engine, or it is not installed, or what is given is no client
+            or no context, or both are given.
     """
 
-    __slots__ = ("client", "name")
+    __slots__ = ("client", "name", "ssl_context")
 
-    def __init__(self, name: str, client: Any = None) -> None:
+    def __init__(self, name: str, client: Any = None, ssl_context: ssl.SSLContext | None = None) -> None:
         if name not in get_args(EngineName):
             raise ConfigurationError(f"engine={name!r:.80}: there are 'auto', 'aiohttp' and 'httpx'")
         if name == "aiohttp" and find_spec("aiohttp") is None:
             raise ConfigurationError(f"engine='aiohttp': aiohttp is not installed: {REMEDY}")
         self.name = name
         self.client = client
+        self.ssl_context = ssl_context
         if client is not None:
             self._check_client(client)
+        if ssl_context is not None:
+            self._check_context(ssl_context)
 
     def chosen(self) -> str:
         """The engine by its name, for a client of ours, now that one is needed."""
@@ -49,13 +56,13 @@ class Engine:
 
     def make(self) -> HttpClient:
         """A client of ours, or a view of the user's."""
-        if _kind(self.client) == "aiohttp" or (self.client is None and self.chosen() == "aiohttp"):
-            from ranvier.providers._aiohttp import AiohttpClient
-
-            return AiohttpClient.ours() if self.client is None else AiohttpClient.of_user(self.client)
-        from ranvier.providers._httpx import HttpxClient
-
-        return HttpxClient.ours() if self.client is None else HttpxClient.of_user(self.client)
+        if (_kind(self.client) or self.chosen()) == "aiohttp":
+            from ranvier.providers._aiohttp import AiohttpClient as Client
+        else:
+            from ranvier.providers._httpx import HttpxClient as Client  # type: ignore[assignment]
+        if self.client is None:
+            return Client.ours(context_of(self.ssl_context))
+        return Client.of_user(self.client)
 
     def _check_client(self, client: Any) -> None:
         kind = _kind(client)
@@ -66,6 +73,13 @@ class Engine:
             )
         if self.name not in ("auto", kind):
             raise ConfigurationError(f"engine={self.name!r} is not that of http_client: give one of the two")
+
+    def _check_context(self, context: ssl.SSLContext) -> None:
+        check_context(context)
+        if self.client is not None:
+            raise ConfigurationError(
+                "ssl_context is for clients of ours, and http_client has its own: give one of the two"
+            )
 
 
 def _kind(client: Any) -> str | None:

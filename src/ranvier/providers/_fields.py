@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier import checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.pipeline.events import ParameterDropped
 from ranvier.providers import _json, names
-from ranvier.providers._models import fit
+from ranvier.providers._models import Facts, changed, fit
 from ranvier.providers._reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request, Tool
+    from ranvier.messages import Request, Tool, WireTool
     from ranvier.pipeline.call import Call
 
 ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
@@ -56,6 +57,8 @@ class Extras:
         everyone = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
+        for fields in own:
+            checks.one_answer(f"extra[{name!r}]", fields)
         self.fields += [everyone, *own]
 
     def put_over(self, fields: Json) -> None:
@@ -69,43 +72,46 @@ class Extras:
                     fields[key] = value
 
 
-def fitted(call: Call, provider: str, dialect: str, extras: Extras) -> Json:
+def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
     """The settings of `call` in the words of the wire, without those that the model refuses.
 
     Args:
         call: What is asked.
         provider: The name of the provider.
-        dialect: The name under which the table of models knows it.
+        facts: Where the table of models tells what the target takes.
         extras: What the caller puts over the request.
 
     Raises:
         UnsupportedRequestError: the model cannot do without changing what is asked.
     """
-    model = call.deployment.model
     asked = _given(call.request)
     if not (asked or extras.fields or extras.settings):
-        return fit(dialect, model, asked).parameters
+        return fit(*facts, asked).parameters
     given: Json = {}
     for more in extras.fields:
         if "reasoning_effort" in more:
             given["reasoning_effort"] = more["reasoning_effort"]  # whoever reasons may not be tuned
     given |= asked | extras.settings
     try:
-        parameters, dropped = fit(dialect, model, given)
+        parameters, dropped = fit(*facts, given)
     except UnsupportedRequestError as error:
-        error.provider = provider
+        error.provider, error.model = provider, call.deployment.model
         raise
-    events = call.pipeline.events
-    if events.listeners:
-        where = {"tenant": call.tenant, "provider": provider, "model": model}
-        for parameter in dropped:
-            events.emit(ParameterDropped(parameter=parameter, **where))
+    if call.pipeline.events.listeners:
+        _tell(call, provider, dropped)
+        call.adjusted(changed(facts, given))
     for name in ("tools", "schema"):
         parameters.pop(name, None)  # fitted only for the models that refuse them
     return parameters
 
 
-def offered(request: Request, choice: str | None) -> tuple[Tool, ...]:
+def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
+    where = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
+    for parameter in dropped:
+        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call)
+
+
+def offered(request: Request, choice: str | None) -> tuple[Tool | WireTool, ...]:
     """The tools to send; none where they may not be used, and `choice`, as it was fitted, cannot say so."""
     return () if request.tool_choice == "none" and choice is None else request.tools
 

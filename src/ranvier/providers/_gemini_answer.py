@@ -8,15 +8,17 @@ from typing import Final
 from ranvier.errors import ContentFilterError
 from ranvier.messages import (
     FinishReason,
-    Native,
     Response,
     StreamEvent,
     ToolCallDelta,
     Usage,
 )
 from ranvier.pipeline.collector import Collector
-from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._fragments import read_input, tool_name
+from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._usage import Counts
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""
@@ -37,6 +39,9 @@ FINISH_REASONS: Final = {
 BLOCKED: Final = "blocked: "
 """Before the word for why a prompt was refused, which is no finish reason of Gemini's."""
 
+OF_BUILT_IN_TOOLS: Final = frozenset(("executableCode", "codeExecutionResult"))
+"""The fields of parts that tell of a tool which Gemini runs itself."""
+
 NUMBERED: Final = (
     *("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST"),
     *("PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
@@ -55,8 +60,9 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
     """Gemini's word for why it stopped, in ours; it says STOP where it calls tools.
 
     Raises:
-        NoAnswerError: it gave no answer.
+        NoAnswerError: it gave no answer, or it broke off.
     """
+    check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
@@ -69,22 +75,18 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
 
 def read_usage(value: object) -> Usage | None:
     """The tokens that it reports; thoughts stand beside the answer there, results beside the prompt."""
-    usage = entry(value, "usageMetadata")
-    if not usage:
+    if not value:
         return None
-    prompt, tools, answer, thoughts, cached = (
-        count(usage.get(name), name)
-        for name in (
-            *("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount"),
-            *("thoughtsTokenCount", "cachedContentTokenCount"),
-        )
-    )
+    counts = Counts(value)
+    prompt, answer = counts.stated("promptTokenCount"), counts.stated("candidatesTokenCount")
+    tools, thoughts = counts.count("toolUsePromptTokenCount"), counts.count("thoughtsTokenCount")
     return Usage(
         input=prompt + tools,
         output=answer + thoughts,
-        total=count(usage.get("totalTokenCount"), "totalTokenCount") or prompt + tools + answer + thoughts,
-        cache_read=cached,
+        total=counts.count("totalTokenCount") or prompt + tools + answer + thoughts,
+        cache_read=counts.count("cachedContentTokenCount"),
         reasoning=thoughts,
+        complete=counts.complete,
     )
 
 
@@ -92,20 +94,27 @@ def read_answer(body: Json) -> Response:
     """What a whole answer says: one that came in a single piece."""
     collector, reader = Collector(), PartReader()
     reader.read(body)
+    if reader.stopped is None and reader.held is None:
+        # A gateway may leave it out; that the answer is whole, its JSON has shown.
+        reader.stop("", None)
+    reader.end()
     for event in reader.events:
         collector.add(event)
-    if not reader.complete:  # a gateway may leave it out; that the answer is whole, its JSON has shown
-        collector.add(StreamEvent(finish_reason=reader.reason("")))
     return collector.response("", "")
 
 
 class PartReader(AnswerReader):
-    """Understands the pieces of one answer."""
+    """Understands the pieces of one answer.
+
+    Attributes:
+        held: A finish reason after the round of a built-in tool. Mostly the answer goes on from there; so it
+            is given out at the end of the body, and taken back by whatever comes before that.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.held: StreamEvent | None = None
         self._introduced = False  # the id and the model have been told
-        self._answered = False  # words, a tool call or something native have come
         self._calls = 0
 
     def read(self, body: Json) -> None:
@@ -116,20 +125,36 @@ class PartReader(AnswerReader):
                 StreamEvent(id=label(body.get("responseId")), model=label(body.get("modelVersion")))
             )
         usage = read_usage(body.get("usageMetadata"))
-        if not self.complete:
-            candidates = entries(body.get("candidates"), "candidates")
-            candidate = next((each for each in candidates if not each.get("index")), {})
-            content = entry(candidate.get("content"), "content")
-            for part in entries(content.get("parts"), "parts"):
-                self._read_part(part)
-            raw = read_finish(candidate.get("finishReason"))
-            if raw or (raw := _blocked(body)):
-                reason = self.reason(raw)  # first: what is no answer is none that is complete
-                self.complete = True
-                self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage))
-                usage = None
-        if usage is not None:
+        candidates = entries(body.get("candidates"), "candidates")
+        candidate = next((each for each in candidates if not each.get("index")), {})
+        parts = entries(entry(candidate.get("content"), "content").get("parts"), "parts")
+        known = len(self.events)
+        for part in parts:
+            self._read_part(part)
+        if len(self.events) > known:
+            self.held = None
+        raw = read_finish(candidate.get("finishReason")) or _blocked(body)
+        if raw:
+            self.stop(raw, usage, of_tool=bool(parts) and bool(parts[-1].keys() & OF_BUILT_IN_TOOLS))
+        elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
+
+    def stop(self, raw: str, usage: Usage | None, *, of_tool: bool = False) -> None:
+        """The model has stopped, for a reason that Gemini names `raw`."""
+        reason = finish_reason(raw, answered=self.answered, calls_tools=self._calls > 0)
+        if of_tool:
+            self.held = StreamEvent(finish_reason=reason, raw_finish_reason=raw)
+            self.events.append(StreamEvent(usage=usage))
+        else:
+            self.stopped, self.held = reason, None
+            self.events.append(StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage))
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        if self.held is not None:
+            self.stopped = self.held.finish_reason
+            self.events.append(self.held)
+        super().end()
 
     def _read_part(self, part: Json) -> None:
         words = text(part.get("text"), "text")
@@ -137,35 +162,33 @@ class PartReader(AnswerReader):
             if words:
                 self.events.append(StreamEvent(reasoning=words))
             if part.get(SIGNATURE):
-                self.events.append(StreamEvent(parts=[Native("gemini", part)]))
+                self.events.append(StreamEvent(parts=[self.native("gemini", part)]))
         elif "functionCall" in part:
-            self._read_signature(part)
-            self.events.append(
-                StreamEvent(tool_call=self._read_call(entry(part["functionCall"], "functionCall")))
-            )
+            self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
-            self._answered = True
+            self.answered = True
             self._read_signature(part)
             self.events.append(StreamEvent(text=words))
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
-            self._answered = self._answered or bool(part.keys() - {"text", SIGNATURE})
+            self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
-            self.events.append(StreamEvent(parts=[Native("gemini", native)]))
+            self.events.append(StreamEvent(parts=[self.native("gemini", native)]))
 
     def _read_signature(self, part: Json) -> None:
         if part.get(SIGNATURE):
-            self.events.append(StreamEvent(parts=[Native("gemini", {SIGNATURE: part[SIGNATURE]})]))
+            signature = self.native("gemini", {SIGNATURE: part[SIGNATURE]})
+            self.events.append(StreamEvent(parts=[signature]))
 
-    def _read_call(self, call: Json) -> ToolCallDelta:
-        self._answered = True
+    def _read_call(self, part: Json, call: Json) -> None:
+        name, arguments = tool_name(text(call.get("name"), "name")), read_input(call.get("args"), "args")
+        if name is None:
+            return
+        self._read_signature(part)
+        given = label(call.get("id")) or new_call_id()
+        delta = ToolCallDelta(self._calls, given, name, json.dumps(arguments))
+        self.events.append(StreamEvent(tool_call=self.called(delta)))
+        self.answered = True
         self._calls += 1
-        arguments = json.dumps(entry(call.get("args"), "args"))
-        given, name = label(call.get("id")), text(call.get("name"), "name")
-        return ToolCallDelta(self._calls - 1, given or new_call_id(), name, arguments)
-
-    def reason(self, raw: str) -> FinishReason:
-        """Why it stopped, after what has come."""
-        return finish_reason(raw, answered=self._answered, calls_tools=self._calls > 0)
 
 
 def _blocked(body: Json) -> str:

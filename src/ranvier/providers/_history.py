@@ -1,68 +1,100 @@
-"""What every wire needs to know of a conversation: whose parts are whose, and the ids of tool calls."""
+"""A conversation as its target takes it: own parts only, valid ids, names of tools that the wire takes."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Message, Native, Part, ToolCall, ToolResult
+from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Part, Request, Tool, ToolCall, ToolResult
+from ranvier.providers._call_ids import with_valid_ids
+from ranvier.providers._issuer import Issuer
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reasoning import REASONING
+from ranvier.providers._tool_names import sent_names, with_sent_names
 
-ANY_ID: Final = re.compile(r"(?s).+")
-"""The ids of a wire that takes them all."""
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.providers._wire import Wire
 
 
-def new_call_id() -> str:
-    """An id for a tool call that came without one."""
-    return f"call_{uuid.uuid4().hex[:24]}"
+def translated(call: Call, wire: Wire) -> Call:
+    """`call` with the conversation as its target takes it; itself where nothing has to change."""
+    request = call.request
+    if _is_taken(request, wire):
+        return call
+    target = Issuer(wire, call)
+    messages = _own_parts(with_valid_ids(request.messages, wire.call_ids, target.owns), target)
+    if messages is not request.messages:
+        request = replace(request, messages=tuple(messages))
+    if names := sent_names(call.request, wire.tool_names):
+        request = with_sent_names(request, names)
+    return call if request is call.request else call.asking(request)
 
 
-def with_valid_ids(messages: Sequence[Message], allowed: re.Pattern[str]) -> Sequence[Message]:
-    """`messages` with ids of calls that the wire allows, no two of them alike; results keep to their calls.
+def _is_taken(request: Request, wire: Wire) -> bool:
+    """True for most requests, in which nothing has to change; one pass, since every request is looked at."""
+    names, ids = [tool.name for tool in request.tools if isinstance(tool, Tool)], []
+    for message in request.messages:
+        if type(message.content) is str:
+            continue
+        for part in message.content:
+            if isinstance(part, ToolCall):
+                if part.native is not None:
+                    return False
+                ids.append(part.id)
+                names.append(part.name)
+            elif isinstance(part, Native):
+                return False
+            elif isinstance(part, ToolResult) and part.name:
+                names.append(part.name)
+    if len(set(ids)) != len(ids) or not all(map(wire.call_ids.allowed.fullmatch, ids)):
+        return False
+    return all(map(wire.tool_names.allowed.fullmatch, names))
 
-    Servers that count their calls anew in each turn give the same id again, which Anthropic refuses, and
-    of which nobody could say whose result it is.
-    """
-    ids = [call.id for message in messages for call in message.tool_calls]
-    if not ids or (len(set(ids)) == len(ids) and all(map(allowed.fullmatch, ids))):
+
+def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]:
+    """`messages` without what only others understand."""
+    if not any(map(_holds_natives, messages)):
         return messages
-    renaming = _Renaming(allowed)
-    return [renaming.of_message(message) for message in messages]
+    own = [_own(message, target) if _holds_natives(message) else message for message in messages]
+    if len(_thoughts(own)) < len(_thoughts(messages)):
+        PartFields(target.adapter, target.call).leave_out(REASONING)
+    return own
 
 
-class _Renaming:
-    """Ids as the wire takes them: the given one where it may stay, else one made from it, always the same."""
+def _thoughts(messages: Sequence[Message]) -> list[Native]:
+    """Reasoning that the caller gave in plain words; listeners hear when it is not sent."""
+    parts = (part for message in messages for part in message.parts if isinstance(part, Native))
+    return [part for part in parts if part.provider == CHAT_COMPLETIONS and REASONING in part.data]
 
-    def __init__(self, allowed: re.Pattern[str]) -> None:
-        self._allowed = allowed
-        self._given: Counter[str] = Counter()  # how often each id has been that of a call
-        self._waiting: dict[str, list[str]] = {}  # calls without a result so far, as they are sent
 
-    def of_message(self, message: Message) -> Message:
-        """The same message with other ids."""
-        return replace(message, content=tuple(map(self._of_part, message.parts)))
+def _own(message: Message, target: Issuer) -> Message:
+    parts = (_own_part(part, target) for part in message.parts)
+    return replace(message, content=tuple(part for part in parts if part is not None))
 
-    def _of_part(self, part: Part) -> Part:
-        if isinstance(part, ToolCall):
-            self._given[part.id] += 1
-            sent = self._valid(part.id, self._given[part.id])
-            self._waiting.setdefault(part.id, []).append(sent)
-            return replace(part, id=sent)
-        if isinstance(part, ToolResult):
-            waiting = self._waiting.get(part.call_id)
-            return replace(part, call_id=waiting.pop(0) if waiting else self._valid(part.call_id))
-        return part
 
-    def _valid(self, given: str, time: int = 1) -> str:
-        if time == 1 and self._allowed.fullmatch(given):
-            return given
-        told_apart = given if time == 1 else f"{given} {time}"
-        return f"call_{hashlib.sha256(told_apart.encode('utf-8', 'replace')).hexdigest()[:24]}"
+def _holds_natives(message: Message) -> bool:
+    return any(
+        isinstance(part, Native) or (isinstance(part, ToolCall) and part.native is not None)
+        for part in message.parts
+    )
+
+
+def _own_part(part: Part, target: Issuer) -> Part | None:
+    if isinstance(part, Native):
+        return _own_native(part, target)
+    if isinstance(part, ToolCall) and part.native is not None:
+        return replace(part, native=_own_native(part.native, target))
+    return part
+
+
+def _own_native(native: Native, target: Issuer) -> Native | None:
+    if target.owns(native):
+        return native
+    data = target.adapter.shared(native, target) if target.speaks(native) else None
+    return Native(native.provider, data) if data else None
 
 
 def results(message: Message) -> list[ToolResult]:
@@ -70,16 +102,25 @@ def results(message: Message) -> list[ToolResult]:
     return [part for part in message.parts if isinstance(part, ToolResult)]
 
 
+def instructions(request: Request) -> str:
+    """All standing instructions, wherever they stand, as one text."""
+    within = (message.text for message in request.messages if message.role == "system")
+    return "\n\n".join(filter(None, (request.system, *within)))
+
+
+def introduction(result: ToolResult) -> str:
+    """The words before what a tool gave back, where that cannot stand in the result itself."""
+    return f"This is from the result of the tool {result.name} (call {result.call_id}):"
+
+
 def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:
     """The tools by the ids of the calls for them."""
     return {call.id: call.name for message in messages for call in message.tool_calls}
 
 
-def own(message: Message, family: str) -> Iterator[Mapping[str, Any]]:
-    """What in `message` only the providers of `family` understand; nobody else is sent it."""
-    for part in message.parts:
-        if isinstance(part, Native) and part.provider == family:
-            yield part.data
+def natives(message: Message) -> Iterator[Mapping[str, Any]]:
+    """What in `message` only its issuer understands, which is the target."""
+    return (part.data for part in message.parts if isinstance(part, Native))
 
 
 def arguments_text(call: ToolCall) -> str:

@@ -70,6 +70,12 @@ class HttpRequest:
         self.model = model
         self.secret = secret
 
+    def with_body(self, body: bytes) -> HttpRequest:
+        """The same request with another body."""
+        return HttpRequest(
+            self.url, self.headers, body, connect=self.connect, secret=self.secret, **self.facts
+        )
+
     def masked(self, text: str) -> str:
         """`text` without the key."""
         return masked(text, self.secret)

@@ -7,6 +7,7 @@ is, and what a cancellation does to it.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from collections.abc import Collection
 from typing import Any
@@ -24,19 +25,25 @@ from ranvier.providers._loop_end import close_without_loop
 class HttpxClient(HttpClient):
     """Sends requests through httpx; `pool_size` is how many at once, `None` is without bound."""
 
-    def __init__(self, client: Any = None, library: Any = httpx, pool_size: int | None = None) -> None:
-        self._loop = asyncio.get_running_loop()  # first: certificates that are missing fail below
+    def __init__(
+        self,
+        client: Any = None,
+        library: Any = httpx,
+        pool_size: int | None = None,
+        lanes: Lanes | None = None,
+    ) -> None:
         self.pool_size = pool_size
-        self._client = client  # a view of the user's; None: lanes of ours
+        self._client = client  # a view of the user's; None where there are lanes of ours
         self._owner: Any = None  # the user's client, which only the user closes
         self._library = library
-        self._lanes = Lanes() if client is None else None
+        self._lanes = lanes
         self._exchanges: set[Exchange] = set()  # under way
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
-    def ours(cls) -> HttpxClient:
+    def ours(cls, trusted: ssl.SSLContext) -> HttpxClient:
         """A client of our own."""
-        return cls()
+        return cls(lanes=Lanes(trusted))
 
     @classmethod
     def of_user(cls, client: Any) -> HttpxClient:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -48,11 +49,20 @@ def write(fields: object) -> bytes:
         return _library(fields, ensure_ascii=True)
 
 
-def read(content: bytes) -> Any:
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+"""Where half of a surrogate pair may be; it finds whole pairs too. orjson reads no half at all."""
+
+
+def read(content: bytes, on_halves: Callable[[Any], Any] | None = None) -> Any:
     """The value that `content` holds, in whichever encoding of Unicode.
 
     `NaN` and numbers that no float holds become lists of their word: nowhere do these pass for what belongs
     there, and what is kept of an answer for the history can be written as JSON again.
+
+    Args:
+        content: The JSON.
+        on_halves: Given the value where a text in it may hold half of a surrogate pair; returns what to use
+            instead.
 
     Raises:
         ValueError, RecursionError: it is cut, broken, or no JSON.
@@ -62,7 +72,11 @@ def read(content: bytes) -> Any:
             return orjson.loads(content)
         except ValueError:
             pass
-    return _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
+    text = content.decode(json.detect_encoding(content), "surrogatepass")
+    value = _DECODER.decode(text)
+    if on_halves is not None and ("\\u" in text or not text.isascii()) and _HALF.search(text):
+        return on_halves(value)
+    return value
 
 
 def _library(fields: object, *, ensure_ascii: bool) -> bytes:

@@ -8,6 +8,7 @@ however many there are, and nobody ever waits inside it.
 from __future__ import annotations
 
 import math
+import ssl
 from collections import deque
 from typing import Any, Final
 
@@ -50,10 +51,14 @@ class Lane:
 
 
 class Lanes:
-    """Takes requests to many places, each on a lane of its own."""
+    """Takes requests to many places, each on a lane of its own.
 
-    def __init__(self) -> None:
-        self._trusted = httpx.create_ssl_context()
+    Args:
+        trusted: The TLS context of all of them, of which httpx sets some options.
+    """
+
+    def __init__(self, trusted: ssl.SSLContext) -> None:
+        self._trusted = trusted
         self._idle: dict[str, deque[Lane]] = {}  # by place, the latest last; none is empty
 
     def __len__(self) -> int:

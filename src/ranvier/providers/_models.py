@@ -18,11 +18,24 @@ from ranvier.providers._refusals import (
     NAMES,
     NO_FORMS,
     NO_PREFILL,
+    NONE_BESIDE_TOOLS,
     ROWS,
     SILENT,
     SPEAKING,
     UNSIGNED,
 )
+
+
+class Facts(NamedTuple):
+    """Where the table tells what a target takes.
+
+    Attributes:
+        provider: The vendor whose rows count; any other word is an unknown server, which has none.
+        model: The model's id, with or without a routing prefix; empty where it is unknown.
+    """
+
+    provider: str
+    model: str
 
 
 class Fitted(NamedTuple):
@@ -47,6 +60,8 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
     """
     if not parameters and provider != "anthropic":
         return Fitted({}, ())
+    if wants_no_effort(provider, model, parameters):
+        parameters = {**parameters, "reasoning_effort": "none"}
     rules = _rules(provider, model)
     wire: dict[str, Any] = {}
     dropped: tuple[str, ...] = ()
@@ -54,8 +69,8 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
         wire_name, action = rules.get(name, (name, keep))
         try:
             value = action(value, parameters)
-        except CannotTakeError:
-            raise _unsupported(provider, model, name) from None
+        except CannotTakeError as reason:
+            raise _unsupported(provider, model, name, str(reason)) from None
         if value is DROPPED:
             dropped += (name,)
         elif isinstance(value, Renamed):
@@ -65,6 +80,35 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
     if provider == "anthropic" and "max_tokens" not in wire:
         wire["max_tokens"] = _limit(model)
     return Fitted(wire, dropped)
+
+
+def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The parameters that are sent otherwise than given, though not left out, and how they are sent."""
+    changes: list[tuple[str, str]] = []
+    rules = _rules(*facts)
+    for name, value in given.items():
+        if isinstance(value, (int, float)) and name in rules:
+            sent = rules[name][1](value, given)
+            if isinstance(sent, (int, float)) and sent != value:
+                changes.append((name, f"sent as {sent}"))
+    if wants_no_effort(*facts, given):
+        changes.append(("reasoning_effort", "sent as none"))
+    return changes
+
+
+def is_known(provider: str, model: str) -> bool:
+    """True where the table has a row of that provider for this model, and not only for all of them."""
+    return any(owner == provider and starts != "*" and _starts(model, starts) for owner, starts, _, _ in ROWS)
+
+
+def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool:
+    """True where a model has to be told not to reason, or it refuses the tools of the request."""
+    return (
+        provider == "openai"
+        and bool(given.get("tools"))
+        and "reasoning_effort" not in given
+        and _starts(model, NONE_BESIDE_TOOLS)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -89,8 +133,9 @@ def _bare(model: str) -> str:
     return bare.replace(".", "-") if bare.startswith("claude") else bare
 
 
-def _unsupported(provider: str, model: str, name: str) -> UnsupportedRequestError:
-    message = f"{provider}/{model} cannot take {name} as given; nothing was sent: choose another model"
+def _unsupported(provider: str, model: str, name: str, reason: str) -> UnsupportedRequestError:
+    given = " ".join(filter(None, (name, "as given", reason)))
+    message = f"{provider}/{model} cannot take {given}; nothing was sent: choose another model"
     return UnsupportedRequestError(message, provider=provider, model=model)
 
 
@@ -111,6 +156,11 @@ def takes_forms(provider: str) -> bool:
 
 def wants_signatures(model: str) -> bool:
     """True for models of Gemini that refuse a tool call in the history which no thought has signed."""
+    return not _starts(model, UNSIGNED)
+
+
+def takes_pictures_of_tools(model: str) -> bool:
+    """True for models of Gemini that see pictures within the result of a tool: the third generation on."""
     return not _starts(model, UNSIGNED)
 
 

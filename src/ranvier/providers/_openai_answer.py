@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import FinishReason, Native, Part, Response, StreamEvent, Text, ToolCall, Usage
-from ranvier.providers._fragments import CallsUnderWay, read_arguments
-from ranvier.providers._history import new_call_id
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.messages import (
+    FinishReason,
+    Native,
+    Part,
+    Response,
+    Text,
+    ToolCall,
+    Usage,
+)
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._fragments import kept_of, read_arguments, tool_name
+from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._usage import read_chat_usage
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -22,9 +31,6 @@ FINISH_REASONS = {
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
 }
 
-BROKEN_OFF = ("network_error", "error")
-"""Reasons that are none: the answer was cut on the provider's side (GLM, OpenRouter)."""
-
 
 def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     """The provider's word for why it stopped, in ours; some say `stop`, or nothing, where tools are called.
@@ -32,11 +38,12 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
     Raises:
         NoAnswerError: it says that the answer broke off.
     """
-    if raw in BROKEN_OFF:
-        raise NoAnswerError(f"the provider broke the answer off: {raw}")
+    check_finish(raw)
     reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
+    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # none that has a name
+        return FinishReason.STOP
     return reason
 
 
@@ -54,30 +61,8 @@ def refused(words: str = "") -> NoAnswerError:
     return NoAnswerError(f"refused on policy{said}", ContentFilterError)
 
 
-_SHARES = frozenset(("prompt_tokens_details", "completion_tokens_details", "cached_tokens"))
-
-
-def read_usage(value: object) -> Usage | None:
-    """The tokens that a `usage` object reports, if there is one."""
-    usage = entry(value, "usage")
-    if not usage:
-        return None
-    read = count(usage.get("prompt_tokens"), "prompt_tokens")
-    written = count(usage.get("completion_tokens"), "completion_tokens")
-    total = count(usage.get("total_tokens"), "total_tokens") or read + written
-    if not _SHARES & usage.keys():
-        return Usage(read, written, total)
-    prompt = entry(usage.get("prompt_tokens_details"), "prompt_tokens_details")
-    completion = entry(usage.get("completion_tokens_details"), "completion_tokens_details")
-    cached = prompt.get("cached_tokens", usage.get("cached_tokens"))  # Kimi: beside the others
-    return Usage(
-        read,
-        written,
-        total,
-        cache_read=count(cached, "cached_tokens"),
-        cache_write=count(prompt.get("cache_write_tokens"), "cache_write_tokens"),
-        reasoning=count(completion.get("reasoning_tokens"), "reasoning_tokens"),
-    )
+MEDIA = ("images", "audio")
+"""Fields of a message that hold what it answers with beside words (OpenRouter, OpenAI): kept as they are."""
 
 
 def read_content(message: Json) -> tuple[str, str]:
@@ -111,14 +96,14 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         raise NoAnswerError("the answer's choice has no message")
     message = entry(choice.get("message"), "message")
     words, reasoning = read_content(message)
-    calls = tuple(map(_read_call, _calls_in(message)))
+    calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
         if not words and not calls:
             raise refused(refusal)
         reason = FinishReason.CONTENT_FILTER
-    kept = {name: message[name] for name in returned if message.get(name)} if returned else None
+    kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
     if words:
         parts += (Text(words),)
@@ -128,111 +113,31 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         reasoning=reasoning,
         finish_reason=reason,
         raw_finish_reason=raw or None,
-        usage=read_usage(body.get("usage")) or Usage(complete=False),
+        usage=read_chat_usage(body.get("usage")) or Usage(complete=False),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=parts + calls,
     )
 
 
-def _calls_in(message: Json) -> list[Json]:
+def calls_in(message: Json) -> list[Json]:
     """The tool calls of a message, or the fragments of them in a piece of one."""
     if "tool_calls" in message or "function_call" in message:
         return entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
     return []
 
 
-def _read_call(call: Json) -> ToolCall:
+def _read_call(call: Json) -> ToolCall | None:
     function = entry(call.get("function") or call.get("custom"), "function")
     arguments = read_arguments(function.get("arguments", function.get("input")))
-    name = text(function.get("name"), "name")
-    return ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    name = tool_name(text(function.get("name"), "name"))
+    if name is None:
+        return None
+    read = ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)
+    return replace(read, native=kept) if (kept := kept_of(call)) else read
 
 
 def _older_call(message: Json) -> list[Json]:
     """The call of a function as it was written before there were tools; empty ones are decoration."""
     function = entry(message.get("function_call"), "function_call")
     return [{"index": 0, "function": function}] if any(function.values()) else []
-
-
-# --- in chunks -----------------------------------------------------------------------------------
-
-
-class ChunkReader(AnswerReader):
-    """Understands the chunks of one streamed completion."""
-
-    def __init__(self, family: str, returned: tuple[str, ...]) -> None:
-        super().__init__()
-        self._family = family
-        self._returned = returned
-        self._introduced = False  # the id and the model have been told
-        self._answered = False  # words or a tool call have come
-        self._refusal: list[str] = []
-        self._kept: dict[str, list[Any]] = {}  # by field, its pieces: joined once, at the end
-        self._calls = CallsUnderWay()
-
-    def read(self, body: Json) -> None:
-        """What one chunk says."""
-        if not self._introduced and (body.get("id") or body.get("model")):
-            self._introduced = True
-            self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
-        choice = _first(entries(body.get("choices"), "choices"))
-        said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
-        usage = None if said is None else read_usage(said)
-        if not self.complete:
-            # A server that does not stream sends the whole message where a delta belongs.
-            self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
-            if failure := failed(choice):
-                raise failure
-            if raw := text(choice.get("finish_reason"), "finish_reason"):
-                self.events.append(self._finish(raw, usage))
-                usage = None
-        if usage is not None:
-            self.events.append(StreamEvent(usage=usage))
-
-    def _read_delta(self, delta: Json) -> None:
-        words, reasoning = read_content(delta)
-        if reasoning:
-            self.events.append(StreamEvent(reasoning=reasoning))
-        if words:
-            self._answered = True
-            self.events.append(StreamEvent(text=words))
-        if refusal := text(delta.get("refusal"), "refusal"):
-            self._refusal.append(refusal)
-        if self._returned:
-            self._keep(delta)
-        for call in _calls_in(delta):
-            self._answered = True
-            self.events.append(StreamEvent(tool_call=self._calls.fragment(call)))
-
-    def _keep(self, delta: Json) -> None:
-        for name in self._returned:
-            if piece := delta.get(name):
-                self._kept.setdefault(name, []).append(piece)
-
-    def joined(self, pieces: list[Any]) -> Any:
-        """What the pieces of a field are together; where they are of several kinds, the last one."""
-        if all(isinstance(piece, str) for piece in pieces):
-            return "".join(pieces)
-        if all(isinstance(piece, list) for piece in pieces):
-            return [each for piece in pieces for each in piece]
-        return pieces[-1]
-
-    def _finish(self, raw: str, usage: Usage | None) -> StreamEvent:
-        reason = finish_reason(raw, calls_tools=self._calls.any)
-        if self._refusal or reason is FinishReason.CONTENT_FILTER:
-            if not self._answered:
-                raise refused("".join(self._refusal))
-            reason = FinishReason.CONTENT_FILTER
-        self.complete = True
-        kept = {name: self.joined(pieces) for name, pieces in self._kept.items()}
-        parts = [Native(self._family, kept)] if kept else []
-        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=usage, parts=parts)
-
-
-def _first(choices: list[Json]) -> Json:
-    """The only choice that is asked for; some servers give it no index."""
-    for choice in choices:
-        if not choice.get("index"):
-            return choice
-    return {}

@@ -9,24 +9,35 @@ What comes back is read in `_openai_answer`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from ranvier.messages import Image, Message, Native, Response, Schema, Text, Tool, ToolCall
+from ranvier.messages import (
+    CHAT_COMPLETIONS,
+    Image,
+    Message,
+    Native,
+    Response,
+    Schema,
+    Tool,
+    WireTool,
+)
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import OPENAI_IDS
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
-from ranvier.providers._history import arguments_text, own, results, with_valid_ids
+from ranvier.providers._history import natives
 from ranvier.providers._models import refuses_prefill, takes_forms
-from ranvier.providers._openai_answer import ChunkReader, read_completion
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._openai_answer import read_completion
+from ranvier.providers._openai_messages import Conversation
+from ranvier.providers._openai_stream import ChunkReader
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import NO_THOUGHT, REASONING
 from ranvier.providers._schemas import instruction, is_strict
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-CALL_ID = re.compile(r"[!-~]{1,40}")
-"""OpenAI refuses longer ids."""
+    from ranvier.providers._issuer import Issuer
 
 
 class ChatCompletions(Adapter):
@@ -36,7 +47,19 @@ class ChatCompletions(Adapter):
         returned: The fields of an answer's message that this provider wants back in the history.
     """
 
-    returned: ClassVar[tuple[str, ...]] = ()
+    call_ids = OPENAI_IDS
+    returned: tuple[str, ...] = ()
+
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """The words of the vendor, and those of the whole dialect."""
+        return (self.family, CHAT_COMPLETIONS)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Reasoning in plain words, which another model or account of the same server may see."""
+        if native.endpoint not in (None, target.endpoint) or REASONING not in native.data:
+            return None
+        return {REASONING: native.data[REASONING]}
 
     def path(self, model: str, streaming: bool) -> str:
         return "/chat/completions"
@@ -47,102 +70,78 @@ class ChatCompletions(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         request = call.request
         choice = settings.pop("tool_choice", None)
-        fields: Json = {"model": call.deployment.model, "messages": self.messages(call), **settings}
+        further = PartFields(self, call)
+        fields: Json = {"model": call.deployment.model, "messages": self._messages(call, further), **settings}
         if tools := offered(request, choice):
-            fields["tools"] = [_tool(tool) for tool in tools]
+            fields["tools"] = [self._tool(tool, further) for tool in tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
-            fields["response_format"] = self.form(request.schema)
+            fields["response_format"] = self.form(call, request.schema)
+        fields["stream"] = streaming  # some gateways stream unless they are told not to
         if streaming:
-            fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
         return fields
 
-    def form(self, schema: Schema) -> Json:
+    def form(self, call: Call, schema: Schema) -> Json:
         """The form that the answer must have, as far as the server can be held to it."""
-        if not takes_forms(self.dialect):
+        if not takes_forms(self.facts(call).provider):
             return {"type": "json_object"}
         form: Json = {"name": schema.name, "schema": schema.definition}
         if is_strict(schema.definition):
             form["strict"] = True
         return {"type": "json_schema", "json_schema": form}
 
-    def messages(self, call: Call) -> list[Json]:
-        """The conversation, one tool message for each result."""
+    def _messages(self, call: Call, further: PartFields) -> list[Json]:
         request = call.request
-        if request.messages[-1].role == "assistant" and refuses_prefill(self.dialect, call.deployment.model):
+        if request.messages[-1].role == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
-        turns = with_valid_ids(request.messages, CALL_ID)
-        conversation: list[Json] = []
-        for turn in turns:
-            if turn.role in ("user", "system") and isinstance(turn.content, str):  # as nearly all are
-                conversation.append({"role": turn.role, "content": turn.content})
-            else:
-                conversation += self._turn(call, turn)
+        messages = Conversation(self, call, further).messages()
         system = request.system
-        if request.schema is not None and not takes_forms(self.dialect):
+        if request.schema is not None and not takes_forms(self.facts(call).provider):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
         if system:
-            conversation.insert(0, {"role": "system", "content": system})
-        return conversation
+            messages.insert(0, {"role": "system", "content": system})
+        return messages
 
-    def _turn(self, call: Call, message: Message) -> Iterator[Json]:
-        for result in results(message):
-            yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
-        if message.role == "assistant":
-            answer = self.answer(call, message)
-            if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing
-                yield answer
-        elif message.role != "tool":
-            content = list(self._content(call, message))
-            if content or not results(message):
-                plain = all(part["type"] == "text" for part in content)
-                yield {"role": message.role, "content": message.text if plain else content}
+    def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
+        """Add to a turn of the model what the server wants to see again of it."""
+        kept = {name: data[name] for data in natives(message) for name in self.returned if name in data}
+        if not self.wants_reasoning(call, in_tool_round=in_tool_round):
+            kept.pop(REASONING, None)
+        if not kept.get(REASONING) and self.demands_reasoning(call, answer, in_tool_round=in_tool_round):
+            kept[REASONING] = NO_THOUGHT
+        answer.update(kept)
 
-    def answer(self, call: Call, message: Message) -> Json:
-        """A turn of the model, with what it wants to see again of it."""
-        if any(isinstance(part, Image) for part in message.parts):
-            raise self.unsupported(call, "takes no pictures from the assistant")
-        answer: Json = {"role": "assistant", "content": message.text or None}
-        calls = [_tool_call(call) for call in message.tool_calls]
-        if calls:
-            answer["tool_calls"] = calls
-        for fields in own(message, self.family):
-            answer.update({name: fields[name] for name in self.returned if name in fields})
-        return answer
+    def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
+        """True if a turn goes back with its reasoning, where that is among the fields `returned`."""
+        return True
+
+    def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
+        """True if the server refuses that turn without reasoning, whoever wrote it."""
+        return False
 
     def image(self, call: Call, image: Image) -> Json:
         """A picture: its address, or its bytes as one."""
-        return {"type": "image_url", "image_url": {"url": image.data_url}}
+        place = {"url": image.data_url}
+        if image.detail is not None:
+            place["detail"] = image.detail
+        return {"type": "image_url", "image_url": place}
 
-    def _content(self, call: Call, message: Message) -> Iterator[Mapping[str, Any]]:
-        for part in message.parts:
-            if isinstance(part, Text):
-                yield {"type": "text", "text": part.text}
-            elif isinstance(part, Image):
-                yield self.image(call, part)
-            elif isinstance(part, Native) and part.provider == self.family and "type" in part.data:
-                yield part.data  # a file, say
+    def _tool(self, tool: Tool | WireTool, further: PartFields) -> Json:
+        if isinstance(tool, WireTool):
+            return further.of_wire(tool, *self.wires)
+        function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        more = further.sent("tool", tool.extra)
+        if "strict" in more:
+            function["strict"] = more.pop("strict")
+        return {"type": "function", "function": function, **more}
 
     def response(self, body: Json) -> Response:
         return read_completion(body, self.family, self.returned)
 
     def reader(self, call: Call) -> AnswerReader:
         return ChunkReader(self.family, self.returned)
-
-
-def _tool(tool: Tool) -> Json:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return {"type": "function", "function": function}
-
-
-def _tool_call(call: ToolCall) -> Json:
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments_text(call)},
-    }
 
 
 def _tool_choice(choice: str) -> str | Json:

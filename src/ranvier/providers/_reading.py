@@ -6,16 +6,15 @@ returns the error, and who raises it holds no body.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
-from ranvier.messages import StreamEvent
+from ranvier.messages.characters import mended
 from ranvier.providers import _json
 from ranvier.providers._classify import classify
 from ranvier.providers._http import HttpReply
-from ranvier.providers._said import as_text, title
+from ranvier.providers._said import as_text, says_error, title
 from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
 
 Json = dict[str, Any]
@@ -94,14 +93,16 @@ def _article(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def parse_object(content: bytes) -> Json | None:
+def parse_object(content: bytes, on_halves: Callable[[Any], Any] = mended) -> Json | None:
     """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
+
+    Half characters in it become U+FFFD, or what `on_halves` makes of them: see `_json.read`.
 
     Raises:
         NoAnswerError: it begins like one but is cut or broken.
     """
     try:
-        value = _json.read(content)
+        value = _json.read(content, on_halves)
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
             raise NoAnswerError("a JSON object is cut or broken") from None
@@ -127,27 +128,57 @@ def is_page(content: bytes) -> bool:
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
-    """True for a body that is an error, whatever its status says."""
-    return body.get("type") == "error" or bool(body.get("error"))
+    """True for a body that is an error, whatever its status says, wrapped or bare."""
+    if body.get("choices"):  # every chunk of an answer comes by here: what it nearly always is goes first
+        return bool(body.get("error"))
+    if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body:
+        return bool(body.get("error"))
+    return says_error(body)
+
+
+_ANSWERING: Final = (
+    *("content_block_delta", "message", "ping", "content_block_start", "content_block_stop"),
+    *("message_start", "message_delta", "message_stop"),
+)
+"""The types of Anthropic's bodies and events that are no errors, the commonest first."""
+
+BROKEN_OFF: Final = frozenset((
+    *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),
+    *("timeout", "abort", "aborted", "cancelled", "failed", "insufficient_system_resource"),
+))  # fmt: skip
+"""Finish reasons that are none: the answer was cut on the provider's side.
+
+GLM, OpenRouter, vLLM, DeepSeek, and gateways that speak another's wire.
+"""
+
+
+def check_finish(raw: str) -> None:
+    """Refuse a finish reason that says that the answer broke off.
+
+    Raises:
+        NoAnswerError: it does.
+    """
+    if raw.lower() in BROKEN_OFF:
+        raise NoAnswerError(f"the provider broke the answer off: {raw}")
 
 
 # --- errors about one reply ----------------------------------------------------------------------
 
 
 class Judge:
-    """Makes the errors about one reply."""
+    """Makes the errors about one `reply`."""
 
     def __init__(self, reply: HttpReply, *, in_stream: bool = False) -> None:
-        self._reply = reply
+        self.reply = reply
         self._in_stream = in_stream
 
     def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
         """The error that `body` is about."""
-        request = self._reply.request
+        request = self.reply.request
         return classify(
             body,
-            status=self._reply.status,
-            headers=self._reply.headers,
+            status=self.reply.status,
+            headers=self.reply.headers,
             in_stream=self._in_stream,
             secret=request.secret,
             **request.facts,
@@ -157,46 +188,13 @@ class Judge:
         """The error for a `body` that cannot be used, for that reason."""
         if reason.said is not None:
             return self.refusal({"error": reason.said})
-        request = self._reply.request
+        request = self.reply.request
         preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), LONGEST_PREVIEW)
         return reason.kind(
             f"{request.target}: {request.shown(str(reason), LONGEST_WORDS)}",
-            status=self._reply.status,
-            request_id=self._reply.request_id,
+            status=self.reply.status,
+            request_id=self.reply.request_id,
             in_stream=self._in_stream,
             body_preview=preview or None,
             **request.facts,
         )
-
-
-# --- streams -------------------------------------------------------------------------------------
-
-
-class AnswerReader(ABC):
-    """Understands the events of one streamed answer.
-
-    Attributes:
-        events: What was said since the list was last replaced.
-        complete: The wire's own terminal event has come, so that the answer is whole.
-        finished: Nothing that matters can follow.
-    """
-
-    complete = False
-    finished = False
-
-    def __init__(self) -> None:
-        self.events: list[StreamEvent] = []
-
-    @abstractmethod
-    def read(self, body: Json) -> None:
-        """Add to `events` what one event of the wire says.
-
-        Raises:
-            NoAnswerError: not what the API promises.
-        """
-
-    def done(self) -> None:
-        """The marker `[DONE]` has come; alone it proves nothing."""
-        if not self.complete:
-            raise NoAnswerError("the stream says that it is done, but the answer has no end")
-        self.finished = True

@@ -17,6 +17,7 @@ from ranvier.providers._actions import (
     one_of,
     refuse,
     refuse_beside,
+    unless_beside,
     unless_reasoning,
     within,
 )
@@ -34,6 +35,7 @@ _FORMLESS_CLAUDE = (  # 4-2 begins a date
     "claude-instant claude-2 claude-3 claude-4-opus claude-4-sonnet claude-opus-4-0 claude-opus-4-2 "
     "claude-sonnet-4-0 claude-sonnet-4-2"
 )
+_ALWAYS_REASONING = "gpt-6-astra gpt-6.1-sol"
 _SAMPLING = "temperature top_p logprobs top_logprobs"
 _PENALTIES = "presence_penalty frequency_penalty logit_bias"
 
@@ -62,7 +64,7 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("openai", "gpt-5-chat", "stop", at_most(4)),
     ("openai", "gpt-5 gpt-6 o1 o3 o4", _PENALTIES, drop),
     ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat gpt-5-pro gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro "
-     "gpt-5-codex gpt-5.1-codex gpt-6-astra gpt-6.1-sol o1 o3 o4", _SAMPLING, drop),
+     f"gpt-5-codex gpt-5.1-codex {_ALWAYS_REASONING} o1 o3 o4", _SAMPLING, drop),
     ("openai", "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4", _SAMPLING, unless_reasoning(by_default=False)),
     ("openai", "gpt-5.5 gpt-5.6 gpt-6-sol gpt-6-luna gpt-6.1-terra", _SAMPLING,
      unless_reasoning(by_default=True)),
@@ -76,9 +78,14 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
      one_of({"none": "medium", "minimal": "medium", "low": "medium", "max": "xhigh"})),
     ("openai", "o1 o3 o4", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
-    ("openai", "gpt-6-astra gpt-6.1-sol", "reasoning_effort",
+    # Chat completions of these take no tools beside an effort (I: pipecat#4043, litellm#34569), so that
+    # those which always reason take none at all.
+    ("openai", f"{_ALWAYS_REASONING} gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "tools", refuse),
+    ("openai", _ALWAYS_REASONING, "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "max": "xhigh"})),
-    ("openai", "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5 gpt-5.6 gpt-6", "reasoning_effort",
+    ("openai", "gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5 gpt-5.6 gpt-6", "reasoning_effort",
+     unless_beside("tools", "none", one_of({"minimal": "low", "max": "xhigh"}))),
+    ("openai", "gpt-5.1", "reasoning_effort",
      one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 takes `minimal`
     ("openai", "*", "reasoning_effort", one_of({"max": "xhigh"})),
     # -- Gemini
@@ -119,8 +126,9 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("openrouter", "*", "reasoning_effort", one_of({"max": "xhigh"})),  # L
     # -- Ollama, native (S)
     ("ollama", "*", "logit_bias n tool_choice", drop),
-    ("ollama", "*", "reasoning_effort",
+    ("ollama", "gpt-oss", "reasoning_effort",
      one_of({"none": False, "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
+    ("ollama", "*", "reasoning_effort", one_of({"none": False}, others=True)),  # I: ollama#11766
 )  # fmt: skip
 
 # Names on the wire, where they differ (S). Some live inside another object there (`options`,
@@ -164,6 +172,9 @@ SILENT = (
     "claude-fable-5 claude-mythos claude-opus-5 claude-sonnet-5 claude-haiku-5-5"
 )
 SPEAKING = ("-chat", "flash-lite")
+
+# I: they reason unless told not to, and then chat completions refuse tools.
+NONE_BESIDE_TOOLS = "gpt-5.5 gpt-5.6 gpt-6"
 
 # P: chat completions of these know `json_object` alone, a promise of JSON and of no form.
 NO_FORMS = ("deepseek", "glm", "kimi")

@@ -1,14 +1,22 @@
-"""What the body of a failure says, whatever its shape: its message, its codes, its status."""
+"""What the body of a failure says, whatever its shape: its message, its codes, its status, its fields."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ranvier.providers._shown import LONGEST_CODE
 
 LONGEST_BODY, LONGEST_TEXT = 250_000, 2_000
+MOST_ISSUES = 8
+"""Issues of a list that are read: a validator may find a hundred."""
+
+_CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
+          "provider_code", "quotaId")  # fmt: skip
+_NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # `str(None)` is how some proxies say none
+_NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
 
 class Said(NamedTuple):
@@ -17,7 +25,7 @@ class Said(NamedTuple):
     message: str
     codes: tuple[str, ...] = ()  # the provider's own words, the most telling first
     status: int | None = None  # a status that stands in the body
-    param: str = ""
+    params: tuple[str, ...] = ()  # fields of the request that it names beside its words
     is_error: bool = False  # it says itself that it is one
     request_id: str | None = None
 
@@ -57,21 +65,33 @@ def read(body: Mapping[str, Any] | str) -> Said:
     if isinstance(body, str):
         return Said(title(body))
     found = list(objects(body))
+    issues = list(_issues(body))
     told = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
-    messages = dict.fromkeys(message for message in map(_message, found[:2]) if message)
-    is_error = bool(body.get("error")) or "error" in (body.get("type"), body.get("object"))
+    told += [value for one in issues for key in _CODES if _is_word(value := one.get(key))]
+    messages = [*map(_message, found[:2]), *map(_issue, issues), *map(_sentence, found[:2])]
+    if not any(messages):
+        messages.append(_message(body) or _message(_result(body)))
     return Said(
-        ": ".join(messages),
+        ": ".join(dict.fromkeys(message for message in messages if message)),
         codes=tuple(word for word in map(_as_code, told) if word),
         status=next((status for status in map(_as_status, told) if status), None),
-        param=next((param for one in found if isinstance(param := one.get("param"), str)), ""),
-        is_error=is_error or body.get("success") is False,  # GLM
+        params=tuple(_params((*found, *issues))),
+        is_error=says_error(body),
         request_id=request_id if isinstance(request_id := body.get("request_id"), str) else None,
     )
 
 
-_CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
-          "provider_code", "quotaId")  # fmt: skip
+def says_error(body: Mapping[str, Any]) -> bool:
+    """True for a body that calls itself an error, wrapped or bare, whatever the status says."""
+    if body.get("error") or "error" in (body.get("type"), body.get("object")):
+        return True
+    if body.get("success") is False or body.get("errors"):  # GLM, Cloudflare
+        return True
+    failed = any(_as_status(body.get(key)) for key in ("code", "status", "status_code"))
+    return (failed and bool(_message(body))) or bool(_result(body))
+
+
+# --- where the words may stand -------------------------------------------------------------------
 
 
 def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -86,8 +106,53 @@ def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     details = error.get("details")  # Anthropic: an object; Gemini: a list
     for detail in map(_mapping, details[:20] if isinstance(details, list) else [details]):
         yield detail
-        violations = detail.get("violations")
-        yield from map(_mapping, violations[:20] if isinstance(violations, list) else ())
+        for key in ("violations", "fieldViolations"):
+            violations = detail.get(key)
+            yield from map(_mapping, violations[:20] if isinstance(violations, list) else ())
+
+
+def _result(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """MiniMax's own verdict on an answer of status 200, where it is a bad one; its numbers are its own."""
+    result = _mapping(body.get("base_resp"))
+    return {"message": result.get("status_msg")} if result.get("status_code") else {}
+
+
+def _issues(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The errors that are told as a list: FastAPI's `detail`, the `errors` of Cloudflare and JSON:API."""
+    error = _mapping(body.get("error"))
+    lists = [one.get(key) for one in (body, error) for key in ("detail", "errors", "error", "message")]
+    lists += [inner.get("detail") for inner in map(_mapping, lists)]  # Mistral: in the message
+    every = (each for listed in lists if isinstance(listed, list) for each in listed)
+    for each in islice(every, MOST_ISSUES):
+        if isinstance(each, (Mapping, str)):
+            yield {"message": each} if isinstance(each, str) else each
+
+
+def _issue(one: Mapping[str, Any]) -> str:
+    """One of several errors in words: where it is, and what; never the `input` that it quotes."""
+    where, what = _location(one.get("loc")), _message(one)
+    return f"{where}: {what}" if where and what else what or where
+
+
+def _location(loc: object) -> str:
+    """The path of a field as FastAPI has it: `["body", "tools", 0]` is `tools.0`."""
+    steps = loc[:20] if isinstance(loc, list) else [loc]
+    told = [str(step)[:LONGEST_CODE] for step in steps if isinstance(step, (str, int)) and step != "body"]
+    return ".".join(told)
+
+
+def _params(found: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
+    for one in found:
+        for value in (one.get("param"), one.get("field"), _location(one.get("loc"))):
+            field = value.strip() if isinstance(value, str) else ""
+            if field and field.lower() not in _NO_FIELDS and not _sentence({"param": field}):
+                yield field[: 2 * LONGEST_CODE]
+
+
+def _sentence(one: Mapping[str, Any]) -> str:
+    """What stands in the place of a field and is none, but words: Xiaomi."""
+    param = one.get("param")
+    return param if isinstance(param, str) and " " in param.replace(", ", ",").strip() else ""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -97,6 +162,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _message(one: Mapping[str, Any]) -> str:
     keys = ("message", "error", "detail", "error_description", "msg", "title")
     return next((value for key in keys if isinstance(value := one.get(key), str) and value), "")
+
+
+def _is_word(value: object) -> bool:
+    """True for a code that is no number: those of a list are numbered by whoever made the list."""
+    return isinstance(value, str) and (not value.strip().isdigit() or _as_status(value) is not None)
 
 
 def _as_status(value: object) -> int | None:
@@ -110,7 +180,7 @@ def _as_code(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _as_status(value):
         return ""
     word = value.strip() if isinstance(value, str) else str(value) if abs(value) < 10**9 else ""
-    return "" if len(word) > LONGEST_CODE or "/" in word or " " in word or word == "error" else word
+    return "" if len(word) > LONGEST_CODE or "/" in word or " " in word or word.lower() in _NO_WORDS else word
 
 
 def title(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -16,36 +17,93 @@ MANY: Final = ("anyOf", "allOf", "oneOf", "prefixItems")
 NAMED: Final = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 """Under which words of a schema others stand: one, a list of them, or each under a name."""
 
-NOT_STRICT: Final = frozenset(
+STRICT: Final = frozenset(
     (
-        *("minLength", "maxLength", "minProperties", "maxProperties", "minContains", "maxContains"),
-        *("contains", "uniqueItems", "propertyNames", "patternProperties", "default", "not", "oneOf"),
-        *("unevaluatedItems", "unevaluatedProperties", "dependentSchemas", "dependentRequired"),
-        *("allOf", "if", "then", "else"),
+        *("type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "const"),
+        *("$ref", "$defs", "definitions", "title", "description", "pattern", "format", "multipleOf"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"),
     )
 )
-"""Words that OpenAI's strict mode refuses. Sources: its page on structured outputs, pydantic-ai."""
+"""Words that OpenAI's strict mode takes; others are a 400 or a 500. Sources: its page on structured outputs,
+pydantic-ai."""
 
-UNBOUNDED: Final = frozenset(
+STRICT_FORMATS: Final = frozenset(
+    ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
+)
+STRICT_PATTERN: Final = re.compile(r"(?:[^\\(]|\((?!\?)|\(\?:|\\[^a-zA-Z0-9]|\\[dDwWsSnrtfv])*")
+"""No lookarounds (a 500: pydantic-ai#5508), named groups, references back or classes of Unicode."""
+
+MAX_STRICT_DEPTH: Final = 10
+MAX_STRICT_PROPERTIES: Final = 5_000
+MAX_STRICT_CHOICES: Final = 1_000
+
+CLOSED: Final = frozenset(
     (
-        *("minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "multipleOf"),
-        *("exclusiveMaximum", "maxItems", "uniqueItems", "minProperties", "maxProperties", "default"),
-        *("contains", "minContains", "maxContains", "propertyNames"),
+        *("type", "properties", "required", "additionalProperties", "items", "minItems", "anyOf", "allOf"),
+        *("enum", "const", "$ref", "$defs", "definitions", "title", "description", "format"),
     )
 )
-"""Words that Anthropic refuses, and its SDK therefore puts into the description. Source: that SDK."""
+"""Words that Anthropic takes; its SDK puts all others into the description. Source: that SDK."""
+
+CLOSED_FORMATS: Final = STRICT_FORMATS | {"uri"}
+
+SAYS_NOTHING: Final = frozenset(("$schema", "$id", "$comment", "discriminator", "readOnly", "writeOnly"))
+"""Words of a schema that ask nothing of an answer."""
 
 
 def is_strict(definition: Mapping[str, Any]) -> bool:
-    """True where OpenAI's strict mode takes it: all objects closed, and all their properties required."""
-    return all(
-        NOT_STRICT.isdisjoint(schema) and (not _is_object(schema) or _is_closed(schema))
-        for schema in _all(definition)
+    """True where OpenAI's strict mode takes it: each value has a kind, each object is closed."""
+    schemas = list(_all(definition))
+    return (
+        definition.get("type") == "object"
+        and "anyOf" not in definition
+        and all(depth <= MAX_STRICT_DEPTH and _is_strict(schema) for schema, depth in schemas)
+        and sum(len(schema.get("properties") or ()) for schema, _ in schemas) <= MAX_STRICT_PROPERTIES
+        and sum(len(schema.get("enum") or ()) for schema, _ in schemas) <= MAX_STRICT_CHOICES
     )
 
 
+def _is_strict(schema: Mapping[str, Any]) -> bool:
+    if "$ref" in schema:
+        return len(schema) == 1 and str(schema["$ref"]).startswith("#")
+    kinds = _kinds(schema)
+    return (
+        schema.keys() <= STRICT
+        and bool(kinds or schema.get("anyOf"))
+        and all(isinstance(each, Mapping) for each in schema.get("anyOf", ()))
+        and ("object" not in kinds or _is_complete(schema))
+        and ("array" not in kinds or isinstance(schema.get("items"), Mapping))
+        and schema.get("format", "uuid") in STRICT_FORMATS
+        and STRICT_PATTERN.fullmatch(str(schema.get("pattern", ""))) is not None
+    )
+
+
+def _is_complete(schema: Mapping[str, Any]) -> bool:
+    properties = schema.get("properties")
+    return (
+        isinstance(properties, Mapping)
+        and all(isinstance(each, Mapping) for each in properties.values())
+        and schema.get("additionalProperties") is False
+        and set(properties) <= set(schema.get("required") or ())
+    )
+
+
+def has_maps(definition: Mapping[str, Any]) -> bool:
+    """True where answers may need objects whose keys the schema does not name, as `dict[str, int]` does."""
+    return any(_is_map(schema) for schema, _ in _all(definition))
+
+
+def _is_map(schema: Mapping[str, Any]) -> bool:
+    if "object" not in _kinds(schema):
+        return False
+    others = schema.get("additionalProperties", True)
+    if others is True or others == {}:  # whatever: a map only where nothing is named
+        others = schema.keys().isdisjoint(("properties", "$ref", *MANY))
+    return bool(others) or "patternProperties" in schema
+
+
 def closed(definition: Mapping[str, Any]) -> Json:
-    """The same for Anthropic: every object closed, and its bounds in words, which is where it reads them.
+    """The same for Anthropic: every object closed, and in words what it does not know, where it reads them.
 
     They are not lost: the answer is held against the whole schema when it comes.
     """
@@ -59,48 +117,48 @@ def instruction(definition: Mapping[str, Any]) -> str:
     return f"Answer with one JSON object and nothing else. It has to fit this JSON schema:\n{schema}"
 
 
-def _is_object(schema: Mapping[str, Any]) -> bool:
-    kind = schema.get("type")
-    return (
-        kind == "object" or "properties" in schema or (isinstance(kind, (list, tuple)) and "object" in kind)
-    )
-
-
-def _is_closed(schema: Mapping[str, Any]) -> bool:
-    required, properties = schema.get("required") or (), schema.get("properties") or {}
-    return schema.get("additionalProperties") is False and set(properties) <= set(required)
+def _kinds(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    kind = schema.get("type", "object" if "properties" in schema else ())
+    return (kind,) if isinstance(kind, str) else tuple(kind)
 
 
 def _close(schema: Json) -> Json:
-    bounds = {word: schema.pop(word) for word in UNBOUNDED & schema.keys()}
-    if schema.get("minItems", 0) not in (0, 1):
-        bounds["minItems"] = schema.pop("minItems")
-    if bounds:
-        said = ", ".join(f"{word}: {json.dumps(bounds[word], default=dict)}" for word in sorted(bounds))
-        schema["description"] = "\n\n".join(filter(None, (schema.get("description"), f"{{{said}}}")))
     if "oneOf" in schema and "anyOf" not in schema:
         schema["anyOf"] = schema.pop("oneOf")
-    if _is_object(schema):
-        schema.setdefault("additionalProperties", False)
+    rest = {word: schema.pop(word) for word in schema.keys() - CLOSED}
+    if "prefixItems" in rest:  # a tuple: what it holds, in any order
+        schema.setdefault("items", {"anyOf": rest["prefixItems"]})
+    if schema.get("format", "uri") not in CLOSED_FORMATS:
+        rest["format"] = schema.pop("format")
+    if schema.get("minItems", 0) not in (0, 1):
+        rest["minItems"] = schema.pop("minItems")
+    said = ", ".join(
+        f"{word}: {json.dumps(rest[word], default=dict)}" for word in sorted(rest.keys() - SAYS_NOTHING)
+    )
+    if said:
+        schema["description"] = "\n\n".join(filter(None, (schema.get("description"), f"{{{said}}}")))
+    if "object" in _kinds(schema):
+        schema["additionalProperties"] = False
     return schema
 
 
 # --- walking -------------------------------------------------------------------------------------
 
 
-def _all(definition: object) -> Iterator[Mapping[str, Any]]:
-    """It and every schema within."""
-    pending = [definition]
+def _all(definition: object) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """It and every schema within, with how many objects and lists it stands in."""
+    pending = [(definition, 0)]
     while pending:
-        schema = pending.pop()
+        schema, depth = pending.pop()
         if not isinstance(schema, Mapping):
             continue
-        yield schema
-        pending += [schema.get(word) for word in ONE]
+        yield schema, depth
+        inner = [schema.get(word) for word in ONE]
         for word in MANY:
-            pending += schema.get(word) or ()
+            inner += schema.get(word) or ()
         for word in NAMED:
-            pending += (schema.get(word) or {}).values()
+            inner += (schema.get(word) or {}).values()
+        pending += [(each, depth + 1) for each in inner]
 
 
 def _changed(definition: Any, change: Callable[[Json], Json]) -> Any:

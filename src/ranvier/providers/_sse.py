@@ -101,23 +101,29 @@ class SseDecoder(Decoder):
         self._name = ""
         self._data: bytes | bytearray | None = None  # of the event under way, once a line of it has come
         self._bare = False
+        self._between = False  # two events: nothing of the next one has come
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
-        if self._is_event(chunk):
-            return [(chunk[6:-2], "")]
-        return super().feed(chunk)
-
-    def _is_event(self, chunk: bytes) -> bool:
-        """True for one event in one line, and nothing before it: as most servers send nearly every chunk."""
-        return (
-            chunk.startswith(b"data: ")
-            and chunk.find(b"\n") == len(chunk) - 2
+        plain = (
+            self._between
+            and chunk.startswith(b"data: ")
             and chunk.endswith(b"\n\n")
-            and not (self._begun or self._name or self._at_start or self._after_return)
-            and self._data is None
-            and len(b"data: \n\n") < len(chunk) <= self._limit
             and b"\r" not in chunk
+            and len(chunk) <= self._limit
         )
+        if plain and chunk.find(b"\n") == len(chunk) - 2:  # one event, as in nearly every chunk
+            return [(chunk[6:-2], "")] if len(chunk) > len(b"data: \n\n") else []
+        if plain:
+            events = chunk[6:-2].split(b"\n\ndata: ")
+            if chunk.count(b"\n") == 2 * len(events):  # each in one line, and nothing between them
+                return [(data, "") for data in events if data]
+        return self._feed_lines(chunk)
+
+    def _feed_lines(self, chunk: bytes) -> list[WireEvent]:
+        events = super().feed(chunk)
+        begun = self._begun or self._name or self._after_return or self._data is not None
+        self._between = not (begun or self._at_start)
+        return events
 
     def _take(self, line: bytes) -> WireEvent | None:
         if not line:

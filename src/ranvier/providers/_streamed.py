@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
+
 from ranvier.errors import AttemptTimeoutError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.providers._http import MAX_STREAM_BYTES, HttpReply
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._forms import AnyForm
+from ranvier.providers._halves import Halves
+from ranvier.providers._http import MAX_STREAM_BYTES
 from ranvier.providers._reading import (
     PREVIEW_BYTES,
-    AnswerReader,
     Judge,
     NoAnswerError,
     is_error,
@@ -27,17 +32,19 @@ class StreamedBody:
 
     def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
         self.error: ProviderError | AttemptTimeoutError | None = None
-        self._decoder = decoder
+        self._form = AnyForm(decoder)
+        self._decoder: Decoder = self._form  # until an object has come, and shown the form of the body
         self._reader = reader
         self._judge = judge
         self._size = 0  # of all that has come
         self._understood = False  # an object has come
         self._start = b""  # of the body, as long as nothing in it could be understood
+        self._halves: Halves | None = None  # once half of a character has come
 
     @property
-    def complete(self) -> bool:
-        """True once the answer is whole: what breaks after that does not matter."""
-        return self._reader.complete
+    def understood(self) -> bool:
+        """True once an object of the wire has come."""
+        return self._understood
 
     @property
     def finished(self) -> bool:
@@ -46,22 +53,27 @@ class StreamedBody:
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that `chunk` completes; an empty one is the end of the body."""
-        events = self._reader.events = []
+        reader = self._reader
+        events = reader.events = []
         if not self._understood and self._begins_a_page(chunk):
             return self._read_page(ended=not chunk)
         try:
-            self._weigh(chunk)
+            self._size += len(chunk)
+            if self._size > MAX_STREAM_BYTES:
+                raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
-                if self.error is not None or self._reader.finished:
-                    return events
-            if not chunk and not self._reader.complete:
-                raise NoAnswerError("the stream was cut: it ended before the answer did")
+                if self.error is not None or reader.finished:
+                    break
+            if not (chunk or self.error or reader.finished):
+                reader.end()
         except (NoAnswerError, OversizedEventError) as reason:
             self._fail(reason)
         if not chunk:
-            self._reader.finished = True
-        elif not events:
+            reader.finished = True
+        if self._halves is not None:
+            events = self._whole_characters(self._halves)
+        if not events and not reader.finished:
             events.append(SIGN_OF_LIFE)
         return events
 
@@ -71,11 +83,6 @@ class StreamedBody:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
 
-    def _weigh(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > MAX_STREAM_BYTES:
-            raise NoAnswerError(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
-
     def _read_page(self, *, ended: bool) -> list[StreamEvent]:
         if not ended and len(self._start) < PREVIEW_BYTES:
             return [SIGN_OF_LIFE]
@@ -83,21 +90,45 @@ class StreamedBody:
         return []
 
     def _take(self, data: bytes, name: str) -> None:
+        reader = self._reader
         if data.startswith(b"[DONE]"):
-            self._reader.done()
+            reader.done()
             return
-        body = parse_object(data)
-        if body is not None:
+        body = parse_object(data, self._with_halves)
+        if body is not None and not self._understood:
             self._understood = True
-        if not self._reader.complete and (name == "error" or (body is not None and is_error(body))):
+            self._decoder = self._form.chosen or self._decoder
+        if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
             self.error = self._judge.refusal(body if body is not None else data)
         elif body is None:
-            self._reader.events.append(StreamEvent(skipped=1))
+            reader.events.append(StreamEvent(skipped=1))
+        elif reader.stopped is None:
+            reader.read(body)
         else:
-            self._reader.read(body)
+            reader.read_on(body)
+
+    def ends_by(self, error: ProviderError) -> bool:
+        """True where the connection breaks by `error` after the answer is whole: that is only its end."""
+        error.in_stream = True
+        error.status = self._judge.reply.status
+        error.request_id = self._judge.reply.request_id
+        return self._reader.complete
+
+    def _with_halves(self, body: Any) -> Any:
+        """`body` as it is: the second half of a character may come in the next event."""
+        self._halves = self._halves or Halves()
+        return body
+
+    def _whole_characters(self, halves: Halves) -> list[StreamEvent]:
+        try:
+            return halves.joined(self._reader.events)
+        except NoAnswerError as reason:
+            self.error = self.error or self._judge.no_answer(reason)
+            return []
 
     def _fail(self, reason: Exception) -> None:
         if self._reader.complete:
+            self._reader.end()
             self._reader.finished = True
             return
         if not isinstance(reason, NoAnswerError):
@@ -105,14 +136,25 @@ class StreamedBody:
         self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
 
 
-async def next_chunk(reply: HttpReply, body: StreamedBody) -> bytes:
-    """The next bytes; a connection that breaks after the answer is whole is only its end."""
-    try:
-        return await reply.chunk()
-    except ProviderError as error:
-        if body.complete:
-            return b""
-        error.in_stream = True
-        error.status = reply.status
-        error.request_id = reply.request_id
-        raise
+class AnswerStream(AsyncIterator[StreamEvent]):
+    """The events of a streamed answer, one by one; or all that one chunk of the body has brought.
+
+    Attributes:
+        some: Await it for the events of the next chunk, which may be none.
+        chunks: The generator of these, so that it is closed even where nobody closes this.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[list[StreamEvent], None]) -> None:
+        self.some = chunks.__anext__
+        self.chunks = chunks
+        self._left: Iterator[StreamEvent] = iter(())
+
+    async def __anext__(self) -> StreamEvent:
+        while True:
+            for event in self._left:
+                return event
+            self._left = iter(await self.some())
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self.chunks.aclose()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ranvier import errors
 
 Kind = type[errors.ProviderError] | type[errors.AttemptTimeoutError]
@@ -17,9 +19,10 @@ def _by_word(*groups: tuple[Kind, str]) -> dict[str, Kind]:
 # Codes that mean one thing, whatever the status. Sources: the vendors' pages on errors, their SDKs, and
 # bodies that were recorded.
 DECISIVE = _by_word(
-    # OpenAI
+    # OpenAI, and its plans
     (errors.QuotaExceededError, """insufficient_quota credit_balance_exhausted billing_hard_limit_reached
-        organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded"""),
+        organization_spend_limit_exceeded project_spend_limit_exceeded organization_usage_limit_exceeded
+        billing_not_active usage_limit_reached usage_limit_exceeded usage_not_included"""),
     # Anthropic: the type, and `details.error_code` of a 429
     (errors.QuotaExceededError, """billing_error organization_on_hold enforced_spend_limit_reached
         contract_spend_limit_reached linked_organization_spend_limit_reached
@@ -27,38 +30,50 @@ DECISIVE = _by_word(
     # Kimi, OpenRouter; GLM: arrears, the daily limit, the limits of a plan, fair use
     (errors.QuotaExceededError, """exceeded_current_quota_error payment_required 1113 1304
         1308 1309 1310 1311 1313 1314 1315 1316 1317 1318 1319 1320 1321"""),
+    # litellm; DashScope, Volcengine; one-api and its kin
+    (errors.QuotaExceededError, """budget_exceeded arrearage allocationquota.freetieronly
+        accountoverdueerror insufficient_user_quota insufficient_balance insufficient_funds
+        insufficient_credits spend_limit_exceeded credits_exhausted creditserror"""),
     # Anthropic, OpenAI, Kimi, Gemini (the reason in `details`, and the status), GLM
     (errors.AuthenticationError, """authentication_error invalid_api_key incorrect_api_key_error
         invalid_authentication_error api_key_invalid unauthenticated 1000 1001 1002 1003 1004"""),
-    # GLM: accounts that are locked or not active; no right to the model
-    (errors.PermissionDeniedError, "1110 1111 1112 1114 1115 1116 1117 1118 1119 1120 1121 1220"),
-    # OpenAI, Kimi, Azure, GLM
-    (errors.ModelNotFoundError, "model_not_found resource_not_found_error deploymentnotfound 1211"),
-    # OpenAI and OpenRouter, Anthropic and GLM as a reason, llama.cpp, GLM
+    # GLM: accounts that are locked or not active; no right to the model; OpenAI, Groq, litellm
+    (errors.PermissionDeniedError, """1110 1111 1112 1114 1115 1116 1117 1118 1119 1120 1121 1220
+        unsupported_country_region_territory organization_restricted model_terms_required
+        key_model_access_denied team_model_access_denied"""),
+    # OpenAI, Kimi, Azure, GLM; Groq, Copilot, opencode
+    (errors.ModelNotFoundError, """model_not_found resource_not_found_error deploymentnotfound 1211
+        model_decommissioned model_not_supported model_not_available invalid_model unknown_model
+        modelerror"""),
+    # OpenAI and OpenRouter, Anthropic and GLM as a reason, llama.cpp, GLM, litellm
     (errors.ContextLengthError, """context_length_exceeded token_limit_exceeded
-        model_context_window_exceeded exceed_context_size_error 1261"""),
-    # OpenAI, Azure, OpenRouter, GLM
+        model_context_window_exceeded exceed_context_size_error 1261 contextwindowexceedederror"""),
+    # OpenAI, Azure, OpenRouter, GLM; DashScope; litellm
     (errors.ContentFilterError, """content_policy_violation content_filter responsibleaipolicyviolation
-        refusal 1301"""),
-    # What this model cannot do, another may: OpenAI; Groq, whose model wrote a tool call that is none
-    (errors.UnsupportedRequestError, "unsupported_parameter unsupported_value tool_use_failed"),
+        refusal 1301 data_inspection_failed datainspectionfailed moderation_blocked
+        contentpolicyviolationerror"""),
+    # What this model cannot do, another may: OpenAI; Groq, whose model wrote what is no tool call or no JSON
+    (errors.UnsupportedRequestError, """unsupported_parameter unsupported_value unknown_parameter
+        invalid_encrypted_content previous_response_not_found tool_use_failed json_validate_failed"""),
     # Anthropic, Kimi, OpenAI, OpenRouter
     (errors.OverloadedError, """overloaded_error engine_overloaded_error server_is_overloaded
         provider_overloaded"""),
 )  # fmt: skip
 
 # Codes that a status says better; they speak where there is none, as in a stream.
-# Sources: Anthropic, OpenAI (code, then type), Kimi, Gemini, GLM, xAI, OpenRouter, llama.cpp.
+# Sources: Anthropic, OpenAI (code, then type), Kimi, Gemini, GLM, xAI, OpenRouter, llama.cpp, vLLM, litellm.
 GENERAL = _by_word(
     (errors.RateLimitError, """rate_limit_error ramp_limit_exceeded rate_limit_exceeded slow_down tokens
-        requests rate_limit_reached_error resource_exhausted too_many_requests 1302 1303 1305 1312"""),
+        requests rate_limit_reached_error resource_exhausted too_many_requests 1302 1303 1305 1312
+        toomanyrequestserror ratelimiterror throttlingexception too_many_tokens_error"""),
     (errors.ServerError, """api_error timeout_error conflict_error server_error internal_server_error
-        internal deadline_exceeded provider_unavailable server 1234"""),
-    (errors.OverloadedError, "unavailable unavailable_error"),
+        internal deadline_exceeded provider_unavailable server 1234 internalservererror internal_error"""),
+    (errors.OverloadedError, "unavailable unavailable_error service_unavailable serviceunavailableerror"),
     (errors.InvalidRequestError, """invalid_request_error invalid_argument invalid-argument
-        failed_precondition"""),
-    (errors.PermissionDeniedError, "permission_error permission_denied"),
-    (errors.ModelNotFoundError, "not_found_error not_found"),
+        failed_precondition badrequesterror bad_request invalid_request validation_error"""),
+    (errors.AuthenticationError, "unauthorized token_expired authenticationerror"),
+    (errors.PermissionDeniedError, "permission_error permission_denied forbidden permissiondeniederror"),
+    (errors.ModelNotFoundError, "not_found_error not_found notfounderror"),
     (errors.ContextLengthError, "request_too_large"),
     (errors.AttemptTimeoutError, "timeout"),
 )  # fmt: skip
@@ -78,40 +93,99 @@ STATUSES: dict[int, Kind] = {
 }
 
 # What a message adds: the meaning, the kinds that it may refine, the phrases. The first match wins.
+# The phrases are patterns for text in lower case.
 REFUSED = (errors.InvalidRequestError, errors.PermissionDeniedError, errors.ModelNotFoundError)
-PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
-    # Anthropic, OpenRouter, xAI, GLM, Ollama Cloud, Gemini; OpenAI and Groq for a request above the limit
-    # of a minute, which never passes
-    (errors.QuotaExceededError, (*REFUSED, errors.RateLimitError, errors.ContextLengthError), (
-        "credit balance is too low", "insufficient balance", "insufficient credits", "have any credits",
-        "please recharge", "余额不足", "usage limit", "spend limit", "free-models-per-day", "enable billing",
-        "request too large for")),
-    # Anthropic, Ollama, OpenAI and vLLM, Kimi, Gemini, llama.cpp; some servers say it with a 500
+_ACCOUNT = (*REFUSED, errors.AuthenticationError, errors.ServerError)
+_PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
+    # Anthropic, OpenRouter, xAI, GLM, MiniMax, Ollama Cloud, Gemini, litellm, Fireworks, DashScope
+    (errors.QuotaExceededError, (*_ACCOUNT, errors.RateLimitError, errors.ContextLengthError), (
+        r"(?:credit|account)s? balance is (?:too low|insufficient|negative)", "have any credits", "余额不足",
+        r"insufficient (?:account |prepaid |user )?(?:balance|credits?|funds|quota)", "欠费", "充值",
+        r"\b(?:out of|no (?:more|remaining)|run out of|used up (?:all )?your) "
+        r"(?:available |remaining |your |prepaid |free |extra )*(?:credits?|balance|usage|funds)",
+        r"(?:credits?|balance|funds|budget)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
+        "please (?:recharge|top up)", "usage limit", "spend(?:ing)? (?:limit|cap)", "free-models-per-day",
+        "enable billing", "budget (?:has been |was |is |limit )*exceeded",
+        r"exceed\w*\b.{0,30}(?<!thinking )\bbudget\b",
+        "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
+        "extra usage", r"\bkey limit exceeded",
+        r"\blimit: 0\b", "in arrears", "arrearage", "overdue", "in good standing",
+        "(?:unpaid|past) invoices?",
+        r"\b(?:account|organi[sz]ation|project|team|user|workspace)\b.{0,60}\bsuspended",
+        "(?:monthly|weekly|daily) (?:usage |token |request )?limit (?:has been )?(?:reached|exceeded)",
+        "free tier .{0,60}exhausted", "prepa(?:id|yment) .{0,40}(?:gone|spent|required)")),
+    # With a 429 the same words are said of the limit of a minute: Gemini
+    (errors.QuotaExceededError, _ACCOUNT, (
+        "exceeded (?:your |the |its )?(?:current |token |monthly )?quota",
+        "quota (?:has been )?(?:exceeded|exhausted)", "额度不足", "check your plan and billing",
+        "payment (?:is )?required", "purchase (?:more )?credits")),
+    # Anthropic, Ollama, OpenAI and vLLM, Kimi, Gemini, llama.cpp, xAI, DashScope, TGI; some with a 500
     (errors.ContextLengthError, (errors.InvalidRequestError, errors.ServerError), (
         "prompt is too long", "prompt too long", "context length", "context window", "context size",
         "exceed context limit", "exceeds the context", "exceeded model token limit", "max length exceeded",
         "input token count", "number of tokens allowed", "input token length too long", "input is too long",
-        "token limit reached", "reduce the length of the messages")),
+        "token limit reached", "reduce the length of the messages", "maximum prompt length",
+        "range of input length", "input length .{0,40}exceeds", "exceeds max length",
+        "maximum sequence length",
+        r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
+        r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
     # Gemini and xAI, which say it with a 400
     (errors.AuthenticationError, (errors.InvalidRequestError,), (
-        "api key not valid", "api key expired", "incorrect api key", "invalid api key")),
-    # Azure, Anthropic, OpenAI, OpenRouter (403), Kimi
+        "api[ _]key not valid", "api[ _]key (?:has )?expired", "(?:incorrect|invalid) api[ _]key")),
+    # Azure, Anthropic, OpenAI, OpenRouter (403), Kimi, DeepSeek, DashScope, xAI, GLM
     (errors.ContentFilterError, REFUSED, (
-        "content management policy", "content filtering policy", "content policy", "input was flagged",
-        "prompt was flagged", "considered high risk")),
-    # Gemini
-    (errors.PermissionDeniedError, (errors.InvalidRequestError,), ("user location is not supported",)),
-    # OpenRouter, servers that speak the dialect, DeepSeek, GLM
+        "content management policy", "content filter", "content ?_?policy",
+        r"\b(?:was|were|been|is|are) flagged", "new_sensitive",
+        "considered high risk", "content exists risk",
+        "(?:inappropriate|sensitive|prohibited|harmful|unsafe) content",
+        r"violat\w* .{0,40}\b(?:usage|content|our|safety|use)\b.{0,20}\b(?:polic(?:y|ies)|guidelines)",
+        r"\bsafety (?:system|filter|polic|check|guideline)",
+        "blocked by .{0,12}(?:content|safety|moderation|usage)", "敏感内容")),
+    (errors.ContentFilterError, (errors.ServerError,), ("new_sensitive",)),  # MiniMax
+    # Gemini; Anthropic and Groq, of an account
+    (errors.PermissionDeniedError, (errors.InvalidRequestError,), (
+        "user location is not supported", "only authorized for use with", "requires terms acceptance",
+        r"\b(?:account|organi[sz]ation|project|team|workspace)\b.{0,40}"
+        r"\b(?:disabled|deactivated|restricted|blocked|banned|terminated|locked|not active)")),
+    # NVIDIA, LM Studio, Ollama, llama.cpp: an outage that reads like the caller's fault
+    (errors.ServerError, (errors.InvalidRequestError, errors.ModelNotFoundError), (
+        r"\bdegraded function", r"\b(?:model|function|deployment|engine)\b.{0,60}\b(?:is|are) degraded",
+        "(?:failed|unable|error|could not|cannot|can't)(?: to)? load(?:ing)?(?: the| this)? model",
+        r"\bmodel\b.{0,60}\b(?:failed to load|is (?:still |currently )*loading|could not be loaded"
+        "|not (?:been )?loaded|unloaded|crashed)",
+        "no models? (?:is |are )?loaded", "model loading failed",
+        "upstream (?:request failed|error|connect)", "temporarily unavailable")),
+    # OpenRouter, servers that speak the dialect, DeepSeek, GLM, litellm, NVIDIA, Groq
     (errors.ModelNotFoundError, (errors.InvalidRequestError,), (
-        "not a valid model", "model not found", "unknown model", "model not exist", "模型不存在")),
+        "not a valid model", "models? (?:name )?(?:does )?not (?:be )?(?:found|exist)", "模型不存在",
+        "(?:unknown|no such|invalid|unsupported|unrecognized|nonexistent) (?:model|deployment)"
+        "(?! (?:param|sett|opt|output))",
+        r"\b(?:model|deployment)\b.{1,100}?(?:does(?: not|n't) exist|(?:was |is |could )?not (?:be )?found"
+        "|has been (?:decommissioned|deprecated|retired|removed|shut ?down)"
+        "|is (?:not|no longer) (?:available|supported|served|deployed|valid|active|accessible|enabled)"
+        "(?! with| for th)|is (?:unavailable|unknown|disabled|retired|inactive))",
+        "no (?:healthy |available )?(?:deployments?|endpoints?|providers?|channels?) "
+        "(?:were |was )?(?:available|found|for)(?! that support)",
+        "not found for account", "llm provider not provided", "not supported model",
+        "model identifier is invalid")),
     # Ollama, OpenAI, Anthropic, Kimi; OpenRouter says it with a 404
     (errors.UnsupportedRequestError, REFUSED, (
         "does not support", "doesn't support", "not supported with this", "not supported by this",
         "for this model", "no endpoints found that support")),
+    (errors.UnsupportedRequestError, (errors.ServerError,), (  # llama.cpp
+        "(?:image|audio) input is not supported", "requires? --jinja", "not (?:a )?multimodal",
+        "unsupported content", "does not support (?:tool|image|vision|audio|thinking|function)")),
     # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too
     (errors.OverloadedError, (errors.RateLimitError, errors.ServerError), (
-        "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests")),
+        "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
+    # Where neither a status nor a code says so: MiniMax, Bedrock
+    (errors.RateLimitError, (errors.InvalidRequestError,), (
+        "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl")),
 )  # fmt: skip
+PHRASES = tuple([(meaning, refines, re.compile("|".join(told))) for meaning, refines, told in _PHRASES])
+
+WINDOW = next(phrases for meaning, _, phrases in PHRASES if meaning is errors.ContextLengthError)
+"""What is said of a prompt that is longer than the window of the model."""
 
 # OpenAI without a verified organisation, and servers of the dialect
 NO_STREAMS = (

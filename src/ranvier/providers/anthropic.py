@@ -9,26 +9,39 @@ What comes back is read in `_anthropic_answer`.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Image, Message, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.messages import (
+    Image,
+    Message,
+    Part,
+    Request,
+    Response,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+    WirePart,
+    WireTool,
+)
 from ranvier.providers._adapter import Adapter
-from ranvier.providers._anthropic_answer import EventReader, read_message
-from ranvier.providers._history import with_valid_ids
+from ranvier.providers._anthropic_answer import read_message
+from ranvier.providers._anthropic_stream import EventReader
+from ranvier.providers._call_ids import ANTHROPIC_IDS
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._history import instructions
 from ranvier.providers._models import refuses_prefill
-from ranvier.providers._reading import AnswerReader, Json
-from ranvier.providers._schemas import closed
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reading import Json
+from ranvier.providers._schemas import closed, has_maps
+from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 VERSION = "2023-06-01"
 """The version of the API whose shapes are spoken here."""
-
-CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
-"""Ids of tool calls that the API takes."""
-
 
 THOUGHTS = ("thinking", "redacted_thinking")
 """Blocks after which an answer has to follow: with a limit met while it thinks, a model gives none."""
@@ -41,6 +54,8 @@ class Anthropic(Adapter):
     environment = ("ANTHROPIC_API_KEY",)
     default_model = "claude-sonnet-5"
     default_base_url = "https://api.anthropic.com"
+    call_ids = ANTHROPIC_IDS
+    tool_names = name_rule("a-zA-Z0-9_-", 128)
 
     def path(self, model: str, streaming: bool) -> str:
         """One path for everything."""
@@ -59,20 +74,23 @@ class Anthropic(Adapter):
         """The request; instructions stand beside the messages."""
         request = call.request
         choice, effort = settings.pop("tool_choice", None), settings.pop("effort", None)
-        fields: Json = {"model": call.deployment.model, "messages": self._messages(call), **settings}
-        if system := _system(request):
+        further = PartFields(self, call)
+        fields: Json = {
+            "model": call.deployment.model,
+            "messages": self._messages(call, further),
+            **settings,
+        }
+        if system := self._system(call, further):
             fields["system"] = system
         if request.tools:
-            fields["tools"] = [
-                {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-                for tool in request.tools
-            ]
+            fields["tools"] = [_tool(tool, further) for tool in request.tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
+        if request.schema is not None and has_maps(request.schema.definition):
+            raise self.unsupported(call, "takes no schema with a map, an object whose keys are not all named")
         if output := _output(request, effort):
             fields["output_config"] = output
-        if streaming:
-            fields["stream"] = True
+        fields["stream"] = streaming  # some gateways stream unless they are told not to
         return fields
 
     def response(self, body: Json) -> Response:
@@ -83,47 +101,70 @@ class Anthropic(Adapter):
         """Understands the events of one message."""
         return EventReader()
 
-    def _messages(self, call: Call) -> list[Json]:
+    def _system(self, call: Call, further: PartFields) -> str | list[Json]:
+        """All standing instructions, wherever they stand; as blocks where they have more than words."""
+        request, within = call.request, further.instructions()
+        if not any(part.extra for part in within):
+            return instructions(request)
+        first = [Text(request.system)] if request.system else []
+        written = (self._block(call, part, further) for part in (*first, *within))
+        return [block for block in written if block is not None]
+
+    def _messages(self, call: Call, further: PartFields) -> list[Json]:
         """The conversation; what one side says in a row is one message, results of tools first."""
         turns: list[tuple[str, list[Json]]] = []
-        for message in with_valid_ids(call.request.messages, CALL_ID):
+        for message in call.request.messages:
             role = "assistant" if message.role == "assistant" else "user"
             if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
                 raise self.unsupported(call, "takes no pictures from the assistant")
-            blocks = [] if message.role == "system" else _blocks(message)
+            blocks = [] if message.role == "system" else self._blocks(call, message, further)
             if blocks and turns and turns[-1][0] == role:
                 turns[-1][1].extend(blocks)
             elif blocks:
                 turns.append((role, blocks))
-        if turns and turns[-1][0] == "assistant" and refuses_prefill(self.family, call.deployment.model):
+        if turns and turns[-1][0] == "assistant" and refuses_prefill(*self.facts(call)):
             raise self.unsupported(call, "does not continue a message of the assistant")
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
+    def _blocks(self, call: Call, message: Message, further: PartFields) -> list[Json]:
+        further.sent("message", message.extra)
+        written = (self._block(call, part, further) for part in message.parts)
+        blocks = [block for block in written if block is not None]
+        while blocks and blocks[-1].get("type") in THOUGHTS:  # a message that ends with one is refused
+            blocks.pop()
+        return blocks
 
-def _system(request: Request) -> str:
-    """All standing instructions, wherever they stand."""
-    within = (message.text for message in request.messages if message.role == "system")
-    return "\n\n".join(filter(None, (request.system, *within)))
+    def _block(self, call: Call, part: Part, further: PartFields) -> Json | None:
+        if isinstance(part, Text):
+            if not part.text.strip():  # a blank one is refused
+                return None
+            return {"type": "text", "text": part.text, **further.sent("text", part.extra)}
+        if isinstance(part, Image):
+            if part.detail is not None:
+                further.leave_out("detail")
+            return {"type": "image", "source": _source(part), **further.sent("image", part.extra)}
+        if isinstance(part, ToolCall):
+            asked: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
+            return {**asked, **further.sent("call", part.extra)}
+        if isinstance(part, ToolResult):
+            return self._result(call, part, further)
+        if isinstance(part, WirePart):
+            return further.of_wire(part, *self.wires)
+        return dict(part.data) if _may_go_back(part.data) else None
 
-
-def _blocks(message: Message) -> list[Json]:
-    blocks = [block for part in message.parts if (block := _block(part)) is not None]
-    while blocks and blocks[-1].get("type") in THOUGHTS:  # a message that ends with one is refused
-        blocks.pop()
-    return blocks
-
-
-def _block(part: Part) -> Json | None:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text} if part.text.strip() else None  # a blank one is refused
-    if isinstance(part, Image):
-        return {"type": "image", "source": _source(part)}
-    if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
-    if isinstance(part, ToolResult):
-        result: Json = {"type": "tool_result", "tool_use_id": part.call_id, "content": part.content}
+    def _result(self, call: Call, part: ToolResult, further: PartFields) -> Json:
+        content: Any = part.content
+        if not isinstance(content, str):
+            written = (self._block(call, each, further) for each in content)
+            content = [block for block in written if block is not None] or ""
+        result: Json = {"type": "tool_result", "tool_use_id": part.call_id, "content": content}
+        result.update(further.sent("result", part.extra))
         return {**result, "is_error": True} if part.is_error else result
-    return dict(part.data) if part.provider == Anthropic.family else None
+
+
+def _may_go_back(block: Mapping[str, Any]) -> bool:
+    """False for a thought without its signature, of a stream that broke, say: it is refused."""
+    return block.get("type") != "thinking" or bool(block.get("signature"))
 
 
 def _source(image: Image) -> Json:
@@ -132,8 +173,15 @@ def _source(image: Image) -> Json:
     return {"type": "base64", "media_type": image.media_type, "data": image.base64}
 
 
+def _tool(tool: Tool | WireTool, further: PartFields) -> Json:
+    if isinstance(tool, WireTool):
+        return further.of_wire(tool, Anthropic.family)
+    written = {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+    return {**written, **further.sent("tool", tool.extra)}
+
+
 def _content(blocks: list[Json]) -> str | list[Json]:
-    if len(blocks) == 1 and blocks[0].get("type") == "text":
+    if len(blocks) == 1 and blocks[0].get("type") == "text" and len(blocks[0]) == 2:
         return str(blocks[0]["text"])
     return sorted(blocks, key=lambda block: block.get("type") != "tool_result")
 

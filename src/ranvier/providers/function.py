@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier import checks, providers
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.messages import FinishReason, Response, StreamEvent, Text
+from ranvier.messages import Response, StreamEvent, Text
+from ranvier.messages.characters import whole_characters
 from ranvier.pipeline.collector import Collector
 from ranvier.providers._function_errors import Classify, FunctionErrors
+from ranvier.providers._halves import Halves, may_be_halved
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -93,6 +95,7 @@ class FunctionProvider:
     async def _steps(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         assert self._stream is not None
         steps: Any = None
+        halves: Halves | None = None
         try:
             steps = self._called(self._stream, call)
             if not hasattr(steps, "__aiter__"):
@@ -101,14 +104,17 @@ class FunctionProvider:
                     f"for streams returned a {_kind(steps)}: make it an async generator",
                 )
             async for step in steps:
-                if isinstance(step, str):
-                    yield StreamEvent(text=step)
-                elif isinstance(step, StreamEvent):
-                    yield step
-                else:
+                event = StreamEvent(text=step) if isinstance(step, str) else step
+                if not isinstance(event, StreamEvent):
                     raise self._errors.unfit(
                         call, f"for streams yielded a {_kind(step)}: yield StreamEvents or texts"
                     )
+                if halves is None and may_be_halved(event):
+                    halves = Halves()
+                for each in (event,) if halves is None else halves.joined((event,)):
+                    yield each
+            for each in () if halves is None else halves.rest():
+                yield each
         except Exception as error:
             ours = self._errors.mapped(error, call)
             if ours is None:
@@ -148,19 +154,20 @@ class FunctionProvider:
         collector = Collector()
         async for event in self._steps(call):
             collector.add(event)
-        answer = collector.response(self.name, call.deployment.model)
-        if answer.finish_reason is None:
-            answer.finish_reason = FinishReason.TOOL_CALLS if answer.tool_calls else FinishReason.STOP
-        return answer
+        return collector.answer(self.name, call.deployment.model)
 
     def _response(self, answer: object, call: Call) -> Response:
         model = call.deployment.model
         if isinstance(answer, str):
+            answer = whole_characters(answer)
             parts = (Text(answer),) if answer else ()
             return Response(text=answer, provider=self.name, model=model, parts=parts)
         if isinstance(answer, Response):  # a copy: the pipeline writes into it, the function may keep it
             return dataclasses.replace(
-                answer, provider=answer.provider or self.name, model=answer.model or model
+                answer,
+                text=whole_characters(answer.text),
+                provider=answer.provider or self.name,
+                model=answer.model or model,
             )
         raise self._errors.unfit(call, f"returned a {_kind(answer)}: return a Response or a str")
 

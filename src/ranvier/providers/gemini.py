@@ -10,24 +10,42 @@ What comes back is read in `_gemini_answer`.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Image, Message, Native, Part, Request, Response, Text, ToolCall, ToolResult
+from ranvier.messages import (
+    Image,
+    Message,
+    Native,
+    Request,
+    Response,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+    WirePart,
+    WireTool,
+)
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
-from ranvier.providers._history import ANY_ID, names_of_calls, with_valid_ids
-from ranvier.providers._models import wants_signatures
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._history import instructions, introduction, names_of_calls
+from ranvier.providers._history_changes import NOT_OURS
+from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reading import Json
+from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
-NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+VERTEX: Final = "aiplatform.googleapis.com"
+"""The host of Vertex, which knows calls by their order and refuses their ids."""
 
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
@@ -39,6 +57,7 @@ class Gemini(Adapter):
     environment = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     default_model = "gemini-3.6-flash"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
+    tool_names = name_rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_")
 
     def path(self, model: str, streaming: bool) -> str:
         """The model and how it is asked; without `alt=sse` a stream would be one long array."""
@@ -54,12 +73,14 @@ class Gemini(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The request; whether it streams stands in the path."""
         request, choice = call.request, settings.pop("tool_choice", None)
-        fields: Json = {"contents": self._contents(call)}
-        if system := _system(request):
+        further = PartFields(self, call)
+        fields: Json = {"contents": self._contents(call, further)}
+        for part in further.instructions():
+            further.sent("text", part.extra)
+        if system := instructions(request):
             fields["systemInstruction"] = {"parts": [{"text": system}]}
         if tools := offered(request, choice):
-            declared = [_declaration(tool.name, tool.description, tool.parameters) for tool in tools]
-            fields["tools"] = [{"functionDeclarations": declared}]
+            fields["tools"] = _tools(tools, further)
             if choice is not None:
                 fields["toolConfig"] = {"functionCallingConfig": _mode(choice)}
         if generation := _generation(request, settings):
@@ -70,55 +91,90 @@ class Gemini(Adapter):
         """What a whole answer says."""
         return read_answer(body)
 
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """What stands beside a signature, such as a picture; never the signature, nor what it signs alone."""
+        data = {name: value for name, value in native.data.items() if name != SIGNATURE}
+        return data if data.keys() - {"text"} and "thought" not in data else None
+
     def reader(self, call: Call) -> AnswerReader:
         """Understands the pieces of one answer."""
         return PartReader()
 
-    def _contents(self, call: Call) -> list[Json]:
+    def _contents(self, call: Call, further: PartFields) -> list[Json]:
         """The conversation; what one side says in a row is one content, results of tools first."""
-        messages = with_valid_ids(call.request.messages, ANY_ID)
+        messages = call.request.messages
         names = names_of_calls(messages)
         turns: list[tuple[str, list[Json]]] = []
         for message in messages:
             role = "model" if message.role == "assistant" else "user"
-            parts = [] if message.role == "system" else self._parts(call, message, names)
+            parts = [] if message.role == "system" else self._parts(call, message, names, further)
             if parts and turns and turns[-1][0] == role:
                 turns[-1][1].extend(parts)
             elif parts:
                 turns.append((role, parts))
+        if VERTEX in self.base_url:
+            _leave_out_ids(turns)
         return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
-    def _parts(self, call: Call, message: Message, names: Mapping[str, str]) -> list[Json]:
+    def _parts(
+        self, call: Call, message: Message, names: Mapping[str, str], further: PartFields
+    ) -> list[Json]:
+        further.sent("message", message.extra)
         parts: list[Json] = []
         signature: Json = {}
         for part in message.parts:
             if isinstance(part, Native):
-                if part.provider != self.family:
-                    continue
                 if part.data.keys() == {SIGNATURE}:  # of the part that follows
                     signature = dict(part.data)
                 else:
                     parts.append(dict(part.data))
-            elif written := self._part(call, part, names):
+            elif isinstance(part, ToolResult):
+                parts += self._result(call, part, names, further)
+            elif written := self._part(call, part, further):
                 parts.append(written | signature)
                 signature = {}
         if signature:  # what it signed is gone
             parts.append({"text": "", **signature})
-        if wants_signatures(call.deployment.model):
+        if wants_signatures(self.facts(call).model):
             _sign(parts)
         return parts
 
-    def _part(self, call: Call, part: Part, names: Mapping[str, str]) -> Json | None:
+    def _part(self, call: Call, part: Text | Image | ToolCall | WirePart, further: PartFields) -> Json | None:
+        if isinstance(part, WirePart):
+            return further.of_wire(part, self.family)
         if isinstance(part, Text):
+            further.sent("text", part.extra)
             return {"text": part.text} if part.text else None
         if isinstance(part, Image):
+            further.sent("image", part.extra)
+            if part.detail is not None:
+                further.leave_out("detail")
             return self._image(call, part)
-        if isinstance(part, ToolCall):
-            return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
-        assert isinstance(part, ToolResult)
-        answer = {"error" if part.is_error else "result": part.content}
-        name = part.name or names.get(part.call_id, "")
-        return {"functionResponse": {"id": part.call_id, "name": name, "response": answer}}
+        further.sent("call", part.extra)
+        return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
+
+    def _result(
+        self, call: Call, result: ToolResult, names: Mapping[str, str], further: PartFields
+    ) -> Iterator[Json]:
+        """A result; its pictures stand in it where the model takes that, else after it."""
+        further.sent("result", result.extra)
+        answer: Json = {"error" if result.is_error else "result": result.text}
+        response: Json = {"id": result.call_id, "name": result.name or names.get(result.call_id, "")}
+        response["response"] = answer
+        within = takes_pictures_of_tools(call.deployment.model)
+        after: list[Json] = []
+        for part in () if isinstance(result.content, str) else result.content:
+            written = self._part(call, part, further)
+            if isinstance(part, Text) or written is None:
+                continue
+            if within and "inlineData" in written:
+                response.setdefault("parts", []).append(written)
+            else:
+                after.append(written)
+        yield {"functionResponse": response}
+        if after:
+            yield {"text": introduction(replace(result, name=response["name"]))}
+            yield from after
 
     def _image(self, call: Call, image: Image) -> Json:
         if image.url is None:
@@ -129,12 +185,6 @@ class Gemini(Adapter):
         return {"fileData": {"fileUri": image.url, "mimeType": kind}}
 
 
-def _system(request: Request) -> str:
-    """All standing instructions, wherever they stand."""
-    within = (message.text for message in request.messages if message.role == "system")
-    return "\n\n".join(filter(None, (request.system, *within)))
-
-
 def _sign(parts: list[Json]) -> None:
     """Mark the first call of a turn as another model's where it bears no signature."""
     first = next((part for part in parts if "functionCall" in part), None)
@@ -142,8 +192,33 @@ def _sign(parts: list[Json]) -> None:
         first.setdefault(SIGNATURE, NOT_OURS)
 
 
+def _leave_out_ids(turns: list[tuple[str, list[Json]]]) -> None:
+    """Remove the ids of calls and results, and put the results of a turn in the order of their calls."""
+    order: dict[str, int] = {}
+    for _, parts in turns:
+        for call in (part["functionCall"] for part in parts if "functionCall" in part):
+            order.setdefault(call.get("id", ""), len(order))
+        parts.sort(key=lambda part: order.get(part.get("functionResponse", {}).get("id"), len(order)))
+        for part in parts:
+            for kind in part.keys() & {"functionCall", "functionResponse"}:
+                part[kind] = {name: value for name, value in part[kind].items() if name != "id"}
+
+
 def _results_first(parts: list[Json]) -> list[Json]:
     return sorted(parts, key=lambda part: "functionResponse" not in part)
+
+
+def _tools(tools: Iterable[Tool | WireTool], further: PartFields) -> list[Json]:
+    """The functions in one object, and an object for each tool of Google's own."""
+    declared: list[Json] = []
+    others: list[Json] = []
+    for tool in tools:
+        if isinstance(tool, WireTool):
+            others.append(further.of_wire(tool, Gemini.family))
+        else:
+            further.sent("tool", tool.extra)
+            declared.append(_declaration(tool.name, tool.description, tool.parameters))
+    return [{"functionDeclarations": declared}, *others] if declared else others
 
 
 def _declaration(name: str, description: str, parameters: Mapping[str, Any]) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ranvier.providers._openai_wire import ChatCompletions
+from ranvier.providers._reasoning import REASONING
 
 ZAI_VARIABLE = "ZAI_API_KEY"
 ZAI_BASE_URL = "https://api.z.ai/api/paas/v4"
@@ -21,7 +22,7 @@ class GLM(ChatCompletions):
     environment = ("GLM_API_KEY", ZAI_VARIABLE)
     default_model = "glm-5.2"
     default_base_url = "https://open.bigmodel.cn/api/paas/v4"
-    returned = ("reasoning_content",)
+    returned = (REASONING,)
 
     def address(self, base_url: str | None) -> str:
         """`base_url`, else what the key decides, call by call."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages import Image, Message
+from ranvier.messages import Image
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import REASONING
+from ranvier.providers._tool_names import name_rule
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-
-NO_THOUGHT = " "
-"""The least reasoning that is taken; an empty one is a 400."""
 
 
 class Kimi(ChatCompletions):
@@ -22,14 +21,12 @@ class Kimi(ChatCompletions):
     environment = ("KIMI_API_KEY", "MOONSHOT_API_KEY")
     default_model = "kimi-k2.6"
     default_base_url = "https://api.moonshot.ai/v1"
-    returned = ("reasoning_content",)
+    returned = (REASONING,)
+    tool_names = name_rule("a-zA-Z0-9_-", 64, first="a-zA-Z_")
 
-    def answer(self, call: Call, message: Message) -> Json:
+    def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
         """A turn that calls tools is refused without the reasoning that led to it, whoever wrote it."""
-        answer = super().answer(call, message)
-        if "tool_calls" in answer and call.deployment.model.startswith("kimi"):
-            answer.setdefault("reasoning_content", NO_THOUGHT)
-        return answer
+        return "tool_calls" in answer and self.facts(call).model.startswith("kimi")
 
     def image(self, call: Call, image: Image) -> Json:
         """A picture by its bytes: addresses are not fetched."""

@@ -10,13 +10,12 @@ Its OpenAI-compatible API is not used: that knows no `num_ctx` and ignores limit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.messages import (
+    CHAT_COMPLETIONS,
     FinishReason,
-    Image,
-    Message,
     Native,
     Response,
     StreamEvent,
@@ -25,23 +24,24 @@ from ranvier.messages import (
     ToolCall,
     ToolCallDelta,
     Usage,
+    WireTool,
 )
+from ranvier.messages.characters import whole_characters
+from ranvier.providers import _reading
 from ranvier.providers._adapter import Adapter
+from ranvier.providers._call_ids import new_call_id
+from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
-from ranvier.providers._fragments import read_arguments
-from ranvier.providers._history import (
-    ANY_ID,
-    names_of_calls,
-    new_call_id,
-    own,
-    results,
-    with_valid_ids,
-)
-from ranvier.providers._reading import AnswerReader, Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._fragments import read_arguments, tool_name
+from ranvier.providers._ollama_messages import Conversation
+from ranvier.providers._part_fields import PartFields
+from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._sse import Decoder, LineDecoder
+from ranvier.providers._usage import Counts
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Others, and none at all as old servers have it, say nothing about the answer."""
@@ -77,41 +77,20 @@ class Ollama(Adapter):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The request; nearly all settings are options."""
         request, choice = call.request, settings.pop("tool_choice", None)
+        further = PartFields(self, call)
         fields: Json = {
             "model": call.deployment.model,
-            "messages": list(self._messages(call)),
+            "messages": list(Conversation(self, call, further).messages()),
             "stream": streaming,  # it streams unless told not to
         }
         fields.update({name: settings.pop(name) for name in BESIDE_OPTIONS if name in settings})
         if settings:
             fields["options"] = settings
         if tools := offered(request, choice):
-            fields["tools"] = [_tool(tool) for tool in tools]
+            fields["tools"] = [_tool(tool, further) for tool in tools]
         if request.schema is not None:
             fields["format"] = request.schema.definition
         return fields
-
-    def _messages(self, call: Call) -> Iterator[Json]:
-        request = call.request
-        if request.system:
-            yield {"role": "system", "content": request.system}
-        messages = with_valid_ids(request.messages, ANY_ID)
-        names = names_of_calls(messages)
-        for message in messages:
-            yield from _results(message, names)
-            words, images = message.text, self._images(call, message)
-            if message.role == "assistant":
-                yield _answer(message)
-            elif message.role != "tool" and (words or images or not results(message)):
-                yield {"role": message.role, "content": words, **({"images": images} if images else {})}
-
-    def _images(self, call: Call, message: Message) -> list[str]:
-        images = [part for part in message.parts if isinstance(part, Image)]
-        if message.role == "assistant" and images:
-            raise self.unsupported(call, "takes no pictures from the assistant")
-        if any(image.url is not None for image in images):
-            raise self.unsupported(call, "does not fetch pictures, it takes their bytes")
-        return [image.base64 for image in images]
 
     def response(self, body: Json) -> Response:
         """What a whole answer says."""
@@ -134,6 +113,15 @@ class Ollama(Adapter):
             parts=(*native, *([Text(words)] if words else []), *calls),
         )
 
+    @property
+    def wires(self) -> tuple[str, ...]:
+        """Its own words, and reasoning that a caller gave in those of chat completions."""
+        return (self.family, CHAT_COMPLETIONS)
+
+    def shared(self, native: Native, target: Issuer) -> Json | None:
+        """Thoughts are plain words, which another model of the same server may see."""
+        return dict(native.data) if native.endpoint in (None, target.endpoint) else None
+
     def reader(self, call: Call) -> AnswerReader:
         """Understands the lines of one answer."""
         return LineReader()
@@ -149,9 +137,9 @@ class LineReader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self._introduced = False  # the model has been told
-        self._answered = False  # words or a tool call have come
         self._calls = 0
         self._thinking: list[str] = []
+        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
 
     def read(self, body: Json) -> None:
         """What one line says."""
@@ -163,28 +151,37 @@ class LineReader(AnswerReader):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
         if words := text(message.get("content"), "content"):
-            self._answered = True
+            self.answered = True
             self.events.append(StreamEvent(text=words))
         for call in _read_calls(message):
-            self._answered = True
+            self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
-            self.events.append(
-                StreamEvent(tool_call=ToolCallDelta(self._calls, call.id, call.name, arguments))
-            )
+            delta = ToolCallDelta(self._calls, call.id, call.name, arguments)
+            self.events.append(StreamEvent(tool_call=self.called(delta)))
             self._calls += 1
         if body.get("done") is True:
             self.events.append(self._finish(body))
 
     def _finish(self, body: Json) -> StreamEvent:
-        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self._answered)
-        self.complete = self.finished = True
-        kept = (
-            [Native("ollama", {"thinking": "".join(self._thinking)})]
-            if self._thinking and self._calls
-            else []
-        )
+        reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
+        self.stopped = reason
+        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
         raw = label(body.get("done_reason"))
-        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=kept)
+        return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=parts)
+
+    def _parts(self) -> list[Native]:
+        """The thoughts before a call, for the history: a part the first time; later that part has grown."""
+        if not (self._thinking and self._calls):
+            return []
+        begins = not self._given
+        self._given["thinking"] = whole_characters("".join(self._thinking))
+        return [self.native("ollama", self._given)] if begins else []
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        super().end()
+        if self.early and (parts := self._parts()):
+            self.events.append(StreamEvent(parts=parts))
 
 
 # --- what is sent --------------------------------------------------------------------------------
@@ -202,31 +199,10 @@ def parse_host(given: str) -> str:
     return f"{scheme}://{host or 'localhost'}{':' if port else ''}{port}{slash}{path}"
 
 
-def _results(message: Message, names: Mapping[str, str]) -> Iterator[Json]:
-    for result in results(message):
-        name = result.name or names.get(result.call_id, "")
-        yield {
-            "role": "tool",
-            "tool_name": name,
-            "tool_call_id": result.call_id,
-            "content": result.content,
-        }
-
-
-def _answer(message: Message) -> Json:
-    answer: Json = {"role": "assistant", "content": message.text}
-    for fields in own(message, Ollama.family):
-        answer.update(fields)
-    calls = [
-        {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
-        for call in message.tool_calls
-    ]
-    if calls:
-        answer["tool_calls"] = calls
-    return answer
-
-
-def _tool(tool: Tool) -> Json:
+def _tool(tool: Tool | WireTool, further: PartFields) -> Json:
+    if isinstance(tool, WireTool):
+        return further.of_wire(tool, Ollama.family)
+    further.sent("tool", tool.extra)
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 
@@ -238,11 +214,14 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
     for call in entries(message.get("tool_calls"), "tool_calls"):
         function = entry(call.get("function"), "function")
         name, arguments = text(function.get("name"), "name"), read_arguments(function.get("arguments"))
+        if tool_name(name) is None:
+            continue
         yield ToolCall.parse(label(call.get("id")) or new_call_id(), name, arguments)  # old servers: no id
 
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
     raw = text(body.get("done_reason"), "done_reason")
+    _reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)
@@ -250,6 +229,7 @@ def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishRe
 
 
 def _read_usage(body: Json) -> Usage:
-    read = count(body.get("prompt_eval_count"), "prompt_eval_count")  # missing where all of it was cached
-    written = count(body.get("eval_count"), "eval_count")
-    return Usage(input=read, output=written, total=read + written, complete="eval_count" in body)
+    counts = Counts(body)
+    read = counts.stated("prompt_eval_count")  # missing where all of it was cached
+    written = counts.needed("eval_count")
+    return Usage(input=read, output=written, total=read + written, complete=counts.complete)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.providers._openai_answer import ChunkReader
+from ranvier.messages import Message
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._history import natives
+from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reading import AnswerReader, Json
+from ranvier.providers._reading import Json
+from ranvier.providers._reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -24,6 +28,13 @@ class OpenRouter(ChatCompletions):
     default_model = "openrouter/auto"
     default_base_url = "https://openrouter.ai/api/v1"
     returned = ("reasoning_details",)
+
+    def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
+        """The details of the reasoning, else its plain words."""
+        super().put_back(call, message, answer, in_tool_round=in_tool_round)
+        for data in natives(message):
+            if REASONING in data and "reasoning_details" not in answer:
+                answer["reasoning"] = data[REASONING]
 
     def reader(self, call: Call) -> AnswerReader:
         """Understands the chunks of one answer, and puts the thoughts in them together again."""

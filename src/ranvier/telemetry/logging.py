@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from ranvier import checks, clock
-from ranvier.pipeline.call_events import AttemptEnded, CallEnded
+from ranvier.pipeline.call_events import AttemptEnded, CallEnded, RequestAdjusted
 from ranvier.pipeline.events import (
     CircuitChanged,
     CredentialRefused,
@@ -48,6 +48,10 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
     RegistryFull: (
         logging.WARNING,
         "%(tenant)s: all %(max_circuits)d circuits are in use, a call at %(provider)s passed without one",
+    ),
+    RequestAdjusted: (
+        logging.DEBUG,
+        "%(tenant)s: %(provider)s/%(model)s is not sent %(parameter)s as asked: %(change)s",
     ),
     AttemptEnded: (
         logging.DEBUG,

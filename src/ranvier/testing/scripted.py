@@ -124,9 +124,7 @@ class ScriptedProvider:
                 return dataclasses.replace(reply)
             async for event in self._steps(reply):
                 collector.add(event)
-            response = collector.response(self.name, call.deployment.model)
-            response.finish_reason = response.finish_reason or FinishReason.STOP
-            return response
+            return collector.answer(self.name, call.deployment.model)
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The next reply, in steps."""
@@ -152,7 +150,8 @@ class ScriptedProvider:
         finished = False
         for step in reply.steps if isinstance(reply, Script) else (reply,):
             for event in self._events(await _now(step)):
-                finished = finished or event.finish_reason is not None
+                if event.has_content or event.finish_reason is not None:
+                    finished = event.finish_reason is not None
                 yield event
         if not finished:
             yield StreamEvent(finish_reason=FinishReason.STOP)

@@ -132,7 +132,7 @@ def limit_beyond_attempt(patient: Patient) -> Found:
 def first_token_too_short(patient: Patient) -> Found:
     """The model thinks in silence for longer than `first_token`."""
     for target in patient.targets:
-        needed = first_token_allowance(family_of(target), target.model)
+        needed = first_token_allowance(family_of(target), target.facts_of or target.model)
         limit = patient.limits[target.target].first_token
         if limit is not None and limit < needed and needed > 20:
             why = f"first_token={limit:g} cuts it off while it thinks or is loaded: it may need {needed:g} s"

@@ -103,14 +103,14 @@ class Patient:
 def look_at(pipeline: Pipeline, *, offline: bool = False) -> Patient:
     """See everything, and judge nothing."""
     targets = [target for layer in pipeline.layers for target in layer.deployments()]
-    urls = [url for url in map(url_of, targets) if url is not None]
+    trust = {url: getattr(each.provider, "ssl_context", None) for each in targets if (url := url_of(each))}
     return Patient(
         pipeline,
         targets,
         keys={target.target: _key_of(pipeline, target) for target in targets},
         limits={target.target: limits_at(pipeline.layers, target) for target in targets},
         deadline=_deadline(pipeline.layers),
-        reach={} if offline else reach_all(urls),
+        reach={} if offline else reach_all(trust),
     )
 
 

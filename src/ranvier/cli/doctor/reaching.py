@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ranvier import clock
 from ranvier.providers._proxies import public_proxy_for
+from ranvier.providers._trust import context_of
 
 LIMIT = 5.0
 """Seconds for all of it."""
@@ -31,24 +32,25 @@ class Reach:
     proxy: str | None = None
 
 
-def reach_all(urls: Iterable[str]) -> dict[str, Reach]:
-    """All of them at once."""
+def reach_all(trust: Mapping[str, ssl.SSLContext | None]) -> dict[str, Reach]:
+    """All of these addresses at once, each by the TLS context of its provider, if that has its own."""
 
     async def all_at_once() -> dict[str, Reach]:
-        wanted = list(dict.fromkeys(urls))
-        return dict(zip(wanted, await asyncio.gather(*map(_reach, wanted)), strict=True))
+        reached = await asyncio.gather(*(_reach(url, context) for url, context in trust.items()))
+        return dict(zip(trust, reached, strict=True))
 
     return asyncio.run(all_at_once())
 
 
-async def _reach(url: str) -> Reach:
+async def _reach(url: str, context: ssl.SSLContext | None) -> Reach:
     by = public_proxy_for(url)
     parts = urlsplit(by or url)
     secure = parts.scheme == "https"
     taken: dict[str, float] = {}
     try:
+        trusted = context_of(context) if secure else None
         async with asyncio.timeout(LIMIT):
-            await _connect(str(parts.hostname), parts.port or (443 if secure else 80), secure, taken)
+            await _connect(str(parts.hostname), parts.port or (443 if secure else 80), trusted, taken)
     except TimeoutError:
         return _told(taken, by, f"no answer within {LIMIT:g} s")
     except (OSError, ValueError) as error:
@@ -60,15 +62,15 @@ def _told(taken: dict[str, float], proxy: str | None, failed: str | None = None)
     return Reach(taken.get("dns"), taken.get("tcp"), taken.get("tls"), failed, proxy)
 
 
-async def _connect(host: str, port: int, secure: bool, taken: dict[str, float]) -> None:
+async def _connect(host: str, port: int, trusted: ssl.SSLContext | None, taken: dict[str, float]) -> None:
     began = clock.now()
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     taken["dns"], began = clock.now() - began, clock.now()
     writer = await _first_open(list(dict.fromkeys(str(each[4][0]) for each in found)), port)
     try:
         taken["tcp"], began = clock.now() - began, clock.now()
-        if secure:
-            await writer.start_tls(ssl.create_default_context(), server_hostname=host)
+        if trusted is not None:
+            await writer.start_tls(trusted, server_hostname=host)
             taken["tls"] = clock.now() - began
     finally:
         writer.transport.abort()
@@ -85,10 +87,10 @@ async def _first_open(addresses: list[str], port: int) -> asyncio.StreamWriter:
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter: it cannot even be asked for
         return "its name is not known"
+    if isinstance(error, ssl.SSLError):  # that of a certificate is a ValueError, too
+        return f"TLS failed: {getattr(error, 'verify_message', None) or error.reason or 'no handshake'}"
     if isinstance(error, ValueError):
         return "there is no such port"  # what urlsplit says of one beyond 65535
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {getattr(error, 'verify_message', None) or error.reason or 'no handshake'}"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     return f"no connection: {error.strerror or type(error).__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from itertools import count
@@ -130,6 +131,7 @@ class Circuits:
         self._unasked = Unasked()
         for key, circuit in self._circuits.items():
             circuit.start_anew(shift)
+            circuit.entered_at = math.inf
             if circuit.state is not CLOSED:
                 self._unasked.add(key, circuit, self._circuits)
             elif key not in self._idle:

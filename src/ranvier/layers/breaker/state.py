@@ -1,4 +1,4 @@
-"""The states of a circuit, and how one looks from outside."""
+"""The states of a circuit, and what a look at one shows."""
 
 from __future__ import annotations
 

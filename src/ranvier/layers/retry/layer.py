@@ -92,6 +92,8 @@ class Retry(Layer):
         """Seconds to wait before the next attempt, or `None` where there is none to be made."""
         if call.attempt > self.max_retries or error.target_refuses:
             return None
+        if error.about_key and call.pipeline.credentials.another(call) is not None:
+            return None  # the route goes on with that key at once
         if not error.retryable and not (self.on_timeout and isinstance(error, AttemptTimeoutError)):
             return None
         asked = error.retry_after

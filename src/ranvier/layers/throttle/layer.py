@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ranvier import checks
 from ranvier.clock import earliest
-from ranvier.errors import (
-    AuthenticationError,
-    OverloadedError,
-    ProviderError,
-    QuotaExceededError,
-    RateLimitError,
-    RejectedError,
-    ThrottledError,
-)
+from ranvier.errors import ProviderError, RejectedError, ThrottledError
+from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
@@ -35,9 +28,6 @@ if TYPE_CHECKING:
 MAX_WAITING = 10_000
 """Calls that wait at one gate at most; the next ones go on to their next target."""
 
-WITHOUT_A_TIME = 1.0
-"""Seconds that a gate is closed again when its scout was limited without being told for how long."""
-
 SHOWN = 12
 """Gates that `print(pipeline)` lists."""
 
@@ -46,9 +36,10 @@ class Throttle(Layer):
     """Close a gate before a key that the provider limits or refuses, for everyone who would use it.
 
     A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
-    until then; a refused key is remembered for `refused_for`, one out of credit for `quota_for`.
-    Tenants who share our key share its gate; another key has another gate. After its time one call
-    passes as a scout, then two, four, and so on, in the order of their coming, until nobody waits.
+    until then, for `max_closed` at most; a refused key is remembered for `refused_for`, one out of
+    credit for `quota_for`. Tenants who share our key share its gate; another key has another gate.
+    After its time one call passes as a scout, then two, four, and so on, in the order of their coming,
+    until nobody waits.
 
     Args:
         max_wait: The longest that a call waits at a gate. One that would have to wait longer, or
@@ -56,6 +47,9 @@ class Throttle(Layer):
         refused_for: Seconds that a key is not used after the provider has refused it.
         quota_for: The same after it was out of credit; longer where the provider says so.
         max_gates: Gates kept at most.
+        max_closed: Seconds that a gate is closed at most, whatever the provider says (an hour where the
+            account is out of credit); then one call asks. `refused_for` and `quota_for` are yours, and
+            are kept.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             gates of its own.
 
@@ -74,12 +68,14 @@ class Throttle(Layer):
         refused_for: float = 60.0,
         quota_for: float = 300.0,
         max_gates: int = 10_000,
+        max_closed: float = 300.0,
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
         self.max_wait = checks.seconds("Throttle(max_wait)", max_wait)
         self.refused_for = checks.seconds("Throttle(refused_for)", refused_for)
         self.quota_for = checks.seconds("Throttle(quota_for)", quota_for)
+        self.max_closed = checks.seconds("Throttle(max_closed)", max_closed)
         self.gates = Gates(checks.count("Throttle(max_gates)", max_gates, least=1))
         self.override_with(overrides)
 
@@ -159,7 +155,7 @@ class Throttle(Layer):
 
     def _learn(self, call: Call, visit: Visit | None, error: BaseException) -> None:
         """Close the gate, or say what its scout has found out."""
-        closing = self._closing(call, visit, error)
+        closing = closes(error, self.settings_for(call.deployment), scouted=visit is not None)
         if closing is not None:
             self._close(call, *closing)
         elif visit is not None:
@@ -168,21 +164,6 @@ class Throttle(Layer):
                 visit.accepted()
             else:
                 visit.leave()
-
-    def _closing(self, call: Call, visit: Visit | None, error: BaseException) -> tuple[Reason, float] | None:
-        """For what, and for how many seconds, `error` closes the gate."""
-        if isinstance(error, (RateLimitError, OverloadedError)):
-            seconds = error.retry_after
-            if seconds is None and visit is not None:
-                seconds = WITHOUT_A_TIME
-            return (Reason(error.kind), seconds) if seconds else None
-        if isinstance(error, AuthenticationError):
-            seconds = self.settings_for(call.deployment).refused_for
-        elif isinstance(error, QuotaExceededError):
-            seconds = self.settings_for(call.deployment).quota_for
-        else:
-            return None
-        return (Reason(error.kind), max(seconds, error.retry_after or 0.0)) if seconds else None
 
     def _close(self, call: Call, reason: Reason, seconds: float) -> None:
         now, key = call.pipeline.clock(), self._key(call.deployment, call.credential)
@@ -226,7 +207,12 @@ class Throttle(Layer):
             yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls wait"
 
     def __repr__(self) -> str:
-        return self._describe(max_wait=self.max_wait, refused_for=self.refused_for, quota_for=self.quota_for)
+        return self._describe(
+            max_wait=self.max_wait,
+            refused_for=self.refused_for,
+            quota_for=self.quota_for,
+            max_closed=self.max_closed,
+        )
 
 
 class _SentBackError(RejectedError):

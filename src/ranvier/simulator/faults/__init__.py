@@ -25,6 +25,8 @@ from ranvier.simulator.faults.contents import (
     Shredded,
 )
 from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.forms import OddUsage, OtherForm
+from ranvier.simulator.faults.oddities import EarlyFinish, HalfCharacters
 from ranvier.simulator.faults.refusals import Empty, ErrorIn200, Page, Redirect, Status
 
 __all__ = [
@@ -32,12 +34,16 @@ __all__ = [
     "ContentType",
     "Cut",
     "Drop",
+    "EarlyFinish",
     "Empty",
     "ErrorIn200",
     "Fault",
     "Fine",
     "Gzip",
+    "HalfCharacters",
     "Malformed",
+    "OddUsage",
+    "OtherForm",
     "Oversized",
     "Page",
     "Pings",

@@ -141,6 +141,10 @@ class AnthropicWire(Wire):
         usage = _usage(answer, answer.output_tokens)
         return _event("message_delta", delta=delta, usage=usage) + _event("message_stop")
 
+    def stopping(self) -> bytes:
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        return _event("message_delta", delta=delta, usage={"output_tokens": 1})
+
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
         return {"type": "error", "error": row}
 

@@ -121,6 +121,9 @@ class ChatWire(Wire):
         ending = {"role": "assistant", "content": ""}
         return self.chunk(answer, ending, self.finish(answer), usage=self.usage(answer)) + b"data: [DONE]\n\n"
 
+    def stopping(self) -> bytes:
+        return event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+
     # --- the habits of each ----------------------------------------------------------------------
 
     def head(self, answer: Answer, kind: str) -> Json:

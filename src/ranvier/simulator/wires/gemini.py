@@ -120,6 +120,9 @@ class GeminiWire(Wire):
         written = len(answer.text) + 4 * len(answer.tools)
         return _event(_piece(answer, [candidate], len(answer.reasoning), written))
 
+    def stopping(self) -> bytes:
+        return _event({"candidates": [{"content": {"role": "model"}, "finishReason": "STOP", "index": 0}]})
+
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> Json:
         error = {"code": status, **row}
         if wait is not None:

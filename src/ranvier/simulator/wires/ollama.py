@@ -108,6 +108,9 @@ class OllamaWire(Wire):
     def closing(self, answer: Answer, ask: Ask) -> bytes:
         return _line(_end(answer, {"role": "assistant", "content": ""}))
 
+    def stopping(self) -> bytes:
+        return _line({"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"})
+
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
         return {"error": row}
 

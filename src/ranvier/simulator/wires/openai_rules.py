@@ -29,6 +29,8 @@ NEVER_STOP_REASONING: Final = (
     *("gpt-5.1-chat", "gpt-5.2-chat", "gpt-5.3-chat", "gpt-5.1-codex"),
     *("gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro"),
 )
+NO_TOOLS_WHILE_REASONING: Final = ("gpt-5.2", "gpt-5.3", "gpt-5.4", "gpt-5.5", "gpt-5.6", "gpt-6")
+ALWAYS_TOOLS: Final = ("gpt-5.2-chat", "gpt-5.3-chat")
 SAMPLING: Final = ("temperature", "top_p", "logprobs", "top_logprobs")
 PENALTIES: Final = ("presence_penalty", "frequency_penalty", "logit_bias")
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -166,6 +168,13 @@ def _check_settings(body: Json, model: str) -> None:
         return
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
+    if body.get("tools") and _reasons(model, effort) and _takes_no_tools_then(model):
+        raise invalid(
+            f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. To "
+            "use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+            param="reasoning_effort",
+            code=None,
+        )
     if body.get("temperature", 1) != 1 and _reasons(model, effort):
         raise _unsupported_value(
             "temperature", body["temperature"], "Only the default (1) value is supported."
@@ -182,6 +191,10 @@ def _reasons(model: str, effort: str | None) -> bool:
     if model.startswith(REASONS_IF_ASKED):
         return effort not in (None, "none")
     return effort != "none" or not model.startswith(CAN_STOP_REASONING)
+
+
+def _takes_no_tools_then(model: str) -> bool:
+    return model.startswith(NO_TOOLS_WHILE_REASONING) and not model.startswith(ALWAYS_TOOLS)
 
 
 def _unsupported(name: str) -> Unacceptable:

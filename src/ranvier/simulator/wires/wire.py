@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
+from ranvier.simulator.wires.own_refusals import OWN_REASONS, OWN_REFUSALS
 from ranvier.simulator.wires.reading import Sent
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -19,7 +20,7 @@ Reason = tuple[int, str]
 REASONS = (
     "invalid_request", "context_length", "unsupported_parameter", "stream_refused", "content_filter",
     "auth", "quota_exhausted", "permission", "model_not_found", "not_found", "timeout", "too_large",
-    "rate_limit", "server_error", "overloaded",
+    "rate_limit", "server_error", "overloaded", *OWN_REASONS,
 )  # fmt: skip  # because: one word a line would hide that they are one vocabulary
 """Why a provider refuses: the words of `ProviderError.kind`, and finer ones where bodies differ."""
 
@@ -88,8 +89,10 @@ class Wire(ABC):
 
         `said` stands over the usual words, as `Unacceptable` has it.
         """
-        (_, known), row = self._row(status, reason)
+        own = OWN_REFUSALS[self.name].get(reason or "")
+        (_, known), row = self._row(status, "invalid_request" if own else reason)
         row = _filled(row, ask)
+        said = said or (own and _filled(dict(own), ask))
         if said and isinstance(row, dict):
             row |= {name: value for name, value in said.items() if name in row}
         elif said:
@@ -119,6 +122,10 @@ class Wire(ABC):
     def noise(self) -> bytes:
         """An event that no one can parse and that nothing is lost with."""
         return b"data: <keep-alive>\n\n"
+
+    @abstractmethod
+    def stopping(self) -> bytes:
+        """An event that gives a finish reason, with which a good stream would be over."""
 
     def broken(self, event: bytes) -> bytes:
         """`event` with the end of its JSON missing: what it said is lost."""

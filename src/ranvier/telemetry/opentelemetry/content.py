@@ -56,7 +56,9 @@ def _part(part: Part) -> dict[str, Any] | None:
         case ToolCall():
             return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": dict(part.arguments)}
         case ToolResult():
-            return {"type": "tool_call_response", "id": part.call_id, "response": part.content}
+            plain = isinstance(part.content, str)
+            response = part.content if plain else _parts(part.parts)
+            return {"type": "tool_call_response", "id": part.call_id, "response": response}
         case Image(url=str()):
             return {"type": "uri", "modality": "image", "uri": part.url}
         case Image():

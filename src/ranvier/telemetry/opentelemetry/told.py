@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ranvier.telemetry.opentelemetry.meters import Naming
     from ranvier.telemetry.opentelemetry.target import Attributes, Target
 
-SUCCEEDED, ABANDONED = "succeeded", "abandoned"
+SUCCEEDED, EMPTY, ABANDONED = "succeeded", "empty", "abandoned"
 """The outcomes that are no error; all others are the kind of one."""
 
 CUT = "error"
@@ -99,7 +99,7 @@ def attempt(attempt: Attempt) -> Attributes:
         names.TARGET: attempt.target,
         names.ATTEMPT_NUMBER: attempt.number,
         names.OUTCOME: attempt.outcome,
-        names.ERROR: None if attempt.outcome in (SUCCEEDED, ABANDONED) else attempt.outcome,
+        names.ERROR: None if attempt.outcome in (SUCCEEDED, EMPTY, ABANDONED) else attempt.outcome,
         names.ATTEMPT_REASON: attempt.reason,
         names.ATTEMPT_DELAY: attempt.delay or None,
         names.ATTEMPT_QUEUED: attempt.queued or None,

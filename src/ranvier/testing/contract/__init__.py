@@ -5,12 +5,13 @@ from __future__ import annotations
 from ranvier.testing.contract.answers import Answers
 from ranvier.testing.contract.failures import Failures
 from ranvier.testing.contract.leaving import Leaving
+from ranvier.testing.contract.oddities import Oddities
 from ranvier.testing.contract.secrecy import Secrecy
 
 __all__ = ["ProviderContract"]
 
 
-class ProviderContract(Answers, Failures, Leaving, Secrecy):
+class ProviderContract(Answers, Oddities, Failures, Leaving, Secrecy):
     r"""Proves that an adapter keeps the rules: inherit from it, and give it bytes of your wire.
 
         class TestMyProvider(ProviderContract):

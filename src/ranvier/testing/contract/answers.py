@@ -49,6 +49,26 @@ class Answers(Given):
                 yield f"in {len(pieces)} pieces: {shown(outcome)}, instead of {shown(expected)}"
 
     @rule
+    async def test_an_early_finish_reason_ends_nothing(self, scene: Scene) -> AsyncIterator[str]:
+        """What comes after it belongs to the answer; the last finish reason counts."""
+        needs(self.finished_early, "`finished_early` is not given")
+        expected = await scene.outcome("streamed", self._good("streamed"))
+        outcome = await scene.outcome("streamed", self._stream(self.finished_early or b""))
+        if not isinstance(outcome, Response) or said(outcome) != said(expected):
+            yield f"a finish reason comes early: {shown(outcome)}, instead of {shown(expected)}"
+
+    @rule
+    async def test_every_text_can_be_encoded(self, scene: Scene) -> AsyncIterator[str]:
+        """Half of a character waits for the other, or becomes U+FFFD."""
+        needs(self.halved, "`halved` is not given")
+        scene.play(self._stream(self.halved or b""))
+        async for event in scene.provider.stream(scene.call()):
+            call = event.tool_call
+            for text in (event.text, event.reasoning, "" if call is None else call.arguments):
+                if _is_half(text):
+                    yield f"an event cannot be encoded: {text!r:.60}"
+
+    @rule
     async def test_each_call_is_sent_with_its_own_key(self, scene: Scene) -> AsyncIterator[str]:
         """One provider serves many tenants, and never one with the key of another."""
         needs(self.uses_key, "it needs no key")
@@ -69,6 +89,14 @@ class Answers(Given):
             attempt = answer.attempts[-1]
             if attempt.usage != answer.usage or not answer.usage.output:
                 yield f"{way}, {attempt.usage} is recorded of {answer.usage}"
+
+
+def _is_half(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _cuts(content: bytes) -> Iterator[list[bytes]]:

@@ -72,6 +72,20 @@ class Failures(Given):
                 yield f"{way}, it forgets for how long to wait: {shown(outcome)}"
 
     @rule
+    async def test_what_only_this_target_refuses_goes_on_to_the_next(
+        self, scene: Scene
+    ) -> AsyncIterator[str]:
+        """It falls over, it is not tried again, and it says nothing about the provider's health."""
+        needs(self.only_here, "`only_here` is not given")
+        for way in scene.ways:
+            script = answering(self.refusal(400, self.only_here or ""), 400)
+            outcome = await scene.outcome(way, script)
+            if not isinstance(outcome, ProviderError) or not outcome.falls_over:
+                yield f"{way}, the next target is not asked: {shown(outcome)}"
+            elif outcome.retryable or outcome.counts_against_provider:
+                yield f"{way}, it is held against the provider: {shown(outcome)}"
+
+    @rule
     async def test_nonsense_is_no_answer(self, scene: Scene) -> AsyncIterator[str]:
         """Whatever comes with status 200, only an answer is one; all else may be tried again."""
         for way in scene.ways:

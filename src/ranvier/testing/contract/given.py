@@ -14,7 +14,7 @@ from ranvier.testing.loopback import Loopback, Script, Visit
 
 
 class Given:
-    """What has to be known of a provider, in bytes of its own wire.
+    r"""What has to be known of a provider, in bytes of its own wire.
 
     Attributes:
         whole: The body of a good answer.
@@ -22,6 +22,17 @@ class Given:
         streamed_type: The content type of that.
         broken_off: A stream that an error of the server's ends after its beginning; `None` where
             the wire has no such thing.
+        only_here: Words with which its server refuses, by a 400, what only it refuses, such as a
+            setting that its model does not take; `None` where it has none.
+        finished_early: The good answer as a stream that gives its finish reason before its end as well;
+            `None` where the wire has no such thing.
+        halved: A good answer as a stream in which one character comes as two halves (`\ud83d` in one
+            event, `\ude00` in the next); `None` where the wire has no such thing.
+        odd_usage, odd_usage_streamed: The good answer with malformed usage, such as counts that are texts;
+            `None` leaves the rule out.
+        silent, silent_streamed: An answer that ends well and holds nothing; `None` leaves the rule out.
+        reads_other_form: True for a provider that also understands a whole answer in reply to a streaming
+            request, and a stream in reply to a whole one.
         model: The model to ask for.
         key: The secret that has to arrive, and must never be seen anywhere else.
         uses_key: False for a provider that works without one.
@@ -32,6 +43,14 @@ class Given:
     streamed: bytes | None = None
     streamed_type: str = "text/event-stream"
     broken_off: bytes | None = None
+    only_here: str | None = None
+    finished_early: bytes | None = None
+    halved: bytes | None = None
+    odd_usage: bytes | None = None
+    odd_usage_streamed: bytes | None = None
+    silent: bytes | None = None
+    silent_streamed: bytes | None = None
+    reads_other_form: bool = False
     model: str = "model"
     key: str = "sk-contract-5f0c9a7be2d1"
     uses_key: bool = True

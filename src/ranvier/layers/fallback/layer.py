@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from ranvier.errors import (
     AllDeploymentsFailedError,
-    AuthenticationError,
     ConfigurationError,
     ContentFilterError,
     ContextLengthError,
@@ -17,14 +16,14 @@ from ranvier.errors import (
     RejectedError,
     UnknownProviderError,
 )
+from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.messages import ToolResult
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.deployment import Deployment, Provider, provider_named
+from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.events import FallbackTaken
 from ranvier.pipeline.foreign import own_error
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-
-Target = Deployment | Provider | str
-"""A deployment; a provider, for its default model; or `"provider/model"`."""
+from ranvier.pipeline.record import EMPTY, SUCCEEDED
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
 """Who has been asked in vain, and what came of it."""
@@ -38,9 +37,16 @@ class Fallback(Layer):
         chains: For single primaries a chain of their own: `{"anthropic": ["openrouter", "ollama"]}`.
         on_invalid_request: Also go on after a request that the target calls invalid.
         on_content_filter: Also go on after a refusal on policy.
+        on_empty: Also go on after an answer that ended well but holds nothing (`Response.empty`), unless the
+            last message is a tool's result, after which a model may have nothing to say.
+
+    If no target has more to say, the first empty answer is returned; it is no error, and no circuit counts
+    it. A stream can be followed by another target until its first content, thoughts included.
 
     One failed target raises its own error; two or more an `AllDeploymentsFailedError` with one error
-    each. What another target would most likely say too (an invalid request) is raised at once.
+    each. Where all of them refused the request itself, the first one's refusal is raised bare: there is
+    something to mend in the request, and the record has what the others said. What another target would
+    most likely say too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
@@ -51,6 +57,7 @@ class Fallback(Layer):
         chains: Mapping[str, Sequence[Target]] | None = None,
         on_invalid_request: bool = False,
         on_content_filter: bool = False,
+        on_empty: bool = True,
     ) -> None:
         if not targets:
             raise ConfigurationError(
@@ -58,7 +65,8 @@ class Fallback(Layer):
             )
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
-        named = _Names([*targets, *(target for chain in (chains or {}).values() for target in chain)])
+        self._on_empty = on_empty
+        named = TargetNames([*targets, *(target for chain in (chains or {}).values() for target in chain)])
         self.targets = tuple([named.deployment(target) for target in targets])
         self._chains: dict[str, tuple[Deployment, ...]] = {}  # by where a call starts: target or provider
         for position, deployment in enumerate(self.targets):
@@ -68,7 +76,7 @@ class Fallback(Layer):
             first = self._chain(primary)[0]
             own = (
                 first,
-                *(named.deployment(target, among=self.targets) for target in _listed(primary, chain)),
+                *(named.deployment(target, among=self.targets) for target in listed(primary, chain)),
             )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
@@ -78,47 +86,49 @@ class Fallback(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask one target after another."""
         failures: Failures = ()
+        chain = self._default if call.start is None else self._chain(call.start)
         credentials = call.pipeline.credentials
-        reason = None
+        answer: R | None = None
+        empty: R | None = None  # the first answer that holds nothing
+        passed: tuple[Deployment, str] | None = None  # who was asked last, and why that was not enough
         try:
-            for deployment in self._default if call.start is None else self._chain(call.start):
+            for deployment in chain:
                 if failures and _too_small(deployment, failures):
                     continue
-                if call.deadline is not None and call.deadline <= call.pipeline.clock():
-                    raise _too_late(deployment, failures)
-                if failures:
-                    reason = self._move_on(call, deployment, failures)
-                directed = call.to(deployment, None, reason)
+                directed = call
                 try:  # nowhere is the key a local variable, which a report of a traceback might show
+                    _check_time(call, deployment, failures)
+                    directed = call.to(deployment, None, _move_on(call, deployment, passed))
                     if credentials.resolver is None:
                         directed.credential = credentials.ours(call, deployment)
+                        answer = await inner(directed)
                     else:
-                        directed.credential = await credentials.find(call, deployment)
-                    return await inner(directed)
+                        answer = await _by_keys(directed, inner)
+                    if len(chain) == 1 or not self._asks_on(call, answer):
+                        return answer
+                    call.record.answered_nothing()
+                    empty, passed = empty or answer, (deployment, EMPTY)
                 except RanvierError as error:
                     _note(directed, error)
                     if not self._goes_on(error):
+                        if empty is not None:
+                            break
                         raise
                     failures += ((deployment, own_error(directed, error)),)
-            raise _verdict(failures)
+                    passed = deployment, error.kind
+            if empty is None:
+                raise _verdict(failures)
+            call.record.outcome = SUCCEEDED
+            return empty
         finally:
-            del failures  # each error holds this frame: a frame that held them too would be a cycle
+            # Each error holds this frame: held here too they would be a cycle, and keep a dropped stream.
+            del failures, answer, empty
 
-    def _move_on(self, call: Call, deployment: Deployment, failures: Failures) -> str:
-        """Tell that `deployment` is asked now, and why: the kind of the failure before it."""
-        failed, error = failures[-1]
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                FallbackTaken(
-                    tenant=call.tenant,
-                    provider=failed.provider.name,
-                    model=failed.model,
-                    to=deployment.target,
-                    kind=error.kind,
-                ),
-                call,
-            )
-        return error.kind
+    def _asks_on(self, call: Call, answer: object) -> bool:
+        """True where `answer` holds nothing, and another target may have more to say."""
+        if not (self._on_empty and getattr(answer, "empty", False)):
+            return False
+        return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
 
     def _goes_on(self, error: RanvierError) -> bool:
         if error.falls_over or isinstance(error, ContextLengthError):
@@ -154,50 +164,59 @@ class Fallback(Layer):
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)})"
 
 
-class _Names:
-    """What targets mean: a string is a model of a provider given beside it, else of a registered one."""
-
-    def __init__(self, targets: Iterable[Target]) -> None:
-        self._providers: dict[str, Provider] = {}
-        for target in targets:
-            if not isinstance(target, str):
-                provider = target.provider if isinstance(target, Deployment) else target
-                self._providers.setdefault(getattr(provider, "name", ""), provider)
-
-    def deployment(self, target: Target, among: Iterable[Deployment] = ()) -> Deployment:
-        if isinstance(target, Deployment):
-            return target
-        if not isinstance(target, str):
-            return Deployment(target)
-        for deployment in among:
-            if target in (deployment.target, deployment.provider.name):
-                return deployment
-        name, _, model = target.partition("/")
-        if name not in self._providers:
-            self._providers[name] = provider_named(name)
-        return Deployment(self._providers[name], model or None)
-
-
-def _listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
-    if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: give a list of targets")
-    return chain
-
-
 def _too_small(deployment: Deployment, failures: Failures) -> bool:
     """True when the prompt was too long for a target whose window is known to be at least as large."""
     window = deployment.context_window
     return window is not None and any(
-        isinstance(error, ContextLengthError) and (failed.context_window or 0) >= window
+        isinstance(error, ContextLengthError)
+        and not error.falls_over  # else it was a limit of that key or server, and no window
+        and (failed.context_window or 0) >= window
         for failed, error in failures
     )
 
 
+def _check_time(call: Call, deployment: Deployment, failures: Failures) -> None:
+    """Refuse to ask `deployment` once the call is out of time."""
+    if call.deadline is not None and call.deadline <= call.pipeline.clock():
+        raise _too_late(deployment, failures)
+
+
+def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] | None) -> str | None:
+    """Tell that `deployment` is asked now, and why: what came of the one before it, if there was one."""
+    if passed is None:
+        return None
+    before, kind = passed
+    if call.pipeline.events.listeners:
+        call.pipeline.events.emit(
+            FallbackTaken(
+                tenant=call.tenant,
+                provider=before.provider.name,
+                model=before.model,
+                to=deployment.target,
+                kind=kind,
+            ),
+            call,
+        )
+    return kind
+
+
+async def _by_keys(call: Call, inner: Handler[R]) -> R:
+    """Ask a target with the key that the resolver gives, and with others where that is at fault."""
+    credentials = call.pipeline.credentials
+    call.credential = await credentials.find(call, call.deployment)
+    while True:
+        try:
+            return await inner(call)
+        except RanvierError as error:
+            following = await credentials.following(call, error) if error.about_key else None
+            if following is None:
+                raise
+            call = following
+
+
 def _note(call: Call, error: RanvierError) -> None:
-    """Tell whoever keeps keys of one that was refused, and the record of a target that was passed over."""
-    if isinstance(error, AuthenticationError):
-        call.pipeline.credentials.refused(call)
-    elif isinstance(error, RejectedError):
+    """Tell the record of a target that was passed over."""
+    if isinstance(error, RejectedError):
         call.record.waited("skipped", call, call.pipeline.clock(), error.kind)
 
 
@@ -213,7 +232,7 @@ def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededErr
 
 
 def _verdict(failures: Failures) -> RanvierError:
-    if len(failures) == 1:
+    if len(failures) == 1 or all(isinstance(error, InvalidRequestError) for _, error in failures):
         return failures[0][1]
     told = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
     return AllDeploymentsFailedError(

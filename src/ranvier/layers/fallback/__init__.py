@@ -1,0 +1,6 @@
+"""One target after another."""
+
+from ranvier.layers.fallback.layer import Fallback
+from ranvier.layers.fallback.targets import Target
+
+__all__ = ["Fallback", "Target"]

@@ -1,0 +1,207 @@
+"""Parts of a message as dicts: `{"type": "text", "text": "..."}` and its relatives."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ranvier.errors import ConfigurationError
+from ranvier.messages.dicts.keys import Keys
+from ranvier.messages.image import Image
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.request import Part, Text, ToolCall, ToolResult
+from ranvier.messages.wire import WirePart
+
+PARTS: Final = (Text, Image, ToolCall, ToolResult, Native, WirePart)
+
+ONLY_ONE_WIRE: Final = {
+    **dict.fromkeys(("document", "search_result", "container_upload"), "anthropic"),
+    **dict.fromkeys(("file", "input_audio", "audio_url", "video_url"), CHAT_COMPLETIONS),
+}
+"""Types that are sent as they are, to the wire that has them."""
+
+OF_THE_MODEL: Final = (
+    "redacted_thinking",
+    "server_tool_use",
+    "mcp_tool_use",
+    "compaction",
+)
+"""Types of blocks that Claude wrote for itself; so are those that end with `_tool_result`."""
+
+
+def read_parts(content: object, where: str) -> tuple[Part, ...]:
+    """The parts of a `content` that is a list.
+
+    Raises:
+        ConfigurationError: one of them is not understood.
+    """
+    if not isinstance(content, (list, tuple)):
+        raise ConfigurationError(f"{where} is a {type(content).__name__}: give a str, or a list of parts")
+    return tuple(read_part(part, f"{where}[{index}]") for index, part in enumerate(content))
+
+
+def read_part(part: object, where: str) -> Part:
+    """One part, from a dict or as it is."""
+    if isinstance(part, PARTS):
+        return part
+    if isinstance(part, str):
+        return Text(part)
+    if not isinstance(part, Mapping):
+        raise ConfigurationError(
+            f"{where} is a {type(part).__name__}: give a str, a part such as Text or Image, or a dict "
+            "(of an SDK's object: model_dump())"
+        )
+    kind = part.get("type")
+    if isinstance(kind, str) and (wire := ONLY_ONE_WIRE.get(kind)):
+        return WirePart(wire, copy.deepcopy(dict(part)))
+    if isinstance(kind, str) and (kind in OF_THE_MODEL or kind.endswith("_tool_result")):
+        return _of_the_model(part)
+    reader = READERS.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise ConfigurationError(
+            f"{where}: the type {kind!r:.60} of a part is not understood: choose one of "
+            f"{', '.join((*READERS, *ONLY_ONE_WIRE))}, or WirePart(wire, {{...}}), which is passed on"
+        )
+    keys = Keys({key: value for key, value in part.items() if key != "type"}, where)
+    read = reader(keys, part)
+    keys.end()
+    return read
+
+
+def _text(keys: Keys, part: Mapping[str, Any]) -> Text:
+    if part.get("text") is None:
+        raise ConfigurationError(f"{keys.where} has no text: give one")
+    words = keys.text("text")
+    return Text(words, keys.extra("cache_control", "citations", "annotations", "prompt_cache_breakpoint"))
+
+
+def _refusal(keys: Keys, part: Mapping[str, Any]) -> Text:
+    return Text(keys.text("refusal"))
+
+
+def _image_url(keys: Keys, part: Mapping[str, Any]) -> Image:
+    place = keys.take("image_url", "")
+    detail, media_type = keys.text("detail") or None, None
+    if isinstance(place, Mapping):
+        inner = Keys(place, f"{keys.where}.image_url")
+        place = inner.text("url")
+        detail = inner.text("detail") or detail
+        media_type = inner.text("format") or None  # litellm
+        inner.end()
+    extra = keys.extra("cache_control", "prompt_cache_breakpoint")
+    return _picture(keys.where, url=str(place), media_type=media_type, detail=detail, extra=extra)
+
+
+def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
+    source = Keys(keys.mapping("source"), f"{keys.where}.source")
+    kind = source.take("type")
+    if kind == "file":
+        keys.extra("cache_control")
+        return WirePart("anthropic", copy.deepcopy(dict(part)))
+    if kind not in ("base64", "url"):
+        raise ConfigurationError(f"{source.where}.type={kind!r:.60}: choose one of base64, url, file")
+    url = source.text("url") if kind == "url" else _data_url(source)
+    source.end()
+    return _picture(keys.where, url=url, extra=keys.extra("cache_control"))
+
+
+def _data_url(source: Keys) -> str:
+    return f"data:{source.text('media_type')};base64,{source.text('data')}"
+
+
+def picture_of(data: object, where: str) -> Image:
+    """A picture given as base64 alone, which is how Ollama takes them."""
+    if not isinstance(data, str):
+        raise ConfigurationError(f"{where} is a {type(data).__name__}: give its bytes as base64")
+    return _picture(where, url=f"data:;base64,{data}")
+
+
+def _picture(where: str, **fields: Any) -> Image:
+    try:
+        return Image(**fields)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+
+
+def _tool_use(keys: Keys, part: Mapping[str, Any]) -> ToolCall:
+    call_id, name = keys.text("id"), keys.text("name")
+    return read_call_of(keys.where, call_id, name, keys.take("input"), keys.extra("caller", "cache_control"))
+
+
+def read_call_of(
+    where: str, id: str, name: str, arguments: Any, extra: Mapping[str, Any] | None = None
+) -> ToolCall:
+    """A call of a tool, its arguments as JSON or as they are.
+
+    Raises:
+        ConfigurationError: it names no tool, or the arguments are no JSON.
+    """
+    if not name:
+        raise ConfigurationError(f"{where} has no name: give the name of the tool that is called")
+    try:
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{where}: the arguments of a tool call are no JSON: {type(error).__name__}"
+        ) from None
+    call = ToolCall.parse(id, name, text)
+    return ToolCall(call.id, call.name, call.arguments, call.invalid, extra=extra) if extra else call
+
+
+def _tool_result(keys: Keys, part: Mapping[str, Any]) -> ToolResult:
+    call_id, content = keys.text("tool_use_id"), result_of(keys.take("content"), f"{keys.where}.content")
+    is_error = keys.flag("is_error")
+    return ToolResult(call_id, content, is_error=is_error, extra=keys.extra("cache_control"))
+
+
+def result_of(content: object, where: str) -> str | tuple[Text | Image | WirePart, ...]:
+    """What a tool gave back: a text where it is nothing but words, else its parts."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = read_parts(content, where)
+    found: list[Text | Image | WirePart] = []
+    for index, part in enumerate(parts):
+        if not isinstance(part, (Text, Image, WirePart)):
+            raise ConfigurationError(f"{where}[{index}]: a tool's result holds text, pictures and documents")
+        found.append(part)
+    if all(isinstance(part, Text) and not part.extra for part in found):
+        return "".join(part.text for part in found if isinstance(part, Text))
+    return tuple(found)
+
+
+def _thinking(keys: Keys, part: Mapping[str, Any]) -> Native:
+    if "signature" in keys:
+        keys.text("thinking")
+        keys.text("signature")
+        return _of_the_model(part)
+    thought = keys.take("thinking", "")
+    if isinstance(thought, (list, tuple)):  # Mistral
+        thought = "".join(getattr(each, "text", "") for each in read_parts(thought, f"{keys.where}.thinking"))
+    keys.take("closed")
+    return thought_of(str(thought))
+
+
+def thought_of(text: str) -> Native:
+    """What a model thought, for every server of chat completions that wants it back."""
+    return Native(CHAT_COMPLETIONS, {"reasoning_content": text})
+
+
+def _of_the_model(part: Mapping[str, Any]) -> Native:
+    return Native("anthropic", copy.deepcopy(dict(part)))
+
+
+READERS: Final[Mapping[str, Callable[[Keys, Mapping[str, Any]], Part]]] = {
+    "text": _text,
+    "input_text": _text,
+    "output_text": _text,
+    "refusal": _refusal,
+    "image_url": _image_url,
+    "input_image": _image_url,
+    "image": _image,
+    "tool_use": _tool_use,
+    "tool_result": _tool_result,
+    "thinking": _thinking,
+}
+"""How each type is read; its reader takes the keys that it understands."""

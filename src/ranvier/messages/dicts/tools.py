@@ -1,0 +1,150 @@
+"""Tools and the choice among them, as dicts of chat completions and of Anthropic's API."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ranvier.errors import ConfigurationError
+from ranvier.messages.dicts.keys import Keys
+from ranvier.messages.native import CHAT_COMPLETIONS
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WireTool
+
+WORDS: Final = ("auto", "none", "required")
+"""Choices that name no tool."""
+
+OF_ANTHROPIC: Final = re.compile(r".+_\d{8}|mcp_toolset")
+"""Types of tools that Anthropic runs, or has trained for: `web_search_20250305`."""
+
+OF_GEMINI: Final = frozenset(
+    (
+        *("googleSearch", "google_search", "googleMaps", "google_maps", "urlContext", "url_context"),
+        *("codeExecution", "code_execution", "fileSearch", "file_search", "computerUse", "computer_use"),
+        *("googleSearchRetrieval", "google_search_retrieval"),
+    )
+)
+"""Tools that Google runs: the only key of their dict."""
+
+PASSED_ON: Final = (
+    *("strict", "cache_control", "input_examples", "defer_loading", "allowed_callers"),
+    "eager_input_streaming",
+)
+"""Further fields of a tool, which not every wire has."""
+
+
+def read_tools(tools: object) -> tuple[Tool | WireTool, ...]:
+    """The tools, from objects, functions, types and dicts.
+
+    Raises:
+        ConfigurationError: one is none of these, has no name, or has the name of another.
+    """
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
+        raise ConfigurationError(f"tools is a {type(tools).__name__}: give a list of Tool")
+    read = tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools))
+    names = Counter(tool.name for tool in read if isinstance(tool, Tool) or "name" in tool.data)
+    if len(names) < len(read) and names:
+        name, times = names.most_common(1)[0]
+        if times > 1:
+            raise ConfigurationError(
+                f"tools: {times} tools are named {name!r:.80}: give each a name of its own"
+            )
+    return read
+
+
+def _tool(tool: object, where: str) -> Tool | WireTool:
+    if isinstance(tool, (Tool, WireTool)):
+        return tool
+    if callable(tool):
+        return Tool.of(tool)
+    if not isinstance(tool, Mapping):
+        raise ConfigurationError(
+            f"{where} is a {type(tool).__name__}: give Tool(name, description, parameters), a function "
+            "or a dict"
+        )
+    wire = _wire_of(tool)
+    if wire is not None:
+        return WireTool(wire, copy.deepcopy(dict(tool)))
+    keys = Keys({key: value for key, value in tool.items() if key != "type"}, where)
+    function = keys.take("function")
+    if function is not None and not isinstance(function, Mapping):
+        raise ConfigurationError(
+            f"{where}.function is a {type(function).__name__}: "
+            "give Tool(name, description, parameters), or a dict with these"
+        )
+    inner = keys if function is None else Keys(function, f"{where}.function")
+    name, description = inner.text("name"), inner.text("description")
+    if not name:
+        raise ConfigurationError(f"{where} has no name: give Tool(name, description, parameters)")
+    parameters = inner.first("parameters", "input_schema", "inputSchema")
+    extra = {**(inner.extra(*PASSED_ON) or {}), **(keys.extra(*PASSED_ON) or {})}
+    inner.end()
+    keys.end()
+    parameters = {"type": "object", "properties": {}} if parameters is None else parameters
+    return Tool(name, description, parameters, extra=extra or None)
+
+
+def _wire_of(tool: Mapping[str, Any]) -> str | None:
+    """The wire that has a tool of its own here; `None` for a function, which all have."""
+    kind = tool.get("type")
+    if kind is None:
+        return "gemini" if len(tool) == 1 and not OF_GEMINI.isdisjoint(tool) else None
+    if kind == "function" or (kind == "custom" and "custom" not in tool):  # Anthropic's word for a function
+        return None
+    return "anthropic" if OF_ANTHROPIC.fullmatch(str(kind)) else CHAT_COMPLETIONS
+
+
+# --- the choice ----------------------------------------------------------------------------------
+
+
+def read_choice(choice: object) -> str:
+    """A choice among the tools: a word or the name of a tool, also in the dicts of the two APIs.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if isinstance(choice, str):
+        return choice
+    if not isinstance(choice, Mapping):
+        raise ConfigurationError(
+            f"tool_choice is a {type(choice).__name__}: give a str: {', '.join(WORDS)}, or the name of a tool"
+        )
+    keys = Keys(choice, "tool_choice")
+    kind = keys.take("type")
+    function = Keys(keys.mapping("function"), "tool_choice.function")
+    name = function.text("name") or keys.text("name")
+    if keys.flag("disable_parallel_tool_use"):
+        raise ConfigurationError(
+            "tool_choice: disable_parallel_tool_use=True is Anthropic's alone: give "
+            "extra={'anthropic': {'tool_choice': {'disable_parallel_tool_use': True}}} beside the choice"
+        )
+    function.end()
+    keys.end()
+    if kind in ("tool", "function") and name:
+        return name
+    if kind in (*WORDS, "any") and not name:
+        return str(kind)
+    raise ConfigurationError(
+        f"tool_choice: a dict of the type {kind!r:.60} with{'' if name else 'out'} a name is not understood: "
+        f"give one of {', '.join(WORDS)}, or the name of a tool"
+    )
+
+
+def check_choice(choice: str | None, tools: Sequence[Tool | WireTool]) -> str | None:
+    """The choice, where the tools allow it; `any`, the word of some APIs, becomes `required`.
+
+    Raises:
+        ConfigurationError: a tool that there is not, or a tool must be called where there are none.
+    """
+    names = [tool.name for tool in tools]
+    if choice is None or choice in names or choice in ("auto", "none"):
+        return choice
+    if choice in ("required", "any") and names:
+        return "required"
+    known = f"the tools are {', '.join(names):.300}" if names else "there are no tools: give tools=[...] too"
+    raise ConfigurationError(
+        f"tool_choice={choice!r:.80}: {known}; choose one of {', '.join(WORDS)}, or the name of a tool"
+    )

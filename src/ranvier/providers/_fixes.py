@@ -1,0 +1,249 @@
+"""What can be done to the fields of a request that was refused, and where its settings stand on the wires.
+
+A fix says which parameters it has changed, and changes nothing where there is nothing to change: it is
+applied to later requests too. It never changes a value that the caller holds as well, only copies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+
+from ranvier.providers._reading import Json
+
+Path = tuple[str, ...]
+"""The way to a field, from the request inwards."""
+
+PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
+    "max_tokens": (
+        ("max_tokens",),
+        ("max_completion_tokens",),
+        ("generationConfig", "maxOutputTokens"),
+        ("options", "num_predict"),
+    ),
+    "temperature": (("temperature",), ("generationConfig", "temperature"), ("options", "temperature")),
+    "top_p": (("top_p",), ("generationConfig", "topP"), ("options", "top_p")),
+    "top_k": (("top_k",), ("generationConfig", "topK"), ("options", "top_k")),
+    "min_p": (("min_p",), ("options", "min_p")),
+    "stop": (
+        ("stop",),
+        ("stop_sequences",),
+        ("generationConfig", "stopSequences"),
+        ("options", "stop"),
+    ),
+    "seed": (("seed",), ("generationConfig", "seed"), ("options", "seed")),
+    "n": (("n",), ("generationConfig", "candidateCount")),
+    "presence_penalty": (
+        ("presence_penalty",),
+        ("generationConfig", "presencePenalty"),
+        ("options", "presence_penalty"),
+    ),
+    "frequency_penalty": (
+        ("frequency_penalty",),
+        ("generationConfig", "frequencyPenalty"),
+        ("options", "frequency_penalty"),
+    ),
+    "repetition_penalty": (("repetition_penalty",), ("options", "repeat_penalty")),
+    "logit_bias": (("logit_bias",),),
+    "logprobs": (("logprobs",), ("generationConfig", "responseLogprobs")),
+    "top_logprobs": (("top_logprobs",), ("generationConfig", "logprobs")),
+    "reasoning_effort": (
+        ("reasoning_effort",),
+        ("output_config", "effort"),
+        ("generationConfig", "thinkingConfig", "thinkingLevel"),
+        ("think",),
+    ),
+    "thinking": (("thinking",), ("generationConfig", "thinkingConfig"), ("think",)),
+    "reasoning": (("reasoning",),),
+    "verbosity": (("verbosity",),),
+    "parallel_tool_calls": (("parallel_tool_calls",),),
+    "stream_options": (("stream_options",),),
+    "tool_choice": (("tool_choice",),),
+}
+"""Where each setting stands on the wires: those that only tune, or bound."""
+
+MISSING: Final = object()
+
+
+class Change(NamedTuple):
+    """A parameter by its neutral name, and what was done to it, in words for a log."""
+
+    parameter: str
+    done: str
+
+
+class Fix(Protocol):
+    """A change to the fields of a request that makes its target take it.
+
+    Attributes:
+        lasting: The model needs it for every request, so that it is worth remembering.
+    """
+
+    @property
+    def lasting(self) -> bool:
+        """See above."""
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Make the change; returns what was changed, nothing where there is nothing to change."""
+        ...
+
+
+@runtime_checkable
+class Growing(Fix, Protocol):
+    """A fix of which a model needs one only, which learns more with each refusal."""
+
+    def grown(self, older: Fix) -> Fix:
+        """This one, which also does what `older` does, an earlier one of its kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """Leaves out settings that only tune; with `beside`, only where that one is given too."""
+
+    parameters: tuple[str, ...]
+    beside: str | None = None
+    lasting: bool = True
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Remove them, wherever they stand."""
+        if self.beside is not None and not given(fields, self.beside):
+            return []
+        left_out = [each for each in self.parameters if given(fields, each)]
+        for parameter in left_out:
+            for path in PLACES[parameter]:
+                put(fields, path, MISSING)
+        return [Change(parameter, "left out") for parameter in left_out]
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Sends a setting under another name."""
+
+    parameter: str
+    old: str
+    new: str
+    lasting: bool = True
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Move its value, unless the other name is in use."""
+        if self.old not in fields:
+            return []
+        value = fields.pop(self.old)
+        fields.setdefault(self.new, value)
+        return [Change(self.parameter, f"sent as {self.new}")]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Sends the nearest number between two bounds."""
+
+    parameter: str
+    least: float = -math.inf
+    most: float = math.inf
+    lasting: bool = True
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Bound its value, wherever it stands."""
+        changes: list[Change] = []
+        for path, value in places_of(fields, self.parameter):
+            bounded = min(max(value, self.least), self.most) if is_number(value) else value
+            if bounded != value:
+                put(fields, path, bounded)
+                changes.append(Change(self.parameter, f"sent as {bounded}"))
+        return changes
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Sends the nearest of the values that are known, which stand in their order."""
+
+    parameter: str
+    known: Sequence[Any]
+    order: Sequence[Any]
+    lasting: bool = True
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Replace a value that is not among them."""
+        changes: list[Change] = []
+        for path, value in places_of(fields, self.parameter):
+            if isinstance(value, str) and value not in self.known and value in self.order:
+                nearest = min(self.known, key=lambda each: abs(self._rank(each) - self._rank(value)))
+                put(fields, path, nearest)
+                changes.append(Change(self.parameter, f"sent as {nearest}"))
+        return changes
+
+    def _rank(self, value: Any) -> int:
+        return self.order.index(value)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Sends a value beside another field where the caller has given none."""
+
+    parameter: str
+    value: Any
+    beside: str
+    lasting: bool = True
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Set it, unless it is set."""
+        if not fields.get(self.beside) or given(fields, self.parameter):
+            return []
+        put(fields, PLACES[self.parameter][0], self.value)
+        return [Change(self.parameter, f"sent as {self.value}")]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several fixes at once."""
+
+    fixes: tuple[Fix, ...]
+
+    @property
+    def lasting(self) -> bool:
+        """All of them are."""
+        return all(fix.lasting for fix in self.fixes)
+
+    def apply(self, fields: Json) -> list[Change]:
+        """Make them one after the other."""
+        return [change for fix in self.fixes for change in fix.apply(fields)]
+
+
+# --- fields --------------------------------------------------------------------------------------
+
+
+def given(fields: Mapping[str, Any], parameter: str) -> bool:
+    """True where a setting stands in the request, whatever it is called there."""
+    return any(True for _ in places_of(fields, parameter))
+
+
+def places_of(fields: Mapping[str, Any], parameter: str) -> Iterator[tuple[Path, Any]]:
+    """Where a setting stands in the request, with its values."""
+    for path in PLACES[parameter]:
+        value: Any = fields
+        for key in path:
+            value = value.get(key, MISSING) if isinstance(value, Mapping) else MISSING
+        if value is not MISSING:
+            yield path, value
+
+
+def put(fields: Json, path: Path, value: Any) -> None:
+    """Set the field at `path`, or remove it where `value` is `MISSING`; objects on the way are copied."""
+    *outer, last = path
+    for key in outer:
+        inner = fields.get(key)
+        if not isinstance(inner, Mapping):
+            return
+        fields[key] = fields = dict(inner)
+    if value is MISSING:
+        fields.pop(last, None)
+    else:
+        fields[last] = value
+
+
+def is_number(value: object) -> bool:
+    """True for a number; a truth value is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

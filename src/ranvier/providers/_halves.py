@@ -1,0 +1,95 @@
+"""Puts together the halves of a character that come in two pieces of a stream."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from ranvier.messages import Native, StreamEvent, ToolCallDelta
+from ranvier.messages.characters import mended, whole_characters
+from ranvier.providers._reading import NoAnswerError
+
+
+class Halves:
+    """Holds the first half of a character back until the second comes; a half that stays alone is U+FFFD.
+
+    Texts, thoughts and the arguments of each tool call are put together apart from each other. A half that
+    still waits when the model has stopped is given out before the finish reason.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str | int, str] = {}  # by "text", "reasoning" or the index of a tool call
+
+    def joined(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
+        """The same events with whole characters; one of which nothing is left is left out.
+
+        Raises:
+            NoAnswerError: something in them is nested too deeply.
+        """
+        whole: list[StreamEvent] = []
+        for event in events:
+            event = self._mended(event)
+            if event.finish_reason is not None:
+                whole += self.rest()
+            if event != StreamEvent():
+                whole.append(event)
+        return whole
+
+    def _mended(self, event: StreamEvent) -> StreamEvent:
+        call, last = event.tool_call, event.finish_reason is not None
+        try:
+            parts = tuple(map(_part, event.parts))
+        except RecursionError:
+            raise NoAnswerError("a part of the answer is nested too deeply") from None
+        return dataclasses.replace(
+            event,
+            text=self._text("text", event.text, last),
+            reasoning=self._text("reasoning", event.reasoning, last),
+            tool_call=None if call is None else self._call(call, last),
+            raw_finish_reason=_label(event.raw_finish_reason),
+            id=_label(event.id),
+            model=_label(event.model),
+            parts=parts,
+        )
+
+    def _call(self, call: ToolCallDelta, last: bool) -> ToolCallDelta:
+        arguments = self._text(call.index, call.arguments, last)
+        native = None if call.native is None else _part(call.native)
+        return ToolCallDelta(call.index, _label(call.id), _label(call.name), arguments, native)
+
+    def _text(self, key: str | int, text: str, last: bool) -> str:
+        if not text:
+            return text
+        text = self._held.pop(key, "") + text
+        if "\ud800" <= text[-1] <= "\udbff" and not last:
+            self._held[key] = text[-1]
+            text = text[:-1]
+        return whole_characters(text)
+
+    def rest(self) -> Iterable[StreamEvent]:
+        """What was held back in vain, as U+FFFD."""
+        held, self._held = self._held, {}
+        for key in held:
+            if key == "text":
+                yield StreamEvent(text="\ufffd")
+            elif key == "reasoning":
+                yield StreamEvent(reasoning="\ufffd")
+            elif isinstance(key, int):
+                yield StreamEvent(tool_call=ToolCallDelta(key, arguments="\ufffd"))
+
+
+def may_be_halved(event: StreamEvent) -> bool:
+    """True where a text of `event` cannot be encoded."""
+    call = event.tool_call
+    texts = (event.text, event.reasoning, "" if call is None else call.arguments)
+    return any(not text.isascii() and whole_characters(text) is not text for text in texts)
+
+
+def _part(part: Native) -> Native:
+    """`part` with whole characters and the same issuer; itself where it has them, since its data may grow."""
+    data = mended(part.data)
+    return part if data == part.data else dataclasses.replace(part, data=data)
+
+
+def _label(value: str | None) -> str | None:
+    return value and whole_characters(value)

@@ -1,0 +1,151 @@
+"""What a chat completion says, in chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta, Usage
+from ranvier.messages.characters import mended
+from ranvier.providers._endings import AnswerReader
+from ranvier.providers._fragments import CallsUnderWay, only_words
+from ranvier.providers._openai_answer import MEDIA, calls_in, failed, finish_reason, read_content, refused
+from ranvier.providers._reading import Json, entries, entry, label, text
+from ranvier.providers._usage import read_chat_usage
+
+
+class ChunkReader(AnswerReader):
+    """Understands the chunks of one streamed completion."""
+
+    def __init__(self, family: str, returned: tuple[str, ...]) -> None:
+        super().__init__()
+        self._family = family
+        self._returned = returned
+        self._introduced = False  # the id and the model have been told
+        self._refusal: list[str] = []
+        self._kept: dict[str, list[Any]] = {}  # by field, its pieces
+        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
+        self._unjoined = False  # pieces have come that `_given` does not hold
+        self._calls = CallsUnderWay()
+        self._last = ""  # what came last: "words", "call", or "usage" of its own
+
+    def read(self, body: Json) -> None:
+        """What one chunk says."""
+        if self._introduced and (words := only_words(body)):
+            self.answered = True
+            self._last = "words"
+            self.events.append(StreamEvent(text=words))
+        else:
+            self._read_all(body)
+
+    def _read_all(self, body: Json) -> None:
+        if not self._introduced and (body.get("id") or body.get("model")):
+            self._introduced = True
+            self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
+        choice = _first(entries(body.get("choices"), "choices"))
+        said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
+        usage = None if said is None else read_chat_usage(said)
+        known = len(self.events)
+        # A server that does not stream sends the whole message where a delta belongs.
+        self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
+        if failure := failed(choice):
+            raise failure
+        if usage is not None and len(self.events) == known:
+            self._last = "usage"
+        if raw := text(choice.get("finish_reason"), "finish_reason"):
+            self._finish(raw, usage)
+        elif usage is not None:
+            self.events.append(StreamEvent(usage=usage))
+
+    def _read_delta(self, delta: Json) -> None:
+        words, reasoning = read_content(delta)
+        if reasoning:
+            self._last = "words"
+            self.events.append(StreamEvent(reasoning=reasoning))
+        if words:
+            self.answered = True
+            self._last = "words"
+            self.events.append(StreamEvent(text=words))
+        if refusal := text(delta.get("refusal"), "refusal"):
+            self._refusal.append(refusal)
+        if self._returned or (not words and ("images" in delta or "audio" in delta)):
+            self._keep(delta)
+        for call in calls_in(delta):
+            fragment = self._fragment(call)
+            if fragment is not None:
+                self.answered = True
+                self._last = "call"
+                self.events.append(StreamEvent(tool_call=fragment))
+
+    def _fragment(self, call: Json) -> ToolCallDelta | None:
+        delta = self._calls.fragment(call)
+        if delta is None or (delta.name is None and delta.native is None):
+            return delta
+        return self.called(delta)
+
+    def done(self) -> None:
+        """See `AnswerReader.done`."""
+        proven = self._last == "usage" or (self._last == "call" and self._calls.whole)
+        if self.stopped is None and self.answered and proven:
+            self._finish("", None)
+        super().done()
+
+    def _keep(self, delta: Json) -> None:
+        for name in (*self._returned, *MEDIA):
+            if piece := delta.get(name):
+                self._kept.setdefault(name, []).append(piece)
+                self._unjoined = True
+                self.early = self.early or bool(self._given)  # a finish reason gave out what this adds to
+
+    def joined(self, pieces: list[Any]) -> Any:
+        """What the pieces of a field are together; where they are of several kinds, the last one."""
+        if all(isinstance(piece, str) for piece in pieces):
+            return "".join(pieces)
+        if all(isinstance(piece, list) for piece in pieces):
+            return [each for piece in pieces for each in piece]
+        return _sound(pieces) if all(isinstance(piece, dict) for piece in pieces) else pieces[-1]
+
+    def _finish(self, raw: str, usage: Usage | None) -> None:
+        reason = finish_reason(raw, calls_tools=self._calls.any)
+        if self._refusal or reason is FinishReason.CONTENT_FILTER:
+            if not self.answered:
+                raise refused("".join(self._refusal))
+            reason = FinishReason.CONTENT_FILTER
+        self.stopped = reason
+        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
+        self.events.append(
+            StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
+        )
+
+    def _parts(self) -> list[Native]:
+        """What goes back in the history: a part the first time; later that part has grown."""
+        if not self._unjoined:
+            return []
+        begins, self._unjoined = not self._given, False
+        self._given.update(mended({name: self.joined(pieces) for name, pieces in self._kept.items()}))
+        return [self.native(self._family, self._given)] if begins else []
+
+    def end(self) -> None:
+        """See `AnswerReader.end`."""
+        super().end()
+        if parts := self._parts():
+            self.events.append(StreamEvent(parts=parts))
+
+
+def _sound(pieces: list[Json]) -> Json:
+    """An `audio` object from its pieces: data and transcript grow, of the rest the last one counts."""
+    whole: Json = {}
+    for piece in pieces:
+        whole.update((name, value) for name, value in piece.items() if value is not None)
+    for name in ("data", "transcript"):
+        grown = [piece[name] for piece in pieces if isinstance(piece.get(name), str)]
+        if grown:
+            whole[name] = "".join(grown)
+    return whole
+
+
+def _first(choices: list[Json]) -> Json:
+    """The only choice that is asked for; some servers give it no index."""
+    for choice in choices:
+        if not choice.get("index"):
+            return choice
+    return {}

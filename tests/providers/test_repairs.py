@@ -1,0 +1,287 @@
+"""A request that is refused for something with a known fix is sent once more, fixed, and the fix is kept."""
+
+import asyncio
+import gc
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from seven import SEVEN, body
+
+from ranvier import Deployment, Pipeline, clock
+from ranvier.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    RanvierError,
+    ServerError,
+    UnsupportedRequestError,
+)
+from ranvier.layers import Fallback, Retry, Timeout
+from ranvier.messages import Message, Request
+from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.providers import OpenAI, _repairs
+from ranvier.testing import run
+
+TEMPERATURE = {
+    "anthropic": ("temperature",),
+    "openai": ("temperature",),
+    "gemini": ("generationConfig", "temperature"),
+    "kimi": ("temperature",),
+    "glm": ("temperature",),
+    "openrouter": ("temperature",),
+    "ollama": ("options", "temperature"),
+}
+"""Where a temperature stands on each wire."""
+
+WORDS = "`temperature` is not supported with this model."
+
+
+def at(fields: Any, path: tuple[str, ...]) -> Any:
+    """The value at a place of a request, or `None`."""
+    for key in path:
+        fields = fields.get(key, {}) if isinstance(fields, dict) else {}
+    return fields if fields != {} else None
+
+
+def refusal(message: str, status: int = 400, **more: Any) -> httpx.Response:
+    """A refusal with these words."""
+    return httpx.Response(
+        status, json={"error": {"message": message, "type": "invalid_request_error", **more}}
+    )
+
+
+def server(name: str, refuses: Callable[[Any], httpx.Response | None]) -> Callable[..., httpx.Response]:
+    """A server of that wire: it refuses what `refuses` says, and answers all else as it was asked."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        fields = json.loads(request.content)
+        refused = refuses(fields)
+        if refused is not None:
+            return refused
+        streams = fields.get("stream") or "streamGenerateContent" in str(request.url)
+        return httpx.Response(200, content=body(name, "answer.stream" if streams else "answer.json"))
+
+    return serve
+
+
+def without(path: tuple[str, ...], message: str = WORDS) -> Callable[[Any], httpx.Response | None]:
+    """Refuses whatever has that field."""
+    return lambda fields: refusal(message) if at(fields, path) is not None else None
+
+
+def tuned(**settings: Any) -> Request:
+    """A request with settings."""
+    return Request((Message.user("Hi"),), **settings)
+
+
+def adjusted(server: Any) -> list[tuple[str, str]]:
+    """What listeners were told that was changed, and how."""
+    return [(each.parameter, each.change) for each in server.heard if isinstance(each, RequestAdjusted)]
+
+
+every_wire = pytest.mark.parametrize("name", SEVEN)
+either_way = pytest.mark.parametrize("way", ["complete", "stream"])
+
+
+@every_wire
+@either_way
+async def test_a_refused_setting_is_left_out_once_and_remembered(ask: Any, name: str, way: str) -> None:
+    """The fixed request is answered, listeners know of it, and the next one is right at once."""
+    path = TEMPERATURE[name]
+    async with ask(SEVEN[name], server(name, without(path))) as asked:
+        for requests in (2, 3):
+            await getattr(asked, way)(tuned(temperature=0.3, max_tokens=9), model="a-model")
+            assert len(asked.requests) == requests
+            assert adjusted(asked) == [("temperature", "left out")] * (requests - 1)
+    first, second, third = (json.loads(each.content) for each in asked.requests)
+    assert at(first, path) == 0.3
+    assert second == third
+    assert at(second, path) is None
+    assert {**second, path[0]: None} == {**first, path[0]: None}  # everything else is as it was
+
+
+async def test_what_a_model_needs_is_not_done_for_another(ask: Any) -> None:
+    """Fixes are remembered for the model that needed them."""
+    async with ask(OpenAI, server("openai", without(("temperature",)))) as asked:
+        await asked.complete(tuned(temperature=0.3), model="a")
+        await asked.complete(tuned(temperature=0.3), model="b")
+    assert [at(json.loads(each.content), ("temperature",)) for each in asked.requests] == [0.3, None] * 2
+
+
+async def test_the_second_refusal_is_raised(ask: Any) -> None:
+    """One fix an attempt: what is refused again is refused, and nothing wrong is remembered."""
+    async with ask(OpenAI, refusal(WORDS)) as asked:
+        for _ in range(2):
+            with pytest.raises(InvalidRequestError):
+                await asked.complete(tuned(temperature=0.3), model="m")
+    assert [at(json.loads(each.content), ("temperature",)) for each in asked.requests] == [0.3, None] * 2
+
+
+async def test_a_fix_that_led_to_another_complaint_is_remembered(ask: Any) -> None:
+    """A server that complains of one field at a time is asked rightly from the third call on."""
+
+    def refuses(fields: Any) -> httpx.Response | None:
+        for name in ("seed", "top_p"):
+            if name in fields:
+                return refusal(
+                    f"Unsupported parameter: '{name}' is not supported with this model.", param=name
+                )
+        return None
+
+    async with ask(OpenAI, server("openai", refuses)) as asked:
+        request = tuned(top_p=0.5, extra={"seed": 1})
+        with pytest.raises(UnsupportedRequestError):
+            await asked.complete(request, model="m")
+        await asked.complete(request, model="m")
+        await asked.complete(request, model="m")
+    assert len(asked.requests) == 5
+
+
+async def test_what_is_no_refusal_of_a_setting_is_not_sent_again(ask: Any) -> None:
+    """Faults, wrong keys, missing models and complaints about the conversation have no fix here."""
+    for reply in (
+        refusal(WORDS, 500),
+        refusal(WORDS, 401),
+        refusal(WORDS, 429),
+        refusal("The model `m` does not exist", 404, code="model_not_found"),
+        refusal("messages.0.content.1.temperature: extra inputs are not permitted"),
+        refusal("Invalid value", param="messages[0].content"),
+        refusal("temperature"),
+        httpx.Response(400, content=b"<html>temperature is not supported</html"),
+        httpx.Response(400, content=b""),
+    ):
+        async with ask(OpenAI, reply) as asked:
+            with pytest.raises(RanvierError):
+                await asked.complete(tuned(temperature=0.3), model="m")
+            sent = len(asked.requests)
+        assert sent == 1
+
+
+async def test_the_fault_of_the_fixed_request_is_its_own(ask: Any) -> None:
+    """A server that fails after the fix is a failing server; the next call tries the fix anew."""
+    replies = iter([refusal(WORDS), httpx.Response(503, json={"error": {"message": "busy"}})])
+    async with ask(OpenAI, lambda request: next(replies)) as asked:
+        with pytest.raises(ServerError):
+            await asked.complete(tuned(temperature=0.3), model="m")
+
+
+async def test_what_is_remembered_is_bounded_and_forgotten(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models that were fixed first are forgotten first, and every one after an hour."""
+    monkeypatch.setattr(_repairs, "MAX_MODELS", 2)
+    now = 0.0
+    monkeypatch.setattr(_repairs.clock, "now", lambda: now)
+    async with ask(OpenAI, server("openai", without(("temperature",)))) as asked:
+
+        async def requests(model: str) -> int:
+            before = len(asked.requests)
+            await asked.complete(tuned(temperature=0.3), model=model)
+            return len(asked.requests) - before
+
+        assert [await requests(model) for model in "abab"] == [2, 2, 1, 1]
+        assert [await requests(model) for model in "cba"] == [2, 1, 2]
+        now = _repairs.REMEMBERED_SECONDS
+        assert [await requests(model) for model in "aa"] == [2, 1]
+
+
+async def test_the_callers_own_options_are_not_touched(ask: Any) -> None:
+    """A fix is made to a copy: what a deployment or a call holds stays as it is."""
+    options = {"generationConfig": {"temperature": 0.3, "topK": 4}}
+    async with ask(SEVEN["gemini"], server("gemini", without(("generationConfig", "temperature")))) as asked:
+        for _ in range(2):
+            await asked.complete("Hi", model="m", options=options)
+    assert options == {"generationConfig": {"temperature": 0.3, "topK": 4}}
+    assert len(asked.requests) == 3
+
+
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+@either_way
+async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, engine: str, way: str) -> None:
+    """On the connection of the refused one, which is read to its end and given back."""
+
+    async def script(visit: Any) -> None:
+        if '"temperature"' in visit.body:
+            words = json.dumps({"error": {"message": WORDS}})
+            await visit.answer(words, status="400 Bad Request")
+        else:
+            which = "answer.stream" if way == "stream" else "answer.json"
+            await visit.answer(body("openai", which))
+
+    async with loopback(script) as place, over(OpenAI, place, engine=engine) as asked:
+        await getattr(asked, way)(tuned(temperature=0.3), model="m")
+        await getattr(asked, way)(tuned(temperature=0.3), model="m")
+        assert (len(place.visits), place.accepted) == (3, 1)
+
+
+# --- within a pipeline ---------------------------------------------------------------------------
+
+
+def piped(asked: Any, **arguments: Any) -> Pipeline:
+    """A pipeline with retries over that server."""
+    transport = httpx.MockTransport(asked)
+    target = Deployment(OpenAI("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
+    return Pipeline(Fallback(target), Retry(max_retries=2), *arguments.pop("layers", ()), **arguments)
+
+
+@pytest.mark.parametrize("way", ["whole", "streamed", "over a stream"])
+async def test_a_fix_is_one_attempt_and_no_retry(way: str) -> None:
+    """The record has one attempt, which succeeded, and no retry was spent."""
+    heard: list[Any] = []
+    layers = (Timeout(first_token=5),) if way == "over a stream" else ()
+    pipeline = piped(server("openai", without(("temperature",))), listeners=[heard.append], layers=layers)
+    async with pipeline:
+        if way == "streamed":
+            async with pipeline.stream("Hi", temperature=0.3, tenant="acme") as stream:
+                assert [event async for event in stream]
+            response = stream.response
+        else:
+            response = await pipeline.complete("Hi", temperature=0.3, tenant="acme")
+    assert [each.outcome for each in response.attempts] == ["succeeded"]
+    (event,) = heard
+    assert (event.name, event.parameter, event.change) == ("request_adjusted", "temperature", "left out")
+    assert (event.tenant, event.provider, event.model) == ("acme", "openai", "m")
+
+
+def test_a_fix_has_no_more_time_than_the_attempt() -> None:
+    """Both requests share the limits of the attempt."""
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3)
+        return server("openai", without(("temperature",)))(request)
+
+    async def scene() -> None:
+        async with piped(slow, layers=(Timeout(5),)) as pipeline:
+            began = clock.now()
+            with pytest.raises(RanvierError) as caught:
+                await pipeline.complete("Hi", temperature=0.3)
+            assert caught.value.kind == "timeout"
+            assert clock.now() - began == 5
+
+    run(scene())
+
+
+async def test_a_fix_leaves_nothing_behind(ask: Any) -> None:
+    """No ring of frames and errors: what a refused request held is gone with its error."""
+    async with ask(OpenAI, refusal(WORDS)) as asked:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(2):
+                with pytest.raises(InvalidRequestError):
+                    await asked.complete(tuned(temperature=0.3), model="m")
+            kept = [each for each in gc.get_objects() if type(each).__name__ == "Repair"]
+        finally:
+            gc.enable()
+    assert not kept
+
+
+async def test_a_prompt_that_fills_the_window_is_not_squeezed(ask: Any) -> None:
+    """Where the prompt is what does not fit, the error says so at once."""
+    words = (
+        "This model's maximum context length is 2048 tokens. You requested 2100 (2000 in the messages, 100)."
+    )
+    async with ask(OpenAI, refusal(words)) as asked:
+        with pytest.raises(ContextLengthError):
+            await asked.complete(tuned(max_tokens=100), model="m")
+    assert len(asked.requests) == 1

@@ -1,0 +1,82 @@
+"""Pytest where there are neither sockets nor threads nor processes: CPython for WebAssembly, in Node.
+
+What a test asks for that is not there is found out by asking: it is skipped, with the reason.
+"""
+
+import asyncio
+import sys
+from asyncio import selector_events
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+MISSING = {
+    "can't start new thread": "there are no threads",
+    "does not support processes": "there are no processes",
+    "is checked with referencing, which is not installed": "rpds-py has no wheel for WebAssembly",
+}
+"""Words of the errors of what is not there, and what to say of it."""
+
+CANNOT: dict[str, str] = {}
+"""How the names of tests begin that cannot pass here, and why not."""
+
+
+class _NoSocket:
+    """What an event loop wakes itself with: nobody is there who could wake it from outside."""
+
+    def send(self, content: bytes) -> int:
+        return len(content)
+
+    def close(self) -> None: ...
+
+
+def run(chosen: list[str]) -> int:
+    """The status of pytest with these arguments."""
+    _let_loops_do_without_sockets()
+    return int(
+        pytest.main(["-p", "no:cacheprovider", "--capture=sys", *chosen], plugins=[sys.modules[__name__]])
+    )
+
+
+def _let_loops_do_without_sockets() -> None:
+    def make(loop: Any) -> None:
+        loop._ssock, loop._csock = _NoSocket(), _NoSocket()
+        loop._internal_fds += 1
+
+    def close(loop: Any) -> None:
+        loop._internal_fds -= 1
+        loop._ssock = loop._csock = None
+
+    kind: Any = selector_events.BaseSelectorEventLoop
+    kind._make_self_pipe, kind._close_self_pipe = make, close
+    asyncio._set_running_loop(None)  # Node's, in which all of this is one callback
+    events: Any = asyncio.events
+    events._set_event_loop_policy(None)  # or new loops would be Node's, too
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Be silent about what hypothesis takes the counts of references here for."""
+    config.addinivalue_line("filterwarnings", "ignore:It looks like .register_random.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot pass."""
+    for item in items:
+        for beginning, reason in CANNOT.items():
+            if item.nodeid.startswith(beginning):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Make a skipped test of one that has failed for want of what is not here."""
+    report: Any = yield
+    if report.failed and (reason := _missing(call.excinfo)) is not None:
+        report.outcome, report.longrepr = "skipped", (str(item.path), item.location[1] or 0, reason)
+    return report
+
+
+def _missing(failure: pytest.ExceptionInfo[BaseException] | None) -> str | None:
+    words = "" if failure is None else str(failure.value)
+    return next((reason for error, reason in MISSING.items() if error in words), None)
