@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable
@@ -161,11 +162,16 @@ class Credentials:
             if lookup is None:
                 lookup = Lookup()
                 await self._ask(lookup, holder, call, deployment)
+                cause = lookup.error
             else:
                 await _in_time(call.to(deployment), lookup.ended.wait())
+                cause = _apart(lookup.error)
             if lookup.error is not None:
                 what = f"failed for tenant {call.tenant!r} at {holder[1]}: {type(lookup.error).__name__}"
-                raise CredentialMissingError(f"credentials= {what}") from lookup.error
+                try:
+                    raise CredentialMissingError(f"credentials= {what}") from cause
+                finally:
+                    del cause, lookup  # the error holds this frame: a frame that held it too would be a cycle
             if lookup.keys is not None and not lookup.outdated:
                 return lookup.keys  # else whoever asked has gone, or the key has changed meanwhile
 
@@ -235,6 +241,14 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     finally:
         watch.end()
         call.record.waited("credential", call, began)
+
+
+def _apart(error: BaseException | None) -> BaseException | None:
+    """`error` for whoever has not asked: its traceback holds the whole call of whoever has."""
+    try:
+        return copy.copy(error)  # which has no traceback
+    except Exception:  # of a class that cannot be copied
+        return None
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:
