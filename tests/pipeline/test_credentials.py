@@ -1,6 +1,8 @@
 """Whose key is used at which target."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from ranvier import (
     Pipeline,
 )
 from ranvier.layers import Deadline, Fallback, Retry
-from ranvier.testing import ScriptedProvider, broken
+from ranvier.testing import ScriptedProvider, broken, stall, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -226,3 +228,33 @@ def test_a_resolver_that_cannot_be_called_is_refused(credentials: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"credentials=\w+: give a function") as raised:
         pipeline_of(Keyed("one"), credentials=credentials)
     assert "key" not in str(raised.value)
+
+
+async def test_the_error_of_a_shared_lookup_holds_nothing_of_the_call_that_asked() -> None:
+    """Whoever waited for it may keep the error, and the stream that the other call got is still its own."""
+
+    async def resolver(tenant: str, provider: str) -> Any:
+        await asyncio.sleep(1)
+        if provider == "one":
+            raise LookupError("the vault is sealed")
+        return "key"
+
+    first, second = ScriptedProvider("one"), ScriptedProvider("two", lambda call: stream("a", stall()))
+    pipeline = Pipeline(Fallback(first, second), credentials=resolver)
+    asking = asyncio.create_task(_awaited(pipeline.stream("Why?")))
+    await asyncio.sleep(0.5)
+    alone = Pipeline(Fallback(first), credentials=pipeline.credentials)
+    with pytest.raises(CredentialMissingError) as kept:
+        await alone.complete("Why?")
+    stream_of_other = weakref.ref(await asking)
+    del asking
+    gc.collect()
+    await asyncio.sleep(0)
+    assert isinstance(kept.value.__cause__, LookupError)
+    assert stream_of_other() is None
+    await pipeline.aclose()
+    await alone.aclose()
+
+
+async def _awaited(pending: Any) -> Any:
+    return await pending

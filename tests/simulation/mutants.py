@@ -179,9 +179,9 @@ MUTANTS = [
         "        call.attempt = self.attempt + 2",
     ),
     mutant(
-        "S12", "listeners run in whatever context emits", "pipeline/events.py",
-        "        context = None if record is None else record.context",
-        "        context = None",
+        "S12", "async listeners run in the context of whoever spoke first", "pipeline/deliveries.py",
+        "            context = self._left[0][2]",
+        "            context = self.__dict__.setdefault('first', self._left[0][2])",
     ),
     mutant(
         "S12", "the cleanup of a dropped stream runs in the context of nobody", "pipeline/streamed_answer.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable
@@ -165,7 +164,7 @@ class Credentials:
                 cause = lookup.error
             else:
                 await _in_time(call.to(deployment), lookup.ended.wait())
-                cause = _apart(lookup.error)
+                cause = lookup.error_for_others()
             if lookup.error is not None:
                 what = f"failed for tenant {call.tenant!r} at {holder[1]}: {type(lookup.error).__name__}"
                 try:
@@ -241,14 +240,6 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
     finally:
         watch.end()
         call.record.waited("credential", call, began)
-
-
-def _apart(error: BaseException | None) -> BaseException | None:
-    """`error` for whoever has not asked: its traceback holds the whole call of whoever has."""
-    try:
-        return copy.copy(error)  # which has no traceback
-    except Exception:  # of a class that cannot be copied
-        return None
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:

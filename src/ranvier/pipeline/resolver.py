@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Final
@@ -50,6 +51,13 @@ class Lookup:
         self.error: BaseException | None = None
         self.outdated = False
         self.ended = asyncio.Event()
+
+    def error_for_others(self) -> BaseException | None:
+        """`error` for whoever has not asked: a copy, since its traceback holds the call of whoever has."""
+        try:
+            return copy.copy(self.error)
+        except Exception:  # of a class that cannot be copied
+            return None
 
     def take(self, answer: object) -> None:
         """Understand the answer of a resolver, unless it failed.
