@@ -23,8 +23,8 @@ MISSING = {
 
 NOT_READ = {
     "tests/messages/test_written_answers.py": "rpds-py has no wheel for WebAssembly",
-    "tests/providers/engines": "aiohttp has no wheel for WebAssembly",
-    "tests/providers/test_event_loops.py": "aiohttp has no wheel for WebAssembly",
+    "tests/providers/engines": "engines are nothing without sockets",
+    "tests/providers/test_event_loops.py": "engines are nothing without sockets",
     "tests/telemetry/test_telemetry_page.py": "PyYAML has no wheel for WebAssembly",
     "tests/traps/test_crowds.py": "millions of calls take minutes here",
 }
