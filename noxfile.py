@@ -1,5 +1,6 @@
 """`nox -s tests` runs the tests; `nox` alone everything that a change must pass."""
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -22,6 +23,21 @@ PEERS = [
 LITELLM = ["litellm==1.106.2", "uvloop==0.23.0"]
 SDKS = ["anthropic==2.13.0", "openai==3.57.0", "pydantic-ai-slim[openai]==2.68.0"]
 """What `bench` measures beside us, as released in November 2026; the SDKs only in its long form."""
+
+PYODIDE = "314.0.7"
+ITS_WHEELS = ["--platform", "pyemscripten_2026_0_wasm32", "--implementation", "cp", "--abi", "cp314"]
+"""CPython 3.14.2 for WebAssembly, and how pip is told which wheels fit it."""
+
+ITS_LIBRARIES = ["hypothesis", "jsonschema", "opentelemetry-sdk", "pytest", "pytest-asyncio"]
+ITS_TESTS = [
+    *(
+        f"tests/{folder}"
+        for folder in ("layers", "messages", "pipeline", "providers", "telemetry", "testing")
+    ),
+    *("tests/traps", "tests/test_cancellation.py", "tests/test_errors.py", "tests/test_messages.py"),
+    *("tests/test_presets.py", "tests/test_storm.py"),
+]
+"""What the tests import there, and which they are; tests/wasm/without_sockets.py says what is left out."""
 
 
 def _install(session: nox.Session, *more: str) -> None:
@@ -167,3 +183,25 @@ def simulation(session: nox.Session) -> None:
     """A million calls in virtual time where everything goes wrong; `-- --calls 100000` is the short form."""
     _install(session)
     session.run("python", "tests/simulation/run.py", *(session.posargs or ["--calls", "1000000"]))
+
+
+@nox.session
+def wasm(session: nox.Session) -> None:
+    """The unit tests on Python 3.14 in Node, without sockets, threads and processes; `-- PATH` runs some."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        session.skip("there is no Node with npm, in which Python 3.14 would run")
+    folder = Path(session.create_tmp()).resolve()
+    session.run(
+        *("npm", "install", "--silent", "--no-save", "--prefix", str(folder), f"pyodide@{PYODIDE}"),
+        external=True,
+    )
+    site = folder / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    session.install(
+        *("--target", str(site), "--only-binary", ":all:", "--python-version", "3.14", *ITS_WHEELS),
+        *nox.project.load_toml("pyproject.toml")["project"]["dependencies"],
+        *ITS_LIBRARIES,
+    )
+    places = [str(folder / "node_modules"), str(site), str(Path.cwd())]
+    chosen = session.posargs or ["-q", "-m", "not integration", *ITS_TESTS]
+    session.run("node", "tests/wasm/run.mjs", *places, *chosen, external=True)

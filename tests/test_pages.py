@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 import shlex
+import shutil
 import sys
 import tomllib
 from collections.abc import AsyncIterator
@@ -69,6 +70,13 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
         yield running
 
 
+@pytest.fixture
+def in_a_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that code runs in, with what pages read there: a certificate of an authority."""
+    shutil.copy(ROOT / "tests" / "security" / "self_signed.pem", tmp_path / "company.pem")
+    monkeypatch.chdir(tmp_path)
+
+
 async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> None:
     """Run the blocks of a page, and hold what they print against what the page says they do."""
     module = sys.modules["page"] = ModuleType("page")
@@ -93,6 +101,7 @@ HERE = [page for page in pages_with("python") if page not in ELSEWHERE]
 
 
 @pytest.mark.virtual_time
+@pytest.mark.usefixtures("in_a_company")
 @pytest.mark.parametrize("page", [page for page in HERE if page not in ON_THE_WIRE])
 async def test_the_code_of_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     """From its first block to its last, with the output that it shows."""

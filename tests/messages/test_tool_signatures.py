@@ -6,11 +6,13 @@ import enum
 import functools
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from ranvier import ConfigurationError, Pipeline, Tool
 from ranvier.layers import Fallback
@@ -201,6 +203,69 @@ def test_names_that_mean_something_to_pydantic_are_names_like_any_other() -> Non
 
     assert list(properties(odd)) == ["_a", "schema", "model_config", "self"]
     assert Tool.of(odd).parameters["required"] == ["_a", "schema"]
+
+
+# --- what the type checker alone knows -----------------------------------------------------------
+
+LAZY = sys.version_info >= (3, 14)
+"""Annotations that are not in quotes are evaluated when somebody asks for them."""
+
+
+def unquoted(*annotations: str) -> list[Any]:
+    """These, where nobody evaluates them at once."""
+    early = pytest.mark.skipif(not LAZY, reason="annotations are evaluated at once")
+    return [pytest.param(annotation, marks=early) for annotation in annotations]
+
+
+def written(code: str, name: str) -> Any:
+    """What has that name in a module where `Nowhere` and `missing` are for the type checker only."""
+    module: dict[str, Any] = {"Annotated": Annotated, "BaseModel": BaseModel, "Place": Place}
+    module.update(dataclass=dataclasses.dataclass, TypedDict=TypedDict)
+    exec(code, module)
+    return module[name]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *("'Nowhere'", "'list[Nowhere | None]'", "'missing.Nowhere'"),
+        *unquoted("Nowhere", "list[Nowhere | None]", "missing.Nowhere", "Place.nothing"),
+    ],
+)
+def test_a_result_that_is_not_there_at_run_time_is_nothing_to_a_tool(result: str) -> None:
+    """The parameters beside it keep their types, whether these are in quotes or not."""
+    head = "def visit(city: str, near: Place | None = None, *, days: 'int' = 3)"
+    visit = written(f"{head} -> {result}: ...", "visit")
+    assert properties(visit) == {
+        "city": {"type": "string"},
+        "near": {"anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}]},
+        "days": {"type": "integer", "default": 3},
+    }
+    assert Tool.of(visit).parameters["required"] == ["city"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("'Nowhere'", "'list[Nowhere]'", "'Place.nothing'", "'1 / 0'"),
+        *unquoted("Nowhere", "list[Nowhere]", "Nowhere | None", "Annotated[Nowhere, 1]"),
+        *unquoted("missing.Nowhere", "Place.nothing", "1 / 0"),
+    ],
+)
+def test_a_parameter_that_is_not_there_at_run_time_is_refused(kind: str) -> None:
+    """A model could not be told what to give."""
+    with pytest.raises(ConfigurationError, match=r"visit\(\): an annotation cannot be read"):
+        Tool.of(written(f"def visit(city: str, near: {kind}) -> 'Nowhere': ...", "visit"))
+
+
+@pytest.mark.parametrize("kind", ["'Nowhere'", *unquoted("Nowhere", "list[Nowhere]")])
+@pytest.mark.parametrize(
+    "head", ["class Trip(BaseModel):", "@dataclass\nclass Trip:", "class Trip(TypedDict):"]
+)
+def test_a_field_that_is_not_there_at_run_time_is_refused(head: str, kind: str) -> None:
+    """Of a model, a dataclass and a TypedDict."""
+    with pytest.raises(ConfigurationError, match="Trip: it cannot be read from JSON"):
+        Tool.of(written(f"{head}\n    near: {kind}", "Trip"))
 
 
 # --- what is refused -----------------------------------------------------------------------------
