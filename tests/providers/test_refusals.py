@@ -232,6 +232,9 @@ def test_a_window_that_is_too_small_goes_on_only_to_larger_ones() -> None:
         "You're out of extra usage. Add more at claude.ai/settings/usage and keep going.",
         "insufficient balance (1008)",
         "您的账户已欠费",
+        "Your subscription has expired, please renew it.",
+        "You have exceeded your monthly included credits for Inference Providers.",
+        "预扣费额度失败, 用户剩余额度: $0.00",
     ],
 )
 def test_the_state_of_an_account_is_a_quota(status: int, message: str) -> None:
@@ -239,6 +242,7 @@ def test_the_state_of_an_account_is_a_quota(status: int, message: str) -> None:
     error = judged(told(message), status)
     assert type(error) is errors.QuotaExceededError
     assert (error.falls_over, error.retryable, error.counts_against_provider) == (True, False, False)
+    assert type(judged(told(message, type="authentication_error"), status)) is errors.QuotaExceededError
 
 
 @pytest.mark.parametrize(

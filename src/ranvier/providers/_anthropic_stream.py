@@ -90,7 +90,7 @@ class EventReader(AnswerReader):
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
-            self._usage_known = complete
+            self._usage_known = complete and usage.get("output_tokens") is not None
         elif usage is not None:  # malformed: the last word on it never came
             self._usage_known = False
         return read_usage(self._usage, complete=self._usage_known)

@@ -93,6 +93,8 @@ def _decide(status: int | None, said: Said) -> tuple[Kind, str]:
         return errors.ContextLengthError, code
     for word in said.codes:
         if (decisive := _decisive(word)) is not None:
+            if decisive is errors.AuthenticationError:  # or the account is known, and has no credit
+                decisive = _refined(decisive, said) or decisive
             return decisive, word
     kind = _of_status(said.status if status is None or 200 <= status < 300 else status)
     general = (GENERAL[word.lower()] for word in said.codes if word.lower() in GENERAL)

@@ -106,14 +106,16 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"(?:credits?|balance|funds|budget)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
         "please (?:recharge|top up)", "usage limit", "spend(?:ing)? (?:limit|cap)", "free-models-per-day",
         "enable billing", "budget (?:has been |was |is |limit )*exceeded",
-        r"exceed\w*\b.{0,30}(?<!thinking )\bbudget\b",
+        r"exceed\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
         "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
         "extra usage", r"\bkey limit exceeded",
         r"\blimit: 0\b", "in arrears", "arrearage", "overdue", "in good standing",
         "(?:unpaid|past) invoices?",
         r"\b(?:account|organi[sz]ation|project|team|user|workspace)\b.{0,60}\bsuspended",
         "(?:monthly|weekly|daily) (?:usage |token |request )?limit (?:has been )?(?:reached|exceeded)",
-        "free tier .{0,60}exhausted", "prepa(?:id|yment) .{0,40}(?:gone|spent|required)")),
+        "free tier .{0,60}exhausted", "预扣费",
+        r"\bsubscription (?:has |is )?(?:expired|ended|cancell?ed|inactive|not active)",
+        "prepa(?:id|yment) .{0,40}(?:gone|spent|required)")),
     # With a 429 the same words are said of the limit of a minute: Gemini
     (errors.QuotaExceededError, _ACCOUNT, (
         "exceeded (?:your |the |its )?(?:current |token |monthly )?quota",
