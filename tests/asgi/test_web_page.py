@@ -119,12 +119,16 @@ async def test_the_chat_asks_who_it_is(chat: Any, simulator: Simulator) -> None:
 async def test_what_all_providers_say_is_the_status(
     chat: Any, simulator: Simulator, said: Status, status: int
 ) -> None:
-    """For a stream too, since none of it was sent; and again where the key is throttled from then on."""
+    """For a stream too, since none of it was sent; and again where the key is throttled from then on.
+
+    Where all refuse the request itself, the first refusal is raised as it is.
+    """
+    error = "context_length" if status == 413 else "all_failed"
     simulator.always("anthropic", said)
     simulator.always("openai", said)
     for path in ("/chat", "/chat/stream"):
         reply = await chat["client"].post(path, json=QUESTION)
-        assert (reply.status_code, reply.json()) == (status, {"error": "all_failed"})
+        assert (reply.status_code, reply.json()) == (status, {"error": error})
 
 
 async def test_the_shortest_wait_is_told_in_whole_seconds(chat: Any, simulator: Simulator) -> None:

@@ -41,12 +41,15 @@ ABSENT = Absent()
 def differences(ours: Letter, theirs: Letter) -> dict[str, tuple[Any, Any]]:
     """The places in which our request differs from that of the SDK, with what stands there.
 
-    Null says nothing, and is as good as absent.
+    Null says nothing, and is as good as absent; so is `"stream": false`, which only we always send.
     """
     left, right = dict(_said(ours)), dict(_said(theirs._replace(body=_in_one_spelling(theirs))))
     places = sorted(left.keys() | right.keys())
     pairs = {place: (left.get(place, ABSENT), right.get(place, ABSENT)) for place in places}
-    return {place: pair for place, pair in pairs.items() if pair[0] != pair[1]}
+    pairs = {place: pair for place, pair in pairs.items() if pair[0] != pair[1]}
+    if set(pairs.get("stream", ())) == {False, ABSENT}:
+        del pairs["stream"]
+    return pairs
 
 
 def _in_one_spelling(letter: Letter) -> Any:

@@ -80,7 +80,6 @@ OF_EVERY_FORM: dict[str, dict[str, str]] = {
     "openai": {
         r".*\.title": "a field's name is not said once more: a model pays for every word",
         r".*\.default": "strict forms have no defaults, says OpenAI; its SDK leaves out but null",
-        r"stream": "the SDK says that it does not stream",
     },
     "anthropic": {
         r"header .*": "what differs in every request, whatever is asked",

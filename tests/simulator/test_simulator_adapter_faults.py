@@ -73,6 +73,9 @@ NO_WORDS = {
 }
 """What a provider has no words for, and so it is no more than its status says."""
 
+REPAIRED = {("anthropic", "output_limit")}
+"""Refusals of a setting that is always sent there: the adapter bounds it and asks again."""
+
 IN_200 = {
     (429, None): errors.RateLimitError,
     (429, "quota_exhausted"): errors.QuotaExceededError,
@@ -126,12 +129,13 @@ async def failures(ask, way, count):
 @pytest.mark.parametrize("way", WAYS)
 async def test_each_status_is_understood(sim, provider, way):
     """Status and body, worded by each provider, are the same errors, whole and streamed."""
-    sim.play(provider, *(Status(*each) for each in STATUSES))
-    expected = [NO_WORDS.get((provider, reason), STATUSES[status, reason]) for status, reason in STATUSES]
+    told = [each for each in STATUSES if (provider, each[1]) not in REPAIRED]
+    sim.play(provider, *(Status(*each) for each in told))
+    expected = [NO_WORDS.get((provider, reason), STATUSES[status, reason]) for status, reason in told]
     async with asking(sim, provider) as ask:
-        found = await failures(ask, way, len(STATUSES))
-    assert dict(zip(STATUSES, map(type, found), strict=True)) == dict(zip(STATUSES, expected, strict=True))
-    assert [error.status for error in found] == [status for status, _ in STATUSES]
+        found = await failures(ask, way, len(told))
+    assert dict(zip(told, map(type, found), strict=True)) == dict(zip(told, expected, strict=True))
+    assert [error.status for error in found] == [status for status, _ in told]
     assert {error.provider for error in found} == {provider}
     assert "sk-simulated-9999" not in str(found)
 
@@ -272,6 +276,7 @@ async def test_halves_of_a_character_become_one(sim, provider):
                 assert (await ask(way)).text == plain.text + "\U0001f600"
 
 
+@every_wire
 @pytest.mark.parametrize("way", WAYS)
 async def test_odd_usage_costs_no_answer(sim, provider, way):
     """Counts that are texts are not counted, and the words stay."""

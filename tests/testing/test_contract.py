@@ -127,7 +127,7 @@ class TestFunctionProvider(ProviderContract):
 class TestFunctionThatCannotStream(TestFunctionProvider):
     """The rules about streams are left out."""
 
-    streamed = broken_off = None
+    streamed = broken_off = finished_early = halved = None
 
     def provider(self, url: str) -> Any:
         functions = super().provider(url)

@@ -135,7 +135,7 @@ class Toy:
         raise InvalidResponseError("this is no answer", provider=self.name)
 
     def mended(self, content: bytes | str) -> bytes | str:
-        return re.sub(r"\\\\ud[89a-f]..", r"\\\\ufffd", content) if isinstance(content, str) else content
+        return re.sub(r"\\ud[89a-f]..", r"\\ufffd", content) if isinstance(content, str) else content
 
     def usage(self, counted: dict[str, int]) -> Usage:
         if not all(type(counted[name]) is int for name in ("in", "out")):

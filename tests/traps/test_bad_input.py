@@ -141,7 +141,7 @@ async def test_a_second_event_loop_is_refused_before_anything_is_sent() -> None:
         with asyncio.Runner() as runner:
             runner.run(pipeline.complete("Why?"))
 
-    with pytest.raises(ConfigurationError, match=r"belongs to another event loop, which is running"):
+    with pytest.raises(ConfigurationError, match=r"belongs to another event loop: aclose\(\) it there"):
         await asyncio.to_thread(elsewhere)
     assert len(provider.calls) == 1
     await pipeline.aclose()
