@@ -67,6 +67,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "an_error_within_a_stream_is_told": "KeyError (none of ours)",
         "a_stream_that_ends_early_is_no_answer": "JSONDecodeError (none of ours)",
         "no_error_shows_the_key": "half an answer, whole: the key stands in doc of JSONDecodeError",
+        "every_text_can_be_encoded": "an event cannot be encoded",
     },
     toys.EndsWhereTheBodyEnds: {
         "a_stream_that_ends_early_is_no_answer": "cut after 58 of 87 bytes: an answer: 'Schöne Grüße.'",
@@ -93,6 +94,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "a_stream_is_the_same_in_whatever_pieces_it_comes": "in 87 pieces: InvalidResponseError",
         "a_cancelled_call_ends_and_closes_its_connection": "streamed: it ends with InvalidResponse",
         "no_connection_and_a_broken_one_are_told": "breaks within the answer, streamed: InvalidResponseError",
+        "an_early_finish_reason_ends_nothing": "a finish reason comes early: an answer",
     },
     toys.KeepsTheFirstKey: {
         "each_call_is_sent_with_its_own_key": "whole, a request of tenant 'other' is sent with ['sk-contract",
@@ -141,6 +143,7 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "a_stream_that_is_left_closes_its_connection": "its reader has closed keeps its connection open",
         "a_stream_that_ends_early_is_no_answer": "ReadError (none of ours)",
         "no_connection_and_a_broken_one_are_told": "within the answer, streamed: ReadError (none of ours)",
+        "an_early_finish_reason_ends_nothing": "a finish reason comes early: an answer",
     },
     toys.NeverCloses: {
         "a_pipeline_that_closes_leaves_nothing": "1 connections are open after the pipeline has closed",
