@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from ranvier.caller import Caller
+
 
 class Steps(AsyncExitStack):
     """Steps that are all taken, from the last to the first, whatever cancels or breaks one of them.
@@ -32,7 +34,7 @@ class Steps(AsyncExitStack):
         self.push_async_callback(taken)
 
     async def __aenter__(self) -> Self:
-        self._cancelling = _cancelling()
+        self._caller = Caller()
         return self
 
     async def __aexit__(
@@ -45,16 +47,10 @@ class Steps(AsyncExitStack):
         try:
             return await super().__aexit__(kind, error, trace)
         except Exception as failure:
-            if _cancelling() > self._cancelling:
+            if self._caller.has_cancelled:
                 raise asyncio.CancelledError(*self._said) from failure
             raise
 
     def _hear(self, error: BaseException | None) -> None:
         if isinstance(error, asyncio.CancelledError):
             self._said = self._said or error.args
-
-
-def _cancelling() -> int:
-    task = asyncio.current_task()
-    assert task is not None
-    return task.cancelling()

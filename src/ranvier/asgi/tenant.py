@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from ranvier import checks
 from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
+from ranvier.caller import Caller, delivered
 from ranvier.errors import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
@@ -81,14 +82,13 @@ class TenantMiddleware:
             values = [value for name, value in scope["headers"] if name == self._header]
             # What is not UTF-8 becomes surrogates, which no tenant may contain.
             return {value.strip(b" \t").decode(errors="surrogateescape") for value in values}
-        task = asyncio.current_task()
-        cancelling = 0 if task is None else task.cancelling()
+        caller = Caller()
         try:
             name = self._resolve(scope)
             if inspect.isawaitable(name):
                 name = await name
         except asyncio.CancelledError as cancelled:
-            if task is None or task.cancelling() > cancelling:
+            if caller.has_cancelled:
                 raise
             raise RuntimeError("resolve raised a CancelledError, but nobody cancelled it") from cancelled
         if name is not None and not isinstance(name, str):
@@ -148,7 +148,7 @@ class _Client:
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None
-        self._task, self._cancelling = task, task.cancelling()
+        self._task, self._cancelling = task, delivered(task)
         return self
 
     def __exit__(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
+from ranvier.caller import Caller
 from ranvier.errors import LayerError
 from ranvier.messages import Response
 from ranvier.pipeline import form
@@ -57,12 +58,11 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
     name = type(layer).__qualname__
 
     async def carry(call: Call) -> Any:
-        task = asyncio.current_task()
-        cancelling = 0 if task is None else task.cancelling()
+        caller = Caller()
         try:
             answer = await handler(call)
         except asyncio.CancelledError as cancelled:
-            if task is None or task.cancelling() > cancelling:
+            if caller.has_cancelled:
                 raise
             raise LayerError("it raised a CancelledError, but nobody cancelled the call", name) from cancelled
         if isinstance(answer, Response):

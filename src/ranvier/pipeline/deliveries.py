@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
+from ranvier.caller import Caller
 from ranvier.pipeline.context import start_task
 
 Listener = Callable[..., object]
@@ -99,12 +100,11 @@ class Deliveries:
         """Take the next delivery, and not before it begins: it is not lost with a loop that ends."""
         listener, tell, _ = self._left.popleft()
         self._begun = True
-        task = asyncio.current_task()
-        cancelling = 0 if task is None else task.cancelling()
+        caller = Caller()
         try:
             await tell()
         except asyncio.CancelledError:
-            if task is None or task.cancelling() > cancelling:  # else it is the listener's own affair
+            if caller.has_cancelled:  # else it is the listener's own affair
                 raise
             self._report(listener)
         except Exception:

@@ -2,7 +2,7 @@
 
 Providers, resolvers, listeners and layers are the user's. A `CancelledError` that a plain function raises is
 always its own failure: nobody can cancel in the middle of it. One that comes out of an `await` is, unless
-`Task.cancelling()` has risen since that wait began.
+the task was cancelled since that wait began.
 """
 
 from __future__ import annotations

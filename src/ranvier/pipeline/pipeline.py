@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from ranvier import checks
+from ranvier.caller import delivered
 from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Response
@@ -160,7 +161,7 @@ class Pipeline:
     async def _carry(self, call: Call, seconds: float | None) -> Any:
         record, lifecycle = call.record, self.lifecycle
         task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
-        cancelling = task.cancelling()
+        cancelling = delivered(task)
         try:
             if call.streaming or self.events.listeners:
                 record.context = context_of(call.tenant)

@@ -16,6 +16,7 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ranvier.caller import delivered
 from ranvier.pipeline.cancellation import Cancellation
 from ranvier.pipeline.limit import cause_of, too_late
 
@@ -104,7 +105,7 @@ class Watch:
         task = asyncio.current_task(pipeline.loop)
         assert task is not None
         self._task = task
-        self._cancelling = task.cancelling()
+        self._cancelling = delivered(task)
         self.ours = None
         self._due = due
         self._phase = phase

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ranvier import checks, providers
+from ranvier.caller import Caller
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.messages import Response, StreamEvent, Text
 from ranvier.messages.characters import whole_characters
@@ -138,13 +139,11 @@ class FunctionProvider:
         close = getattr(steps, "aclose", None)
         if close is None:
             return
-        task = asyncio.current_task()
-        cancelling = 0 if task is None else task.cancelling()
+        caller = Caller()
         try:
             await close()
         except (Exception, asyncio.CancelledError) as error:
-            cancelled = task is None or task.cancelling() > cancelling
-            if cancelled and isinstance(error, asyncio.CancelledError):
+            if caller.has_cancelled and isinstance(error, asyncio.CancelledError):
                 raise
             if not self._close_raised:
                 self._close_raised = True
