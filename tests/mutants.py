@@ -11,13 +11,13 @@ PERMIT = "layers/breaker/permit.py"
 REGISTRY = "layers/breaker/registry.py"
 RETRY = "layers/retry/layer.py"
 BACKOFF = "layers/retry/backoff.py"
-ATTEMPT = "pipeline/attempt.py"
-WATCH = "pipeline/watch.py"
-SOURCE = "pipeline/source.py"
-STREAM = "pipeline/stream.py"
-ANSWER = "pipeline/streamed_answer.py"
-CLEANUP = "pipeline/cleanup.py"
-EVENTS = "pipeline/events.py"
+ATTEMPT = "pipeline/asking/attempt.py"
+WATCH = "pipeline/timing/wait_timer.py"
+SOURCE = "pipeline/streaming/bounded_events.py"
+STREAM = "pipeline/streaming/stream.py"
+ANSWER = "pipeline/streaming/streamed_answer.py"
+CLEANUP = "pipeline/timing/cleanup.py"
+EVENTS = "pipeline/events/emitter.py"
 UNASKED = "layers/breaker/unasked.py"
 
 
@@ -250,7 +250,7 @@ MUTANTS = [
         "test_retry_traps.py::test_t29_backoff_does_not_overflow_after_a_thousand_retries",
     ),
     mutant(
-        "T33", "the caller's own dict is sent", "pipeline/prompt.py",
+        "T33", "the caller's own dict is sent", "messages/build.py",
         "    return copy.deepcopy(dict(extra))",
         "    return dict(extra)",
         "test_retry_traps.py::test_t33_a_retry_sends_what_the_first_attempt_sent",
@@ -262,7 +262,7 @@ MUTANTS = [
         "test_retry_traps.py::test_t33_a_call_that_was_passed_on_is_changed_by_nobody",
     ),
     mutant(
-        "T34", "all calls write into one report", "pipeline/record.py",
+        "T34", "all calls write into one report", "facts/record.py",
         "        self.attempts += (attempt,)",
         "        self.attempts = globals()['every'] = (*globals().get('every', ()), attempt)",
         "test_retry_traps.py::test_t34_every_call_has_a_report_of_its_own",
@@ -282,7 +282,7 @@ MUTANTS = [
         "test_cancellation_traps.py::test_t12_a_timeout_leaves_no_cancellation_behind",
     ),
     mutant(
-        "T12", "a swallowed cancellation is not taken back", "pipeline/cancellation.py",
+        "T12", "a swallowed cancellation is not taken back", "pipeline/timing/cancellation.py",
         "        self._next.cancel()\n        self._uncancel()",
         "        self._next.cancel()",
         "test_cancellation_traps.py::test_t12_a_provider_that_swallows_our_cancellation_leaves_none_behind",
@@ -312,7 +312,7 @@ MUTANTS = [
         "test_cancellation_traps.py::test_t32_classify_is_never_asked_about_a_cancellation",
     ),
     mutant(
-        "T32", "a cancelled resolver is a missing key", "pipeline/credentials.py",
+        "T32", "a cancelled resolver is a missing key", "pipeline/credentials/credentials.py",
         "        if isinstance(error, Exception) or watch.is_theirs(error):",
         "        if isinstance(error, BaseException):",
         "test_cancellation_traps.py::test_t32_a_resolver_that_is_cancelled_is_no_missing_key",

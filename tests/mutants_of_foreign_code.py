@@ -2,10 +2,10 @@
 
 from mutants import ANSWER, ATTEMPT, CLEANUP, PERMIT, REGISTRY, UNASKED, WATCH, mutant
 
-CANCELLATION = "pipeline/cancellation.py"
-FOREIGN = "pipeline/foreign.py"
+CANCELLATION = "pipeline/timing/cancellation.py"
+FOREIGN = "pipeline/asking/foreign.py"
 BREAKER = "layers/breaker/layer.py"
-FUNCTION_ERRORS = "providers/_function_errors.py"
+FUNCTION_ERRORS = "providers/function_errors.py"
 
 LOST = "tests/pipeline/test_lost_limits.py"
 ENDS = "test_a_limit_ends_the_wait_whatever_foreign_code_does"
@@ -146,7 +146,7 @@ MUTANTS = [
         f"{MISTAKES}::test_a_clean_up_that_fails_after_a_failure_replaces_nothing",
     ),
     mutant(
-        "L12", "one caller cancels what a resolver shares with others", "pipeline/credentials.py",
+        "L12", "one caller cancels what a resolver shares with others", "pipeline/credentials/credentials.py",
         "asyncio.shield(answer) if asyncio.isfuture(answer) else answer",
         "answer",
         f"{LOST}::test_what_a_resolver_shares_is_not_cancelled_for_everybody",

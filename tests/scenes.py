@@ -11,10 +11,10 @@ from ranvier import CircuitOpenError, Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.layers.breaker import CircuitSnapshot
 from ranvier.pipeline import Outcome, Permit
-from ranvier.pipeline.events import Event, Events
+from ranvier.pipeline.events.emitter import Event, Events
 from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.pending import PendingStream
-from ranvier.pipeline.timers import Timers
+from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.pipeline.timing.timers import Timers
 from ranvier.testing import ScriptedProvider
 
 

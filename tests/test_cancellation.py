@@ -17,7 +17,7 @@ import pytest
 from ranvier import Pipeline, Place, RanvierError, Response, StreamEvent
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
-from ranvier.pipeline.watch import Watch
+from ranvier.pipeline.timing.wait_timer import Watch
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
 from scenes import live_timers
 

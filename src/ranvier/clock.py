@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.scoped import Scoped
 
 Clock = Callable[[], float]

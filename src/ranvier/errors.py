@@ -34,10 +34,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response
-    from ranvier.pipeline.price import Prices
-    from ranvier.pipeline.record import Attempt, Record
-    from ranvier.pipeline.story import Story
+    from ranvier.facts.price import Prices
+    from ranvier.facts.record import Attempt, Record
+    from ranvier.facts.story import Story
+    from ranvier.messages.response import Response
 
 
 LONGEST_WAIT = 86_400.0

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.layers.fallback import Target
-from ranvier.pipeline.credentials import Credentials
-from ranvier.pipeline.events import Listener
+from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.deadline import Deadline
+from ranvier.layers.fallback.layer import Fallback
+from ranvier.layers.fallback.targets import Target
+from ranvier.layers.retry.layer import Retry
+from ranvier.layers.throttle.layer import Throttle
+from ranvier.layers.timeout import Timeout
+from ranvier.pipeline.credentials.credentials import Credentials
+from ranvier.pipeline.credentials.resolver import Resolver
+from ranvier.pipeline.events.emitter import Listener
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.pipeline.resolver import Resolver
-from ranvier.providers._models import first_token_allowance
+from ranvier.providers._models.models import first_token_allowance
 
 
 def resilient(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.scoped import Scoped
 
 DEFAULT_TENANT = "default"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ranvier.pipeline.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.record import Attempt
-from ranvier.pipeline.story import Story
+from ranvier.facts.record import Attempt
+from ranvier.facts.story import Story
+from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
 
 
 def attempt(provider: str, outcome: str = "succeeded", seconds: float = 0.5, began: float = 0.0) -> Attempt:

@@ -6,8 +6,8 @@ import pytest
 
 from ranvier.cli import main
 from ranvier.cli.demo.tally import Ended, Tally, judge
-from ranvier.pipeline.events import CircuitChanged, FallbackTaken, RetryScheduled
-from ranvier.pipeline.record import Attempt
+from ranvier.facts.record import Attempt
+from ranvier.pipeline.events.emitter import CircuitChanged, FallbackTaken, RetryScheduled
 from ranvier.simulator import End, Exchange, Fine, Status
 
 

@@ -9,10 +9,10 @@ from five_wires import WIRES
 from recordings import RECORDINGS, exchanges
 from seven import BODIES, SEVEN
 
+from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.record import Record
 from ranvier.providers import GLM, Kimi, OpenRouter
 
 LARGEST = 20_000

@@ -10,10 +10,10 @@ from corpus import ADAPTERS, call_to
 
 from ranvier.errors import AttemptTimeoutError, ProviderError, UnsupportedRequestError
 from ranvier.messages import Message, Response
-from ranvier.pipeline.collector import Collector
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._fields import encoded
-from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.messages.collector import Collector
+from ranvier.providers._http.port import HttpReply, HttpRequest
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.fields import encoded
 
 Outcome = Response | ProviderError | AttemptTimeoutError
 

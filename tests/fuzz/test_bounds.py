@@ -15,10 +15,17 @@ from reading import outcome
 
 from ranvier.errors import InvalidResponseError, ProviderError
 from ranvier.messages import StreamEvent, ToolCallDelta
-from ranvier.pipeline.collector import Collector
-from ranvier.providers import OpenAI, _http, _streamed
-from ranvier.providers._classify import classify
-from ranvier.providers._sse import Decoder, LineDecoder, OversizedEventError, SseDecoder
+from ranvier.messages.collector import Collector
+from ranvier.providers import OpenAI
+from ranvier.providers._failures.classify import classify
+from ranvier.providers._http import port as _http
+from ranvier.providers._reading import streamed as _streamed
+from ranvier.providers._reading.sse import (
+    Decoder,
+    LineDecoder,
+    OversizedEventError,
+    SseDecoder,
+)
 
 MEGABYTE = 1024 * 1024
 LIMIT = MEGABYTE // 8

@@ -16,10 +16,10 @@ from shapes import anything
 
 from ranvier.errors import ConfigurationError, InvalidResponseError, RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Request, Schema, Tool, ToolCall
-from ranvier.pipeline.prompt import build_request
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._fields import encoded
-from ranvier.providers._waits import retry_after
+from ranvier.messages.build import build_request
+from ranvier.providers._failures.waits import retry_after
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.fields import encoded
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

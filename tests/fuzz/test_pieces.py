@@ -9,9 +9,15 @@ from hypothesis import strategies as st
 from mutating import BYTES, cut, places
 
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCallDelta, Usage
-from ranvier.pipeline.collector import Collector, steps_of
-from ranvier.providers._forms import ObjectDecoder
-from ranvier.providers._sse import Decoder, LineDecoder, OversizedEventError, SseDecoder, WireEvent
+from ranvier.messages.collector import Collector, steps_of
+from ranvier.providers._reading.forms import ObjectDecoder
+from ranvier.providers._reading.sse import (
+    Decoder,
+    LineDecoder,
+    OversizedEventError,
+    SseDecoder,
+    WireEvent,
+)
 
 KINDS = (SseDecoder, LineDecoder, ObjectDecoder)
 LINES = [

@@ -19,8 +19,8 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.messages import Native, Text
-from ranvier.pipeline.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.events import Event, FallbackTaken
+from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
+from ranvier.pipeline.events.emitter import Event, FallbackTaken
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, stream
 

@@ -22,7 +22,7 @@ from ranvier import (
     UnsupportedRequestError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
-from ranvier.pipeline.events import Event, FallbackTaken
+from ranvier.pipeline.events.emitter import Event, FallbackTaken
 from ranvier.testing import ScriptedProvider, after
 from scenes import time
 

@@ -26,7 +26,7 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier import ConfigurationError, Schema
 from ranvier.messages.declared import LONGEST_WORDS, TOLD
-from ranvier.providers._schemas import is_strict
+from ranvier.providers._models.schemas import is_strict
 
 
 class Price(BaseModel):

@@ -17,8 +17,8 @@ from ranvier import (
     ToolResult,
     WirePart,
 )
+from ranvier.messages.build import build_request
 from ranvier.messages.dicts import read_message
-from ranvier.pipeline.prompt import build_request
 
 PNG = b"\x89PNG\r\n\x1a\nthe rest"
 PLAIN = base64.b64encode(PNG).decode()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ranvier import CHAT_COMPLETIONS, ConfigurationError, Deployment, Request, Tool, WireTool
-from ranvier.pipeline.prompt import build_request
+from ranvier.messages.build import build_request
 from ranvier.testing import ScriptedProvider
 
 SCHEMA = {"type": "object", "properties": {"at": {"type": "string"}}}

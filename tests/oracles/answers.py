@@ -11,7 +11,7 @@ import httpx
 from asking import opened_at
 
 from ranvier.messages import Response
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from google.genai import types
 
 from ranvier.messages import Message, Request, Schema, Tool
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, OpenAI, OpenRouter
-from ranvier.providers._schemas import instruction
+from ranvier.providers._models.schemas import instruction
 
 ADAPTERS: dict[str, Callable[..., Any]] = {
     "anthropic": Anthropic,

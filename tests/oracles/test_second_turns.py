@@ -14,7 +14,7 @@ from seven import body
 from vendors import KEY, anthropic_at, gemini_at, openai_at
 
 from ranvier.messages import Message, Request
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 
 pytestmark = pytest.mark.once
 

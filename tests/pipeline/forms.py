@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from ranvier import Pipeline, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.pipeline.events import Event
+from ranvier.pipeline.events.emitter import Event
 from ranvier.testing import ScriptedProvider
 
 

@@ -18,8 +18,8 @@ from ranvier.errors import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.throttle.gate import Reason
-from ranvier.pipeline.bound import Bound, at_target, of_call
-from ranvier.pipeline.events import FallbackTaken, RetryScheduled
+from ranvier.pipeline.events.emitter import FallbackTaken, RetryScheduled
+from ranvier.pipeline.worst_case import Bound, at_target, of_call
 from ranvier.testing import ScriptedProvider, after, run
 
 NEARLY = 1e-3

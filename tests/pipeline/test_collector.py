@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier import FinishReason, Message, Native, Response, StreamEvent, Text, ToolCall, ToolCallDelta, Usage
-from ranvier.pipeline.collector import Collector, steps_of
+from ranvier.messages.collector import Collector, steps_of
 
 
 def collected(*events: StreamEvent) -> Collector:

@@ -8,8 +8,8 @@ import pytest
 
 from ranvier import ConfigurationError, Pipeline, ServerError, StreamInterruptedError
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
-from ranvier.pipeline import events as module
-from ranvier.pipeline.events import (
+from ranvier.pipeline.events import emitter as module
+from ranvier.pipeline.events.emitter import (
     CallRejected,
     CircuitChanged,
     Event,

@@ -21,7 +21,7 @@ from ranvier import (
     Usage,
 )
 from ranvier.layers import Fallback
-from ranvier.pipeline.events import StreamInterrupted
+from ranvier.pipeline.events.emitter import StreamInterrupted
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, stream
 

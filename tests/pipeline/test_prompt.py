@@ -6,7 +6,7 @@ import pytest
 
 from ranvier import ConfigurationError, Image, Message, Pipeline, Request, Text, Tool, ToolCall, ToolResult
 from ranvier.layers import Fallback
-from ranvier.pipeline.prompt import build_request
+from ranvier.messages.build import build_request
 from ranvier.testing import ScriptedProvider
 
 LOOK = ToolCall("c1", "look", {"at": "it"})

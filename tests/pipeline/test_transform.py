@@ -10,7 +10,7 @@ import pytest
 from ranvier import DeadlineExceededError, FinishReason, Layer, LayerError, Pipeline, StreamEvent, Usage
 from ranvier.layers import Breaker, Deadline, Fallback
 from ranvier.messages import Native, Text
-from ranvier.pipeline.transform import MAX_EVENTS
+from ranvier.pipeline.streaming.transform import MAX_EVENTS
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, assert_settled, stream
 

@@ -21,8 +21,8 @@ from ranvier import (
     StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
-from ranvier.pipeline.limit import earlier
-from ranvier.pipeline.watch import Watch
+from ranvier.pipeline.timing.limit import earlier
+from ranvier.pipeline.timing.wait_timer import Watch
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import live_timers
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 
 from ranvier.errors import RanvierError
+from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.record import Record
 
 
 class Events:

@@ -18,7 +18,7 @@ from seven import PNG, SEVEN
 
 from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
-from ranvier.pipeline.prompt import build_request
+from ranvier.messages.build import build_request
 
 LEFT_OUT, REFUSED = "left out", "refused"
 

@@ -11,7 +11,7 @@ from recordings import rows
 
 from ranvier.errors import AttemptTimeoutError, ContextLengthError, ProviderError, RanvierError
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
-from ranvier.providers._classify import classify
+from ranvier.providers._failures.classify import classify
 
 ADAPTERS: dict[str, Any] = {
     "anthropic": Anthropic,

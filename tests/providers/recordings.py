@@ -23,7 +23,7 @@ from ranvier.errors import (
     RateLimitError,
 )
 from ranvier.messages import Response
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "data"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ranvier.messages import Response, StreamEvent, Tool
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
 
 SEVEN: dict[str, Any] = {

@@ -32,11 +32,11 @@ from ranvier.messages import (
     ToolResult,
     Usage,
 )
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 from ranvier.providers import Anthropic
-from ranvier.providers._anthropic_answer import read_message
-from ranvier.providers._anthropic_stream import EventReader
-from ranvier.providers._reading import NoAnswerError
+from ranvier.providers._reading.reading import NoAnswerError
+from ranvier.providers.anthropic.answer import read_message
+from ranvier.providers.anthropic.events import EventReader
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})
 NOTHING = httpx.Response(200, json={})

@@ -13,7 +13,7 @@ from seven import body, collected
 
 from ranvier.messages import Message, Native, Request, ToolCall, ToolResult
 from ranvier.providers import Anthropic, Gemini, OpenAI
-from ranvier.providers._call_ids import (
+from ranvier.providers._history.call_ids import (
     ANTHROPIC_IDS,
     ANY_ID,
     CHAT_IDS,

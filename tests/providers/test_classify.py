@@ -13,8 +13,8 @@ from recorded_failures import CUT, Failure, classified, failures
 from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
-from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
-from ranvier.providers._waits import retry_after
+from ranvier.providers._failures.classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
+from ranvier.providers._failures.waits import retry_after
 
 KINDS = {
     "timeout": errors.AttemptTimeoutError,

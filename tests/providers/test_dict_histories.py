@@ -14,7 +14,7 @@ from wire_rules import complaints
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Text, Tool, ToolCall, ToolResult, WirePart
-from ranvier.pipeline.prompt import build_request
+from ranvier.messages.build import build_request
 from ranvier.providers import OpenAI
 
 pytestmark = pytest.mark.virtual_time

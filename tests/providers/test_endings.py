@@ -1,4 +1,4 @@
-"""When a streamed answer is whole, on every wire: the rule of `ranvier.providers._endings`."""
+"""When a streamed answer is whole, on every wire: the rule of `ranvier.providers._wire.endings`."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from seven import SEVEN, body, collected
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages import FinishReason, Native
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
-from ranvier.providers.ollama import LineReader
-from ranvier.providers.openrouter import ThoughtReader
+from ranvier.providers.chat_completions.openrouter import ThoughtReader
+from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator.wires import WIRES
 
 BREAKS: dict[str, Any] = {

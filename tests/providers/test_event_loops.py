@@ -17,7 +17,7 @@ import trustme
 from ranvier import ConfigurationError, Pipeline
 from ranvier.layers import Breaker, Fallback
 from ranvier.providers import OpenAI
-from ranvier.providers._loop_end import close_without_loop
+from ranvier.providers._http.loop_end import close_without_loop
 from ranvier.testing import assert_settled
 
 try:

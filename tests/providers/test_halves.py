@@ -10,7 +10,7 @@ from seven import SEVEN, body, collected
 
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCall, ToolCallDelta
 from ranvier.providers import Anthropic, FunctionProvider, OpenAI
-from ranvier.providers._halves import Halves
+from ranvier.providers._reading.halves import Halves
 
 FIRST, SECOND = rb"\ud83d", rb"\ude00"
 

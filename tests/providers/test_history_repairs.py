@@ -9,7 +9,7 @@ import pytest
 
 from ranvier.errors import RanvierError
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
-from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.pipeline.events.call_events import RequestAdjusted
 from ranvier.providers import Anthropic, Gemini, Kimi, OpenAI, OpenRouter
 
 pytestmark = pytest.mark.virtual_time

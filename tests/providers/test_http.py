@@ -25,10 +25,10 @@ from ranvier.errors import (
     ServerError,
 )
 from ranvier.providers import OpenAI
-from ranvier.providers import _http as port
-from ranvier.providers._http import HttpRequest
-from ranvier.providers._parts import Parts
-from ranvier.providers._sse import SseDecoder
+from ranvier.providers._http import port
+from ranvier.providers._http.port import HttpRequest
+from ranvier.providers._reading.parts import Parts
+from ranvier.providers._reading.sse import SseDecoder
 
 ANSWER = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]})
 EVENTS = (

@@ -10,7 +10,7 @@ import pytest
 
 from ranvier.errors import ProviderError
 from ranvier.providers import OpenAI
-from ranvier.providers._http import HttpReply, HttpRequest
+from ranvier.providers._http.port import HttpReply, HttpRequest
 
 EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"Hello."},"finish_reason":"stop"}]}\n\n'
 WHOLE = b'{"choices":[{"message":{"content":"Hello."},"finish_reason":"stop"}]}'

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier.providers import _json
+from ranvier.providers._reading import json as _json
 
 pytest.importorskip("orjson")
 

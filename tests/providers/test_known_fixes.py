@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier.providers._complaints import Complaint
-from ranvier.providers._known_fixes import fix_for
+from ranvier.providers._repairs.complaints import Complaint
+from ranvier.providers._repairs.known_fixes import fix_for
 
 HI = [{"role": "user", "content": "Hi"}]
 TOOLS = [{"type": "function", "function": {"name": "f"}}]

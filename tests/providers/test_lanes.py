@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ranvier.providers._http import KEEP_ALIVE_SECONDS
-from ranvier.providers._lanes import SWEPT_AT_ONCE, Lane, Lanes
+from ranvier.providers._http.httpx_engine.lanes import SWEPT_AT_ONCE, Lane, Lanes
+from ranvier.providers._http.port import KEEP_ALIVE_SECONDS
 
 pytestmark = pytest.mark.virtual_time
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier.errors import UnsupportedRequestError
-from ranvier.providers._models import first_token_allowance, fit, refuses_prefill
+from ranvier.providers._models.models import first_token_allowance, fit, refuses_prefill
 
 SAMPLING = {"temperature": 0.5, "top_p": 0.9, "logprobs": True, "top_logprobs": 2}
 PENALTIES = {"presence_penalty": 0.1, "frequency_penalty": 0.1, "logit_bias": {"1": 1}}

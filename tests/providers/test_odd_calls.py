@@ -10,7 +10,7 @@ from seven import collected
 
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import Anthropic, OpenAI
-from ranvier.providers._fragments import CallsUnderWay
+from ranvier.providers.chat_completions.fragments import CallsUnderWay
 
 each_wire = pytest.mark.parametrize("name", WIRES)
 

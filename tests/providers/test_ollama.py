@@ -24,10 +24,10 @@ from ranvier.messages import (
     ToolCall,
     Usage,
 )
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 from ranvier.providers import Ollama
-from ranvier.providers._reading import NoAnswerError
-from ranvier.providers.ollama import LineReader
+from ranvier.providers._reading.reading import NoAnswerError
+from ranvier.providers.ollama.adapter import LineReader
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})
 NOTHING = httpx.Response(200, json={})

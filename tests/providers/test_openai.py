@@ -36,12 +36,12 @@ from ranvier.messages import (
     ToolCall,
     Usage,
 )
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
 from ranvier.providers import FunctionProvider, OpenAI
-from ranvier.providers._openai_answer import read_completion
-from ranvier.providers._openai_stream import ChunkReader
-from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reading import NoAnswerError
+from ranvier.providers._reading.reading import NoAnswerError
+from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers.chat_completions.answer import read_completion
+from ranvier.providers.chat_completions.chunks import ChunkReader
 
 WEATHER = Tool(
     "get_weather", "Weather by city", {"type": "object", "properties": {"city": {"type": "string"}}}

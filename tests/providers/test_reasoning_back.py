@@ -10,7 +10,7 @@ from seven import collected
 
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
 from ranvier.providers import GLM, Kimi, OpenAI
-from ranvier.providers._reasoning import rounds_with_tools
+from ranvier.providers.chat_completions.reasoning import rounds_with_tools
 
 pytestmark = pytest.mark.virtual_time
 

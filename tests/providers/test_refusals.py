@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ranvier import errors
-from ranvier.providers._classify import classify
+from ranvier.providers._failures.classify import classify
 
 
 def told(message: str, **more: Any) -> dict[str, Any]:

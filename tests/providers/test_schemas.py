@@ -14,7 +14,7 @@ from ranvier.errors import UnsupportedRequestError
 from ranvier.layers import Breaker, Fallback
 from ranvier.messages import Message, Request, Schema
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
-from ranvier.providers._schemas import closed, has_maps, is_strict
+from ranvier.providers._models.schemas import closed, has_maps, is_strict
 from ranvier.testing import ScriptedProvider
 
 NOTHING = httpx.Response(200, json={})

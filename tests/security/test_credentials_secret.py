@@ -22,7 +22,7 @@ from ranvier.errors import (
     RanvierError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.pipeline.credentials import Credentials
+from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.providers import Anthropic, FunctionProvider, OpenAI
 from ranvier.testing import ScriptedProvider
 

@@ -22,8 +22,8 @@ from mutants import (
 
 BREAKER = "layers/breaker/layer.py"
 GATE = "layers/throttle/gate.py"
-CREDENTIALS = "pipeline/credentials.py"
-TIMERS = "pipeline/timers.py"
+CREDENTIALS = "pipeline/credentials/credentials.py"
+TIMERS = "pipeline/timing/timers.py"
 SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
 
 
@@ -179,12 +179,13 @@ MUTANTS = [
         "        call.attempt = self.attempt + 2",
     ),
     mutant(
-        "S12", "async listeners run in the context of whoever spoke first", "pipeline/deliveries.py",
+        "S12", "async listeners run in the context of whoever spoke first", "pipeline/events/deliveries.py",
         "            context = self._left[0][2]",
         "            context = self.__dict__.setdefault('first', self._left[0][2])",
     ),
     mutant(
-        "S12", "the cleanup of a dropped stream runs in the context of nobody", "pipeline/streamed_answer.py",
+        "S12", "the cleanup of a dropped stream runs in the context of nobody",
+        "pipeline/streaming/streamed_answer.py",
         "in_background(self._source.aclose(), context, name)",
         "in_background(self._source.aclose(), None, name)",
     ),

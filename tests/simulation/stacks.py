@@ -10,7 +10,7 @@ from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipelin
 from ranvier.clock import current_deadline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.pipeline import Layer
-from ranvier.pipeline.events import CircuitChanged, Event
+from ranvier.pipeline.events.emitter import CircuitChanged, Event
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
 from simulation.provider import SeededProvider

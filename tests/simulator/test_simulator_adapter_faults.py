@@ -6,7 +6,7 @@ from talking import WIRES
 
 from ranvier import errors
 from ranvier.layers import Timeout
-from ranvier.providers._sse import LineDecoder, SseDecoder
+from ranvier.providers._reading.sse import LineDecoder, SseDecoder
 from ranvier.simulator import (
     ContentType,
     Cut,
@@ -233,7 +233,7 @@ async def test_a_reset_in_the_middle(sim, provider):
 @every_wire
 async def test_what_breaks_before_the_first_word(sim, monkeypatch, provider):
     """Nothing had come: an ordinary failure, whole and streamed."""
-    monkeypatch.setattr("ranvier.providers._http.MAX_BODY_BYTES", 1 << 20)
+    monkeypatch.setattr("ranvier.providers._http.port.MAX_BODY_BYTES", 1 << 20)
     for decoder in (SseDecoder, LineDecoder):
         monkeypatch.setattr(decoder.__init__, "__defaults__", (1 << 20,))
     async with asking(sim, provider) as ask:

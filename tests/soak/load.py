@@ -12,7 +12,7 @@ from ranvier import SHARED, Deployment, Pipeline, RanvierError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.messages import Response
 from ranvier.pipeline import ResponseStream
-from ranvier.pipeline.credentials import Credentials
+from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.providers import Anthropic, Gemini, OpenAI
 
 BOUND = 300

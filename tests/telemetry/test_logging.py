@@ -9,8 +9,8 @@ import pytest
 
 from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
 from ranvier.layers import Breaker, Fallback, Retry
-from ranvier.pipeline.call_events import RequestAdjusted
-from ranvier.pipeline.events import (
+from ranvier.pipeline.events.call_events import RequestAdjusted
+from ranvier.pipeline.events.emitter import (
     CallRejected,
     CircuitChanged,
     CredentialRefused,

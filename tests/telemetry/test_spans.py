@@ -29,9 +29,9 @@ from ranvier import (
     ToolCall,
     Usage,
 )
+from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import Image
-from ranvier.pipeline.record import Record
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, Stub
 from ranvier.telemetry import OpenTelemetry
 from ranvier.telemetry.opentelemetry import content

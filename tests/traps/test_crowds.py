@@ -7,7 +7,7 @@ import pytest
 
 from ranvier.layers.breaker.unasked import MAX_STEPS
 from ranvier.pipeline import Outcome
-from ranvier.pipeline.events import Event, RegistryFull
+from ranvier.pipeline.events.emitter import Event, RegistryFull
 from ranvier.testing import broken
 from scenes import BreakerScene, CircuitsByHand, time
 

@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
 from ranvier.caller import Caller, delivered
 from ranvier.errors import ConfigurationError

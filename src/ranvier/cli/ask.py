@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ranvier.errors import AllDeploymentsFailedError, ConfigurationError, RanvierError
-from ranvier.messages import FinishReason
+from ranvier.messages.response import FinishReason
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment, Provider
     from ranvier.pipeline.pipeline import Pipeline
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streaming.stream import ResponseStream
 
 INTERRUPTED = 130
 """As shells have it: 128 and the number of SIGINT."""
@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _pipeline(targets: Sequence[str], places: Sequence[str]) -> Pipeline:
-    from ranvier import Deployment, resilient
+    from ranvier.pipeline.deployment import Deployment
+    from ranvier.presets import resilient
 
     urls = dict(map(_place, places))
     providers: dict[str, Provider] = {}

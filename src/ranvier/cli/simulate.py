@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ranvier.simulator import Exchange, Simulator
+    from ranvier.simulator.exchange import Exchange
+    from ranvier.simulator.simulator import Simulator
 
 _SCRIPT = """\
 a script, as TOML (or the same as JSON in a file that ends in .json):
@@ -79,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _simulator(args: argparse.Namespace) -> Simulator:
-    from ranvier.simulator import Simulator
     from ranvier.simulator.script_file import parse, read
+    from ranvier.simulator.simulator import Simulator
 
     script = parse({}) if args.script is None else read(args.script)
     return Simulator(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ranvier.errors import RanvierError
-from ranvier.messages import Usage
-from ranvier.pipeline.call_events import tell_started
-from ranvier.pipeline.story import Story, Wait
+from ranvier.facts.story import Story, Wait
+from ranvier.messages.response import Usage
+from ranvier.pipeline.events.call_events import tell_started
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ranvier.messages import Usage
-from ranvier.pipeline.price import Prices
+from ranvier.facts.price import Prices
+from ranvier.messages.response import Usage
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.record import Attempt
+    from ranvier.facts.record import Attempt
 
 WAITED: Final = {
     "backoff": "slept before another attempt",

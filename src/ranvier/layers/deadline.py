@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.bound import Bound
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.worst_case import Bound
 
 
 class Deadline(Layer):

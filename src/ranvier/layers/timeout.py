@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, Place, R

@@ -7,10 +7,19 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, WireTool
-from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
+from ranvier.messages.dicts.message import read_message
+from ranvier.messages.dicts.tools import check_choice, read_choice, read_tools
+from ranvier.messages.request import (
+    Message,
+    Part,
+    Request,
+    ToolResult,
+)
+from ranvier.messages.schema import Schema
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WireTool
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""

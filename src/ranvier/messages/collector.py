@@ -6,18 +6,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ranvier.messages import (
+from ranvier.messages.characters import whole_characters
+from ranvier.messages.native import Native
+from ranvier.messages.request import Part, Text, ToolCall
+from ranvier.messages.response import (
     FinishReason,
-    Native,
-    Part,
     Response,
     StreamEvent,
-    Text,
-    ToolCall,
     ToolCallDelta,
     Usage,
 )
-from ranvier.messages.characters import whole_characters
 
 EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
 """Finish reasons that are credible without a word before them."""

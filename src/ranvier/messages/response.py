@@ -11,9 +11,9 @@ from ranvier.messages.native import Native
 from ranvier.messages.request import Message, Part, Text, ToolCall
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.price import Prices
-    from ranvier.pipeline.record import Attempt, Record
-    from ranvier.pipeline.story import Story
+    from ranvier.facts.price import Prices
+    from ranvier.facts.record import Attempt, Record
+    from ranvier.facts.story import Story
 
 
 class FinishReason(StrEnum):

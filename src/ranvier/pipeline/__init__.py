@@ -1,18 +1,18 @@
 """How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
 
+from ranvier.facts.price import Price
+from ranvier.facts.record import Attempt
+from ranvier.facts.story import Story, Wait
 from ranvier.pipeline.call import Call, Limits
-from ranvier.pipeline.credentials import Credentials
+from ranvier.pipeline.credentials.credentials import Credentials
+from ranvier.pipeline.credentials.resolver import SHARED
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer, Place
 from ranvier.pipeline.outcome import Outcome
-from ranvier.pipeline.pending import PendingStream
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.pipeline.price import Price
-from ranvier.pipeline.record import Attempt
-from ranvier.pipeline.resolver import SHARED
-from ranvier.pipeline.story import Story, Wait
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.pipeline.streaming.stream import ResponseStream
 
 __all__ = [
     "SHARED",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.call_events import RequestAdjusted
-from ranvier.pipeline.events import where
+from ranvier.pipeline.events.call_events import RequestAdjusted
+from ranvier.pipeline.events.emitter import where
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request
+    from ranvier.facts.record import Record
+    from ranvier.messages.request import Request
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.guard import Permit
     from ranvier.pipeline.pipeline import Pipeline
-    from ranvier.pipeline.record import Record
 
 
 class Limits:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.call_events import tell_call
-from ranvier.pipeline.elsewhere import closed
-from ranvier.pipeline.foreign import is_of_another_call, own_error
+from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
+from ranvier.pipeline.events.call_events import tell_call
+from ranvier.pipeline.running.elsewhere import closed
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streaming.stream import ResponseStream
 
 
 def hand_out(call: Call, stream: ResponseStream) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.caller import Caller
 from ranvier.errors import LayerError
-from ranvier.messages import Response
-from ranvier.pipeline import form
-from ranvier.pipeline.answered import AnsweredStream
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.messages.response import Response
+from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.streaming.answered import AnsweredStream
+from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

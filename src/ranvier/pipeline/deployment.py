@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, UnknownProviderError
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response, StreamEvent
+    from ranvier.messages.response import Response, StreamEvent
     from ranvier.pipeline.call import Call
 
 

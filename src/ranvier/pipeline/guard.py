@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ranvier.errors import RanvierError
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.outcome import SUCCEEDED, Outcome
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

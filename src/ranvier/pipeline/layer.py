@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.bound import Bound
     from ranvier.pipeline.call import Call, Limits
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.worst_case import Bound
 
 R = TypeVar("R")
 """What a call ends in: a `Response` or a `ResponseStream`. A layer need not know which."""

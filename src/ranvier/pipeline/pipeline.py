@@ -7,29 +7,29 @@ from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.caller import delivered
 from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Response
-from ranvier.pipeline.attempt import attempt
+from ranvier.facts.record import Record
+from ranvier.messages.build import Options, Prompt, build_request
+from ranvier.messages.response import Response
+from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_end import fail, failed, hand_out
-from ranvier.pipeline.call_events import tell_call
-from ranvier.pipeline.chain import chained
-from ranvier.pipeline.context import context_of
-from ranvier.pipeline.credentials import Credentials
+from ranvier.pipeline.compose import chained
+from ranvier.pipeline.credentials.credentials import Credentials
+from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.deployment import distinct_providers
-from ranvier.pipeline.elsewhere import closed
-from ranvier.pipeline.events import Events, Listener
+from ranvier.pipeline.events.call_events import tell_call
+from ranvier.pipeline.events.context import context_of
+from ranvier.pipeline.events.emitter import Events, Listener
 from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.lifecycle import Lifecycle
 from ranvier.pipeline.order import check_stack
-from ranvier.pipeline.pending import PendingStream
-from ranvier.pipeline.prompt import Options, Prompt, build_request
-from ranvier.pipeline.record import Record
-from ranvier.pipeline.resolver import Resolver
-from ranvier.pipeline.timers import Timers
+from ranvier.pipeline.running.elsewhere import closed
+from ranvier.pipeline.running.lifecycle import Lifecycle
+from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.pipeline.timing.timers import Timers
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Pipeline:
             tenant: On whose behalf; `None` is the tenant of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
-                `schema`, `repair`, `extra`: see `ranvier.pipeline.prompt.Options`.
+                `schema`, `repair`, `extra`: see `ranvier.messages.build.Options`.
 
         Raises:
             ConfigurationError: bad input, at once.

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.attempt import SLOT_WAIT
+from ranvier.pipeline.asking.attempt import SLOT_WAIT
 from ranvier.pipeline.call import UNLIMITED, Limits
-from ranvier.pipeline.key_rotation import MAX_FURTHER_KEYS
+from ranvier.pipeline.credentials.key_rotation import MAX_FURTHER_KEYS
 from ranvier.pipeline.layer import Layer, Place
 
 if TYPE_CHECKING:

@@ -14,24 +14,24 @@ from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
-    from ranvier.providers.anthropic import Anthropic
-    from ranvier.providers.gemini import Gemini
-    from ranvier.providers.glm import GLM
-    from ranvier.providers.kimi import Kimi
-    from ranvier.providers.ollama import Ollama
-    from ranvier.providers.openai import OpenAI
-    from ranvier.providers.openrouter import OpenRouter
+    from ranvier.providers.anthropic.adapter import Anthropic
+    from ranvier.providers.chat_completions.glm import GLM
+    from ranvier.providers.chat_completions.kimi import Kimi
+    from ranvier.providers.chat_completions.openai import OpenAI
+    from ranvier.providers.chat_completions.openrouter import OpenRouter
+    from ranvier.providers.gemini.adapter import Gemini
+    from ranvier.providers.ollama.adapter import Ollama
 
 ADAPTERS = {
-    "anthropic": "Anthropic",
-    "openai": "OpenAI",
-    "gemini": "Gemini",
-    "kimi": "Kimi",
-    "glm": "GLM",
-    "openrouter": "OpenRouter",
-    "ollama": "Ollama",
+    "anthropic": ("ranvier.providers.anthropic.adapter", "Anthropic"),
+    "openai": ("ranvier.providers.chat_completions.openai", "OpenAI"),
+    "gemini": ("ranvier.providers.gemini.adapter", "Gemini"),
+    "kimi": ("ranvier.providers.chat_completions.kimi", "Kimi"),
+    "glm": ("ranvier.providers.chat_completions.glm", "GLM"),
+    "openrouter": ("ranvier.providers.chat_completions.openrouter", "OpenRouter"),
+    "ollama": ("ranvier.providers.ollama.adapter", "Ollama"),
 }
-"""The class of each vendor's adapter, by the vendor's name, which is the name of its module too."""
+"""The module and the class of each vendor's adapter, by the vendor's name."""
 
 names = {"stub", *ADAPTERS}
 """The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
@@ -51,11 +51,12 @@ __all__ = [
 
 def adapter(vendor: str) -> Any:
     """The class of a vendor's adapter."""
-    return getattr(import_module(f"ranvier.providers.{vendor}"), ADAPTERS[vendor])
+    module, class_name = ADAPTERS[vendor]
+    return getattr(import_module(module), class_name)
 
 
 def __getattr__(name: str) -> Any:
-    for vendor, class_name in ADAPTERS.items():
+    for vendor, (_, class_name) in ADAPTERS.items():
         if class_name == name:
             return adapter(vendor)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,14 +9,16 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ranvier import checks, providers
+from ranvier import providers
+from ranvier import validation as checks
 from ranvier.caller import Caller
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.messages import Response, StreamEvent, Text
 from ranvier.messages.characters import whole_characters
-from ranvier.pipeline.collector import Collector
-from ranvier.providers._function_errors import Classify, FunctionErrors
-from ranvier.providers._halves import Halves, may_be_halved
+from ranvier.messages.collector import Collector
+from ranvier.messages.request import Text
+from ranvier.messages.response import Response, StreamEvent
+from ranvier.providers._reading.halves import Halves, may_be_halved
+from ranvier.providers.function_errors import Classify, FunctionErrors
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

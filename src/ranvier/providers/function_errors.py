@@ -20,7 +20,7 @@ from ranvier.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from ranvier.providers._shown import LONGEST_WORDS, shown
+from ranvier.providers._failures.shown import LONGEST_WORDS, shown
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

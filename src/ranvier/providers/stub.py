@@ -6,9 +6,16 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-from ranvier import checks, providers
+from ranvier import providers
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
-from ranvier.messages import FinishReason, Response, StreamEvent, Text, Usage
+from ranvier.messages.request import Text
+from ranvier.messages.response import (
+    FinishReason,
+    Response,
+    StreamEvent,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

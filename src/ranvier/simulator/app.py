@@ -14,7 +14,9 @@ from ranvier.simulator.exchange import End, Exchange, Log
 from ranvier.simulator.plan import Plan, good, refusing
 from ranvier.simulator.player import Connection, ConnectionLost, Player, Send
 from ranvier.simulator.script import Script
-from ranvier.simulator.wires import Sent, Unacceptable, Wire, wire_of
+from ranvier.simulator.wires import wire_of
+from ranvier.simulator.wires.reading import Sent, Unacceptable
+from ranvier.simulator.wires.wire import Wire
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 """ASGI's: returns the next message."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ranvier.simulator.faults import Fault
+from ranvier.simulator.faults.fault import Fault
 
 
 class End(StrEnum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.dialogue import Ask
-from ranvier.simulator.faults import Fault
+from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.wires import wire_of
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from ranvier.simulator.dialogue import Ask
-from ranvier.simulator.faults import Fault
+from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.rules import Rule
 
 _MOST_KEYS = 100_000

@@ -37,7 +37,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import faults
-from ranvier.simulator.faults import Fault
+from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.rules import Rule
 
 _KINDS: dict[str, type[Fault]] = {name: getattr(faults, name) for name in faults.__all__ if name != "Fault"}

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ranvier import checks, clock
+from ranvier import clock
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.app import App
 from ranvier.simulator.exchange import Exchange, Log
-from ranvier.simulator.faults import Fault, Status
+from ranvier.simulator.faults.fault import Fault
+from ranvier.simulator.faults.refusals import Status
 from ranvier.simulator.rules import Rule
 from ranvier.simulator.script import Script
 from ranvier.simulator.wires import WIRES, wire_of

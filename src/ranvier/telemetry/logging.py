@@ -6,9 +6,10 @@ import dataclasses
 import logging
 from typing import Any
 
-from ranvier import checks, clock
-from ranvier.pipeline.call_events import AttemptEnded, CallEnded, RequestAdjusted
-from ranvier.pipeline.events import (
+from ranvier import clock
+from ranvier import validation as checks
+from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded, RequestAdjusted
+from ranvier.pipeline.events.emitter import (
     CircuitChanged,
     CredentialRefused,
     Event,

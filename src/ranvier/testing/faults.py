@@ -19,7 +19,7 @@ from ranvier.errors import (
     RateLimitError,
     ServerError,
 )
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.testing.scripted import Reply, ScriptedProvider, after, broken, cut, stall, stream
 
 if TYPE_CHECKING:

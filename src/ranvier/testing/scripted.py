@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError, ProviderError
-from ranvier.messages import SIGN_OF_LIFE, FinishReason, Response, StreamEvent
-from ranvier.pipeline.collector import Collector, steps_of
+from ranvier.messages.collector import Collector, steps_of
+from ranvier.messages.response import (
+    SIGN_OF_LIFE,
+    FinishReason,
+    Response,
+    StreamEvent,
+)
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -6,7 +6,7 @@ from pathlib import Path
 import five
 import pytest
 
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 SELF_SIGNED = Path(__file__).parents[2] / "security" / "self_signed.pem"
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import httpx2
 
-from ranvier.providers._engines import Engine
-from ranvier.providers._http import HttpClient, HttpReply, HttpRequest
+from ranvier.providers._http.engines import Engine
+from ranvier.providers._http.port import HttpClient, HttpReply, HttpRequest
 
 try:
     import aiohttp

@@ -12,8 +12,8 @@ from engine_servers import bare, until_gone
 from five import answered, body_of, request
 
 from ranvier.errors import InvalidResponseError
-from ranvier.providers._decoding import LARGEST_PIECE
-from ranvier.providers._http import MAX_BODY_BYTES, HttpClient
+from ranvier.providers._http.port import MAX_BODY_BYTES, HttpClient
+from ranvier.providers._reading.decoding import LARGEST_PIECE
 
 TEXT = bytes(range(256)) * 40
 BOMB = gzip.compress(bytes(MAX_BODY_BYTES * 2))

@@ -9,7 +9,7 @@ from engine_servers import bare
 from five import THEIRS, answered, nothing_under_way, opened, request
 
 from ranvier.errors import ConnectionFailedError
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 
 async def some_turns(number: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from asking import Visit
 from five import FIVE, KEY, OURS, answered, body_of, nothing_under_way, opened, request
 
-from ranvier.providers._http import HttpClient, HttpReply
+from ranvier.providers._http.port import HttpClient, HttpReply
 
 EVERY_BYTE = bytes(range(256))
 

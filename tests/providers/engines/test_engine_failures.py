@@ -15,7 +15,7 @@ from ranvier.errors import (
     InvalidResponseError,
     ProviderError,
 )
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 
 async def failed(client: HttpClient, url: str, kind: type[Exception], **given: Any) -> Any:

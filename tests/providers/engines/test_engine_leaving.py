@@ -9,7 +9,7 @@ from asking import Loopback, Visit, half_a_body, listening, silence
 from five import answered, nothing_under_way, request
 
 from ranvier.errors import ConnectionFailedError
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 LARGE = b"x" * 20_000_000
 

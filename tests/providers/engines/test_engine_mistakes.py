@@ -12,7 +12,7 @@ from engine_servers import bare, until_gone
 from five import KEY, answered, nothing_under_way, request
 
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, ConnectionFailedError, RanvierError
-from ranvier.providers._http import HttpClient, HttpRequest
+from ranvier.providers._http.port import HttpClient, HttpRequest
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -13,7 +13,7 @@ from engine_servers import Authority, bare
 from five import FIVE, KEY, OURS, answered, opened, request
 
 from ranvier.errors import ConnectionFailedError
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 PASSWORD = "p/w:word"
 KNOWN = base64.b64encode(f"us@er:{PASSWORD}".encode()).decode()

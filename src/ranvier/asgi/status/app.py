@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 from urllib.parse import parse_qs
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
 from ranvier.asgi.status import metrics
 from ranvier.asgi.status.circuits import MOST_ROWS, TooBusyError

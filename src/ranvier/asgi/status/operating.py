@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.asgi.exchange import Receive, Reply, Scope, header, read_body
 from ranvier.asgi.status.report import Report
 from ranvier.errors import ConfigurationError

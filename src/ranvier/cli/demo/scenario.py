@@ -20,11 +20,19 @@ from typing import Any
 from ranvier import clock
 from ranvier.cli.demo.tally import Tally
 from ranvier.errors import RanvierError
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.deadline import Deadline
+from ranvier.layers.fallback.layer import Fallback
+from ranvier.layers.retry.layer import Retry
+from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.providers import Anthropic, Ollama, OpenAI
-from ranvier.simulator import Rule, Simulator, Status
+from ranvier.providers.anthropic.adapter import Anthropic
+from ranvier.providers.chat_completions.openai import OpenAI
+from ranvier.providers.ollama.adapter import Ollama
+from ranvier.simulator.faults.refusals import Status
+from ranvier.simulator.rules import Rule
+from ranvier.simulator.simulator import Simulator
 
 PROVIDERS = ("anthropic", "openai", "ollama")
 BAD_KEY = "sk-expired"

@@ -12,7 +12,7 @@ from rich.text import Text
 from ranvier.cli.demo.scenario import PROVIDERS, Scenario
 from ranvier.cli.demo.tally import Tally, Verdict
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.simulator import Simulator
+from ranvier.simulator.simulator import Simulator
 
 RECENT = 2.0
 """Seconds over which rates are shown."""

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.live import Live
 
 from ranvier import clock
-from ranvier.cli.demo.report import Film, page
+from ranvier.cli.demo.report.film import Film
+from ranvier.cli.demo.report.page import page
 from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.screen import Screen, print_summary
 from ranvier.cli.demo.tally import Tally, Verdict, judge

@@ -13,9 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ranvier.pipeline.events import CircuitChanged, Event, FallbackTaken, RetryScheduled
-from ranvier.pipeline.record import Attempt
-from ranvier.simulator import Exchange
+from ranvier.facts.record import Attempt
+from ranvier.pipeline.events.emitter import (
+    CircuitChanged,
+    Event,
+    FallbackTaken,
+    RetryScheduled,
+)
+from ranvier.simulator.exchange import Exchange
 
 _NUMBER = re.compile(r"call (\d+):")
 

@@ -7,9 +7,12 @@ import math
 from ranvier.cli.doctor.checking import Found, check, family_of, settings_of
 from ranvier.cli.doctor.examination import Patient
 from ranvier.errors import LayerOrderError
-from ranvier.layers import Breaker, Retry, Throttle, Timeout
+from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.retry.layer import Retry
+from ranvier.layers.throttle.layer import Throttle
+from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.order import check_stack
-from ranvier.providers._models import first_token_allowance
+from ranvier.providers._models.models import first_token_allowance
 
 LONG_COOLDOWN = 300.0
 """Seconds of an open circuit that are worth a word."""

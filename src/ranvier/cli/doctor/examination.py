@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli.doctor.reaching import Reach, reach_all
-from ranvier.pipeline.bound import Bound, limits_at, of_call
 from ranvier.pipeline.layer import Layer, Place
+from ranvier.pipeline.worst_case import Bound, limits_at, of_call
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Limits

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ranvier.errors import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.providers._shown import masked, shown
+from ranvier.providers._failures.shown import masked, shown
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ranvier import clock
-from ranvier.providers._proxies import public_proxy_for
-from ranvier.providers._trust import context_of
+from ranvier.providers._http.proxies import public_proxy_for
+from ranvier.providers._http.trust import context_of
 
 LIMIT = 5.0
 """Seconds for all of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\

@@ -9,14 +9,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED
-from ranvier.pipeline.bound import limits_at, slot_wait, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.guard import Guard, Permit
+from ranvier.pipeline.worst_case import limits_at, slot_wait, takes_slot
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

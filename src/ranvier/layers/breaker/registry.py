@@ -14,11 +14,11 @@ from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.call_events import tell_rejected
-from ranvier.pipeline.events import CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.events.call_events import tell_rejected
+from ranvier.pipeline.events.emitter import CircuitChanged, Events, RegistryFull
 from ranvier.pipeline.guard import Permit
-from ranvier.pipeline.loops import Loops
 from ranvier.pipeline.outcome import ABANDONED
+from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker

@@ -16,14 +16,14 @@ from ranvier.errors import (
     RejectedError,
     UnknownProviderError,
 )
+from ranvier.facts.record import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
-from ranvier.messages import ToolResult
+from ranvier.messages.request import ToolResult
+from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events import FallbackTaken
-from ranvier.pipeline.foreign import own_error
+from ranvier.pipeline.events.emitter import FallbackTaken
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-from ranvier.pipeline.record import EMPTY, SUCCEEDED
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
 """Who has been asked in vain, and what came of it."""

@@ -6,17 +6,17 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.clock import sleep_until
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, RanvierError, RejectedError
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.events import RetryScheduled, where
+from ranvier.pipeline.events.emitter import RetryScheduled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.bound import Bound
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.worst_case import Bound
 
 
 class Retry(Layer):

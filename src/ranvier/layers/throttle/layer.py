@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.clock import earliest
 from ranvier.errors import ProviderError, RejectedError, ThrottledError
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
-from ranvier.pipeline.bound import Bound, takes_slot
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.call_events import tell_rejected
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events import CredentialRefused, Throttled, where
+from ranvier.pipeline.events.call_events import tell_rejected
+from ranvier.pipeline.events.emitter import CredentialRefused, Throttled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-from ranvier.pipeline.limit import too_late
+from ranvier.pipeline.timing.limit import too_late
+from ranvier.pipeline.worst_case import Bound, takes_slot
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

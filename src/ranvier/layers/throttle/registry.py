@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ranvier import clock
 from ranvier.layers.throttle.doorkeeper import Doorkeeper
 from ranvier.layers.throttle.gate import Reason
-from ranvier.pipeline.loops import Loops
+from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

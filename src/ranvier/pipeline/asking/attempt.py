@@ -7,21 +7,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.errors import InvalidRequestError, RanvierError
-from ranvier.messages import Response, StreamEvent
-from ranvier.pipeline import form
+from ranvier.messages.collector import steps_of
+from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.call import Limits
-from ranvier.pipeline.call_events import tell_attempt
-from ranvier.pipeline.collector import steps_of
-from ranvier.pipeline.foreign import cancelled_by_itself, failure_of
-from ranvier.pipeline.limit import earlier
-from ranvier.pipeline.source import Source
-from ranvier.pipeline.stream import ResponseStream
-from ranvier.pipeline.watch import Watch
+from ranvier.pipeline.events.call_events import tell_attempt
+from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.timing.limit import earlier
+from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
+    from ranvier.facts.record import Attempt
     from ranvier.messages.schema import Misfit
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.record import Attempt
 
 _Error = TypeVar("_Error", bound=BaseException)
 

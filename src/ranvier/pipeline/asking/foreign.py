@@ -13,11 +13,11 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.errors import ConnectionFailedError, RanvierError
-from ranvier.pipeline.limit import cause_of, too_late
+from ranvier.pipeline.timing.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.watch import Watch
+    from ranvier.pipeline.timing.wait_timer import Watch
 
 logger = logging.getLogger("ranvier.foreign")
 

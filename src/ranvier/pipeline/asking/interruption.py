@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
-from ranvier.pipeline.events import StreamInterrupted, where
+from ranvier.pipeline.events.emitter import StreamInterrupted, where
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response
+    from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
 
 

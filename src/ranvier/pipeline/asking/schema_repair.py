@@ -21,7 +21,8 @@ from ranvier.errors import (
     ProviderError,
     RanvierError,
 )
-from ranvier.messages import FinishReason, Message, Request, Response
+from ranvier.messages.request import Message, Request
+from ranvier.messages.response import FinishReason, Response
 
 if TYPE_CHECKING:
     from ranvier.messages.schema import Misfit

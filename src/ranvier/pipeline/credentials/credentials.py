@@ -8,13 +8,19 @@ from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import AuthenticationError, ConfigurationError, CredentialMissingError, RanvierError
-from ranvier.pipeline.foreign import PLAIN_FAILURES, failure_of
-from ranvier.pipeline.key_rotation import ClosedFor, KeyRotation, own_key
-from ranvier.pipeline.loops import Loops
-from ranvier.pipeline.resolver import SHARED, Holder, Key, Lookup, Resolver
-from ranvier.pipeline.watch import Watch
+from ranvier.pipeline.asking.foreign import PLAIN_FAILURES, failure_of
+from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
+from ranvier.pipeline.credentials.resolver import (
+    SHARED,
+    Holder,
+    Key,
+    Lookup,
+    Resolver,
+)
+from ranvier.pipeline.running.loops import Loops
+from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -6,9 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ranvier.messages import Native
-from ranvier.messages.native import account_of
-from ranvier.pipeline.resolver import SHARED, Holder, Key
+from ranvier.messages.native import Native, account_of
+from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

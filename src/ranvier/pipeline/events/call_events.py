@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier.pipeline.events import CallRejected, Event, where
+from ranvier.pipeline.events.emitter import CallRejected, Event, where
 
 if TYPE_CHECKING:
     from ranvier.errors import RejectedError
+    from ranvier.facts.record import Attempt
+    from ranvier.facts.story import Story
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.record import Attempt
-    from ranvier.pipeline.story import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors import ConfigurationError
-from ranvier.pipeline.context import context_of
-from ranvier.pipeline.deliveries import Answer, Deliveries, is_async
-from ranvier.pipeline.foreign import PLAIN_FAILURES
+from ranvier.pipeline.asking.foreign import PLAIN_FAILURES
+from ranvier.pipeline.events.context import context_of
+from ranvier.pipeline.events.deliveries import Answer, Deliveries, is_async
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

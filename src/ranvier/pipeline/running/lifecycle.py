@@ -10,19 +10,19 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.pipeline.context import start_task
-from ranvier.pipeline.elsewhere import closed, elsewhere
-from ranvier.pipeline.foreign import Complaints
-from ranvier.pipeline.loops import renew_slots
-from ranvier.pipeline.shutdown import Shutdown, close_again
-from ranvier.pipeline.timers import Timers
+from ranvier.pipeline.asking.foreign import Complaints
+from ranvier.pipeline.events.context import start_task
+from ranvier.pipeline.running.elsewhere import closed, elsewhere
+from ranvier.pipeline.running.loops import renew_slots
+from ranvier.pipeline.running.shutdown import Shutdown, close_again
+from ranvier.pipeline.timing.timers import Timers
 
 if TYPE_CHECKING:
+    from ranvier.facts.record import Record
     from ranvier.pipeline.deployment import Provider
     from ranvier.pipeline.pipeline import Pipeline
-    from ranvier.pipeline.record import Record
-    from ranvier.pipeline.source import Source
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streaming.bounded_events import Source
+    from ranvier.pipeline.streaming.stream import ResponseStream
 
 
 class Lifecycle:

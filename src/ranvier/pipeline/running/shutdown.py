@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.closing import Steps
-from ranvier.pipeline.context import start_task
+from ranvier.pipeline.events.context import start_task
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
-    from ranvier.pipeline.events import Events
-    from ranvier.pipeline.lifecycle import Lifecycle
+    from ranvier.pipeline.events.emitter import Events
+    from ranvier.pipeline.running.lifecycle import Lifecycle
 
 logger = logging.getLogger("ranvier.closing")
 

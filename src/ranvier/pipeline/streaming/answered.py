@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from ranvier.messages import Response, StreamEvent
-from ranvier.pipeline import form
-from ranvier.pipeline.collector import steps_of
-from ranvier.pipeline.source import Source
-from ranvier.pipeline.stream import ResponseStream
-from ranvier.pipeline.watch import Watch
+from ranvier.messages.collector import steps_of
+from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -10,12 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.errors import RanvierError
-from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.pipeline.cleanup import close_in_time
-from ranvier.pipeline.collector import Collector
-from ranvier.pipeline.foreign import failure_of
-from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
-from ranvier.pipeline.watch import Watch
+from ranvier.messages.collector import Collector
+from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.asking.foreign import failure_of
+from ranvier.pipeline.timing.cleanup import close_in_time
+from ranvier.pipeline.timing.limit import (
+    CLOSED,
+    Limit,
+    earlier,
+    too_late,
+)
+from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

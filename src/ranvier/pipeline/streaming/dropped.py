@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.streamed_answer import StreamedAnswer
+    from ranvier.pipeline.streaming.streamed_answer import StreamedAnswer
 
 
 def settle_later(dying: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:

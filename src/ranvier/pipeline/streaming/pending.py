@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any
 
-from ranvier.messages import StreamEvent
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.messages.response import StreamEvent
+from ranvier.pipeline.streaming.stream import ResponseStream
 
 
 class PendingStream:

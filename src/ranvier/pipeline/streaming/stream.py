@@ -8,24 +8,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ranvier.errors import LayerError
-from ranvier.messages import Response, StreamEvent
-from ranvier.pipeline.dropped import settle_later
-from ranvier.pipeline.elsewhere import refuse_elsewhere
-from ranvier.pipeline.interruption import (
-    breaks,
-    interrupted,
-    lost,
-)
-from ranvier.pipeline.limit import CLOSED
+from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline.asking.interruption import breaks, interrupted, lost
 from ranvier.pipeline.outcome import Outcome
-from ranvier.pipeline.transform import Flush, Transform, Transformation
+from ranvier.pipeline.running.elsewhere import refuse_elsewhere
+from ranvier.pipeline.streaming.dropped import settle_later
+from ranvier.pipeline.streaming.transform import Flush, Transform, Transformation
+from ranvier.pipeline.timing.limit import CLOSED
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.price import Prices
-    from ranvier.pipeline.story import Story
+    from ranvier.facts.price import Prices
+    from ranvier.facts.story import Story
 
 
-from ranvier.pipeline.streamed_answer import StreamedAnswer
+from ranvier.pipeline.streaming.streamed_answer import StreamedAnswer
 
 
 class ResponseStream(StreamedAnswer):

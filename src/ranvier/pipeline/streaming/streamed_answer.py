@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
-from ranvier.messages import Response, StreamEvent
-from ranvier.pipeline import form
-from ranvier.pipeline.call_events import tell_attempt
-from ranvier.pipeline.context import kept_context
-from ranvier.pipeline.dropped import expiry_of
-from ranvier.pipeline.interruption import (
+from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking.interruption import (
     LOST_BY_CANCELLATION,
     LOST_BY_CLOSING,
     LOST_WITH_LOOP,
@@ -21,14 +18,17 @@ from ranvier.pipeline.interruption import (
     expired,
     tell_interrupted,
 )
-from ranvier.pipeline.limit import CLOSED
+from ranvier.pipeline.events.call_events import tell_attempt
+from ranvier.pipeline.events.context import kept_context
 from ranvier.pipeline.outcome import Outcome, tell
-from ranvier.pipeline.source import Source
-from ranvier.pipeline.transform import Transformation
+from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.streaming.dropped import expiry_of
+from ranvier.pipeline.streaming.transform import Transformation
+from ranvier.pipeline.timing.limit import CLOSED
 
 if TYPE_CHECKING:
+    from ranvier.facts.record import Attempt
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.record import Attempt
 
 
 class StreamedAnswer:

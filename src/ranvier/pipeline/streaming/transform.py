@@ -10,11 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ranvier.errors import LayerError
-from ranvier.messages import StreamEvent
-from ranvier.pipeline.collector import Collector
+from ranvier.messages.collector import Collector
+from ranvier.messages.response import StreamEvent
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response
+    from ranvier.messages.response import Response
 
 Made = StreamEvent | Iterable[StreamEvent] | None
 """What a function makes of an event: one, several, or none, where it holds the content back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.limit import CLOSED
+from ranvier.pipeline.timing.limit import CLOSED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

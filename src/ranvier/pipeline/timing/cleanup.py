@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.cancellation import CLEANUP_SECONDS
-from ranvier.pipeline.watch import Watch
+from ranvier.pipeline.timing.cancellation import CLEANUP_SECONDS
+from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ranvier.clock import Clock
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.watch import Watch
+    from ranvier.pipeline.timing.wait_timer import Watch
 
 MANY = 4096
 """Seconds with nothing left in them that may be remembered before they are swept away."""

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ranvier.caller import delivered
-from ranvier.pipeline.cancellation import Cancellation
-from ranvier.pipeline.limit import cause_of, too_late
+from ranvier.pipeline.timing.cancellation import Cancellation
+from ranvier.pipeline.timing.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

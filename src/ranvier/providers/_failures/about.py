@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ranvier.providers._said import LONGEST_TEXT, Said
-from ranvier.providers._shown import LONGEST_CODE
+from ranvier.providers._failures.said import LONGEST_TEXT, Said
+from ranvier.providers._failures.shown import LONGEST_CODE
 
 
 def _names(words: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ranvier.providers._shown import LONGEST_CODE
+from ranvier.providers._failures.shown import LONGEST_CODE
 
 LONGEST_BODY, LONGEST_TEXT = 250_000, 2_000
 MOST_ISSUES = 8

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from ranvier.errors import LONGEST_WAIT
-from ranvier.providers._said import objects, parse, read
+from ranvier.providers._failures.said import objects, parse, read
 
 
 class Wait(NamedTuple):

@@ -12,7 +12,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-from ranvier.messages import Message, Native, Part, ToolCall, ToolResult
+from ranvier.messages.native import Native
+from ranvier.messages.request import (
+    Message,
+    Part,
+    ToolCall,
+    ToolResult,
+)
 
 ALPHANUMERIC: Final = string.digits + string.ascii_letters
 

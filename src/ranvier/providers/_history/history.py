@@ -7,16 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Part, Request, Tool, ToolCall, ToolResult
-from ranvier.providers._call_ids import with_valid_ids
-from ranvier.providers._issuer import Issuer
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reasoning import REASONING
-from ranvier.providers._tool_names import sent_names, with_sent_names
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.request import (
+    Message,
+    Part,
+    Request,
+    ToolCall,
+    ToolResult,
+)
+from ranvier.messages.tool import Tool
+from ranvier.providers._history.call_ids import with_valid_ids
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._history.tool_names import sent_names, with_sent_names
+from ranvier.providers._wire.issuer import Issuer
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire import Wire
+    from ranvier.providers._wire.wire import Wire
 
 
 def translated(call: Call, wire: Wire) -> Call:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ranvier.providers._fixes import Change, Fix
-from ranvier.providers._reading import Json
-from ranvier.providers._turns import (
+from ranvier.providers._history.turns import (
     INNER,
     change_parts,
     change_turns,
@@ -20,6 +18,8 @@ from ranvier.providers._turns import (
     turns_of,
     without,
 )
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.fixes import Change, Fix
 
 THOUGHTS: Final = ("thinking", "redacted_thinking")
 """Types of blocks that are opaque as a whole."""

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.messages import Native, Part, Text, WirePart, WireTool
-from ranvier.pipeline.events import ParameterDropped
-from ranvier.providers._reading import Json
+from ranvier.messages.native import Native
+from ranvier.messages.request import Part, Text
+from ranvier.messages.wire import WirePart, WireTool
+from ranvier.pipeline.events.emitter import ParameterDropped
+from ranvier.providers._reading.reading import Json
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire import Wire
+    from ranvier.providers._wire.wire import Wire
 
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "anthropic": {  # S

@@ -13,7 +13,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-from ranvier.messages import Part, Request, Tool, ToolCall, ToolResult
+from ranvier.messages.request import (
+    Part,
+    Request,
+    ToolCall,
+    ToolResult,
+)
+from ranvier.messages.tool import Tool
 
 UNKNOWN: Final = "tool"
 """The start of a name that is sent for one without a single character."""

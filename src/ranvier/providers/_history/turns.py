@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from ranvier.providers._call_ids import MISTRAL_IDS
-from ranvier.providers._reading import Json
+from ranvier.providers._history.call_ids import MISTRAL_IDS
+from ranvier.providers._reading.reading import Json
 
 HISTORIES: Final = ("messages", "contents")
 """The fields of a request that hold the conversation."""

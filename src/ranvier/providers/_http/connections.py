@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary, ref
 
 from ranvier.closing import Steps
 from ranvier.errors import ConfigurationError
-from ranvier.providers._engines import Engine
-from ranvier.providers._http import HttpClient
-from ranvier.providers._httpx_users import has_connections
-from ranvier.providers._loop_end import close_at_end
+from ranvier.providers._http.engines import Engine
+from ranvier.providers._http.httpx_engine.users_client import has_connections
+from ranvier.providers._http.loop_end import close_at_end
+from ranvier.providers._http.port import HttpClient
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import Any, Final, Literal, get_args
 
 from ranvier.errors import ConfigurationError
-from ranvier.providers import _proxies
-from ranvier.providers._http import HttpClient
-from ranvier.providers._trust import check_context, context_of
+from ranvier.providers._http import proxies as _proxies
+from ranvier.providers._http.port import HttpClient
+from ranvier.providers._http.trust import check_context, context_of
 
 EngineName = Literal["auto", "aiohttp", "httpx"]
 
@@ -57,9 +57,9 @@ class Engine:
     def make(self) -> HttpClient:
         """A client of ours, or a view of the user's."""
         if (_kind(self.client) or self.chosen()) == "aiohttp":
-            from ranvier.providers._aiohttp import AiohttpClient as Client
+            from ranvier.providers._http.aiohttp_engine.engine import AiohttpClient as Client
         else:
-            from ranvier.providers._httpx import HttpxClient as Client  # type: ignore[assignment]
+            from ranvier.providers._http.httpx_engine.engine import HttpxClient as Client  # type: ignore[assignment]
         if self.client is None:
             return Client.ours(context_of(self.ssl_context))
         return Client.of_user(self.client)

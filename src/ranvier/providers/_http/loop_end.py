@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from ranvier.providers._http import HttpClient
+from ranvier.providers._http.port import HttpClient
 
 
 class _Keeper:

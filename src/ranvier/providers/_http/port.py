@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ranvier.errors import InvalidResponseError, ProviderError
-from ranvier.providers._shown import LONGEST_CODE, masked, shown
+from ranvier.providers._failures.shown import LONGEST_CODE, masked, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """The longest answer, or single event of a stream, that is held in memory."""

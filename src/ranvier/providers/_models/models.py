@@ -12,8 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ranvier.errors import UnsupportedRequestError
-from ranvier.providers._actions import DROPPED, Action, CannotTakeError, Renamed, keep
-from ranvier.providers._refusals import (
+from ranvier.providers._models.actions import (
+    DROPPED,
+    Action,
+    CannotTakeError,
+    Renamed,
+    keep,
+)
+from ranvier.providers._models.refusals import (
     CLAUDE_LIMITS,
     NAMES,
     NO_FORMS,

@@ -6,7 +6,7 @@ litellm; S, a vendor's SDK; D, a vendor's documentation; C, recorded traffic; I,
 
 from __future__ import annotations
 
-from ranvier.providers._actions import (
+from ranvier.providers._models.actions import (
     DROPPED,
     Action,
     Renamed,

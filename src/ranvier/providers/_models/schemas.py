@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ranvier.providers._reading import Json
+from ranvier.providers._reading.reading import Json
 
 ONE: Final = (
     *("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"),

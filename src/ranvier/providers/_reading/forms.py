@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ranvier.providers._http import MAX_BODY_BYTES
-from ranvier.providers._sse import Decoder, LineDecoder, SseDecoder, WireEvent
+from ranvier.providers._http.port import MAX_BODY_BYTES
+from ranvier.providers._reading.sse import (
+    Decoder,
+    LineDecoder,
+    SseDecoder,
+    WireEvent,
+)
 
 BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 """May stand before a body; the first three bytes are a byte order mark."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from ranvier.messages import Native, StreamEvent, ToolCallDelta
 from ranvier.messages.characters import mended, whole_characters
-from ranvier.providers._reading import NoAnswerError
+from ranvier.messages.native import Native
+from ranvier.messages.response import StreamEvent, ToolCallDelta
+from ranvier.providers._reading.reading import NoAnswerError
 
 
 class Halves:

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from ranvier.errors import AttemptTimeoutError, InvalidResponseError, ProviderError
 from ranvier.messages.characters import mended
-from ranvier.providers import _json
-from ranvier.providers._classify import classify
-from ranvier.providers._http import HttpReply
-from ranvier.providers._said import as_text, says_error, title
-from ranvier.providers._shown import LONGEST_PREVIEW, LONGEST_WORDS
+from ranvier.providers._failures.classify import classify
+from ranvier.providers._failures.said import as_text, says_error, title
+from ranvier.providers._failures.shown import LONGEST_PREVIEW, LONGEST_WORDS
+from ranvier.providers._http.port import HttpReply
+from ranvier.providers._reading import json as _json
 
 Json = dict[str, Any]
 """A JSON object."""

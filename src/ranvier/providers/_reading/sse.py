@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from ranvier.providers._http import MAX_BODY_BYTES
+from ranvier.providers._http.port import MAX_BODY_BYTES
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

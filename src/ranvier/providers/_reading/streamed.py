@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from ranvier.errors import AttemptTimeoutError, ProviderError
-from ranvier.messages import SIGN_OF_LIFE, StreamEvent
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._forms import AnyForm
-from ranvier.providers._halves import Halves
-from ranvier.providers._http import MAX_STREAM_BYTES
-from ranvier.providers._reading import (
+from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
+from ranvier.providers._http.port import MAX_STREAM_BYTES
+from ranvier.providers._reading.forms import AnyForm
+from ranvier.providers._reading.halves import Halves
+from ranvier.providers._reading.reading import (
     PREVIEW_BYTES,
     Judge,
     NoAnswerError,
@@ -20,7 +19,8 @@ from ranvier.providers._reading import (
     no_object,
     parse_object,
 )
-from ranvier.providers._sse import Decoder, OversizedEventError
+from ranvier.providers._reading.sse import Decoder, OversizedEventError
+from ranvier.providers._wire.endings import AnswerReader
 
 
 class StreamedBody:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ranvier.messages import Usage
-from ranvier.providers._reading import Json
+from ranvier.messages.response import Usage
+from ranvier.providers._reading.reading import Json
 
 MAX_TOKENS: Final = 10**12
 """A larger count is no count."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ranvier.errors import RanvierError
-from ranvier.messages import Response
-from ranvier.pipeline.collector import Collector
-from ranvier.providers._forms import is_sse
-from ranvier.providers._http import HttpReply
-from ranvier.providers._reading import Json, Judge, NoAnswerError, is_error, no_object, parse_object
-from ranvier.providers._streamed import StreamedBody
+from ranvier.messages.collector import Collector
+from ranvier.messages.response import Response
+from ranvier.providers._http.port import HttpReply
+from ranvier.providers._reading.forms import is_sse
+from ranvier.providers._reading.reading import (
+    Json,
+    Judge,
+    NoAnswerError,
+    is_error,
+    no_object,
+    parse_object,
+)
+from ranvier.providers._reading.streamed import StreamedBody
 
 
 def read_whole(

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ranvier.providers._fixes import given
-from ranvier.providers._reading import Json
-from ranvier.providers._said import parse, read
+from ranvier.providers._failures.said import parse, read
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.fixes import given
 
 MAX_TEXT: Final = 2_000
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
-from ranvier.providers._reading import Json
+from ranvier.providers._reading.reading import Json
 
 Path = tuple[str, ...]
 """The way to a field, from the request inwards."""

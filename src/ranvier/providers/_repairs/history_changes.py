@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ranvier.providers._call_ids import MISTRAL_IDS
-from ranvier.providers._fixes import Change
-from ranvier.providers._opaque import OPAQUE_FIELDS
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import NO_THOUGHT, REASONING
-from ranvier.providers._turns import (
+from ranvier.providers._history.call_ids import MISTRAL_IDS
+from ranvier.providers._history.opaque import OPAQUE_FIELDS
+from ranvier.providers._history.turns import (
     change_parts,
     change_turns,
     ids_of_calls,
@@ -19,6 +16,9 @@ from ranvier.providers._turns import (
     rename_calls,
     without,
 )
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.fixes import Change
+from ranvier.providers.chat_completions.reasoning import NO_THOUGHT, REASONING
 
 NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """The documented signature of a call that another model made: `skip_thought_signature_validator`."""

@@ -11,18 +11,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ranvier.providers._complaints import REFUSED, Complaint
-from ranvier.providers._fixes import Fix, LeaveOut
-from ranvier.providers._history_changes import (
+from ranvier.providers._history.opaque import LeaveOutOpaque, opaque_parts
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.complaints import REFUSED, Complaint
+from ranvier.providers._repairs.fixes import Fix, LeaveOut
+from ranvier.providers._repairs.history_changes import (
     FillReasoning,
     LeaveOutIds,
     LeaveOutReasoning,
     ShortenIds,
     SignCalls,
 )
-from ranvier.providers._opaque import LeaveOutOpaque, opaque_parts
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import REASONING
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 UNSIGNED: Final = re.compile(r"missing (?:a |the )?[`'\"]?thought[_ ]?signature")
 """Gemini, and whoever stands before it: a call in the history bears no signature."""

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from ranvier.providers._complaints import (
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.complaints import (
     ALLOWANCE,
     CONDITIONAL,
     RANGE,
@@ -21,9 +22,17 @@ from ranvier.providers._complaints import (
     concerned,
     numbers,
 )
-from ranvier.providers._fixes import Bound, Choose, Fix, LeaveOut, Rename, Supply, is_number, places_of
-from ranvier.providers._reading import Json
-from ranvier.providers._schema_fixes import fix_of_form
+from ranvier.providers._repairs.fixes import (
+    Bound,
+    Choose,
+    Fix,
+    LeaveOut,
+    Rename,
+    Supply,
+    is_number,
+    places_of,
+)
+from ranvier.providers._repairs.schema_fixes import fix_of_form
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier import clock
 from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
-from ranvier.providers import _json
-from ranvier.providers._complaints import Complaint
-from ranvier.providers._fields import encoded
-from ranvier.providers._fixes import Change, Fix, Growing
-from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._reading import Json, Judge
+from ranvier.providers._http.port import HttpReply, HttpRequest
+from ranvier.providers._reading import json as _json
+from ranvier.providers._reading.reading import Json, Judge
+from ranvier.providers._repairs.complaints import Complaint
+from ranvier.providers._repairs.fixes import Change, Fix, Growing
+from ranvier.providers._wire.fields import encoded
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

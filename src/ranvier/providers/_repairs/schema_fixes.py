@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ranvier.providers import _json
-from ranvier.providers._complaints import Complaint
-from ranvier.providers._fixes import Change, Fix
-from ranvier.providers._reading import Json
-from ranvier.providers._schemas import instruction
+from ranvier.providers._models.schemas import instruction
+from ranvier.providers._reading import json as _json
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.complaints import Complaint
+from ranvier.providers._repairs.fixes import Change, Fix
 
 FORM: Final = re.compile(r"response_?format|json_?schema|\bstrict\b|structured output")
 NO_SCHEMAS: Final = re.compile(

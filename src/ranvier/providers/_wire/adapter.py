@@ -11,28 +11,29 @@ import os
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ranvier import checks, providers
+from ranvier import providers
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, ProviderError, RanvierError
-from ranvier.providers._address import checked_url
-from ranvier.providers._connections import Connections
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._engines import Engine, EngineName
-from ranvier.providers._fields import Extras, encoded, fitted
-from ranvier.providers._header_key import check_key
-from ranvier.providers._history import translated
-from ranvier.providers._http import HttpReply, HttpRequest
-from ranvier.providers._issuer import Issuer
-from ranvier.providers._models import is_known
-from ranvier.providers._reading import Json, Judge
-from ranvier.providers._repairs import Repairs
-from ranvier.providers._streamed import AnswerStream, StreamedBody
-from ranvier.providers._whole import read_whole
-from ranvier.providers._wire import Wire
+from ranvier.providers._history.history import translated
+from ranvier.providers._http.connections import Connections
+from ranvier.providers._http.engines import Engine, EngineName
+from ranvier.providers._http.port import HttpReply, HttpRequest
+from ranvier.providers._models.models import is_known
+from ranvier.providers._reading.reading import Json, Judge
+from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
+from ranvier.providers._reading.whole import read_whole
+from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._wire.address import checked_url
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.fields import Extras, encoded, fitted
+from ranvier.providers._wire.header_key import check_key
+from ranvier.providers._wire.issuer import Issuer
+from ranvier.providers._wire.wire import Wire
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages import Response, StreamEvent
+    from ranvier.messages.response import Response, StreamEvent
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.pipeline import Pipeline
 

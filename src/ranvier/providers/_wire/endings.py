@@ -29,12 +29,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta
-from ranvier.pipeline.collector import EXPLAINS_SILENCE
-from ranvier.providers._reading import Json, NoAnswerError
+from ranvier.messages.collector import EXPLAINS_SILENCE
+from ranvier.messages.native import Native
+from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
+from ranvier.providers._reading.reading import Json, NoAnswerError
 
 if TYPE_CHECKING:
-    from ranvier.providers._issuer import Issuer
+    from ranvier.providers._wire.issuer import Issuer
 
 
 class AnswerReader(ABC):

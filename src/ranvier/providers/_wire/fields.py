@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
-from ranvier.pipeline.events import ParameterDropped
-from ranvier.providers import _json, names
-from ranvier.providers._models import Facts, changed, fit
-from ranvier.providers._reading import Json
+from ranvier.pipeline.events.emitter import ParameterDropped
+from ranvier.providers import names
+from ranvier.providers._models.models import Facts, changed, fit
+from ranvier.providers._reading import json as _json
+from ranvier.providers._reading.reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request, Tool, WireTool
+    from ranvier.messages.request import Request
+    from ranvier.messages.tool import Tool
+    from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
 ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ranvier.messages import Native, Part, Response, Text, ToolCall, ToolCallDelta
-from ranvier.messages.native import account_of
-from ranvier.providers._tool_names import sent_names
+from ranvier.messages.native import Native, account_of
+from ranvier.messages.request import Part, Text, ToolCall
+from ranvier.messages.response import Response, ToolCallDelta
+from ranvier.providers._history.tool_names import sent_names
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire import Wire
+    from ranvier.providers._wire.wire import Wire
 
 _Called = TypeVar("_Called", ToolCall, ToolCallDelta)
 

@@ -6,21 +6,22 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors import UnsupportedRequestError
-from ranvier.providers._call_ids import ANY_ID, IdRule
-from ranvier.providers._complaints import Complaint
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fixes import Fix
-from ranvier.providers._history_fixes import history_fix
-from ranvier.providers._known_fixes import fix_for
-from ranvier.providers._models import Facts
-from ranvier.providers._reading import Json
-from ranvier.providers._sse import Decoder, SseDecoder
-from ranvier.providers._tool_names import COMMON, NameRule
+from ranvier.providers._history.call_ids import ANY_ID, IdRule
+from ranvier.providers._history.tool_names import COMMON, NameRule
+from ranvier.providers._models.models import Facts
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._reading.sse import Decoder, SseDecoder
+from ranvier.providers._repairs.complaints import Complaint
+from ranvier.providers._repairs.fixes import Fix
+from ranvier.providers._repairs.history_fixes import history_fix
+from ranvier.providers._repairs.known_fixes import fix_for
+from ranvier.providers._wire.endings import AnswerReader
 
 if TYPE_CHECKING:
-    from ranvier.messages import Native, Response
+    from ranvier.messages.native import Native
+    from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
-    from ranvier.providers._issuer import Issuer
+    from ranvier.providers._wire.issuer import Issuer
 
 
 class Wire(ABC):

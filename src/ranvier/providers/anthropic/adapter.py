@@ -12,30 +12,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import (
-    Image,
+from ranvier.messages.image import Image
+from ranvier.messages.request import (
     Message,
     Part,
     Request,
-    Response,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
-    WirePart,
-    WireTool,
 )
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._anthropic_answer import read_message
-from ranvier.providers._anthropic_stream import EventReader
-from ranvier.providers._call_ids import ANTHROPIC_IDS
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._history import instructions
-from ranvier.providers._models import refuses_prefill
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json
-from ranvier.providers._schemas import closed, has_maps
-from ranvier.providers._tool_names import name_rule
+from ranvier.messages.response import Response
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WirePart, WireTool
+from ranvier.providers._history.call_ids import ANTHROPIC_IDS
+from ranvier.providers._history.history import instructions
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._history.tool_names import name_rule
+from ranvier.providers._models.models import refuses_prefill
+from ranvier.providers._models.schemas import closed, has_maps
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers.anthropic.answer import read_message
+from ranvier.providers.anthropic.events import EventReader
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

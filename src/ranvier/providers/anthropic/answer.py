@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import (
-    FinishReason,
-    Native,
-    Part,
-    Response,
-    Text,
-    ToolCall,
-    Usage,
+from ranvier.messages.native import Native
+from ranvier.messages.request import Part, Text, ToolCall
+from ranvier.messages.response import FinishReason, Response, Usage
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    text,
 )
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
-from ranvier.providers._usage import Counts
+from ranvier.providers._reading.usage import Counts
+from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 STOP_REASONS = {
     "end_turn": FinishReason.STOP,

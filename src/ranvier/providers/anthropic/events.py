@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ranvier.messages import (
+from ranvier.messages.collector import steps_of
+from ranvier.messages.request import ToolCall
+from ranvier.messages.response import (
     FinishReason,
     StreamEvent,
-    ToolCall,
     ToolCallDelta,
     Usage,
 )
-from ranvier.pipeline.collector import steps_of
-from ranvier.providers._anthropic_answer import finish_reason, read_message, read_usage
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, count, entry, label, text
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    count,
+    entry,
+    label,
+    text,
+)
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers.anthropic.answer import finish_reason, read_message, read_usage
+from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 
 class EventReader(AnswerReader):

@@ -11,33 +11,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages import (
-    CHAT_COMPLETIONS,
-    Image,
-    Message,
-    Native,
-    Response,
-    Schema,
-    Tool,
-    WireTool,
-)
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._call_ids import OPENAI_IDS
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fields import offered
-from ranvier.providers._history import natives
-from ranvier.providers._models import refuses_prefill, takes_forms
-from ranvier.providers._openai_answer import read_completion
-from ranvier.providers._openai_messages import Conversation
-from ranvier.providers._openai_stream import ChunkReader
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import NO_THOUGHT, REASONING
-from ranvier.providers._schemas import instruction, is_strict
+from ranvier.messages.image import Image
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.request import Message
+from ranvier.messages.response import Response
+from ranvier.messages.schema import Schema
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WireTool
+from ranvier.providers._history.call_ids import OPENAI_IDS
+from ranvier.providers._history.history import natives
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._models.models import refuses_prefill, takes_forms
+from ranvier.providers._models.schemas import instruction, is_strict
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.fields import offered
+from ranvier.providers.chat_completions.answer import read_completion
+from ranvier.providers.chat_completions.chunks import ChunkReader
+from ranvier.providers.chat_completions.messages import Conversation
+from ranvier.providers.chat_completions.reasoning import NO_THOUGHT, REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._issuer import Issuer
+    from ranvier.providers._wire.issuer import Issuer
 
 
 class ChatCompletions(Adapter):
@@ -62,12 +59,15 @@ class ChatCompletions(Adapter):
         return {REASONING: native.data[REASONING]}
 
     def path(self, model: str, streaming: bool) -> str:
+        """The same for every model, streamed or not."""
         return "/chat/completions"
 
     def headers(self, key: str | None) -> dict[str, str]:
+        """A bearer token."""
         return {} if key is None else {"authorization": f"Bearer {key}"}
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
+        """The fields of a chat completion."""
         request = call.request
         choice = settings.pop("tool_choice", None)
         further = PartFields(self, call)
@@ -138,9 +138,11 @@ class ChatCompletions(Adapter):
         return {"type": "function", "function": function, **more}
 
     def response(self, body: Json) -> Response:
+        """The answer of a whole chat completion."""
         return read_completion(body, self.family, self.returned)
 
     def reader(self, call: Call) -> AnswerReader:
+        """The reader of its chunks."""
         return ChunkReader(self.family, self.returned)
 
 

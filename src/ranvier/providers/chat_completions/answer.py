@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import (
-    FinishReason,
-    Native,
-    Part,
-    Response,
-    Text,
-    ToolCall,
-    Usage,
+from ranvier.messages.native import Native
+from ranvier.messages.request import Part, Text, ToolCall
+from ranvier.messages.response import FinishReason, Response, Usage
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    text,
 )
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._fragments import kept_of, read_arguments, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
-from ranvier.providers._usage import read_chat_usage
+from ranvier.providers._reading.usage import read_chat_usage
+from ranvier.providers.chat_completions.fragments import kept_of, read_arguments, tool_name
 
 FINISH_REASONS = {
     "stop": FinishReason.STOP,

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta, Usage
 from ranvier.messages.characters import mended
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import CallsUnderWay, only_words
-from ranvier.providers._openai_answer import MEDIA, calls_in, failed, finish_reason, read_content, refused
-from ranvier.providers._reading import Json, entries, entry, label, text
-from ranvier.providers._usage import read_chat_usage
+from ranvier.messages.native import Native
+from ranvier.messages.response import (
+    FinishReason,
+    StreamEvent,
+    ToolCallDelta,
+    Usage,
+)
+from ranvier.providers._reading.reading import (
+    Json,
+    entries,
+    entry,
+    label,
+    text,
+)
+from ranvier.providers._reading.usage import read_chat_usage
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers.chat_completions.answer import (
+    MEDIA,
+    calls_in,
+    failed,
+    finish_reason,
+    read_content,
+    refused,
+)
+from ranvier.providers.chat_completions.fragments import CallsUnderWay, only_words
 
 
 class ChunkReader(AnswerReader):

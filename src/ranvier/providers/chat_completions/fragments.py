@@ -6,11 +6,17 @@ import json
 import re
 from typing import Final
 
-from ranvier.messages import CHAT_COMPLETIONS, Native, ToolCallDelta
 from ranvier.messages.lenient import arguments_in
-from ranvier.providers import _json
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._reading import Json, entry, label, text
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.response import ToolCallDelta
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading import json as _json
+from ranvier.providers._reading.reading import (
+    Json,
+    entry,
+    label,
+    text,
+)
 
 KEPT_OF_CALLS: Final = ("extra_content", "provider_specific_fields")
 """Fields of a call that go back with it: Google keeps its signature in the first, LiteLLM in the second."""

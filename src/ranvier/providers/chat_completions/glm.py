@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reasoning import REASONING
+from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 ZAI_VARIABLE = "ZAI_API_KEY"
 ZAI_BASE_URL = "https://api.z.ai/api/paas/v4"

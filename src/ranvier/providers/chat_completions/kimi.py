@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages import Image
-from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import REASONING
-from ranvier.providers._tool_names import name_rule
+from ranvier.messages.image import Image
+from ranvier.providers._history.tool_names import name_rule
+from ranvier.providers._reading.reading import Json
+from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

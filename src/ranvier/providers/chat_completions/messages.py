@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.messages import Image, Message, Native, Part, Text, ToolCall, ToolResult, WirePart
-from ranvier.providers._fragments import KEPT_OF_CALLS
-from ranvier.providers._history import arguments_text, introduction, natives, results
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import REASONING, rounds_with_tools
+from ranvier.messages.image import Image
+from ranvier.messages.native import Native
+from ranvier.messages.request import (
+    Message,
+    Part,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from ranvier.messages.wire import WirePart
+from ranvier.providers._history.history import (
+    arguments_text,
+    introduction,
+    natives,
+    results,
+)
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._reading.reading import Json
+from ranvier.providers.chat_completions.fragments import KEPT_OF_CALLS
+from ranvier.providers.chat_completions.reasoning import REASONING, rounds_with_tools
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._openai_wire import ChatCompletions
+    from ranvier.providers.chat_completions.adapter import ChatCompletions
 
 FOLLOWS: Final = "The result follows in the next message."
 """The words of a result that has none: a message of the tool has to say something."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.messages import Message
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._history import natives
-from ranvier.providers._openai_stream import ChunkReader
-from ranvier.providers._openai_wire import ChatCompletions
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import REASONING
+from ranvier.messages.request import Message
+from ranvier.providers._history.history import natives
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers.chat_completions.chunks import ChunkReader
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

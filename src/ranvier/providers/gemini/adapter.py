@@ -16,33 +16,32 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from ranvier.errors import ConfigurationError
-from ranvier.messages import (
-    Image,
+from ranvier.messages.image import Image
+from ranvier.messages.native import Native
+from ranvier.messages.request import (
     Message,
-    Native,
     Request,
-    Response,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
-    WirePart,
-    WireTool,
 )
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fields import offered
-from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
-from ranvier.providers._history import instructions, introduction, names_of_calls
-from ranvier.providers._history_changes import NOT_OURS
-from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json
-from ranvier.providers._tool_names import name_rule
+from ranvier.messages.response import Response
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WirePart, WireTool
+from ranvier.providers._history.history import instructions, introduction, names_of_calls
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._history.tool_names import name_rule
+from ranvier.providers._models.models import takes_pictures_of_tools, wants_signatures
+from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs.history_changes import NOT_OURS
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.fields import offered
+from ranvier.providers.gemini.answer import SIGNATURE, PartReader, read_answer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._issuer import Issuer
+    from ranvier.providers._wire.issuer import Issuer
 
 VERTEX: Final = "aiplatform.googleapis.com"
 """The host of Vertex, which knows calls by their order and refuses their ids."""

@@ -6,19 +6,27 @@ import json
 from typing import Final
 
 from ranvier.errors import ContentFilterError
-from ranvier.messages import (
+from ranvier.messages.collector import Collector
+from ranvier.messages.response import (
     FinishReason,
     Response,
     StreamEvent,
     ToolCallDelta,
     Usage,
 )
-from ranvier.pipeline.collector import Collector
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
-from ranvier.providers._usage import Counts
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    text,
+)
+from ranvier.providers._reading.usage import Counts
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 SIGNATURE: Final = "thoughtSignature"
 """What a thought has signed goes back with its signature: kept as a part of its own, before that."""

@@ -13,35 +13,40 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ranvier.messages import (
-    CHAT_COMPLETIONS,
+from ranvier.messages.characters import whole_characters
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.request import Text, ToolCall
+from ranvier.messages.response import (
     FinishReason,
-    Native,
     Response,
     StreamEvent,
-    Text,
-    Tool,
-    ToolCall,
     ToolCallDelta,
     Usage,
-    WireTool,
 )
-from ranvier.messages.characters import whole_characters
-from ranvier.providers import _reading
-from ranvier.providers._adapter import Adapter
-from ranvier.providers._call_ids import new_call_id
-from ranvier.providers._endings import AnswerReader
-from ranvier.providers._fields import offered
-from ranvier.providers._fragments import read_arguments, tool_name
-from ranvier.providers._ollama_messages import Conversation
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
-from ranvier.providers._sse import Decoder, LineDecoder
-from ranvier.providers._usage import Counts
+from ranvier.messages.tool import Tool
+from ranvier.messages.wire import WireTool
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._reading import reading as _reading
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    entries,
+    entry,
+    label,
+    text,
+)
+from ranvier.providers._reading.sse import Decoder, LineDecoder
+from ranvier.providers._reading.usage import Counts
+from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.fields import offered
+from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
+from ranvier.providers.ollama.messages import Conversation
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._issuer import Issuer
+    from ranvier.providers._wire.issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 """Others, and none at all as old servers have it, say nothing about the answer."""

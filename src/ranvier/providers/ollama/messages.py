@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from ranvier.messages import Image, Message, Part, Text, ToolResult, WirePart
-from ranvier.providers._history import names_of_calls, natives, results
-from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json
-from ranvier.providers._reasoning import REASONING
+from ranvier.messages.image import Image
+from ranvier.messages.request import (
+    Message,
+    Part,
+    Text,
+    ToolResult,
+)
+from ranvier.messages.wire import WirePart
+from ranvier.providers._history.history import names_of_calls, natives, results
+from ranvier.providers._history.part_fields import PartFields
+from ranvier.providers._reading.reading import Json
+from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire import Wire
+    from ranvier.providers._wire.wire import Wire
 
 FAMILY: Final = "ollama"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Ending, Plan

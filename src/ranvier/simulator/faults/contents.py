@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.simulator.composer import tokens_of
 from ranvier.simulator.dialogue import Answer, Finish, ToolUse
 from ranvier.simulator.faults.fault import Fault

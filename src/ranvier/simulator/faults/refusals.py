@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Plan, refusing
-from ranvier.simulator.wires import REASONS
-from ranvier.simulator.wires.wire import encode
+from ranvier.simulator.wires.wire import REASONS, encode
 
 _PAGE = """<!DOCTYPE html>
 <html class="no-js" lang="en-US">

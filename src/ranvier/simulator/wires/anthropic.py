@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool
-from ranvier.simulator.wires.anthropic_rules import check
 from ranvier.simulator.wires.reading import (
     Sent,
     Unacceptable,
@@ -19,6 +18,7 @@ from ranvier.simulator.wires.reading import (
     messages_of,
     model_of,
 )
+from ranvier.simulator.wires.rules.anthropic import check
 from ranvier.simulator.wires.wire import Wire, encode
 
 _STOP_REASONS = {

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool, ToolUse
-from ranvier.simulator.wires.gemini_refusals import REFUSALS
-from ranvier.simulator.wires.gemini_rules import check, uses_signatures
 from ranvier.simulator.wires.reading import Sent, Unacceptable
+from ranvier.simulator.wires.refusals.gemini import REFUSALS
+from ranvier.simulator.wires.rules.gemini import check, uses_signatures
 from ranvier.simulator.wires.wire import Wire, encode
 
 Json = dict[str, Any]

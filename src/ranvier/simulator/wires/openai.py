@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.chat import ChatWire, Json, event
-from ranvier.simulator.wires.openai_rules import check
 from ranvier.simulator.wires.reading import Sent, Unacceptable
+from ranvier.simulator.wires.rules.openai import check
 
 _SERVED = {"service_tier": "default", "system_fingerprint": "fp_simulated"}
 

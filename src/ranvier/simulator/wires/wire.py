@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
-from ranvier.simulator.wires.own_refusals import OWN_REASONS, OWN_REFUSALS
 from ranvier.simulator.wires.reading import Sent
+from ranvier.simulator.wires.refusals.own import OWN_REASONS, OWN_REFUSALS
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """JSON as the providers send it: without blanks, with characters that are not ASCII as they are."""

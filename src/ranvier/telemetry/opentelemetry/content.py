@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages import Image, Text, ToolCall, ToolResult
+from ranvier.messages.image import Image
+from ranvier.messages.request import Text, ToolCall, ToolResult
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.messages import Request, Response
-    from ranvier.messages.request import Part
+    from ranvier.messages.request import Part, Request
+    from ranvier.messages.response import Response
     from ranvier.telemetry.opentelemetry.target import Attributes
 
 FINISHES = {"tool_calls": "tool_call"}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from opentelemetry import metrics, trace
 
-from ranvier import checks
+from ranvier import validation as checks
 from ranvier.pipeline.layer import Handler, Layer, Place, R
-from ranvier.pipeline.stream import ResponseStream
+from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.telemetry.opentelemetry import names
 from ranvier.telemetry.opentelemetry.circuits import CircuitGauge
 from ranvier.telemetry.opentelemetry.harmless import harmless

@@ -20,11 +20,11 @@ from ranvier.telemetry.opentelemetry.told import ABANDONED, SUCCEEDED, Ending
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from ranvier.messages import Response
+    from ranvier.facts.record import Attempt
+    from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
-    from ranvier.pipeline.record import Attempt
-    from ranvier.pipeline.stream import ResponseStream
+    from ranvier.pipeline.streaming.stream import ResponseStream
     from ranvier.telemetry.opentelemetry.target import Attributes, Targets
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.messages import Response, Usage
+    from ranvier.facts.record import Attempt
+    from ranvier.facts.story import Wait
+    from ranvier.messages.response import Response, Usage
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.record import Attempt
-    from ranvier.pipeline.story import Wait
     from ranvier.telemetry.opentelemetry.meters import Naming
     from ranvier.telemetry.opentelemetry.target import Attributes, Target
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from random import Random
 
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.testing.contract.given import Given, needs, rule, said, shown
 from ranvier.testing.contract.scene import Scene
 

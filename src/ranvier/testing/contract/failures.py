@@ -16,7 +16,7 @@ from ranvier.errors import (
     ServerError,
     TimedOutError,
 )
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.testing.contract.given import Given, answering, needs, rule, said, shown
 from ranvier.testing.contract.scene import Scene
 from ranvier.testing.loopback import Script, Visit

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
 from ranvier.errors import RanvierError
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.pipeline.deployment import Provider
 from ranvier.testing.contract.scene import Scene
 from ranvier.testing.loopback import Loopback, Script, Visit

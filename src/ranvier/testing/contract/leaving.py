@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.testing.contract.given import Given, needs, rule, shown
 from ranvier.testing.contract.scene import PATIENCE, Scene
 from ranvier.testing.loopback import Script, Visit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from ranvier.messages import Response
+from ranvier.messages.response import Response
 from ranvier.testing.contract.given import Given, answering, needs, rule, said, shown
 from ranvier.testing.contract.scene import Scene
 from ranvier.testing.loopback import Script

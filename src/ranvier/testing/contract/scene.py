@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
-from ranvier.messages import Message, Request, Response
+from ranvier.facts.record import Record
+from ranvier.messages.collector import Collector
+from ranvier.messages.request import Message, Request
+from ranvier.messages.response import Response
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.collector import Collector
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.pipeline import Pipeline
-from ranvier.pipeline.record import Record
 from ranvier.testing.loopback import Loopback, Script, Visit
 
 PATIENCE = 10.0

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ranvier import clock
-from ranvier.pipeline.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.events import CircuitChanged, Event
-from ranvier.pipeline.story import Story
+from ranvier.facts.story import Story
+from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
+from ranvier.pipeline.events.emitter import CircuitChanged, Event
 
 
 @dataclass(frozen=True, slots=True)

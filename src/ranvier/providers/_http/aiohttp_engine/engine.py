@@ -17,12 +17,17 @@ from typing import Any, Final
 import aiohttp
 
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers._aiohttp_errors import as_ours, came_too_late
-from ranvier.providers._aiohttp_pool import Connector, limits, pool_size_of
-from ranvier.providers._aiohttp_routes import Route, route_to
-from ranvier.providers._decoding import ACCEPTED, Unzipper, unzipper
-from ranvier.providers._http import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
-from ranvier.providers._loop_end import close_without_loop
+from ranvier.providers._http.aiohttp_engine.errors import as_ours, came_too_late
+from ranvier.providers._http.aiohttp_engine.pool import Connector, limits, pool_size_of
+from ranvier.providers._http.aiohttp_engine.routes import Route, route_to
+from ranvier.providers._http.loop_end import close_without_loop
+from ranvier.providers._http.port import (
+    KEEP_ALIVE_SECONDS,
+    HttpClient,
+    HttpReply,
+    HttpRequest,
+)
+from ranvier.providers._reading.decoding import ACCEPTED, Unzipper, unzipper
 
 MOST_CONNECTIONS: Final = 1 << 16
 """At once. It is never met: whoever wants a connection has a slot for it, and waits there and not here."""

@@ -10,7 +10,7 @@ import httpx
 from yarl import URL
 
 from ranvier.errors import ConfigurationError
-from ranvier.providers import _proxies
+from ranvier.providers._http import proxies as _proxies
 
 
 class Route(NamedTuple):

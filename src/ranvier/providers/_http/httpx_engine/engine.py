@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 
 from ranvier.errors import ConfigurationError
-from ranvier.providers._http import HttpClient, HttpReply, HttpRequest
-from ranvier.providers._httpx_exchange import Exchange, LaneExchange
-from ranvier.providers._httpx_users import pool_size, view_of
-from ranvier.providers._lanes import Lanes
-from ranvier.providers._loop_end import close_without_loop
+from ranvier.providers._http.httpx_engine.exchange import Exchange, LaneExchange
+from ranvier.providers._http.httpx_engine.lanes import Lanes
+from ranvier.providers._http.httpx_engine.users_client import pool_size, view_of
+from ranvier.providers._http.loop_end import close_without_loop
+from ranvier.providers._http.port import HttpClient, HttpReply, HttpRequest
 
 
 class HttpxClient(HttpClient):

@@ -10,9 +10,9 @@ from ranvier.errors import (
     ConnectionFailedError,
     InvalidResponseError,
 )
-from ranvier.providers._decoding import DecodingError
-from ranvier.providers._http import HttpRequest
-from ranvier.providers._shown import LONGEST_WORDS
+from ranvier.providers._failures.shown import LONGEST_WORDS
+from ranvier.providers._http.port import HttpRequest
+from ranvier.providers._reading.decoding import DecodingError
 
 
 def as_ours(error: Exception, request: HttpRequest, library: Any) -> Exception:

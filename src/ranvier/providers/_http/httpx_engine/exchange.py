@@ -10,11 +10,11 @@ import httpx
 
 from ranvier import clock
 from ranvier.errors import ConnectionFailedError
-from ranvier.providers._decoding import ACCEPTED, unzipper
-from ranvier.providers._http import HttpRequest
-from ranvier.providers._httpx_errors import as_ours
-from ranvier.providers._lanes import Lane, Lanes
-from ranvier.providers._parts import Parts
+from ranvier.providers._http.httpx_engine.errors import as_ours
+from ranvier.providers._http.httpx_engine.lanes import Lane, Lanes
+from ranvier.providers._http.port import HttpRequest
+from ranvier.providers._reading.decoding import ACCEPTED, unzipper
+from ranvier.providers._reading.parts import Parts
 
 
 class Exchange:

@@ -16,8 +16,8 @@ import httpx
 
 from ranvier import clock
 from ranvier.errors import ConfigurationError
-from ranvier.providers import _proxies
-from ranvier.providers._http import KEEP_ALIVE_SECONDS
+from ranvier.providers._http import proxies as _proxies
+from ranvier.providers._http.port import KEEP_ALIVE_SECONDS
 
 SWEPT_AT_ONCE: Final = 4
 """Idle connections that one request closes at most on behalf of all."""

@@ -1,0 +1,1 @@
+"""How events reach listeners: in order, in the context of their call."""

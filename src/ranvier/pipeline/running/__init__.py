@@ -1,0 +1,1 @@
+"""A pipeline in its event loop: it opens, follows its calls, and closes."""

@@ -1,0 +1,1 @@
+"""A streamed answer: from the provider to its reader, and how it ends."""

@@ -1,0 +1,1 @@
+"""Limits of waits: timers, cancellation, cleanup."""

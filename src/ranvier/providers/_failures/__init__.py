@@ -1,0 +1,1 @@
+"""What a provider said went wrong, as an error of `ranvier.errors`."""

@@ -1,0 +1,1 @@
+"""A conversation as its target accepts it: ids, tool names, opaque parts."""

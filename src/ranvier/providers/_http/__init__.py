@@ -1,0 +1,1 @@
+"""A small port to HTTP, and who shares which client."""

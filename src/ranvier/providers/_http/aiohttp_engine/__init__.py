@@ -1,0 +1,1 @@
+"""The fast engine behind the port: aiohttp, used directly."""

@@ -1,0 +1,1 @@
+"""The default engine behind the port: httpx, and httpx2."""

@@ -1,0 +1,1 @@
+"""Which model takes which parameter and which schema."""

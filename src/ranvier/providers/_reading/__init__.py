@@ -1,0 +1,1 @@
+"""Bytes to events and answers: decoding, server-sent events, JSON, usage."""

@@ -1,0 +1,1 @@
+"""What all HTTP adapters share: the request out, the reply in."""

@@ -1,0 +1,1 @@
+"""The chat completions wire: OpenAI, Kimi, GLM, OpenRouter, and every compatible server."""

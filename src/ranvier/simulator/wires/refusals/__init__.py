@@ -1,0 +1,1 @@
+"""What each provider refuses, with its own bodies."""

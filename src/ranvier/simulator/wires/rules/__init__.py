@@ -1,0 +1,1 @@
+"""What each provider checks in a request."""
