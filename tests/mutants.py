@@ -17,7 +17,7 @@ SOURCE = "pipeline/streaming/bounded_events.py"
 STREAM = "pipeline/streaming/stream.py"
 ANSWER = "pipeline/streaming/streamed_answer.py"
 CLEANUP = "pipeline/timing/cleanup.py"
-EVENTS = "pipeline/events/emitter.py"
+EVENTS = "pipeline/emitting/emitter.py"
 UNASKED = "layers/breaker/unasked.py"
 
 

@@ -2,8 +2,8 @@
 
 from mutants import ANSWER, CIRCUIT, EVENTS, PERMIT, REGISTRY, SOURCE, mutant
 
-CONTEXT = "pipeline/events/context.py"
-DELIVERIES = "pipeline/events/deliveries.py"
+CONTEXT = "pipeline/emitting/context.py"
+DELIVERIES = "pipeline/emitting/deliveries.py"
 DROPPED = "pipeline/streaming/dropped.py"
 LIFECYCLE = "pipeline/running/lifecycle.py"
 LOOPS = "pipeline/running/loops.py"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from ranvier import CircuitOpenError, Pipeline, RanvierError, Response
+from ranvier.events import Event
 from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.layers.breaker import CircuitSnapshot
 from ranvier.pipeline import Outcome, Permit
-from ranvier.pipeline.events.emitter import Event, Events
+from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.timing.timers import Timers

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+PLAIN_FAILURES = (Exception, asyncio.CancelledError)
+"""What a plain function fails by. KeyboardInterrupt, SystemExit and GeneratorExit travel on."""
+
 
 def delivered(task: asyncio.Task[Any]) -> int:
     """How many cancellations of `task` have been thrown into it.

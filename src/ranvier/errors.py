@@ -34,8 +34,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
     from ranvier.facts.price import Prices
-    from ranvier.facts.record import Attempt, Record
+    from ranvier.facts.record import Record
     from ranvier.facts.story import Story
     from ranvier.messages.response import Response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ranvier.events import Listener
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback
@@ -13,7 +14,6 @@ from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
-from ranvier.pipeline.events.emitter import Listener
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance

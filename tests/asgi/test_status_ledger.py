@@ -15,8 +15,7 @@ from ranvier.asgi.status.ledger import MOST_ACCOUNTS, MOST_CHANGES, MOST_KINDS, 
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.stories import KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
-from ranvier.pipeline.events.call_events import AttemptStarted
-from ranvier.pipeline.events.emitter import CircuitChanged, RetryScheduled
+from ranvier.events import AttemptStarted, CircuitChanged, RetryScheduled
 
 TIMES = st.lists(st.floats(0, 1000), max_size=60).map(sorted)
 

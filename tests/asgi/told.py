@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ranvier.facts.record import Attempt
+from ranvier.facts.attempt import Attempt
+
+from ranvier.events import AttemptEnded, CallEnded
 from ranvier.facts.story import Story
-from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
 
 
 def attempt(provider: str, outcome: str = "succeeded", seconds: float = 0.5, began: float = 0.0) -> Attempt:

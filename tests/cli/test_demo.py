@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ranvier.facts.attempt import Attempt
 
 from ranvier.cli import main
 from ranvier.cli.demo.tally import Ended, Tally, judge
-from ranvier.facts.record import Attempt
-from ranvier.pipeline.events.emitter import CircuitChanged, FallbackTaken, RetryScheduled
+from ranvier.events import CircuitChanged, FallbackTaken, RetryScheduled
 from ranvier.simulator import End, Exchange, Fine, Status
 
 

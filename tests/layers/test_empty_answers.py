@@ -17,10 +17,9 @@ from ranvier import (
     Usage,
     resilient,
 )
+from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.messages import Native, Text
-from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.events.emitter import Event, FallbackTaken
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, stream
 

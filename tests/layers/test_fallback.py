@@ -21,8 +21,8 @@ from ranvier import (
     ServerError,
     UnsupportedRequestError,
 )
+from ranvier.events import Event, FallbackTaken
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
-from ranvier.pipeline.events.emitter import Event, FallbackTaken
 from ranvier.testing import ScriptedProvider, after
 from scenes import time
 

@@ -9,13 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranvier import CircuitOpenError, ConfigurationError
+from ranvier.events import CallRejected, CircuitChanged, Event, RegistryFull
 from ranvier.pipeline import Outcome, Permit
-from ranvier.pipeline.events.emitter import (
-    CallRejected,
-    CircuitChanged,
-    Event,
-    RegistryFull,
-)
 from scenes import CircuitsByHand, at_once
 
 GOOD, BAD, NEITHER = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABANDONED

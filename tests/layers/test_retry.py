@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ranvier import AttemptTimeoutError, LocalCapacityError, Pipeline, RateLimitError, ServerError
+from ranvier.events import Event, RetryScheduled
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
-from ranvier.pipeline.events.emitter import Event, RetryScheduled
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
 from scenes import time
 

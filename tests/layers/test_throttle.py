@@ -24,15 +24,10 @@ from ranvier import (
     ThrottledError,
     resilient,
 )
+from ranvier.events import CallRejected, CredentialRefused, Event, Throttled
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
 from ranvier.layers.throttle import layer as module
 from ranvier.layers.throttle.registry import IDLE_SECONDS
-from ranvier.pipeline.events.emitter import (
-    CallRejected,
-    CredentialRefused,
-    Event,
-    Throttled,
-)
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import time, turns
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from ranvier import Pipeline, Response
+from ranvier.events import Event
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.pipeline.events.emitter import Event
 from ranvier.testing import ScriptedProvider
 
 

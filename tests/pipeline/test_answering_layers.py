@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ranvier import FinishReason, Layer, LayerError, Pipeline, RanvierError, Response, ServerError, Usage
+from ranvier.events import CallEnded
 from ranvier.layers import Breaker, Fallback
 from ranvier.messages import ToolCall
-from ranvier.pipeline.events.call_events import CallEnded
 from ranvier.testing import ScriptedProvider, assert_settled
 
 pytestmark = pytest.mark.virtual_time

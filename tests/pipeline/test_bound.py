@@ -16,9 +16,9 @@ from ranvier.errors import (
     RateLimitError,
     ServerError,
 )
+from ranvier.events import FallbackTaken, RetryScheduled
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.throttle.gate import Reason
-from ranvier.pipeline.events.emitter import FallbackTaken, RetryScheduled
 from ranvier.pipeline.worst_case import Bound, at_target, of_call
 from ranvier.testing import ScriptedProvider, after, run
 

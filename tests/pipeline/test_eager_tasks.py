@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ranvier import Pipeline, current_tenant, tenant
+from ranvier.events import RegistryFull
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
-from ranvier.pipeline.events.emitter import RegistryFull
 from ranvier.testing import ScriptedProvider, broken, settled, stall, stream
 
 needs_eager_tasks = pytest.mark.skipif(

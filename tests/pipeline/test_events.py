@@ -5,19 +5,19 @@ import logging
 from typing import Any
 
 import pytest
+from ranvier.pipeline.events import emitter as module
 
 from ranvier import ConfigurationError, Pipeline, ServerError, StreamInterruptedError
-from ranvier.layers import Breaker, Fallback, Retry, Timeout
-from ranvier.pipeline.events import emitter as module
-from ranvier.pipeline.events.emitter import (
+from ranvier.events import (
     CallRejected,
     CircuitChanged,
     Event,
-    Events,
     FallbackTaken,
     RetryScheduled,
     StreamInterrupted,
 )
+from ranvier.layers import Breaker, Fallback, Retry, Timeout
+from ranvier.pipeline.emitting.emitter import Events
 from ranvier.testing import ScriptedProvider, broken, stream
 
 pytestmark = pytest.mark.virtual_time

@@ -20,8 +20,8 @@ from ranvier import (
     ToolCall,
     Usage,
 )
+from ranvier.events import StreamInterrupted
 from ranvier.layers import Fallback
-from ranvier.pipeline.events.emitter import StreamInterrupted
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, stream
 

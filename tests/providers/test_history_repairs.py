@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from ranvier.errors import RanvierError
+from ranvier.events import RequestAdjusted
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
-from ranvier.pipeline.events.call_events import RequestAdjusted
 from ranvier.providers import Anthropic, Gemini, Kimi, OpenAI, OpenRouter
 
 pytestmark = pytest.mark.virtual_time

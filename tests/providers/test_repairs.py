@@ -18,9 +18,9 @@ from ranvier.errors import (
     ServerError,
     UnsupportedRequestError,
 )
+from ranvier.events import RequestAdjusted
 from ranvier.layers import Fallback, Retry, Timeout
 from ranvier.messages import Message, Request
-from ranvier.pipeline.events.call_events import RequestAdjusted
 from ranvier.providers import OpenAI
 from ranvier.providers._repairs import repairs as _repairs
 from ranvier.testing import run

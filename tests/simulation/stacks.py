@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
 from ranvier.clock import current_deadline
+from ranvier.events import CircuitChanged, Event
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.pipeline import Layer
-from ranvier.pipeline.events.emitter import CircuitChanged, Event
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
 from simulation.provider import SeededProvider

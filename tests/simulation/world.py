@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ranvier.pipeline.events.emitter import Event
+from ranvier.events import Event
 from ranvier.testing import DeadlockError, VirtualTimeLoop
 from simulation.callers import Callers
 from simulation.checker import Checker

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
-from ranvier.layers import Breaker, Fallback, Retry
-from ranvier.pipeline.events.call_events import RequestAdjusted
-from ranvier.pipeline.events.emitter import (
+from ranvier.events import (
     CallRejected,
     CircuitChanged,
     CredentialRefused,
@@ -18,10 +16,12 @@ from ranvier.pipeline.events.emitter import (
     FallbackTaken,
     ParameterDropped,
     RegistryFull,
+    RequestAdjusted,
     RetryScheduled,
     StreamInterrupted,
     Throttled,
 )
+from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.telemetry import LoggingListener, repeats
 from ranvier.telemetry.repeats import Repeats
 from ranvier.testing import ScriptedProvider, broken

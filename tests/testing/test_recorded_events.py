@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from ranvier import Pipeline
+from ranvier.events import CircuitChanged, Event, RetryScheduled
 from ranvier.layers import Breaker, Fallback, Retry
-from ranvier.pipeline.events.emitter import CircuitChanged, Event, RetryScheduled
 from ranvier.testing import RecordedEvents, ScriptedProvider, broken, recorded_events, virtual_time
 
 pytestmark = pytest.mark.virtual_time

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ranvier import Pipeline, RateLimitError, Response
+from ranvier.events import Event
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.layers.throttle import Throttle
 from ranvier.pipeline import Call, Layer, Place
-from ranvier.pipeline.events.emitter import Event
 from ranvier.providers import OpenAI
 from ranvier.testing import (
     Loopback,

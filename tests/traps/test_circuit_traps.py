@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ranvier import CircuitOpenError, Layer, Place, StreamInterruptedError
+from ranvier.events import Event, RegistryFull
 from ranvier.pipeline import Call, Handler
-from ranvier.pipeline.events.emitter import Event, RegistryFull
 from ranvier.testing import after, broken, stall, stream
 from scenes import BreakerScene, turns
 

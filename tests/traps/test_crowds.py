@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from ranvier.events import Event, RegistryFull
 from ranvier.layers.breaker.unasked import MAX_STEPS
 from ranvier.pipeline import Outcome
-from ranvier.pipeline.events.emitter import Event, RegistryFull
 from ranvier.testing import broken
 from scenes import BreakerScene, CircuitsByHand, time
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ranvier import ConnectionFailedError
-from ranvier.pipeline.events.emitter import CircuitChanged, Event
+from ranvier.events import CircuitChanged, Event
 from ranvier.testing import after, broken
 from scenes import BreakerScene, at_once, time
 

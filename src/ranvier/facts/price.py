@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ranvier.messages.response import Usage
+from ranvier.messages.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

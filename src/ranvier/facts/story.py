@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier.facts.price import Prices
-from ranvier.messages.response import Usage
+from ranvier.messages.usage import Usage
 
 if TYPE_CHECKING:
-    from ranvier.facts.record import Attempt
+    from ranvier.facts.attempt import Attempt
 
 WAITED: Final = {
     "backoff": "slept before another attempt",

@@ -11,16 +11,10 @@ from ranvier.messages.request import (
     ToolCall,
     ToolResult,
 )
-from ranvier.messages.response import (
-    SIGN_OF_LIFE,
-    FinishReason,
-    Response,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.schema import Schema
 from ranvier.messages.tool import Tool
+from ranvier.messages.usage import Usage
 from ranvier.messages.wire import WirePart, WireTool
 
 __all__ = [

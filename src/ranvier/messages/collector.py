@@ -9,13 +9,8 @@ from dataclasses import replace
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.native import Native
 from ranvier.messages.request import Part, Text, ToolCall
-from ranvier.messages.response import (
-    FinishReason,
-    Response,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
+from ranvier.messages.usage import Usage
 
 EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
 """Finish reasons that are credible without a word before them."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.native import Native
 from ranvier.messages.request import Message, Part, Text, ToolCall
+from ranvier.messages.usage import Usage
 
 if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
     from ranvier.facts.price import Prices
-    from ranvier.facts.record import Attempt, Record
+    from ranvier.facts.record import Record
     from ranvier.facts.story import Story
 
 
@@ -24,27 +26,6 @@ class FinishReason(StrEnum):
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
     OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens, counted the same way for every provider.
-
-    Attributes:
-        input: Tokens of the prompt, those read from and written to a cache included.
-        output: Tokens of the answer, reasoning included.
-        total: Input and output together.
-        cache_read, cache_write, reasoning: Shares of the above.
-        complete: False where the provider's last word on it never came.
-    """
-
-    input: int = 0
-    output: int = 0
-    total: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-    complete: bool = True
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
 
+from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price
-from ranvier.facts.record import Attempt
 from ranvier.facts.story import Story, Wait
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.credentials.credentials import Credentials

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline.events.call_events import RequestAdjusted
-from ranvier.pipeline.events.emitter import where
+from ranvier.events import RequestAdjusted
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
@@ -185,7 +184,12 @@ class Call:
         events = self.pipeline.events
         if events.listeners:
             for parameter, change in changes:
-                events.emit(RequestAdjusted(**where(self), parameter=parameter, change=change), self)
+                events.emit(RequestAdjusted(**self.where(), parameter=parameter, change=change), self.record)
+
+    def where(self) -> dict[str, str]:
+        """What every event says of this call: its tenant, provider and model."""
+        target = self.deployment
+        return {"tenant": self.tenant, "provider": target.provider.name, "model": target.model}
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
-from ranvier.pipeline.events.call_events import tell_call
+from ranvier.pipeline.emitting.announce import tell_call
 from ranvier.pipeline.running.elsewhere import closed
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def fail(call: Call, error: BaseException) -> None:
 
 def failed(call: Call, error: BaseException) -> BaseException:
     """`error`, now that the record and the listeners know of it."""
-    call.record.failed(call.pipeline.clock(), error)
+    recorder.call_failed(call.record, call.pipeline.clock(), error)
     over(call)
     return error
 

@@ -11,6 +11,7 @@ from ranvier import validation as checks
 from ranvier.caller import delivered
 from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
+from ranvier.events import Listener
 from ranvier.facts.record import Record
 from ranvier.messages.build import Options, Prompt, build_request
 from ranvier.messages.response import Response
@@ -21,9 +22,9 @@ from ranvier.pipeline.compose import chained
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.deployment import distinct_providers
-from ranvier.pipeline.events.call_events import tell_call
-from ranvier.pipeline.events.context import context_of
-from ranvier.pipeline.events.emitter import Events, Listener
+from ranvier.pipeline.emitting.announce import tell_call
+from ranvier.pipeline.emitting.context import context_of
+from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.running.elsewhere import closed

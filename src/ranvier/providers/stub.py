@@ -10,12 +10,8 @@ from ranvier import providers
 from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages.request import Text
-from ranvier.messages.response import (
-    FinishReason,
-    Response,
-    StreamEvent,
-    Usage,
-)
+from ranvier.messages.response import FinishReason, Response, StreamEvent
+from ranvier.messages.usage import Usage
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

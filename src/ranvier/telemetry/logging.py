@@ -8,13 +8,15 @@ from typing import Any
 
 from ranvier import clock
 from ranvier import validation as checks
-from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded, RequestAdjusted
-from ranvier.pipeline.events.emitter import (
+from ranvier.events import (
+    AttemptEnded,
+    CallEnded,
     CircuitChanged,
     CredentialRefused,
     Event,
     FallbackTaken,
     RegistryFull,
+    RequestAdjusted,
     RetryScheduled,
     StreamInterrupted,
     Throttled,

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.clock import now
-from ranvier.pipeline.events.emitter import Event
+from ranvier.events import Event
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline

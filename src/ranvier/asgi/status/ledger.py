@@ -10,8 +10,10 @@ from typing import Any
 from ranvier import clock
 from ranvier.asgi.status.stories import Stories
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
-from ranvier.pipeline.events.call_events import AttemptEnded, AttemptStarted, CallEnded
-from ranvier.pipeline.events.emitter import (
+from ranvier.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
     CallRejected,
     CircuitChanged,
     CredentialRefused,

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from ranvier.asgi.status.names import Names
-from ranvier.pipeline.events.call_events import CallEnded
+from ranvier.events import CallEnded
 
 KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
 """How many of each sort are kept: a thousand of one do not drive out the only one of another."""

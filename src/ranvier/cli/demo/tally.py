@@ -13,13 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ranvier.facts.record import Attempt
-from ranvier.pipeline.events.emitter import (
-    CircuitChanged,
-    Event,
-    FallbackTaken,
-    RetryScheduled,
-)
+from ranvier.events import CircuitChanged, Event, FallbackTaken, RetryScheduled
+from ranvier.facts.attempt import Attempt
 from ranvier.simulator.exchange import Exchange
 
 _NUMBER = re.compile(r"call (\d+):")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors import CircuitOpenError, ConfigurationError
+from ranvier.events import CircuitChanged, RegistryFull
 from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.events.call_events import tell_rejected
-from ranvier.pipeline.events.emitter import CircuitChanged, Events, RegistryFull
+from ranvier.pipeline.emitting.announce import tell_rejected
+from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.running.loops import Loops
@@ -201,7 +202,7 @@ class Circuits:
                     before=before,
                     after=circuit.state,
                 ),
-                call,
+                call.record,
             )
 
     # --- room ------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ class Circuits:
                     provider=call.deployment.provider.name,
                     max_circuits=self._max_circuits,
                 ),
-                call,
+                call.record,
             )
 
     def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:

@@ -16,13 +16,14 @@ from ranvier.errors import (
     RejectedError,
     UnknownProviderError,
 )
-from ranvier.facts.record import EMPTY, SUCCEEDED
+from ranvier.events import FallbackTaken
+from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.messages.request import ToolResult
+from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events.emitter import FallbackTaken
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
@@ -195,7 +196,7 @@ def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] 
                 to=deployment.target,
                 kind=kind,
             ),
-            call,
+            call.record,
         )
     return kind
 
@@ -217,7 +218,7 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
 def _note(call: Call, error: RanvierError) -> None:
     """Tell the record of a target that was passed over."""
     if isinstance(error, RejectedError):
-        call.record.waited("skipped", call, call.pipeline.clock(), error.kind)
+        recorder.waited(call, "skipped", call.pipeline.clock(), error.kind)
 
 
 def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from ranvier import validation as checks
 from ranvier.clock import sleep_until
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, RanvierError, RejectedError
+from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
+from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.events.emitter import RetryScheduled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Retry(Layer):
                 try:
                     await sleep_until(began + delay, call.pipeline.clock)
                 finally:
-                    call.record.waited("backoff", call, began, failed.kind)
+                    recorder.waited(call, "backoff", began, failed.kind)
                 call = call.again(delay, failed.kind)
         finally:
             del failed  # the error holds this frame: a frame that held it too would be a cycle
@@ -112,12 +113,12 @@ class Retry(Layer):
         if events.listeners:
             events.emit(
                 RetryScheduled(
-                    **where(call),
+                    **call.where(),
                     attempt=call.attempt,
                     delay=delay,
                     kind=error.kind,
                 ),
-                call,
+                call.record,
             )
 
     def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ranvier import validation as checks
 from ranvier.clock import earliest
 from ranvier.errors import ProviderError, RejectedError, ThrottledError
+from ranvier.events import CredentialRefused, Throttled
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
+from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.events.call_events import tell_rejected
-from ranvier.pipeline.events.emitter import CredentialRefused, Throttled, where
+from ranvier.pipeline.emitting.announce import tell_rejected
 from ranvier.pipeline.layer import Handler, Layer, Place, R
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import Bound, takes_slot
@@ -127,7 +128,7 @@ class Throttle(Layer):
         try:
             return await keeper.wait(call, due)
         finally:
-            call.record.waited("gate", call, began, reason)
+            recorder.waited(call, "gate", began, reason)
 
     def _worth_waiting(self, call: Call, gate: Gate[Visit]) -> float | None:
         """Until when `call` should wait at `gate` at most; `None` is not at all."""
@@ -172,12 +173,12 @@ class Throttle(Layer):
             event = Throttled if reason.passes else CredentialRefused
             call.pipeline.events.emit(
                 event(
-                    **where(call),
+                    **call.where(),
                     kind=reason.value,
                     seconds=seconds,
                     key=digest(key),
                 ),
-                call,
+                call.record,
             )
 
     def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:

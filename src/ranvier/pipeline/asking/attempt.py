@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 from ranvier.errors import InvalidRequestError, RanvierError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline import recorder
 from ranvier.pipeline.asking import schema_repair as form
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.call import Limits
-from ranvier.pipeline.events.call_events import tell_attempt
+from ranvier.pipeline.emitting.announce import tell_attempt
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import earlier
 from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
-    from ranvier.facts.record import Attempt
+    from ranvier.facts.attempt import Attempt
     from ranvier.messages.schema import Misfit
     from ranvier.pipeline.call import Call
 
@@ -71,7 +72,7 @@ async def _whole(call: Call) -> Response:
     elif slots is not None:
         await slots.acquire()
     try:
-        attempt = call.record.begin(call, began, queued)
+        attempt = recorder.begin(call, began, queued)
         try:
             response = await provider.complete(call)
         except BaseException as raised:
@@ -98,7 +99,7 @@ async def _whole(call: Call) -> Response:
 
 def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
     """`error`, now that the record and the listeners know of it."""
-    attempt.failed(call.pipeline.clock(), error)
+    recorder.attempt_failed(attempt, call.pipeline.clock(), error)
     tell_attempt(call, attempt)
     return error
 
@@ -112,7 +113,7 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
     elif slots is not None:
         await slots.acquire()
     try:
-        attempt = call.record.begin(call, began, queued)
+        attempt = recorder.begin(call, began, queued)
         stream = ResponseStream(call, attempt, Source(call, watch, events))
     except BaseException:  # of a listener that ends the program
         watch.end()
@@ -189,7 +190,7 @@ async def _wait_for_slot(
         with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
             await slots.acquire()
     finally:
-        call.record.waited("slot", call, began)
+        recorder.waited(call, "slot", began)
     try:
         for layer in call.pipeline.layers:
             layer.recheck(call, began)

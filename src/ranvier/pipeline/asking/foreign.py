@@ -23,9 +23,6 @@ logger = logging.getLogger("ranvier.foreign")
 
 Raised = TypeVar("Raised", bound=BaseException)
 
-PLAIN_FAILURES = (Exception, asyncio.CancelledError)
-"""What a plain function fails by. KeyboardInterrupt, SystemExit and GeneratorExit travel on."""
-
 _OF_ITS_CALL = ("attempts", "record", "target_refuses")
 """What we write into an error about the call in which it was raised."""
 

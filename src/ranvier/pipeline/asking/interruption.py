@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
-from ranvier.pipeline.events.emitter import StreamInterrupted, where
+from ranvier.events import StreamInterrupted
+from ranvier.pipeline import recorder
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response
@@ -36,7 +37,7 @@ def interrupted(call: Call, error: Exception, received: Response) -> StreamInter
         **facts,
     )
     made.counts_against_provider = getattr(error, "counts_against_provider", False)
-    call.record.attach(made)
+    recorder.attach(call.record, made)
     return made
 
 
@@ -45,7 +46,7 @@ def expired(call: Call, received: Response) -> DeadlineExceededError:
     made = DeadlineExceededError(
         f"the call ran out of time while the stream of {call.deployment} was being read", received=received
     )
-    call.record.attach(made)
+    recorder.attach(call.record, made)
     return made
 
 
@@ -75,14 +76,14 @@ def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
         model=call.deployment.model,
         in_stream=True,
     )
-    call.record.attach(made)
+    recorder.attach(call.record, made)
     return made
 
 
 def tell_interrupted(call: Call, error: Exception) -> None:
     """Tell whoever listens that a stream of `call` broke."""
     if call.pipeline.events.listeners:
-        call.pipeline.events.emit(StreamInterrupted(**where(call), kind=_reason(error)), call)
+        call.pipeline.events.emit(StreamInterrupted(**call.where(), kind=_reason(error)), call.record)
 
 
 def _reason(error: Exception) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from ranvier import validation as checks
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors import AuthenticationError, ConfigurationError, CredentialMissingError, RanvierError
-from ranvier.pipeline.asking.foreign import PLAIN_FAILURES, failure_of
+from ranvier.pipeline import recorder
+from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
 from ranvier.pipeline.credentials.resolver import (
     SHARED,
@@ -245,7 +247,7 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
         raise
     finally:
         watch.end()
-        call.record.waited("credential", call, began)
+        recorder.waited(call, "credential", began)
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.messages.response import Response, StreamEvent
+from ranvier.pipeline import recorder
 from ranvier.pipeline.asking import schema_repair as form
 from ranvier.pipeline.asking.interruption import (
     LOST_BY_CANCELLATION,
@@ -18,8 +19,8 @@ from ranvier.pipeline.asking.interruption import (
     expired,
     tell_interrupted,
 )
-from ranvier.pipeline.events.call_events import tell_attempt
-from ranvier.pipeline.events.context import kept_context
+from ranvier.pipeline.emitting.announce import tell_attempt
+from ranvier.pipeline.emitting.context import kept_context
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.dropped import expiry_of
@@ -27,7 +28,7 @@ from ranvier.pipeline.streaming.transform import Transformation
 from ranvier.pipeline.timing.limit import CLOSED
 
 if TYPE_CHECKING:
-    from ranvier.facts.record import Attempt
+    from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.call import Call
 
 
@@ -136,7 +137,7 @@ class StreamedAnswer:
     async def _failed(self, error: BaseException) -> None:
         if isinstance(error, (DeadlineExceededError, LayerError)):
             error.received = self.received
-            self._call.record.attach(error)
+            recorder.attach(self._call.record, error)
         if isinstance(error, asyncio.CancelledError) and self._outcome is None:
             self._lost = LOST_BY_CANCELLATION
         self._end(Outcome.of(error), error)
@@ -191,7 +192,7 @@ class StreamedAnswer:
         if self.response is not None:
             attempt.succeeded(now, self.response.usage)
         else:
-            attempt.failed(now, None if isinstance(error, LayerError) else error)
+            recorder.attempt_failed(attempt, now, None if isinstance(error, LayerError) else error)
             attempt.usage = self._source.collector.usage
             if self._handed_out and breaks(error):
                 attempt.outcome = StreamInterruptedError.kind

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ranvier.events import ParameterDropped
 from ranvier.messages.native import Native
 from ranvier.messages.request import Part, Text
 from ranvier.messages.wire import WirePart, WireTool
-from ranvier.pipeline.events.emitter import ParameterDropped
 from ranvier.providers._reading.reading import Json
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ranvier.messages.response import Usage
+from ranvier.messages.usage import Usage
 from ranvier.providers._reading.reading import Json
 
 MAX_TOKENS: Final = 10**12

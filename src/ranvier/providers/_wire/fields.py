@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
-from ranvier.pipeline.events.emitter import ParameterDropped
+from ranvier.events import ParameterDropped
 from ranvier.providers import names
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json as _json
@@ -111,7 +111,7 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
 def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
     where = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
     for parameter in dropped:
-        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call)
+        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call.record)
 
 
 def offered(request: Request, choice: str | None) -> tuple[Tool | WireTool, ...]:

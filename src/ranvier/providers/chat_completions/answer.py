@@ -7,7 +7,8 @@ from dataclasses import replace
 from ranvier.errors import ContentFilterError
 from ranvier.messages.native import Native
 from ranvier.messages.request import Part, Text, ToolCall
-from ranvier.messages.response import FinishReason, Response, Usage
+from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import (
     Json,

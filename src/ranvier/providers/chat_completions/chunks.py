@@ -6,12 +6,8 @@ from typing import Any
 
 from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
-from ranvier.messages.response import (
-    FinishReason,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
+from ranvier.messages.usage import Usage
 from ranvier.providers._reading.reading import (
     Json,
     entries,

@@ -7,13 +7,8 @@ from typing import Final
 
 from ranvier.errors import ContentFilterError
 from ranvier.messages.collector import Collector
-from ranvier.messages.response import (
-    FinishReason,
-    Response,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
+from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import (
     Json,

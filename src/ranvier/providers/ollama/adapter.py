@@ -16,14 +16,9 @@ from typing import TYPE_CHECKING
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Text, ToolCall
-from ranvier.messages.response import (
-    FinishReason,
-    Response,
-    StreamEvent,
-    ToolCallDelta,
-    Usage,
-)
+from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.tool import Tool
+from ranvier.messages.usage import Usage
 from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.metrics import Meter
 
-from ranvier.messages.response import Usage
+from ranvier.messages.usage import Usage
 from ranvier.telemetry.opentelemetry import names
 from ranvier.telemetry.opentelemetry.names import Metric
 

@@ -20,7 +20,7 @@ from ranvier.telemetry.opentelemetry.told import ABANDONED, SUCCEEDED, Ending
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from ranvier.facts.record import Attempt
+    from ranvier.facts.attempt import Attempt
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.facts.record import Attempt
+    from ranvier.facts.attempt import Attempt
     from ranvier.facts.story import Wait
-    from ranvier.messages.response import Response, Usage
+    from ranvier.messages.response import Response
+    from ranvier.messages.usage import Usage
     from ranvier.pipeline.call import Call
     from ranvier.telemetry.opentelemetry.meters import Naming
     from ranvier.telemetry.opentelemetry.target import Attributes, Target

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ranvier import clock
+from ranvier.events import AttemptEnded, CallEnded, CircuitChanged, Event
 from ranvier.facts.story import Story
-from ranvier.pipeline.events.call_events import AttemptEnded, CallEnded
-from ranvier.pipeline.events.emitter import CircuitChanged, Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,136 +12,22 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors import ConfigurationError
-from ranvier.pipeline.asking.foreign import PLAIN_FAILURES
-from ranvier.pipeline.events.context import context_of
-from ranvier.pipeline.events.deliveries import Answer, Deliveries, is_async
+from ranvier.pipeline.emitting.context import context_of
+from ranvier.pipeline.emitting.deliveries import Answer, Deliveries, is_async
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.call import Call
+    from ranvier.events import Event, Listener
+    from ranvier.facts.record import Record
 
 logger = logging.getLogger("ranvier.events")
 
 MAX_UNDELIVERED = 10_000
 """Events that may wait for listeners; later ones are lost, and the log says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened on behalf of `tenant` at `provider`; `routine` is what every call has."""
-
-    name: ClassVar[str] = "event"
-    routine: ClassVar[bool] = False
-
-    tenant: str
-    provider: str
-    model: str | None = None
-
-
-def where(call: Call) -> dict[str, str]:
-    """What every event says of `call`: whose it is, and who is asked."""
-    deployment = call.deployment
-    return {"tenant": call.tenant, "provider": deployment.provider.name, "model": deployment.model}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryScheduled(Event):
-    """Attempt number `attempt` failed with an error of `kind`; the next follows in `delay` seconds."""
-
-    name: ClassVar[str] = "retry"
-
-    attempt: int
-    delay: float
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FallbackTaken(Event):
-    """The target failed with an error of `kind`, or its answer was `empty`; `to` is asked next."""
-
-    name: ClassVar[str] = "fallback"
-
-    to: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitChanged(Event):
-    """A circuit went from state `before` to state `after`: closed, open, half_open or isolated."""
-
-    name: ClassVar[str] = "circuit"
-
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRejected(Event):
-    """A circuit that is not closed, or the closed gate of a key, let a call not through."""
-
-    name: ClassVar[str] = "rejected"
-
-    kind: str
-    retry_after: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttled(Event):
-    """The provider limits a key, or is overloaded: for `seconds` nothing more is sent with that key."""
-
-    name: ClassVar[str] = "throttled"
-
-    kind: str
-    seconds: float
-    key: str
-    """A digest that tells keys apart; it is good for nothing else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialRefused(Event):
-    """A key was refused or is out of credit: for `seconds` it is not used again."""
-
-    name: ClassVar[str] = "credential_refused"
-
-    kind: str
-    seconds: float
-    key: str
-    """As in `Throttled`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryFull(Event):
-    """Every circuit is in use and there is no room for another: the call passes without one."""
-
-    name: ClassVar[str] = "registry_full"
-
-    max_circuits: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamInterrupted(Event):
-    """A stream broke after its hand-out, by an error of `kind`."""
-
-    name: ClassVar[str] = "stream_interrupted"
-
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterDropped(Event):
-    """A parameter, or a field of a part, that only tunes was left out: the target does not take it."""
-
-    name: ClassVar[str] = "parameter_dropped"
-
-    parameter: str
-
-
-Listener = Callable[[Event], object]
-"""Told of every event; a plain function or an async one."""
 
 
 class Events:
@@ -194,13 +80,12 @@ class Events:
         self.attentive = tuple(each for each in self.attentive if each is not listener)
         self._async.discard(id(listener))
 
-    def emit(self, event: Event, call: Call | None = None) -> None:
+    def emit(self, event: Event, record: Record | None = None) -> None:
         """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
 
-        `call` is the one that it is about, in whose context it is told; `None` is the running context, on
-        behalf of the event's tenant.
+        `record` is of the call that it is about: it is delivered in the context of that call. `None` is the
+        running context, on behalf of the event's tenant.
         """
-        record = getattr(call, "record", None)
         if not self.listeners or (record is not None and record.muted):
             return
         if len(self._queue) >= MAX_UNDELIVERED:

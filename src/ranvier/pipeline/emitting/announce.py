@@ -1,0 +1,56 @@
+"""What is told of one call while it is carried: its attempts, what was changed of them, and its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected
+
+if TYPE_CHECKING:
+    from ranvier.errors import RejectedError
+    from ranvier.facts.attempt import Attempt
+    from ranvier.pipeline.call import Call
+
+
+def tell_rejected(call: Call, error: RejectedError, provider: str) -> None:
+    """Tell whoever listens that a layer does not let `call` pass at `provider`, by `error`."""
+    if call.pipeline.events.listeners:
+        event = CallRejected(
+            tenant=call.tenant,
+            provider=provider,
+            model=call.deployment.model,
+            kind=error.kind,
+            retry_after=error.retry_after,
+        )
+        call.pipeline.events.emit(event, call.record)
+
+
+def tell_started(call: Call) -> None:
+    """Tell those who are attentive that an attempt begins."""
+    call.pipeline.events.emit(AttemptStarted(**call.where(), attempt=call.attempt), call.record)
+
+
+def tell_attempt(call: Call, attempt: Attempt) -> None:
+    """Tell whoever wants to know that `attempt` has ended."""
+    if call.pipeline.events.attentive:
+        call.pipeline.events.emit(AttemptEnded(**call.where(), attempt=attempt), call.record)
+
+
+def tell_call(call: Call) -> None:
+    """Tell whoever wants to know that `call` has ended."""
+    if not call.pipeline.events.attentive:
+        return
+    story = call.record.story()
+    last = story.attempts[-1] if story.attempts else None
+    call.pipeline.events.emit(
+        CallEnded(
+            tenant=call.tenant,
+            provider=last.provider if last else "",
+            model=last.model if last else None,
+            outcome=story.outcome,
+            seconds=story.seconds,
+            streaming=call.streaming,
+            story=story,
+        ),
+        call.record,
+    )

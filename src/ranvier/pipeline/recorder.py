@@ -1,0 +1,58 @@
+"""Writes down what happens to a call, in its record and in the error that it ends by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.errors import RanvierError
+from ranvier.facts.attempt import Attempt
+from ranvier.facts.story import Wait
+from ranvier.pipeline.emitting.announce import tell_started
+
+if TYPE_CHECKING:
+    from ranvier.facts.record import Record
+    from ranvier.pipeline.call import Call
+
+
+def begin(call: Call, now: float, queued: float) -> Attempt:
+    """Write down that `call` is about to be tried, and let the probes among its permits know."""
+    attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
+    attempt.queued = queued
+    call.record.attempts += (attempt,)
+    if call.probing:
+        for permit in call.probing:
+            permit.sent(call)
+    if call.pipeline.events.attentive:
+        tell_started(call)
+    return attempt
+
+
+def waited(call: Call, kind: str, began: float, reason: str | None = None) -> None:
+    """Write down that `call` has waited since `began`, for what, and why; or was passed over then."""
+    seconds = call.pipeline.clock() - began
+    call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
+
+
+def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
+    """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
+    attempt.seconds = now - attempt.started
+    if isinstance(error, RanvierError):
+        attempt.outcome = error.kind
+        attempt.status = getattr(error, "status", None)
+        attempt.request_id = getattr(error, "request_id", None)
+    else:
+        attempt.outcome = "abandoned"
+
+
+def call_failed(record: Record, now: float, error: BaseException) -> None:
+    """The call has ended by `error`, which carries its record from now on."""
+    record.ended, record.outcome = now, "abandoned"
+    if isinstance(error, RanvierError):
+        record.outcome = error.kind
+        attach(record, error)
+
+
+def attach(record: Record, error: RanvierError) -> None:
+    """From now on `error`, and what it consists of, carries this record."""
+    for each in (error, *getattr(error, "exceptions", ())):
+        each.attempts, each.record = record.attempts, record
