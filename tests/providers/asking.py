@@ -13,8 +13,9 @@ import httpx
 from ranvier.errors import RanvierError
 from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
-from ranvier.pipeline.call import Call, Limits
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.timing.limits import Limits
 
 
 class Events:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation as checks
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.worst_case import Bound
 
 
@@ -31,7 +32,7 @@ class Deadline(Layer):
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
 
-    def join(self, pipeline: Pipeline) -> None:
+    def join(self, pipeline: Runtime) -> None:
         """With nothing outside it, let calls have their deadline from their start: none is derived for it."""
         if pipeline.layers[0] is self and getattr(self.handle, "__func__", None) is Deadline.handle:
             pipeline.timed_by = self

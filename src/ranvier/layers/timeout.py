@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation as checks
-from ranvier.pipeline.call import Call, Limits
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
+from ranvier.pipeline.timing.limits import Limits
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
 class Timeout(Layer):
@@ -56,7 +58,7 @@ class Timeout(Layer):
         )
         self.override_with(overrides)
 
-    def join(self, pipeline: Pipeline) -> None:
+    def join(self, pipeline: Runtime) -> None:
         """Let calls have the innermost's limits from their start: none is derived for them."""
         if getattr(self.handle, "__func__", None) is Timeout.handle:
             pipeline.limits = self.limits

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.native import Native
 from ranvier.messages.request import Message, Part, Text, ToolCall
-from ranvier.messages.usage import Usage
+from ranvier.messages.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -53,7 +53,7 @@ class Response:
     reasoning: str = ""
     finish_reason: FinishReason | None = FinishReason.STOP
     raw_finish_reason: str | None = None
-    usage: Usage = Usage(complete=False)
+    usage: Usage = UNKNOWN
     model: str = ""
     provider: str = ""
     id: str | None = None

@@ -24,3 +24,7 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     complete: bool = True
+
+
+UNKNOWN = Usage(complete=False)
+"""Of an answer whose provider reported nothing."""

@@ -3,16 +3,18 @@
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price
 from ranvier.facts.story import Story, Wait
-from ranvier.pipeline.call import Call, Limits
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import SHARED
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.guard import Guard, Permit
-from ranvier.pipeline.layer import Handler, Layer, Place
+from ranvier.pipeline.layer import Handler, Layer
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.timing.limits import Limits
 
 __all__ = [
     "SHARED",

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ranvier.events import RequestAdjusted
+from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.guard import Permit
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
-class Limits:
-    """How long one attempt may take, in seconds; `None` is without limit.
+class Probing(Protocol):
+    """The permit of a probe."""
 
-    Attributes:
-        seconds: The whole attempt, the consumer's own time not counted.
-        connect: Until the connection stands.
-        first_token: Until the first content.
-        idle: Between two signs of life, from the first content on.
-        stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set.
-        watch_progress: It is so: a whole answer should travel over a stream, so that silence is noticed.
-    """
-
-    __slots__ = ("connect", "first_token", "idle", "seconds", "stream_complete", "watch_progress")
-
-    def __init__(
-        self,
-        seconds: float | None = None,
-        connect: float | None = None,
-        first_token: float | None = None,
-        idle: float | None = None,
-        stream_complete: bool = True,
-    ) -> None:
-        self.seconds = seconds
-        self.connect = connect
-        self.first_token = first_token
-        self.idle = idle
-        self.stream_complete = stream_complete
-        self.watch_progress = stream_complete and (first_token is not None or idle is not None)
-
-
-UNLIMITED = Limits()
+    def sent(self, call: Call) -> None:
+        """The request of `call` is sent now."""
 
 
 class Call:
@@ -90,7 +64,7 @@ class Call:
         self,
         request: Request,
         tenant: str,
-        pipeline: Pipeline,
+        pipeline: Runtime,
         record: Record,
         start: str | None = None,
         streaming: bool = False,
@@ -112,7 +86,7 @@ class Call:
         self.delay = 0.0
         self.reason: str | None = None
         self.circuit = circuit
-        self.probing: tuple[Permit, ...] = ()
+        self.probing: tuple[Probing, ...] = ()
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first try at `deployment`, because of `reason`."""
@@ -161,7 +135,7 @@ class Call:
         call.circuit = circuit
         return call
 
-    def probed_by(self, permit: Permit) -> Call:
+    def probed_by(self, permit: Probing) -> Call:
         """The same call, which `permit` makes a probe."""
         call = self._copy()
         call.probing = (*self.probing, permit)

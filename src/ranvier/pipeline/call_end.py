@@ -11,14 +11,15 @@ from ranvier.pipeline.running.elsewhere import closed
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.running.lifecycle import Lifecycle
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 
-def hand_out(call: Call, stream: ResponseStream) -> None:
+def hand_out(call: Call, stream: ResponseStream, lifecycle: Lifecycle) -> None:
     """Give a stream to its reader; the call ends with it."""
     if stream.response is not None:  # it ended without content; others may have been asked since
         stream.response.attempts = call.record.attempts
-    call.pipeline.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
+    lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
     stream.on_end(lambda outcome: over(call))
 
 

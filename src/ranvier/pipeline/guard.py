@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors import RanvierError
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.outcome import SUCCEEDED, Outcome
+from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ranvier.errors import ConfigurationError
+from ranvier.pipeline.place import Place
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.call import Call, Limits
+    from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
+    from ranvier.pipeline.timing.limits import Limits
     from ranvier.pipeline.worst_case import Bound
 
 R = TypeVar("R")
@@ -19,25 +20,6 @@ R = TypeVar("R")
 
 Handler = Callable[["Call"], Awaitable[R]]
 """The rest of the stack, as a layer sees it."""
-
-
-class Place(IntEnum):
-    """Where a layer stands, from the outside in."""
-
-    CALL = 1
-    """Once per call: deadlines, accounting, caches. The place of a user's layer unless it says otherwise."""
-
-    ROUTE = 2
-    """Chooses the target. Inside it a call has a deployment and a credential."""
-
-    RETRY = 3
-    """Asks the same target again."""
-
-    ADMIT = 4
-    """May refuse an attempt before it is sent."""
-
-    ATTEMPT = 5
-    """Bounds one attempt."""
 
 
 class Layer:
@@ -67,10 +49,10 @@ class Layer:
         """
         return inner(call)
 
-    def join(self, pipeline: Pipeline) -> None:
+    def join(self, pipeline: Runtime) -> None:
         """Called once for each pipeline that the layer becomes part of."""
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """Called each time a pipeline opens: `pipeline.loop` is its event loop from now on.
 
         That may be another one than before, where the old one is closed. Whatever the layer has that

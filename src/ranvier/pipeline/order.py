@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ranvier.errors import ConfigurationError, LayerOrderError
-from ranvier.pipeline.layer import Layer, Place
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.place import Place
 
 REASONS = {
     Place.CALL: "it has to cover the whole call, every target and every retry",

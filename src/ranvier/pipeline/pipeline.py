@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from ranvier import validation as checks
 from ranvier.caller import delivered
-from ranvier.clock import Clock, current_deadline, now
+from ranvier.clock import current_deadline, now
 from ranvier.errors import ConfigurationError
 from ranvier.events import Listener
 from ranvier.facts.record import Record
 from ranvier.messages.build import Options, Prompt, build_request
 from ranvier.messages.response import Response
 from ranvier.pipeline.asking.attempt import attempt
-from ranvier.pipeline.call import UNLIMITED, Call
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.call_end import fail, failed, hand_out
+from ranvier.pipeline.complaints import Complaints
 from ranvier.pipeline.compose import chained
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
@@ -29,19 +31,19 @@ from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.running.elsewhere import closed
 from ranvier.pipeline.running.lifecycle import Lifecycle
+from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
-from ranvier.pipeline.timing.timers import Timers
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.deployment import Deployment
+    pass
 
 
 class _Timed(Protocol):
     seconds: float | None
 
 
-class Pipeline:
+class Pipeline(Runtime):
     """Carries calls through its layers, from the outside in, to a provider.
 
     Args:
@@ -60,13 +62,10 @@ class Pipeline:
 
     Attributes:
         loop, clock, timers: That loop, its clock (`pipeline.clock()` is now, in seconds), and its timers.
-        timed_by, limits: Who says how long a call may take, and the limits of its attempts: a layer that says
-            the same of every call may say it here, as it joins, so that no call has to be derived for it.
     """
 
-    loop: asyncio.AbstractEventLoop
-    clock: Clock
-    timers: Timers
+    layers: tuple[Layer, ...]
+    credentials: Credentials
 
     def __init__(
         self,
@@ -81,10 +80,9 @@ class Pipeline:
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
         self.events = Events(listeners)
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
+        self.complaints = Complaints()
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
-        self.timed_by: _Timed | None = None
-        self.limits = UNLIMITED
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
         self._handle = chained(layers, attempt)
         for layer in layers:
@@ -175,7 +173,7 @@ class Pipeline:
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                hand_out(call, answer)
+                hand_out(call, answer, lifecycle)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -216,6 +214,12 @@ class Pipeline:
     ) -> None:
         await self.aclose()
 
+    def in_background(
+        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
+    ) -> None:
+        """Run `work` beside the calls: see `Runtime.in_background`."""
+        self.lifecycle.in_background(work, context, name)
+
     # --- looking ---------------------------------------------------------------------------------
 
     @property
@@ -229,11 +233,6 @@ class Pipeline:
             if hasattr(layer, "circuits"):
                 return layer.circuits
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
-
-    def attempt_seconds(self, deployment: Deployment) -> float | None:
-        """The longest that the stack lets one attempt at `deployment` take; `None` is without limit."""
-        bounds = [layer.attempt_seconds(deployment) for layer in self.layers]
-        return min((bound for bound in bounds if bound is not None), default=None)
 
     def __str__(self) -> str:
         calls, streams = self.lifecycle.under_way

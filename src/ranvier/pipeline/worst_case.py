@@ -19,13 +19,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ranvier.pipeline.asking.attempt import SLOT_WAIT
-from ranvier.pipeline.call import UNLIMITED, Limits
 from ranvier.pipeline.credentials.key_rotation import MAX_FURTHER_KEYS
-from ranvier.pipeline.layer import Layer, Place
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.place import Place
+from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Stacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def of_attempt(target: Deployment, limits: Limits, *, repairs: int = 0) -> Bound
     return Bound(1 + repairs, (1 + repairs) * slot + seconds)
 
 
-def limits_at(layers: Iterable[Layer], target: Deployment) -> Limits:
+def limits_at(layers: Iterable[Stacked], target: Deployment) -> Limits:
     """The limits of an attempt at `target`: those of the innermost layer that sets any."""
     limits = UNLIMITED
     for layer in layers:

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli.doctor.reaching import Reach, reach_all
-from ranvier.pipeline.layer import Layer, Place
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.place import Place
 from ranvier.pipeline.worst_case import Bound, limits_at, of_call
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.call import Limits
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.timing.limits import Limits
 
 HTTP = ("http://", "https://")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ranvier.cli.doctor.examination import Patient, url_of
 from ranvier.cli.doctor.reaching import Reach
-from ranvier.pipeline.call import Limits
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.timing.limits import Limits
 
 
 def lines(patient: Patient) -> Iterator[str]:

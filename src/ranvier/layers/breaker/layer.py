@@ -19,7 +19,7 @@ from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.worst_case import limits_at, slot_wait, takes_slot
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 LEASE_MARGIN = 1.0
 """Seconds that a probe may hold its place beyond the longest attempt."""
@@ -86,11 +86,11 @@ class Breaker(Guard):
         self._key = key
         self.override_with(overrides)
 
-    def join(self, pipeline: Pipeline) -> None:
+    def join(self, pipeline: Runtime) -> None:
         """Tell the pipeline's listeners of what operators do to circuits."""
         self.circuits.listen(pipeline.events)
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """The circuits go on as they are, on whatever event loop."""
         self.circuits.opened(pipeline)
 

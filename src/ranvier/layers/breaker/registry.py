@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 NO_PART: Hashable = object()
 """Of a key that is not made of a tenant and a provider."""
@@ -124,7 +124,7 @@ class Circuits:
         """Tell `events` of what operators do."""
         self._listening.add(events)
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: where the old event loop is closed, nothing is in flight any more."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:

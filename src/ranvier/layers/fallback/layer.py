@@ -24,7 +24,8 @@ from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
 """Who has been asked in vain, and what came of it."""

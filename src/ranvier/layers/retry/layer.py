@@ -13,7 +13,8 @@ from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment

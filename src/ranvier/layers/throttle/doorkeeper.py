@@ -11,7 +11,7 @@ from ranvier.layers.throttle.gate import Gate, Reason
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
 class Visit:
@@ -49,7 +49,7 @@ class Doorkeeper:
     def __init__(self, done: Callable[[Doorkeeper], None]) -> None:
         self.gate: Gate[Visit] = Gate()
         self._done = done
-        self._pipeline: Pipeline | None = None  # whose loop the timer is on
+        self._pipeline: Runtime | None = None  # whose loop the timer is on
         self._timer: asyncio.Handle | None = None
         self._rings_at = 0.0  # uvloop's handle of a timer that is due already does not say it
 

@@ -19,12 +19,13 @@ from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.emitting.announce import tell_rejected
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import Bound, takes_slot
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 MAX_WAITING = 10_000
 """Calls that wait at one gate at most; the next ones go on to their next target."""
@@ -80,11 +81,11 @@ class Throttle(Layer):
         self.gates = Gates(checks.count("Throttle(max_gates)", max_gates, least=1))
         self.override_with(overrides)
 
-    def join(self, pipeline: Pipeline) -> None:
+    def join(self, pipeline: Runtime) -> None:
         """Where there are several keys, let those be used whose gates are open."""
         pipeline.credentials.avoid(self.closed_for)
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """The gates stay closed for as long as the provider has said, on whatever event loop."""
         self.gates.opened(pipeline)
 

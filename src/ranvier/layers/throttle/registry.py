@@ -13,7 +13,7 @@ from ranvier.layers.throttle.gate import Reason
 from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 IDLE_SECONDS = 60.0
 """How long after its time a gate that nobody has come to is remembered."""
@@ -84,7 +84,7 @@ class Gates:
 
     # --- for the throttle ------------------------------------------------------------------------
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: where the old event loop is closed, nobody waits at a gate any more."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:

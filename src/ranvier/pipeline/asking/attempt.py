@@ -12,11 +12,11 @@ from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline import recorder
 from ranvier.pipeline.asking import schema_repair as form
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
-from ranvier.pipeline.call import Limits
 from ranvier.pipeline.emitting.announce import tell_attempt
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import earlier
+from ranvier.pipeline.timing.limits import Limits
 from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:

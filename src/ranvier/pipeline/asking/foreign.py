@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.errors import ConnectionFailedError, RanvierError
@@ -19,25 +18,10 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.timing.wait_timer import Watch
 
-logger = logging.getLogger("ranvier.foreign")
-
 Raised = TypeVar("Raised", bound=BaseException)
 
 _OF_ITS_CALL = ("attempts", "record", "target_refuses")
 """What we write into an error about the call in which it was raised."""
-
-
-class Complaints:
-    """Logs what the code of others does wrong: each kind once for each provider."""
-
-    def __init__(self) -> None:
-        self._made: set[tuple[str, str]] = set()
-
-    def log(self, kind: str, who: str, words: str, *arguments: object, trace: bool = False) -> None:
-        """Log `words` as a warning, unless the same kind was logged for `who` before; with the traceback."""
-        if (kind, who) not in self._made:
-            self._made.add((kind, who))
-            logger.warning(f"{words}; this is logged once", *arguments, exc_info=trace)
 
 
 async def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseException:

@@ -27,7 +27,7 @@ from ranvier.pipeline.timing.wait_timer import Watch
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
 class Credentials:
@@ -70,7 +70,7 @@ class Credentials:
 
     # --- for the pipeline ------------------------------------------------------------------------
 
-    def opened(self, pipeline: Pipeline) -> None:
+    def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: what was looked up on a loop that is closed is asked for again."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is not None:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ranvier.clock import current_deadline, forget_deadline
 from ranvier.tenancy import DEFAULT_TENANT, act_for, current_tenant
-
-if TYPE_CHECKING:
-    from ranvier.pipeline.call import Call
 
 
 def context_of(tenant: str | None) -> Context:
@@ -41,8 +38,3 @@ def start_task(
     one would begin the work here and now, inside whoever asks for it.
     """
     return asyncio.Task(work, loop=loop, context=Context() if context is None else context.copy())
-
-
-def kept_context(call: Call) -> Context:
-    """The context of `call`, or where it kept none, an empty one that knows its tenant."""
-    return call.record.context or Context().run(context_of, call.tenant)

@@ -10,7 +10,6 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.pipeline.asking.foreign import Complaints
 from ranvier.pipeline.emitting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed, elsewhere
 from ranvier.pipeline.running.loops import renew_slots
@@ -34,7 +33,6 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
-        complaints: Logs what the code of others does wrong.
         calls: In flight, each in its task. A stream leaves at its hand-out.
         quiet: Made by a closing; done when calls and streams are gone.
     """
@@ -43,7 +41,6 @@ class Lifecycle:
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self.state = "new"
-        self.complaints = Complaints()
         self.providers = list(providers)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
@@ -20,7 +21,7 @@ from ranvier.pipeline.asking.interruption import (
     tell_interrupted,
 )
 from ranvier.pipeline.emitting.announce import tell_attempt
-from ranvier.pipeline.emitting.context import kept_context
+from ranvier.pipeline.emitting.context import context_of
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.dropped import expiry_of
@@ -222,12 +223,13 @@ class StreamedAnswer:
 
     def abandon(self, error: BaseException | None = None) -> None:
         """End now, whoever reads, without waiting; the provider is let go in the background."""
-        call, context = self._call, self._context or kept_context(self._call)
+        call = self._call
+        context = self._context or _context_of(call)
         self._drop_unread()
         context.copy().run(self._end, Outcome.ABANDONED, error)  # with what layers do at its end
         self._watch.interrupt(CLOSED)
         name = f"the cleanup of a stream of {call.deployment}"
-        call.pipeline.lifecycle.in_background(self._source.aclose(), context, name)
+        call.pipeline.in_background(self._source.aclose(), context, name)
 
     def forsake(self) -> None:
         """End where no loop runs any more: give back what was taken, and tell nobody."""
@@ -236,3 +238,8 @@ class StreamedAnswer:
             self._lost = LOST_WITH_LOOP
         self._drop_unread()
         self._end(Outcome.ABANDONED)
+
+
+def _context_of(call: Call) -> Context:
+    """The context of `call`, or where it kept none, an empty one that knows its tenant."""
+    return call.record.context or Context().run(context_of, call.tenant)

@@ -52,7 +52,7 @@ class Cancellation:
         self._repeated += 1
         self._next = self._call.pipeline.loop.call_later(AND_AGAIN, self._repeat)
         if self._repeated == UNSTOPPABLE:
-            self._call.pipeline.lifecycle.complaints.log(
+            self._call.pipeline.complaints.log(
                 "unstoppable",
                 self._call.deployment.provider.name,
                 "%s swallows every cancellation: a call that has met its limit (%s) waits until it returns",

@@ -29,7 +29,7 @@ async def close_in_time(call: Call, close: Callable[[], Awaitable[object]]) -> N
 
 def _complain(call: Call, late: bool) -> None:
     what = f"took more than {CLEANUP_SECONDS:g} s" if late else "failed"
-    call.pipeline.lifecycle.complaints.log(
+    call.pipeline.complaints.log(
         "cleanup",
         call.deployment.provider.name,
         f"closing a stream of %s {what}",

@@ -7,17 +7,33 @@ from contextvars import Context
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ranvier.clock import Clock
-
-if TYPE_CHECKING:
-    from ranvier.pipeline.timing.wait_timer import Watch
 
 MANY = 4096
 """Seconds with nothing left in them that may be remembered before they are swept away."""
 
-_NOBODY: dict[Watch, None] = {}
+
+class Ringing(Protocol):
+    """What waits for its moment.
+
+    Attributes:
+        rings: When; never is infinity.
+        among: Those that wait for the same second, it among them.
+    """
+
+    rings: float
+    among: dict[Ringing, None]
+
+    def ring(self, now: float) -> None:
+        """The moment has come."""
+
+    def discard(self) -> None:
+        """It shall not ring."""
+
+
+_NOBODY: dict[Ringing, None] = {}
 
 
 class Timers:
@@ -32,16 +48,16 @@ class Timers:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock
-        self._later: dict[int, dict[Watch, None]] = {}  # by the second, in the order of their coming
+        self._later: dict[int, dict[Ringing, None]] = {}  # by the second, in the order of their coming
         self._seconds: list[int] = []  # a heap of its keys
         self._begun = -1  # seconds up to this one are in order
-        self._soon: list[tuple[float, int, Watch]] = []  # a heap: their watches, with when each rings
+        self._soon: list[tuple[float, int, Ringing]] = []  # a heap: their watches, with when each rings
         self._number = count()  # of several at one moment the one that came first rings first
         self._sweep_at = MANY
         self._handle: asyncio.TimerHandle | None = None
         self._wakes = inf  # when the loop will wake us
 
-    def set(self, watch: Watch, when: float) -> None:
+    def set(self, watch: Ringing, when: float) -> None:
         """Ring `watch` at `when`, which is not never, and no more at the moment that was set before."""
         if watch.rings != inf:
             watch.discard()
@@ -69,7 +85,7 @@ class Timers:
         soon = sum(1 for when, _, watch in self._soon if watch.rings == when)
         return soon + sum(map(len, self._later.values()))
 
-    def _begin(self, second: int) -> dict[Watch, None]:
+    def _begin(self, second: int) -> dict[Ringing, None]:
         if len(self._later) >= self._sweep_at:
             self._later = {second: waiting for second, waiting in self._later.items() if waiting}
             self._seconds = list(self._later)

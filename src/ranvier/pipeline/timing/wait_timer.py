@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from ranvier.caller import delivered
 from ranvier.pipeline.timing.cancellation import Cancellation
 from ranvier.pipeline.timing.limit import cause_of, too_late
+from ranvier.pipeline.timing.timers import Ringing
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -48,7 +49,7 @@ class Watch:
         "rings",
     )
 
-    among: dict[Watch, None]
+    among: dict[Ringing, None]
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`

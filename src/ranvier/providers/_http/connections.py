@@ -16,7 +16,7 @@ from ranvier.providers._http.loop_end import close_at_end
 from ranvier.providers._http.port import HttpClient
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
 class SharedClient:
@@ -76,10 +76,10 @@ class Connections:
         self._engine = engine
         self._max_connections = max_connections
         self._loop: asyncio.AbstractEventLoop | None = None  # of all leases
-        self._leases: list[tuple[ref[Pipeline], SharedClient]] = []
+        self._leases: list[tuple[ref[Runtime], SharedClient]] = []
         self._returned = 0  # leases given back and not yet ended, see `aclose`
 
-    def open(self, pipeline: Pipeline) -> None:
+    def open(self, pipeline: Runtime) -> None:
         """Take a lease on behalf of `pipeline`.
 
         Raises:
@@ -99,7 +99,7 @@ class Connections:
         if self.slots is None:
             self.slots = shared.slots or asyncio.BoundedSemaphore(self._max_connections)
 
-    def client(self, pipeline: Pipeline) -> HttpClient:
+    def client(self, pipeline: Runtime) -> HttpClient:
         """The client for calls of `pipeline`.
 
         Raises:
@@ -139,7 +139,7 @@ class Connections:
         self._leases, self._returned, self.slots = [], 0, None
 
 
-def _lease(engine: Engine, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> SharedClient:
+def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -> SharedClient:
     kind: Kind
     if engine.client is None:
         owner, kind = pipeline, (engine.chosen(), engine.ssl_context)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ranvier.messages.response import Response, StreamEvent
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 
 class Adapter(Wire):
@@ -104,7 +104,7 @@ class Adapter(Wire):
         """The connections that may be in use at once; `None` while no pipeline has opened it."""
         return self._connections.slots
 
-    def open(self, pipeline: Pipeline) -> None:
+    def open(self, pipeline: Runtime) -> None:
         """Take part in the HTTP client of `pipeline`; each needs one `aclose`.
 
         Raises:

@@ -13,7 +13,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 STATES = ("closed", "open", "half_open", "isolated")
 
@@ -31,12 +31,12 @@ class CircuitGauge:
     """
 
     def __init__(self, meter: Meter) -> None:
-        self._pipelines: weakref.WeakKeyDictionary[Pipeline, tuple[str, ...]] = weakref.WeakKeyDictionary()
+        self._pipelines: weakref.WeakKeyDictionary[Runtime, tuple[str, ...]] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         gauge = names.CIRCUITS
         meter.create_observable_gauge(gauge.name, [self._observe], gauge.unit, gauge.description)
 
-    def watch(self, pipeline: Pipeline, providers: tuple[str, ...]) -> None:
+    def watch(self, pipeline: Runtime, providers: tuple[str, ...]) -> None:
         """Count the circuits of `pipeline` too; those of `providers` from nought on."""
         with self._lock:
             self._pipelines[pipeline] = providers
@@ -59,7 +59,7 @@ class CircuitGauge:
             yield _observation(OTHERS, state, rest)
 
 
-def _registries(pipeline: Pipeline) -> list[Any]:
+def _registries(pipeline: Runtime) -> list[Any]:
     return [layer.circuits for layer in pipeline.layers if hasattr(layer, "circuits")]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from opentelemetry import metrics, trace
 
 from ranvier import validation as checks
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.telemetry.opentelemetry import names
 from ranvier.telemetry.opentelemetry.circuits import CircuitGauge
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 SCOPE = "ranvier"
 """The instrumentation scope of all spans and instruments."""
@@ -82,7 +83,7 @@ class OpenTelemetry(Layer):
         self._teller: Teller | None = None  # once there is an SDK
         self._gauge: CircuitGauge | None = None
         self._look_again = -1.0
-        self._targets: weakref.WeakKeyDictionary[Pipeline, Targets] = weakref.WeakKeyDictionary()
+        self._targets: weakref.WeakKeyDictionary[Runtime, Targets] = weakref.WeakKeyDictionary()
 
     # --- the way of a call -----------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class OpenTelemetry(Layer):
         return self._teller
 
     @harmless
-    def _watch(self, pipeline: Pipeline, teller: Teller) -> Targets:
+    def _watch(self, pipeline: Runtime, teller: Teller) -> Targets:
         """Know the targets of `pipeline` from now on, and listen to its events."""
         targets = self._targets[pipeline] = Targets(pipeline)
         if teller.meters is not None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ranvier.pipeline.layer import Place
+from ranvier.pipeline.place import Place
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
 
 Value = str | bool | int | float | tuple[str, ...]
 """What an attribute may be, of all that OpenTelemetry allows."""
@@ -77,7 +77,7 @@ class Targets:
         providers: The names of all providers.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Runtime) -> None:
         deployments = [each for layer in pipeline.layers for each in layer.deployments()]
         self._known = {each.target: Target.of(each) for each in deployments}
         self._starts: dict[str | None, Target] = {}

@@ -12,8 +12,9 @@ from ranvier.messages.request import Message, Request
 from ranvier.messages.response import Response
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment, Provider
-from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.place import Place
 from ranvier.testing.loopback import Loopback, Script, Visit
 
 PATIENCE = 10.0
