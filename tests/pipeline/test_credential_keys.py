@@ -24,7 +24,7 @@ from ranvier import (
 from ranvier.layers import Deadline, Fallback, Retry, Throttle
 from ranvier.messages.native import account_of
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.worst_case import of_call
+from ranvier.pipeline.estimate import of_call
 from ranvier.testing import ScriptedProvider
 
 pytestmark = pytest.mark.virtual_time

@@ -7,7 +7,7 @@ import pytest
 from ranvier import ConfigurationError, Deployment, UnknownProviderError
 from ranvier.pipeline import Provider
 from ranvier.pipeline import deployment as module
-from ranvier.pipeline.deployment import provider_named, register
+from ranvier.pipeline.registry import provider_named, register
 from ranvier.testing import ScriptedProvider
 
 

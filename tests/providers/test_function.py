@@ -22,7 +22,7 @@ from ranvier.errors import (
 )
 from ranvier.layers import Fallback
 from ranvier.messages import FinishReason, Response, StreamEvent, Text, ToolCallDelta, Usage
-from ranvier.pipeline.deployment import provider_named
+from ranvier.pipeline.registry import provider_named
 from ranvier.providers import FunctionProvider, Stub
 
 

@@ -12,7 +12,7 @@ from seven import CITY, PNG, SEVEN, WEATHER, body, collected
 
 from ranvier.errors import InvalidResponseError, ProviderError, UnsupportedRequestError
 from ranvier.messages import FinishReason, Image, Message, Request, Response, Schema, Text
-from ranvier.pipeline.deployment import provider_named
+from ranvier.pipeline.registry import provider_named
 
 NOTHING = httpx.Response(200, json={})
 

@@ -108,7 +108,7 @@ def _place(said: str) -> tuple[str, str]:
 
 
 def _provider(name: str, url: str | None) -> Provider:
-    from ranvier.pipeline.deployment import provider_named
+    from ranvier.pipeline.registry import provider_named
     from ranvier.providers import ADAPTERS, adapter
 
     if url is None or name not in ADAPTERS:

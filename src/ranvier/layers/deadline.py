@@ -13,7 +13,7 @@ from ranvier.pipeline.place import Place
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
-    from ranvier.pipeline.worst_case import Bound
+    from ranvier.pipeline.worst_case import WorstCase
 
 
 class Deadline(Layer):
@@ -43,7 +43,7 @@ class Deadline(Layer):
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 
-    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+    def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """Never more than `seconds`."""
         return inner.within(self.seconds)
 

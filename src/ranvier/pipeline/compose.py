@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 from collections.abc import Awaitable, Sequence
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from ranvier.caller import Caller
@@ -20,10 +18,8 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.layer import Handler, Layer
 
-_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
-
-def chained(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
+def compose(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
     """One handler: `layers` from the outside in, and `innermost` inside them all."""
     for layer in reversed(layers):
         innermost = _around(layer, innermost)
@@ -33,14 +29,8 @@ def chained(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
 
 
 def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
-    """`layer` with `inner` inside it.
-
-    A function that takes just a call and what is inside is given that as a default: it then costs a call
-    nothing, and no frame of ours stands between two layers in a traceback. Any other callable is wrapped.
-    """
+    """`layer` with `inner` inside it."""
     handle = layer.handle
-    if isinstance(handle, MethodType) and _is_plain(handle.__func__):
-        return MethodType(_with_default(handle.__func__, inner), handle.__self__)
 
     def carry(call: Call) -> Awaitable[Any]:
         return handle(call, inner)
@@ -75,17 +65,3 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
         raise LayerError(f"it returned a {type(answer).__name__} instead of {expected}", name)
 
     return carry
-
-
-def _is_plain(function: object) -> bool:
-    """True for `def handle(self, call, inner)`, async or not."""
-    if not isinstance(function, FunctionType):
-        return False
-    code = function.__code__
-    return (code.co_argcount, code.co_kwonlyargcount, code.co_flags & _STARRED) == (3, 0, 0)
-
-
-def _with_default(function: Any, inner: Handler[Any]) -> FunctionType:
-    return FunctionType(
-        function.__code__, function.__globals__, function.__name__, (inner,), function.__closure__
-    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ranvier import validation as checks
-from ranvier.errors import ConfigurationError, UnknownProviderError
+from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response, StreamEvent
@@ -126,27 +126,6 @@ def _check_facts(provider: Provider, facts_of: object) -> None:
             f"facts_of={model!r}: {provider.name} knows nothing of such a model: give its public id, such as "
             f"{provider.default_model!r}, or leave facts_of out and let the server's refusals decide"
         )
-
-
-_factories: dict[str, Callable[[], Provider]] = {}
-
-
-def register(name: str, factory: Callable[[], Provider]) -> None:
-    """Let `"name/model"` mean a model of the provider that `factory` makes."""
-    _factories[name] = factory
-
-
-def provider_named(name: str) -> Provider:
-    """A new provider of a registered name.
-
-    Raises:
-        UnknownProviderError: nobody registered that name.
-    """
-    factory = _factories.get(name)
-    if factory is None:
-        known = ", ".join(sorted(_factories)) or "none"
-        raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
-    return factory()
 
 
 def distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.limits import Limits
-    from ranvier.pipeline.worst_case import Bound
+    from ranvier.pipeline.worst_case import WorstCase
 
 R = TypeVar("R")
 """What a call ends in: a `Response` or a `ResponseStream`. A layer need not know which."""
@@ -78,7 +78,7 @@ class Layer:
         """The limits that this layer sets to an attempt at `deployment`; `None` where it sets none."""
         return None
 
-    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+    def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """The most that a call can take through this layer, where `inner` is the most without it.
 
         A layer that waits or asks again says so here. `deployment` is the target, where the layer

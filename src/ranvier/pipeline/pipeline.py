@@ -20,15 +20,16 @@ from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.call_end import fail, failed, hand_out
 from ranvier.pipeline.complaints import Complaints
-from ranvier.pipeline.compose import chained
+from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
-from ranvier.pipeline.deployment import distinct_providers
+from ranvier.pipeline.deployment import Provider, distinct_providers
 from ranvier.pipeline.emitting.announce import tell_call
 from ranvier.pipeline.emitting.context import context_of
 from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
+from ranvier.pipeline.registry import registered_names
 from ranvier.pipeline.running.elsewhere import closed
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
@@ -80,11 +81,13 @@ class Pipeline(Runtime):
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
         self.events = Events(listeners)
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
+        providers = distinct_providers(deployments)
+        self.provider_names = registered_names().union(*({each.name, _family(each)} for each in providers))
         self.complaints = Complaints()
-        self.lifecycle = Lifecycle(distinct_providers(deployments))
+        self.lifecycle = Lifecycle(providers)
         self._require_tenant = require_tenant
         self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
-        self._handle = chained(layers, attempt)
+        self._handle = compose(layers, attempt)
         for layer in layers:
             layer.join(self)
 
@@ -244,3 +247,8 @@ class Pipeline(Runtime):
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
+
+
+def _family(provider: Provider) -> str:
+    """The vendor whose dialect it speaks."""
+    return getattr(provider, "family", provider.name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.emitting.emitter import Events
     from ranvier.pipeline.place import Place
     from ranvier.pipeline.timing.timers import Timers
+    from ranvier.pipeline.worst_case import WorstCase
 
 
 class Stacked(Protocol):
@@ -39,12 +40,21 @@ class Stacked(Protocol):
     def limits_at(self, deployment: Deployment) -> Limits | None:
         """The limits that it sets to an attempt; `None` where it sets none."""
 
+    def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
+        """The most that a call can take through it, where `inner` is the most without it."""
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens."""
+
     def recheck(self, call: Call, since: float) -> None:
         """Raise a `RejectedError` where it would not admit `call` any more."""
 
 
 class Keys(Protocol):
     """Whose key a call uses; each method is documented at `Credentials`."""
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens."""
 
     @property
     def resolver(self) -> Callable[..., Any] | None:
@@ -83,6 +93,7 @@ class Runtime:
     Attributes:
         layers: The stack, from the outside in.
         credentials: Whose key a call uses.
+        provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
         events: Delivers events to listeners.
         complaints: Logs what the code of others does wrong.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
@@ -92,6 +103,7 @@ class Runtime:
 
     layers: tuple[Stacked, ...]
     credentials: Keys
+    provider_names: frozenset[str]
     events: Events
     complaints: Complaints
     loop: asyncio.AbstractEventLoop

@@ -1,123 +1,30 @@
-"""The most that one call can cost its caller: upstream attempts, and seconds.
-
-It is worked out as a call travels, only from the inside out:
-
-    an attempt   waits for a connection slot, then takes as long as its limits let it
-    the layers   around it each say what they make of that: `Layer.bound`
-    the route    asks the targets of one chain, one after the other
-    the layers   around all of it, of which a deadline cuts off the rest
-
-Everybody is as slow as allowed and fails as often as can be. The time for which the reader of a
-stream holds its events is not in it, nor what a provider does that does not let itself be cancelled.
-"""
+"""The most that one call can take: upstream attempts, and seconds."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from ranvier.pipeline.asking.attempt import SLOT_WAIT
-from ranvier.pipeline.credentials.key_rotation import MAX_FURTHER_KEYS
-from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.place import Place
-from ranvier.pipeline.timing.limits import UNLIMITED, Limits
-
-if TYPE_CHECKING:
-    from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.pipeline import Pipeline
-    from ranvier.pipeline.runtime import Stacked
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class WorstCase:
     """At most so many upstream attempts, and so many seconds; infinity is without limit."""
 
     attempts: int = 0
     seconds: float = 0.0
 
-    def __add__(self, other: Bound) -> Bound:
+    def __add__(self, other: WorstCase) -> WorstCase:
         """One after the other."""
-        return Bound(self.attempts + other.attempts, self.seconds + other.seconds)
+        return WorstCase(self.attempts + other.attempts, self.seconds + other.seconds)
 
-    def times(self, often: int, pause: float = 0.0) -> Bound:
+    def times(self, often: int, pause: float = 0.0) -> WorstCase:
         """So often, with a pause of so many seconds in between."""
         pauses = (often - 1) * pause if often > 1 else 0.0
-        return Bound(self.attempts * often, self.seconds * often + pauses)
+        return WorstCase(self.attempts * often, self.seconds * often + pauses)
 
-    def later(self, seconds: float) -> Bound:
+    def later(self, seconds: float) -> WorstCase:
         """After a wait of so many seconds."""
-        return Bound(self.attempts, self.seconds + seconds)
+        return WorstCase(self.attempts, self.seconds + seconds)
 
-    def within(self, seconds: float | None) -> Bound:
+    def within(self, seconds: float | None) -> WorstCase:
         """Cut off after so many seconds; `None` is never."""
-        return self if seconds is None else Bound(self.attempts, min(self.seconds, seconds))
-
-
-def of_call(pipeline: Pipeline, *, repairs: int = 0, refusals: bool = True) -> Bound:
-    """The most that one call of `pipeline` can take, wherever it starts.
-
-    Args:
-        pipeline: Whose.
-        repairs: 1 for a call with `repair=1`, which may show a model once what is wrong.
-        refusals: Count that a target may refuse to stream, which costs one attempt, once and for all.
-    """
-    place = next(number for number, layer in enumerate(pipeline.layers) if layer.place == Place.ROUTE)
-    inside, route, outside = pipeline.layers[place + 1 :], pipeline.layers[place], pipeline.layers[:place]
-    keys = 1 if pipeline.credentials.resolver is None else 1 + MAX_FURTHER_KEYS
-    bound = _widest(
-        sum((at_target(inside, target, repairs=repairs, refusals=refusals) for target in chain), Bound())
-        for chain in route.chains()
-    ).times(keys)
-    if pipeline.credentials.resolver is not None:  # nothing but a deadline bounds the wait for it
-        bound = bound.later(math.inf)
-    for layer in reversed(outside):
-        bound = layer.bound(bound, None)
-    return bound
-
-
-def at_target(
-    layers: Iterable[Layer], target: Deployment, *, repairs: int = 0, refusals: bool = True
-) -> Bound:
-    """The same at one target, through the layers inside the route."""
-    layers = tuple(layers)
-    limits = limits_at(layers, target)
-    bound = of_attempt(target, limits, repairs=repairs)
-    for layer in reversed(layers):
-        bound = layer.bound(bound, target)
-    if refusals and getattr(target.provider, "stream", None) is not None:
-        bound += of_attempt(target, limits)
-    return bound
-
-
-def of_attempt(target: Deployment, limits: Limits, *, repairs: int = 0) -> Bound:
-    """The same of one attempt. A repair is a second one in its time, but for the wait for a slot."""
-    slot = 0.0
-    if takes_slot(target):
-        slot = slot_wait(limits)
-    seconds = math.inf if limits.seconds is None else limits.seconds
-    return Bound(1 + repairs, (1 + repairs) * slot + seconds)
-
-
-def limits_at(layers: Iterable[Stacked], target: Deployment) -> Limits:
-    """The limits of an attempt at `target`: those of the innermost layer that sets any."""
-    limits = UNLIMITED
-    for layer in layers:
-        limits = layer.limits_at(target) or limits
-    return limits
-
-
-def slot_wait(limits: Limits) -> float:
-    """Seconds that an attempt within `limits` waits for a connection slot at most."""
-    return SLOT_WAIT if limits.connect is None else limits.connect
-
-
-def takes_slot(target: Deployment) -> bool:
-    """True where the provider counts its connections, so that a call may have to wait for one."""
-    return hasattr(target.provider, "slots")
-
-
-def _widest(bounds: Iterable[Bound]) -> Bound:
-    most = tuple(bounds)
-    return Bound(max(bound.attempts for bound in most), max(bound.seconds for bound in most))
+        return self if seconds is None else WorstCase(self.attempts, min(self.seconds, seconds))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ranvier.pipeline.deployment import Provider, register
+from ranvier.pipeline.deployment import Provider
+from ranvier.pipeline.registry import register
 from ranvier.providers.function import FunctionProvider
 from ranvier.providers.stub import Stub
 
@@ -32,9 +33,6 @@ ADAPTERS = {
     "ollama": ("ranvier.providers.ollama.adapter", "Ollama"),
 }
 """The module and the class of each vendor's adapter, by the vendor's name."""
-
-names = {"stub", *ADAPTERS}
-"""The names by which an `extra` may address one provider: those of vendors, and those that users gave."""
 
 __all__ = [
     "GLM",

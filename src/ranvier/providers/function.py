@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ranvier import providers
 from ranvier import validation as checks
 from ranvier.caller import Caller
 from ranvier.errors import ConfigurationError, ConnectionFailedError
@@ -63,7 +62,6 @@ class FunctionProvider:
         classify: Classify | None = None,
     ) -> None:
         self.name = checks.identifier("name", name)
-        providers.names.add(self.name)
         self.default_model = self.name
         if complete is None and stream is None:
             raise ConfigurationError(f"FunctionProvider({name!r}): give it complete=..., stream=... or both")

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-from ranvier import providers
 from ranvier import validation as checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages.request import Text
@@ -37,7 +36,6 @@ class Stub:
         if not isinstance(reply, str) and not callable(reply):
             raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
         self.name = checks.identifier("name", name)
-        providers.names.add(self.name)
         self._reply = reply
 
     def __repr__(self) -> str:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli.doctor.reaching import Reach, reach_all
+from ranvier.pipeline.estimate import limits_at, of_call
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.worst_case import Bound, limits_at, of_call
+from ranvier.pipeline.worst_case import WorstCase
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -69,7 +70,7 @@ class Patient:
         kinds = [type(layer) for layer in self.layers if not type(layer).__module__.startswith("ranvier.")]
         return [kind.__name__ for kind in kinds if kind.bound is Layer.bound]
 
-    def bound(self, *, refusals: bool = False, repairs: int = 0) -> Bound:
+    def bound(self, *, refusals: bool = False, repairs: int = 0) -> WorstCase:
         """The most that one call can take."""
         return of_call(self.pipeline, refusals=refusals, repairs=repairs)
 
@@ -137,7 +138,7 @@ def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
 
 def _deadline(layers: Sequence[Layer]) -> float:
     return min(
-        (layer.bound(Bound(0, math.inf), None).seconds for layer in layers if layer.place == Place.CALL),
+        (layer.bound(WorstCase(0, math.inf), None).seconds for layer in layers if layer.place == Place.CALL),
         default=math.inf,
     )
 

@@ -15,8 +15,9 @@ from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
-from ranvier.pipeline.worst_case import limits_at, slot_wait, takes_slot
+from ranvier.pipeline.timing.limits import slot_wait
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime

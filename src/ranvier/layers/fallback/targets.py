@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ranvier.errors import ConfigurationError
-from ranvier.pipeline.deployment import Deployment, Provider, provider_named
+from ranvier.pipeline.deployment import Deployment, Provider
+from ranvier.pipeline.registry import provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""

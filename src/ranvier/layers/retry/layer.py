@@ -18,7 +18,7 @@ from ranvier.pipeline.place import Place
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.worst_case import Bound
+    from ranvier.pipeline.worst_case import WorstCase
 
 
 class Retry(Layer):
@@ -122,7 +122,7 @@ class Retry(Layer):
                 call.record,
             )
 
-    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+    def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """Every attempt fails, and every wait is the longest that a provider may ask for."""
         settings = self if deployment is None else self.settings_for(deployment)
         chance = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)

@@ -19,10 +19,11 @@ from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.emitting.announce import tell_rejected
+from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.timing.limit import too_late
-from ranvier.pipeline.worst_case import Bound, takes_slot
+from ranvier.pipeline.worst_case import WorstCase
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -182,7 +183,7 @@ class Throttle(Layer):
                 call.record,
             )
 
-    def bound(self, inner: Bound, deployment: Deployment | None) -> Bound:
+    def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """After a wait at the gate; after any number where a call may wait for a connection meanwhile.
 
         One before which the gate was closed during that wait is sent back to it.

@@ -16,7 +16,7 @@ from ranvier.pipeline.emitting.announce import tell_attempt
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import earlier
-from ranvier.pipeline.timing.limits import Limits
+from ranvier.pipeline.timing.limits import Limits, slot_wait
 from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 _Error = TypeVar("_Error", bound=BaseException)
-
-SLOT_WAIT = 10.0
-"""Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
 
 
 def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
@@ -185,9 +182,8 @@ async def _wait_for_slot(
         RejectedError: a layer would not let the call pass any more, after that wait.
         TimedOutError: it is too late for an attempt already.
     """
-    patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
     try:
-        with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
+        with watch.until(*earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")):
             await slots.acquire()
     finally:
         recorder.waited(call, "slot", began)

@@ -19,7 +19,7 @@ from ranvier.pipeline.timing.timers import Timers
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.pipeline.deployment import Provider
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.streaming.bounded_events import Source
     from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -61,7 +61,7 @@ class Lifecycle:
             self.calls[record] = task
         return task
 
-    async def enter_late(self, pipeline: Pipeline, record: Record) -> asyncio.Task[Any]:
+    async def enter_late(self, pipeline: Runtime, record: Record) -> asyncio.Task[Any]:
         """The same where the pipeline is not open here.
 
         Raises:
@@ -74,7 +74,7 @@ class Lifecycle:
 
     # --- opening ---------------------------------------------------------------------------------
 
-    async def open(self, pipeline: Pipeline) -> None:
+    async def open(self, pipeline: Runtime) -> None:
         """Belong to the running loop, if not already; all providers are open then, or none.
 
         Raises:
@@ -94,7 +94,7 @@ class Lifecycle:
         if undoing is not None and undoing.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([undoing])
 
-    def _open(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop) -> None:
+    def _open(self, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -> None:
         if self._belongs_elsewhere(loop):
             raise elsewhere(self.loop)
         if self.state == "open" and self.loop is not loop:
@@ -115,7 +115,7 @@ class Lifecycle:
             raise
         self.state = "open"
 
-    def _open_all(self, pipeline: Pipeline, opened: list[Provider]) -> None:
+    def _open_all(self, pipeline: Runtime, opened: list[Provider]) -> None:
         for layer in pipeline.layers:
             layer.opened(pipeline)
         pipeline.credentials.opened(pipeline)
@@ -215,7 +215,7 @@ class Lifecycle:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    async def close(self, pipeline: Pipeline, drain: float) -> None:
+    async def close(self, pipeline: Runtime, drain: float) -> None:
         """Refuse what is new, let the rest go on for `drain` seconds, then end it and the providers.
 
         Raises:

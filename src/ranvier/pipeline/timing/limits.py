@@ -34,3 +34,12 @@ class Limits:
 
 
 UNLIMITED = Limits()
+
+
+SLOT_WAIT = 10.0
+"""Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
+
+
+def slot_wait(limits: Limits) -> float:
+    """Seconds that an attempt within `limits` waits for a connection slot at most."""
+    return SLOT_WAIT if limits.connect is None else limits.connect

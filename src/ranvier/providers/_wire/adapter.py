@@ -11,7 +11,6 @@ import os
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ranvier import providers
 from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, ProviderError, RanvierError
 from ranvier.providers._history.history import translated
@@ -88,7 +87,6 @@ class Adapter(Wire):
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self._repairs = Repairs()
-        providers.names.update((self.family, self.name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ranvier import validation as checks
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.events import ParameterDropped
-from ranvier.providers import names
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json as _json
 from ranvier.providers._reading.reading import Json
@@ -52,9 +51,9 @@ class Extras:
         self.settings: Json = {}
         self.fields: list[Mapping[str, Any]] = [options] if options else []
         if extra:
-            self._sort(extra, family, name)
+            self._sort(extra, call.pipeline.provider_names, family, name)
 
-    def _sort(self, extra: Mapping[str, Any], family: str, name: str) -> None:
+    def _sort(self, extra: Mapping[str, Any], names: frozenset[str], family: str, name: str) -> None:
         named = names & extra.keys()
         addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
         everyone = {key: value for key, value in extra.items() if key not in addressed}

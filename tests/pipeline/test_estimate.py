@@ -19,7 +19,8 @@ from ranvier.errors import (
 from ranvier.events import FallbackTaken, RetryScheduled
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.throttle.gate import Reason
-from ranvier.pipeline.worst_case import Bound, at_target, of_call
+from ranvier.pipeline.estimate import at_target, of_call
+from ranvier.pipeline.worst_case import WorstCase
 from ranvier.testing import ScriptedProvider, after, run
 
 NEARLY = 1e-3
@@ -225,7 +226,7 @@ def test_what_cannot_be_bounded_is_infinite():
     assert of_call(Pipeline(Deadline(60), Fallback(provider))).seconds == 60
     timed = [Fallback(provider), Timeout(20)]
     assert of_call(Pipeline(*timed)).seconds == 40  # it may refuse to stream
-    assert of_call(Pipeline(*timed), refusals=False) == Bound(1, 20)
+    assert of_call(Pipeline(*timed), refusals=False) == WorstCase(1, 20)
     assert of_call(Pipeline(*timed, credentials=lambda tenant, provider: "key")).seconds == math.inf
     provider.slots = asyncio.Semaphore()
     assert of_call(Pipeline(*timed), refusals=False).seconds == 30
@@ -237,7 +238,7 @@ def test_the_longest_of_all_chains_counts():
     """Where a call may start elsewhere, that chain may be the longer one."""
     one, two, three = (ScriptedProvider(name, streaming=False) for name in ("one", "two", "three"))
     route = Fallback(one, two, chains={"two": [one, three]})
-    assert of_call(Pipeline(route, Timeout(10))) == Bound(3, 30)
+    assert of_call(Pipeline(route, Timeout(10))) == WorstCase(3, 30)
 
 
 def test_a_repair_is_one_more_attempt_in_the_time_of_the_first():
@@ -246,8 +247,8 @@ def test_a_repair_is_one_more_attempt_in_the_time_of_the_first():
     provider.slots = asyncio.Semaphore()
     layers = [Retry(1, base_delay=0, max_delay=0), Timeout(20, connect=5)]
     target = Deployment(provider)
-    assert at_target(layers, target) == Bound(2, 50)
-    assert at_target(layers, target, repairs=1) == Bound(4, 60)
+    assert at_target(layers, target) == WorstCase(2, 50)
+    assert at_target(layers, target, repairs=1) == WorstCase(4, 60)
 
 
 def test_overrides_count_at_their_target():
@@ -258,7 +259,7 @@ def test_overrides_count_at_their_target():
         Throttle(max_wait=9, overrides={"one": Throttle(max_wait=2)}),
         Timeout(99, overrides={"one/scripted": Timeout(3)}),
     ]
-    assert at_target(layers, Deployment(provider)) == Bound(1, 5)
+    assert at_target(layers, Deployment(provider)) == WorstCase(1, 5)
 
 
 def test_a_layer_of_the_user_can_say_what_it_adds():
@@ -273,8 +274,8 @@ def test_a_layer_of_the_user_can_say_what_it_adds():
             return inner.times(2, pause=1.0)
 
     provider = ScriptedProvider("one", streaming=False)
-    assert of_call(Pipeline(Twice(), Fallback(provider), Timeout(10))) == Bound(2, 21)
-    assert of_call(Pipeline(Layer(), Fallback(provider), Timeout(10))) == Bound(1, 10)
+    assert of_call(Pipeline(Twice(), Fallback(provider), Timeout(10))) == WorstCase(2, 21)
+    assert of_call(Pipeline(Layer(), Fallback(provider), Timeout(10))) == WorstCase(1, 10)
 
 
 async def test_a_deadline_of_the_caller_comes_on_top_of_it():

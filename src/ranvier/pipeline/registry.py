@@ -1,0 +1,36 @@
+"""Providers by their names, so that `"openai/gpt-5.2"` is a target at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ranvier.errors import UnknownProviderError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Provider
+
+_factories: dict[str, Callable[[], Provider]] = {}
+
+
+def register(name: str, factory: Callable[[], Provider]) -> None:
+    """Let `"name/model"` mean a model of the provider that `factory` makes."""
+    _factories[name] = factory
+
+
+def registered_names() -> frozenset[str]:
+    """Every name that was registered."""
+    return frozenset(_factories)
+
+
+def provider_named(name: str) -> Provider:
+    """A new provider of a registered name.
+
+    Raises:
+        UnknownProviderError: nobody registered that name.
+    """
+    factory = _factories.get(name)
+    if factory is None:
+        known = ", ".join(sorted(_factories)) or "none"
+        raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
+    return factory()
