@@ -17,7 +17,7 @@ SOURCE = "pipeline/streaming/bounded_events.py"
 STREAM = "pipeline/streaming/stream.py"
 ANSWER = "pipeline/streaming/streamed_answer.py"
 CLEANUP = "pipeline/timing/cleanup.py"
-EVENTS = "pipeline/emitting/emitter.py"
+EVENTS = "pipeline/reporting/emitter.py"
 UNASKED = "layers/breaker/unasked.py"
 
 
@@ -262,9 +262,9 @@ MUTANTS = [
         "test_retry_traps.py::test_t33_a_call_that_was_passed_on_is_changed_by_nobody",
     ),
     mutant(
-        "T34", "all calls write into one report", "facts/record.py",
-        "        self.attempts += (attempt,)",
-        "        self.attempts = globals()['every'] = (*globals().get('every', ()), attempt)",
+        "T34", "all calls write into one report", "pipeline/reporting/recorder.py",
+        "    call.record.attempts += (attempt,)",
+        "    call.record.attempts = globals()['every'] = (*globals().get('every', ()), attempt)",
         "test_retry_traps.py::test_t34_every_call_has_a_report_of_its_own",
     ),
     # --- limits and cancellation
@@ -318,7 +318,7 @@ MUTANTS = [
         "test_cancellation_traps.py::test_t32_a_resolver_that_is_cancelled_is_no_missing_key",
     ),
     mutant(
-        "T35", "negative seconds pass", "checks.py",
+        "T35", "negative seconds pass", "validation.py",
         " or math.isnan(value) or value < 0:",
         " or math.isnan(value):",
         "test_limit_traps.py::test_t35_negative_seconds_and_other_nonsense_are_refused",

@@ -2,8 +2,8 @@
 
 from mutants import ANSWER, CIRCUIT, EVENTS, PERMIT, REGISTRY, SOURCE, mutant
 
-CONTEXT = "pipeline/emitting/context.py"
-DELIVERIES = "pipeline/emitting/deliveries.py"
+CONTEXT = "pipeline/reporting/context.py"
+DELIVERIES = "pipeline/reporting/deliveries.py"
 DROPPED = "pipeline/streaming/dropped.py"
 LIFECYCLE = "pipeline/running/lifecycle.py"
 LOOPS = "pipeline/running/loops.py"

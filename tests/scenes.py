@@ -9,11 +9,12 @@ import pytest
 
 from ranvier import CircuitOpenError, Pipeline, RanvierError, Response
 from ranvier.events import Event
+from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.layers.breaker import CircuitSnapshot
 from ranvier.pipeline import Outcome, Permit
-from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.timing.timers import Timers
 from ranvier.testing import ScriptedProvider
@@ -98,7 +99,9 @@ class CircuitsByHand:
 
     def admit(self, tenant: str = "acme", *, lease: float = 1.0) -> Permit:
         """A permit for one call of `tenant`, or `CircuitOpenError`."""
-        call: Any = SimpleNamespace(tenant=tenant, pipeline=self._pipeline, deployment=self._deployment)
+        call: Any = SimpleNamespace(
+            tenant=tenant, pipeline=self._pipeline, deployment=self._deployment, record=Record()
+        )
         self.breaker.probe_lease = lease
         return self.circuits.admit(call, (tenant, "only"), self.breaker)
 

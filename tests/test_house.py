@@ -21,7 +21,18 @@ MODULES = {
     ".".join(("ranvier", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")
 }
 
-VOCABULARY = {"messages", "errors", "caller", "clock", "closing", "scoped", "tenancy", "checks"}
+VOCABULARY = {
+    "caller",
+    "clock",
+    "closing",
+    "errors",
+    "events",
+    "facts",
+    "messages",
+    "scoped",
+    "tenancy",
+    "validation",
+}
 """Anyone may import these; they import nothing of ours but each other."""
 
 MAY_IMPORT = {
@@ -36,8 +47,8 @@ MAY_IMPORT = {
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""
 
-OF_PIPELINE = {"call", "stream", "deployment", "events", "collector"}
-"""The modules of pipeline/ that providers know: what they translate, and how they tell of it."""
+OF_PIPELINE = {"call", "deployment", "registry", "runtime", "streaming", "timing"}
+"""The modules of pipeline/ that providers know: what they translate, and how they are named."""
 
 ASKS_ITSELF = {"ranvier.cli.watch.watching"}
 """What asks over HTTP, and no provider."""

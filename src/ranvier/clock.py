@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.scoped import Scoped
 
 Clock = Callable[[], float]
@@ -71,7 +71,7 @@ class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(2
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = checks.seconds("deadline", seconds)
+        self.seconds = validation.seconds("deadline", seconds)
 
     def __enter__(self) -> None:
         _deadline.enter(self, earliest(now() + self.seconds, _deadline.get()))

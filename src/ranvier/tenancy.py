@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.scoped import Scoped
 
 DEFAULT_TENANT = "default"
@@ -60,7 +60,7 @@ class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = checks.identifier("tenant", name)
+        self.name = validation.identifier("tenant", name)
 
     def __enter__(self) -> str:
         _current.enter(self, self.name)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ranvier import ConfigurationError, Deployment, UnknownProviderError
-from ranvier.pipeline import Provider
+from ranvier.pipeline import Provider, registry
 from ranvier.pipeline import deployment as module
 from ranvier.pipeline.registry import provider_named, register
 from ranvier.testing import ScriptedProvider
@@ -56,7 +56,7 @@ def test_a_deployment_that_cannot_be_is_refused(arguments: dict[str, Any], says:
 
 def test_a_registered_name_makes_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new one each time; an unknown name is refused with those that are known."""
-    monkeypatch.setattr(module, "_factories", dict(module._factories))
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
     register("registered-in-a-test", lambda: ScriptedProvider("registered-in-a-test"))
     first, second = provider_named("registered-in-a-test"), provider_named("registered-in-a-test")
     assert isinstance(first, Provider)

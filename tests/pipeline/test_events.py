@@ -5,7 +5,6 @@ import logging
 from typing import Any
 
 import pytest
-from ranvier.pipeline.events import emitter as module
 
 from ranvier import ConfigurationError, Pipeline, ServerError, StreamInterruptedError
 from ranvier.events import (
@@ -17,7 +16,8 @@ from ranvier.events import (
     StreamInterrupted,
 )
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
-from ranvier.pipeline.emitting.emitter import Events
+from ranvier.pipeline.reporting import emitter as module
+from ranvier.pipeline.reporting.emitter import Events
 from ranvier.testing import ScriptedProvider, broken, stream
 
 pytestmark = pytest.mark.virtual_time

@@ -179,7 +179,8 @@ MUTANTS = [
         "        call.attempt = self.attempt + 2",
     ),
     mutant(
-        "S12", "async listeners run in the context of whoever spoke first", "pipeline/emitting/deliveries.py",
+        "S12", "async listeners run in the context of whoever spoke first",
+        "pipeline/reporting/deliveries.py",
         "            context = self._left[0][2]",
         "            context = self.__dict__.setdefault('first', self._left[0][2])",
     ),

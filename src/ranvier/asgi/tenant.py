@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
 from ranvier.caller import Caller, delivered
 from ranvier.errors import ConfigurationError
@@ -214,7 +214,7 @@ def _only(names: set[str]) -> str | None:
     """The one name of `names`, if it can be a tenant; `None` where there is none."""
     if len(names) > 1:
         raise ConfigurationError(f"{len(names)} tenants: a request has one, or none")
-    return checks.identifier("tenant", names.pop()) if names else None
+    return validation.identifier("tenant", names.pop()) if names else None
 
 
 async def _call_for(name: str | None, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -30,7 +30,7 @@ class Deadline(Layer):
     place: ClassVar[Place] = Place.CALL
 
     def __init__(self, seconds: float | None = 60.0) -> None:
-        self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
+        self.seconds = validation.seconds("Deadline(seconds)", seconds, optional=True)
 
     def join(self, pipeline: Runtime) -> None:
         """With nothing outside it, let calls have their deadline from their start: none is derived for it."""

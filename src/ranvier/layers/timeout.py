@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -47,13 +47,13 @@ class Timeout(Layer):
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
-        self.seconds = checks.seconds("Timeout(seconds)", seconds, optional=True)
-        connect = checks.seconds("Timeout(connect)", connect, optional=True)
+        self.seconds = validation.seconds("Timeout(seconds)", seconds, optional=True)
+        connect = validation.seconds("Timeout(connect)", connect, optional=True)
         self.limits = Limits(
             seconds=self.seconds,
             connect=connect if self.seconds is None or connect is None else min(connect, self.seconds),
-            first_token=checks.seconds("Timeout(first_token)", first_token, optional=True),
-            idle=checks.seconds("Timeout(idle)", idle, optional=True),
+            first_token=validation.seconds("Timeout(first_token)", first_token, optional=True),
+            idle=validation.seconds("Timeout(idle)", idle, optional=True),
             stream_complete=stream_complete,
         )
         self.override_with(overrides)

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.messages.dicts.message import read_message
 from ranvier.messages.dicts.tools import check_choice, read_choice, read_tools
@@ -204,7 +204,7 @@ def _number(name: str) -> Any:
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
-    checks.one_answer("extra", extra)
+    validation.one_answer("extra", extra)
     return copy.deepcopy(dict(extra))  # a retry sends what the first attempt sent, whatever the caller does
 
 
@@ -218,7 +218,7 @@ def _repaired(schema: Schema | None, repair: object) -> Schema | None:
 
 _CHECKS: dict[str, Any] = {
     "system": _text("system"),
-    "max_tokens": lambda value: checks.count("max_tokens", value, least=1),
+    "max_tokens": lambda value: validation.count("max_tokens", value, least=1),
     "temperature": _number("temperature"),
     "top_p": _number("top_p"),
     "stop": _stop,

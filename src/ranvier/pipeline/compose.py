@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.caller import Caller
 from ranvier.errors import LayerError
 from ranvier.messages.response import Response
-from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.streaming.answered import AnsweredStream
 from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -57,7 +57,7 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
             raise LayerError("it raised a CancelledError, but nobody cancelled the call", name) from cancelled
         if isinstance(answer, Response):
             answer = copy.copy(answer)  # because a cache hands out one object many times
-            form.parse_given(call, answer, name)
+            schema_repair.parse_given(call, answer, name)
             return AnsweredStream(call, answer) if call.streaming else answer
         if call.streaming and isinstance(answer, ResponseStream):
             return answer

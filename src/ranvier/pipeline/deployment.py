@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,15 +79,15 @@ class Deployment:
                 f"provider={provider!r}: give a provider, such as OpenAI(), not its name or class"
             )
         self.provider = provider
-        self.model = checks.identifier("model", provider.default_model if model is None else model)
+        self.model = validation.identifier("model", provider.default_model if model is None else model)
         if context_window is not None:
-            checks.count("context_window", context_window, least=1)
+            validation.count("context_window", context_window, least=1)
         self.context_window = context_window
         self.options = dict(options or {})
         if facts_of is not None:
             _check_facts(provider, facts_of)
         self.facts_of = facts_of
-        checks.one_answer("options", self.options)
+        validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
         self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
 
@@ -119,7 +119,7 @@ class Deployment:
 
 
 def _check_facts(provider: Provider, facts_of: object) -> None:
-    model = checks.identifier("facts_of", facts_of)
+    model = validation.identifier("facts_of", facts_of)
     knows_model = getattr(provider, "knows_model", None)
     if knows_model is None or not knows_model(model):
         raise ConfigurationError(

@@ -8,7 +8,7 @@ from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.caller import delivered
 from ranvier.clock import current_deadline, now
 from ranvier.errors import ConfigurationError
@@ -18,18 +18,18 @@ from ranvier.messages.build import Options, Prompt, build_request
 from ranvier.messages.response import Response
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.call_end import fail, failed, hand_out
-from ranvier.pipeline.complaints import Complaints
 from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.deployment import Provider, distinct_providers
-from ranvier.pipeline.emitting.announce import tell_call
-from ranvier.pipeline.emitting.context import context_of
-from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.registry import registered_names
+from ranvier.pipeline.reporting.announce import tell_call
+from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
+from ranvier.pipeline.reporting.complaints import Complaints
+from ranvier.pipeline.reporting.context import context_of
+from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.elsewhere import closed
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
@@ -117,7 +117,7 @@ class Pipeline(Runtime):
             RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
         """
         if deadline is not None:
-            checks.seconds("deadline", deadline)
+            validation.seconds("deadline", deadline)
         return self._carry(self._call(prompt, to, tenant, options, False), deadline)
 
     def stream(
@@ -135,7 +135,7 @@ class Pipeline(Runtime):
         does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
         """
         if deadline is not None:
-            checks.seconds("deadline", deadline)
+            validation.seconds("deadline", deadline)
         call = self._call(prompt, to, tenant, options, True)
         return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
@@ -144,7 +144,7 @@ class Pipeline(Runtime):
     ) -> Call:
         if self.lifecycle.state != "open":
             self.lifecycle.refuse_if_closed()
-        tenant = current_tenant() if tenant is None else checks.identifier("tenant", tenant)
+        tenant = current_tenant() if tenant is None else validation.identifier("tenant", tenant)
         if tenant is None:
             if self._require_tenant:
                 raise ConfigurationError(
@@ -204,7 +204,7 @@ class Pipeline(Runtime):
         What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`.
         This takes `drain` + 10 seconds at most; what ignores its cancellation is logged, and left behind.
         """
-        checks.seconds("drain", drain)
+        validation.seconds("drain", drain)
         await self.lifecycle.close(self, drain)
 
     async def __aenter__(self) -> Self:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ranvier.clock import Clock
     from ranvier.errors import RanvierError
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.complaints import Complaints
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.emitting.emitter import Events
     from ranvier.pipeline.place import Place
+    from ranvier.pipeline.reporting.complaints import Complaints
+    from ranvier.pipeline.reporting.emitter import Events
     from ranvier.pipeline.timing.timers import Timers
     from ranvier.pipeline.worst_case import WorstCase
 

@@ -24,15 +24,26 @@ if TYPE_CHECKING:
     from ranvier.providers.ollama.adapter import Ollama
 
 ADAPTERS = {
-    "anthropic": ("ranvier.providers.anthropic.adapter", "Anthropic"),
-    "openai": ("ranvier.providers.chat_completions.openai", "OpenAI"),
-    "gemini": ("ranvier.providers.gemini.adapter", "Gemini"),
-    "kimi": ("ranvier.providers.chat_completions.kimi", "Kimi"),
-    "glm": ("ranvier.providers.chat_completions.glm", "GLM"),
-    "openrouter": ("ranvier.providers.chat_completions.openrouter", "OpenRouter"),
-    "ollama": ("ranvier.providers.ollama.adapter", "Ollama"),
+    "anthropic": "Anthropic",
+    "openai": "OpenAI",
+    "gemini": "Gemini",
+    "kimi": "Kimi",
+    "glm": "GLM",
+    "openrouter": "OpenRouter",
+    "ollama": "Ollama",
 }
-"""The module and the class of each vendor's adapter, by the vendor's name."""
+"""The class of each vendor's adapter, by the vendor's name."""
+
+_MODULES = {
+    "anthropic": "anthropic.adapter",
+    "openai": "chat_completions.openai",
+    "gemini": "gemini.adapter",
+    "kimi": "chat_completions.kimi",
+    "glm": "chat_completions.glm",
+    "openrouter": "chat_completions.openrouter",
+    "ollama": "ollama.adapter",
+}
+"""Where each is defined."""
 
 __all__ = [
     "GLM",
@@ -49,12 +60,11 @@ __all__ = [
 
 def adapter(vendor: str) -> Any:
     """The class of a vendor's adapter."""
-    module, class_name = ADAPTERS[vendor]
-    return getattr(import_module(module), class_name)
+    return getattr(import_module(f"ranvier.providers.{_MODULES[vendor]}"), ADAPTERS[vendor])
 
 
 def __getattr__(name: str) -> Any:
-    for vendor, (_, class_name) in ADAPTERS.items():
+    for vendor, class_name in ADAPTERS.items():
         if class_name == name:
             return adapter(vendor)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

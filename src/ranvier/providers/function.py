@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.caller import Caller
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.messages.characters import whole_characters
@@ -61,7 +61,7 @@ class FunctionProvider:
         stream: Stream | None = None,
         classify: Classify | None = None,
     ) -> None:
-        self.name = checks.identifier("name", name)
+        self.name = validation.identifier("name", name)
         self.default_model = self.name
         if complete is None and stream is None:
             raise ConfigurationError(f"FunctionProvider({name!r}): give it complete=..., stream=... or both")

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.messages.request import Text
 from ranvier.messages.response import FinishReason, Response, StreamEvent
@@ -35,7 +35,7 @@ class Stub:
     ) -> None:
         if not isinstance(reply, str) and not callable(reply):
             raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
-        self.name = checks.identifier("name", name)
+        self.name = validation.identifier("name", name)
         self._reply = reply
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.dialogue import Ask
 from ranvier.simulator.faults.fault import Fault
@@ -50,11 +50,11 @@ class Rule:
     def __post_init__(self) -> None:
         if self.provider is not None:
             wire_of(self.provider)
-        checks.seconds("start", self.start)
-        checks.seconds("end", self.end, optional=True)
-        checks.count("every", self.every, least=1)
+        validation.seconds("start", self.start)
+        validation.seconds("end", self.end, optional=True)
+        validation.count("every", self.every, least=1)
         if self.first is not None:
-            checks.count("first", self.first, least=1)
+            validation.count("first", self.first, least=1)
         if self.cycle is not None and not (min(self.cycle) >= 0 and sum(self.cycle) > 0):
             raise ConfigurationError(f"cycle={self.cycle!r}: give the seconds on and the seconds off")
         if self.above is not None and not self.above > 0:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ranvier import clock
-from ranvier import validation as checks
+from ranvier import clock, validation
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.app import App
 from ranvier.simulator.exchange import Exchange, Log
@@ -63,15 +62,15 @@ class Simulator:
         self.host = host
         self.port = port
         self.seed = seed
-        self._log = Log(checks.count("log_size", log_size, least=1), on_end)
+        self._log = Log(validation.count("log_size", log_size, least=1), on_end)
         self._script = Script(script or (), seed=seed)
         self._app = App(
             self._script,
             self._log,
             self._age,
             seed=seed,
-            latency=checks.seconds("latency", latency),
-            pace=checks.seconds("pace", pace),
+            latency=validation.seconds("latency", latency),
+            pace=validation.seconds("pace", pace),
         )
         self._server: Server | None = None
         self._started = 0.0

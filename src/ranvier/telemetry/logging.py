@@ -6,8 +6,7 @@ import dataclasses
 import logging
 from typing import Any
 
-from ranvier import clock
-from ranvier import validation as checks
+from ranvier import clock, validation
 from ranvier.events import (
     AttemptEnded,
     CallEnded,
@@ -93,8 +92,8 @@ class LoggingListener:
 
     def __init__(self, logger: logging.Logger | None = None, *, burst: int = 5, every: float = 60.0) -> None:
         self._logger = logger or logging.getLogger("ranvier")
-        checks.count("LoggingListener(burst)", burst, least=1)
-        self._repeats = Repeats(burst, checks.seconds("LoggingListener(every)", every))
+        validation.count("LoggingListener(burst)", burst, least=1)
+        self._repeats = Repeats(burst, validation.seconds("LoggingListener(every)", every))
 
     def __call__(self, event: Event) -> None:
         """Write `event` down."""

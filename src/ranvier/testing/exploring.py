@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.testing.faults import Fault, Faults
 from ranvier.testing.runner import virtual_time
@@ -62,7 +62,7 @@ def explore(
         ScenarioFailedError: a seed fails. It says with which faults, and how to replay them.
         ConfigurationError: no fault has ever happened, so that nothing was explored.
     """
-    checks.count("shrinks", shrinks, least=0)
+    validation.count("shrinks", shrinks, least=0)
     _refuse_a_running_loop()
     if replay is not None:
         _replayed(scenario, replay, turns)

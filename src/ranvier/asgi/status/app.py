@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 from urllib.parse import parse_qs
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
 from ranvier.asgi.status import metrics
 from ranvier.asgi.status.circuits import MOST_ROWS, TooBusyError
@@ -68,8 +68,8 @@ def status_app(
     Raises:
         ConfigurationError: a token that can be guessed, or another argument that cannot be.
     """
-    names = Names(hashed=checks.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
-    ledger = Ledger(checks.seconds("slow", slow))
+    names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
+    ledger = Ledger(validation.seconds("slow", slow))
     report = Report(pipeline, ledger, names)
     app = StatusApp(report, Operator(pipeline, report, token), tenant_metrics=tenant_metrics)
     pipeline.events.add(ledger, routine=True)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.asgi.exchange import Receive, Reply, Scope, header, read_body
 from ranvier.asgi.status.report import Report
 from ranvier.errors import ConfigurationError
@@ -120,7 +120,7 @@ def _key(command: Command) -> tuple[str, ...]:
 def _tenant(told: dict[str, Any]) -> str:
     """The tenant of a command; none where it says `null`, for a circuit whose key has none."""
     tenant = told.get("tenant", "")
-    return "" if tenant is None else checks.identifier("tenant", tenant)
+    return "" if tenant is None else validation.identifier("tenant", tenant)
 
 
 def _parsed(action: str, body: bytes) -> Command:
@@ -137,7 +137,7 @@ def _parsed(action: str, body: bytes) -> Command:
     return Command(
         action,
         _tenant(told),
-        checks.identifier("provider", told.get("provider"), longest=LONGEST_NAME),
-        tuple(checks.identifier("more", each, longest=LONGEST_NAME) for each in more),
-        None if process is None else checks.identifier("process", process),
+        validation.identifier("provider", told.get("provider"), longest=LONGEST_NAME),
+        tuple(validation.identifier("more", each, longest=LONGEST_NAME) for each in more),
+        None if process is None else validation.identifier("process", process),
     )

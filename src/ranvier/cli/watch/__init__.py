@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(
             f"url={arguments.url!r:.200}: give an address, such as http://localhost:8000/ranvier"
         )
-    checks.seconds("interval", arguments.interval)
+    validation.seconds("interval", arguments.interval)
     from ranvier.cli.watch.watching import watch  # because: the extra `cli` may not be installed
 
     return watch(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
@@ -71,17 +71,17 @@ class Breaker(Guard):
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
         self.rules = Rules(
-            failure_threshold=checks.count("Breaker(failure_threshold)", failure_threshold, least=1),
-            success_threshold=checks.count("Breaker(success_threshold)", success_threshold, least=1),
-            cooldown=checks.seconds("Breaker(cooldown)", cooldown),
-            max_cooldown=checks.seconds("Breaker(max_cooldown)", max_cooldown, optional=True),
-            max_probes=checks.count("Breaker(max_probes)", max_probes, least=1),
+            failure_threshold=validation.count("Breaker(failure_threshold)", failure_threshold, least=1),
+            success_threshold=validation.count("Breaker(success_threshold)", success_threshold, least=1),
+            cooldown=validation.seconds("Breaker(cooldown)", cooldown),
+            max_cooldown=validation.seconds("Breaker(max_cooldown)", max_cooldown, optional=True),
+            max_probes=validation.count("Breaker(max_probes)", max_probes, least=1),
             chance=random.random,
         )
-        self.probe_lease = checks.seconds("Breaker(probe_lease)", probe_lease, optional=True)
+        self.probe_lease = validation.seconds("Breaker(probe_lease)", probe_lease, optional=True)
         self.circuits = Circuits(
             self.rules,
-            checks.count("Breaker(max_circuits)", max_circuits, least=1),
+            validation.count("Breaker(max_circuits)", max_circuits, least=1),
             lambda deployment: self.settings_for(deployment).rules,
         )
         self._key = key

@@ -15,10 +15,10 @@ from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
-from ranvier.pipeline.emitting.announce import tell_rejected
-from ranvier.pipeline.emitting.emitter import Events
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
+from ranvier.pipeline.reporting.announce import tell_rejected
+from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:

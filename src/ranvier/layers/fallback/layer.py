@@ -20,12 +20,12 @@ from ranvier.events import FallbackTaken
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.messages.request import ToolResult
-from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
 """Who has been asked in vain, and what came of it."""

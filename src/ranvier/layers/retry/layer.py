@@ -6,15 +6,15 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.clock import sleep_until
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, RanvierError, RejectedError
 from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
-from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -51,12 +51,12 @@ class Retry(Layer):
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
-        self.max_retries = checks.count("Retry(max_retries)", max_retries, least=0)
-        self.base_delay = checks.seconds("Retry(base_delay)", base_delay)
-        self.max_delay = checks.seconds("Retry(max_delay)", max_delay)
-        self.jitter = checks.choice("Retry(jitter)", jitter, ("full", "equal", "none"))
+        self.max_retries = validation.count("Retry(max_retries)", max_retries, least=0)
+        self.base_delay = validation.seconds("Retry(base_delay)", base_delay)
+        self.max_delay = validation.seconds("Retry(max_delay)", max_delay)
+        self.jitter = validation.choice("Retry(jitter)", jitter, ("full", "equal", "none"))
         self.on_timeout = on_timeout
-        self.multiplier = checks.seconds("Retry(multiplier)", multiplier)
+        self.multiplier = validation.seconds("Retry(multiplier)", multiplier)
         if self.multiplier < 1:
             raise ConfigurationError(
                 f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink"

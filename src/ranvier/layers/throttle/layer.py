@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.clock import earliest
 from ranvier.errors import ProviderError, RejectedError, ThrottledError
 from ranvier.events import CredentialRefused, Throttled
@@ -15,13 +15,13 @@ from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
-from ranvier.pipeline import recorder
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
-from ranvier.pipeline.emitting.announce import tell_rejected
 from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import tell_rejected
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import WorstCase
 
@@ -75,11 +75,11 @@ class Throttle(Layer):
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
-        self.max_wait = checks.seconds("Throttle(max_wait)", max_wait)
-        self.refused_for = checks.seconds("Throttle(refused_for)", refused_for)
-        self.quota_for = checks.seconds("Throttle(quota_for)", quota_for)
-        self.max_closed = checks.seconds("Throttle(max_closed)", max_closed)
-        self.gates = Gates(checks.count("Throttle(max_gates)", max_gates, least=1))
+        self.max_wait = validation.seconds("Throttle(max_wait)", max_wait)
+        self.refused_for = validation.seconds("Throttle(refused_for)", refused_for)
+        self.quota_for = validation.seconds("Throttle(quota_for)", quota_for)
+        self.max_closed = validation.seconds("Throttle(max_closed)", max_closed)
+        self.gates = Gates(validation.count("Throttle(max_gates)", max_gates, least=1))
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:

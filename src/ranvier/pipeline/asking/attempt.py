@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from ranvier.errors import InvalidRequestError, RanvierError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.pipeline import recorder
-from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
-from ranvier.pipeline.emitting.announce import tell_attempt
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import tell_attempt
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import earlier
@@ -134,20 +134,20 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
         ContentFilterError: nor could it, since it was cut off on policy.
     """
     try:
-        misfits = form.parse(call, response)
+        misfits = schema_repair.parse(call, response)
     except BaseException as error:  # of a validator of the user's
         _failed(call, attempt, error)
         raise
     if not misfits:
         tell_attempt(call, attempt)
         return response
-    unfit = _failed(call, attempt, form.unfit(call, response, misfits))
+    unfit = _failed(call, attempt, schema_repair.unfit(call, response, misfits))
     try:
-        if not form.may_be_repaired(call, response):
+        if not schema_repair.may_be_repaired(call, response):
             raise unfit
         return await _repaired(call, attempt, response, misfits)
     except RanvierError as error:
-        if not form.only_of_the_repair(error):
+        if not schema_repair.only_of_the_repair(error):
             raise
         raise unfit from None
     finally:
@@ -162,7 +162,7 @@ async def _repaired(call: Call, first: Attempt, response: Response, misfits: tup
     limits = call.limits
     left = None if limits.seconds is None else first.started + limits.seconds - call.pipeline.clock()
     again = call.again(reason=first.outcome)
-    again.request = form.repair(call.request, response, misfits)
+    again.request = schema_repair.repair(call.request, response, misfits)
     again.limits = Limits(left, limits.connect, limits.first_token, limits.idle, limits.stream_complete)
     repaired = await attempt(again)
     assert isinstance(repaired, Response)

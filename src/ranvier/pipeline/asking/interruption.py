@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.events import StreamInterrupted
-from ranvier.pipeline import recorder
+from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response

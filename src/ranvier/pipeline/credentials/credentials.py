@@ -8,10 +8,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors import AuthenticationError, ConfigurationError, CredentialMissingError, RanvierError
-from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
 from ranvier.pipeline.credentials.resolver import (
@@ -21,6 +20,7 @@ from ranvier.pipeline.credentials.resolver import (
     Lookup,
     Resolver,
 )
+from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.timing.wait_timer import Watch
 
@@ -60,9 +60,9 @@ class Credentials:
                 f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
             )
         self.resolver = resolver
-        self.ttl = checks.seconds("Credentials(ttl)", ttl)
-        self.missing_ttl = checks.seconds("Credentials(missing_ttl)", missing_ttl)
-        self._max_entries = checks.count("Credentials(max_entries)", max_entries, least=1)
+        self.ttl = validation.seconds("Credentials(ttl)", ttl)
+        self.missing_ttl = validation.seconds("Credentials(missing_ttl)", missing_ttl)
+        self._max_entries = validation.count("Credentials(max_entries)", max_entries, least=1)
         self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()  # until when, too
         self._rotation = KeyRotation(self._max_entries)
         self._lookups: dict[Holder, Lookup] = {}  # under way

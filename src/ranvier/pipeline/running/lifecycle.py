@@ -10,7 +10,7 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
-from ranvier.pipeline.emitting.context import start_task
+from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed, elsewhere
 from ranvier.pipeline.running.loops import renew_slots
 from ranvier.pipeline.running.shutdown import Shutdown, close_again

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.closing import Steps
-from ranvier.pipeline.emitting.context import start_task
+from ranvier.pipeline.reporting.context import start_task
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
-    from ranvier.pipeline.emitting.emitter import Events
+    from ranvier.pipeline.reporting.emitter import Events
     from ranvier.pipeline.running.lifecycle import Lifecycle
 
 logger = logging.getLogger("ranvier.closing")

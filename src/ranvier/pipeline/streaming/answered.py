@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.wait_timer import Watch
@@ -35,7 +35,7 @@ class AnsweredStream(ResponseStream):
         self._transformation.flush(self._source.collector)
         response = self._shown(self._answer)
         response.parsed = None
-        form.parse_given(self._call, response, "transform")
+        schema_repair.parse_given(self._call, response, "transform")
         return response
 
 

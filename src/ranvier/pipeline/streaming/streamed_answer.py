@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
 from ranvier.messages.response import Response, StreamEvent
-from ranvier.pipeline import recorder
-from ranvier.pipeline.asking import schema_repair as form
+from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.interruption import (
     LOST_BY_CANCELLATION,
     LOST_BY_CLOSING,
@@ -20,9 +19,10 @@ from ranvier.pipeline.asking.interruption import (
     expired,
     tell_interrupted,
 )
-from ranvier.pipeline.emitting.announce import tell_attempt
-from ranvier.pipeline.emitting.context import context_of
 from ranvier.pipeline.outcome import Outcome, tell
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import tell_attempt
+from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.streaming.bounded_events import Source
 from ranvier.pipeline.streaming.dropped import expiry_of
 from ranvier.pipeline.streaming.transform import Transformation
@@ -158,7 +158,7 @@ class StreamedAnswer:
         deployment = self._call.deployment
         response = self._shown(self._source.collector.answer(deployment.provider.name, deployment.model))
         if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
-            form.check(self._call, response)
+            schema_repair.check(self._call, response)
         return response
 
     def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Final, Literal, get_args
 
 from ranvier.errors import ConfigurationError
-from ranvier.providers._http import proxies as _proxies
+from ranvier.providers._http import proxies
 from ranvier.providers._http.port import HttpClient
 from ranvier.providers._http.trust import check_context, context_of
 
@@ -97,4 +97,4 @@ def _takes_aiohttp() -> bool:
         import aiohttp  # noqa: F401  # because: one that is installed may yet be broken
     except ImportError:
         return False
-    return all(url.startswith(("http://", "https://")) for url in _proxies.from_environment().values())
+    return all(url.startswith(("http://", "https://")) for url in proxies.from_environment().values())

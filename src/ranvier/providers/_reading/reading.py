@@ -15,7 +15,7 @@ from ranvier.providers._failures.classify import classify
 from ranvier.providers._failures.said import as_text, says_error, title
 from ranvier.providers._failures.shown import LONGEST_PREVIEW, LONGEST_WORDS
 from ranvier.providers._http.port import HttpReply
-from ranvier.providers._reading import json as _json
+from ranvier.providers._reading import json
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -96,13 +96,13 @@ def _article(value: object) -> str:
 def parse_object(content: bytes, on_halves: Callable[[Any], Any] = mended) -> Json | None:
     """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
 
-    Half characters in it become U+FFFD, or what `on_halves` makes of them: see `_json.read`.
+    Half characters in it become U+FFFD, or what `on_halves` makes of them: see `json.read`.
 
     Raises:
         NoAnswerError: it begins like one but is cut or broken.
     """
     try:
-        value = _json.read(content, on_halves)
+        value = json.read(content, on_halves)
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
             raise NoAnswerError("a JSON object is cut or broken") from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ranvier import clock
 from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
 from ranvier.providers._http.port import HttpReply, HttpRequest
-from ranvier.providers._reading import json as _json
+from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json, Judge
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix, Growing
@@ -123,7 +123,7 @@ def _judge(reply: HttpReply, content: bytes, find: Find) -> tuple[RanvierError, 
     error = Judge(reply).refusal(content)
     if not reply.request.body or not _is_about_the_request(error, reply.status):
         return error, None
-    fields = _json.read(reply.request.body)
+    fields = json.read(reply.request.body)
     fix = find(Complaint.of(content), fields)
     changes = [] if fix is None else fix.apply(fields)
     if fix is None or not changes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ranvier.providers._models.schemas import instruction
-from ranvier.providers._reading import json as _json
+from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix
@@ -72,7 +72,7 @@ def fix_of_form(complaint: Complaint, fields: Json) -> Fix | None:
 
 def digest(schema: object) -> str:
     """What tells schemas apart."""
-    return hashlib.sha256(_json.write(schema)).hexdigest()
+    return hashlib.sha256(json.write(schema)).hexdigest()
 
 
 def _form(fields: Json) -> Mapping[str, Any] | None:

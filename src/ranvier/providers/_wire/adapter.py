@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError, ProviderError, RanvierError
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
@@ -81,9 +81,9 @@ class Adapter(Wire):
         del api_key  # or a traceback of what follows might show it
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
-        self.name = self.family if name is None else checks.identifier("name", name)
+        self.name = self.family if name is None else validation.identifier("name", name)
         self.base_url = checked_url(self.address(base_url))
-        checks.count("max_connections", max_connections, least=1)
+        validation.count("max_connections", max_connections, least=1)
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self._repairs = Repairs()

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.events import ParameterDropped
 from ranvier.providers._models.models import Facts, changed, fit
-from ranvier.providers._reading import json as _json
+from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Extras:
         self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
         for fields in own:
-            checks.one_answer(f"extra[{name!r}]", fields)
+            validation.one_answer(f"extra[{name!r}]", fields)
         self.fields += [everyone, *own]
 
     def put_over(self, fields: Json) -> None:
@@ -137,6 +137,6 @@ def encoded(fields: Json) -> bytes:
         ConfigurationError: something in it is no JSON.
     """
     try:
-        return _json.write(fields)
+        return json.write(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the request cannot be written as JSON: {error}") from None

@@ -22,7 +22,7 @@ from ranvier.messages.usage import Usage
 from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields
-from ranvier.providers._reading import reading as _reading
+from ranvier.providers._reading import reading
 from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
@@ -221,7 +221,7 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
     raw = text(body.get("done_reason"), "done_reason")
-    _reading.check_finish(raw)
+    reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Ending, Plan
@@ -41,7 +41,7 @@ class Stall(Fault):
     pings: float | None = None
 
     def __post_init__(self) -> None:
-        checks.count("after", self.after, least=0)
+        validation.count("after", self.after, least=0)
         if self.pings is not None:
             _every("pings", self.pings)
 
@@ -68,7 +68,7 @@ class Slow(Fault):
 
     def __post_init__(self) -> None:
         for name in ("headers", "first_token", "pace"):
-            checks.seconds(name, getattr(self, name))
+            validation.seconds(name, getattr(self, name))
         if self.pings is not None:
             _every("pings", self.pings)
 
@@ -93,7 +93,7 @@ class Cut(Fault):
     after: int = 3
 
     def __post_init__(self) -> None:
-        checks.count("after", self.after, least=0)
+        validation.count("after", self.after, least=0)
 
     def change(self, plan: Plan) -> Plan:
         return plan.first(self.after).but(length=None)
@@ -145,6 +145,6 @@ class Reset(Fault):
 
 def _every(name: str, value: float) -> None:
     # A ping every 0 seconds would keep the loop so busy that nobody else gets a turn.
-    checks.seconds(name, value)
+    validation.seconds(name, value)
     if value < 0.001:
         raise ConfigurationError(f"{name}={value!r}: give at least 0.001 seconds between two pings")

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.simulator.composer import tokens_of
 from ranvier.simulator.dialogue import Answer, Finish, ToolUse
 from ranvier.simulator.faults.fault import Fault
@@ -89,7 +89,7 @@ class Oversized(Fault):
     size: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        checks.count("size", self.size, least=1)
+        validation.count("size", self.size, least=1)
 
     def change(self, plan: Plan) -> Plan:
         blocks = (_BLOCK,) * (self.size // len(_BLOCK) + 1)
@@ -144,7 +144,7 @@ class Shredded(Fault):
     harmless = True
 
     def __post_init__(self) -> None:
-        checks.count("size", self.size, least=1)
+        validation.count("size", self.size, least=1)
 
     def change(self, plan: Plan) -> Plan:
         body = plan.body

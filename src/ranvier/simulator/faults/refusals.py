@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Plan, refusing
@@ -53,9 +53,9 @@ class Status(Fault):
         if not 400 <= self.status <= 599:
             raise ConfigurationError(f"status={self.status!r}: give an error's status, 400 to 599")
         if self.reason is not None:
-            checks.choice("reason", self.reason, REASONS)
-        checks.choice("form", self.form, ("usual", "seconds", "ms", "date"))
-        checks.seconds("retry_after", self.retry_after, optional=True)
+            validation.choice("reason", self.reason, REASONS)
+        validation.choice("form", self.form, ("usual", "seconds", "ms", "date"))
+        validation.seconds("retry_after", self.retry_after, optional=True)
 
     def change(self, plan: Plan) -> Plan:
         if self.status in plan.wire.edge and self.reason is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from opentelemetry import metrics, trace
 
-from ranvier import validation as checks
+from ranvier import validation
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
@@ -75,8 +75,8 @@ class OpenTelemetry(Layer):
     ) -> None:
         self._tracers = tracer_provider
         self._meter_providers = meter_provider
-        checks.choice("OpenTelemetry(names)", names, ("new", "old", "both"))
-        checks.choice("OpenTelemetry(tenants)", tenants, ("hashed", "plain", "omitted"))
+        validation.choice("OpenTelemetry(names)", names, ("new", "old", "both"))
+        validation.choice("OpenTelemetry(tenants)", tenants, ("hashed", "plain", "omitted"))
         self._naming, self._tenants = names, tenants
         self._tenant_metrics = tenant_metrics
         self._content = content

@@ -10,7 +10,7 @@ import httpx
 from yarl import URL
 
 from ranvier.errors import ConfigurationError
-from ranvier.providers._http import proxies as _proxies
+from ranvier.providers._http import proxies
 
 
 class Route(NamedTuple):
@@ -29,7 +29,7 @@ def route_to(address: str, trusts_environment: bool) -> Route:
         ConfigurationError: that is none that aiohttp can use.
     """
     url = httpx.URL(address)  # it writes addresses as the other engine does
-    proxy = _proxies.proxy_for(url) if trusts_environment else None
+    proxy = proxies.proxy_for(url) if trusts_environment else None
     target = URL(str(url), encoded=True)
     if proxy is None:
         return Route(target, None, {}, None)

@@ -16,7 +16,7 @@ import httpx
 
 from ranvier import clock
 from ranvier.errors import ConfigurationError
-from ranvier.providers._http import proxies as _proxies
+from ranvier.providers._http import proxies
 from ranvier.providers._http.port import KEEP_ALIVE_SECONDS
 
 SWEPT_AT_ONCE: Final = 4
@@ -117,7 +117,7 @@ class Lanes:
         target = httpx.URL(place)
         if not target.host:
             raise ConfigurationError(f"{place} is no address: it names no host")
-        url = _proxies.proxy_for(target)
+        url = proxies.proxy_for(target)
         if url is None:
             return httpx.AsyncHTTPTransport(verify=self._trusted, limits=_ONE)
         trusted = self._trusted if url.scheme == "https" else None

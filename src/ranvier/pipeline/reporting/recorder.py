@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ranvier.errors import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
-from ranvier.pipeline.emitting.announce import tell_started
+from ranvier.pipeline.reporting.announce import tell_started
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record

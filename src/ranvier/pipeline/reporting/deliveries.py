@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from ranvier.caller import Caller
-from ranvier.pipeline.emitting.context import start_task
+from ranvier.pipeline.reporting.context import start_task
 
 Listener = Callable[..., object]
 

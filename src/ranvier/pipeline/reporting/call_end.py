@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.pipeline import recorder
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
-from ranvier.pipeline.emitting.announce import tell_call
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import tell_call
 from ranvier.pipeline.running.elsewhere import closed
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors import ConfigurationError
-from ranvier.pipeline.emitting.context import context_of
-from ranvier.pipeline.emitting.deliveries import Answer, Deliveries, is_async
+from ranvier.pipeline.reporting.context import context_of
+from ranvier.pipeline.reporting.deliveries import Answer, Deliveries, is_async
 
 if TYPE_CHECKING:
     from ranvier.events import Event, Listener

@@ -1,1 +1,0 @@
-"""How events reach listeners: in order, in the context of their call."""
