@@ -155,17 +155,12 @@ def test_importing_ranvier_loads_neither_client_nor_server() -> None:
 LONGEST_FILE = 260
 LONGEST_FUNCTION = 20
 
-LONGER_FILES = {
-    "ranvier.errors": "the whole tree is read in one place",
-}
-
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_file_is_long(module: str) -> None:
-    """At most 260 lines; each exception has its reason."""
+    """At most 260 lines."""
     lines = len(MODULES[module].read_text().splitlines())
-    assert lines <= LONGEST_FILE or module in LONGER_FILES, f"{module} has {lines} lines"
-    assert lines > LONGEST_FILE or module not in LONGER_FILES, f"{module} is no exception any more"
+    assert lines <= LONGEST_FILE, f"{module} has {lines} lines"
 
 
 def functions() -> Iterator[tuple[str, int]]:

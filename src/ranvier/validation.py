@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, overload
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 
 @overload

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from ranvier import validation
 from ranvier.asgi.exchange import App, Message, Receive, Reply, Scope, Send
 from ranvier.caller import Caller, delivered
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
 Resolver = Callable[[Scope], str | Awaitable[str | None] | None]

@@ -15,7 +15,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import AllDeploymentsFailedError, ConfigurationError, RanvierError
+from ranvier.errors.all_failed import AllDeploymentsFailedError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.response import FinishReason
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
     from ranvier.simulator.exchange import Exchange

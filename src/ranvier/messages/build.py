@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.message import read_message
 from ranvier.messages.dicts.tools import check_choice, read_choice, read_tools
 from ranvier.messages.request import (

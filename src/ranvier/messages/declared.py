@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaError, to_json
 from pydantic_core.core_schema import ErrorType
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.schema import Misfit, names_in, place
 
 KEPT = 256

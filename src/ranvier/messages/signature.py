@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.declared import KEPT, as_json, is_function, schema_of
 from ranvier.messages.schema import name_for
 from ranvier.messages.tool import Tool

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import ConfigurationError, InvalidResponseError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.schema import Schema
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.schema import Misfit, names_in, place
 
 LARGEST = 200_000

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ranvier.caller import Caller
-from ranvier.errors import LayerError
+from ranvier.errors.partial import LayerError
 from ranvier.messages.response import Response
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.streaming.answered import AnsweredStream

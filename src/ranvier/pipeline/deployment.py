@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response, StreamEvent

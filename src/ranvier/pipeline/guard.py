@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.outcome import SUCCEEDED, Outcome
 from ranvier.pipeline.place import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ranvier.errors import ConfigurationError, LayerOrderError
+from ranvier.errors.configuration import ConfigurationError, LayerOrderError
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.place import Place
 

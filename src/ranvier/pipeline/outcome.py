@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from enum import Enum
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 
 logger = logging.getLogger("ranvier.stream")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 from ranvier import validation
 from ranvier.caller import delivered
 from ranvier.clock import current_deadline, now
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import Listener
 from ranvier.facts.record import Record
 from ranvier.messages.build import Options, Prompt, build_request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ranvier.errors import UnknownProviderError
+from ranvier.errors.configuration import UnknownProviderError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider

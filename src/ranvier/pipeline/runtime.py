@@ -11,7 +11,7 @@ from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
     from ranvier.clock import Clock
-    from ranvier.errors import RanvierError
+    from ranvier.errors.root import RanvierError
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.place import Place

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier import validation
 from ranvier.caller import Caller
-from ranvier.errors import ConfigurationError, ConnectionFailedError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import ConnectionFailedError
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.collector import Collector
 from ranvier.messages.request import Text

@@ -9,17 +9,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import (
-    AllDeploymentsFailedError,
-    AttemptTimeoutError,
-    ConnectionFailedError,
-    DeadlineExceededError,
-    InvalidResponseError,
-    OverloadedError,
-    RanvierError,
-    ServerError,
-    StreamInterruptedError,
-)
+from ranvier.errors.all_failed import AllDeploymentsFailedError
+from ranvier.errors.partial import DeadlineExceededError, StreamInterruptedError
+from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, OverloadedError, ServerError
+from ranvier.errors.root import RanvierError
+from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.providers._failures.shown import LONGEST_WORDS, shown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.request import Text
 from ranvier.messages.response import FinishReason, Response, StreamEvent
 from ranvier.messages.usage import Usage

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.composer import compose
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.exchange import End, Exchange, Log

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.dialogue import Ask
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.wires import wire_of

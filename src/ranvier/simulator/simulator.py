@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ranvier import clock, validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.app import App
 from ranvier.simulator.exchange import Exchange, Log
 from ranvier.simulator.faults.fault import Fault

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.testing.faults import Fault, Faults
 from ranvier.testing.runner import virtual_time
 from ranvier.testing.shrinking import Schedule, shrunk

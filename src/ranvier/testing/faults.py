@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import (
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import (
     AuthenticationError,
-    ConfigurationError,
     InvalidResponseError,
     OverloadedError,
     ProviderError,

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ranvier.errors import ConfigurationError, ConnectionFailedError, InvalidResponseError, ProviderError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages.collector import Collector, steps_of
 from ranvier.messages.response import (
     SIGN_OF_LIFE,

@@ -13,7 +13,7 @@ from typing import Any
 from ranvier import validation
 from ranvier.asgi.exchange import Receive, Reply, Scope, header, read_body
 from ranvier.asgi.status.report import Report
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
 
 MOST_BYTES = 4096

@@ -19,7 +19,7 @@ from typing import Any
 
 from ranvier import clock
 from ranvier.cli.demo.tally import Tally
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback

@@ -16,7 +16,7 @@ from ranvier.cli.demo.report.page import page
 from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.screen import Screen, print_summary
 from ranvier.cli.demo.tally import Tally, Verdict, judge
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 FRAME = 0.2
 """Seconds between two pictures."""

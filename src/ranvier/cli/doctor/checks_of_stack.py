@@ -6,7 +6,7 @@ import math
 
 from ranvier.cli.doctor.checking import Found, check, family_of, settings_of
 from ranvier.cli.doctor.examination import Patient
-from ranvier.errors import LayerOrderError
+from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle

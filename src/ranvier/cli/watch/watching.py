@@ -14,7 +14,7 @@ from rich.live import Live
 
 from ranvier import clock
 from ranvier.cli.watch.screen import draw, line, unreachable
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 PATIENCE = 5.0
 """Seconds until a server that says nothing is taken for gone."""

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED

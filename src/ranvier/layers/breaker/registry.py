@@ -9,7 +9,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from ranvier import clock
-from ranvier.errors import CircuitOpenError, ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.rejected import CircuitOpenError
 from ranvier.events import CircuitChanged, RegistryFull
 from ranvier.layers.breaker.circuit import Circuit, Rules
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit

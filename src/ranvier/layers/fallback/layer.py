@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from ranvier.errors import (
-    AllDeploymentsFailedError,
-    ConfigurationError,
-    ContentFilterError,
-    ContextLengthError,
-    DeadlineExceededError,
-    InvalidRequestError,
-    RanvierError,
-    RejectedError,
-    UnknownProviderError,
-)
+from ranvier.errors.all_failed import AllDeploymentsFailedError
+from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
+from ranvier.errors.partial import DeadlineExceededError
+from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
+from ranvier.errors.rejected import RejectedError
+from ranvier.errors.root import RanvierError
 from ranvier.events import FallbackTaken
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.targets import Target, TargetNames, listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors import AuthenticationError, OverloadedError, QuotaExceededError, RateLimitError
+from ranvier.errors.provider import AuthenticationError, OverloadedError, QuotaExceededError, RateLimitError
 from ranvier.layers.throttle.gate import Reason
 
 if TYPE_CHECKING:

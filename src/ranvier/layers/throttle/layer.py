@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ranvier import validation
 from ranvier.clock import earliest
-from ranvier.errors import ProviderError, RejectedError, ThrottledError
+from ranvier.errors.provider import ProviderError
+from ranvier.errors.rejected import RejectedError, ThrottledError
 from ranvier.events import CredentialRefused, Throttled
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit

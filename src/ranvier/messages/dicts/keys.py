@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.image import Image
 from ranvier.messages.native import CHAT_COMPLETIONS, Native

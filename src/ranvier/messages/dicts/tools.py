@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.native import CHAT_COMPLETIONS
 from ranvier.messages.tool import Tool

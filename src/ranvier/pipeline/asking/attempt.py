@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
-from ranvier.errors import InvalidRequestError, RanvierError
+from ranvier.errors.provider import InvalidRequestError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair

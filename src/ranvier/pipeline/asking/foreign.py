@@ -11,7 +11,8 @@ import asyncio
 import copy
 from typing import TYPE_CHECKING, TypeVar
 
-from ranvier.errors import ConnectionFailedError, RanvierError
+from ranvier.errors.provider import ConnectionFailedError
+from ranvier.errors.root import RanvierError
 from ranvier.pipeline.timing.limit import cause_of, too_late
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
+from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
+from ranvier.errors.root import RanvierError
 from ranvier.events import StreamInterrupted
 from ranvier.pipeline.reporting import recorder
 

@@ -11,16 +11,16 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ranvier.errors import (
-    AttemptTimeoutError,
+from ranvier.errors.partial import LayerError
+from ranvier.errors.provider import (
     ContentFilterError,
     InvalidRequestError,
     InvalidResponseError,
-    LayerError,
-    LocalCapacityError,
     ProviderError,
-    RanvierError,
 )
+from ranvier.errors.rejected import LocalCapacityError
+from ranvier.errors.root import RanvierError
+from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.messages.request import Message, Request
 from ranvier.messages.response import FinishReason, Response
 

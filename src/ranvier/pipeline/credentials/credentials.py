@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
-from ranvier.errors import AuthenticationError, ConfigurationError, CredentialMissingError, RanvierError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import AuthenticationError
+from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
 from ranvier.pipeline.credentials.resolver import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected
 
 if TYPE_CHECKING:
-    from ranvier.errors import RejectedError
+    from ranvier.errors.rejected import RejectedError
     from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.call import Call
 

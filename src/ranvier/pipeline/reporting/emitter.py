@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ranvier.caller import PLAIN_FAILURES
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.deliveries import Answer, Deliveries, is_async
 

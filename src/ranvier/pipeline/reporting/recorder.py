@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
 from ranvier.pipeline.reporting.announce import tell_started

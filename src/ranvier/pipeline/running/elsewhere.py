@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 
 def closed() -> ConfigurationError:

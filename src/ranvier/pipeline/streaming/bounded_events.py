@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of

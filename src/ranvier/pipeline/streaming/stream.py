@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ranvier.errors import LayerError
+from ranvier.errors.partial import LayerError
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking.interruption import breaks, interrupted, lost
 from ranvier.pipeline.outcome import Outcome

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors import DeadlineExceededError, LayerError, RanvierError, StreamInterruptedError
+from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.interruption import (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ranvier.errors import LayerError
+from ranvier.errors.partial import LayerError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import StreamEvent
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ranvier.errors import AttemptTimeoutError, DeadlineExceededError, LocalCapacityError, RanvierError
+from ranvier.errors.partial import DeadlineExceededError
+from ranvier.errors.rejected import LocalCapacityError
+from ranvier.errors.root import RanvierError
+from ranvier.errors.timed_out import AttemptTimeoutError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from ranvier.errors import LONGEST_WAIT
+from ranvier.errors.provider import LONGEST_WAIT
 from ranvier.providers._failures.said import objects, parse, read
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from ranvier.closing import Steps
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http.engines import Engine
 from ranvier.providers._http.httpx_engine.users_client import has_connections
 from ranvier.providers._http.loop_end import close_at_end

@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any, Final, Literal, get_args
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http import proxies
 from ranvier.providers._http.port import HttpClient
 from ranvier.providers._http.trust import check_context, context_of

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from ranvier.errors import InvalidResponseError, ProviderError
+from ranvier.errors.provider import InvalidResponseError, ProviderError
 from ranvier.providers._failures.shown import LONGEST_CODE, masked, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 
 class _Untouched(ssl.SSLContext):

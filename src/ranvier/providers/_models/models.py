@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ranvier.errors import UnsupportedRequestError
+from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.providers._models.actions import (
     DROPPED,
     Action,

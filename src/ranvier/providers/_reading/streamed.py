@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-from ranvier.errors import AttemptTimeoutError, ProviderError
+from ranvier.errors.provider import ProviderError
+from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
 from ranvier.providers._reading.forms import AnyForm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import Response
 from ranvier.providers._http.port import HttpReply

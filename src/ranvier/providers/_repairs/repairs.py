@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier import clock
-from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
+from ranvier.errors.provider import InvalidRequestError, ModelNotFoundError
+from ranvier.errors.root import RanvierError
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json, Judge

@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError, ProviderError, RanvierError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import ProviderError
+from ranvier.errors.root import RanvierError
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
 from ranvier.providers._http.engines import Engine, EngineName

@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 
 LARGEST_PORT: Final = 65535
 

@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError, UnsupportedRequestError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.events import ParameterDropped
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from ranvier.errors import UnsupportedRequestError
+from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.providers._history.call_ids import ANY_ID, IdRule
 from ranvier.providers._history.tool_names import COMMON, NameRule
 from ranvier.providers._models.models import Facts

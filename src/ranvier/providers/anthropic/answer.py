@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ranvier.errors import ContentFilterError
+from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.native import Native
 from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response

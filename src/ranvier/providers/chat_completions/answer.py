@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ranvier.errors import ContentFilterError
+from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.native import Native
 from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response

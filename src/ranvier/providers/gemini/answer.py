@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from ranvier.errors import ContentFilterError
+from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage

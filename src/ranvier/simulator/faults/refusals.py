@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import Literal
 
 from ranvier import validation
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Plan, refusing
 from ranvier.simulator.wires.wire import REASONS, encode

@@ -11,7 +11,7 @@ from opentelemetry import context as contexts
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer, set_span_in_context
 
 from ranvier import clock
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.telemetry.opentelemetry import content, names, told
 from ranvier.telemetry.opentelemetry.harmless import harmless
 from ranvier.telemetry.opentelemetry.meters import Meters, Naming

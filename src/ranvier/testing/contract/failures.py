@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from ranvier.errors import (
+from ranvier.errors.provider import (
     AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
     PermissionDeniedError,
     ProviderError,
     QuotaExceededError,
-    RanvierError,
     RateLimitError,
     ServerError,
-    TimedOutError,
 )
+from ranvier.errors.root import RanvierError
+from ranvier.errors.timed_out import TimedOutError
 from ranvier.messages.response import Response
 from ranvier.testing.contract.given import Given, answering, needs, rule, said, shown
 from ranvier.testing.contract.scene import Scene

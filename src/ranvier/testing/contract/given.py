@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
-from ranvier.errors import RanvierError
+from ranvier.errors.root import RanvierError
 from ranvier.messages.response import Response
 from ranvier.pipeline.deployment import Provider
 from ranvier.testing.contract.scene import Scene

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from ranvier.errors import ConfigurationError, ConnectionFailedError
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import ConnectionFailedError
 from ranvier.providers._http.aiohttp_engine.errors import as_ours, came_too_late
 from ranvier.providers._http.aiohttp_engine.pool import Connector, limits, pool_size_of
 from ranvier.providers._http.aiohttp_engine.routes import Route, route_to

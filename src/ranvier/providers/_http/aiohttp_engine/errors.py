@@ -9,12 +9,9 @@ import httpx
 from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from ranvier.errors import (
-    AttemptTimeoutError,
-    ConfigurationError,
-    ConnectionFailedError,
-    InvalidResponseError,
-)
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError
+from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.providers._failures.shown import LONGEST_WORDS
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import httpx
 from yarl import URL
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http import proxies
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http.httpx_engine.exchange import Exchange, LaneExchange
 from ranvier.providers._http.httpx_engine.lanes import Lanes
 from ranvier.providers._http.httpx_engine.users_client import pool_size, view_of

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from ranvier import clock
-from ranvier.errors import ConnectionFailedError
+from ranvier.errors.provider import ConnectionFailedError
 from ranvier.providers._http.httpx_engine.errors import as_ours
 from ranvier.providers._http.httpx_engine.lanes import Lane, Lanes
 from ranvier.providers._http.port import HttpRequest

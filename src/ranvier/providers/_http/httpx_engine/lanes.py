@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 
 from ranvier import clock
-from ranvier.errors import ConfigurationError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http import proxies
 from ranvier.providers._http.port import KEEP_ALIVE_SECONDS
 

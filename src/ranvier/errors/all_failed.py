@@ -1,0 +1,45 @@
+"""Every target failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from ranvier.errors.rejected import RejectedError
+from ranvier.errors.root import RanvierError
+
+
+class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
+    """Two or more targets were tried, and none answered. `exceptions` has one error per target, in order."""
+
+    kind = "all_failed"
+
+    if TYPE_CHECKING:  # because no group nests in ours
+
+        @property
+        def exceptions(self) -> tuple[RanvierError, ...]:
+            """One error for each target, in their order."""
+
+    def __new__(cls, message: str, errors: Sequence[RanvierError]) -> Self:
+        """Create the group as `ExceptionGroup` does: its members are set here, not in `__init__`."""
+        return super().__new__(cls, message, errors)
+
+    def __init__(self, message: str, errors: Sequence[RanvierError]) -> None:
+        super().__init__(message, errors)
+        waits = [error.retry_after for error in errors if error.retry_after is not None]
+        self.retry_after = min(waits, default=None)
+
+    def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: ours holds only ours
+        """Build the part of this group that `split` and `subgroup` keep."""
+        return type(self)(self.message, errors)
+
+    @property
+    def primary(self) -> RanvierError:
+        """The error of the first target that was sent anything; of the first target where none was."""
+        sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
+        return next(sent, self.exceptions[0])
+
+    @property
+    def nothing_sent(self) -> bool:
+        """True when every target was refused on our side, so that no provider saw the prompt."""
+        return all(isinstance(error, RejectedError) for error in self.exceptions)

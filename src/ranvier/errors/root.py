@@ -1,0 +1,56 @@
+"""The root of every error of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
+    from ranvier.facts.price import Prices
+    from ranvier.facts.record import Record
+    from ranvier.facts.story import Story
+
+
+class RanvierError(Exception):
+    """The root of every error that ranvier raises.
+
+    Attributes:
+        attempts: What was tried on behalf of the call before this was raised, oldest first.
+        record: Of the call, from which its `story` is told; `None` for an error that came out of none.
+        retry_after: Seconds that the provider (or a circuit) asked us to wait, if it said so.
+        retryable: The same target may well answer a second time.
+        counts_against_provider: A circuit breaker should count it.
+        falls_over: The next target may well answer.
+        target_refuses: The target would refuse another attempt now, so that a retry is pointless.
+        about_key: It is about the credential: with another key the same target may well answer.
+    """
+
+    kind: ClassVar[str] = "unknown"
+    retryable: bool = False
+    counts_against_provider: bool = False
+    falls_over: bool = False
+    target_refuses: bool = False
+    about_key: bool = False
+    retry_after: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    record: Record | None = None
+
+    @property
+    def story(self) -> Story | None:
+        """Where the seconds of the call went; `None` for an error that came out of no call."""
+        return None if self.record is None else self.record.story()
+
+    def explain(self, prices: Prices | None = None) -> str:
+        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        story = self.story
+        return f"{self.kind}: no call was made" if story is None else story.explain(prices)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions pickle by calling their class with `args`, which fails for keyword-only parameters.
+        return _restore, (type(self), self.args), self.__dict__.copy()
+
+
+def _restore(kind: type[RanvierError], args: tuple[Any, ...]) -> RanvierError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
