@@ -25,7 +25,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.declared import LONGEST_WORDS, TOLD
+from ranvier.messages.schema.declared import LONGEST_WORDS, TOLD
 from ranvier.providers._models.schemas import is_strict
 
 

@@ -16,7 +16,8 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier import ConfigurationError, Schema
 from ranvier.messages.lenient import objects_in
-from ranvier.messages.schema import LONGEST_PLACE, Misfit, json_in, name_for, names_in, place
+from ranvier.messages.schema.mismatch import LONGEST_PLACE, Misfit, name_for, names_in, place
+from ranvier.messages.schema.schema import json_in
 
 WRITTEN = {
     "type": "object",
@@ -266,8 +267,8 @@ def test_without_jsonschema_a_written_schema_says_what_to_install(monkeypatch: p
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest, **named)
 
-    monkeypatch.delitem(sys.modules, "ranvier.messages.written", raising=False)
-    monkeypatch.delattr("ranvier.messages.written", raising=False)
+    monkeypatch.delitem(sys.modules, "ranvier.messages.schema.written", raising=False)
+    monkeypatch.delattr("ranvier.messages.schema.written", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(
         ConfigurationError, match=r"jsonschema, which is not installed: pip install 'ranvier\["

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from ranvier import ConfigurationError, Pipeline, Tool
 from ranvier.layers import Fallback
-from ranvier.messages.signature import described
+from ranvier.messages.declared_tool import described
 from ranvier.testing import ScriptedProvider
 
 

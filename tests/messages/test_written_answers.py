@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.written import LARGEST, LONGEST_WORDS, TOLD
+from ranvier.messages.schema.written import LARGEST, LONGEST_WORDS, TOLD
 
 
 def of(**properties: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ranvier.messages.request import (
     ToolResult,
 )
 from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent, ToolCallDelta
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.usage import Usage
 from ranvier.messages.wire import WirePart, WireTool

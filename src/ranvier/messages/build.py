@@ -17,7 +17,7 @@ from ranvier.messages.request import (
     Request,
     ToolResult,
 )
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool
 

@@ -14,7 +14,7 @@ from ranvier.messages.characters import mended
 from ranvier.messages.image import Image
 from ranvier.messages.lenient import STRICT, arguments_in
 from ranvier.messages.native import Native
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import InvalidResponseError
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema.schema import Schema
 
 if TYPE_CHECKING:
     from ranvier.messages.request import ToolCall
@@ -52,7 +52,7 @@ class Tool:
             ConfigurationError: a signature that no model could fill in: a parameter without a type,
                 `*args`, `**kwargs`.
         """
-        from ranvier.messages.signature import tool_of
+        from ranvier.messages.declared_tool import tool_of
 
         return tool_of(declared, name, description)
 

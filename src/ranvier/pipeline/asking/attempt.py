@@ -22,7 +22,7 @@ from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.messages.schema import Misfit
+    from ranvier.messages.schema.mismatch import Misfit
     from ranvier.pipeline.call import Call
 
 _Error = TypeVar("_Error", bound=BaseException)

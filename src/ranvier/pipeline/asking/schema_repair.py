@@ -25,7 +25,7 @@ from ranvier.messages.request import Message, Request
 from ranvier.messages.response import FinishReason, Response
 
 if TYPE_CHECKING:
-    from ranvier.messages.schema import Misfit
+    from ranvier.messages.schema.mismatch import Misfit
     from ranvier.pipeline.call import Call
 
 CUT = {

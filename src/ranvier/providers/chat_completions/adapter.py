@@ -15,7 +15,7 @@ from ranvier.messages.image import Image
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Message
 from ranvier.messages.response import Response
-from ranvier.messages.schema import Schema
+from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import OPENAI_IDS

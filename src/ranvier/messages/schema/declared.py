@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaError,
 from pydantic_core.core_schema import ErrorType
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema import Misfit, names_in, place
+from ranvier.messages.schema.mismatch import Misfit, names_in, place
 
 KEPT = 256
 """Types and functions whose schema is kept. Each refers to what it was made of, so that a weak mapping
@@ -89,7 +89,7 @@ def adapter(declared: Any) -> TypeAdapter[Any]:
     """
     kind = declared
     if is_function(declared):
-        from ranvier.messages.signature import arguments_of
+        from ranvier.messages.schema.signature import arguments_of
 
         kind = arguments_of(declared)
     try:

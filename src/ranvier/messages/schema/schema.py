@@ -6,35 +6,14 @@ Nothing is imported for it until a form is asked for: `declared` needs pydantic,
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.lenient import STRICT, json_in, objects_in
-
-LONGEST_PLACE = 200
-"""Characters of a place that are shown; the middle of a longer one is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Where and how an answer leaves its schema.
-
-    Attributes:
-        place: A JSON path. Keys that the schema does not name are shown as `*`: they are content.
-        rule: What is asked there, without a word of the answer: fit for logs.
-        words: The same in words that may quote the answer: fit for the model that wrote it, alone.
-    """
-
-    place: str
-    rule: str
-    words: str
-
-    def __str__(self) -> str:
-        return f"at {self.place}: {self.rule}"
+from ranvier.messages.schema.mismatch import Misfit, name_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,56 +95,18 @@ def _no_json(error: Exception) -> Misfit:
     return Misfit("$", rule, rule)
 
 
-# --- places --------------------------------------------------------------------------------------
-
-
-def place(segments: Iterable[str | int], names: Set[str]) -> str:
-    """`$.items[0].price` for the way to a value; keys that are not among `names` are content."""
-    shown = "$"
-    for segment in segments:
-        if isinstance(segment, int):
-            shown += f"[{segment}]"
-        elif segment not in names:
-            shown += ".*"
-        else:
-            shown += f".{segment}" if segment.isidentifier() else f"[{segment!r}]"
-    if len(shown) > LONGEST_PLACE:
-        shown = f"{shown[: LONGEST_PLACE // 2]}...{shown[-LONGEST_PLACE // 2 :]}"
-    return shown
-
-
-def names_in(definition: object) -> set[str]:
-    """Every name that a schema gives to a property."""
-    names: set[str] = set()
-    rest = [definition]
-    while rest:  # no recursion: a schema may be as deep as it likes
-        node = rest.pop()
-        if isinstance(node, Mapping):
-            properties = node.get("properties")
-            names.update(properties if isinstance(properties, Mapping) else ())
-            rest.extend(node.values())
-        elif isinstance(node, (list, tuple)):
-            rest.extend(node)
-    return names
-
-
-def name_for(name: str) -> str:
-    """`name` in the characters that every provider takes in the name of a tool or a schema; maybe none."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:64].strip("_")
-
-
 # --- what is imported only when it is needed --------------------------------------------------------
 
 
 def _declared() -> ModuleType:
-    from ranvier.messages import declared
+    from ranvier.messages.schema import declared
 
     return declared
 
 
 def _written() -> ModuleType:
     try:
-        from ranvier.messages import written
+        from ranvier.messages.schema import written
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"schema=...: a JSON schema is checked with {error.name}, which is not installed: "

@@ -17,7 +17,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema import Misfit, names_in, place
+from ranvier.messages.schema.mismatch import Misfit, names_in, place
 
 LARGEST = 200_000
 """Characters of the largest schema; no provider takes one as large."""
