@@ -20,12 +20,7 @@ from ranvier.providers import OpenAI
 from ranvier.providers._failures.classify import classify
 from ranvier.providers._http import port as _http
 from ranvier.providers._reading import streamed as _streamed
-from ranvier.providers._reading.sse import (
-    Decoder,
-    LineDecoder,
-    OversizedEventError,
-    SseDecoder,
-)
+from ranvier.providers._reading.sse import Decoder, LineDecoder, OversizedEventError, SseDecoder
 
 MEGABYTE = 1024 * 1024
 LIMIT = MEGABYTE // 8

@@ -11,13 +11,7 @@ from mutating import BYTES, cut, places
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCallDelta, Usage
 from ranvier.messages.collector import Collector, steps_of
 from ranvier.providers._reading.forms import ObjectDecoder
-from ranvier.providers._reading.sse import (
-    Decoder,
-    LineDecoder,
-    OversizedEventError,
-    SseDecoder,
-    WireEvent,
-)
+from ranvier.providers._reading.sse import Decoder, LineDecoder, OversizedEventError, SseDecoder, WireEvent
 
 KINDS = (SseDecoder, LineDecoder, ObjectDecoder)
 LINES = [

@@ -8,14 +8,7 @@ from typing import Any
 
 import pytest
 
-from ranvier import (
-    ConfigurationError,
-    Layer,
-    Pipeline,
-    RateLimitError,
-    ServerError,
-    StreamInterruptedError,
-)
+from ranvier import ConfigurationError, Layer, Pipeline, RateLimitError, ServerError, StreamInterruptedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, assert_settled, broken, stall, stream
 

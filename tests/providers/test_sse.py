@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier.providers._reading.sse import (
-    Decoder,
-    LineDecoder,
-    OversizedEventError,
-    SseDecoder,
-    WireEvent,
-)
+from ranvier.providers._reading.sse import Decoder, LineDecoder, OversizedEventError, SseDecoder, WireEvent
 
 
 def decoded(decoder: Decoder, *chunks: bytes) -> list[WireEvent]:

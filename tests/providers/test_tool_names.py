@@ -14,12 +14,7 @@ from seven import SEVEN, body, collected
 
 from ranvier.messages import Message, Request, Tool, ToolCall, ToolResult
 from ranvier.providers import OpenAI
-from ranvier.providers._history.tool_names import (
-    COMMON,
-    name_rule,
-    sent_names,
-    with_sent_names,
-)
+from ranvier.providers._history.tool_names import COMMON, name_rule, sent_names, with_sent_names
 
 GEMINI = SEVEN["gemini"].tool_names
 RULES = {name: kind.tool_names for name, kind in SEVEN.items()}

@@ -9,14 +9,7 @@ import pytest
 
 from ranvier import ConfigurationError, Pipeline, RanvierError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.testing import (
-    DeadlockError,
-    EndlessError,
-    Faults,
-    ScenarioFailedError,
-    assert_settled,
-    explore,
-)
+from ranvier.testing import DeadlockError, EndlessError, Faults, ScenarioFailedError, assert_settled, explore
 
 
 def stack(faults: Faults, **settings: Any) -> Pipeline:

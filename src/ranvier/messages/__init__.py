@@ -2,15 +2,7 @@
 
 from ranvier.messages.image import Image
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import (
-    Message,
-    Part,
-    Request,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from ranvier.messages.request import Message, Part, Request, Role, Text, ToolCall, ToolResult
 from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool

@@ -11,12 +11,7 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.message import read_message
 from ranvier.messages.dicts.tools import check_choice, read_choice, read_tools
-from ranvier.messages.request import (
-    Message,
-    Part,
-    Request,
-    ToolResult,
-)
+from ranvier.messages.request import Message, Part, Request, ToolResult
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages.collector import Collector, steps_of
-from ranvier.messages.response import (
-    SIGN_OF_LIFE,
-    FinishReason,
-    Response,
-    StreamEvent,
-)
+from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

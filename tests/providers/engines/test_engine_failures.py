@@ -9,12 +9,7 @@ import pytest
 from asking import Visit
 from five import KEY, answered, body_of, nothing_under_way, opened, request
 
-from ranvier.errors import (
-    AttemptTimeoutError,
-    ConnectionFailedError,
-    InvalidResponseError,
-    ProviderError,
-)
+from ranvier.errors import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.providers._http.port import HttpClient
 
 

@@ -234,10 +234,9 @@ class Circuits:
     # --- telling ---------------------------------------------------------------------------------
 
     def _refusal(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
-        error = CircuitOpenError(
-            tenant=call.tenant, provider=call.deployment.provider.name, retry_after=circuit.retry_after(now)
-        )
-        tell_rejected(call, error, call.deployment.provider.name)
+        provider = call.deployment.provider.name
+        error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
+        tell_rejected(call, error, provider)
         return error
 
     def _tell_full(self, call: Call) -> None:

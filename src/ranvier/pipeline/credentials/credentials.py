@@ -16,13 +16,7 @@ from ranvier.errors.rejected import CredentialMissingError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
-from ranvier.pipeline.credentials.resolver import (
-    SHARED,
-    Holder,
-    Key,
-    Lookup,
-    Resolver,
-)
+from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.timing.wait_timer import Watch

@@ -14,12 +14,7 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.timing.cleanup import close_in_time
-from ranvier.pipeline.timing.limit import (
-    CLOSED,
-    Limit,
-    earlier,
-    too_late,
-)
+from ranvier.pipeline.timing.limit import CLOSED, Limit, earlier, too_late
 from ranvier.pipeline.timing.wait_timer import Watch
 
 if TYPE_CHECKING:

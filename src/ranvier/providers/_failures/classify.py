@@ -12,25 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ranvier import errors
-from ranvier.providers._failures.about import (
-    exceeds_alone,
-    field_named,
-    names_the_model,
-    refused_for_itself,
-)
-from ranvier.providers._failures.said import (
-    LONGEST_TEXT,
-    Said,
-    as_text,
-    parse,
-    read,
-)
-from ranvier.providers._failures.shown import (
-    LONGEST_CODE,
-    LONGEST_PREVIEW,
-    LONGEST_WORDS,
-    shown,
-)
+from ranvier.providers._failures.about import exceeds_alone, field_named, names_the_model, refused_for_itself
+from ranvier.providers._failures.said import LONGEST_TEXT, Said, as_text, parse, read
+from ranvier.providers._failures.shown import LONGEST_CODE, LONGEST_PREVIEW, LONGEST_WORDS, shown
 from ranvier.providers._failures.waits import waiting
 from ranvier.providers._failures.words import (
     DECISIVE,

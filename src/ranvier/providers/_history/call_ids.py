@@ -13,12 +13,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from ranvier.messages.native import Native
-from ranvier.messages.request import (
-    Message,
-    Part,
-    ToolCall,
-    ToolResult,
-)
+from ranvier.messages.request import Message, Part, ToolCall, ToolResult
 
 ALPHANUMERIC: Final = string.digits + string.ascii_letters
 

@@ -13,12 +13,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-from ranvier.messages.request import (
-    Part,
-    Request,
-    ToolCall,
-    ToolResult,
-)
+from ranvier.messages.request import Part, Request, ToolCall, ToolResult
 from ranvier.messages.tool import Tool
 
 UNKNOWN: Final = "tool"

@@ -12,13 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ranvier.errors.provider import UnsupportedRequestError
-from ranvier.providers._models.actions import (
-    DROPPED,
-    Action,
-    CannotTakeError,
-    Renamed,
-    keep,
-)
+from ranvier.providers._models.actions import DROPPED, Action, CannotTakeError, Renamed, keep
 from ranvier.providers._models.refusals import (
     CLAUDE_LIMITS,
     NAMES,

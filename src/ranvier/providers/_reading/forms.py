@@ -10,12 +10,7 @@ import re
 from typing import Final
 
 from ranvier.providers._http.port import MAX_BODY_BYTES
-from ranvier.providers._reading.sse import (
-    Decoder,
-    LineDecoder,
-    SseDecoder,
-    WireEvent,
-)
+from ranvier.providers._reading.sse import Decoder, LineDecoder, SseDecoder, WireEvent
 
 BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 """May stand before a body; the first three bytes are a byte order mark."""

@@ -9,14 +9,7 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.response import Response
 from ranvier.providers._http.port import HttpReply
 from ranvier.providers._reading.forms import is_sse
-from ranvier.providers._reading.reading import (
-    Json,
-    Judge,
-    NoAnswerError,
-    is_error,
-    no_object,
-    parse_object,
-)
+from ranvier.providers._reading.reading import Json, Judge, NoAnswerError, is_error, no_object, parse_object
 from ranvier.providers._reading.streamed import StreamedBody
 
 

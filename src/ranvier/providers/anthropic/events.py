@@ -10,14 +10,7 @@ from ranvier.messages.request import ToolCall
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    count,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, text
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.anthropic.answer import finish_reason, read_message, read_usage
 from ranvier.providers.chat_completions.fragments import read_input, tool_name

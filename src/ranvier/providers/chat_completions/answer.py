@@ -10,15 +10,7 @@ from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers.chat_completions.fragments import kept_of, read_arguments, tool_name
 

@@ -8,13 +8,7 @@ from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
-from ranvier.providers._reading.reading import (
-    Json,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, entries, entry, label, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (

@@ -11,12 +11,7 @@ from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.response import ToolCallDelta
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading import json as _json
-from ranvier.providers._reading.reading import (
-    Json,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, entry, label, text
 
 KEPT_OF_CALLS: Final = ("extra_content", "provider_specific_fields")
 """Fields of a call that go back with it: Google keeps its signature in the first, LiteLLM in the second."""

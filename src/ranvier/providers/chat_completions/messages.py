@@ -7,20 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.messages.image import Image
 from ranvier.messages.native import Native
-from ranvier.messages.request import (
-    Message,
-    Part,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from ranvier.messages.request import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.wire import WirePart
-from ranvier.providers._history.history import (
-    arguments_text,
-    introduction,
-    natives,
-    results,
-)
+from ranvier.providers._history.history import arguments_text, introduction, natives, results
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
 from ranvier.providers.chat_completions.fragments import KEPT_OF_CALLS

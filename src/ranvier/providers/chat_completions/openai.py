@@ -5,22 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ranvier.providers._history.call_ids import (
-    CHAT_IDS,
-    MISTRAL_IDS,
-    OPENAI_IDS,
-    IdRule,
-)
+from ranvier.providers._history.call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
 from ranvier.providers._models.models import Facts, fit
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
-from ranvier.providers._repairs.fixes import (
-    PLACES,
-    Fix,
-    LeaveOut,
-    Rename,
-    Together,
-)
+from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
 

@@ -18,13 +18,7 @@ from urllib.parse import quote, urlsplit
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.image import Image
 from ranvier.messages.native import Native
-from ranvier.messages.request import (
-    Message,
-    Request,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from ranvier.messages.request import Message, Request, Text, ToolCall, ToolResult
 from ranvier.messages.response import Response
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool

@@ -10,15 +10,7 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    check_finish,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, NoAnswerError, check_finish, entries, entry, label, text
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_input, tool_name

@@ -23,14 +23,7 @@ from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading import reading
-from ranvier.providers._reading.reading import (
-    Json,
-    NoAnswerError,
-    entries,
-    entry,
-    label,
-    text,
-)
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, text
 from ranvier.providers._reading.sse import Decoder, LineDecoder
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.adapter import Adapter

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from ranvier.simulator.faults.breaks import (
-    Cut,
-    Drop,
-    Pings,
-    Reset,
-    Silence,
-    Slow,
-    Stall,
-    Truncated,
-    Unended,
-)
+from ranvier.simulator.faults.breaks import Cut, Drop, Pings, Reset, Silence, Slow, Stall, Truncated, Unended
 from ranvier.simulator.faults.contents import (
     CallTool,
     ContentType,

@@ -22,12 +22,7 @@ from ranvier.providers._http.aiohttp_engine.errors import as_ours, came_too_late
 from ranvier.providers._http.aiohttp_engine.pool import Connector, limits, pool_size_of
 from ranvier.providers._http.aiohttp_engine.routes import Route, route_to
 from ranvier.providers._http.loop_end import close_without_loop
-from ranvier.providers._http.port import (
-    KEEP_ALIVE_SECONDS,
-    HttpClient,
-    HttpReply,
-    HttpRequest,
-)
+from ranvier.providers._http.port import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
 from ranvier.providers._reading.decoding import ACCEPTED, Unzipper, unzipper
 
 MOST_CONNECTIONS: Final = 1 << 16
