@@ -196,14 +196,14 @@ MUTANTS = [
     # --- retries
     mutant(
         "T13", "attempts are counted on the layer, for all calls together", RETRY,
-        "        if call.attempt > self.max_retries or error.target_refuses:",
+        "        if call.attempt > self.max_retries or error.retry_useless:",
         "        self.used = getattr(self, 'used', 0) + 1\n"
-        "        if self.used > self.max_retries or error.target_refuses:",
+        "        if self.used > self.max_retries or error.retry_useless:",
         "test_retry_traps.py::test_t13_a_thousand_calls_through_one_retry_share_nothing",
     ),
     mutant(
         "T24", "it sleeps although the circuit has opened", RETRY,
-        "        if call.attempt > self.max_retries or error.target_refuses:",
+        "        if call.attempt > self.max_retries or error.retry_useless:",
         "        if call.attempt > self.max_retries:",
         "test_retry_traps.py::test_t24_when_its_own_failure_opens_the_circuit_a_call_goes_on_at_once",
     ),
@@ -406,7 +406,7 @@ MUTANTS = [
     mutant(
         "T41", "the timer cancels the task that began the stream", WATCH,
         "        task = asyncio.current_task(pipeline.loop)",
-        "        task = Watch.first = Watch.__dict__.get('first') or asyncio.current_task()",
+        "        task = WaitTimer.first = WaitTimer.__dict__.get('first') or asyncio.current_task()",
         "test_waiting_traps.py::test_t41_each_event_may_be_read_by_another_task",
     ),
     mutant(

@@ -135,7 +135,7 @@ MUTANTS = [
     ),
     mutant(
         "L12", "what a circuit said of an error stays with it", FOREIGN,
-        '        error.__dict__.pop("target_refuses", None)',
+        '        error.__dict__.pop("retry_useless", None)',
         "        pass",
         f"{MISTAKES}::test_an_error_that_two_targets_share_spoils_no_retry",
     ),

@@ -16,7 +16,7 @@ from ranvier.pipeline import Outcome, Permit
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.streaming.pending import PendingStream
-from ranvier.pipeline.timing.timers import Timers
+from ranvier.pipeline.timing.timer_wheel import TimerWheel
 from ranvier.testing import ScriptedProvider
 
 
@@ -145,4 +145,4 @@ def live_timers() -> list[object]:
     """Timers of the running loop that somebody waits for; a pipeline's counts while it is to ring."""
     live = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
     owners = [(handle, getattr(handle._callback, "__self__", None)) for handle in live]
-    return [handle for handle, owner in owners if not isinstance(owner, Timers) or len(owner)]
+    return [handle for handle, owner in owners if not isinstance(owner, TimerWheel) or len(owner)]

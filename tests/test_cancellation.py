@@ -17,7 +17,7 @@ import pytest
 from ranvier import Pipeline, Place, RanvierError, Response, StreamEvent
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
 from scenes import live_timers
 
@@ -69,7 +69,7 @@ class Thoughtful(Layer):
         return await inner(call)
 
 
-class Ledger(Layer):
+class Stats(Layer):
     """Stands just outside the breaker and counts the failures in a row, as the breaker should."""
 
     place = Place.ADMIT
@@ -110,7 +110,7 @@ class Stage:
         answer = stream("one", after(unit, "two"), after(unit, "three"))
         self.first = OneSlotProvider("first", [broken(), after(unit, broken()), stall()], unit)
         self.second = OneSlotProvider("second", [broken(), after(unit, answer)], unit)
-        self.ledger = Ledger()
+        self.ledger = Stats()
         self.breaker = Breaker(failure_threshold=100)
         limits = {"first_token": 3 * unit, "idle": 2 * unit} if progress else {}
         self.pipeline = Pipeline(
@@ -341,7 +341,7 @@ MOMENTS = 20
 UNIT = 0.002
 
 
-async def perform_for_real(act: Act, progress: bool, cancel_at: float, watches: list[Watch]) -> None:
+async def perform_for_real(act: Act, progress: bool, cancel_at: float, watches: list[WaitTimer]) -> None:
     stage = Stage(UNIT, progress=progress)
     await stage.occupy()
     watches.clear()
@@ -361,14 +361,14 @@ async def test_on_real_loops_a_cancellation_leaves_nothing_either(
     act: Act, progress: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With real timers of milliseconds, on asyncio and uvloop, a cancelled call gives everything back."""
-    watches: list[Watch] = []
-    arm = Watch._set
+    watches: list[WaitTimer] = []
+    arm = WaitTimer._set
 
-    def arm_and_note(self: Watch, when: float) -> None:
+    def arm_and_note(self: WaitTimer, when: float) -> None:
         arm(self, when)
         watches.append(self)
 
-    monkeypatch.setattr(Watch, "_set", arm_and_note)
+    monkeypatch.setattr(WaitTimer, "_set", arm_and_note)
     for moment in range(MOMENTS):
         await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, watches)
 

@@ -77,10 +77,10 @@ class Throttled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialRefused(Event):
+class CredentialRejected(Event):
     """A key was refused or is out of credit: for `seconds` it is not used again."""
 
-    name: ClassVar[str] = "credential_refused"
+    name: ClassVar[str] = "credential_rejected"
 
     kind: str
     seconds: float

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import attempt, call, ended
 
-from ranvier.asgi.status.ledger import MOST_ACCOUNTS, MOST_CHANGES, MOST_KINDS, Account, Ledger
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.stats import MAX_ACCOUNTS, MAX_CHANGES, MAX_KINDS, Stats, TargetStats
 from ranvier.asgi.status.stories import KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
 from ranvier.events import AttemptStarted, CircuitChanged, RetryScheduled
@@ -78,17 +78,17 @@ def test_a_histogram_cumulates(times: list[float]) -> None:
 
 def test_an_account_bounds_its_kinds() -> None:
     """Beyond the bound they are counted together."""
-    account = Account()
-    for number in range(MOST_KINDS + 50):
+    account = TargetStats()
+    for number in range(MAX_KINDS + 50):
         account.count("retries", f"kind {number}", 1.0)
-    assert len(account.counts) == MOST_KINDS + 1
+    assert len(account.counts) == MAX_KINDS + 1
     assert account.kinds("retries", 1.0, 60)["others"] == 50
 
 
 @pytest.mark.virtual_time
 async def test_attempts_are_counted_by_provider_and_outcome() -> None:
     """With what is under way; and only what took its time says how fast a provider is."""
-    ledger = Ledger(slow=10)
+    ledger = Stats(slow=10)
     for outcome, seconds in (
         ("succeeded", 2.0),
         ("overloaded", 0.001),
@@ -115,7 +115,7 @@ async def test_attempts_are_counted_by_provider_and_outcome() -> None:
 @pytest.mark.virtual_time
 async def test_an_attempt_that_started_before_we_listened_is_not_under_way_when_it_ends() -> None:
     """There is never less than nothing under way."""
-    ledger = Ledger(slow=10)
+    ledger = Stats(slow=10)
     ledger(ended(attempt("openai")))
     assert ledger.account("openai").running == 0
 
@@ -123,7 +123,7 @@ async def test_an_attempt_that_started_before_we_listened_is_not_under_way_when_
 @pytest.mark.virtual_time
 async def test_the_series_tells_whole_seconds() -> None:
     """What succeeded and what failed; the running second is not told, and what was given up is neither."""
-    ledger = Ledger(slow=10)
+    ledger = Stats(slow=10)
     for outcome in ("succeeded", "succeeded", "overloaded", "abandoned"):
         ledger(ended(attempt("openai", outcome)))
     await asyncio.sleep(1)
@@ -137,7 +137,7 @@ async def test_the_series_tells_whole_seconds() -> None:
 @pytest.mark.virtual_time
 async def test_a_flood_drives_out_nothing_of_another_sort() -> None:
     """The one slow call is still there after a thousand that failed, and the rescued one, too."""
-    ledger = Ledger(slow=10)
+    ledger = Stats(slow=10)
     ledger(call(attempt("openai"), seconds=40.0, tenant="the slow one"))
     ledger(call(attempt("openai", "overloaded"), attempt("ollama"), tenant="the rescued one"))
     for _ in range(1000):
@@ -151,12 +151,12 @@ async def test_a_flood_drives_out_nothing_of_another_sort() -> None:
 @pytest.mark.virtual_time
 async def test_providers_and_changes_are_bounded() -> None:
     """Whatever they are called, and however often something changes."""
-    ledger = Ledger(slow=10)
-    for number in range(MOST_ACCOUNTS * 2):
+    ledger = Stats(slow=10)
+    for number in range(MAX_ACCOUNTS * 2):
         where = {"tenant": "acme", "provider": f"provider {number}"}
         ledger(RetryScheduled(**where, attempt=1, delay=1.0, kind="overloaded"))
         ledger(CircuitChanged(**where, before="closed", after="open"))
-    assert len(ledger.accounts) == MOST_ACCOUNTS + 1
+    assert len(ledger.accounts) == MAX_ACCOUNTS + 1
     assert sum(account.counts["retries", "overloaded"].total for account in ledger.accounts.values()) == 200
-    assert len(ledger.changes) == MOST_CHANGES
+    assert len(ledger.changes) == MAX_CHANGES
     assert ledger.changes[-1].words == "circuit closed \u2192 open"

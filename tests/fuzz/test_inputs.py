@@ -127,11 +127,11 @@ def test_an_answer_fits_its_schema_or_the_place_is_told(answer: Any, form: Any, 
 
 def assert_fits_or_says_where(schema: Schema, text: str) -> None:
     """One of the two, in words that are bounded."""
-    parsed, misfits = schema.fit(text)
-    assert not misfits or parsed is None
-    for misfit in misfits:
-        assert len(str(misfit)) < 1000
-        assert len(misfit.words) <= 300
+    parsed, mismatches = schema.fit(text)
+    assert not mismatches or parsed is None
+    for mismatch in mismatches:
+        assert len(str(mismatch)) < 1000
+        assert len(mismatch.words) <= 300
 
 
 @tried(100)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier.layers.retry.backoff import LONGEST, Backoff, Jitter
+from ranvier.layers.retry.backoff import MAX_LENGTH, Backoff, Jitter
 
 seconds = st.floats(min_value=0, allow_nan=False)
 multipliers = st.floats(min_value=1, allow_nan=False)
@@ -27,7 +27,7 @@ def test_a_wait_is_between_nothing_and_the_longest(
 ) -> None:
     """Never negative, infinite, or no number at all, whatever it is made of."""
     wait = of(base, longest, multiplier, jitter, chance).delay(retry)
-    assert 0 <= wait <= min(longest, LONGEST)
+    assert 0 <= wait <= min(longest, MAX_LENGTH)
 
 
 @given(seconds, seconds, multipliers, jitters, chances, retries, st.floats(0, 1e6))
@@ -40,7 +40,7 @@ def test_what_was_asked_for_is_never_shortened(
     usual = backoff.delay(retry)
     assert asked <= wait < math.inf
     assert wait >= usual
-    most = asked if jitter == "none" else asked + min(base, longest, LONGEST)
+    most = asked if jitter == "none" else asked + min(base, longest, MAX_LENGTH)
     assert wait <= max(most, usual)
 
 

@@ -105,7 +105,7 @@ async def test_the_next_target_is_asked_after_an_empty_answer(way: str, nothing:
     assert answer.story.outcome == "succeeded"
     assert "a/scripted, attempt 1: empty" in answer.explain()
     if nothing is NOTHING:
-        assert answer.story.usage_in_vain.total == 10
+        assert answer.story.wasted_usage.total == 10
 
 
 @pytest.mark.parametrize("way", [*WAYS, "streamed"])

@@ -175,7 +175,7 @@ async def test_what_does_not_fall_over_is_raised_bare_at_once() -> None:
 async def test_an_error_that_knows_better_goes_on_all_the_same(kind: type[ProviderError]) -> None:
     """What its class would keep for itself, an instance may say that the next target will answer."""
     ours = kind("only here", provider="a")
-    ours.falls_over = True
+    ours.fails_over = True
     answer = await Pipeline(Fallback(ScriptedProvider("a", [ours]), ScriptedProvider("b"))).complete("Why?")
     assert answer.provider == "b"
 
@@ -183,7 +183,7 @@ async def test_an_error_that_knows_better_goes_on_all_the_same(kind: type[Provid
 def refusing(name: str, kind: type[InvalidRequestError]) -> ScriptedProvider:
     """A provider that refuses the request itself, and whose class or instance says that another may not."""
     error = kind(f"not by {name}", provider=name)
-    error.falls_over = True
+    error.fails_over = True
     return ScriptedProvider(name, [error])
 
 
@@ -247,7 +247,7 @@ async def test_a_prompt_too_long_goes_on_only_to_windows_that_are_larger_or_unkn
 async def test_a_prompt_too_long_for_a_key_goes_on_to_any_window() -> None:
     """It was larger than a limit of that key or server, which says nothing about windows."""
     alone = ContextLengthError("request too large: Limit 10, Requested 20", provider="a")
-    alone.falls_over = True
+    alone.fails_over = True
     first = Deployment(ScriptedProvider("a", [alone]), context_window=100)
     second = Deployment(ScriptedProvider("b"), context_window=100)
     answer = await Pipeline(Fallback(first, second)).complete("Why?")

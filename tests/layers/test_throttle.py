@@ -24,7 +24,7 @@ from ranvier import (
     ThrottledError,
     resilient,
 )
-from ranvier.events import CallRejected, CredentialRefused, Event, Throttled
+from ranvier.events import CallRejected, CredentialRejected, Event, Throttled
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
 from ranvier.layers.throttle import layer as module
 from ranvier.layers.throttle.registry import IDLE_SECONDS
@@ -91,8 +91,8 @@ def limited_until(moment: float, error: RanvierError | None = None) -> Callable[
         (no(AuthenticationError, 80_000), {}, 300),
         (no(AuthenticationError), {"max_closed": 20}, 60),
         (no(QuotaExceededError, 80_000), {}, 3600),
-        (no(QuotaExceededError, 80_000), {"quota_for": 7200}, 7200),
-        (no(QuotaExceededError, 80_000), {"quota_for": 0}, None),
+        (no(QuotaExceededError, 80_000), {"quota_cooldown": 7200}, 7200),
+        (no(QuotaExceededError, 80_000), {"quota_cooldown": 0}, None),
     ],
 )
 async def test_no_provider_closes_a_gate_for_longer_than_it_may(
@@ -117,7 +117,7 @@ async def test_after_the_longest_time_one_call_asks_and_the_others_wait_for_it()
 async def test_a_request_too_large_for_the_key_closes_no_gate() -> None:
     """One tenant's prompt is nothing to the others who share its key, even where a wait is named."""
     alone = no(ContextLengthError, 60)
-    alone.falls_over = True
+    alone.fails_over = True
     scene = Scene(alone, "fine", retries=2)
     assert await scene.answers(scene.ask("greedy")) == ["other"]
     assert await scene.answers(scene.ask("acme")) == ["fine"]
@@ -382,13 +382,13 @@ async def test_overrides_are_the_settings_for_single_targets() -> None:
         no(AuthenticationError),
         "fine",
         second=None,
-        overrides={"one/scripted": Throttle(refused_for=5)},
+        overrides={"one/scripted": Throttle(auth_cooldown=5)},
     )
     await scene.answers(scene.ask())
     assert scene.gates() == [("one/scripted", "auth", 5.0, 0)]
 
 
-@pytest.mark.parametrize("settings", [{"refused_for": 0}, {"refused_for": 0.0, "quota_for": 0.0}])
+@pytest.mark.parametrize("settings", [{"auth_cooldown": 0}, {"auth_cooldown": 0.0, "quota_cooldown": 0.0}])
 async def test_nought_seconds_is_not_to_remember(settings: dict[str, float]) -> None:
     """Each call then finds out for itself."""
     scene = Scene(no(AuthenticationError), "fine", second=None, **settings)
@@ -399,8 +399,8 @@ async def test_nought_seconds_is_not_to_remember(settings: dict[str, float]) -> 
     "settings",
     [
         {"max_wait": -1},
-        {"refused_for": None},
-        {"quota_for": "long"},
+        {"auth_cooldown": None},
+        {"quota_cooldown": "long"},
         {"max_gates": 0},
         {"overrides": {"one": 3}},
     ],
@@ -454,7 +454,7 @@ async def test_listeners_are_told_of_closed_gates_and_of_rejected_calls() -> Non
     scene = Scene(no(QuotaExceededError), second=None)
     await scene.answers(scene.ask())
     (refused,) = scene.events
-    assert isinstance(refused, CredentialRefused)
+    assert isinstance(refused, CredentialRejected)
     assert (refused.kind, refused.seconds) == ("quota_exhausted", 300)
 
 

@@ -25,7 +25,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.schema.declared import LONGEST_WORDS, TOLD
+from ranvier.messages.schema.declared import MAX_WORDS, TOLD
 from ranvier.providers._models.schemas import is_strict
 
 
@@ -75,9 +75,9 @@ class Sizes(TypedDict, total=False):
 
 
 def reading(form: Any, answer: Any) -> tuple[Any, list[str]]:
-    """What is read, and the misfits as they are printed."""
-    parsed, misfits = Schema.of(form).fit(answer if isinstance(answer, str) else json.dumps(answer))
-    return parsed, [str(misfit) for misfit in misfits]
+    """What is read, and the mismatches as they are printed."""
+    parsed, mismatches = Schema.of(form).fit(answer if isinstance(answer, str) else json.dumps(answer))
+    return parsed, [str(mismatch) for mismatch in mismatches]
 
 
 # --- the schema ----------------------------------------------------------------------------------
@@ -199,10 +199,10 @@ def test_a_type_that_no_json_can_be_read_as_is_refused_with_the_reason(form: typ
 
 def test_what_fits_is_an_instance_with_its_types_and_its_defaults() -> None:
     """A default fills what an answer leaves out, though the schema asks for all of it."""
-    order, misfits = reading(
+    order, mismatches = reading(
         Order, {"item-name": "tea", "price": {"amount": 3}, "pet": {"kind": "cat", "lives": 9}}
     )
-    assert misfits == []
+    assert mismatches == []
     assert (order.item, order.price, order.pet) == ("tea", Price(amount=3), Cat(kind="cat", lives=9))
     assert (order.day, order.default) == (datetime.date(2026, 1, 1), Price(amount=1))
     assert reading(Sizes, {"small": 1}) == ({"small": 1}, [])
@@ -226,25 +226,25 @@ def test_values_that_json_has_no_type_for_are_read_from_their_words() -> None:
         "pair": [1, "x"],
         "id": number,
     }
-    rich, misfits = reading(Rich, said)
-    assert misfits == []
+    rich, mismatches = reading(Rich, said)
+    assert mismatches == []
     assert rich.when == datetime.datetime(2026, 1, 1, 10, tzinfo=datetime.UTC)
     assert (rich.amount, rich.tags, rich.pair) == (decimal.Decimal("1.10"), {"a"}, (1, "x"))
     assert rich.id == uuid.UUID(number)
 
 
 def test_an_answer_as_deep_as_its_type_allows_is_read_until_nobody_could_read_it() -> None:
-    """A hundred levels are an answer; a thousand are a misfit, and no crash."""
+    """A hundred levels are an answer; a thousand are a mismatch, and no crash."""
 
     def tower(height: int) -> str:
         return '{"value": 1, "kids": [' * height + "]}" * height
 
-    tree, misfits = reading(Tree, tower(90))
-    assert misfits == []
+    tree, mismatches = reading(Tree, tower(90))
+    assert mismatches == []
     assert tree.kids[0].kids[0].value == 1
-    tree, misfits = reading(Tree, tower(20_000))
+    tree, mismatches = reading(Tree, tower(20_000))
     assert tree is None
-    assert len(misfits) == 1
+    assert len(mismatches) == 1
 
 
 prices = st.builds(
@@ -311,10 +311,10 @@ def test_a_misfit_says_where_and_which_rule_and_quotes_no_content(
     form: type, answer: Any, told: list[str]
 ) -> None:
     """Keys of the answer's own are stars, and so no secret of it reaches a log."""
-    parsed, misfits = reading(form, answer)
+    parsed, mismatches = reading(form, answer)
     assert parsed is None
-    assert [misfit[: len(words)] for misfit, words in zip(misfits, told, strict=True)] == told
-    assert "SECRET" not in " ".join(misfits)
+    assert [mismatch[: len(words)] for mismatch, words in zip(mismatches, told, strict=True)] == told
+    assert "SECRET" not in " ".join(mismatches)
 
 
 class Careful(BaseModel):
@@ -356,13 +356,13 @@ def test_words_that_may_quote_an_answer_are_for_the_model_alone(
     answer: dict[str, Any], told: str, words: str
 ) -> None:
     """A validator of yours quotes what it refuses: it helps the model, and no log needs it."""
-    _, (misfit,) = Schema.of(Careful).fit(json.dumps(answer))
-    assert str(misfit) == told
-    assert words in misfit.words
+    _, (mismatch,) = Schema.of(Careful).fit(json.dumps(answer))
+    assert str(mismatch) == told
+    assert words in mismatch.words
 
 
 def test_what_is_told_of_one_answer_is_bounded() -> None:
-    """The first few misfits, and of a talkative validator the beginning."""
+    """The first few mismatches, and of a talkative validator the beginning."""
 
     class Long(BaseModel):
         words: list[str]
@@ -372,10 +372,10 @@ def test_what_is_told_of_one_answer_is_bounded() -> None:
         def refuse(cls, words: list[str]) -> list[str]:
             raise ValueError("x" * 10_000)
 
-    _, misfits = Schema.of(Long).fit(json.dumps({"words": [1] * 50}))
-    assert [misfit.place for misfit in misfits] == [f"$.words[{index}]" for index in range(TOLD)]
-    _, (misfit,) = Schema.of(Long).fit(json.dumps({"words": []}))
-    assert len(misfit.words) == LONGEST_WORDS
+    _, mismatches = Schema.of(Long).fit(json.dumps({"words": [1] * 50}))
+    assert [mismatch.place for mismatch in mismatches] == [f"$.words[{index}]" for index in range(TOLD)]
+    _, (mismatch,) = Schema.of(Long).fit(json.dumps({"words": []}))
+    assert len(mismatch.words) == MAX_WORDS
 
 
 def test_what_a_choice_of_types_refuses_is_told_without_their_names() -> None:
@@ -385,7 +385,7 @@ def test_what_a_choice_of_types_refuses_is_told_without_their_names() -> None:
         animal: Cat | Dog
 
     _, told = reading(Zoo, {"animal": {"kind": "cow"}})
-    assert [misfit.partition(": ")[0] for misfit in told] == [
+    assert [mismatch.partition(": ")[0] for mismatch in told] == [
         "at $.animal.kind",
         "at $.animal.lives",
         "at $.animal.kind",
@@ -394,11 +394,11 @@ def test_what_a_choice_of_types_refuses_is_told_without_their_names() -> None:
 
 @pytest.mark.parametrize("text", ['{"word": "\\ud800"}', '{"word": "\ud800"}'])
 def test_half_of_a_character_is_no_json_that_could_be_read(text: str) -> None:
-    """Escaped or not, it is a misfit."""
-    parsed, (misfit,) = Schema.of(Careful).fit(text)
+    """Escaped or not, it is a mismatch."""
+    parsed, (mismatch,) = Schema.of(Careful).fit(text)
     assert parsed is None
-    assert misfit.place == "$"
-    assert "unicode" in misfit.rule or "JSON" in misfit.rule
+    assert mismatch.place == "$"
+    assert "unicode" in mismatch.rule or "JSON" in mismatch.rule
 
 
 def test_an_answer_that_a_validator_cannot_follow_to_its_end_is_a_misfit() -> None:

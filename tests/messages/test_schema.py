@@ -1,4 +1,4 @@
-"""A form for answers: what may be one, what JSON an answer holds, and how a misfit is told."""
+"""A form for answers: what may be one, what JSON an answer holds, and how a mismatch is told."""
 
 import builtins
 import dataclasses
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier import ConfigurationError, Schema
 from ranvier.messages.lenient import objects_in
-from ranvier.messages.schema.mismatch import LONGEST_PLACE, Misfit, name_for, names_in, place
+from ranvier.messages.schema.mismatch import MAX_PLACE, Mismatch, name_for, names_in, place
 from ranvier.messages.schema.schema import json_in
 
 WRITTEN = {
@@ -136,8 +136,8 @@ def test_no_name_is_longer_or_stranger_than_the_wires_allow(title: str) -> None:
 @pytest.mark.parametrize("form", [WRITTEN, City])
 def test_json_is_read_plain_or_out_of_the_one_fenced_block(form: Any, text: str) -> None:
     """Models fence their JSON and talk around it, whatever they are told."""
-    parsed, misfits = Schema.of(form).fit(text)
-    assert misfits == ()
+    parsed, mismatches = Schema.of(form).fit(text)
+    assert mismatches == ()
     assert dict(parsed)["city"] == "Oslo"
 
 
@@ -159,8 +159,8 @@ WRAPPED = [
 @pytest.mark.parametrize("form", [WRITTEN, City])
 def test_the_one_object_that_fits_is_found_between_thoughts_and_words(form: Any, text: str) -> None:
     """Models that think aloud, introduce their JSON, or say it twice have still answered."""
-    parsed, misfits = Schema.of(form).fit(text)
-    assert misfits == ()
+    parsed, mismatches = Schema.of(form).fit(text)
+    assert mismatches == ()
     assert dict(parsed)["city"] == "Oslo"
 
 
@@ -212,14 +212,14 @@ NO_JSON = [
 @pytest.mark.parametrize("form", [WRITTEN, City])
 def test_what_is_no_json_is_one_misfit_at_the_root_that_quotes_nothing(form: Any, text: str) -> None:
     """Two blocks, half an object, NaN, numbers and towers that nobody can read: said, and never raised."""
-    parsed, misfits = Schema.of(form).fit(text)
-    (misfit,) = misfits
+    parsed, mismatches = Schema.of(form).fit(text)
+    (mismatch,) = mismatches
     assert parsed is None
-    assert misfit.place == "$"
-    assert "no JSON" in misfit.rule
-    assert misfit.rule == misfit.words
-    assert "Oslo" not in str(misfit)
-    assert str(misfit) == f"at $: {misfit.rule}"
+    assert mismatch.place == "$"
+    assert "no JSON" in mismatch.rule
+    assert mismatch.rule == mismatch.words
+    assert "Oslo" not in str(mismatch)
+    assert str(mismatch) == f"at $: {mismatch.rule}"
 
 
 @settings(deadline=None)  # a machine that is busy proves nothing
@@ -227,8 +227,8 @@ def test_what_is_no_json_is_one_misfit_at_the_root_that_quotes_nothing(form: Any
 def test_no_answer_makes_reading_it_raise(text: str) -> None:
     """Either it fits, or it says where it does not."""
     for form in (WRITTEN, City):
-        parsed, misfits = Schema.of(form).fit(text)
-        assert (parsed is None) == bool(misfits)
+        parsed, mismatches = Schema.of(form).fit(text)
+        assert (parsed is None) == bool(mismatches)
 
 
 # --- places --------------------------------------------------------------------------------------
@@ -245,14 +245,14 @@ def test_a_place_names_what_the_schema_names_and_nothing_else() -> None:
 def test_a_long_place_loses_its_middle() -> None:
     """Both ends tell more of it."""
     shown = place(["first", *["step"] * 500, "last"], {"first", "step", "last"})
-    assert len(shown) == LONGEST_PLACE + 3
+    assert len(shown) == MAX_PLACE + 3
     assert shown.startswith("$.first.step")
     assert shown.endswith(".step.last")
 
 
 def test_a_misfit_says_its_place_and_rule_and_keeps_its_words_to_itself() -> None:
     """What is printed is fit for logs."""
-    assert str(Misfit("$.a", "required", "'Oslo' is required")) == "at $.a: required"
+    assert str(Mismatch("$.a", "required", "'Oslo' is required")) == "at $.a: required"
 
 
 # --- what is imported, and when ------------------------------------------------------------------

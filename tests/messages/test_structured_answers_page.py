@@ -58,12 +58,12 @@ async def test_the_page_runs_from_its_beginning_to_its_end(capsys: pytest.Captur
     for code in blocks():
         await execute(code, names)
         printed.append(capsys.readouterr().out)
-    misfit = blocks("")[0].replace("model/small", "model/model")
+    mismatch = blocks("")[0].replace("model/small", "model/model")
     person = "person='Louis-Antoine Ranvier' year=1878 found=['nodes']\n"
     assert printed == [
         "Louis-Antoine Ranvier 1878\n",
         "La Paz\n",
-        misfit,
+        mismatch,
         "['invalid_response', 'succeeded']\n",
         DISCOVERY + person,
         "person='you' year=None found=['no coat']\n",

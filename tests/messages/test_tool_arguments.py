@@ -135,7 +135,7 @@ def test_arguments_that_do_not_fit_say_where_and_quote_nothing(tool: Tool, argum
     error = caught.value
     assert str(error).startswith(f"the arguments of {tool.name} do not fit: {told}")
     assert "SECRET" not in str(error)
-    assert (error.retryable, error.counts_against_provider, error.falls_over) == (False, False, False)
+    assert (error.retryable, error.counts_against_provider, error.fails_over) == (False, False, False)
     assert Message.tool("c1", str(error), is_error=True).parts[0].is_error  # type: ignore[union-attr]
 
 

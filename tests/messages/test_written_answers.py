@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.schema.written import LARGEST, LONGEST_WORDS, TOLD
+from ranvier.messages.schema.written import LARGEST, MAX_WORDS, TOLD
 
 
 def of(**properties: Any) -> dict[str, Any]:
@@ -26,9 +26,9 @@ CHAIN = {"type": "object", "$defs": {"link": of(next={"$ref": "#/$defs/link"})},
 
 
 def reading(schema: dict[str, Any], answer: Any) -> tuple[Any, list[str]]:
-    """What is read, and the misfits as they are printed."""
-    parsed, misfits = Schema.of(schema).fit(answer if isinstance(answer, str) else json.dumps(answer))
-    return parsed, [str(misfit) for misfit in misfits]
+    """What is read, and the mismatches as they are printed."""
+    parsed, mismatches = Schema.of(schema).fit(answer if isinstance(answer, str) else json.dumps(answer))
+    return parsed, [str(mismatch) for mismatch in mismatches]
 
 
 # --- which schemas are taken ---------------------------------------------------------------------
@@ -147,12 +147,12 @@ def test_a_misfit_says_where_and_which_rule_and_quotes_no_content(
 
 
 def test_what_the_model_is_told_may_quote_it_and_is_bounded() -> None:
-    """The first few misfits, and of each the beginning: a validator quotes whatever it refuses."""
+    """The first few mismatches, and of each the beginning: a validator quotes whatever it refuses."""
     schema = Schema.of(of(a={"items": {"type": "integer"}}))
-    _, misfits = schema.fit(json.dumps({"a": ["SECRET" * 1000] * 50}))
-    assert [misfit.place for misfit in misfits] == [f"$.a[{index}]" for index in range(TOLD)]
-    assert all(misfit.words.startswith("'SECRET") for misfit in misfits)
-    assert {len(misfit.words) for misfit in misfits} == {LONGEST_WORDS}
+    _, mismatches = schema.fit(json.dumps({"a": ["SECRET" * 1000] * 50}))
+    assert [mismatch.place for mismatch in mismatches] == [f"$.a[{index}]" for index in range(TOLD)]
+    assert all(mismatch.words.startswith("'SECRET") for mismatch in mismatches)
+    assert {len(mismatch.words) for mismatch in mismatches} == {MAX_WORDS}
 
 
 def test_the_rule_that_is_shown_is_bounded_too() -> None:
@@ -162,7 +162,7 @@ def test_the_rule_that_is_shown_is_bounded_too() -> None:
 
 
 def test_a_chain_is_followed_as_far_as_anyone_could() -> None:
-    """Fifty links are an answer; more than can be followed are a misfit, and no crash."""
+    """Fifty links are an answer; more than can be followed are a mismatch, and no crash."""
     answer: Any = {}
     for _ in range(50):
         answer = {"next": answer}

@@ -203,7 +203,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_the_failure_of_the_layer(
     with pytest.raises(LayerError, match="Answering failed: it raised a CancelledError") as caught:
         await pipeline.stream("Hi") if streaming else await pipeline.complete("Hi")
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
-    assert not caught.value.falls_over
+    assert not caught.value.fails_over
     assert not caught.value.counts_against_provider
 
 

@@ -91,7 +91,7 @@ async def test_a_misfit_is_not_asked_again_counts_in_no_circuit_and_quotes_nothi
     error = caught.value
     assert str(error) == "the answer of a/scripted does not fit the schema: at $.size: Field required"
     assert (error.provider, error.model, error.kind) == ("a", "scripted", "invalid_response")
-    assert (error.retryable, error.counts_against_provider, error.falls_over) == (False, False, True)
+    assert (error.retryable, error.counts_against_provider, error.fails_over) == (False, False, True)
     assert outcomes(error) == [("a", 1, None, "invalid_response")]
     assert len(scene.providers[0].calls) == 1
     assert scene.circuits() == {"a": ("closed", 0, 0)}
@@ -173,7 +173,7 @@ async def test_a_validator_of_yours_that_breaks_is_raised_as_it_is() -> None:
     assert scene.pipeline.lifecycle.under_way == (0, 0)
 
 
-def misfits() -> list[InvalidResponseError]:
+def mismatches() -> list[InvalidResponseError]:
     """All that there are."""
     return [each for each in gc.get_objects() if isinstance(each, InvalidResponseError)]
 
@@ -183,13 +183,13 @@ async def test_a_misfit_leaves_no_garbage() -> None:
     scene = Scene([UNFIT])
     await scene.pipeline.complete("Where?")
     gc.collect()
-    before = misfits()  # of other tests, that somebody keeps
+    before = mismatches()  # of other tests, that somebody keeps
     gc.disable()
     try:
         for options in ({}, {"repair": 1}):
             with pytest.raises(InvalidResponseError):
                 await scene.ask(**options)
-        left = [each for each in misfits() if each not in before]
+        left = [each for each in mismatches() if each not in before]
     finally:
         gc.enable()
     assert left == []
@@ -214,7 +214,7 @@ async def test_a_stream_that_does_not_fit_breaks_at_its_end(options: Any) -> Non
     """What came is in the error; the reader has seen it, so that nothing is repeated or mended."""
     scene = Scene([stream(UNFIT[:5], UNFIT[5:]), OSLO])
     error = await read(scene, **options)
-    assert (error.reason, error.falls_over, error.counts_against_provider) == (
+    assert (error.reason, error.fails_over, error.counts_against_provider) == (
         "invalid_response",
         False,
         False,

@@ -94,7 +94,7 @@ async def test_an_answer_without_a_word_is_not_shown_again(nothing: str) -> None
 
 @pytest.mark.parametrize("limits", WAYS)
 async def test_a_repair_that_does_not_fit_either_is_not_repaired_again(limits: Any) -> None:
-    """Its misfit is told, and the next target is asked, with a repair of its own."""
+    """Its mismatch is told, and the next target is asked, with a repair of its own."""
     scene = Scene([UNFIT, '{"size": 1}', OSLO], [UNFIT, OSLO], limits=limits)
     answer = await scene.ask(repair=1)
     assert outcomes(answer) == [
@@ -165,7 +165,7 @@ async def test_the_deadline_goes_through_a_repair(limits: Any) -> None:
 
 
 async def test_a_repair_for_which_there_is_no_time_is_not_begun() -> None:
-    """Where reading the answer has used up the time of its attempt, the misfit stands at once."""
+    """Where reading the answer has used up the time of its attempt, the mismatch stands at once."""
 
     class Slow(BaseModel):
         name: str
@@ -202,7 +202,7 @@ async def test_a_repair_that_fails_is_retried_as_the_whole_question() -> None:
 
 
 async def test_a_repair_that_fails_counts_once_in_the_circuit() -> None:
-    """The misfit before it does not."""
+    """The mismatch before it does not."""
     scene = Scene([UNFIT, ServerError("down", provider="a")], [OSLO])
     answer = await scene.ask(repair=1)
     assert outcomes(answer) == [

@@ -88,7 +88,7 @@ async def test_a_derived_call_is_another_one(derive: Callable[[Call], Call]) -> 
     assert provider.calls[0].deadline == 5
 
 
-class Patient(Deadline):
+class PipelineReport(Deadline):
     """Gives some calls longer than others."""
 
     def handle(self, call: Call, inner: Handler[Any]) -> Awaitable[Any]:
@@ -102,7 +102,7 @@ class Lenient(Timeout):
         return inner(call) if call.tenant == "vip" else super().handle(call, inner)
 
 
-@pytest.mark.parametrize("strict", [Patient(5), Lenient(5)])
+@pytest.mark.parametrize("strict", [PipelineReport(5), Lenient(5)])
 async def test_a_layer_of_the_users_may_decide_for_each_call(strict: Layer) -> None:
     """What a layer of ours says of every call, one that is derived from it may say of some."""
     fallback = Fallback(ScriptedProvider("one", [after(9, "late"), after(9, "late")]))

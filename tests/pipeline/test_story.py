@@ -185,8 +185,8 @@ async def test_tokens_in_vain_are_summed_and_priced() -> None:
     assert answer.story is not None
     prices = {"one/scripted": Price(input=1.0, output=10.0, cache_read=0.5)}
     vain, good = (100 * 1.0 + 50 * 10.0) / 1_000_000, (40 * 1.0 + 60 * 0.5 + 20 * 10.0) / 1_000_000
-    assert (answer.story.usage.total, answer.story.usage_in_vain.total) == (270, 150)
-    assert answer.story.cost_in_vain(prices) == pytest.approx(vain)
+    assert (answer.story.usage.total, answer.story.wasted_usage.total) == (270, 150)
+    assert answer.story.wasted_cost(prices) == pytest.approx(vain)
     assert answer.story.cost(prices) == pytest.approx(vain + good)
     assert answer.explain(prices).splitlines()[-2:] == [
         "  tokens: 270, 150 of them in attempts that came to nothing",

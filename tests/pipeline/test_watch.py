@@ -22,7 +22,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.pipeline.timing.limit import earlier
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from scenes import live_timers
 
@@ -308,7 +308,7 @@ async def test_a_limit_that_was_met_leaves_nothing_for_the_garbage_collector() -
             await pipeline.complete("Why?")
 
     def watches() -> set[int]:
-        return {id(each) for each in gc.get_objects() if isinstance(each, Watch)}
+        return {id(each) for each in gc.get_objects() if isinstance(each, WaitTimer)}
 
     gc.collect()
     gc.disable()

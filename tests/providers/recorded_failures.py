@@ -71,9 +71,9 @@ class Failure:
 
     def goes_on(self, error: object) -> bool:
         """True where `error` goes on to the next target if it should, and where nobody has said so."""
-        wanted: bool | None = self.row.get("falls_over")
-        falls_over = getattr(error, "falls_over", None) or isinstance(error, ContextLengthError)
-        return wanted in (None, falls_over)
+        wanted: bool | None = self.row.get("fails_over")
+        fails_over = getattr(error, "fails_over", None) or isinstance(error, ContextLengthError)
+        return wanted in (None, fails_over)
 
     def waits_for(self, error: object) -> bool:
         """True where `error` tells of the wait that was named, and of none where none was."""

@@ -13,7 +13,7 @@ from recorded_failures import CUT, Failure, classified, failures
 from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
-from ranvier.providers._failures.classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
+from ranvier.providers._failures.classify import MAX_PREVIEW, MAX_WORDS, classify
 from ranvier.providers._failures.waits import retry_after
 
 KINDS = {
@@ -202,8 +202,8 @@ def test_a_refusal_to_stream_is_marked(status: int, error: dict[str, Any], refus
 def test_what_one_target_cannot_do_another_may(error: dict[str, Any]) -> None:
     """A request that this model cannot serve goes on to the next target; one that is wrong does not."""
     assert type(said(error)) is errors.UnsupportedRequestError
-    assert said(error).falls_over
-    assert not said({"message": "messages: at least one is required"}).falls_over
+    assert said(error).fails_over
+    assert not said({"message": "messages: at least one is required"}).fails_over
 
 
 @pytest.mark.parametrize(
@@ -339,8 +339,8 @@ def test_texts_are_bounded() -> None:
         '{"error": "' + "a " * 200_000,
     ):
         error = classify(flood, provider="openai", status=500)
-        assert len(error.body_preview or "") <= LONGEST_PREVIEW
-        assert len(str(error)) <= LONGEST_WORDS + 50
+        assert len(error.body_preview or "") <= MAX_PREVIEW
+        assert len(str(error)) <= MAX_WORDS + 50
     assert time.perf_counter() - began < 2
 
 
@@ -411,7 +411,7 @@ def test_nothing_makes_it_raise(
     assert isinstance(error, (errors.ProviderError, errors.AttemptTimeoutError))
     assert "\n" not in str(error)
     assert error.retry_after is None or 0 <= error.retry_after < 1e16
-    assert len(error.body_preview or "") <= LONGEST_PREVIEW
+    assert len(error.body_preview or "") <= MAX_PREVIEW
 
 
 @given(TOKENS, st.text(max_size=600), st.text(max_size=20), st.booleans())

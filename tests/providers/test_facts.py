@@ -206,7 +206,7 @@ async def test_tools_beside_an_effort_go_to_the_next_target(ask: Any, model: str
         with pytest.raises(UnsupportedRequestError) as caught:
             await asked.complete(tuned(tools=(LOOK_UP,), **given), model=model)
         assert not asked.requests
-        assert caught.value.falls_over
+        assert caught.value.fails_over
         second = ScriptedProvider("second", ["from the second"])
         async with Pipeline(Fallback(Deployment(asked.provider, model), second)) as pipeline:
             answer = await pipeline.complete("Hi", tools=[LOOK_UP], **given)
@@ -269,6 +269,6 @@ async def test_an_effort_that_was_asked_for_is_not_taken_away(ask: Any, way: str
     async with ask(OpenAI, server("openai", beside_tools), base_url=AZURE) as asked:
         with pytest.raises(UnsupportedRequestError) as caught:
             await getattr(asked, way)(request, model="prod")
-        assert caught.value.falls_over
+        assert caught.value.fails_over
         assert len(asked.requests) == 1
         assert not adjusted(asked)

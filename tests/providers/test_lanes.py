@@ -6,7 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ranvier.providers._http.httpx_engine.lanes import SWEPT_AT_ONCE, Lane, Lanes
+from ranvier.providers._http.httpx_engine.pools import (
+    SWEPT_AT_ONCE,
+    SingleConnectionPool,
+    SingleConnectionPools,
+)
 from ranvier.providers._http.port import KEEP_ALIVE_SECONDS
 
 pytestmark = pytest.mark.virtual_time
@@ -24,12 +28,12 @@ class Slow:
         await asyncio.sleep(1)
 
 
-def idle(number: int) -> tuple[Lanes, list[Slow]]:
+def idle(number: int) -> tuple[SingleConnectionPools, list[Slow]]:
     """So many that are idle, at as many places."""
-    lanes, pools = Lanes(httpx.create_ssl_context()), [Slow() for _ in range(number)]
+    lanes, pools = SingleConnectionPools(httpx.create_ssl_context()), [Slow() for _ in range(number)]
     for place, pool in enumerate(pools):
         transport: Any = pool
-        lanes.give_back(Lane(f"http://{place}", transport))
+        lanes.give_back(SingleConnectionPool(f"http://{place}", transport))
     return lanes, pools
 
 

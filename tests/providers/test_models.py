@@ -231,7 +231,7 @@ def test_what_carries_meaning_is_refused(
     """What would change the meaning of the call is refused before it is sent; the next target may serve."""
     with pytest.raises(UnsupportedRequestError, match=f"{provider}/{model} cannot take {name}") as caught:
         fit(provider, model, parameters)
-    assert caught.value.falls_over
+    assert caught.value.fails_over
     assert caught.value.__suppress_context__
     assert fit(provider, model, {name: []}).dropped == ()
 

@@ -115,7 +115,7 @@ def test_what_only_this_target_refuses_goes_on(body: object, status: int) -> Non
     """Whatever is named but the conversation itself: the next target is asked, and nothing is counted."""
     error = judged(body, status)
     assert type(error) is errors.UnsupportedRequestError, str(error)
-    assert (error.falls_over, error.retryable, error.counts_against_provider) == (True, False, False)
+    assert (error.fails_over, error.retryable, error.counts_against_provider) == (True, False, False)
 
 
 @pytest.mark.parametrize("body", EVERYWHERE.values(), ids=EVERYWHERE)
@@ -124,7 +124,7 @@ def test_what_every_target_would_refuse_stays(body: object, status: int) -> None
     """A conversation that is broken is broken everywhere, and what names nothing is taken for that."""
     error = judged(body, status)
     assert type(error) is errors.InvalidRequestError, str(error)
-    assert not error.falls_over
+    assert not error.fails_over
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_request_that_alone_exceeds_a_limit_is_too_long_for_this_target(status
     """No wait helps, the key is well, and any other target may take it."""
     error = judged(body, status)
     assert type(error) is errors.ContextLengthError, str(error)
-    assert (error.falls_over, error.retryable, error.counts_against_provider) == (True, False, False)
+    assert (error.fails_over, error.retryable, error.counts_against_provider) == (True, False, False)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_window_that_is_too_small_goes_on_only_to_larger_ones() -> None:
         "exceeded model token limit: 10 (requested: 12)",
     ):
         error = judged(told(message))
-        assert (type(error), error.falls_over) == (errors.ContextLengthError, False)
+        assert (type(error), error.fails_over) == (errors.ContextLengthError, False)
 
 
 # --- the state of an account, of a model, of an answer -------------------------------------------
@@ -241,7 +241,7 @@ def test_the_state_of_an_account_is_a_quota(status: int, message: str) -> None:
     """Whatever the status: nobody waits for it, nothing is counted, the next target is asked."""
     error = judged(told(message), status)
     assert type(error) is errors.QuotaExceededError
-    assert (error.falls_over, error.retryable, error.counts_against_provider) == (True, False, False)
+    assert (error.fails_over, error.retryable, error.counts_against_provider) == (True, False, False)
     assert type(judged(told(message, type="authentication_error"), status)) is errors.QuotaExceededError
 
 

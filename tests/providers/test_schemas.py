@@ -177,7 +177,7 @@ async def test_a_map_goes_to_whoever_can_hold_it(ask: Any, schema: Any, inside: 
         with pytest.raises(UnsupportedRequestError, match="map") as caught:
             await asked.complete(request, model="claude-sonnet-5")
         assert not asked.requests
-        assert caught.value.falls_over
+        assert caught.value.fails_over
         second = ScriptedProvider("second", ['{"x": []}' if inside else '{"xa": 1}'])
         target = Deployment(asked.provider, "claude-sonnet-5")
         async with Pipeline(Fallback(target, second)) as pipeline:

@@ -270,7 +270,7 @@ async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, nam
         if name in ("kimi", "ollama"):
             with pytest.raises(UnsupportedRequestError, match="does not fetch pictures") as caught:
                 await server.complete(request, model="m")
-            assert caught.value.falls_over
+            assert caught.value.fails_over
             assert not server.requests
             return
         sent = pictures(name, await server.sent(request, model="m"))

@@ -23,7 +23,7 @@ from mutants import (
 BREAKER = "layers/breaker/layer.py"
 GATE = "layers/throttle/gate.py"
 CREDENTIALS = "pipeline/credentials/credentials.py"
-TIMERS = "pipeline/timing/timers.py"
+TIMERS = "pipeline/timing/timer_wheel.py"
 SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
 
 
@@ -148,13 +148,13 @@ MUTANTS = [
     # --- requests, streams and keys
     mutant(
         "S6", "one retry too many", RETRY,
-        "        if call.attempt > self.max_retries or error.target_refuses:",
-        "        if call.attempt > self.max_retries + 1 or error.target_refuses:",
+        "        if call.attempt > self.max_retries or error.retry_useless:",
+        "        if call.attempt > self.max_retries + 1 or error.retry_useless:",
     ),
     mutant(
         "S6", "what cannot pass is tried again", RETRY,
         "        if not error.retryable and not (",
-        "        if error.falls_over is None and not (",
+        "        if error.fails_over is None and not (",
     ),
     mutant(
         "S7", "the first event comes twice", STREAM,

@@ -150,11 +150,11 @@ class Stack:
     def _throttle(self) -> Throttle:
         rng = self.rng
         self.most_gates = rng.choice([2, MANY, MANY])
-        self.refused_for, self.quota_for = rng.choice([0.0, 5.0, 60.0]), rng.choice([0.0, 10.0])
+        self.auth_cooldown, self.quota_cooldown = rng.choice([0.0, 5.0, 60.0]), rng.choice([0.0, 10.0])
         self.max_closed = rng.choice([1.0, 300.0])
         settings = {
-            "refused_for": self.refused_for,
-            "quota_for": self.quota_for,
+            "auth_cooldown": self.auth_cooldown,
+            "quota_cooldown": self.quota_cooldown,
             "max_closed": self.max_closed,
         }
         self.throttle_override = rng.choice(self.names) if rng.random() < 0.3 else None
@@ -248,15 +248,17 @@ class Stack:
         if kind in ("rate_limit", "overloaded"):
             return min(asked, self.max_closed)
         if kind == "auth":
-            return max(self.refused_for, min(asked, self.max_closed)) if self.refused_for else 0.0
+            return max(self.auth_cooldown, min(asked, self.max_closed)) if self.auth_cooldown else 0.0
         if kind == "quota_exhausted":
-            return max(self.quota_for, min(asked, 3600.0)) if self.quota_for else 0.0
+            return max(self.quota_cooldown, min(asked, 3600.0)) if self.quota_cooldown else 0.0
         return None
 
     @property
     def longest_closed(self) -> float:
         """Seconds that a gate may be closed at most, whatever a provider says."""
-        return max(self.refused_for, self.quota_for, self.max_closed, 3600.0 if self.quota_for else 0.0)
+        return max(
+            self.auth_cooldown, self.quota_cooldown, self.max_closed, 3600.0 if self.quota_cooldown else 0.0
+        )
 
     def gate_key(self, target: str, key: str | None) -> tuple[str, str | None]:
         """Which gate of the throttle a request passes."""

@@ -11,7 +11,7 @@ from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
 from ranvier.events import (
     CallRejected,
     CircuitChanged,
-    CredentialRefused,
+    CredentialRejected,
     Event,
     FallbackTaken,
     ParameterDropped,
@@ -58,7 +58,7 @@ EVENTS = [
         "acme: one slows the key a1 down (rate_limit): nothing is sent for 2.000 s",
     ),
     (
-        CredentialRefused(**WHO, kind="authentication", seconds=60.0, key="a1"),
+        CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),
         logging.WARNING,
         "acme: one refused the key a1 (authentication), next tried in 60 s",
     ),

@@ -123,7 +123,7 @@ async def test_tenants_are_on_our_metrics_where_they_are_asked_for() -> None:
 
 async def test_models_of_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a provider calls its model makes no series without end; the request's model stays."""
-    monkeypatch.setattr(meters, "MOST_MODELS", 2)
+    monkeypatch.setattr(meters, "MAX_MODELS", 2)
     sdk = Sdk()
     replies = [Response("Fine.", model=f"m-{number}") for number in range(5)]
     pipeline = Pipeline(sdk.layer(), Fallback(ScriptedProvider("one", replies)))
@@ -191,7 +191,7 @@ async def test_circuits_are_counted_by_provider_and_state_and_never_by_tenant() 
 
 def test_the_series_of_the_gauge_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a hundred providers the rest is one; a key that a user made has no provider."""
-    monkeypatch.setattr(circuits, "MOST_PROVIDERS", 2)
+    monkeypatch.setattr(circuits, "MAX_PROVIDERS", 2)
     sdk = Sdk()
     gauge = circuits.CircuitGauge(sdk.meters.get_meter("ranvier"))
     keys = [("t", "one"), ("t", "two/model"), ("t", "three"), ("t", "four"), "mine"]

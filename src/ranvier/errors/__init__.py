@@ -23,7 +23,7 @@
     |- AllDeploymentsFailedError (ExceptionGroup)
     `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
 
-Layers decide on the facts of an error (`retryable`, `counts_against_provider`, `falls_over`,
+Layers decide on the facts of an error (`retryable`, `counts_against_provider`, `fails_over`,
 `retry_after`), never on a status code or a text. The facts of a class are its defaults; an
 instance may know better, as when a provider says that this very error should not be retried.
 """

@@ -35,7 +35,7 @@ class StreamInterruptedError(ProviderError):
     """
 
     kind = "stream_dropped"
-    falls_over = False
+    fails_over = False
 
     def __init__(
         self, message: str, *, received: Response | None = None, reason: str = "unknown", **facts: Any

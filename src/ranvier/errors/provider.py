@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ranvier.errors.root import RanvierError
 
-LONGEST_WAIT = 86_400.0
+MAX_WAIT = 86_400.0
 """Seconds: the longest `retry_after` of a provider. What lasts longer is no wait, and `resets_at` has it."""
 
 
 class ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of errors, and none itself
     """The facts that every failure of a provider carries, whatever branch of the tree it is on."""
 
-    falls_over = True
+    fails_over = True
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of err
 def _is_wait(wait: object) -> bool:
     """True for a number of seconds that a layer can reckon with: errors may come from anybody's code."""
     number = isinstance(wait, (int, float)) and not isinstance(wait, bool)
-    return number and 0 <= wait <= LONGEST_WAIT  # type: ignore[operator]  # because: it is a number
+    return number and 0 <= wait <= MAX_WAIT  # type: ignore[operator]  # because: it is a number
 
 
 class ProviderError(ProviderFacts):
@@ -138,7 +138,7 @@ class InvalidRequestError(ProviderError):
     """
 
     kind = "invalid_request"
-    falls_over = False
+    fails_over = False
     refuses_streaming: bool = False
 
 
@@ -146,7 +146,7 @@ class ContextLengthError(InvalidRequestError):
     """The prompt does not fit the model; only a larger context window can help.
 
     Where it does not fit a limit of the key, of the account or of the server (a request larger than all
-    the tokens of a minute, say), `falls_over` is true: then any other target may take it.
+    the tokens of a minute, say), `fails_over` is true: then any other target may take it.
     """
 
     kind = "context_length"
@@ -156,7 +156,7 @@ class ModelNotFoundError(InvalidRequestError):
     """This provider has no such model, or not for this key."""
 
     kind = "model_not_found"
-    falls_over = True
+    fails_over = True
 
 
 class UnsupportedRequestError(InvalidRequestError):
@@ -166,14 +166,14 @@ class UnsupportedRequestError(InvalidRequestError):
     form, a size: anything but the conversation itself.
     """
 
-    falls_over = True
+    fails_over = True
 
 
 class ContentFilterError(ProviderError):
     """The provider refused on policy and gave no answer."""
 
     kind = "content_filter"
-    falls_over = False
+    fails_over = False
 
 
 class InvalidResponseError(_ProviderFaultError):

@@ -9,7 +9,7 @@ class RejectedError(RanvierError):
     """We refused the attempt ourselves; nothing was sent."""
 
     kind = "rejected"
-    falls_over = True
+    fails_over = True
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -20,16 +20,16 @@ class RanvierError(Exception):
         retry_after: Seconds that the provider (or a circuit) asked us to wait, if it said so.
         retryable: The same target may well answer a second time.
         counts_against_provider: A circuit breaker should count it.
-        falls_over: The next target may well answer.
-        target_refuses: The target would refuse another attempt now, so that a retry is pointless.
+        fails_over: The next target may well answer.
+        retry_useless: The target would refuse another attempt now, so that a retry is pointless.
         about_key: It is about the credential: with another key the same target may well answer.
     """
 
     kind: ClassVar[str] = "unknown"
     retryable: bool = False
     counts_against_provider: bool = False
-    falls_over: bool = False
-    target_refuses: bool = False
+    fails_over: bool = False
+    retry_useless: bool = False
     about_key: bool = False
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()

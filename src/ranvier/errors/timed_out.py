@@ -23,7 +23,7 @@ class AttemptTimeoutError(TimedOutError, ProviderFacts):
     """
 
     counts_against_provider = True
-    falls_over = True
+    fails_over = True
 
     def __init__(self, message: str, *, phase: str = "attempt", **facts: Any) -> None:
         ProviderFacts.__init__(self, message, **facts)

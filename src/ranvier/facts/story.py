@@ -78,7 +78,7 @@ class Story:
         return _sum(self.attempts)
 
     @property
-    def usage_in_vain(self) -> Usage:
+    def wasted_usage(self) -> Usage:
         """Those of attempts that came to nothing."""
         return _sum(self._in_vain())
 
@@ -86,7 +86,7 @@ class Story:
         """What all attempts cost together; a target that has no price costs nothing."""
         return _cost(self.attempts, prices)
 
-    def cost_in_vain(self, prices: Prices) -> float:
+    def wasted_cost(self, prices: Prices) -> float:
         """What the attempts that came to nothing cost."""
         return _cost(self._in_vain(), prices)
 
@@ -118,10 +118,10 @@ class Story:
 
     def _spent(self, prices: Prices | None) -> Iterator[str]:
         if self.usage.total:
-            vain = self.usage_in_vain.total
+            vain = self.wasted_usage.total
             yield f"  tokens: {self.usage.total}, {vain} of them in attempts that came to nothing"
             if prices is not None:
-                yield f"  cost: {self.cost(prices):.6f}, {self.cost_in_vain(prices):.6f} of it in vain"
+                yield f"  cost: {self.cost(prices):.6f}, {self.wasted_cost(prices):.6f} of it in vain"
 
 
 def _attempted(attempt: Attempt) -> str:

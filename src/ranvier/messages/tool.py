@@ -74,11 +74,11 @@ class Tool:
             text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
         except (TypeError, ValueError, RecursionError):  # made by hand, or as deep as a well
             text = ""
-        arguments, misfits = Schema(self.parameters, self.name, self.declared).fit(text)
-        if misfits:
+        arguments, mismatches = Schema(self.parameters, self.name, self.declared).fit(text)
+        if mismatches:
             error = InvalidResponseError(
-                f"the arguments of {self.name} do not fit: {'; '.join(map(str, misfits))}", provider=""
+                f"the arguments of {self.name} do not fit: {'; '.join(map(str, mismatches))}", provider=""
             )
-            error.retryable = error.counts_against_provider = error.falls_over = False
+            error.retryable = error.counts_against_provider = error.fails_over = False
             raise error
         return arguments

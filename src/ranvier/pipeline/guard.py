@@ -75,7 +75,7 @@ class Guard(Layer):
         except BaseException as error:
             permit.settle(Outcome.of(error))
             if isinstance(error, RanvierError) and permit.refuses_now:
-                error.target_refuses = True
+                error.retry_useless = True
             raise
         if isinstance(answer, ResponseStream):
             try:

@@ -25,7 +25,7 @@ from ranvier.pipeline.deployment import Provider, distinct_providers
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
 from ranvier.pipeline.registry import registered_names
-from ranvier.pipeline.reporting.announce import tell_call
+from ranvier.pipeline.reporting.announce import announce_call
 from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
 from ranvier.pipeline.reporting.context import context_of
@@ -182,7 +182,7 @@ class Pipeline(Runtime):
                 answer.attempts = record.attempts
                 answer.record = record
                 if self.events.attentive:
-                    tell_call(call)
+                    announce_call(call)
                 record.context = None
             return answer
         except asyncio.CancelledError as cancelled:

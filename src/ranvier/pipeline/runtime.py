@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.place import Place
     from ranvier.pipeline.reporting.complaints import Complaints
     from ranvier.pipeline.reporting.emitter import Events
-    from ranvier.pipeline.timing.timers import Timers
+    from ranvier.pipeline.timing.timer_wheel import TimerWheel
     from ranvier.pipeline.worst_case import WorstCase
 
 
@@ -108,7 +108,7 @@ class Runtime:
     complaints: Complaints
     loop: asyncio.AbstractEventLoop
     clock: Clock
-    timers: Timers
+    timers: TimerWheel
     timed_by: Timed | None = None
     limits: Limits = UNLIMITED
 

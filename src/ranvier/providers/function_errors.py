@@ -14,7 +14,7 @@ from ranvier.errors.partial import DeadlineExceededError, StreamInterruptedError
 from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, OverloadedError, ServerError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.timed_out import AttemptTimeoutError
-from ranvier.providers._failures.shown import LONGEST_WORDS, shown
+from ranvier.providers._failures.shown import MAX_WORDS, shown
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -128,7 +128,7 @@ class FunctionErrors:
             return AttemptTimeoutError(
                 f"{call.deployment} was too slow", phase="attempt", **self._facts(call)
             )
-        said = shown(str(error), LONGEST_WORDS, call.credential) or type(error).__name__
+        said = shown(str(error), MAX_WORDS, call.credential) or type(error).__name__
         return ConnectionFailedError(f"{call.deployment}: {said}", **self._facts(call))
 
 

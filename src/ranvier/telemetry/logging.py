@@ -11,7 +11,7 @@ from ranvier.events import (
     AttemptEnded,
     CallEnded,
     CircuitChanged,
-    CredentialRefused,
+    CredentialRejected,
     Event,
     FallbackTaken,
     RegistryFull,
@@ -35,7 +35,7 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
         logging.WARNING,
         "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s",
     ),
-    CredentialRefused: (
+    CredentialRejected: (
         logging.WARNING,
         "%(tenant)s: %(provider)s refused the key %(key)s (%(kind)s), next tried in %(seconds).0f s",
     ),

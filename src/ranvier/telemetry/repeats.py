@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-MOST = 1000
+MAX_REMEMBERED = 1000
 """Different things that are remembered; of more, those that were not said for longest are forgotten."""
 
 
@@ -29,7 +29,7 @@ class Repeats:
             unsaid = 0 if said is None else max(0, int(said[1]) - self.burst)
             self._said[what] = [now, 1]
             self._said.move_to_end(what)
-            if len(self._said) > MOST:
+            if len(self._said) > MAX_REMEMBERED:
                 self._said.popitem(last=False)
             return unsaid
         said[1] += 1

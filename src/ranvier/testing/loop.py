@@ -25,7 +25,7 @@ from typing import Any, TypeVar, TypeVarTuple
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-SHOWN = 8
+MAX_SHOWN = 8
 """Tasks that an error names."""
 
 
@@ -114,9 +114,9 @@ class _JumpingSelector(selectors.SelectSelector):
 
 def _who_waits(loop: asyncio.AbstractEventLoop) -> str:
     tasks = sorted(asyncio.all_tasks(loop), key=lambda task: (len(task.get_name()), task.get_name()))
-    lines = [f"\n  {task.get_name()} in {where_it_waits(task)}" for task in tasks[:SHOWN]]
-    if len(tasks) > SHOWN:
-        lines.append(f"\n  and {len(tasks) - SHOWN} more")
+    lines = [f"\n  {task.get_name()} in {where_it_waits(task)}" for task in tasks[:MAX_SHOWN]]
+    if len(tasks) > MAX_SHOWN:
+        lines.append(f"\n  and {len(tasks) - MAX_SHOWN} more")
     return "".join(lines)
 
 

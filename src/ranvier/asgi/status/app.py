@@ -10,18 +10,18 @@ from urllib.parse import parse_qs
 from ranvier import validation
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
 from ranvier.asgi.status import metrics
-from ranvier.asgi.status.circuits import MOST_ROWS, TooBusyError
-from ranvier.asgi.status.ledger import Ledger
+from ranvier.asgi.status.admin import Admin
+from ranvier.asgi.status.circuits import MAX_ROWS, TooBusyError
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.operating import Operator
 from ranvier.asgi.status.page import PAGE, POLICY
 from ranvier.asgi.status.report import Report
+from ranvier.asgi.status.stats import Stats
 from ranvier.pipeline.pipeline import Pipeline
 
-LONGEST_QUERY = 2048
+MAX_QUERY = 2048
 """Bytes of a query string."""
 
-LONGEST_SEARCH = 256
+MAX_SEARCH = 256
 """Characters that are searched for."""
 
 ROWS = 100
@@ -69,9 +69,9 @@ def status_app(
         ConfigurationError: a token that can be guessed, or another argument that cannot be.
     """
     names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
-    ledger = Ledger(validation.seconds("slow", slow))
+    ledger = Stats(validation.seconds("slow", slow))
     report = Report(pipeline, ledger, names)
-    app = StatusApp(report, Operator(pipeline, report, token), tenant_metrics=tenant_metrics)
+    app = StatusApp(report, Admin(pipeline, report, token), tenant_metrics=tenant_metrics)
     pipeline.events.add(ledger, routine=True)
     return app
 
@@ -82,7 +82,7 @@ Answer = Callable[[Scope, Receive], Awaitable[Reply]]
 class StatusApp:
     """Answers requests about one pipeline."""
 
-    def __init__(self, report: Report, operator: Operator, *, tenant_metrics: bool) -> None:
+    def __init__(self, report: Report, operator: Admin, *, tenant_metrics: bool) -> None:
         self._report = report
         self._operator = operator
         self._tenant_metrics = tenant_metrics
@@ -139,14 +139,14 @@ class StatusApp:
 
 def _asked(query: bytes) -> tuple[str, int]:
     """Which circuits are searched for, and how many of them are wanted."""
-    if len(query) > LONGEST_QUERY:
-        raise ValueError(f"A query has at most {LONGEST_QUERY} bytes.")
+    if len(query) > MAX_QUERY:
+        raise ValueError(f"A query has at most {MAX_QUERY} bytes.")
     told = parse_qs(query.decode("latin-1"), max_num_fields=10, errors="replace")
     search, rows = told.get("search", [""])[0], told.get("rows", [str(ROWS)])[0]
-    if len(search) > LONGEST_SEARCH:
-        raise ValueError(f"search: give at most {LONGEST_SEARCH} characters")
-    if not re.fullmatch("[0-9]{1,3}", rows) or not 1 <= int(rows) <= MOST_ROWS:
-        raise ValueError(f"rows: give a number from 1 to {MOST_ROWS}")
+    if len(search) > MAX_SEARCH:
+        raise ValueError(f"search: give at most {MAX_SEARCH} characters")
+    if not re.fullmatch("[0-9]{1,3}", rows) or not 1 <= int(rows) <= MAX_ROWS:
+        raise ValueError(f"rows: give a number from 1 to {MAX_ROWS}")
     return search, int(rows)
 
 

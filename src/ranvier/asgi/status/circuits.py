@@ -19,10 +19,10 @@ from ranvier import clock
 from ranvier.asgi.status.names import Names
 from ranvier.tenancy import digest_of
 
-MOST_ROWS = 500
+MAX_ROWS = 500
 """Circuits that are told one by one, at most."""
 
-MOST_PROVIDERS = 100
+MAX_PROVIDERS = 100
 """Providers whose circuits are counted apart; all others together."""
 
 OTHERS = "others"
@@ -36,7 +36,7 @@ FRESH = 0.5
 SHARE = 20
 """Looking may take one part in so many of the time."""
 
-MOST_LOOKS = 8
+MAX_LOOKS = 8
 """Searches whose findings are remembered; as many may wait for theirs."""
 
 RANKS = {"open": 0, "isolated": 1, "half_open": 2, "closed": 4}
@@ -56,7 +56,7 @@ class Look:
         total: How many circuits there are.
         matching: How many of them were searched for.
         states: How many there are in each state, by provider.
-        rows: Those searched for, the most troubled first, `MOST_ROWS` at most.
+        rows: Those searched for, the most troubled first, `MAX_ROWS` at most.
         good_until: When to look again, on the loop's clock.
     """
 
@@ -68,7 +68,7 @@ class Look:
 
     def count(self, provider: str, state: str) -> None:
         """One more is in that state."""
-        if provider not in self.states and len(self.states) >= MOST_PROVIDERS:
+        if provider not in self.states and len(self.states) >= MAX_PROVIDERS:
             provider = OTHERS
         self.states[provider][str(state)] += 1
 
@@ -94,7 +94,7 @@ class CircuitViewer:
         Raises:
             TooBusyError: too many others wait for what they search.
         """
-        if self._waiting >= MOST_LOOKS:
+        if self._waiting >= MAX_LOOKS:
             raise TooBusyError
         self._waiting += 1
         try:
@@ -103,7 +103,7 @@ class CircuitViewer:
                 if look is None or clock.now() >= look.good_until:
                     look = self._looks[search] = await self._look(search)
                 self._looks.move_to_end(search)
-                if len(self._looks) > MOST_LOOKS:
+                if len(self._looks) > MAX_LOOKS:
                     self._looks.popitem(last=False)
                 return look
         finally:
@@ -135,7 +135,7 @@ class CircuitViewer:
         best: list[tuple[Any, ...]] = []
         walk, began = iter(self._circuits), clock.now()
         while portion := list(islice(walk, PORTION)):
-            best = heapq.nsmallest(MOST_ROWS, chain(best, self._found(portion, search, look)))
+            best = heapq.nsmallest(MAX_ROWS, chain(best, self._found(portion, search, look)))
             took += clock.now() - began
             await asyncio.sleep(0)
             began = clock.now()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ranvier.asgi.status.circuits import Look
-from ranvier.asgi.status.ledger import Account
 from ranvier.asgi.status.report import Report
+from ranvier.asgi.status.stats import TargetStats
 from ranvier.asgi.status.windows import Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,7 +50,7 @@ def exposition(report: Report, look: Look, *, by_tenant: bool) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _counters(accounts: Mapping[str, Account]) -> Iterator[str]:
+def _counters(accounts: Mapping[str, TargetStats]) -> Iterator[str]:
     for what, (name, label, meaning) in COUNTERS.items():
         yield from _head(name, "counter", meaning)
         for provider, account in accounts.items():

@@ -11,8 +11,8 @@ from typing import Any
 from ranvier import clock
 from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Look
-from ranvier.asgi.status.ledger import ENDED_WELL, Account, Ledger
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.stats import ENDED_WELL, Stats, TargetStats
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
@@ -24,7 +24,7 @@ WINDOW = 60
 SERIES = 120
 """Seconds that are told one by one."""
 
-MOST_GATES = 20
+MAX_GATES = 20
 """Keys at rest that are told one by one."""
 
 
@@ -36,7 +36,7 @@ class Report:
         viewer: Of the stack's circuits; `None` where it has no breaker.
     """
 
-    def __init__(self, pipeline: Pipeline, ledger: Ledger, names: Names) -> None:
+    def __init__(self, pipeline: Pipeline, ledger: Stats, names: Names) -> None:
         self.process = secrets.token_hex(4)
         self.ledger = ledger
         self.names = names
@@ -112,7 +112,7 @@ class Report:
         findings = health.of_provider(facts)
         return {**facts, "level": health.worst(findings), "findings": findings}
 
-    def _outcomes(self, account: Account, what: str, now: float) -> dict[str, Any]:
+    def _outcomes(self, account: TargetStats, what: str, now: float) -> dict[str, Any]:
         """How many of the last minute ended how, and how many there were in a second."""
         kinds = account.kinds(what, now, WINDOW)
         failures = {kind: number for kind, number in kinds.items() if kind not in ENDED_WELL}
@@ -138,7 +138,7 @@ class Report:
                 "seconds": gate.closed_for,
                 "waiting": gate.waiting,
             }
-            for gate in islice(self._gates, MOST_GATES)
+            for gate in islice(self._gates, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ from ranvier.events import CallEnded
 KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
 """How many of each sort are kept: a thousand of one do not drive out the only one of another."""
 
-MOST_PARTS = 40
+MAX_PARTS = 40
 """Attempts and waits of one story that are told."""
 
-LONGEST_TEXT = 6000
+MAX_TEXT = 6000
 """Characters of a story's text that are told."""
 
 
@@ -82,7 +82,7 @@ def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
                 "outcome": each.outcome,
                 "status": each.status,
             }
-            for each in story.attempts[:MOST_PARTS]
+            for each in story.attempts[:MAX_PARTS]
         ],
         "waits": [
             {
@@ -91,7 +91,7 @@ def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
                 "seconds": each.seconds,
                 "reason": each.reason,
             }
-            for each in story.waits[:MOST_PARTS]
+            for each in story.waits[:MAX_PARTS]
         ],
-        "text": story.explain()[:LONGEST_TEXT],
+        "text": story.explain()[:MAX_TEXT],
     }

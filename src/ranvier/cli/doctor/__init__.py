@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Look, and tell: 0 where all is well, 1 where something is to be said."""
     from ranvier.cli.doctor import checks_of_stack, checks_of_targets  # noqa: F401  # because: they join CHECKS
     from ranvier.cli.doctor.checking import CHECKS
-    from ranvier.cli.doctor.examination import look_at
+    from ranvier.cli.doctor.inspection import look_at
     from ranvier.cli.doctor.loading import load
     from ranvier.cli.doctor.telling import lines
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ranvier.cli.doctor.examination import Finding, Patient
+from ranvier.cli.doctor.inspection import Finding, PipelineReport
 from ranvier.pipeline.deployment import Deployment
 
-Check = Callable[[Patient], Iterator[Finding]]
+Check = Callable[[PipelineReport], Iterator[Finding]]
 
 Found = Iterator[tuple[str | None, str, str]]
 """A target, or `None` for the whole stack; why it matters; the remedy."""
@@ -17,11 +17,11 @@ CHECKS: list[Check] = []
 """All of them, in the order in which they are told."""
 
 
-def check(function: Callable[[Patient], Found]) -> Check:
+def check(function: Callable[[PipelineReport], Found]) -> Check:
     """A check is called as its function is; that yields (target, why, remedy)."""
     name = function.__name__.replace("_", "-")
 
-    def examine(patient: Patient) -> Iterator[Finding]:
+    def examine(patient: PipelineReport) -> Iterator[Finding]:
         at: dict[tuple[str, str], list[str]] = {}  # what is the same at several targets is told once
         for target, why, remedy in function(patient):
             at.setdefault((why, remedy), []).extend([] if target is None else [target])
@@ -33,7 +33,7 @@ def check(function: Callable[[Patient], Found]) -> Check:
     return examine
 
 
-def settings_of(patient: Patient, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+def settings_of(patient: PipelineReport, kind: type[Any]) -> Iterator[tuple[str, Any]]:
     """For each target the settings of the layer of that kind, where there is one."""
     for layer in patient.layers:
         if isinstance(layer, kind):

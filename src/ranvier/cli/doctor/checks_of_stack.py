@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ranvier.cli.doctor.checking import Found, check, family_of, settings_of
-from ranvier.cli.doctor.examination import Patient
+from ranvier.cli.doctor.inspection import PipelineReport
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.retry.layer import Retry
@@ -22,7 +22,7 @@ LONG_COOLDOWN = 300.0
 
 
 @check
-def order(patient: Patient) -> Found:
+def order(patient: PipelineReport) -> Found:
     """The layers stand in an order in which they do not do what they say."""
     try:
         check_stack(patient.layers, order=True)
@@ -31,7 +31,7 @@ def order(patient: Patient) -> Found:
 
 
 @check
-def no_deadline(patient: Patient) -> Found:
+def no_deadline(patient: PipelineReport) -> Found:
     """Nothing bounds the whole call."""
     if math.isinf(patient.deadline):
         why = "nothing bounds the whole call: retries and fallbacks may keep a customer waiting for minutes"
@@ -39,7 +39,7 @@ def no_deadline(patient: Patient) -> Found:
 
 
 @check
-def no_attempt_limit(patient: Patient) -> Found:
+def no_attempt_limit(patient: PipelineReport) -> Found:
     """An attempt may take for ever."""
     for target, limits in patient.limits.items():
         if limits.seconds is None:
@@ -48,7 +48,7 @@ def no_attempt_limit(patient: Patient) -> Found:
 
 
 @check
-def silence_unnoticed(patient: Patient) -> Found:
+def silence_unnoticed(patient: PipelineReport) -> Found:
     """Neither `first_token` nor `idle` is set, so that a silent provider is noticed late."""
     for target, limits in patient.limits.items():
         missing = [name for name in ("first_token", "idle") if getattr(limits, name) is None]
@@ -59,7 +59,7 @@ def silence_unnoticed(patient: Patient) -> Found:
 
 
 @check
-def several_timeouts(patient: Patient) -> Found:
+def several_timeouts(patient: PipelineReport) -> Found:
     """Of several Timeout layers only the innermost counts."""
     if sum(isinstance(layer, Timeout) for layer in patient.layers) > 1:
         why = "of several Timeout layers only the innermost counts"
@@ -67,7 +67,7 @@ def several_timeouts(patient: Patient) -> Found:
 
 
 @check
-def no_breaker(patient: Patient) -> Found:
+def no_breaker(patient: PipelineReport) -> Found:
     """Nobody remembers that a provider is down."""
     if not any(isinstance(layer, Breaker) for layer in patient.layers):
         why = "nobody remembers that a provider is down: every call asks it again, and waits for it again"
@@ -75,7 +75,7 @@ def no_breaker(patient: Patient) -> Found:
 
 
 @check
-def throttle_without_retry(patient: Patient) -> Found:
+def throttle_without_retry(patient: PipelineReport) -> Found:
     """Calls wait at a gate, but the one that met the limit is not tried again."""
     kinds = {type(layer) for layer in patient.layers}
     if Throttle in kinds and Retry not in kinds:
@@ -87,7 +87,7 @@ def throttle_without_retry(patient: Patient) -> Found:
 
 
 @check
-def silence_fills_deadline(patient: Patient) -> Found:
+def silence_fills_deadline(patient: PipelineReport) -> Found:
     """A silent attempt uses up the deadline, so that no other target is asked."""
     for target, limits in patient.limits.items():
         noticed = min(_or_never(limits.first_token), _or_never(limits.seconds))
@@ -97,7 +97,7 @@ def silence_fills_deadline(patient: Patient) -> Found:
 
 
 @check
-def retries_miss_deadline(patient: Patient) -> Found:
+def retries_miss_deadline(patient: PipelineReport) -> Found:
     """The waits before the retries do not fit the deadline."""
     for target, retry in settings_of(patient, Retry):
         waits = [
@@ -112,7 +112,7 @@ def retries_miss_deadline(patient: Patient) -> Found:
 
 
 @check
-def max_delay_beyond_deadline(patient: Patient) -> Found:
+def max_delay_beyond_deadline(patient: PipelineReport) -> Found:
     """`max_delay` allows waits that the deadline does not."""
     for target, retry in settings_of(patient, Retry):
         if retry.max_retries and retry.max_delay > patient.deadline:
@@ -121,7 +121,7 @@ def max_delay_beyond_deadline(patient: Patient) -> Found:
 
 
 @check
-def limit_beyond_attempt(patient: Patient) -> Found:
+def limit_beyond_attempt(patient: PipelineReport) -> Found:
     """A limit within the attempt is longer than the attempt, and never acts."""
     for target, limits in patient.limits.items():
         for name in ("first_token", "idle"):
@@ -132,7 +132,7 @@ def limit_beyond_attempt(patient: Patient) -> Found:
 
 
 @check
-def first_token_too_short(patient: Patient) -> Found:
+def first_token_too_short(patient: PipelineReport) -> Found:
     """The model thinks in silence for longer than `first_token`."""
     for target in patient.targets:
         needed = first_token_allowance(family_of(target), target.facts_of or target.model)
@@ -143,7 +143,7 @@ def first_token_too_short(patient: Patient) -> Found:
 
 
 @check
-def lease_below_attempt(patient: Patient) -> Found:
+def lease_below_attempt(patient: PipelineReport) -> Found:
     """A probe's place is taken from it before its attempt is over."""
     for target, breaker in settings_of(patient, Breaker):
         seconds = patient.limits[target].seconds
@@ -153,7 +153,7 @@ def lease_below_attempt(patient: Patient) -> Found:
 
 
 @check
-def long_cooldown(patient: Patient) -> Found:
+def long_cooldown(patient: PipelineReport) -> Found:
     """A circuit stays open for minutes after its provider is well."""
     for target, breaker in settings_of(patient, Breaker):
         longest = max(breaker.rules.cooldown, breaker.rules.max_cooldown or 0.0)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from ranvier.cli.doctor.checking import Found, check, family_of
-from ranvier.cli.doctor.examination import NEEDS_NONE, Patient, url_of
+from ranvier.cli.doctor.inspection import NEEDS_NONE, PipelineReport, url_of
 
 MODELS = {
     "anthropic": ("claude",),
@@ -23,7 +23,7 @@ MODELS = {
 
 
 @check
-def same_target(patient: Patient) -> Found:
+def same_target(patient: PipelineReport) -> Found:
     """A target is its own fallback."""
     for chain in patient.chains[:1]:
         names = [target.target for target in chain]
@@ -32,7 +32,7 @@ def same_target(patient: Patient) -> Found:
 
 
 @check
-def shared_base_url(patient: Patient) -> Found:
+def shared_base_url(patient: PipelineReport) -> Found:
     """A fallback is at the same base URL as the primary, and down when that is."""
     for primary, *others in patient.chains[:1]:
         url = url_of(primary)
@@ -43,7 +43,7 @@ def shared_base_url(patient: Patient) -> Found:
 
 
 @check
-def smaller_window(patient: Patient) -> Found:
+def smaller_window(patient: PipelineReport) -> Found:
     """A fallback is passed over for prompts that are too long for the target before it."""
     for chain in patient.chains[:1]:
         for before, after in pairwise(chain):
@@ -53,7 +53,7 @@ def smaller_window(patient: Patient) -> Found:
 
 
 @check
-def unknown_model(patient: Patient) -> Found:
+def unknown_model(patient: PipelineReport) -> Found:
     """The id is not like those of its vendor."""
     for target in patient.targets:
         family, provider = family_of(target), target.provider
@@ -67,7 +67,7 @@ def unknown_model(patient: Patient) -> Found:
 
 
 @check
-def no_key(patient: Patient) -> Found:
+def no_key(patient: PipelineReport) -> Found:
     """There is no key for a target, which is then passed over."""
     for target in patient.targets:
         if patient.keys[target.target] is None:
@@ -76,7 +76,7 @@ def no_key(patient: Patient) -> Found:
 
 
 @check
-def key_over_http(patient: Patient) -> Found:
+def key_over_http(patient: PipelineReport) -> Found:
     """A key is sent unencrypted to another machine."""
     for target in patient.targets:
         url, key = url_of(target) or "", patient.keys[target.target]
@@ -85,7 +85,7 @@ def key_over_http(patient: Patient) -> Found:
 
 
 @check
-def unreachable(patient: Patient) -> Found:
+def unreachable(patient: PipelineReport) -> Found:
     """A base URL cannot be reached from here."""
     for target in patient.targets:
         url = url_of(target)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 OURS = Path(__file__).parents[2]
 """Where ranvier is: a line of it says nothing of what the user wrote."""
 
-LONGEST = 200
+MAX_LENGTH = 200
 """Characters of a foreign error that are shown."""
 
 SHORTEST = 6
@@ -96,7 +96,7 @@ def _told(error: BaseException) -> str:
         if "importlib" not in frame.filename and OURS not in Path(frame.filename).parents
     ]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {shown(_masked(str(error)), LONGEST, None)}{where}"
+    return f"{type(error).__name__}: {shown(_masked(str(error)), MAX_LENGTH, None)}{where}"
 
 
 def _masked(text: str) -> str:

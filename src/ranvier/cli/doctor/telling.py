@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ranvier.cli.doctor.examination import Patient, url_of
+from ranvier.cli.doctor.inspection import PipelineReport, url_of
 from ranvier.cli.doctor.reaching import Reach
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
 
 
-def lines(patient: Patient) -> Iterator[str]:
+def lines(patient: PipelineReport) -> Iterator[str]:
     """All of it, line by line."""
     yield "stack"
     yield from (f"  {layer.place.name:<8} {layer!r}" for layer in patient.layers)
@@ -23,7 +23,7 @@ def lines(patient: Patient) -> Iterator[str]:
     yield from _of_warnings(patient)
 
 
-def _of_target(patient: Patient, target: Deployment) -> Iterator[str]:
+def _of_target(patient: PipelineReport, target: Deployment) -> Iterator[str]:
     yield f"  {target}"
     yield f"    key      {patient.keys[target.target] or 'not found'}"
     yield f"    limits   {_limits(patient.limits[target.target])}"
@@ -46,7 +46,7 @@ def _reach(seen: Reach) -> str:
     return told if seen.proxy is None else f"by the proxy {seen.proxy}: {told}"
 
 
-def _of_bounds(patient: Patient) -> Iterator[str]:
+def _of_bounds(patient: PipelineReport) -> Iterator[str]:
     usual, first, repaired = patient.bound(), patient.bound(refusals=True), patient.bound(repairs=1)
     more = first.attempts - usual.attempts
     yield f"{usual.attempts} upstream attempts; {repaired.attempts} where it asks for a repair (repair=1)"
@@ -61,7 +61,7 @@ def _of_bounds(patient: Patient) -> Iterator[str]:
         yield f"not counting what {', '.join(patient.own_layers)} may add: give it a method `bound`"
 
 
-def _of_warnings(patient: Patient) -> Iterator[str]:
+def _of_warnings(patient: PipelineReport) -> Iterator[str]:
     if not patient.warnings:
         yield "nothing to warn of"
         return

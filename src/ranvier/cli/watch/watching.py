@@ -19,7 +19,7 @@ from ranvier.errors.configuration import ConfigurationError
 PATIENCE = 5.0
 """Seconds until a server that says nothing is taken for gone."""
 
-MOST_BYTES = 5_000_000
+MAX_BYTES = 5_000_000
 """Of an answer."""
 
 ROWS = 100
@@ -115,8 +115,8 @@ async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise NoAnswerError(f"the answer has more than {MOST_BYTES} bytes")
+        if len(body) > MAX_BYTES:
+            raise NoAnswerError(f"the answer has more than {MAX_BYTES} bytes")
     return bytes(body)
 
 

@@ -21,7 +21,7 @@ from ranvier.layers.breaker.state import CLOSED, HALF_OPEN, ISOLATED, OPEN, Circ
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 
 
-class Rules:
+class CircuitSettings:
     """When a circuit opens, for how long, and when it closes again. All seconds are floats.
 
     `chance` returns numbers from 0 up to 1: it adds up to a fifth to each cooldown, so that the
@@ -75,7 +75,7 @@ class Circuit:
         "total_opens",
     )
 
-    def __init__(self, rules: Rules, number: int = 0) -> None:
+    def __init__(self, rules: CircuitSettings, number: int = 0) -> None:
         self.rules = rules
         self.number = number  # in the order in which circuits are made
         self.entered_at = math.inf  # for its registry: the moment at which to ask whether it may be forgotten

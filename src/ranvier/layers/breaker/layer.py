@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.layers.breaker.circuit import Rules
+from ranvier.layers.breaker.circuit import CircuitSettings
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.call import Call
@@ -28,7 +28,7 @@ LEASE_MARGIN = 1.0
 LEASE_WITHOUT_TIMEOUT = 121.0
 """Seconds that a probe may hold its place where nothing bounds an attempt."""
 
-SHOWN = 12
+MAX_SHOWN = 12
 """Circuits that `print(pipeline)` lists."""
 
 
@@ -70,7 +70,7 @@ class Breaker(Guard):
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
-        self.rules = Rules(
+        self.rules = CircuitSettings(
             failure_threshold=validation.count("Breaker(failure_threshold)", failure_threshold, least=1),
             success_threshold=validation.count("Breaker(success_threshold)", success_threshold, least=1),
             cooldown=validation.seconds("Breaker(cooldown)", cooldown),
@@ -131,7 +131,7 @@ class Breaker(Guard):
         first_token, idle = limits.first_token, limits.idle
         if call.streaming and first_token is not None:  # it has proved the provider by its first content
             return first_token + LEASE_MARGIN
-        if limits.watch_progress and first_token is not None and idle is not None:
+        if limits.over_stream and first_token is not None and idle is not None:
             return math.inf  # silence ends it, and else it goes on
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
@@ -146,7 +146,7 @@ class Breaker(Guard):
         """How many circuits there are, and the first of those that are not closed."""
         yield repr(self.circuits)[1:-1]
         troubled = ((key, seen) for key, seen in self.circuits if seen.state is not CLOSED)
-        for key, seen in islice(troubled, SHOWN):
+        for key, seen in islice(troubled, MAX_SHOWN):
             name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
             wait = "" if seen.retry_after is None else f", a probe may pass in {seen.retry_after:.1f} s"
             yield f"  {name}: {seen.state}{wait}"

@@ -12,13 +12,13 @@ from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import CircuitOpenError
 from ranvier.events import CircuitChanged, RegistryFull
-from ranvier.layers.breaker.circuit import Circuit, Rules
+from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
-from ranvier.pipeline.reporting.announce import tell_rejected
+from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
 
@@ -44,7 +44,10 @@ class Circuits:
     """
 
     def __init__(
-        self, rules: Rules, max_circuits: int, rules_for: Callable[[Deployment], Rules] | None = None
+        self,
+        rules: CircuitSettings,
+        max_circuits: int,
+        rules_for: Callable[[Deployment], CircuitSettings] | None = None,
     ) -> None:
         self._rules = rules
         self._max_circuits = max_circuits
@@ -213,7 +216,7 @@ class Circuits:
             self._idle.pop(key, None)
             self._idle[key] = circuit
 
-    def _add(self, key: Hashable, rules: Rules, now: float) -> Circuit | None:
+    def _add(self, key: Hashable, rules: CircuitSettings, now: float) -> Circuit | None:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
             return None
         circuit = self._circuits[key] = Circuit(rules, next(self._numbers))
@@ -236,19 +239,13 @@ class Circuits:
     def _refusal(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
         provider = call.deployment.provider.name
         error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
-        tell_rejected(call, error, provider)
+        announce_rejected(call, error, provider)
         return error
 
     def _tell_full(self, call: Call) -> None:
         if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                RegistryFull(
-                    tenant=call.tenant,
-                    provider=call.deployment.provider.name,
-                    max_circuits=self._max_circuits,
-                ),
-                call.record,
-            )
+            event = RegistryFull(**call.where(), max_circuits=self._max_circuits)
+            call.pipeline.events.emit(event, call.record)
 
     def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:
         if before is after:

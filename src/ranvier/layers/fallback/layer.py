@@ -128,7 +128,7 @@ class Fallback(Layer):
         return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
 
     def _goes_on(self, error: RanvierError) -> bool:
-        if error.falls_over or isinstance(error, ContextLengthError):
+        if error.fails_over or isinstance(error, ContextLengthError):
             return True  # another window may be larger
         if type(error) is InvalidRequestError:
             return self._on_invalid_request
@@ -166,7 +166,7 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
     window = deployment.context_window
     return window is not None and any(
         isinstance(error, ContextLengthError)
-        and not error.falls_over  # else it was a limit of that key or server, and no window
+        and not error.fails_over  # else it was a limit of that key or server, and no window
         and (failed.context_window or 0) >= window
         for failed, error in failures
     )

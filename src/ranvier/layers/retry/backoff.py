@@ -12,7 +12,7 @@ from typing import Literal
 Jitter = Literal["full", "equal", "none"]
 """How much of a wait is left to chance: all of it, half of it, nothing."""
 
-LONGEST = 1e9
+MAX_LENGTH = 1e9
 """Seconds that no wait exceeds of itself, so that all arithmetic on it stays finite."""
 
 
@@ -28,7 +28,7 @@ class Backoff:
     def __init__(
         self, base: float, longest: float, multiplier: float, jitter: Jitter, chance: Callable[[], float]
     ) -> None:
-        self._longest = min(longest, LONGEST)
+        self._longest = min(longest, MAX_LENGTH)
         self._base = min(base, self._longest)
         self._multiplier = multiplier
         self._jitter = jitter

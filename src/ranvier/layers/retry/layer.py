@@ -95,7 +95,7 @@ class Retry(Layer):
 
     def _delay(self, call: Call, error: RanvierError) -> float | None:
         """Seconds to wait before the next attempt, or `None` where there is none to be made."""
-        if call.attempt > self.max_retries or error.target_refuses:
+        if call.attempt > self.max_retries or error.retry_useless:
             return None
         if error.about_key and call.pipeline.credentials.another(call) is not None:
             return None  # the route goes on with that key at once

@@ -10,7 +10,7 @@ from ranvier.layers.throttle.gate import Reason
 if TYPE_CHECKING:
     from ranvier.layers.throttle.layer import Throttle
 
-LONGEST_WITHOUT_CREDIT = 3600.0
+MAX_WITHOUT_CREDIT = 3600.0
 """Seconds that a gate is closed at most because a provider says so of an account without credit."""
 
 WITHOUT_A_TIME = 1.0
@@ -28,9 +28,9 @@ def closes(error: BaseException, settings: Throttle, *, scouted: bool) -> tuple[
             asked = WITHOUT_A_TIME if scouted else 0.0
         seconds = min(asked, settings.max_closed)
     elif isinstance(error, AuthenticationError):
-        seconds = _at_least(settings.refused_for, error.retry_after, settings.max_closed)
+        seconds = _at_least(settings.auth_cooldown, error.retry_after, settings.max_closed)
     elif isinstance(error, QuotaExceededError):
-        seconds = _at_least(settings.quota_for, error.retry_after, LONGEST_WITHOUT_CREDIT)
+        seconds = _at_least(settings.quota_cooldown, error.retry_after, MAX_WITHOUT_CREDIT)
     else:
         return None
     return (Reason(error.kind), seconds) if seconds else None

@@ -11,18 +11,18 @@ from ranvier import validation
 from ranvier.clock import earliest
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.rejected import RejectedError, ThrottledError
-from ranvier.events import CredentialRefused, Throttled
+from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
-from ranvier.layers.throttle.doorkeeper import Doorkeeper, Visit
 from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.registry import Gates, Key, digest
+from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.reporting.announce import tell_rejected
+from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import WorstCase
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_WAITING = 10_000
 """Calls that wait at one gate at most; the next ones go on to their next target."""
 
-SHOWN = 12
+MAX_SHOWN = 12
 """Gates that `print(pipeline)` lists."""
 
 
@@ -40,19 +40,19 @@ class Throttle(Layer):
     """Close a gate before a key that the provider limits or refuses, for everyone who would use it.
 
     A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
-    until then, for `max_closed` at most; a refused key is remembered for `refused_for`, one out of
-    credit for `quota_for`. Tenants who share our key share its gate; another key has another gate.
+    until then, for `max_closed` at most; a refused key is remembered for `auth_cooldown`, one out of
+    credit for `quota_cooldown`. Tenants who share our key share its gate; another key has another gate.
     After its time one call passes as a scout, then two, four, and so on, in the order of their coming,
     until nobody waits.
 
     Args:
         max_wait: The longest that a call waits at a gate. One that would have to wait longer, or
             past its deadline, goes on to the next target at once. 0 is never to wait.
-        refused_for: Seconds that a key is not used after the provider has refused it.
-        quota_for: The same after it was out of credit; longer where the provider says so.
+        auth_cooldown: Seconds that a key is not used after the provider has refused it.
+        quota_cooldown: The same after it was out of credit; longer where the provider says so.
         max_gates: Gates kept at most.
         max_closed: Seconds that a gate is closed at most, whatever the provider says (an hour where the
-            account is out of credit); then one call asks. `refused_for` and `quota_for` are yours, and
+            account is out of credit); then one call asks. `auth_cooldown` and `quota_cooldown` are yours, and
             are kept.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             gates of its own.
@@ -69,16 +69,16 @@ class Throttle(Layer):
     def __init__(
         self,
         max_wait: float = 10.0,
-        refused_for: float = 60.0,
-        quota_for: float = 300.0,
+        auth_cooldown: float = 60.0,
+        quota_cooldown: float = 300.0,
         max_gates: int = 10_000,
         max_closed: float = 300.0,
         *,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
         self.max_wait = validation.seconds("Throttle(max_wait)", max_wait)
-        self.refused_for = validation.seconds("Throttle(refused_for)", refused_for)
-        self.quota_for = validation.seconds("Throttle(quota_for)", quota_for)
+        self.auth_cooldown = validation.seconds("Throttle(auth_cooldown)", auth_cooldown)
+        self.quota_cooldown = validation.seconds("Throttle(quota_cooldown)", quota_cooldown)
         self.max_closed = validation.seconds("Throttle(max_closed)", max_closed)
         self.gates = Gates(validation.count("Throttle(max_gates)", max_gates, least=1))
         self.override_with(overrides)
@@ -97,7 +97,7 @@ class Throttle(Layer):
             visit = await self._enter(call) if self.gates.known else None
             try:
                 answer = await inner(call)
-            except _SentBackError as error:
+            except _RequeueError as error:
                 self._learn(call, visit, error)
                 if error.by is not self:
                     raise
@@ -111,7 +111,7 @@ class Throttle(Layer):
 
     # --- going in --------------------------------------------------------------------------------
 
-    async def _enter(self, call: Call) -> Visit | None:
+    async def _enter(self, call: Call) -> Ticket | None:
         """Wait until `call` may pass, if that is worth it."""
         key, visit = self._key(call.deployment, call.credential), None
         while (keeper := self.gates.known.get(key)) is not None:
@@ -125,7 +125,7 @@ class Throttle(Layer):
                 raise self._refusal(call, keeper)
         return visit
 
-    async def _wait(self, call: Call, keeper: Doorkeeper, due: float) -> Visit | None:
+    async def _wait(self, call: Call, keeper: WaitQueue, due: float) -> Ticket | None:
         """Wait at the gate, and let the record of the call know."""
         began, reason = call.pipeline.clock(), keeper.gate.reason.value
         try:
@@ -133,7 +133,7 @@ class Throttle(Layer):
         finally:
             recorder.waited(call, "gate", began, reason)
 
-    def _worth_waiting(self, call: Call, gate: Gate[Visit]) -> float | None:
+    def _worth_waiting(self, call: Call, gate: Gate[Ticket]) -> float | None:
         """Until when `call` should wait at `gate` at most; `None` is not at all."""
         now = call.pipeline.clock()
         due = earliest(now + self.settings_for(call.deployment).max_wait, call.deadline)
@@ -141,23 +141,23 @@ class Throttle(Layer):
         fits = now + gate.opens_in(now) < due and gate.waiting < MAX_WAITING
         return due if fits and gate.reason.passes else None
 
-    def _refusal(self, call: Call, keeper: Doorkeeper) -> Exception:
+    def _refusal(self, call: Call, keeper: WaitQueue) -> Exception:
         now = call.pipeline.clock()
         if call.deadline is not None and call.deadline <= now:
             return too_late(call, "deadline")
         error = ThrottledError(**_facts(call, keeper.gate))
-        tell_rejected(call, error, call.deployment.provider.name)
+        announce_rejected(call, error, call.deployment.provider.name)
         return error
 
     def recheck(self, call: Call, since: float) -> None:
         """Send back a call before which the gate was closed while it waited for a connection."""
         keeper = self.gates.known.get(self._key(call.deployment, call.credential))
         if keeper is not None and keeper.gate.since >= since:
-            raise _SentBackError(self)  # not by way of a variable: the error holds this frame
+            raise _RequeueError(self)  # not by way of a variable: the error holds this frame
 
     # --- coming out ------------------------------------------------------------------------------
 
-    def _learn(self, call: Call, visit: Visit | None, error: BaseException) -> None:
+    def _learn(self, call: Call, visit: Ticket | None, error: BaseException) -> None:
         """Close the gate, or say what its scout has found out."""
         closing = closes(error, self.settings_for(call.deployment), scouted=visit is not None)
         if closing is not None:
@@ -173,7 +173,7 @@ class Throttle(Layer):
         now, key = call.pipeline.clock(), self._key(call.deployment, call.credential)
         news = self.gates.close(key, reason, now + seconds, now)
         if news and call.pipeline.events.listeners:
-            event = Throttled if reason.passes else CredentialRefused
+            event = Throttled if reason.passes else CredentialRejected
             call.pipeline.events.emit(
                 event(
                     **call.where(),
@@ -206,20 +206,20 @@ class Throttle(Layer):
     def status(self, now: float) -> Iterable[str]:
         """How many gates are closed, and the first of them."""
         yield repr(self.gates)[1:-1]
-        for gate in islice(self.gates, SHOWN):
+        for gate in islice(self.gates, MAX_SHOWN):
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a scout is under way"
             yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls wait"
 
     def __repr__(self) -> str:
         return self._describe(
             max_wait=self.max_wait,
-            refused_for=self.refused_for,
-            quota_for=self.quota_for,
+            auth_cooldown=self.auth_cooldown,
+            quota_cooldown=self.quota_cooldown,
             max_closed=self.max_closed,
         )
 
 
-class _SentBackError(RejectedError):
+class _RequeueError(RejectedError):
     """Back to the gate: it was closed before the call could be sent. It never leaves its throttle."""
 
     kind = "throttled"
@@ -229,7 +229,7 @@ class _SentBackError(RejectedError):
         self.by = by
 
 
-def _facts(call: Call, gate: Gate[Visit]) -> dict[str, Any]:
+def _facts(call: Call, gate: Gate[Ticket]) -> dict[str, Any]:
     now = call.pipeline.clock()
     return {
         "tenant": call.tenant,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ranvier import clock
-from ranvier.layers.throttle.doorkeeper import Doorkeeper
 from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.wait_queue import WaitQueue
 from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Gates:
     def __init__(self, max_gates: int) -> None:
         self._max_gates = max_gates
         self._loops = Loops()
-        self.known: OrderedDict[Key, Doorkeeper] = OrderedDict()  # from the one closed first to the last
+        self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # from the one closed first to the last
 
     # --- for operators ---------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Gates:
         if keeper is None:
             if not self._make_room(now):
                 return True
-            keeper = Doorkeeper(lambda done: self._drop(key, done))
+            keeper = WaitQueue(lambda done: self._drop(key, done))
         self.known[key] = keeper
         self.known.move_to_end(key)
         news = now >= keeper.gate.until or (keeper.gate.reason.passes and not reason.passes)
@@ -112,7 +112,7 @@ class Gates:
         keeper = self.known.get(key)
         return 0.0 if keeper is None else keeper.gate.opens_in(now)
 
-    def _drop(self, key: Key, keeper: Doorkeeper) -> None:
+    def _drop(self, key: Key, keeper: WaitQueue) -> None:
         if self.known.get(key) is keeper:
             del self.known[key]
 

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaError,
 from pydantic_core.core_schema import ErrorType
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema.mismatch import Misfit, names_in, place
+from ranvier.messages.schema.mismatch import Mismatch, names_in, place
 
 KEPT = 256
 """Types and functions whose schema is kept. Each refers to what it was made of, so that a weak mapping
@@ -27,7 +27,7 @@ would keep them for ever."""
 TOLD = 5
 """Misfits that are told of one answer."""
 
-LONGEST_WORDS = 300
+MAX_WORDS = 300
 """Characters of what is told of each of them: a validator of yours may quote whatever it refuses."""
 
 UNDECLARABLE = (
@@ -61,7 +61,7 @@ def definition(kind: type) -> Mapping[str, Any]:
 
 def read(
     declared: Any, text: str, data: Any, definition: Mapping[str, Any]
-) -> tuple[Any, tuple[Misfit, ...]]:
+) -> tuple[Any, tuple[Mismatch, ...]]:
     """What `text` says as an instance of what was declared; or `None`, and where it does not fit.
 
     Args:
@@ -75,7 +75,7 @@ def read(
     except ValidationError as error:
         told = error.errors(include_url=False, include_input=False)[:TOLD]
     except (ValueError, RecursionError):  # half of a surrogate pair, say
-        return None, (Misfit("$", "no JSON that could be read", "no JSON that could be read"),)
+        return None, (Mismatch("$", "no JSON that could be read", "no JSON that could be read"),)
     names = names_in(definition)
     return None, tuple(_misfit(each, data, names) for each in told)
 
@@ -196,9 +196,9 @@ def _strict(node: Any) -> Any:
 # --- where an answer does not fit ----------------------------------------------------------------
 
 
-def _misfit(error: ErrorDetails, data: Any, names: set[str]) -> Misfit:
+def _misfit(error: ErrorDetails, data: Any, names: set[str]) -> Mismatch:
     rule = error["msg"] if error["type"] in QUIET else error["type"]
-    return Misfit(place(_way(error["loc"], data, names), names), rule, error["msg"][:LONGEST_WORDS])
+    return Mismatch(place(_way(error["loc"], data, names), names), rule, error["msg"][:MAX_WORDS])
 
 
 def _way(location: tuple[str | int, ...], data: Any, names: set[str]) -> list[str | int]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
-LONGEST_PLACE = 200
+MAX_PLACE = 200
 """Characters of a place that are shown; the middle of a longer one is left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class Mismatch:
     """Where and how an answer leaves its schema.
 
     Attributes:
@@ -38,8 +38,8 @@ def place(segments: Iterable[str | int], names: Set[str]) -> str:
             shown += ".*"
         else:
             shown += f".{segment}" if segment.isidentifier() else f"[{segment!r}]"
-    if len(shown) > LONGEST_PLACE:
-        shown = f"{shown[: LONGEST_PLACE // 2]}...{shown[-LONGEST_PLACE // 2 :]}"
+    if len(shown) > MAX_PLACE:
+        shown = f"{shown[: MAX_PLACE // 2]}...{shown[-MAX_PLACE // 2 :]}"
     return shown
 
 

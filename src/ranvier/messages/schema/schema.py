@@ -13,7 +13,7 @@ from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.lenient import STRICT, json_in, objects_in
-from ranvier.messages.schema.mismatch import Misfit, name_for
+from ranvier.messages.schema.mismatch import Mismatch, name_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Schema:
             "or a TypedDict"
         )
 
-    def fit(self, text: str) -> tuple[Any, tuple[Misfit, ...]]:
+    def fit(self, text: str) -> tuple[Any, tuple[Mismatch, ...]]:
         """What `text` says in this form; or `None`, and where it leaves the form.
 
         Thoughts, a fence and words around the JSON are passed over, where one JSON object is left that fits.
@@ -71,7 +71,7 @@ class Schema:
             return self._fit_one_of(objects_in(text), error)
         return self._read(plain, data)
 
-    def _fit_one_of(self, found: list[str], error: Exception) -> tuple[Any, tuple[Misfit, ...]]:
+    def _fit_one_of(self, found: list[str], error: Exception) -> tuple[Any, tuple[Mismatch, ...]]:
         """The one object that fits, of those that were `found` in an answer that is no JSON as a whole."""
         if not found:
             return None, (_no_json(error),)
@@ -80,19 +80,19 @@ class Schema:
         if len(found) == 1 or len(fitting) == 1:
             return (fitting or read)[0]
         rule = f"no JSON that stands alone ({len(found)} different objects)"
-        return None, (Misfit("$", rule, rule),)
+        return None, (Mismatch("$", rule, rule),)
 
-    def _read(self, text: str, data: Any) -> tuple[Any, tuple[Misfit, ...]]:
+    def _read(self, text: str, data: Any) -> tuple[Any, tuple[Mismatch, ...]]:
         if self.model is not None:
             return _declared().read(self.model, text, data, self.definition)  # type: ignore[no-any-return]
         return _written().read(self.definition, data)  # type: ignore[no-any-return]
 
 
-def _no_json(error: Exception) -> Misfit:
+def _no_json(error: Exception) -> Mismatch:
     rule = "no JSON that could be read"  # NaN, 1e999, a number of 5,000 digits, a tower of brackets
     if isinstance(error, json.JSONDecodeError):
         rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
-    return Misfit("$", rule, rule)
+    return Mismatch("$", rule, rule)
 
 
 # --- what is imported only when it is needed --------------------------------------------------------

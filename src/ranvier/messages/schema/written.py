@@ -17,7 +17,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema.mismatch import Misfit, names_in, place
+from ranvier.messages.schema.mismatch import Mismatch, names_in, place
 
 LARGEST = 200_000
 """Characters of the largest schema; no provider takes one as large."""
@@ -28,7 +28,7 @@ KEPT = 256
 TOLD = 5
 """Misfits that are told of one answer."""
 
-LONGEST_WORDS = 300
+MAX_WORDS = 300
 """Characters of what is told of each of them; a validator quotes whatever it refuses, however long."""
 
 
@@ -41,27 +41,27 @@ def checked(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return _compiled(_as_text(schema))[0]
 
 
-def read(definition: Mapping[str, Any], data: Any) -> tuple[Any, tuple[Misfit, ...]]:
+def read(definition: Mapping[str, Any], data: Any) -> tuple[Any, tuple[Mismatch, ...]]:
     """`data` as it is where it fits; or `None`, and where it does not."""
     _, validator = _compiled(_as_text(definition))
     try:
         errors = list(islice(validator.iter_errors(data), TOLD))
-        misfits = [_misfit(best_match([error]) or error, names_in(definition)) for error in errors]
+        mismatches = [_misfit(best_match([error]) or error, names_in(definition)) for error in errors]
     except RecursionError:  # a schema that refers to itself, or an answer as deep as a well
-        misfits = [Misfit("$", "nested too deeply", "nested too deeply")]
+        mismatches = [Mismatch("$", "nested too deeply", "nested too deeply")]
     except OverflowError:  # hundreds of digits where a multiple of a fraction is asked for
-        misfits = [Misfit("$", "a number is too large", "a number is too large")]
-    return (None, tuple(misfits)) if misfits else (data, ())
+        mismatches = [Mismatch("$", "a number is too large", "a number is too large")]
+    return (None, tuple(mismatches)) if mismatches else (data, ())
 
 
-def _misfit(error: ValidationError, names: set[str]) -> Misfit:
+def _misfit(error: ValidationError, names: set[str]) -> Mismatch:
     rule = str(error.validator or "something stands where the schema is false")
     value, segments = error.validator_value, list(error.absolute_path)
     if rule == "required" and isinstance(value, list):
         segments += [name for name in value if error.message.startswith(repr(name))][:1]
     elif isinstance(value, (str, int, float, list)):
         rule = f'"{rule}": {json.dumps(value):.60}'
-    return Misfit(place(segments, names), rule, error.message[:LONGEST_WORDS])
+    return Mismatch(place(segments, names), rule, error.message[:MAX_WORDS])
 
 
 # --- schemas -------------------------------------------------------------------------------------

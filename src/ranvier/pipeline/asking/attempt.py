@@ -13,16 +13,16 @@ from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.reporting.announce import tell_attempt
-from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.reporting.announce import announce_attempt
+from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import earlier
 from ranvier.pipeline.timing.limits import Limits, slot_wait
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.messages.schema.mismatch import Misfit
+    from ranvier.messages.schema.mismatch import Mismatch
     from ranvier.pipeline.call import Call
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -34,7 +34,7 @@ def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
     A whole answer travels over a stream too where the limits ask for it, so that silence is
     noticed. A deployment that turns out to refuse streaming is asked whole, now and from then on.
     """
-    if call.streaming or call.limits.watch_progress:
+    if call.streaming or call.limits.over_stream:
         return _by_stream(call)
     return _whole(call)
 
@@ -62,7 +62,7 @@ def _events(call: Call) -> AsyncIterator[StreamEvent]:
 
 
 async def _whole(call: Call) -> Response:
-    watch, provider, clock = Watch(call), call.deployment.provider, call.pipeline.clock
+    watch, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
     began, queued = watch.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
     if slots is not None and slots.locked():
@@ -91,19 +91,19 @@ async def _whole(call: Call) -> Response:
     if call.request.schema is not None:
         return await _formed(call, attempt, response)
     if call.pipeline.events.attentive:
-        tell_attempt(call, attempt)
+        announce_attempt(call, attempt)
     return response
 
 
 def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
     """`error`, now that the record and the listeners know of it."""
     recorder.attempt_failed(attempt, call.pipeline.clock(), error)
-    tell_attempt(call, attempt)
+    announce_attempt(call, attempt)
     return error
 
 
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
-    watch = Watch(call)
+    watch = WaitTimer(call)
     began, queued = watch.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
     if slots is not None and slots.locked():
@@ -112,7 +112,7 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
         await slots.acquire()
     try:
         attempt = recorder.begin(call, began, queued)
-        stream = ResponseStream(call, attempt, Source(call, watch, events))
+        stream = ResponseStream(call, attempt, BoundedEvents(call, watch, events))
     except BaseException:  # of a listener that ends the program
         watch.end()
         if slots is not None:
@@ -135,18 +135,18 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
         ContentFilterError: nor could it, since it was cut off on policy.
     """
     try:
-        misfits = schema_repair.parse(call, response)
+        mismatches = schema_repair.parse(call, response)
     except BaseException as error:  # of a validator of the user's
         _failed(call, attempt, error)
         raise
-    if not misfits:
-        tell_attempt(call, attempt)
+    if not mismatches:
+        announce_attempt(call, attempt)
         return response
-    unfit = _failed(call, attempt, schema_repair.unfit(call, response, misfits))
+    unfit = _failed(call, attempt, schema_repair.unfit(call, response, mismatches))
     try:
         if not schema_repair.may_be_repaired(call, response):
             raise unfit
-        return await _repaired(call, attempt, response, misfits)
+        return await _repaired(call, attempt, response, mismatches)
     except RanvierError as error:
         if not schema_repair.only_of_the_repair(error):
             raise
@@ -155,7 +155,9 @@ async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
         del unfit  # once raised it holds this frame: a frame that held it too would be a cycle
 
 
-async def _repaired(call: Call, first: Attempt, response: Response, misfits: tuple[Misfit, ...]) -> Response:
+async def _repaired(
+    call: Call, first: Attempt, response: Response, mismatches: tuple[Mismatch, ...]
+) -> Response:
     """The answer to the same conversation with what is wrong, in what is left of the attempt's time.
 
     A guard has let one attempt in, and reckons with no more time than one may take.
@@ -163,7 +165,7 @@ async def _repaired(call: Call, first: Attempt, response: Response, misfits: tup
     limits = call.limits
     left = None if limits.seconds is None else first.started + limits.seconds - call.pipeline.clock()
     again = call.again(reason=first.outcome)
-    again.request = schema_repair.repair(call.request, response, misfits)
+    again.request = schema_repair.repair(call.request, response, mismatches)
     again.limits = Limits(left, limits.connect, limits.first_token, limits.idle, limits.stream_complete)
     repaired = await attempt(again)
     assert isinstance(repaired, Response)
@@ -171,7 +173,7 @@ async def _repaired(call: Call, first: Attempt, response: Response, misfits: tup
 
 
 async def _wait_for_slot(
-    call: Call, watch: Watch, slots: asyncio.Semaphore, began: float
+    call: Call, watch: WaitTimer, slots: asyncio.Semaphore, began: float
 ) -> tuple[float, float]:
     """Take one of the connection slots, which are all in use: when that was, and how long it took.
 

@@ -17,15 +17,15 @@ from ranvier.pipeline.timing.limit import cause_of, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.timing.wait_timer import Watch
+    from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 Raised = TypeVar("Raised", bound=BaseException)
 
-_OF_ITS_CALL = ("attempts", "record", "target_refuses")
+_OF_ITS_CALL = ("attempts", "record", "retry_useless")
 """What we write into an error about the call in which it was raised."""
 
 
-async def failure_of(call: Call, watch: Watch, raised: BaseException) -> BaseException:
+async def failure_of(call: Call, watch: WaitTimer, raised: BaseException) -> BaseException:
     """What a wait for the provider of `call` that `raised` ended has failed by: a limit, or the provider.
 
     The caller's cancellation, and what ends a program, stay what they are.
@@ -68,7 +68,7 @@ def own_error(call: Call, error: Raised) -> Raised:
     if not is_of_another_call(call, error):
         if isinstance(error, RanvierError):
             error.record = call.record
-            error.__dict__.pop("target_refuses", None)
+            error.__dict__.pop("retry_useless", None)
         return error
     assert isinstance(error, RanvierError)
     cause = error.__cause__

@@ -81,7 +81,7 @@ def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
     return made
 
 
-def tell_interrupted(call: Call, error: Exception) -> None:
+def announce_interrupted(call: Call, error: Exception) -> None:
     """Tell whoever listens that a stream of `call` broke."""
     if call.pipeline.events.listeners:
         call.pipeline.events.emit(StreamInterrupted(**call.where(), kind=_reason(error)), call.record)

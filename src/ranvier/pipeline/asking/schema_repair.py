@@ -25,7 +25,7 @@ from ranvier.messages.request import Message, Request
 from ranvier.messages.response import FinishReason, Response
 
 if TYPE_CHECKING:
-    from ranvier.messages.schema.mismatch import Misfit
+    from ranvier.messages.schema.mismatch import Mismatch
     from ranvier.pipeline.call import Call
 
 CUT = {
@@ -35,18 +35,18 @@ CUT = {
 """What is said of an answer that could not be finished; asked again, it would end the same way."""
 
 
-def parse(call: Call, response: Response) -> tuple[Misfit, ...]:
+def parse(call: Call, response: Response) -> tuple[Mismatch, ...]:
     """Set `parsed` of an answer to `call`, or say what does not fit; one that calls tools has no form yet."""
     schema = call.request.schema
     if schema is None or response.tool_calls:
         return ()
     try:
-        response.parsed, misfits = schema.fit(response.text)
+        response.parsed, mismatches = schema.fit(response.text)
     except asyncio.CancelledError as cancelled:  # of a validator: nobody can cancel in the middle of one
         raise RuntimeError(
             "a validator raised a CancelledError, but nobody cancelled the call"
         ) from cancelled
-    return misfits
+    return mismatches
 
 
 def parse_given(call: Call, response: Response, layer: str) -> None:
@@ -55,8 +55,8 @@ def parse_given(call: Call, response: Response, layer: str) -> None:
     Raises:
         LayerError: it does not fit.
     """
-    if call.request.schema is not None and response.parsed is None and (misfits := parse(call, response)):
-        raise LayerError(f"its answer does not fit the schema: {misfits[0]}", layer)
+    if call.request.schema is not None and response.parsed is None and (mismatches := parse(call, response)):
+        raise LayerError(f"its answer does not fit the schema: {mismatches[0]}", layer)
 
 
 def check(call: Call, response: Response) -> None:
@@ -66,19 +66,19 @@ def check(call: Call, response: Response) -> None:
         InvalidResponseError: it does not fit; the provider is well.
         ContentFilterError: nor could it, since it was cut off on policy.
     """
-    misfits = parse(call, response)
-    if misfits:
-        raise unfit(call, response, misfits)
+    mismatches = parse(call, response)
+    if mismatches:
+        raise unfit(call, response, mismatches)
 
 
-def unfit(call: Call, response: Response, misfits: tuple[Misfit, ...]) -> ProviderError:
+def unfit(call: Call, response: Response, mismatches: tuple[Mismatch, ...]) -> ProviderError:
     """The error for an answer that does not fit. It says where and how, and quotes nothing of the answer."""
     kind = (
         ContentFilterError if response.finish_reason is FinishReason.CONTENT_FILTER else InvalidResponseError
     )
     told = CUT.get(response.finish_reason or FinishReason.STOP, "does not fit the schema")
     error = kind(
-        f"the answer of {call.deployment} {told}: {misfits[0]}",
+        f"the answer of {call.deployment} {told}: {mismatches[0]}",
         provider=call.deployment.provider.name,
         model=call.deployment.model,
     )
@@ -102,10 +102,10 @@ def only_of_the_repair(error: RanvierError) -> bool:
     return isinstance(error, (LocalCapacityError, InvalidRequestError))
 
 
-def repair(request: Request, response: Response, misfits: tuple[Misfit, ...]) -> Request:
+def repair(request: Request, response: Response, mismatches: tuple[Mismatch, ...]) -> Request:
     """The same conversation, the answer, and what is wrong with it; nothing is repaired twice."""
     assert request.schema is not None
-    wrong = "; ".join(f"at {misfit.place}: {misfit.words}" for misfit in misfits)
+    wrong = "; ".join(f"at {mismatch.place}: {mismatch.words}" for mismatch in mismatches)
     said = (response.message,) if response.text.strip() else ()  # some wires refuse an empty message
     asked = Message.user(f"Your answer did not fit the schema: {wrong}. Answer again with the JSON alone.")
     return dataclasses.replace(

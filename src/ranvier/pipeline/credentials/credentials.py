@@ -19,7 +19,7 @@ from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, ow
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.running.loops import Loops
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -232,7 +232,7 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
         DeadlineExceededError: it does not; an answer that others may wait for, too, is left to them.
         _ResolverFailedError: it failed, by a deadline of its own or a CancelledError of its own, too.
     """
-    watch, began = Watch(call), call.pipeline.clock()
+    watch, began = WaitTimer(call), call.pipeline.clock()
     watch.start(call.deadline, "deadline")
     try:
         return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)

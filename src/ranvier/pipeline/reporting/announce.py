@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
-def tell_rejected(call: Call, error: RejectedError, provider: str) -> None:
+def announce_rejected(call: Call, error: RejectedError, provider: str) -> None:
     """Tell whoever listens that a layer does not let `call` pass at `provider`, by `error`."""
     if call.pipeline.events.listeners:
         event = CallRejected(
@@ -25,18 +25,18 @@ def tell_rejected(call: Call, error: RejectedError, provider: str) -> None:
         call.pipeline.events.emit(event, call.record)
 
 
-def tell_started(call: Call) -> None:
+def announce_started(call: Call) -> None:
     """Tell those who are attentive that an attempt begins."""
     call.pipeline.events.emit(AttemptStarted(**call.where(), attempt=call.attempt), call.record)
 
 
-def tell_attempt(call: Call, attempt: Attempt) -> None:
+def announce_attempt(call: Call, attempt: Attempt) -> None:
     """Tell whoever wants to know that `attempt` has ended."""
     if call.pipeline.events.attentive:
         call.pipeline.events.emit(AttemptEnded(**call.where(), attempt=attempt), call.record)
 
 
-def tell_call(call: Call) -> None:
+def announce_call(call: Call) -> None:
     """Tell whoever wants to know that `call` has ended."""
     if not call.pipeline.events.attentive:
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.reporting.announce import tell_call
+from ranvier.pipeline.reporting.announce import announce_call
 from ranvier.pipeline.running.elsewhere import closed
 
 if TYPE_CHECKING:
@@ -46,5 +46,5 @@ def failed(call: Call, error: BaseException) -> BaseException:
 
 def over(call: Call) -> None:
     """Tell that a call has ended."""
-    tell_call(call)
+    announce_call(call)
     call.record.context = None  # the record may be kept for long, and the context holds much

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
-from ranvier.pipeline.reporting.announce import tell_started
+from ranvier.pipeline.reporting.announce import announce_started
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
@@ -23,7 +23,7 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
         for permit in call.probing:
             permit.sent(call)
     if call.pipeline.events.attentive:
-        tell_started(call)
+        announce_started(call)
     return attempt
 
 

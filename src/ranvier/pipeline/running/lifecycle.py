@@ -14,13 +14,13 @@ from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed, elsewhere
 from ranvier.pipeline.running.loops import renew_slots
 from ranvier.pipeline.running.shutdown import Shutdown, close_again
-from ranvier.pipeline.timing.timers import Timers
+from ranvier.pipeline.timing.timer_wheel import TimerWheel
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.pipeline.deployment import Provider
     from ranvier.pipeline.runtime import Runtime
-    from ranvier.pipeline.streaming.bounded_events import Source
+    from ranvier.pipeline.streaming.bounded_events import BoundedEvents
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 
@@ -45,7 +45,7 @@ class Lifecycle:
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
         # Handed out and not yet ended. A dropped stream leaves its source here: it is closed by us.
-        self._streams: dict[Source, weakref.ref[ResponseStream]] = {}
+        self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
         self._opening = RLock()  # of two threads that open it at once one gets it
@@ -105,7 +105,7 @@ class Lifecycle:
             return
         self.loop = self._home = pipeline.loop = loop
         pipeline.clock = clock_of(loop)
-        self._timers = pipeline.timers = Timers(loop, pipeline.clock)
+        self._timers = pipeline.timers = TimerWheel(loop, pipeline.clock)
         opened: list[Provider] = []
         try:
             self._open_all(pipeline, opened)
@@ -175,7 +175,7 @@ class Lifecycle:
         self._streams[source] = weakref.ref(stream)
         stream.on_end(lambda outcome: self._unfollow(source))
 
-    def _unfollow(self, source: Source) -> None:
+    def _unfollow(self, source: BoundedEvents) -> None:
         self._streams.pop(source, None)
         if self.quiet is not None:
             self.check_quiet()

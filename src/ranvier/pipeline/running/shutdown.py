@@ -22,7 +22,7 @@ logger = logging.getLogger("ranvier.closing")
 CUT_OFF_GRACE = 5.0
 """Seconds for calls, streams and listeners to end when their pipeline closes, and then for its providers."""
 
-LONGEST_DRAIN = 1e9
+MAX_DRAIN = 1e9
 
 Tasks = dict[asyncio.Task[None], str]
 """What runs, and its name for the log."""
@@ -57,7 +57,7 @@ class Shutdown:
             steps.callback(self._finish)
             steps.then(self._close_providers)
             steps.then(self._end_calls)
-            await asyncio.wait([self._quiet], timeout=min(drain, LONGEST_DRAIN))
+            await asyncio.wait([self._quiet], timeout=min(drain, MAX_DRAIN))
 
     async def done(self) -> None:
         """Wait for the end of a closing that somebody else has begun."""

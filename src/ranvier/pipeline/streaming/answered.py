@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
-from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -21,7 +21,7 @@ class AnsweredStream(ResponseStream):
 
     def __init__(self, call: Call, answer: Response) -> None:
         self._answer = answer
-        super().__init__(call, None, Source(call, Watch(call), _steps(answer)))
+        super().__init__(call, None, BoundedEvents(call, WaitTimer(call), _steps(answer)))
 
     @property
     def received(self) -> Response:

@@ -15,7 +15,7 @@ from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.timing.cleanup import close_in_time
 from ranvier.pipeline.timing.limit import CLOSED, Limit, earlier, too_late
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -28,7 +28,7 @@ Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
 """Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
 
 
-class Source:
+class BoundedEvents:
     """What a provider sends on behalf of one attempt.
 
     Only time spent in `receive` is charged to the provider. Before the first content `first_token`
@@ -60,7 +60,7 @@ class Source:
         "watch",
     )
 
-    def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
+    def __init__(self, call: Call, watch: WaitTimer, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
         self.first: float | None = None

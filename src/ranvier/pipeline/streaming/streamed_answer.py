@@ -16,15 +16,15 @@ from ranvier.pipeline.asking.interruption import (
     LOST_BY_CLOSING,
     LOST_WITH_LOOP,
     Loss,
+    announce_interrupted,
     breaks,
     expired,
-    tell_interrupted,
 )
 from ranvier.pipeline.outcome import Outcome, tell
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.reporting.announce import tell_attempt
+from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.reporting.context import context_of
-from ranvier.pipeline.streaming.bounded_events import Source
+from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.dropped import expiry_of
 from ranvier.pipeline.streaming.transform import Transformation
 from ranvier.pipeline.timing.limit import CLOSED
@@ -41,7 +41,7 @@ class StreamedAnswer:
         response: The whole answer, once the stream has ended well.
     """
 
-    def __init__(self, call: Call, attempt: Attempt | None, source: Source) -> None:
+    def __init__(self, call: Call, attempt: Attempt | None, source: BoundedEvents) -> None:
         self.response: Response | None = None
         self._call = call
         self._attempt = attempt
@@ -198,9 +198,9 @@ class StreamedAnswer:
             attempt.usage = self._source.collector.usage
             if self._handed_out and breaks(error):
                 attempt.outcome = StreamInterruptedError.kind
-                tell_interrupted(self._call, error)
+                announce_interrupted(self._call, error)
         if self.response is None or self._call.streaming or self._call.request.schema is None:
-            tell_attempt(self._call, attempt)  # else whoever looks at its form does
+            announce_attempt(self._call, attempt)  # else whoever looks at its form does
 
     def _drop_unread(self) -> None:
         self._first = None

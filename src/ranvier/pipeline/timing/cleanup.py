@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ranvier.pipeline.timing.cancellation import CLEANUP_SECONDS
-from ranvier.pipeline.timing.wait_timer import Watch
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def close_in_time(call: Call, close: Callable[[], Awaitable[object]]) -> None:
     """Await `close()` for `CLEANUP_SECONDS` at most; what goes wrong then is logged."""
-    watch = Watch(call)
+    watch = WaitTimer(call)
     watch.start(call.pipeline.clock() + CLEANUP_SECONDS, "cleanup")
     try:
         await close()

@@ -12,10 +12,10 @@ class Limits:
         first_token: Until the first content.
         idle: Between two signs of life, from the first content on.
         stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set.
-        watch_progress: It is so: a whole answer should travel over a stream, so that silence is noticed.
+        over_stream: It is so: a whole answer should travel over a stream, so that silence is noticed.
     """
 
-    __slots__ = ("connect", "first_token", "idle", "seconds", "stream_complete", "watch_progress")
+    __slots__ = ("connect", "first_token", "idle", "over_stream", "seconds", "stream_complete")
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Limits:
         self.first_token = first_token
         self.idle = idle
         self.stream_complete = stream_complete
-        self.watch_progress = stream_complete and (first_token is not None or idle is not None)
+        self.over_stream = stream_complete and (first_token is not None or idle is not None)
 
 
 UNLIMITED = Limits()

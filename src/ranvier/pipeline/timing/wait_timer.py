@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Self
 from ranvier.caller import delivered
 from ranvier.pipeline.timing.cancellation import Cancellation
 from ranvier.pipeline.timing.limit import cause_of, too_late
-from ranvier.pipeline.timing.timers import Ringing
+from ranvier.pipeline.timing.timer_wheel import Ringing
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
-class Watch:
+class WaitTimer:
     """Bounds the waits of `call` between `start` and `stop`, or inside `with watch.until(...)`.
 
     Its timer is not moved at every wait: it is let run out, and then set anew for what is due by

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ranvier.providers._failures.said import LONGEST_TEXT, Said
-from ranvier.providers._failures.shown import LONGEST_CODE
+from ranvier.providers._failures.error_body import MAX_TEXT, ErrorBody
+from ranvier.providers._failures.shown import MAX_CODE
 
 
 def _names(words: str) -> frozenset[str]:
@@ -85,14 +85,14 @@ _ANYWHERE = re.compile(rf"(?<![a-z0-9_])((?:{_SPELLED}){_STEP}{{0,12}})(?![a-z0-
 _LOC = re.compile(r"'loc': [(\[]([^)\]]{1,200})")  # pydantic in words, as vLLM hands it on
 
 
-def field_named(said: Said) -> str:
+def field_named(said: ErrorBody) -> str:
     """The field of the request that a refusal names, as it is spelled there; empty where it names none."""
-    return next((field for field in _fields(said) if _steps(field)), "")[:LONGEST_CODE]
+    return next((field for field in _fields(said) if _steps(field)), "")[:MAX_CODE]
 
 
-def _fields(said: Said) -> Iterator[str]:
+def _fields(said: ErrorBody) -> Iterator[str]:
     yield from said.params
-    message = said.message[:LONGEST_TEXT]
+    message = said.message[:MAX_TEXT]
     if located := _LOC.search(message):
         steps = (step.strip(" '\"") for step in located[1].split(","))
         yield ".".join(step for step in steps if step and step != "body")
@@ -145,19 +145,19 @@ _FOR_ITSELF = re.compile(
     r"|up to \d|less than or equal|maximum (?:\w+ ){0,3}(?:is|of|length|number|size|value|tokens?|allowed)"
     r"|上限|超过"
 )
-"""Said of a part of the conversation too, this is what only this target minds."""
+"""ErrorBody of a part of the conversation too, this is what only this target minds."""
 
 _OF_A_SETTING = re.compile(
     r"\bschemas?\b|response format|structured output|grammar|\$ref|json mode|\btools\b|tool choice"
     r"|\bthinking\b|(?:function|tool) calling|sampling|reasoning effort|stop sequences?"
 )
-"""Said where no field is named."""
+"""ErrorBody where no field is named."""
 
 _IN_ORDER = re.compile(r"not found|did not|without|preceding|previous|corresponding|respond")
 """A result without its call is a broken conversation, though it is an id that is named."""
 
 
-def refused_for_itself(said: Said, field: str) -> bool:
+def refused_for_itself(said: ErrorBody, field: str) -> bool:
     """True for a refusal, of a bad request, that only this target would give."""
     text = said.text
     if _FOR_ITSELF.search(text):
@@ -170,7 +170,7 @@ def refused_for_itself(said: Said, field: str) -> bool:
     return steps[0] not in _ROLES
 
 
-def names_the_model(said: Said) -> bool:
+def names_the_model(said: ErrorBody) -> bool:
     """True where the field that stands beside the message is the model itself."""
     return [_steps(field) for field in said.params] == [["model"]]
 
@@ -188,7 +188,7 @@ _ALONE = re.compile(
 )
 
 
-def exceeds_alone(said: Said) -> bool:
+def exceeds_alone(said: ErrorBody) -> bool:
     """True for a request that is by itself larger than a limit of the key: no wait ever helps.
 
     A limit that is used up (`Used 900, Requested 200` of `Limit 1000`) is none of these.

@@ -13,8 +13,8 @@ from typing import Any
 
 from ranvier import errors
 from ranvier.providers._failures.about import exceeds_alone, field_named, names_the_model, refused_for_itself
-from ranvier.providers._failures.said import LONGEST_TEXT, Said, as_text, parse, read
-from ranvier.providers._failures.shown import LONGEST_CODE, LONGEST_PREVIEW, LONGEST_WORDS, shown
+from ranvier.providers._failures.error_body import MAX_TEXT, ErrorBody, as_text, parse, read
+from ranvier.providers._failures.shown import MAX_CODE, MAX_PREVIEW, MAX_WORDS, shown
 from ranvier.providers._failures.waits import waiting
 from ranvier.providers._failures.words import (
     DECISIVE,
@@ -59,25 +59,25 @@ def classify(
         "provider": provider,
         "model": model,
         "status": status,
-        "code": shown(code, LONGEST_CODE, secret) or None,
-        "request_id": shown(_request_id(headers) or said.request_id, LONGEST_CODE, secret) or None,
+        "code": shown(code, MAX_CODE, secret) or None,
+        "request_id": shown(_request_id(headers) or said.request_id, MAX_CODE, secret) or None,
         "retry_after": wait.seconds,
         "resets_at": wait.resets_at,
-        "param": shown(field_named(said), LONGEST_CODE, secret) or None,
+        "param": shown(field_named(said), MAX_CODE, secret) or None,
         "in_stream": in_stream,
-        "body_preview": shown(as_text(body), LONGEST_PREVIEW, secret) or None,
+        "body_preview": shown(as_text(body), MAX_PREVIEW, secret) or None,
     }
-    words = shown(_words(status, said, headers), LONGEST_WORDS, secret)
-    error = kind(shown(_sentence(words, facts), LONGEST_TEXT, secret), **facts)
+    words = shown(_words(status, said, headers), MAX_WORDS, secret)
+    error = kind(shown(_sentence(words, facts), MAX_TEXT, secret), **facts)
     _obey(headers.get("x-should-retry"), error)
     if isinstance(error, errors.InvalidRequestError):
         error.refuses_streaming = _refuses_streaming(said)
     if isinstance(error, errors.ContextLengthError):
-        error.falls_over = _falls_over(status, said)
+        error.fails_over = _falls_over(status, said)
     return error
 
 
-def _decide(status: int | None, said: Said) -> tuple[Kind, str]:
+def _decide(status: int | None, said: ErrorBody) -> tuple[Kind, str]:
     """The kind of the failure, and the code to show for it."""
     # 1. A redirect is never followed: it is an answer of the wrong form.
     # 2. A request that by itself exceeds a limit, whatever it is called.
@@ -113,7 +113,7 @@ def _of_status(status: int | None) -> Kind | None:
     return STATUSES.get(status, errors.InvalidRequestError if status < 500 else errors.ServerError)
 
 
-def _refined(kind: Kind | None, said: Said) -> Kind | None:
+def _refined(kind: Kind | None, said: ErrorBody) -> Kind | None:
     """What the message, and the field that is named, make of a kind."""
     text = said.text
     if (kind is None or kind in REFUSED) and _refuses_streaming(said):
@@ -128,20 +128,20 @@ def _refined(kind: Kind | None, said: Said) -> Kind | None:
     return kind
 
 
-def _is_about_the_request(kind: Kind | None, said: Said) -> bool:
+def _is_about_the_request(kind: Kind | None, said: ErrorBody) -> bool:
     """True for a refusal of what was asked: of its fields, or of a stored part that is not found."""
     if kind is errors.ModelNotFoundError:
         return "model" not in said.text
     return kind is errors.InvalidRequestError or (kind is None and bool(said.params))
 
 
-def _falls_over(status: int | None, said: Said) -> bool:
+def _falls_over(status: int | None, said: ErrorBody) -> bool:
     """True for a request too large for this key or server: a window as large elsewhere may take it."""
     too_large = status == 413 or "request_too_large" in said.codes
     return exceeds_alone(said) or (too_large and not WINDOW.search(said.text))
 
 
-def _refuses_streaming(said: Said) -> bool:
+def _refuses_streaming(said: ErrorBody) -> bool:
     text = said.text
     if "stream" in said.params:
         return "only support" not in text  # because: a few models only stream, and say so in this way
@@ -168,7 +168,7 @@ def _sentence(words: str, facts: Mapping[str, Any]) -> str:
     return f"{subject}: {words}" + ("" if wait is None else f" (retry after {round(wait, 3):.12g} s)")
 
 
-def _words(status: int | None, said: Said, headers: Mapping[str, str]) -> str:
+def _words(status: int | None, said: ErrorBody, headers: Mapping[str, str]) -> str:
     if status is not None and 300 <= status < 400:
         return f"a redirect to {headers.get('location')}, which is never followed: check base_url"
     return said.message or ("an error without a message" if said.is_error else "neither answer nor message")

@@ -7,9 +7,9 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-LONGEST_CODE: Final = 80
-LONGEST_WORDS: Final = 300
-LONGEST_PREVIEW: Final = 500
+MAX_CODE: Final = 80
+MAX_WORDS: Final = 300
+MAX_PREVIEW: Final = 500
 
 _UNPRINTABLE = re.compile(  # with the marks that turn the direction of writing, and broken characters
     "[\\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"

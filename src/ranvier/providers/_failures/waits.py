@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from ranvier.errors.provider import LONGEST_WAIT
-from ranvier.providers._failures.said import objects, parse, read
+from ranvier.errors.provider import MAX_WAIT
+from ranvier.providers._failures.error_body import objects, parse, read
 
 
 class Wait(NamedTuple):
@@ -66,7 +66,7 @@ def waiting(headers: Mapping[str, str], body: object) -> Wait:
             seconds = None if now is None else max(said.resets_at - now, 0.0)
         else:
             seconds = said.seconds
-        if seconds is not None and seconds <= LONGEST_WAIT:
+        if seconds is not None and seconds <= MAX_WAIT:
             return Wait(seconds, _sum(now, seconds) if said.resets_at is None else said.resets_at)
         resets_at = resets_at or said.resets_at or _sum(now, said.seconds)
     return Wait(None, resets_at or _reported(headers, parse(body)))
@@ -148,7 +148,7 @@ def _as_in_http(text: str) -> str:
 
 
 def _sum(now: float | None, seconds: float | None) -> float | None:
-    return None if now is None or seconds is None or seconds > 366 * LONGEST_WAIT else now + seconds
+    return None if now is None or seconds is None or seconds > 366 * MAX_WAIT else now + seconds
 
 
 def _duration(text: str, position: int = 0) -> float | None:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ranvier.errors.provider import InvalidResponseError, ProviderError
-from ranvier.providers._failures.shown import LONGEST_CODE, masked, shown
+from ranvier.providers._failures.shown import MAX_CODE, masked, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """The longest answer, or single event of a stream, that is held in memory."""
@@ -125,7 +125,7 @@ class HttpReply(ABC):
         """The provider's id of the request: Anthropic's, OpenAI's or OpenRouter's header."""
         names = ("request-id", "x-request-id", "x-generation-id")
         given = next(filter(None, map(self.headers.get, names)), None)
-        return given and self.request.shown(given, LONGEST_CODE)
+        return given and self.request.shown(given, MAX_CODE)
 
     @abstractmethod
     async def chunk(self) -> bytes:

@@ -24,7 +24,7 @@ class DecodingError(ValueError):
     """A body is not encoded as its headers say, or in a way that nobody asked for."""
 
 
-class Unzipper:
+class Decompressor:
     """Undoes gzip, of one part or of several, one after the other."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Unzipper:
             raise DecodingError("it is cut")
 
 
-def unzipper(encoding: str | None) -> Unzipper | None:
+def unzipper(encoding: str | None) -> Decompressor | None:
     """What decodes a body with that `content-encoding`; `None` where there is nothing to decode.
 
     Raises:
@@ -70,5 +70,5 @@ def unzipper(encoding: str | None) -> Unzipper | None:
     if encoding is None or (encoding := encoding.strip().lower()) in _PLAIN:
         return None
     if encoding in _ZIPPED:
-        return Unzipper()
+        return Decompressor()
     raise DecodingError(f"an encoding that was not asked for: {encoding}")

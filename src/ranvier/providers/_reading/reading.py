@@ -13,8 +13,8 @@ from ranvier.errors.provider import InvalidResponseError, ProviderError
 from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.messages.characters import mended
 from ranvier.providers._failures.classify import classify
-from ranvier.providers._failures.said import as_text, says_error, title
-from ranvier.providers._failures.shown import LONGEST_PREVIEW, LONGEST_WORDS
+from ranvier.providers._failures.error_body import as_text, says_error, title
+from ranvier.providers._failures.shown import MAX_PREVIEW, MAX_WORDS
 from ranvier.providers._http.port import HttpReply
 from ranvier.providers._reading import json
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 _OBJECTS: Final = frozenset((dict,))
 
-PREVIEW_BYTES: Final = 4 * LONGEST_PREVIEW
+PREVIEW_BYTES: Final = 4 * MAX_PREVIEW
 """How much of a body that is no answer is looked at: the key is masked before the cut, and no part stays."""
 
 
@@ -166,7 +166,7 @@ def check_finish(raw: str) -> None:
 # --- errors about one reply ----------------------------------------------------------------------
 
 
-class Judge:
+class ErrorFactory:
     """Makes the errors about one `reply`."""
 
     def __init__(self, reply: HttpReply, *, in_stream: bool = False) -> None:
@@ -190,9 +190,9 @@ class Judge:
         if reason.said is not None:
             return self.refusal({"error": reason.said})
         request = self.reply.request
-        preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), LONGEST_PREVIEW)
+        preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), MAX_PREVIEW)
         return reason.kind(
-            f"{request.target}: {request.shown(str(reason), LONGEST_WORDS)}",
+            f"{request.target}: {request.shown(str(reason), MAX_WORDS)}",
             status=self.reply.status,
             request_id=self.reply.request_id,
             in_stream=self._in_stream,

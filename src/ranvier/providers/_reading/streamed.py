@@ -13,7 +13,7 @@ from ranvier.providers._reading.forms import AnyForm
 from ranvier.providers._reading.halves import Halves
 from ranvier.providers._reading.reading import (
     PREVIEW_BYTES,
-    Judge,
+    ErrorFactory,
     NoAnswerError,
     is_error,
     is_page,
@@ -31,7 +31,7 @@ class StreamedBody:
         error: Why the stream is no answer, once that is known; to be raised after the events so far.
     """
 
-    def __init__(self, decoder: Decoder, reader: AnswerReader, judge: Judge) -> None:
+    def __init__(self, decoder: Decoder, reader: AnswerReader, judge: ErrorFactory) -> None:
         self.error: ProviderError | AttemptTimeoutError | None = None
         self._form = AnyForm(decoder)
         self._decoder: Decoder = self._form  # until an object has come, and shown the form of the body

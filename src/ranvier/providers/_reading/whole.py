@@ -9,7 +9,14 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.response import Response
 from ranvier.providers._http.port import HttpReply
 from ranvier.providers._reading.forms import is_sse
-from ranvier.providers._reading.reading import Json, Judge, NoAnswerError, is_error, no_object, parse_object
+from ranvier.providers._reading.reading import (
+    ErrorFactory,
+    Json,
+    NoAnswerError,
+    is_error,
+    no_object,
+    parse_object,
+)
 from ranvier.providers._reading.streamed import StreamedBody
 
 
@@ -17,7 +24,7 @@ def read_whole(
     content: bytes,
     reply: HttpReply,
     read: Callable[[Json], Response],
-    stream: Callable[[Judge], StreamedBody],
+    stream: Callable[[ErrorFactory], StreamedBody],
 ) -> Response | RanvierError:
     """What a body says: the answer, or the error that it is.
 
@@ -32,10 +39,12 @@ def read_whole(
         body = parse_object(content)
         if body is None:
             raise no_object(content)
-        return Judge(reply).refusal(body) if is_error(body) else read(body)
+        return ErrorFactory(reply).refusal(body) if is_error(body) else read(body)
     except NoAnswerError as reason:
-        streamed = read_streamed(content, stream(Judge(reply, in_stream=True))) if body is None else None
-        return streamed or Judge(reply).no_answer(reason, content)
+        streamed = (
+            read_streamed(content, stream(ErrorFactory(reply, in_stream=True))) if body is None else None
+        )
+        return streamed or ErrorFactory(reply).no_answer(reason, content)
 
 
 def read_streamed(content: bytes, body: StreamedBody) -> Response | RanvierError | None:

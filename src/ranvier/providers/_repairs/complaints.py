@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ranvier.providers._failures.said import parse, read
+from ranvier.providers._failures.error_body import parse, read
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.fixes import given
 

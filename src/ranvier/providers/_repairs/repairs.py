@@ -17,7 +17,7 @@ from ranvier.errors.provider import InvalidRequestError, ModelNotFoundError
 from ranvier.errors.root import RanvierError
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._reading import json
-from ranvier.providers._reading.reading import Json, Judge
+from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix, Growing
 from ranvier.providers._wire.fields import encoded
@@ -121,7 +121,7 @@ async def _judged(reply: HttpReply, find: Find) -> tuple[RanvierError, Repair | 
 
 def _judge(reply: HttpReply, content: bytes, find: Find) -> tuple[RanvierError, Repair | None]:
     """The error that a refusal is, and what can be done about it."""
-    error = Judge(reply).refusal(content)
+    error = ErrorFactory(reply).refusal(content)
     if not reply.request.body or not _is_about_the_request(error, reply.status):
         return error, None
     fields = json.read(reply.request.body)

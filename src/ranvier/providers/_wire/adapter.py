@@ -20,7 +20,7 @@ from ranvier.providers._http.connections import Connections
 from ranvier.providers._http.engines import Engine, EngineName
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._models.models import is_known
-from ranvier.providers._reading.reading import Json, Judge
+from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Repairs
@@ -141,7 +141,7 @@ class Adapter(Wire):
         reply = await self._sent(call, streaming=True)
         if not reply.ok:
             reply = await self._repaired(call, reply)
-        body = StreamedBody(self.decoder(), self._reader(call), Judge(reply, in_stream=True))
+        body = StreamedBody(self.decoder(), self._reader(call), ErrorFactory(reply, in_stream=True))
         try:
             while not body.finished:
                 try:
@@ -202,7 +202,7 @@ class Adapter(Wire):
             Issuer(self, call).sign(response)
             return response
 
-        def as_stream(judge: Judge) -> StreamedBody:
+        def as_stream(judge: ErrorFactory) -> StreamedBody:
             return StreamedBody(self.decoder(), self._reader(call), judge)
 
         answer = read_whole(content, reply, signed, as_stream)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STATES = ("closed", "open", "half_open", "isolated")
 
-MOST_PROVIDERS = 100
+MAX_PROVIDERS = 100
 """Providers whose circuits are counted apart; all others are `OTHERS`."""
 
 OTHERS = "others"
@@ -51,11 +51,11 @@ class CircuitGauge:
             counts.update((_provider_of(key), str(state)) for key, state in registry.states())
         known = [provider for _, providers in watched for provider in providers]
         told = list(dict.fromkeys([*known, *(provider for provider, _ in counts)]))
-        for provider in told[:MOST_PROVIDERS]:
+        for provider in told[:MAX_PROVIDERS]:
             for state in STATES:
                 yield _observation(provider, state, counts[provider, state])
-        for state in STATES if len(told) > MOST_PROVIDERS else ():
-            rest = sum(counts[provider, state] for provider in told[MOST_PROVIDERS:])
+        for state in STATES if len(told) > MAX_PROVIDERS else ():
+            rest = sum(counts[provider, state] for provider in told[MAX_PROVIDERS:])
             yield _observation(OTHERS, state, rest)
 
 

@@ -14,11 +14,11 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.telemetry.opentelemetry import names
+from ranvier.telemetry.opentelemetry.call_span import CallSpan, Instrumentation
 from ranvier.telemetry.opentelemetry.circuits import CircuitGauge
-from ranvier.telemetry.opentelemetry.harmless import harmless
+from ranvier.telemetry.opentelemetry.instruments import Instruments, Naming
 from ranvier.telemetry.opentelemetry.listening import CountingListener
-from ranvier.telemetry.opentelemetry.meters import Meters, Naming
-from ranvier.telemetry.opentelemetry.observation import Observation, Teller
+from ranvier.telemetry.opentelemetry.never_raises import never_raises
 from ranvier.telemetry.opentelemetry.target import Attributes, Targets
 from ranvier.tenancy import digest_of
 
@@ -80,7 +80,7 @@ class OpenTelemetry(Layer):
         self._naming, self._tenants = names, tenants
         self._tenant_metrics = tenant_metrics
         self._content = content
-        self._teller: Teller | None = None  # once there is an SDK
+        self._teller: Instrumentation | None = None  # once there is an SDK
         self._gauge: CircuitGauge | None = None
         self._look_again = -1.0
         self._targets: weakref.WeakKeyDictionary[Runtime, Targets] = weakref.WeakKeyDictionary()
@@ -101,8 +101,8 @@ class OpenTelemetry(Layer):
             return inner(call)
         return self._observed(teller, targets, call, inner)
 
-    async def _observed(self, teller: Teller, targets: Targets, call: Call, inner: Handler[R]) -> R:
-        observation = Observation(teller, call, targets)  # here, where whatever begins a span also ends it
+    async def _observed(self, teller: Instrumentation, targets: Targets, call: Call, inner: Handler[R]) -> R:
+        observation = CallSpan(teller, call, targets)  # here, where whatever begins a span also ends it
         try:
             answer = await inner(call)
         except BaseException as error:
@@ -116,8 +116,8 @@ class OpenTelemetry(Layer):
 
     # --- finding the SDK -------------------------------------------------------------------------
 
-    @harmless
-    def _look(self, call: Call) -> Teller | None:
+    @never_raises
+    def _look(self, call: Call) -> Instrumentation | None:
         """See whether there is an SDK now."""
         self._look_again = call.pipeline.clock() + LOOK_EVERY
         tracers = _real(self._tracers or trace.get_tracer_provider())
@@ -127,7 +127,7 @@ class OpenTelemetry(Layer):
         meters = None
         if providers is not None:
             meters, self._gauge = _meters(providers, self._naming), _gauge(providers)
-        self._teller = Teller(
+        self._teller = Instrumentation(
             tracers and tracers.get_tracer(SCOPE),
             meters,
             self._naming,
@@ -137,8 +137,8 @@ class OpenTelemetry(Layer):
         )
         return self._teller
 
-    @harmless
-    def _watch(self, pipeline: Runtime, teller: Teller) -> Targets:
+    @never_raises
+    def _watch(self, pipeline: Runtime, teller: Instrumentation) -> Targets:
         """Know the targets of `pipeline` from now on, and listen to its events."""
         targets = self._targets[pipeline] = Targets(pipeline)
         if teller.meters is not None:
@@ -175,11 +175,11 @@ _made: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionar
 """What was made of each meter provider: an SDK makes each instrument once."""
 
 
-def _meters(provider: Any, naming: Naming) -> Meters:
+def _meters(provider: Any, naming: Naming) -> Instruments:
     made = _made.setdefault(provider, {})
     if naming not in made:
-        made[naming] = Meters(provider.get_meter(SCOPE), naming)
-    meters: Meters = made[naming]
+        made[naming] = Instruments(provider.get_meter(SCOPE), naming)
+    meters: Instruments = made[naming]
     return meters
 
 

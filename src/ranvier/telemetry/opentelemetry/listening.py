@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.events import (
     CallRejected,
     CircuitChanged,
-    CredentialRefused,
+    CredentialRejected,
     Event,
     FallbackTaken,
     RegistryFull,
@@ -20,7 +20,7 @@ from ranvier.telemetry.opentelemetry import names
 from ranvier.telemetry.opentelemetry.names import Metric
 
 if TYPE_CHECKING:
-    from ranvier.telemetry.opentelemetry.meters import Meters
+    from ranvier.telemetry.opentelemetry.instruments import Instruments
     from ranvier.telemetry.opentelemetry.target import Attributes
 
 COUNTED: dict[type[Event], tuple[Metric, str, Callable[[Any], str]]] = {
@@ -29,7 +29,7 @@ COUNTED: dict[type[Event], tuple[Metric, str, Callable[[Any], str]]] = {
     CircuitChanged: (names.CHANGES, names.CIRCUIT, lambda event: str(event.after)),
     CallRejected: (names.REJECTIONS, names.KIND, lambda event: event.kind),
     Throttled: (names.THROTTLED, names.KIND, lambda event: event.kind),
-    CredentialRefused: (names.REFUSED, names.KIND, lambda event: event.kind),
+    CredentialRejected: (names.REFUSED, names.KIND, lambda event: event.kind),
     StreamInterrupted: (names.INTERRUPTED, names.KIND, lambda event: event.kind),
     RegistryFull: (names.UNTRACKED, names.KIND, lambda event: event.name),
 }
@@ -44,7 +44,7 @@ class CountingListener:
         of_tenant: The attributes that tell whose it was, if they shall.
     """
 
-    def __init__(self, meters: Meters, of_tenant: Callable[[str], Attributes]) -> None:
+    def __init__(self, meters: Instruments, of_tenant: Callable[[str], Attributes]) -> None:
         self._meters = meters
         self._of_tenant = of_tenant
 

@@ -80,7 +80,7 @@ class Failures(Given):
         for way in scene.ways:
             script = answering(self.refusal(400, self.only_here or ""), 400)
             outcome = await scene.outcome(way, script)
-            if not isinstance(outcome, ProviderError) or not outcome.falls_over:
+            if not isinstance(outcome, ProviderError) or not outcome.fails_over:
                 yield f"{way}, the next target is not asked: {shown(outcome)}"
             elif outcome.retryable or outcome.counts_against_provider:
                 yield f"{way}, it is held against the provider: {shown(outcome)}"

@@ -18,25 +18,25 @@ import aiohttp
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError
-from ranvier.providers._http.aiohttp_engine.errors import as_ours, came_too_late
+from ranvier.providers._http.aiohttp_engine.errors import is_stale_connection, map_exception
 from ranvier.providers._http.aiohttp_engine.pool import Connector, limits, pool_size_of
 from ranvier.providers._http.aiohttp_engine.routes import Route, route_to
 from ranvier.providers._http.loop_end import close_without_loop
 from ranvier.providers._http.port import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
-from ranvier.providers._reading.decoding import ACCEPTED, Unzipper, unzipper
+from ranvier.providers._reading.decoding import ACCEPTED, Decompressor, unzipper
 
-MOST_CONNECTIONS: Final = 1 << 16
+MAX_CONNECTIONS: Final = 1 << 16
 """At once. It is never met: whoever wants a connection has a slot for it, and waits there and not here."""
 
-LONGEST_HEADER: Final = 64 * 1024
+MAX_HEADER: Final = 64 * 1024
 
 LARGE_BODY: Final = 1 << 20
 """Bytes from which on a body is written piece by piece."""
 
-MOST_CLOSED: Final = 3
+MAX_CLOSED: Final = 3
 """Idle connections on which one request may come too late, since the server is just closing them."""
 
-MOST_ROUTES: Final = 1000
+MAX_ROUTES: Final = 1000
 """Addresses that a client remembers."""
 
 
@@ -59,14 +59,14 @@ class AiohttpClient(HttpClient):
     def ours(cls, trusted: ssl.SSLContext) -> AiohttpClient:
         """A client of our own."""
         trusted.set_alpn_protocols(["http/1.1"])
-        connector = Connector(limit=MOST_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        connector = Connector(limit=MAX_CONNECTIONS, ssl=trusted, keepalive_timeout=KEEP_ALIVE_SECONDS)
         client = cls(
             aiohttp.ClientSession(
                 connector=connector,
                 headers={"user-agent": "ranvier", "accept-encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                max_line_size=LONGEST_HEADER,
-                max_field_size=LONGEST_HEADER,
+                max_line_size=MAX_HEADER,
+                max_field_size=MAX_HEADER,
             )
         )
         client._connector = connector
@@ -96,7 +96,7 @@ class AiohttpClient(HttpClient):
             try:
                 response = await self._posted(request)
             except BaseException as error:
-                if came_too_late(error) and len(request.body) < LARGE_BODY and too_late < MOST_CLOSED:
+                if is_stale_connection(error) and len(request.body) < LARGE_BODY and too_late < MAX_CLOSED:
                     too_late += 1
                     continue
                 del self._under_way[request]
@@ -158,7 +158,7 @@ class AiohttpClient(HttpClient):
         )
 
     def _route(self, address: str) -> Route:
-        if len(self._routes) >= MOST_ROUTES:
+        if len(self._routes) >= MAX_ROUTES:
             self._routes.clear()
         route = self._routes[address] = route_to(address, self._trusts_environment)
         return route
@@ -167,7 +167,7 @@ class AiohttpClient(HttpClient):
         """What to raise for `error`, without the frames of aiohttp, where the headers are."""
         error.__traceback__ = None
         if not isinstance(error, asyncio.CancelledError):
-            return as_ours(error, request) if isinstance(error, Exception) else error
+            return map_exception(error, request) if isinstance(error, Exception) else error
         task = asyncio.current_task()
         if not self._closing or task is None or task.uncancel():
             return error
@@ -177,7 +177,7 @@ class AiohttpClient(HttpClient):
 class _AiohttpReply(HttpReply):
     # Most replies have one chunk, and nothing that was packed.
     _begun = False
-    _unzip: Unzipper | None = None
+    _unzip: Decompressor | None = None
     _pieces: Iterator[bytes] = iter(())
 
     def __init__(
@@ -200,13 +200,13 @@ class _AiohttpReply(HttpReply):
                 self.ended = self._response.content.at_eof()
         except Exception as error:
             error.__traceback__ = None
-            failure = as_ours(error, self.request)
+            failure = map_exception(error, self.request)
         try:
             raise failure
         finally:
             del failure  # because an error keeps this frame, and would be kept by it: a ring
 
-    async def _unzipped(self, unzip: Unzipper) -> bytes:
+    async def _unzipped(self, unzip: Decompressor) -> bytes:
         while True:
             for piece in self._pieces:
                 return piece

@@ -12,12 +12,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError
 from ranvier.errors.timed_out import AttemptTimeoutError
-from ranvier.providers._failures.shown import LONGEST_WORDS
+from ranvier.providers._failures.shown import MAX_WORDS
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError
 
 
-def came_too_late(error: BaseException) -> bool:
+def is_stale_connection(error: BaseException) -> bool:
     """True where the server had closed the connection before anything of the request was written.
 
     So it may be sent again. This is what aiohttp says of a write that it has not begun; headers, and a
@@ -29,12 +29,12 @@ def came_too_late(error: BaseException) -> bool:
     return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
 
 
-def as_ours(error: Exception, request: HttpRequest) -> Exception:
+def map_exception(error: Exception, request: HttpRequest) -> Exception:
     """The error of ours for one of aiohttp's, which becomes its cause; any other as it is."""
     failure: Exception
     if not isinstance(error, (aiohttp.ClientError, httpx.InvalidURL, DecodingError, OSError, RuntimeError)):
         return error  # of a hook of the user's
-    said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
+    said = request.shown(str(error), MAX_WORDS) or type(error).__name__
     _strip(error, request)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"

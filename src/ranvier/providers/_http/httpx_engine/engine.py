@@ -16,7 +16,7 @@ import httpx
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http.httpx_engine.exchange import Exchange, LaneExchange
-from ranvier.providers._http.httpx_engine.lanes import Lanes
+from ranvier.providers._http.httpx_engine.pools import SingleConnectionPools
 from ranvier.providers._http.httpx_engine.users_client import pool_size, view_of
 from ranvier.providers._http.loop_end import close_without_loop
 from ranvier.providers._http.port import HttpClient, HttpReply, HttpRequest
@@ -30,7 +30,7 @@ class HttpxClient(HttpClient):
         client: Any = None,
         library: Any = httpx,
         pool_size: int | None = None,
-        lanes: Lanes | None = None,
+        lanes: SingleConnectionPools | None = None,
     ) -> None:
         self.pool_size = pool_size
         self._client = client  # a view of the user's; None where there are lanes of ours
@@ -43,7 +43,7 @@ class HttpxClient(HttpClient):
     @classmethod
     def ours(cls, trusted: ssl.SSLContext) -> HttpxClient:
         """A client of our own."""
-        return cls(lanes=Lanes(trusted))
+        return cls(lanes=SingleConnectionPools(trusted))
 
     @classmethod
     def of_user(cls, client: Any) -> HttpxClient:

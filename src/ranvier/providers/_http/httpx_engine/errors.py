@@ -7,12 +7,12 @@ from typing import Any
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError
 from ranvier.errors.timed_out import AttemptTimeoutError
-from ranvier.providers._failures.shown import LONGEST_WORDS
+from ranvier.providers._failures.shown import MAX_WORDS
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError
 
 
-def as_ours(error: Exception, request: HttpRequest, library: Any) -> Exception:
+def map_exception(error: Exception, request: HttpRequest, library: Any) -> Exception:
     """The error of ours for one of that library's, which becomes its cause; any other as it is."""
     failure: Exception
     known = (library.HTTPError, library.InvalidURL, library.StreamError, DecodingError, OSError)
@@ -29,7 +29,7 @@ def as_ours(error: Exception, request: HttpRequest, library: Any) -> Exception:
     elif isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
         failure = ConfigurationError(f"{request.url} is no address: {error}")
     else:
-        said = request.shown(str(error), LONGEST_WORDS) or type(error).__name__
+        said = request.shown(str(error), MAX_WORDS) or type(error).__name__
         words = f"{request.target}: the connection failed: {said}"
         failure = ConnectionFailedError(words, **request.facts)
     failure.__cause__ = error

@@ -10,8 +10,8 @@ import httpx
 
 from ranvier import clock
 from ranvier.errors.provider import ConnectionFailedError
-from ranvier.providers._http.httpx_engine.errors import as_ours
-from ranvier.providers._http.httpx_engine.lanes import Lane, Lanes
+from ranvier.providers._http.httpx_engine.errors import map_exception
+from ranvier.providers._http.httpx_engine.pools import SingleConnectionPool, SingleConnectionPools
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import ACCEPTED, unzipper
 from ranvier.providers._reading.parts import Parts
@@ -75,7 +75,7 @@ class Exchange:
             if self._parts.full():
                 self._parts.get_nowait()
         except Exception as error:
-            self._last = as_ours(error, self.request, self._library)
+            self._last = map_exception(error, self.request, self._library)
         finally:
             if self._parts.empty():  # somebody may wait for it
                 self._parts.put_nowait(self._last)
@@ -137,9 +137,9 @@ class Exchange:
 class LaneExchange(Exchange):
     """One request on a lane of ours, which is closed unless it comes to its good end."""
 
-    def __init__(self, request: HttpRequest, lanes: Lanes) -> None:
+    def __init__(self, request: HttpRequest, lanes: SingleConnectionPools) -> None:
         self._lanes = lanes
-        self.lane: Lane | None = None
+        self.lane: SingleConnectionPool | None = None
         super().__init__(request, httpx, None)  # last: its task may begin at once
 
     async def _ask(self) -> Any:

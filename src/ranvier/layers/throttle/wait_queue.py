@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 
-class Visit:
+class Ticket:
     """One call at a gate: it waits, or it has passed and the provider's word is awaited."""
 
     __slots__ = ("_call", "_keeper", "future")
 
-    def __init__(self, keeper: Doorkeeper, call: Call) -> None:
+    def __init__(self, keeper: WaitQueue, call: Call) -> None:
         self._keeper = keeper
         self._call = call
         self.future: asyncio.Future[bool] = call.pipeline.loop.create_future()  # whether it may pass
@@ -35,7 +35,7 @@ class Visit:
         self._keeper.look(self._call.pipeline.clock())
 
 
-class Doorkeeper:
+class WaitQueue:
     """Lets calls through a gate.
 
     Only `wait` waits. All else is done between two awaits, so that nobody needs a lock, and whoever
@@ -46,23 +46,23 @@ class Doorkeeper:
 
     __slots__ = ("_done", "_pipeline", "_rings_at", "_timer", "gate")
 
-    def __init__(self, done: Callable[[Doorkeeper], None]) -> None:
-        self.gate: Gate[Visit] = Gate()
+    def __init__(self, done: Callable[[WaitQueue], None]) -> None:
+        self.gate: Gate[Ticket] = Gate()
         self._done = done
         self._pipeline: Runtime | None = None  # whose loop the timer is on
         self._timer: asyncio.Handle | None = None
         self._rings_at = 0.0  # uvloop's handle of a timer that is due already does not say it
 
-    def meet(self, call: Call) -> Visit | None:
+    def meet(self, call: Call) -> Ticket | None:
         """A visit that has passed the gate, if `call` may at once."""
         now = call.pipeline.clock()
         self.look(now)
-        visit = Visit(self, call)
+        visit = Ticket(self, call)
         return visit if self.gate.meet(visit, now) else None
 
-    async def wait(self, call: Call, due: float) -> Visit | None:
+    async def wait(self, call: Call, due: float) -> Ticket | None:
         """The same when the gate lets it pass; `None` where it does not before `due`."""
-        visit = Visit(self, call)
+        visit = Ticket(self, call)
         self._pipeline = call.pipeline
         self.gate.wait(visit, due)
         self.look(call.pipeline.clock())

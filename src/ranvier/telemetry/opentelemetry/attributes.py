@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ranvier.messages.response import Response
     from ranvier.messages.usage import Usage
     from ranvier.pipeline.call import Call
-    from ranvier.telemetry.opentelemetry.meters import Naming
+    from ranvier.telemetry.opentelemetry.instruments import Naming
     from ranvier.telemetry.opentelemetry.target import Attributes, Target
 
 SUCCEEDED, EMPTY, ABANDONED = "succeeded", "empty", "abandoned"

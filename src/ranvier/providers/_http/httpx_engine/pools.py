@@ -27,7 +27,7 @@ _ONE: Final = httpx.Limits(
 )
 
 
-class Lane:
+class SingleConnectionPool:
     """A pool for one request at a time.
 
     Attributes:
@@ -50,7 +50,7 @@ class Lane:
         return None if self.stream is None else self.stream.get_extra_info("socket")
 
 
-class Lanes:
+class SingleConnectionPools:
     """Takes requests to many places, each on a lane of its own.
 
     Args:
@@ -59,12 +59,12 @@ class Lanes:
 
     def __init__(self, trusted: ssl.SSLContext) -> None:
         self._trusted = trusted
-        self._idle: dict[str, deque[Lane]] = {}  # by place, the latest last; none is empty
+        self._idle: dict[str, deque[SingleConnectionPool]] = {}  # by place, the latest last; none is empty
 
     def __len__(self) -> int:
         return sum(map(len, self._idle.values()))
 
-    def take(self, address: str) -> Lane:
+    def take(self, address: str) -> SingleConnectionPool:
         """The lane to `address` that was used last, or a new one.
 
         Raises:
@@ -73,13 +73,13 @@ class Lanes:
         place = "/".join(address.split("/", 3)[:3])
         idle = self._idle.get(place)
         if idle is None:
-            return Lane(place, self._made(place))
+            return SingleConnectionPool(place, self._made(place))
         lane = idle.pop()
         if not idle:
             del self._idle[place]
         return lane
 
-    def give_back(self, lane: Lane) -> None:
+    def give_back(self, lane: SingleConnectionPool) -> None:
         """The request of `lane` has come to its good end: another may take it."""
         lane.idle_since = clock.now()
         self._idle.setdefault(lane.place, deque()).append(lane)
@@ -97,13 +97,13 @@ class Lanes:
         while (lane := self._idle_since_before(math.inf)) is not None:
             await lane.transport.aclose()
 
-    def drained(self) -> list[Lane]:
+    def drained(self) -> list[SingleConnectionPool]:
         """All that are idle, taken out."""
         drained = [lane for idle in self._idle.values() for lane in idle]
         self._idle.clear()
         return drained
 
-    def _idle_since_before(self, moment: float) -> Lane | None:
+    def _idle_since_before(self, moment: float) -> SingleConnectionPool | None:
         """One such lane, taken out: those that a cancelled closing does not come to are still there."""
         for place, idle in self._idle.items():
             if idle[0].idle_since < moment:

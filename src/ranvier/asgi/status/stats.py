@@ -16,7 +16,7 @@ from ranvier.events import (
     CallEnded,
     CallRejected,
     CircuitChanged,
-    CredentialRefused,
+    CredentialRejected,
     Event,
     FallbackTaken,
     RegistryFull,
@@ -25,15 +25,15 @@ from ranvier.events import (
     Throttled,
 )
 
-MOST_ACCOUNTS = 100
+MAX_ACCOUNTS = 100
 """Providers that are told apart; all later ones are `OTHERS`."""
 
-MOST_KINDS = 100
+MAX_KINDS = 100
 """Kinds of things that are told apart at one provider."""
 
 OTHERS = "others"
 
-MOST_CHANGES = 50
+MAX_CHANGES = 50
 """Things out of the ordinary that are remembered."""
 
 ENDED_WELL = ("succeeded", "abandoned")
@@ -44,7 +44,7 @@ TOOK_ITS_TIME = ("succeeded", "timeout")
 a refusal in two milliseconds says nothing."""
 
 
-class Account:
+class TargetStats:
     """What has happened at one provider.
 
     Attributes:
@@ -65,7 +65,7 @@ class Account:
     def count(self, what: str, kind: str, now: float) -> None:
         """It has happened once more."""
         key = (what, kind)
-        if key not in self.counts and len(self.counts) >= MOST_KINDS:
+        if key not in self.counts and len(self.counts) >= MAX_KINDS:
             key = (what, OTHERS)
         self.counts.setdefault(key, Counts()).add(now)
 
@@ -98,7 +98,7 @@ class Change:
     words: str
 
 
-class Ledger:
+class Stats:
     """A listener of one pipeline.
 
     Attributes:
@@ -111,9 +111,9 @@ class Ledger:
 
     def __init__(self, slow: float) -> None:
         self.began = clock.now()
-        self.accounts: dict[str, Account] = {}
-        self.calls = Account()
-        self.changes: deque[Change] = deque(maxlen=MOST_CHANGES)
+        self.accounts: dict[str, TargetStats] = {}
+        self.calls = TargetStats()
+        self.changes: deque[Change] = deque(maxlen=MAX_CHANGES)
         self.stories = Stories(slow)
 
     def __call__(self, event: Event) -> None:
@@ -122,13 +122,13 @@ class Ledger:
         if write is not None:
             write(self, event, clock.now())
 
-    def account(self, provider: str) -> Account:
+    def account(self, provider: str) -> TargetStats:
         """That of `provider`."""
         account = self.accounts.get(provider)
         if account is None:
-            if len(self.accounts) >= MOST_ACCOUNTS:
+            if len(self.accounts) >= MAX_ACCOUNTS:
                 provider = OTHERS
-            account = self.accounts.setdefault(provider, Account())
+            account = self.accounts.setdefault(provider, TargetStats())
         return account
 
     # --- attempts and calls ----------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Ledger:
         self.account(event.provider).count("throttled", event.kind, now)
         self._note(event, now, f"key {event.key} rests for {event.seconds:.3g} s: {event.kind}")
 
-    def _credential_refused(self, event: CredentialRefused, now: float) -> None:
+    def _credential_refused(self, event: CredentialRejected, now: float) -> None:
         self.account(event.provider).count("refused", event.kind, now)
         self._note(event, now, f"key {event.key} was refused: {event.kind}")
 
@@ -198,17 +198,17 @@ class Ledger:
         self.changes.append(change)
 
 
-_WRITERS: dict[type[Event], Callable[[Ledger, Any, float], None]] = {
-    AttemptStarted: Ledger._attempt_started,
-    AttemptEnded: Ledger._attempt_ended,
-    CallEnded: Ledger._call_ended,
-    RetryScheduled: Ledger._retry,
-    FallbackTaken: Ledger._fallback,
-    CallRejected: Ledger._rejected,
-    Throttled: Ledger._throttled,
-    CredentialRefused: Ledger._credential_refused,
-    StreamInterrupted: Ledger._interrupted,
-    CircuitChanged: Ledger._circuit,
-    RegistryFull: Ledger._full,
+_WRITERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
+    AttemptStarted: Stats._attempt_started,
+    AttemptEnded: Stats._attempt_ended,
+    CallEnded: Stats._call_ended,
+    RetryScheduled: Stats._retry,
+    FallbackTaken: Stats._fallback,
+    CallRejected: Stats._rejected,
+    Throttled: Stats._throttled,
+    CredentialRejected: Stats._credential_refused,
+    StreamInterrupted: Stats._interrupted,
+    CircuitChanged: Stats._circuit,
+    RegistryFull: Stats._full,
 }
 """What is done about each event."""

@@ -12,10 +12,10 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer
 
 from ranvier import clock
 from ranvier.errors.root import RanvierError
-from ranvier.telemetry.opentelemetry import content, names, told
-from ranvier.telemetry.opentelemetry.harmless import harmless
-from ranvier.telemetry.opentelemetry.meters import Meters, Naming
-from ranvier.telemetry.opentelemetry.told import ABANDONED, SUCCEEDED, Ending
+from ranvier.telemetry.opentelemetry import attributes, content, names
+from ranvier.telemetry.opentelemetry.attributes import ABANDONED, SUCCEEDED, Ending
+from ranvier.telemetry.opentelemetry.instruments import Instruments, Naming
+from ranvier.telemetry.opentelemetry.never_raises import never_raises
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class Instrumentation:
     """To whom calls are told, and how much.
 
     Attributes:
@@ -41,14 +41,14 @@ class Teller:
     """
 
     tracer: Tracer | None
-    meters: Meters | None
+    meters: Instruments | None
     naming: Naming
     content: bool
     tenant_on_spans: Callable[[str], Attributes]
     tenant_on_metrics: Callable[[str], Attributes]
 
 
-class Observation:
+class CallSpan:
     """One call, from its beginning to its end, which comes once.
 
     The span is never made current: between two events of a stream other code runs in the same
@@ -58,7 +58,7 @@ class Observation:
 
     __slots__ = ("_began", "_call", "_context", "_first", "_span", "_stream", "_targets", "_teller", "_wall")
 
-    def __init__(self, teller: Teller, call: Call, targets: Targets) -> None:
+    def __init__(self, teller: Instrumentation, call: Call, targets: Targets) -> None:
         self._teller = teller
         self._call = call
         self._targets = targets
@@ -71,7 +71,7 @@ class Observation:
         if teller.tracer is not None:
             self._start(teller.tracer)
 
-    @harmless
+    @never_raises
     def _start(self, tracer: Tracer) -> None:
         """Start the span; the caller's own current one is its parent."""
         self._wall = clock.wall()
@@ -82,7 +82,7 @@ class Observation:
         )
         if span.is_recording():
             self._span, self._context = span, set_span_in_context(span, current)
-            span.set_attributes(told.request(self._call))
+            span.set_attributes(attributes.request(self._call))
             if self._teller.content:
                 span.set_attributes(content.asked(self._call.request))
 
@@ -111,7 +111,7 @@ class Observation:
         response = None if stream is None else stream.response or stream.received
         self._end(self._call.record.ending, response)
 
-    @harmless
+    @never_raises
     def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
         if self._teller.meters is None and not self._span.is_recording():
             return
@@ -137,20 +137,20 @@ class Observation:
         first = attempt.first_token
         return None if first is None else attempt.started + first - self._began
 
-    @harmless
-    def _measure(self, meters: Meters, end: Ending) -> None:
+    @never_raises
+    def _measure(self, meters: Instruments, end: Ending) -> None:
         meters.tell(end, self._targets, self._teller.tenant_on_metrics(self._call.tenant), self._context)
 
-    @harmless
+    @never_raises
     def _end_span(self, end: Ending) -> None:
         span = self._span
         try:
             for attempt in end.attempts:
                 self._tell_attempt(attempt)
             for wait in self._call.record.waits:
-                span.add_event(names.WAIT, told.wait(wait), self._when(wait.began))
+                span.add_event(names.WAIT, attributes.wait(wait), self._when(wait.began))
             span.update_name(end.target.name)
-            span.set_attributes(told.ending(end, self._teller.naming))
+            span.set_attributes(attributes.ending(end, self._teller.naming))
             if self._teller.content and end.response is not None:
                 span.set_attributes(content.answered(end.response, end.finish_reason))
             if end.error_type is not None:
@@ -158,11 +158,11 @@ class Observation:
         finally:
             span.end(self._when(self._began + end.seconds))
 
-    @harmless
+    @never_raises
     def _tell_attempt(self, attempt: Attempt) -> None:
         tracer = self._teller.tracer
         assert tracer is not None
-        attributes = {**self._targets.named(attempt.target).server, **told.attempt(attempt)}
+        attributes = {**self._targets.named(attempt.target).server, **attributes.attempt(attempt)}
         started = self._when(attempt.started)
         span = tracer.start_span(
             f"attempt {attempt.target}", self._context, SpanKind.INTERNAL, attributes, start_time=started

@@ -16,7 +16,7 @@ R = TypeVar("R")
 _reported: set[str] = set()  # functions of ours that have failed: a handful at most
 
 
-def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
+def never_raises(function: Callable[P, R]) -> Callable[P, R | None]:
     """`function`, which gives `None` where it would have raised.
 
     Samplers, processors and exporters are run inside the calls of OpenTelemetry's API; what they raise

@@ -16,20 +16,20 @@ from ranvier.asgi.status.report import Report
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
 
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 """Of the body of a command."""
 
 SHORTEST_TOKEN = 16
 """Characters, so that nobody guesses it."""
 
-LONGEST_NAME = 300
+MAX_NAME = 300
 """Characters of a provider's name, or of a further part of a circuit's key."""
 
 READ_ONLY = Reply.refusing(403, "read_only", "This page only shows: status_app was given no token.")
 WRONG_TOKEN = Reply.refusing(
     401, "wrong_token", "Give the token: Authorization: Bearer ...", www_authenticate="Bearer"
 )
-TOO_LONG = Reply.refusing(413, "too_long", f"A command has at most {MOST_BYTES} bytes.")
+TOO_LONG = Reply.refusing(413, "too_long", f"A command has at most {MAX_BYTES} bytes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Command:
     process: str | None
 
 
-class Operator:
+class Admin:
     """Serves commands.
 
     Attributes:
@@ -68,7 +68,7 @@ class Operator:
         scheme, _, given = (header(scope, "authorization") or "").partition(" ")
         if not hmac.compare_digest(_digest(given.strip()), self._digest) or scheme.lower() != "bearer":
             return WRONG_TOKEN
-        body = await read_body(receive, most=MOST_BYTES)
+        body = await read_body(receive, most=MAX_BYTES)
         if body is None:
             return TOO_LONG
         try:
@@ -137,7 +137,7 @@ def _parsed(action: str, body: bytes) -> Command:
     return Command(
         action,
         _tenant(told),
-        validation.identifier("provider", told.get("provider"), longest=LONGEST_NAME),
-        tuple(validation.identifier("more", each, longest=LONGEST_NAME) for each in more),
+        validation.identifier("provider", told.get("provider"), longest=MAX_NAME),
+        tuple(validation.identifier("more", each, longest=MAX_NAME) for each in more),
         None if process is None else validation.identifier("process", process),
     )

@@ -14,18 +14,18 @@ from ranvier.telemetry.opentelemetry.names import Metric
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
+    from ranvier.telemetry.opentelemetry.attributes import Ending
     from ranvier.telemetry.opentelemetry.target import Attributes, Target, Targets
-    from ranvier.telemetry.opentelemetry.told import Ending
 
 Naming = Literal["new", "old", "both"]
 
 NOTHING = Usage(complete=False)
 
-MOST_MODELS = 100
+MAX_MODELS = 100
 """Models by which answers are told apart, in the words of whoever answers; all later ones are left out."""
 
 
-class Meters:
+class Instruments:
     """Counts and measures under the new names, the old ones, or both.
 
     Args:
@@ -100,7 +100,7 @@ class Meters:
 
     def _is_told_apart(self, model: str) -> bool:
         """True for the first models that answered: a provider may say what it likes."""
-        if model and model not in self._models and len(self._models) < MOST_MODELS:
+        if model and model not in self._models and len(self._models) < MAX_MODELS:
             self._models.add(model)
         return model in self._models
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ranvier.clock import Clock
 
-MANY = 4096
+MAX_EMPTY_SECONDS = 4096
 """Seconds with nothing left in them that may be remembered before they are swept away."""
 
 
@@ -36,7 +36,7 @@ class Ringing(Protocol):
 _NOBODY: dict[Ringing, None] = {}
 
 
-class Timers:
+class TimerWheel:
     """Rings watches when it is time.
 
     Almost every timer is given back before it rings, and a loop's own costs more than a layer does. So
@@ -53,7 +53,7 @@ class Timers:
         self._begun = -1  # seconds up to this one are in order
         self._soon: list[tuple[float, int, Ringing]] = []  # a heap: their watches, with when each rings
         self._number = count()  # of several at one moment the one that came first rings first
-        self._sweep_at = MANY
+        self._sweep_at = MAX_EMPTY_SECONDS
         self._handle: asyncio.TimerHandle | None = None
         self._wakes = inf  # when the loop will wake us
 
@@ -90,7 +90,7 @@ class Timers:
             self._later = {second: waiting for second, waiting in self._later.items() if waiting}
             self._seconds = list(self._later)
             heapify(self._seconds)
-            self._sweep_at = MANY + 2 * len(self._later)
+            self._sweep_at = MAX_EMPTY_SECONDS + 2 * len(self._later)
         heappush(self._seconds, second)
         waiting = self._later[second] = {}
         return waiting

@@ -35,7 +35,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Patient:
+class PipelineReport:
     """A pipeline, looked at from all sides. Of keys only the source is known here.
 
     Attributes:
@@ -102,11 +102,11 @@ class Patient:
         }
 
 
-def look_at(pipeline: Pipeline, *, offline: bool = False) -> Patient:
+def look_at(pipeline: Pipeline, *, offline: bool = False) -> PipelineReport:
     """See everything, and judge nothing."""
     targets = [target for layer in pipeline.layers for target in layer.deployments()]
     trust = {url: getattr(each.provider, "ssl_context", None) for each in targets if (url := url_of(each))}
-    return Patient(
+    return PipelineReport(
         pipeline,
         targets,
         keys={target.target: _key_of(pipeline, target) for target in targets},

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ranvier.providers._failures.shown import LONGEST_CODE
+from ranvier.providers._failures.shown import MAX_CODE
 
-LONGEST_BODY, LONGEST_TEXT = 250_000, 2_000
-MOST_ISSUES = 8
+MAX_BODY, MAX_TEXT = 250_000, 2_000
+MAX_ISSUES = 8
 """Issues of a list that are read: a validator may find a hundred."""
 
 _CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
@@ -19,7 +19,7 @@ _NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # `str(None)` is 
 _NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
 
-class Said(NamedTuple):
+class ErrorBody(NamedTuple):
     """What a body says, whatever its shape."""
 
     message: str
@@ -32,17 +32,17 @@ class Said(NamedTuple):
     @property
     def text(self) -> str:
         """The message, as phrases are looked for in it."""
-        return self.message[:LONGEST_TEXT].lower()
+        return self.message[:MAX_TEXT].lower()
 
 
 def as_text(body: object) -> str:
     """A body as text, as much of it as is ever looked at."""
     if isinstance(body, (bytes, bytearray)):
-        return body[:LONGEST_BODY].decode("utf-8", "replace")
+        return body[:MAX_BODY].decode("utf-8", "replace")
     if isinstance(body, str):
-        return body[:LONGEST_BODY]
+        return body[:MAX_BODY]
     try:
-        return "" if body is None else json.dumps(body, ensure_ascii=False)[:LONGEST_BODY]
+        return "" if body is None else json.dumps(body, ensure_ascii=False)[:MAX_BODY]
     except Exception:  # because: what is no JSON after all may fail in any way, and is only a preview
         return ""
 
@@ -60,10 +60,10 @@ def parse(body: object) -> Mapping[str, Any] | str:
     return body if isinstance(body, (Mapping, str)) else ""
 
 
-def read(body: Mapping[str, Any] | str) -> Said:
+def read(body: Mapping[str, Any] | str) -> ErrorBody:
     """What a body says: its JSON object, or its text."""
     if isinstance(body, str):
-        return Said(title(body))
+        return ErrorBody(title(body))
     found = list(objects(body))
     issues = list(_issues(body))
     told = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
@@ -71,7 +71,7 @@ def read(body: Mapping[str, Any] | str) -> Said:
     messages = [*map(_message, found[:2]), *map(_issue, issues), *map(_sentence, found[:2])]
     if not any(messages):
         messages.append(_message(body) or _message(_result(body)))
-    return Said(
+    return ErrorBody(
         ": ".join(dict.fromkeys(message for message in messages if message)),
         codes=tuple(word for word in map(_as_code, told) if word),
         status=next((status for status in map(_as_status, told) if status), None),
@@ -123,7 +123,7 @@ def _issues(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     lists = [one.get(key) for one in (body, error) for key in ("detail", "errors", "error", "message")]
     lists += [inner.get("detail") for inner in map(_mapping, lists)]  # Mistral: in the message
     every = (each for listed in lists if isinstance(listed, list) for each in listed)
-    for each in islice(every, MOST_ISSUES):
+    for each in islice(every, MAX_ISSUES):
         if isinstance(each, (Mapping, str)):
             yield {"message": each} if isinstance(each, str) else each
 
@@ -137,7 +137,7 @@ def _issue(one: Mapping[str, Any]) -> str:
 def _location(loc: object) -> str:
     """The path of a field as FastAPI has it: `["body", "tools", 0]` is `tools.0`."""
     steps = loc[:20] if isinstance(loc, list) else [loc]
-    told = [str(step)[:LONGEST_CODE] for step in steps if isinstance(step, (str, int)) and step != "body"]
+    told = [str(step)[:MAX_CODE] for step in steps if isinstance(step, (str, int)) and step != "body"]
     return ".".join(told)
 
 
@@ -146,7 +146,7 @@ def _params(found: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
         for value in (one.get("param"), one.get("field"), _location(one.get("loc"))):
             field = value.strip() if isinstance(value, str) else ""
             if field and field.lower() not in _NO_FIELDS and not _sentence({"param": field}):
-                yield field[: 2 * LONGEST_CODE]
+                yield field[: 2 * MAX_CODE]
 
 
 def _sentence(one: Mapping[str, Any]) -> str:
@@ -180,12 +180,12 @@ def _as_code(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _as_status(value):
         return ""
     word = value.strip() if isinstance(value, str) else str(value) if abs(value) < 10**9 else ""
-    return "" if len(word) > LONGEST_CODE or "/" in word or " " in word or word.lower() in _NO_WORDS else word
+    return "" if len(word) > MAX_CODE or "/" in word or " " in word or word.lower() in _NO_WORDS else word
 
 
 def title(text: str) -> str:
     """The title of a page of HTML; other text as it is."""
-    head = text[:LONGEST_TEXT]
+    head = text[:MAX_TEXT]
     if not head.startswith("<"):
         return head
     begin, end = head.lower().find("<title>") + len("<title>"), head.lower().find("</title>")
