@@ -203,7 +203,7 @@ def test_everything_is_told_where_that_is_asked_for(log: pytest.LogCaptureFixtur
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not said for longest is forgotten, and is then new."""
-    monkeypatch.setattr(repeats, "MOST", 3)
+    monkeypatch.setattr(repeats, "MAX_REMEMBERED", 3)
     engine = Repeats(burst=1, seconds=60.0)
     assert [engine.admit(what, 0.0) for what in (1, 2, 3, 4, 4, 1)] == [0, 0, 0, 0, None, 0]
 

@@ -32,6 +32,7 @@ from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.configuration import ConfigurationError, LayerOrderError, UnknownProviderError
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.provider import (
+    AttemptTimeoutError,
     AuthenticationError,
     ConnectionFailedError,
     ContentFilterError,
@@ -55,7 +56,7 @@ from ranvier.errors.rejected import (
     ThrottledError,
 )
 from ranvier.errors.root import RanvierError
-from ranvier.errors.timed_out import AttemptTimeoutError, TimedOutError
+from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [
     "AllDeploymentsFailedError",

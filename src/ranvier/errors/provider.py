@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ranvier.errors.root import RanvierError
+from ranvier.errors.timed_out import TimedOutError
 
 MAX_WAIT = 86_400.0
 """Seconds: the longest `retry_after` of a provider. What lasts longer is no wait, and `resets_at` has it."""
 
 
-class ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of errors, and none itself
+class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of errors, and none itself
     """The facts that every failure of a provider carries, whatever branch of the tree it is on."""
 
     fails_over = True
@@ -56,7 +59,24 @@ def _is_wait(wait: object) -> bool:
     return number and 0 <= wait <= MAX_WAIT  # type: ignore[operator]  # because: it is a number
 
 
-class ProviderError(ProviderFacts):
+class AttemptTimeoutError(TimedOutError, _ProviderFacts):
+    """This attempt was too slow.
+
+    Attributes:
+        phase: `connect`, `first_token`, `idle` or `attempt`. Only a slow connect is retried at the
+            same target: a silent provider stays silent.
+    """
+
+    counts_against_provider = True
+    fails_over = True
+
+    def __init__(self, message: str, *, phase: str = "attempt", **facts: Any) -> None:
+        _ProviderFacts.__init__(self, message, **facts)
+        self.phase = phase
+        self.retryable = phase == "connect"
+
+
+class ProviderError(_ProviderFacts):
     """The provider refused, failed, or answered with something that is no answer.
 
     Attributes:

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.partial import DeadlineExceededError, StreamInterruptedError
-from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError, OverloadedError, ServerError
+from ranvier.errors.provider import (
+    AttemptTimeoutError,
+    ConnectionFailedError,
+    InvalidResponseError,
+    OverloadedError,
+    ServerError,
+)
 from ranvier.errors.root import RanvierError
-from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.providers._failures.shown import MAX_WORDS, shown
 
 if TYPE_CHECKING:

@@ -244,7 +244,8 @@ class Circuits:
 
     def _tell_full(self, call: Call) -> None:
         if call.pipeline.events.listeners:
-            event = RegistryFull(**call.where(), max_circuits=self._max_circuits)
+            provider = call.deployment.provider.name
+            event = RegistryFull(tenant=call.tenant, provider=provider, max_circuits=self._max_circuits)
             call.pipeline.events.emit(event, call.record)
 
     def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from ranvier import validation
 from ranvier.clock import sleep_until
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline.call import Call

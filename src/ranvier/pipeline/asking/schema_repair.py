@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.partial import LayerError
 from ranvier.errors.provider import (
+    AttemptTimeoutError,
     ContentFilterError,
     InvalidRequestError,
     InvalidResponseError,
@@ -20,7 +21,6 @@ from ranvier.errors.provider import (
 )
 from ranvier.errors.rejected import LocalCapacityError
 from ranvier.errors.root import RanvierError
-from ranvier.errors.timed_out import AttemptTimeoutError
 from ranvier.messages.request import Message, Request
 from ranvier.messages.response import FinishReason, Response
 

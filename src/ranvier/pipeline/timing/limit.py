@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ranvier.errors.partial import DeadlineExceededError
+from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.rejected import LocalCapacityError
 from ranvier.errors.root import RanvierError
-from ranvier.errors.timed_out import AttemptTimeoutError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ranvier.errors.provider import InvalidResponseError, ProviderError
-from ranvier.errors.timed_out import AttemptTimeoutError
+from ranvier.errors.provider import AttemptTimeoutError, InvalidResponseError, ProviderError
 from ranvier.messages.characters import mended
 from ranvier.providers._failures.classify import classify
 from ranvier.providers._failures.error_body import as_text, says_error, title

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-from ranvier.errors.provider import ProviderError
-from ranvier.errors.timed_out import AttemptTimeoutError
+from ranvier.errors.provider import AttemptTimeoutError, ProviderError
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
 from ranvier.providers._reading.forms import AnyForm

@@ -12,10 +12,10 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer
 
 from ranvier import clock
 from ranvier.errors.root import RanvierError
-from ranvier.telemetry.opentelemetry import attributes, content, names
-from ranvier.telemetry.opentelemetry.attributes import ABANDONED, SUCCEEDED, Ending
+from ranvier.telemetry.opentelemetry import content, names, span_attributes
 from ranvier.telemetry.opentelemetry.instruments import Instruments, Naming
 from ranvier.telemetry.opentelemetry.never_raises import never_raises
+from ranvier.telemetry.opentelemetry.span_attributes import ABANDONED, SUCCEEDED, Ending
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -82,7 +82,7 @@ class CallSpan:
         )
         if span.is_recording():
             self._span, self._context = span, set_span_in_context(span, current)
-            span.set_attributes(attributes.request(self._call))
+            span.set_attributes(span_attributes.request(self._call))
             if self._teller.content:
                 span.set_attributes(content.asked(self._call.request))
 
@@ -148,9 +148,9 @@ class CallSpan:
             for attempt in end.attempts:
                 self._tell_attempt(attempt)
             for wait in self._call.record.waits:
-                span.add_event(names.WAIT, attributes.wait(wait), self._when(wait.began))
+                span.add_event(names.WAIT, span_attributes.wait(wait), self._when(wait.began))
             span.update_name(end.target.name)
-            span.set_attributes(attributes.ending(end, self._teller.naming))
+            span.set_attributes(span_attributes.ending(end, self._teller.naming))
             if self._teller.content and end.response is not None:
                 span.set_attributes(content.answered(end.response, end.finish_reason))
             if end.error_type is not None:
@@ -162,7 +162,7 @@ class CallSpan:
     def _tell_attempt(self, attempt: Attempt) -> None:
         tracer = self._teller.tracer
         assert tracer is not None
-        attributes = {**self._targets.named(attempt.target).server, **attributes.attempt(attempt)}
+        attributes = {**self._targets.named(attempt.target).server, **span_attributes.attempt(attempt)}
         started = self._when(attempt.started)
         span = tracer.start_span(
             f"attempt {attempt.target}", self._context, SpanKind.INTERNAL, attributes, start_time=started

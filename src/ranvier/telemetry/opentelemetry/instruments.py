@@ -14,7 +14,7 @@ from ranvier.telemetry.opentelemetry.names import Metric
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from ranvier.telemetry.opentelemetry.attributes import Ending
+    from ranvier.telemetry.opentelemetry.span_attributes import Ending
     from ranvier.telemetry.opentelemetry.target import Attributes, Target, Targets
 
 Naming = Literal["new", "old", "both"]

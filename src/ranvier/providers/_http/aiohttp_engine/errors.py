@@ -10,8 +10,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError
-from ranvier.errors.timed_out import AttemptTimeoutError
+from ranvier.errors.provider import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError
 from ranvier.providers._failures.shown import MAX_WORDS
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError

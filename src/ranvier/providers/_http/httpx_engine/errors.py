@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.provider import ConnectionFailedError, InvalidResponseError
-from ranvier.errors.timed_out import AttemptTimeoutError
+from ranvier.errors.provider import AttemptTimeoutError, ConnectionFailedError, InvalidResponseError
 from ranvier.providers._failures.shown import MAX_WORDS
 from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.decoding import DecodingError
