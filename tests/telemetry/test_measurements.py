@@ -15,7 +15,7 @@ from sdk import Sdk
 from ranvier import AuthenticationError, Pipeline, RanvierError, RateLimitError, Response, Usage
 from ranvier.layers import Breaker, Fallback, Retry, Throttle
 from ranvier.telemetry import OpenTelemetry
-from ranvier.telemetry.opentelemetry import circuits, names, never_raises
+from ranvier.telemetry.opentelemetry import circuits, harmless, names
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, broken, stream
 
@@ -123,7 +123,7 @@ async def test_tenants_are_on_our_metrics_where_they_are_asked_for() -> None:
 
 async def test_models_of_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a provider calls its model makes no series without end; the request's model stays."""
-    monkeypatch.setattr(meters, "MAX_MODELS", 2)
+    monkeypatch.setattr(instruments, "MAX_MODELS", 2)
     sdk = Sdk()
     replies = [Response("Fine.", model=f"m-{number}") for number in range(5)]
     pipeline = Pipeline(sdk.layer(), Fallback(ScriptedProvider("one", replies)))
@@ -193,7 +193,7 @@ def test_the_series_of_the_gauge_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     """Beyond a hundred providers the rest is one; a key that a user made has no provider."""
     monkeypatch.setattr(circuits, "MAX_PROVIDERS", 2)
     sdk = Sdk()
-    gauge = circuits.CircuitGauge(sdk.instruments.get_meter("ranvier"))
+    gauge = circuits.CircuitGauge(sdk.meters.get_meter("ranvier"))
     keys = [("t", "one"), ("t", "two/model"), ("t", "three"), ("t", "four"), "mine"]
     layer = SimpleNamespace(circuits=SimpleNamespace(states=lambda: [(key, "open") for key in keys]))
     pipeline: Any = type("Fake", (), {"layers": (layer,)})()
@@ -270,7 +270,7 @@ async def test_a_processor_or_exporter_that_raises_breaks_no_call(
     at: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is logged once, and the metrics go on."""
-    monkeypatch.setattr(never_raises, "_reported", set())
+    monkeypatch.setattr(harmless, "_reported", set())
     sdk, failing = Sdk(), Failing(at)
     sdk.tracers.add_span_processor(SimpleSpanProcessor(failing) if at == "export" else failing)
     route = Fallback(ScriptedProvider("one", ["fine", stream("a")]))
@@ -289,7 +289,7 @@ async def test_a_meter_that_raises_breaks_no_call(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it is made, and when it is used; the spans go on."""
-    monkeypatch.setattr(never_raises, "_reported", set())
+    monkeypatch.setattr(harmless, "_reported", set())
     sdk = Sdk()
     pipeline = Pipeline(sdk.layer(), Fallback(ScriptedProvider("one")))
     await pipeline.complete("Why?")
