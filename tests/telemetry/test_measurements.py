@@ -15,7 +15,7 @@ from sdk import Sdk
 from ranvier import AuthenticationError, Pipeline, RanvierError, RateLimitError, Response, Usage
 from ranvier.layers import Breaker, Fallback, Retry, Throttle
 from ranvier.telemetry import OpenTelemetry
-from ranvier.telemetry.opentelemetry import circuits, harmless, names
+from ranvier.telemetry.opentelemetry import circuits, names, never_raises
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, broken, stream
 
@@ -270,7 +270,7 @@ async def test_a_processor_or_exporter_that_raises_breaks_no_call(
     at: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is logged once, and the metrics go on."""
-    monkeypatch.setattr(harmless, "_reported", set())
+    monkeypatch.setattr(never_raises, "_reported", set())
     sdk, failing = Sdk(), Failing(at)
     sdk.tracers.add_span_processor(SimpleSpanProcessor(failing) if at == "export" else failing)
     route = Fallback(ScriptedProvider("one", ["fine", stream("a")]))
@@ -289,7 +289,7 @@ async def test_a_meter_that_raises_breaks_no_call(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it is made, and when it is used; the spans go on."""
-    monkeypatch.setattr(harmless, "_reported", set())
+    monkeypatch.setattr(never_raises, "_reported", set())
     sdk = Sdk()
     pipeline = Pipeline(sdk.layer(), Fallback(ScriptedProvider("one")))
     await pipeline.complete("Why?")
