@@ -15,7 +15,7 @@ from sdk import Sdk
 from ranvier import AuthenticationError, Pipeline, RanvierError, RateLimitError, Response, Usage
 from ranvier.layers import Breaker, Fallback, Retry, Throttle
 from ranvier.telemetry import OpenTelemetry
-from ranvier.telemetry.opentelemetry import circuits, names, never_raises
+from ranvier.telemetry.opentelemetry import circuits, instruments, names, never_raises
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, broken, stream
 
