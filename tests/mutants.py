@@ -129,7 +129,7 @@ MUTANTS = [
     ),
     mutant(
         "T9", "cooldowns have no jitter", CIRCUIT,
-        "        return cooldown * (1.0 + 0.2 * self.chance())",
+        "        return cooldown * (1.0 + 0.2 * self.rng())",
         "        return cooldown",
         "test_probe_traps.py::test_t09_circuits_of_many_tenants_do_not_probe_in_step",
     ),

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened on behalf of `tenant` at `provider`; `routine` is what every call has."""
+    """Something that happened on behalf of `tenant` at `provider`; `verbose` is what every call has."""
 
     name: ClassVar[str] = "event"
-    routine: ClassVar[bool] = False
+    verbose: ClassVar[bool] = False
 
     tenant: str
     provider: str
@@ -120,7 +120,7 @@ class AttemptStarted(Event):
     """Attempt number `attempt` at this target is about to be sent."""
 
     name: ClassVar[str] = "attempt_started"
-    routine: ClassVar[bool] = True
+    verbose: ClassVar[bool] = True
 
     attempt: int
 
@@ -130,7 +130,7 @@ class AttemptEnded(Event):
     """`attempt` has ended, as the record has it."""
 
     name: ClassVar[str] = "attempt_ended"
-    routine: ClassVar[bool] = True
+    verbose: ClassVar[bool] = True
 
     attempt: Attempt
 
@@ -147,7 +147,7 @@ class CallEnded(Event):
     """
 
     name: ClassVar[str] = "call_ended"
-    routine: ClassVar[bool] = True
+    verbose: ClassVar[bool] = True
 
     outcome: str
     seconds: float

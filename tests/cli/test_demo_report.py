@@ -102,7 +102,7 @@ def test_each_tenant_has_a_line_and_its_circuit_opens_in_the_outage(told, outage
     spans = [span for name in SCENARIO.names for span in film.spans(name, "anthropic")]
     opened = [span for span in spans if span.state == "open"]
     assert len(kinds(drawn, "open")) == len(opened) > 0
-    assert all(SCENARIO.outage[0] < span.began < SCENARIO.outage[1] + 1 for span in opened)
+    assert all(SCENARIO.outage[0] < span.started_at < SCENARIO.outage[1] + 1 for span in opened)
     assert list(film.spans(SCENARIO.unlucky, "anthropic")) == []
     assert "a bad key" in words(drawn)
     assert "the circuit of each tenant at openai, over time" not in figures(told)

@@ -16,26 +16,26 @@ chances = st.floats(min_value=0, max_value=1, exclude_max=True)
 retries = st.integers(1, 3) | st.integers(1, 10**6)
 
 
-def of(base: float, longest: float, multiplier: float = 2.0, jitter: Jitter = "none", chance: float = 0.0):
+def of(base: float, longest: float, multiplier: float = 2.0, jitter: Jitter = "none", rng: float = 0.0):
     """A backoff whose chance is always the same."""
-    return Backoff(base, longest, multiplier, jitter, lambda: chance)
+    return Backoff(base, longest, multiplier, jitter, lambda: rng)
 
 
 @given(seconds, seconds, multipliers, jitters, chances, retries)
 def test_a_wait_is_between_nothing_and_the_longest(
-    base: float, longest: float, multiplier: float, jitter: Jitter, chance: float, retry: int
+    base: float, longest: float, multiplier: float, jitter: Jitter, rng: float, retry: int
 ) -> None:
     """Never negative, infinite, or no number at all, whatever it is made of."""
-    wait = of(base, longest, multiplier, jitter, chance).delay(retry)
+    wait = of(base, longest, multiplier, jitter, rng).delay(retry)
     assert 0 <= wait <= min(longest, MAX_LENGTH)
 
 
 @given(seconds, seconds, multipliers, jitters, chances, retries, st.floats(0, 1e6))
 def test_what_was_asked_for_is_never_shortened(
-    base: float, longest: float, multiplier: float, jitter: Jitter, chance: float, retry: int, asked: float
+    base: float, longest: float, multiplier: float, jitter: Jitter, rng: float, retry: int, asked: float
 ) -> None:
     """Chance adds at most one base delay to it, and nothing without jitter."""
-    backoff = of(base, longest, multiplier, jitter, chance)
+    backoff = of(base, longest, multiplier, jitter, rng)
     wait = backoff.delay(retry, asked)
     usual = backoff.delay(retry)
     assert asked <= wait < math.inf

@@ -117,7 +117,7 @@ class CircuitMachine(RuleBasedStateMachine):
     def begin(self, **rules: Any) -> None:
         self.model = Model(rules)
         self.hand = CircuitsByHand(**rules)
-        self.hand.breaker.rules.chance = lambda: JITTER
+        self.hand.breaker.rules.rng = lambda: JITTER
         self.hand.admit(lease=LEASE).settle(Outcome.ABANDONED)
         self.circuit = self.hand.circuits._circuits["acme", "only"]
 

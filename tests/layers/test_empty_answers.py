@@ -239,7 +239,7 @@ async def test_listeners_hear_of_the_empty_answer_and_of_the_fallback() -> None:
     """The attempt ends as empty, the fallback is for that, and the call has succeeded."""
     heard: list[Event] = []
     pipe = pipeline(*two(NOTHING))
-    pipe.events.add(heard.append, routine=True)
+    pipe.events.add(heard.append, verbose=True)
     await pipe.complete("Why?")
     assert [each.attempt.outcome for each in heard if isinstance(each, AttemptEnded)] == [
         "empty",

@@ -57,13 +57,13 @@ class Busy:
     def __init__(self, room: int) -> None:
         self.hand = CircuitsByHand(max_circuits=room, failure_threshold=1, cooldown=10, success_threshold=1)
         self.room = room
-        self.under_way: list[tuple[str, Permit]] = []
+        self.in_flight: list[tuple[str, Permit]] = []
 
     def take(self, what: str, argument: Any) -> None:
         if what == "call":
             self.call(argument)
-        elif what == "end" and self.under_way:
-            self.under_way.pop(0)[1].settle(argument)
+        elif what == "end" and self.in_flight:
+            self.in_flight.pop(0)[1].settle(argument)
         elif what == "wait":
             self.hand.now += argument
         elif what == "reset":
@@ -79,13 +79,13 @@ class Busy:
             assert known  # nobody new is refused
         else:
             if self.hand.state(tenant) is not None:
-                self.under_way.append((tenant, permit))
+                self.in_flight.append((tenant, permit))
 
     def check(self) -> None:
         circuits = dict(self.hand.circuits)
         assert len(circuits) <= self.room
-        for tenant in {tenant for tenant, _ in self.under_way}:
-            here = sum(1 for name, _ in self.under_way if name == tenant)
+        for tenant in {tenant for tenant, _ in self.in_flight}:
+            here = sum(1 for name, _ in self.in_flight if name == tenant)
             assert circuits[tenant, "only"].in_flight == here
         for key in self.hand.circuits._idle:
             assert (circuits[key].state, circuits[key].in_flight) == ("closed", 0)
@@ -108,7 +108,7 @@ def test_whatever_happens_it_stays_within_its_bound_and_loses_nobody_in_use(
 def test_open_circuits_go_when_nobody_has_asked_for_ten_minutes() -> None:
     """All of them that are due go at once, so that not every newcomer searches for one."""
     hand = CircuitsByHand(max_circuits=3, failure_threshold=1, cooldown=10)
-    hand.breaker.rules.chance = lambda: 0.0
+    hand.breaker.rules.rng = lambda: 0.0
     for tenant, when in (("a", 0), ("b", 1), ("c", 100)):
         hand.now = when
         hand.call(tenant, BAD)
@@ -152,7 +152,7 @@ def test_events_tell_of_transitions_and_refusals() -> None:
     """Each with the tenant, the provider, and what was before and after."""
     heard: list[Event] = []
     hand = CircuitsByHand(heard.append, failure_threshold=1, success_threshold=1, cooldown=10)
-    hand.breaker.rules.chance = lambda: 0.0
+    hand.breaker.rules.rng = lambda: 0.0
     hand.call("a", BAD)
     hand.now = 4
     hand.call("a", GOOD)
@@ -232,7 +232,7 @@ def test_a_circuit_whose_last_call_ends_late_is_forgotten_in_time() -> None:
 def test_a_circuit_that_was_asked_for_again_is_remembered_from_then_on() -> None:
     """Longer where its cooldown has become longer, and no longer where a reset has made it shorter."""
     hand = CircuitsByHand(max_circuits=3, failure_threshold=1, cooldown=10, max_cooldown=100)
-    hand.breaker.rules.chance = lambda: 0.0
+    hand.breaker.rules.rng = lambda: 0.0
     for tenant in "abc":
         hand.call(tenant, BAD)
     hand.now = 20

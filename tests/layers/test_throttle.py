@@ -267,7 +267,7 @@ async def test_a_gate_that_closes_during_the_retries_ends_them_with_what_the_pro
 
 
 async def test_a_call_that_has_waited_too_long_goes_on() -> None:
-    """The scout is not back yet when the patience of the others ends; one is out of time altogether."""
+    """The probe is not back yet when the patience of the others ends; one is out of time altogether."""
     scene = Scene(
         lambda call: no(RateLimitError, 2) if time() < 2 else after(0.9, no(RateLimitError, 2)),
         second=None,
@@ -296,7 +296,7 @@ async def test_only_so_many_wait_at_one_gate(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_a_provider_that_still_limits_hears_it_from_one_call() -> None:
-    """The scout; all others wait on, and are let in round by round once one is answered."""
+    """The probe; all others wait on, and are let in round by round once one is answered."""
     scene = Scene(limited_until(3), second=None)
     await scene.answers(scene.ask())
     answers = await scene.answers(*(scene.ask() for _ in range(8)))
@@ -338,7 +338,7 @@ async def test_what_the_scout_finds_out(outcome: Any, passes_at: list[float]) ->
 
 
 async def test_an_open_circuit_lets_all_who_wait_know_at_once() -> None:
-    """The scout fails and opens it: nobody waits for what would be refused anyway."""
+    """The probe fails and opens it: nobody waits for what would be refused anyway."""
     scene = Scene(no(RateLimitError, 2), ServerError("down", provider="one"))
     await scene.ask()
     assert await scene.answers(*(scene.ask() for _ in range(50))) == ["other"] * 50
@@ -348,7 +348,7 @@ async def test_an_open_circuit_lets_all_who_wait_know_at_once() -> None:
 
 @pytest.mark.parametrize("waiting", [True, False])
 async def test_a_cancelled_call_leaves_its_place_to_the_next(waiting: bool) -> None:
-    """In the queue or as the scout."""
+    """In the queue or as the probe."""
     scene = Scene(no(RateLimitError, 2), after(0.5, "fine"), second=None)
     await scene.answers(scene.ask())
     first, second = scene.start(), scene.start()

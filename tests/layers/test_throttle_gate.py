@@ -190,7 +190,7 @@ def test_silence_is_a_good_word_and_comes_from_the_oldest() -> None:
 
 
 def test_one_that_learns_nothing_hands_its_place_and_a_whole_second_on() -> None:
-    """The next scout has as much time to be refused as the first had."""
+    """The next probe has as much time to be refused as the first had."""
     gate = closed()
     for who in "abc":
         gate.wait(who, 10.0)
@@ -201,7 +201,7 @@ def test_one_that_learns_nothing_hands_its_place_and_a_whole_second_on() -> None
 
 
 def test_a_refused_key_is_waited_for_by_nobody() -> None:
-    """Those who wait already are sent away, and after its time only a scout passes."""
+    """Those who wait already are sent away, and after its time only a probe passes."""
     gate = closed()
     gate.wait("a", 10.0)
     gate.close(Reason.REFUSED, 60.0, 1.0)

@@ -26,7 +26,7 @@ def pipeline_of(*targets: Any, **limits: Any) -> Pipeline:
 
 async def heard_of(pipeline: Pipeline, work: Awaitable[Any]) -> list[Any]:
     heard: list[Any] = []
-    pipeline.events.add(heard.append, routine=True)
+    pipeline.events.add(heard.append, verbose=True)
     with suppress(RanvierError, asyncio.CancelledError):
         await work
     return heard

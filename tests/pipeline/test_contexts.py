@@ -32,11 +32,11 @@ Seen = tuple[str, str | None, str | None, float | None]
 class Listening:
     """A plain and an async listener that note in which context they are told."""
 
-    def __init__(self, pipeline: Pipeline, *, routine: bool = True) -> None:
+    def __init__(self, pipeline: Pipeline, *, verbose: bool = True) -> None:
         self.plain: list[Seen] = []
         self.slow: list[Seen] = []
-        pipeline.events.add(self._hear, routine=routine)
-        pipeline.events.add(self._hear_slowly, routine=routine)
+        pipeline.events.add(self._hear, verbose=verbose)
+        pipeline.events.add(self._hear_slowly, verbose=verbose)
 
     def _hear(self, event: Any) -> None:
         self.plain.append((event.tenant, current_tenant(), REQUEST.get(), current_deadline()))
@@ -252,7 +252,7 @@ async def test_a_gate_that_opens_wakes_each_call_in_its_own_context() -> None:
 async def test_what_an_event_causes_is_told_in_the_context_of_its_own_call() -> None:
     """An event that waits for the delivery of another brings its own context."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one", [broken()])), Breaker(failure_threshold=1))
-    listening = Listening(pipeline, routine=False)
+    listening = Listening(pipeline, verbose=False)
     closing: list[Any] = []
 
     async def heal(event: Any) -> None:
@@ -271,7 +271,7 @@ async def test_what_an_event_causes_is_told_in_the_context_of_its_own_call() -> 
 async def test_a_listener_keeps_what_it_sets_to_itself() -> None:
     """Neither the caller nor another call sees a variable that a listener has set."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one")))
-    pipeline.events.add(lambda event: REQUEST.set("of the listener"), routine=True)
+    pipeline.events.add(lambda event: REQUEST.set("of the listener"), verbose=True)
     REQUEST.set("of the caller")
     await pipeline.complete("Why?")
     assert REQUEST.get() == "of the caller"
@@ -281,7 +281,7 @@ async def test_a_listener_keeps_what_it_sets_to_itself() -> None:
 async def test_the_record_of_a_call_that_has_ended_keeps_no_context() -> None:
     """An answer may be kept for long, and a context holds what a request has opened."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one", ["ok", stream("a"), broken()])))
-    pipeline.events.add(lambda event: None, routine=True)
+    pipeline.events.add(lambda event: None, verbose=True)
     whole = await pipeline.complete("Why?")
     streamed = await (await pipeline.stream("Why?")).collect()
     with pytest.raises(ConnectionFailedError) as failed:

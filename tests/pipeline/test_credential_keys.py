@@ -168,7 +168,7 @@ async def test_a_late_refusal_of_an_old_key_does_not_forget_the_new_one() -> Non
     pipeline = pipeline_of(provider, credentials)
     await ask(pipeline)
     late = provider.calls[0].to(provider.calls[0].deployment, "old")
-    credentials.refused(late)
+    credentials.invalidate(late)
     await ask(pipeline)
     assert store.asked == 1
 

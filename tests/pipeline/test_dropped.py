@@ -66,7 +66,7 @@ async def test_a_stream_that_another_thread_collects_gives_everything_back(liste
         plain(event)
 
     if listens is not None:
-        pipeline.events.add(plain if listens == "plain" else slow, routine=True)
+        pipeline.events.add(plain if listens == "plain" else slow, verbose=True)
     session = Session(await pipeline.stream("Why?"))
     waiting = asyncio.create_task(anext(aiter(pipeline.stream("Why?"))))
     await asyncio.sleep(0.01)
@@ -86,12 +86,12 @@ async def test_a_stream_that_is_collected_in_the_middle_of_anything_is_settled_l
     """In the loop's own thread too: no state changes within the code that happens to be interrupted."""
     pipeline, provider = scene()
     told: list[Any] = []
-    pipeline.events.add(told.append, routine=True)
+    pipeline.events.add(told.append, verbose=True)
     session = Session(await pipeline.stream("Why?"))
     told.clear()
     del session
     gc.collect()
-    assert (in_flight(pipeline), told, pipeline.lifecycle.under_way) == (1, [], (0, 1))
+    assert (in_flight(pipeline), told, pipeline.lifecycle.in_flight) == (1, [], (0, 1))
     await settled(pipeline)
     assert [event.name for event in told] == ["attempt_ended", "call_ended"]
     assert provider.in_progress == 0
@@ -147,7 +147,7 @@ def test_a_stream_whose_loop_is_closed_is_settled_in_silence(
     told: list[Any] = []
     loop = asyncio.new_event_loop()
     pipeline, _ = scene()
-    pipeline.events.add(told.append, routine=True)
+    pipeline.events.add(told.append, verbose=True)
 
     async def ask() -> Any:
         return await pipeline.stream("Why?")

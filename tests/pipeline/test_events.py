@@ -223,7 +223,7 @@ async def test_listeners_that_are_too_slow_lose_events_and_the_log_says_so(
         events.emit(happened(number))
     await events.drain()
     assert numbers(heard) == [0, 1, 2]
-    assert events.lost == 6
+    assert events.dropped == 6
     assert caplog.text.count("too slow") == 1
 
     nested: list[Any] = []

@@ -123,7 +123,7 @@ def test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next(way: Any)
         gc.collect()
         await asyncio.sleep(0)
         assert [seen.in_flight for _, seen in pipeline.circuits] == [0, 0]
-        assert pipeline.lifecycle.under_way == (0, 0)
+        assert pipeline.lifecycle.in_flight == (0, 0)
         assert not provider.slots.locked()  # type: ignore[attr-defined]
 
     run(ask)

@@ -520,7 +520,7 @@ async def test_whatever_a_listener_raises_slots_and_permits_are_given_back(
     provider: Any = FunctionProvider("mine", fails)
     provider.slots = asyncio.BoundedSemaphore(1)
     pipeline = Pipeline(Fallback(provider), Breaker(failure_threshold=1, cooldown=0))
-    pipeline.events.add(listener, routine=True)
+    pipeline.events.add(listener, verbose=True)
 
     async def ask() -> None:
         await (pipeline.stream("Why?") if streaming else pipeline.complete("Why?"))
@@ -532,7 +532,7 @@ async def test_whatever_a_listener_raises_slots_and_permits_are_given_back(
                 await ask()
             assert not provider.slots.locked()
             assert [seen.in_flight for _, seen in pipeline.circuits] == [0]
-            assert pipeline.lifecycle.under_way == (0, 0)
+            assert pipeline.lifecycle.in_flight == (0, 0)
         raising.clear()
     with pytest.raises(ConnectionFailedError):  # a probe has a place
         await ask()

@@ -98,7 +98,7 @@ async def test_a_listener_that_never_returns_does_not_keep_a_pipeline_open(
     await pipeline.circuits.isolate("acme", "one")
     assert await closed_in(pipeline, drain=3) == seconds
     assert provider.closed
-    assert pipeline.events.lost == 1
+    assert pipeline.events.dropped == 1
     assert ("an async listener" in caplog.text) == (way is ignore)
     await let_go()
 
@@ -147,7 +147,7 @@ async def test_with_everything_hanging_it_takes_twice_the_grace_and_no_more(
 
     provider = Cleaning(lambda call: stream("a", stall()), cleanup=ignore, closing=ignore)
     pipeline = Pipeline(Deaf(), Fallback(provider))
-    pipeline.events.add(ignore, routine=True)
+    pipeline.events.add(ignore, verbose=True)
     held = await pipeline.stream("Why?")
     call = asyncio.create_task(pipeline.complete("Why?"))
     await asyncio.sleep(1)
@@ -220,7 +220,7 @@ async def test_whoever_cancels_all_tasks_does_not_cancel_the_closing() -> None:
         task.cancel()
     await pipeline.aclose()
     assert len(heard) == 3
-    assert pipeline.events.lost == 0
+    assert pipeline.events.dropped == 0
 
 
 async def test_of_several_providers_that_cannot_be_closed_none_is_forgotten(

@@ -68,7 +68,7 @@ def assert_adds_up(story: Story, seconds: float) -> None:
     parts = sum(each.seconds for each in (*story.attempts, *story.waits))
     assert story.seconds == pytest.approx(seconds, abs=0.005)
     assert parts == pytest.approx(seconds, abs=0.005)
-    assert story.rest == pytest.approx(0.0, abs=0.005)
+    assert story.unaccounted_seconds == pytest.approx(0.0, abs=0.005)
 
 
 async def test_a_slow_call_in_an_outage_names_each_cause_with_its_seconds() -> None:
@@ -162,7 +162,7 @@ async def test_a_cancelled_wait_is_in_the_story() -> None:
         Fallback(ScriptedProvider("one", [broken(), "fine"])),
         Retry(base_delay=30, max_delay=30, jitter="none"),
     )
-    pipeline.events.add(told.append, routine=True)
+    pipeline.events.add(told.append, verbose=True)
     task = asyncio.create_task(pipeline.complete("Why?"))
     await asyncio.sleep(7)
     task.cancel()

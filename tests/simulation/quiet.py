@@ -57,8 +57,8 @@ def _held_by(provider: SeededProvider) -> Iterator[str]:
 
 def _held_in(stack: Stack) -> Iterator[str]:
     pipeline = stack.pipeline
-    if pipeline.lifecycle.under_way != (0, 0) or pipeline.lifecycle._background:
-        yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
+    if pipeline.lifecycle.in_flight != (0, 0) or pipeline.lifecycle._background:
+        yield f"{pipeline.lifecycle.in_flight} calls and streams are under way"
     if pipeline.credentials._lookups:
         yield f"{pipeline.credentials._lookups} are looked up"
     if stack.bulkhead is not None and stack.bulkhead.inside:
@@ -66,7 +66,7 @@ def _held_in(stack: Stack) -> Iterator[str]:
     if stack.throttle is not None:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
-                yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a scout under way"
+                yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a probe under way"
     if stack.breaker is not None:
         for key, seen in stack.breaker.circuits:
             if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):

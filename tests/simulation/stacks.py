@@ -60,8 +60,8 @@ class Stack:
             listeners=self._listeners(others),
         )
         if self.listening:
-            self.pipeline.events.add(self._look_around, routine=True)
-            self.pipeline.events.add(self._look_around_later, routine=True)
+            self.pipeline.events.add(self._look_around, verbose=True)
+            self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 

@@ -100,7 +100,7 @@ def test_every_event_is_written_as_a_sentence_with_its_facts_as_fields(
 def test_every_kind_of_event_is_tried() -> None:
     """A new one has to be added above, unless it is of what every call has."""
     ours = [
-        kind for kind in Event.__subclasses__() if kind.__module__ == Event.__module__ and not kind.routine
+        kind for kind in Event.__subclasses__() if kind.__module__ == Event.__module__ and not kind.verbose
     ]
     assert {event.name for event, _, _ in EVENTS} == {kind.name for kind in ours}
 
@@ -211,7 +211,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_healthy_call_writes_nothing_above_debug(log: pytest.LogCaptureFixture) -> None:
     """Whole or streamed, routine or not."""
     pipeline = Pipeline(Fallback(ScriptedProvider("one")), Retry(), Breaker())
-    pipeline.events.add(LoggingListener(), routine=True)
+    pipeline.events.add(LoggingListener(), verbose=True)
     await pipeline.complete("Why?")
     async with pipeline.stream("Why?") as answer:
         await answer.collect()

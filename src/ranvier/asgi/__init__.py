@@ -9,6 +9,6 @@ All of it is plain ASGI and knows no framework. The middlewares pass lifespan th
 """
 
 from ranvier.asgi.status import status_app
-from ranvier.asgi.tenant import CancelOnDisconnect, Resolver, TenantMiddleware
+from ranvier.asgi.tenant import CancelOnDisconnect, TenantMiddleware, TenantResolver
 
-__all__ = ["CancelOnDisconnect", "Resolver", "TenantMiddleware", "status_app"]
+__all__ = ["CancelOnDisconnect", "TenantMiddleware", "TenantResolver", "status_app"]

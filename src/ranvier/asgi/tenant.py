@@ -15,7 +15,7 @@ from ranvier.caller import Caller, delivered
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
-Resolver = Callable[[Scope], str | Awaitable[str | None] | None]
+TenantResolver = Callable[[Scope], str | Awaitable[str | None] | None]
 """Says on whose behalf a request is; `None` is nobody's."""
 
 _BODY: Final = {"http.response.body", "http.response.zerocopysend", "http.response.pathsend"}
@@ -46,7 +46,7 @@ class TenantMiddleware:
         self,
         app: App,
         header: str = "x-tenant-id",
-        resolve: Resolver | None = None,
+        resolve: TenantResolver | None = None,
         *,
         cancel_on_disconnect: bool = True,
     ) -> None:

@@ -14,7 +14,7 @@ class Record:
     Attributes:
         attempts: What was sent.
         waits: What it waited for besides, and the targets that were passed over.
-        began, ended: When the call did, on the loop's clock.
+        started_at, ended: When the call did, on the loop's clock.
         outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
         tried_keys: Keys that were at fault, as (target, hash of the key).
         cut_off: The pipeline closed while the call was under way, and cancelled it.
@@ -25,12 +25,12 @@ class Record:
 
     __slots__ = (
         "attempts",
-        "began",
         "context",
         "cut_off",
         "ended",
         "muted",
         "outcome",
+        "started_at",
         "tried_keys",
         "waits",
     )
@@ -39,7 +39,7 @@ class Record:
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
         self.tried_keys: tuple[tuple[str, int], ...] = ()
-        self.began = self.ended = 0.0
+        self.started_at = self.ended = 0.0
         self.outcome: str | None = None
         self.cut_off = self.muted = False
         self.context: Context | None = None
@@ -60,7 +60,7 @@ class Record:
     def story(self) -> Story:
         """The story so far."""
         return Story(
-            self.began,
+            self.started_at,
             self.ended,
             self.ending,
             self.attempts,

@@ -26,14 +26,14 @@ class Wait(NamedTuple):
 
     Attributes:
         kind: `backoff`, `gate`, `slot` or `credential`; `skipped` is a target passed over.
-        began: When, on the loop's clock.
+        started_at: When, on the loop's clock.
         seconds: How long.
         reason: The kind of the error that made it necessary, where there was one.
         target: `"provider/model"`.
     """
 
     kind: str
-    began: float
+    started_at: float
     seconds: float
     reason: str | None
     target: str
@@ -44,14 +44,15 @@ class Story:
     """What became of one call: `print(answer.explain())`.
 
     Attributes:
-        began, ended: On the loop's clock, in seconds; a call that is under way ends where it was looked at.
+        started_at, ended: In seconds on the loop's clock, which is no wall time; a call in flight has not
+            ended, and this is when it was looked at.
         outcome: `succeeded` (also where the answer is empty), `abandoned`, or the kind of its error.
         attempts: What was sent, oldest first.
         waits: What it waited for besides.
         skips: Targets that were passed over; `reason` is why.
     """
 
-    began: float
+    started_at: float
     ended: float
     outcome: str
     attempts: tuple[Attempt, ...]
@@ -61,10 +62,10 @@ class Story:
     @property
     def seconds(self) -> float:
         """How long it took."""
-        return self.ended - self.began
+        return self.ended - self.started_at
 
     @property
-    def rest(self) -> float:
+    def unaccounted_seconds(self) -> float:
         """Seconds neither in an attempt nor in a wait: in ranvier, in layers of your own, in a busy loop.
 
         Less than none where a layer of yours does several things at a time.
@@ -99,9 +100,9 @@ class Story:
         sent = f"{len(self.attempts)} attempt{'' if len(self.attempts) == 1 else 's'}"
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
         steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
-        steps += [(wait.began, _waited(wait)) for wait in (*self.waits, *self.skips)]
+        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips)]
         for when, told in sorted(steps, key=lambda step: step[0]):
-            lines.append(f"  {max(when - self.began, 0.0):8.3f} s  {told}")
+            lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {told}")
         lines.append(f"  in all: {', '.join(self._parts())}")
         lines.extend(self._spent(prices))
         return "\n".join(lines)
@@ -114,7 +115,11 @@ class Story:
         for kind, words in WAITED.items():
             if seconds := sum(wait.seconds for wait in self.waits if wait.kind == kind):
                 yield f"{seconds:.3f} s {words}"
-        yield f"{self.rest:.3f} s elsewhere" if self.rest >= 0 else f"{-self.rest:.3f} s at the same time"
+        yield (
+            f"{self.unaccounted_seconds:.3f} s elsewhere"
+            if self.unaccounted_seconds >= 0
+            else f"{-self.unaccounted_seconds:.3f} s at the same time"
+        )
 
     def _spent(self, prices: Prices | None) -> Iterator[str]:
         if self.usage.total:

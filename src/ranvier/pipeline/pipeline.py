@@ -167,12 +167,12 @@ class Pipeline(Runtime):
         try:
             if call.streaming or self.events.listeners:
                 record.context = context_of(call.tenant)
-            record.began = self.clock()
+            record.started_at = self.clock()
             own = None if self.timed_by is None else self.timed_by.seconds
             if own is not None and (seconds is None or own < seconds):
                 seconds = own
-            if seconds is not None and (call.deadline is None or record.began + seconds < call.deadline):
-                call.deadline = record.began + seconds
+            if seconds is not None and (call.deadline is None or record.started_at + seconds < call.deadline):
+                call.deadline = record.started_at + seconds
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
@@ -181,7 +181,7 @@ class Pipeline(Runtime):
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
                 answer.record = record
-                if self.events.attentive:
+                if self.events.verbose:
                     announce_call(call)
                 record.context = None
             return answer
@@ -238,7 +238,7 @@ class Pipeline(Runtime):
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
 
     def __str__(self) -> str:
-        calls, streams = self.lifecycle.under_way
+        calls, streams = self.lifecycle.in_flight
         lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams under way)"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")

@@ -60,22 +60,22 @@ class Keys(Protocol):
     def resolver(self) -> Callable[..., Any] | None:
         """Who is asked for keys; `None` where our own are used."""
 
-    async def find(self, call: Call, deployment: Deployment) -> str | None:
+    async def resolve(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`."""
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
         """`call` with another key, after `error` was about its own."""
 
-    def ours(self, call: Call, deployment: Deployment) -> str | None:
+    def default(self, call: Call, deployment: Deployment) -> str | None:
         """Our own key at `deployment`."""
 
     def another(self, call: Call) -> str | None:
         """A further key for the target of `call` that may be used at once."""
 
-    def avoid(self, closed_for: Callable[[Deployment, str, float], float]) -> None:
+    def add_availability_check(self, closed_for: Callable[[Deployment, str, float], float]) -> None:
         """Of several keys prefer one for which `closed_for` says 0."""
 
-    def refused(self, call: Call) -> None:
+    def invalidate(self, call: Call) -> None:
         """The provider has rejected the key of `call`."""
 
 

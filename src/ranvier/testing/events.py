@@ -72,7 +72,7 @@ class RecordedEvents:
         return f"<RecordedEvents {self.names}>"
 
     def _remarkable(self) -> list[tuple[float, Event]]:
-        return [(when, event) for when, event in self._kept if not event.routine]
+        return [(when, event) for when, event in self._kept if not event.verbose]
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
     What is kept can be looked at after the block, too.
     """
     recorded = RecordedEvents()
-    pipeline.events.add(recorded, routine=True)
+    pipeline.events.add(recorded, verbose=True)
     try:
         yield recorded
     finally:

@@ -98,7 +98,7 @@ class Fault:
 class Faults:
     """Given to a scenario by `explore`: makes its providers fail, and says when else something goes wrong.
 
-    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has dice of its own,
+    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has a random generator of its own,
     so that to leave one fault out changes no other.
 
     Args:
@@ -141,16 +141,16 @@ class Faults:
         if not set(known) <= set(KINDS):
             raise ConfigurationError(f"kinds={known!r:.200}: choose from {', '.join(KINDS)}")
         self._check_schedule(name)
-        dice = self._dice(_checked(name))
-        often = dice.choice(RATES) if rate is None else rate
-        some = sorted(dice.sample(known, dice.randint(1, len(known)))) if known else []
+        rng = self._rng(_checked(name))
+        often = rng.choice(RATES) if rate is None else rate
+        some = sorted(rng.sample(known, rng.randint(1, len(known)))) if known else []
 
         def reply(call: Call) -> Reply:
             good = answer(call) if callable(answer) else f"{name} answers" if answer is None else answer
             place = self._arrive(name)
             fault = self._drawn(place, some, often)
             if fault is None:
-                return _late(good, pace, self._dice(place, "pace"))
+                return _late(good, pace, self._rng(place, "pace"))
             return KINDS[fault.kind][1](good, fault.size)
 
         return ScriptedProvider(name, reply, **settings)
@@ -166,7 +166,7 @@ class Faults:
         fault = self._drawn(self._arrive(_checked(what)), [OWN], rate, most)
         return None if fault is None else fault.size
 
-    def _dice(self, *what: str) -> Random:
+    def _rng(self, *what: str) -> Random:
         return Random("/".join((str(self.seed), *what)))
 
     def _check_schedule(self, name: str) -> None:
@@ -182,23 +182,23 @@ class Faults:
         if self._schedule is not None:
             fault = self._schedule.get(place)
         else:
-            fault = self._draw(self._dice(place), place, kinds, rate, most)
+            fault = self._draw(self._rng(place), place, kinds, rate, most)
         if fault is not None:
             self.happened.append(fault)
         return fault
 
-    def _draw(self, dice: Random, place: str, kinds: list[str], rate: float, most: float) -> Fault | None:
-        if not kinds or dice.random() >= rate:
+    def _draw(self, rng: Random, place: str, kinds: list[str], rate: float, most: float) -> Fault | None:
+        if not kinds or rng.random() >= rate:
             return None
-        kind = dice.choice(kinds)
-        return Fault(place, kind, round(dice.random() * (most if kind == OWN else KINDS[kind][0]), 2))
+        kind = rng.choice(kinds)
+        return Fault(place, kind, round(rng.random() * (most if kind == OWN else KINDS[kind][0]), 2))
 
 
-def _late(answer: Answer, pace: float, dice: Random) -> Reply:
+def _late(answer: Answer, pace: float, rng: Random) -> Reply:
     if isinstance(answer, Response):
-        return after(dice.random() * pace, answer)
+        return after(rng.random() * pace, answer)
     half = _half(answer)
-    first, rest = dice.random() * pace / 2, dice.random() * pace / 2
+    first, rest = rng.random() * pace / 2, rng.random() * pace / 2
     return after(first, stream(half, after(rest, answer[len(half) :])))
 
 

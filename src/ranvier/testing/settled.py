@@ -82,7 +82,7 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
         if keeper.gate.waiting:
             yield f"gate {key[0]}: {keeper.gate.waiting} calls waiting"
         elif not keeper.gate.idle:
-            yield f"gate {key[0]}: a scout has passed and not reported back"
+            yield f"gate {key[0]}: a probe has passed and not reported back"
     yield from getattr(own, "unsettled", tuple)()
 
 
@@ -92,9 +92,9 @@ def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
     bound = getattr(slots, "_bound_value", None)  # of a BoundedSemaphore: any other has forgotten it
     if slots is not None and bound is not None and slots._value != bound:
         yield f"{provider.name}: {bound - slots._value} of {bound} connection slots taken"
-    under_way = getattr(own, "in_progress", None) or len(list(_requests(own, pipeline)))
-    if under_way:
-        yield f"{provider.name}: {under_way} requests under way"
+    in_flight = getattr(own, "in_progress", None) or len(list(_requests(own, pipeline)))
+    if in_flight:
+        yield f"{provider.name}: {in_flight} requests under way"
     yield from getattr(own, "unsettled", tuple)()
 
 
@@ -102,7 +102,7 @@ def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
     """Requests of an adapter of ours on behalf of `pipeline`; its providers share a client."""
     for owner, shared in getattr(getattr(provider, "_connections", None), "_leases", ()):
         if owner() is pipeline:
-            requests = shared.client.under_way
+            requests = shared.client.in_flight
             yield from (request for request in requests if request.provider == provider.name)
 
 

@@ -87,7 +87,7 @@ async def body_of(reply: HttpReply) -> list[bytes]:
 async def nothing_under_way(client: HttpClient) -> None:
     """Wait until every request has ended, which may take a moment longer than its answer."""
     for _ in range(100):
-        if not client.under_way:
+        if not client.in_flight:
             return
         await asyncio.sleep(0.01)
-    raise AssertionError(list(client.under_way))
+    raise AssertionError(list(client.in_flight))

@@ -219,7 +219,7 @@ async def test_replies_are_closed_as_often_as_one_likes(loopback: Any, kind: str
             for _ in range(2):
                 await reply.aclose()
             left = await client.send(request(server.url))
-            assert list(client.under_way) == [left.request]
+            assert list(client.in_flight) == [left.request]
         await left.aclose()
         await nothing_under_way(client)
         assert await server.settled() == 0

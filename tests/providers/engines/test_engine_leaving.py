@@ -54,7 +54,7 @@ STEPS: dict[str, Step] = {
 }
 
 
-async def under_way(client: HttpClient, server: Loopback, scheme: str, body: bytes) -> asyncio.Task[Any]:
+async def in_flight(client: HttpClient, server: Loopback, scheme: str, body: bytes) -> asyncio.Task[Any]:
     """A request that has come as far as it will."""
     url = server.url.replace("http:", scheme)
     task = asyncio.create_task(answered(client, request(url, body)))
@@ -70,7 +70,7 @@ async def test_a_cancelled_request_closes_its_socket(client: HttpClient, step: s
     """Wherever it is, and however often its task is cancelled; and nothing of it is left under way."""
     loopback, scheme, body = STEPS[step]()
     async with listening(loopback) as server:
-        task = await under_way(client, server, scheme, body)
+        task = await in_flight(client, server, scheme, body)
         for _ in range(times):
             task.cancel()
             await asyncio.sleep(0)
@@ -85,7 +85,7 @@ async def test_a_client_that_closes_ends_what_is_under_way(client: HttpClient, s
     """Whoever waits gets an error, not silence; the sockets close."""
     loopback, scheme, body = STEPS[step]()
     async with listening(loopback) as server:
-        task = await under_way(client, server, scheme, body)
+        task = await in_flight(client, server, scheme, body)
         await client.aclose()
         with pytest.raises(ConnectionFailedError):
             await task

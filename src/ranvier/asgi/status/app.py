@@ -72,7 +72,7 @@ def status_app(
     ledger = Stats(validation.seconds("slow", slow))
     report = Report(pipeline, ledger, names)
     app = StatusApp(report, Admin(pipeline, report, token), tenant_metrics=tenant_metrics)
-    pipeline.events.add(ledger, routine=True)
+    pipeline.events.add(ledger, verbose=True)
     return app
 
 

@@ -79,7 +79,7 @@ def _gauges(report: Report, look: Look) -> Iterator[str]:
     yield from _head("ranvier_attempts_in_flight", "gauge", "Attempts that are under way.")
     for provider, account in report.ledger.accounts.items():
         yield _sample("ranvier_attempts_in_flight", {"provider": provider}, account.running)
-    calls, streams = report.under_way
+    calls, streams = report.in_flight
     yield from _head("ranvier_in_flight", "gauge", "Calls and handed-out streams that are under way.")
     yield _sample("ranvier_in_flight", {"kind": "call"}, calls)
     yield _sample("ranvier_in_flight", {"kind": "stream"}, streams)

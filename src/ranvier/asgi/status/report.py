@@ -53,9 +53,9 @@ class Report:
         return list(dict.fromkeys([*self._providers, *filter(None, self.ledger.accounts)]))
 
     @property
-    def under_way(self) -> tuple[int, int]:
+    def in_flight(self) -> tuple[int, int]:
         """How many calls, and how many streams that were handed out."""
-        return self._pipeline.lifecycle.under_way
+        return self._pipeline.lifecycle.in_flight
 
     async def look(self, search: str = "") -> Look:
         """At the circuits; where there are none, at nothing."""
@@ -71,7 +71,7 @@ class Report:
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
-            "process": {"id": self.process, "number": os.getpid(), "up": now - self.ledger.began},
+            "process": {"id": self.process, "number": os.getpid(), "up": now - self.ledger.started_at},
             "state": self._pipeline.lifecycle.state,
             "level": health.worst(findings),
             "findings": [{"level": level, "text": text} for level, text in findings],
@@ -86,7 +86,7 @@ class Report:
 
     def _calls(self, now: float) -> dict[str, Any]:
         account = self.ledger.calls
-        calls, streams = self.under_way
+        calls, streams = self.in_flight
         return {
             **self._outcomes(account, "calls", now),
             **self._percentiles("seconds", account.latency.percentiles(now, 0.5, 0.95, 0.99)),
@@ -116,7 +116,7 @@ class Report:
         """How many of the last minute ended how, and how many there were in a second."""
         kinds = account.kinds(what, now, WINDOW)
         failures = {kind: number for kind, number in kinds.items() if kind not in ENDED_WELL}
-        seconds = min(max(now - self.ledger.began, 1.0), WINDOW)
+        seconds = min(max(now - self.ledger.started_at, 1.0), WINDOW)
         return {
             "rate": sum(kinds.values()) / seconds,
             "succeeded": kinds.get("succeeded", 0),

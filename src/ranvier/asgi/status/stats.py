@@ -102,7 +102,7 @@ class Stats:
     """A listener of one pipeline.
 
     Attributes:
-        began: When it began to listen, on the loop's clock.
+        started_at: When it began to listen, on the loop's clock.
         accounts: What has happened, by provider; `""` is where nothing was sent.
         calls: What became of calls, wherever they went, and how long they took.
         changes: What was out of the ordinary, the latest last.
@@ -110,7 +110,7 @@ class Stats:
     """
 
     def __init__(self, slow: float) -> None:
-        self.began = clock.now()
+        self.started_at = clock.now()
         self.accounts: dict[str, TargetStats] = {}
         self.calls = TargetStats()
         self.changes: deque[Change] = deque(maxlen=MAX_CHANGES)

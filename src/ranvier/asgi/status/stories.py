@@ -76,7 +76,7 @@ def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
         "attempts": [
             {
                 "target": each.target,
-                "began": each.started - story.began,
+                "began": each.started - story.started_at,
                 "seconds": each.seconds,
                 "first_token": each.first_token,
                 "outcome": each.outcome,
@@ -87,7 +87,7 @@ def _facts(kept: Kept, now: float, names: Names) -> dict[str, Any]:
         "waits": [
             {
                 "kind": each.kind,
-                "began": each.began - story.began,
+                "began": each.started_at - story.started_at,
                 "seconds": each.seconds,
                 "reason": each.reason,
             }

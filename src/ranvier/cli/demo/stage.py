@@ -51,7 +51,7 @@ async def _play(scenario: Scenario, console: Console, *, plain: bool) -> tuple[T
     tally = Tally()
     async with scenario.simulator() as simulator:
         pipeline, film = scenario.pipeline(simulator, tally), Film(clock.now())
-        pipeline.events.add(film.heard, routine=True)
+        pipeline.events.add(film.heard, verbose=True)
         screen = Screen(scenario, simulator, pipeline, tally)
         async with pipeline, _shown(screen, console, plain=plain):
             await scenario.run(pipeline, tally)

@@ -24,11 +24,11 @@ from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 class CircuitSettings:
     """When a circuit opens, for how long, and when it closes again. All seconds are floats.
 
-    `chance` returns numbers from 0 up to 1: it adds up to a fifth to each cooldown, so that the
+    `rng` returns numbers from 0 up to 1: it adds up to a fifth to each cooldown, so that the
     circuits of many tenants do not probe in step.
     """
 
-    __slots__ = ("chance", "cooldown", "failure_threshold", "max_cooldown", "max_probes", "success_threshold")
+    __slots__ = ("cooldown", "failure_threshold", "max_cooldown", "max_probes", "rng", "success_threshold")
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class CircuitSettings:
         cooldown: float,
         max_cooldown: float | None,
         max_probes: int,
-        chance: Callable[[], float],
+        rng: Callable[[], float],
     ) -> None:
         self.failure_threshold = failure_threshold
         self.success_threshold = success_threshold
         self.cooldown = cooldown
         self.max_cooldown = max_cooldown
         self.max_probes = max_probes
-        self.chance = chance
+        self.rng = rng
 
     def cooldown_after(self, reopenings: int) -> float:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
@@ -52,7 +52,7 @@ class CircuitSettings:
         if self.max_cooldown is not None and cooldown > 0:
             doublings = min(reopenings, 64)  # enough for any cooldown, and no float overflows
             cooldown = min(cooldown * 2.0**doublings, max(self.max_cooldown, cooldown))
-        return cooldown * (1.0 + 0.2 * self.chance())
+        return cooldown * (1.0 + 0.2 * self.rng())
 
 
 class Circuit:

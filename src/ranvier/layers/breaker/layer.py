@@ -76,7 +76,7 @@ class Breaker(Guard):
             cooldown=validation.seconds("Breaker(cooldown)", cooldown),
             max_cooldown=validation.seconds("Breaker(max_cooldown)", max_cooldown, optional=True),
             max_probes=validation.count("Breaker(max_probes)", max_probes, least=1),
-            chance=random.random,
+            rng=random.random,
         )
         self.probe_lease = validation.seconds("Breaker(probe_lease)", probe_lease, optional=True)
         self.circuits = Circuits(

@@ -97,7 +97,7 @@ class Fallback(Layer):
                     _check_time(call, deployment, failures)
                     directed = call.to(deployment, None, _move_on(call, deployment, passed))
                     if credentials.resolver is None:
-                        directed.credential = credentials.ours(call, deployment)
+                        directed.credential = credentials.default(call, deployment)
                         answer = await inner(directed)
                     else:
                         answer = await _by_keys(directed, inner)
@@ -200,7 +200,7 @@ def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] 
 async def _by_keys(call: Call, inner: Handler[R]) -> R:
     """Ask a target with the key that the resolver gives, and with others where that is at fault."""
     credentials = call.pipeline.credentials
-    call.credential = await credentials.find(call, call.deployment)
+    call.credential = await credentials.resolve(call, call.deployment)
     while True:
         try:
             return await inner(call)

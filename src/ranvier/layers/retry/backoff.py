@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 Jitter = Literal["full", "equal", "none"]
-"""How much of a wait is left to chance: all of it, half of it, nothing."""
+"""How much of a wait is random: all of it, half of it, nothing."""
 
 MAX_LENGTH = 1e9
 """Seconds that no wait exceeds of itself, so that all arithmetic on it stays finite."""
@@ -19,20 +19,20 @@ MAX_LENGTH = 1e9
 class Backoff:
     """Waits that grow by `multiplier` from `base` to at most `longest` seconds.
 
-    `chance` returns numbers from 0 up to 1. The default generator of `random` is seeded anew in a
+    `rng` returns numbers from 0 up to 1. The default generator of `random` is seeded anew in a
     forked process, so that two workers do not retry in step.
     """
 
-    __slots__ = ("_base", "_chance", "_jitter", "_longest", "_multiplier")
+    __slots__ = ("_base", "_jitter", "_longest", "_multiplier", "_rng")
 
     def __init__(
-        self, base: float, longest: float, multiplier: float, jitter: Jitter, chance: Callable[[], float]
+        self, base: float, longest: float, multiplier: float, jitter: Jitter, rng: Callable[[], float]
     ) -> None:
         self._longest = min(longest, MAX_LENGTH)
         self._base = min(base, self._longest)
         self._multiplier = multiplier
         self._jitter = jitter
-        self._chance = chance
+        self._rng = rng
 
     def delay(self, retry: int, asked: float | None = None) -> float:
         """Seconds to wait before `retry` (from 1), when the provider has `asked` for so many.
@@ -42,7 +42,7 @@ class Backoff:
         wait = self._spread(self._growth(retry - 1))
         if asked is None:
             return wait
-        extra = 0.0 if self._jitter == "none" else self._chance() * self._base
+        extra = 0.0 if self._jitter == "none" else self._rng() * self._base
         return max(wait, asked + extra)
 
     def _growth(self, steps: int) -> float:
@@ -55,7 +55,7 @@ class Backoff:
 
     def _spread(self, wait: float) -> float:
         if self._jitter == "full":
-            return wait * self._chance()
+            return wait * self._rng()
         if self._jitter == "equal":
-            return wait * (0.5 + 0.5 * self._chance())
+            return wait * (0.5 + 0.5 * self._rng())
         return wait

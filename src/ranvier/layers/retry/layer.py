@@ -128,8 +128,8 @@ class Retry(Layer):
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """Every attempt fails, and every wait is the longest that a provider may ask for."""
         settings = self if deployment is None else self.settings_for(deployment)
-        chance = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
-        return inner.times(settings.max_retries + 1, settings.max_delay + chance)
+        jitter = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
+        return inner.times(settings.max_retries + 1, settings.max_delay + jitter)
 
     def __repr__(self) -> str:
         return self._describe(

@@ -14,10 +14,10 @@ MAX_WITHOUT_CREDIT = 3600.0
 """Seconds that a gate is closed at most because a provider says so of an account without credit."""
 
 WITHOUT_A_TIME = 1.0
-"""Seconds that a gate is closed again when its scout was limited without being told for how long."""
+"""Seconds that a gate is closed again when its probe was limited without being told for how long."""
 
 
-def closes(error: BaseException, settings: Throttle, *, scouted: bool) -> tuple[Reason, float] | None:
+def closes(error: BaseException, settings: Throttle, *, probed: bool) -> tuple[Reason, float] | None:
     """For what, and for how many seconds, `error` closes the gate; `None` where it does not.
 
     What the provider asks for counts up to a limit. What the settings say is the user's, and counts whole.
@@ -25,7 +25,7 @@ def closes(error: BaseException, settings: Throttle, *, scouted: bool) -> tuple[
     if isinstance(error, (RateLimitError, OverloadedError)):
         asked = error.retry_after
         if asked is None:
-            asked = WITHOUT_A_TIME if scouted else 0.0
+            asked = WITHOUT_A_TIME if probed else 0.0
         seconds = min(asked, settings.max_closed)
     elif isinstance(error, AuthenticationError):
         seconds = _at_least(settings.auth_cooldown, error.retry_after, settings.max_closed)

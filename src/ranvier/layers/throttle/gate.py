@@ -1,8 +1,8 @@
 """The state machine of one gate. Pure: it never waits and never reads a clock.
 
-    closed --- its time is over ---> ajar: one call may pass, as a scout
-    ajar --- a call that passed was accepted ---> ajar: twice as many may pass
-    ajar --- a call was accepted and nobody waits ---> open: it can be forgotten
+    closed --- its time is over ---> half-open: one call may pass, as a probe
+    half-open --- a call that passed was accepted ---> half-open: twice as many may pass
+    half-open --- a call was accepted and nobody waits ---> open: it can be forgotten
     any --- the provider says no ---> closed
 
 So a provider that still says no hears it from one call, and one that begins to say no again from at
@@ -98,7 +98,7 @@ class Gate(Generic[Who]):
 
     @property
     def idle(self) -> bool:
-        """True while nobody waits and nobody is under way as a scout."""
+        """True while nobody waits and nobody is under way as a probe."""
         return not self._queue and not self._passed
 
     def opens_in(self, now: float) -> float:

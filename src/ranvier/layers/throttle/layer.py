@@ -42,7 +42,7 @@ class Throttle(Layer):
     A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
     until then, for `max_closed` at most; a refused key is remembered for `auth_cooldown`, one out of
     credit for `quota_cooldown`. Tenants who share our key share its gate; another key has another gate.
-    After its time one call passes as a scout, then two, four, and so on, in the order of their coming,
+    After its time one call passes as a probe, then two, four, and so on, in the order of their coming,
     until nobody waits.
 
     Args:
@@ -85,7 +85,7 @@ class Throttle(Layer):
 
     def join(self, pipeline: Runtime) -> None:
         """Where there are several keys, let those be used whose gates are open."""
-        pipeline.credentials.avoid(self.closed_for)
+        pipeline.credentials.add_availability_check(self.closed_for)
 
     def opened(self, pipeline: Runtime) -> None:
         """The gates stay closed for as long as the provider has said, on whatever event loop."""
@@ -158,8 +158,8 @@ class Throttle(Layer):
     # --- coming out ------------------------------------------------------------------------------
 
     def _learn(self, call: Call, visit: Ticket | None, error: BaseException) -> None:
-        """Close the gate, or say what its scout has found out."""
-        closing = closes(error, self.settings_for(call.deployment), scouted=visit is not None)
+        """Close the gate, or say what its probe has found out."""
+        closing = closes(error, self.settings_for(call.deployment), probed=visit is not None)
         if closing is not None:
             self._close(call, *closing)
         elif visit is not None:
@@ -207,7 +207,7 @@ class Throttle(Layer):
         """How many gates are closed, and the first of them."""
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
-            when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a scout is under way"
+            when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is under way"
             yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls wait"
 
     def __repr__(self) -> str:

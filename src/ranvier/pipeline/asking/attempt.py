@@ -90,7 +90,7 @@ async def _whole(call: Call) -> Response:
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:
         return await _formed(call, attempt, response)
-    if call.pipeline.events.attentive:
+    if call.pipeline.events.verbose:
         announce_attempt(call, attempt)
     return response
 

@@ -75,7 +75,7 @@ class Credentials:
             for holder, (keys, until) in self._answers.items():
                 self._answers[holder] = keys, until + shift
 
-    async def find(self, call: Call, deployment: Deployment) -> str | None:
+    async def resolve(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`, by the resolver; `None` where the provider works without.
 
         Raises:
@@ -96,7 +96,7 @@ class Credentials:
         """
         refused = isinstance(error, AuthenticationError)
         if refused:
-            self.refused(call)
+            self.invalidate(call)
         call.record.tried_keys += ((call.deployment.target, hash(call.credential)),)
         again = call.to(call.deployment, None, error.kind)
         again.credential = self.another(call)
@@ -111,25 +111,25 @@ class Credentials:
         except CredentialMissingError:
             return None
         if key is None:
-            self.refused(call)  # or the refused one would be kept again
+            self.invalidate(call)  # or the refused one would be kept again
         return key
 
     def another(self, call: Call) -> str | None:
         """A key for the target of `call`, beside its own, that is known and may be used at once."""
         return self._rotation.another(call)
 
-    def ours(self, call: Call, deployment: Deployment) -> str | None:
+    def default(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
         key = own_key(deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=True)
         return key or None
 
-    def avoid(self, closed_for: ClosedFor) -> None:
+    def add_availability_check(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
         self._rotation.closed_for.append(closed_for)
 
-    def refused(self, call: Call) -> None:
+    def invalidate(self, call: Call) -> None:
         """The provider has refused the key of `call`: the next call asks the resolver again."""
         holder = (call.tenant, call.deployment.provider.name)
         kept = self._answers.get(holder)

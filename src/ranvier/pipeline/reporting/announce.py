@@ -32,13 +32,13 @@ def announce_started(call: Call) -> None:
 
 def announce_attempt(call: Call, attempt: Attempt) -> None:
     """Tell whoever wants to know that `attempt` has ended."""
-    if call.pipeline.events.attentive:
+    if call.pipeline.events.verbose:
         call.pipeline.events.emit(AttemptEnded(**call.where(), attempt=attempt), call.record)
 
 
 def announce_call(call: Call) -> None:
     """Tell whoever wants to know that `call` has ended."""
-    if not call.pipeline.events.attentive:
+    if not call.pipeline.events.verbose:
         return
     story = call.record.story()
     last = story.attempts[-1] if story.attempts else None

@@ -38,15 +38,15 @@ class Events:
 
     Attributes:
         listeners: Who is told, in this order; add one by `add`.
-        attentive: Those of them who are told of what is routine, too.
+        verbose: Those of them who are told of what is routine, too.
         lost: Events that were not delivered to somebody, because listeners were too slow.
         deliveries: What async listeners have still to hear.
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self.listeners: tuple[Listener, ...] = ()
-        self.attentive: tuple[Listener, ...] = ()
-        self.lost = 0
+        self.verbose: tuple[Listener, ...] = ()
+        self.dropped = 0
         self._async: set[int] = set()  # ids of those that are called only when they are awaited
         for listener in listeners:
             self.add(listener)
@@ -56,12 +56,12 @@ class Events:
         self._broken: set[int] = set()  # ids of listeners: one need not be hashable
         self._lossy = False
 
-    def add(self, listener: Listener, *, routine: bool = False) -> None:
+    def add(self, listener: Listener, *, verbose: bool = False) -> None:
         """Tell `listener` too, from the next event on, after those that are told already.
 
         Args:
             listener: A plain or an async function.
-            routine: Tell it of what every call has as well: each attempt, and the end of the call.
+            verbose: Tell it of what every call has as well: each attempt, and the end of the call.
 
         Raises:
             ConfigurationError: it cannot be called.
@@ -71,13 +71,13 @@ class Events:
         self.listeners = (*self.listeners, listener)
         if is_async(listener):
             self._async.add(id(listener))
-        if routine:
-            self.attentive = (*self.attentive, listener)
+        if verbose:
+            self.verbose = (*self.verbose, listener)
 
     def remove(self, listener: Listener) -> None:
         """Tell `listener` no more."""
         self.listeners = tuple(each for each in self.listeners if each is not listener)
-        self.attentive = tuple(each for each in self.attentive if each is not listener)
+        self.verbose = tuple(each for each in self.verbose if each is not listener)
         self._async.discard(id(listener))
 
     def emit(self, event: Event, record: Record | None = None) -> None:
@@ -105,7 +105,7 @@ class Events:
             self._delivering = False
 
     def _deliver(self, event: Event, context: Context) -> None:
-        for listener in self.attentive if event.routine else self.listeners:
+        for listener in self.verbose if event.verbose else self.listeners:
             if id(listener) in self._async:
                 self._send(listener, partial(listener, event), context)
                 continue
@@ -129,8 +129,8 @@ class Events:
 
     def give_up(self) -> None:
         """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
-        self.lost += (lost := self.deliveries.give_up())
-        logger.warning("async listeners took too long for the closing: %d events are lost", lost)
+        self.dropped += (dropped := self.deliveries.give_up())
+        logger.warning("async listeners took too long for the closing: %d events are lost", dropped)
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:
@@ -138,7 +138,7 @@ class Events:
             logger.exception("listener %r raised; further errors of it are not logged", listener)
 
     def _lose(self, what: object) -> None:
-        self.lost += 1
+        self.dropped += 1
         if not self._lossy:
             self._lossy = True
             logger.warning("listeners are too slow: events are lost from now on, first %r", what)

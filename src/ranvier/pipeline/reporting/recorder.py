@@ -22,7 +22,7 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
     if call.probing:
         for permit in call.probing:
             permit.sent(call)
-    if call.pipeline.events.attentive:
+    if call.pipeline.events.verbose:
         announce_started(call)
     return attempt
 

@@ -189,7 +189,7 @@ class HttpClient(ABC):
 
     @property
     @abstractmethod
-    def under_way(self) -> Collection[HttpRequest]:
+    def in_flight(self) -> Collection[HttpRequest]:
         """What was sent, and has not ended: replies end when they are closed."""
 
     @abstractmethod

@@ -148,7 +148,7 @@ class CallSpan:
             for attempt in end.attempts:
                 self._tell_attempt(attempt)
             for wait in self._call.record.waits:
-                span.add_event(names.WAIT, span_attributes.wait(wait), self._when(wait.began))
+                span.add_event(names.WAIT, span_attributes.wait(wait), self._when(wait.started_at))
             span.update_name(end.target.name)
             span.set_attributes(span_attributes.ending(end, self._teller.naming))
             if self._teller.content and end.response is not None:

@@ -100,8 +100,8 @@ def _is_half(text: str) -> bool:
 
 
 def _cuts(content: bytes) -> Iterator[list[bytes]]:
-    dice = Random(len(content))
+    rng = Random(len(content))
     yield [content[place : place + 1] for place in range(len(content))]
     for _ in range(CUTS):
-        places = sorted(dice.sample(range(1, len(content)), dice.randint(1, 12)))
+        places = sorted(rng.sample(range(1, len(content)), rng.randint(1, 12)))
         yield [content[begin:end] for begin, end in zip([0, *places], [*places, len(content)], strict=True)]

@@ -38,7 +38,7 @@ class Straight(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Ask it."""
         directed = call.to(self._deployment)
-        directed.credential = await call.pipeline.credentials.find(call, self._deployment)
+        directed.credential = await call.pipeline.credentials.resolve(call, self._deployment)
         return await inner(directed)
 
 

@@ -1,7 +1,7 @@
 """The outage as a picture: `ranvier demo --report FILE.html`.
 
     film = Film(clock.now())
-    pipeline.events.add(film.heard, routine=True)
+    pipeline.events.add(film.heard, verbose=True)
     ...                                   # calls, and what becomes of them
     page(film, scenario, verdict)         # one HTML file that needs no other, and no script
 

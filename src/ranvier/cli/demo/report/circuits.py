@@ -33,5 +33,5 @@ def _line(film: Film, time: Time, tenant: str, provider: str, top: float, row: f
     yield box(LEFT, top, time.x(time.seconds) - LEFT, height, "closed")
     for span in film.spans(tenant, provider):
         # a probe is over in a moment: it is drawn wide enough to be seen
-        width = max(time.x(span.ended) - time.x(span.began), 2.0)
-        yield box(time.x(span.began), top, width, height, span.state)
+        width = max(time.x(span.ended) - time.x(span.started_at), 2.0)
+        yield box(time.x(span.started_at), top, width, height, span.state)

@@ -43,7 +43,7 @@ class Called:
 class Span:
     """From when until when a circuit was in a state that is not closed."""
 
-    began: float
+    started_at: float
     ended: float
     state: str
 

@@ -82,8 +82,8 @@ class AiohttpClient(HttpClient):
         return cls(view, session)
 
     @property
-    def under_way(self) -> Collection[HttpRequest]:
-        """See `HttpClient.under_way`."""
+    def in_flight(self) -> Collection[HttpRequest]:
+        """See `HttpClient.in_flight`."""
         return self._under_way.keys()
 
     async def send(self, request: HttpRequest) -> HttpReply:
@@ -181,11 +181,11 @@ class _AiohttpReply(HttpReply):
     _pieces: Iterator[bytes] = iter(())
 
     def __init__(
-        self, request: HttpRequest, response: aiohttp.ClientResponse, under_way: dict[HttpRequest, Any]
+        self, request: HttpRequest, response: aiohttp.ClientResponse, in_flight: dict[HttpRequest, Any]
     ) -> None:
         super().__init__(request, response.status, response.headers)
         self._response = response
-        self._under_way = under_way
+        self._under_way = in_flight
 
     async def chunk(self) -> bytes:
         try:

@@ -54,8 +54,8 @@ class HttpxClient(HttpClient):
         return shared
 
     @property
-    def under_way(self) -> Collection[HttpRequest]:
-        """See `HttpClient.under_way`."""
+    def in_flight(self) -> Collection[HttpRequest]:
+        """See `HttpClient.in_flight`."""
         return [exchange.request for exchange in self._exchanges]
 
     async def send(self, request: HttpRequest) -> HttpReply:
