@@ -115,11 +115,8 @@ class Story:
         for kind, words in WAITED.items():
             if seconds := sum(wait.seconds for wait in self.waits if wait.kind == kind):
                 yield f"{seconds:.3f} s {words}"
-        yield (
-            f"{self.unaccounted_seconds:.3f} s elsewhere"
-            if self.unaccounted_seconds >= 0
-            else f"{-self.unaccounted_seconds:.3f} s at the same time"
-        )
+        rest = self.unaccounted_seconds
+        yield f"{rest:.3f} s elsewhere" if rest >= 0 else f"{-rest:.3f} s at the same time"
 
     def _spent(self, prices: Prices | None) -> Iterator[str]:
         if self.usage.total:
