@@ -104,11 +104,10 @@ class Source:
         Raises:
             RanvierError: as `receive`.
         """
-        began, told = self._begin(), self._told
+        began, take_in = self._begin(), self._take_in
         try:
             while True:
-                for event in await self._some():
-                    told(event)
+                take_in(await self._some())
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -135,6 +134,11 @@ class Source:
             if told is not None:
                 return told
         return None
+
+    def _take_in(self, events: Iterable[StreamEvent]) -> None:
+        """Collect `events`; not where it is waited for them, or a traceback of that might show them."""
+        for event in events:
+            self._told(event)
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
