@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import checks, providers
@@ -167,7 +168,7 @@ class Adapter(Wire):
         def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
             return self._connections.client(call.pipeline).send(request)
 
-        return self._repairs.answer(call, refused, send, self.fix)
+        return self._repairs.answer(call, refused, send, partial(self.fix, call))
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
