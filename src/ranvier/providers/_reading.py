@@ -174,7 +174,7 @@ class Judge:
 
     def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
         """The error that `body` is about."""
-        request = self.reply.request
+        request, self.reply.said = self.reply.request, body
         return classify(
             body,
             status=self.reply.status,
