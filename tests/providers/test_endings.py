@@ -1,13 +1,17 @@
 """When a streamed answer is whole, on every wire: the rule of `ranvier.providers._endings`."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from seven import SEVEN, body, collected
 
-from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError
-from ranvier.messages import FinishReason, Native
+from ranvier import Deployment, Pipeline
+from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
+from ranvier.layers import Fallback, Timeout
+from ranvier.messages import FinishReason, Native, Response
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
 from ranvier.providers.ollama import LineReader
 from ranvier.providers.openrouter import ThoughtReader
@@ -147,6 +151,59 @@ async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
     async with ask(SEVEN[name], streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.STOP)
+
+
+LIMITS = {
+    "anthropic": b'data: {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}\n\n',
+    "gemini": b'data: {"candidates": [{"finishReason": "MAX_TOKENS"}]}\n\n',
+    "ollama": b'{"message": {}, "done": true, "done_reason": "length"}\n',
+}
+AT_CHAT = b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\n'
+
+
+async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Response | RanvierError]:
+    """What becomes of a streamed reply: collected, and read as it comes."""
+    results: list[Response | RanvierError] = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: reply())) as client:
+        target = Deployment(SEVEN[name]("key", http_client=client), "m")
+        async with Pipeline(Fallback(target), Timeout(first_token=5)) as pipeline:
+            try:
+                results.append(await pipeline.complete("Hi"))
+            except RanvierError as error:
+                results.append(error)
+            try:
+                async with pipeline.stream("Hi") as stream:
+                    results.append(await stream.collect())
+            except RanvierError as error:
+                results.append(error)
+    return results
+
+
+@pytest.mark.parametrize("thoughts", [False, True], ids=["nothing", "thoughts"])
+@pytest.mark.parametrize("name", SEVEN)
+async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
+    streamed: Any, name: str, thoughts: bool
+) -> None:
+    """Unless it only says again that a limit was met; a connection that breaks says nothing."""
+    at, events = with_words(name)
+    if name == "anthropic":  # its words have a start of their own
+        at -= 1
+    begun = [*events[: at if thoughts else name == "anthropic"], LIMITS.get(name, AT_CHAT)]
+    told = BREAKS["an error"](WIRES[name])
+    for result in await outcomes(name, lambda: streamed(*begun, told)):
+        assert isinstance(result, RanvierError)
+        assert "server_error" in (result.kind, getattr(result.__cause__, "kind", None))
+    again = WIRES[name].error_event(
+        {"error": {"message": "Token limit reached", "code": 400, "status": ""}}, {"x-generation-id": "g"}
+    )
+    for last in (BREAKS["a broken connection"](None), again):
+        for result in await outcomes(name, lambda last=last: streamed(*begun, last)):
+            assert isinstance(result, Response)
+            assert (result.text, result.finish_reason) == ("", FinishReason.LENGTH)
+    answered = [*events[: at + 2], LIMITS.get(name, AT_CHAT), told]
+    for result in await outcomes(name, lambda: streamed(*answered)):
+        assert isinstance(result, Response)
+        assert result.finish_reason is FinishReason.LENGTH
 
 
 def gemini(*parts: Any, finish: str | None = None) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ranvier.errors import RanvierError
+from ranvier.errors import ProviderError, RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.cleanup import close_in_time
 from ranvier.pipeline.collector import Collector
@@ -227,8 +227,10 @@ class Source:
         if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
-        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
-        return None if only_wrapping else failure
+        if not (self.collector.settled and isinstance(failure, RanvierError)):
+            return failure
+        told = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        return failure if told and not self.collector.answered else None
 
     async def aclose(self) -> None:
         """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
