@@ -345,6 +345,66 @@ async def test_a_stop_reason_ends_a_message_of_anthropics(ask: Any, streamed: An
     assert answer.usage.complete
 
 
+REASONS = {"anthropic": b'"stop_reason":"end_turn"', "gemini": b'"finishReason":"STOP"'}
+SAID = {"anthropic": '"stop_reason":%s', "gemini": '"finishReason":%s'}
+
+
+@pytest.mark.parametrize("unsaid", ["null", '"null"', '"None"', '""', '"undefined"', "false", "0", "[]"])
+@pytest.mark.parametrize("name", [each for each in SEVEN if each != "ollama"])
+async def test_a_finish_reason_that_says_none_is_none(
+    ask: Any, streamed: Any, name: str, unsaid: str
+) -> None:
+    """A stream that ends with one was cut, and it takes nothing from an answer that is whole."""
+    word = REASONS.get(name, b'"finish_reason":"stop"')
+    none = (SAID.get(name, '"finish_reason":%s') % unsaid).encode()
+    events = [event for event in events_of(name) if b"message_stop" not in event and b"[DONE]" not in event]
+    assert word in b"".join(events)
+    async with ask(SEVEN[name], streamed(*(event.replace(word, none) for event in events))) as server:
+        with pytest.raises(InvalidResponseError, match="cut"):
+            await server.stream()
+    whole = httpx.Response(200, content=body(name, "answer.json").replace(word, none))
+    async with ask(SEVEN[name], whole) as server:
+        answer = await server.complete()
+    assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.OTHER)
+
+
+@pytest.mark.parametrize("unsaid", ["FINISH_REASON_UNSPECIFIED", 0, "null"])
+async def test_gemini_may_say_with_each_piece_that_it_has_no_finish_reason(
+    ask: Any, streamed: Any, unsaid: Any
+) -> None:
+    """Also where nothing but thoughts has come yet."""
+    chunks = [gemini({"text": "Hm.", "thought": True}, finish=unsaid), gemini({"text": "Hi"}, finish=unsaid)]
+    async with ask(Gemini, streamed(*chunks, gemini({"text": "!"}, finish="STOP"))) as server:
+        answer = collected(await server.stream())
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("Hi!", "Hm.", FinishReason.STOP)
+    async with ask(Gemini, streamed(*chunks)) as server:
+        with pytest.raises(InvalidResponseError, match="cut"):
+            await server.stream()
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("STOP", FinishReason.STOP),
+        ("end_turn", FinishReason.STOP),
+        ("MAX_TOKENS", FinishReason.LENGTH),
+        ("max_tokens", FinishReason.LENGTH),
+        ("SAFETY", FinishReason.CONTENT_FILTER),
+        ("tool_use", FinishReason.STOP),
+    ],
+)
+async def test_gateways_may_hand_on_the_words_of_other_vendors(
+    ask: Any, streamed: Any, word: str, reason: FinishReason
+) -> None:
+    """In chat completions: the finish reason of Anthropic or of Gemini is understood."""
+    async with ask(OpenAI, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
+        answer = collected(await server.stream())
+    assert (answer.finish_reason, answer.raw_finish_reason) == (reason, word)
+    reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}
+    async with ask(OpenAI, httpx.Response(200, json=reply)) as server:
+        assert (await server.complete()).finish_reason is reason
+
+
 # --- spliced -------------------------------------------------------------------------------------
 
 
@@ -357,6 +417,25 @@ async def test_a_second_message_before_the_end_of_the_first_is_no_answer(
     async with ask(Anthropic, streamed(MESSAGE, ending, again)) as server:
         with pytest.raises(InvalidResponseError, match="two answers are spliced"):
             await server.stream()
+
+
+async def test_a_whole_message_after_words_is_no_answer(ask: Any, streamed: Any) -> None:
+    """Of another answer, or the same again."""
+    whole = b"event: message\ndata: " + body("anthropic", "answer.json").replace(b"\n", b"") + b"\n\n"
+    async with ask(Anthropic, streamed(MESSAGE, whole)) as server:
+        with pytest.raises(InvalidResponseError, match="two answers are spliced"):
+            await server.stream()
+
+
+async def test_words_that_are_repeated_as_a_whole_message_come_once(ask: Any, streamed: Any) -> None:
+    """Some gateways of chat completions add the message to the last chunk."""
+    again = {"index": 0, "message": {"content": "42"}, "finish_reason": "stop"}
+    last = b"data: " + json.dumps({"choices": [again]}).encode() + b"\n\n"
+    async with ask(OpenAI, streamed(chunk(content="4"), chunk(content="2"), last, DONE)) as server:
+        assert collected(await server.stream()).text == "42"
+    pieces = [last.replace(b'"stop"', b"null"), last]
+    async with ask(OpenAI, streamed(*pieces, DONE)) as server:
+        assert collected(await server.stream()).text == "4242"
 
 
 async def test_a_message_may_begin_twice_before_it_says_anything(ask: Any, streamed: Any) -> None:

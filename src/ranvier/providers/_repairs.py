@@ -21,6 +21,7 @@ from ranvier.errors import (
     ProviderError,
     RanvierError,
 )
+from ranvier.messages import StreamEvent
 from ranvier.providers import _json
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fields import encoded
@@ -29,7 +30,6 @@ from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._reading import Json, Judge
 
 if TYPE_CHECKING:
-    from ranvier.messages import StreamEvent
     from ranvier.pipeline.call import Call
 
 MAX_MODELS: Final = 1_000
@@ -136,13 +136,16 @@ class Fixing:
 
         The id is told with the answer, since the first one counts.
         """
-        for event in events:
-            self.open = self.open and not _is_answer(event)
-            self._id = event.id or self._id
-            event.id = None if self.open else self._id
-        if error is not None:
-            return self.instead(reply, error) if self.open else None
-        return None if self.open else self.instead(reply, None)
+        self.open = not any(map(_is_answer, events))
+        if self.open and error is None:
+            for event in events:
+                self._id, event.id = event.id or self._id, None
+            return None
+        instead = self.instead(reply, error) if self.open or error is None else None
+        if instead is None and self._id is not None:
+            events.insert(0, StreamEvent(id=self._id))
+        self._id = None
+        return instead
 
     def instead(self, reply: HttpReply, error: RanvierError | None) -> HttpRequest | None:
         """The request without what `reply` refuses; `None` where there is no fix, or one was made before.
