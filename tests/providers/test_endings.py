@@ -431,7 +431,8 @@ async def test_words_that_are_repeated_as_a_whole_message_come_once(ask: Any, st
     """Some gateways of chat completions add the message to the last chunk."""
     again = {"index": 0, "message": {"content": "42"}, "finish_reason": "stop"}
     last = b"data: " + json.dumps({"choices": [again]}).encode() + b"\n\n"
-    async with ask(OpenAI, streamed(chunk(content="4"), chunk(content="2"), last, DONE)) as server:
+    first = chunk(role="assistant", content="")
+    async with ask(OpenAI, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
         assert collected(await server.stream()).text == "42"
     pieces = [last.replace(b'"stop"', b"null"), last]
     async with ask(OpenAI, streamed(*pieces, DONE)) as server:

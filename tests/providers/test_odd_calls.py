@@ -8,6 +8,7 @@ import pytest
 from five_wires import WIRES, as_chat, as_sse, chat_chunk
 from seven import collected
 
+from ranvier.errors import ConnectionFailedError, InvalidResponseError
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.providers._fragments import CallsUnderWay
@@ -105,6 +106,20 @@ async def test_input_at_the_start_of_a_block_without_an_end_is_kept(
         answer = collected(await server.stream())
     assert told(answer) == ([F, G] if ending == "another block" else [F])
     assert answer.finish_reason is FinishReason.TOOL_CALLS
+
+
+async def test_input_that_is_no_object_is_no_answer_however_the_stream_ends(ask: Any, streamed: Any) -> None:
+    """Also where the block has no end, and the connection breaks after the stop reason."""
+    block = {"type": "tool_use", "id": "x", "name": "f", "input": 7}
+    events = [
+        {"type": "message_start", "message": {}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+    ]
+    for broken in ((), (ConnectionFailedError("reset", provider="x"),)):
+        async with ask(Anthropic, streamed(as_sse(events), *broken)) as server:
+            with pytest.raises(InvalidResponseError):
+                await server.stream()
 
 
 # --- fragments of chat completions ---------------------------------------------------------------

@@ -73,8 +73,12 @@ class EventReader(AnswerReader):
     def end(self) -> None:
         """See `AnswerReader.end`; the finish reason is given out here, once nothing can follow it."""
         super().end()
-        for index in list(self._blocks):  # those whose end was left out
-            self._end({"index": index})
+        try:
+            for index in list(self._blocks):  # those whose end was left out
+                self._end({"index": index})
+        except NoAnswerError:
+            self.stopped = None
+            raise
         self.events.append(
             StreamEvent(finish_reason=self.stopped, raw_finish_reason=self._stop_reason or None)
         )

@@ -34,7 +34,7 @@ class ChunkReader(AnswerReader):
         self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
         self._unjoined = False  # pieces have come that `_given` does not hold
         self._calls = CallsUnderWay()
-        self._by_deltas = False  # words or calls have come in them
+        self._by_messages = False  # the answer comes in them, and not in deltas
         self._last = ""  # what came last: "words", "call", or "usage" of its own
 
     def read(self, body: Json) -> None:
@@ -56,8 +56,10 @@ class ChunkReader(AnswerReader):
         known = len(self.events)
         # A server that does not stream sends the whole message where a delta belongs; others repeat it there.
         delta = entry(choice.get("delta"), "delta")
-        self._read_delta(delta or (message_of(choice) if not self._by_deltas else {}))
-        self._by_deltas = self._by_deltas or (self.answered and bool(delta))
+        if not delta and (self._by_messages or not self.answered):
+            delta = message_of(choice)
+            self._by_messages = self._by_messages or bool(delta)
+        self._read_delta(delta)
         if failure := failed(choice):
             raise failure
         if usage is not None and len(self.events) == known:

@@ -138,10 +138,16 @@ class StreamedBody:
             reason = NoAnswerError(str(reason))
         error = self._judge.no_answer(reason, self._start if not self._understood else b"")
         if self._reader.complete and (reason.said is None or self._says_nothing_new(error)):
-            self._reader.end()
-            self._reader.finished = True
+            self._end_well()
         else:
             self.error = error
+
+    def _end_well(self) -> None:
+        try:
+            self._reader.end()
+            self._reader.finished = True
+        except NoAnswerError as reason:
+            self.error = self._judge.no_answer(reason)
 
 
 class AnswerStream(AsyncIterator[StreamEvent]):
