@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ranvier.errors import RanvierError
+from ranvier.errors import ProviderError, RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.cleanup import close_in_time
 from ranvier.pipeline.collector import Collector
@@ -104,11 +104,10 @@ class Source:
         Raises:
             RanvierError: as `receive`.
         """
-        began, told = self._begin(), self._told
+        began, take_in = self._begin(), self._take_in
         try:
             while True:
-                for event in await self._some():
-                    told(event)
+                take_in(await self._some())
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -135,6 +134,11 @@ class Source:
             if told is not None:
                 return told
         return None
+
+    def _take_in(self, events: Iterable[StreamEvent]) -> None:
+        """Collect `events`; not where it is waited for them, or a traceback of that might show them."""
+        for event in events:
+            self._told(event)
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
@@ -223,8 +227,10 @@ class Source:
         if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
-        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
-        return None if only_wrapping else failure
+        if not (self.collector.settled and isinstance(failure, RanvierError)):
+            return failure
+        told = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        return failure if told and not self.collector.answered else None
 
     async def aclose(self) -> None:
         """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
