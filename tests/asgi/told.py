@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ranvier.facts.attempt import Attempt
-
 from ranvier.events import AttemptEnded, CallEnded
+from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Story
 
 

@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ranvier.facts.attempt import Attempt
 
 from ranvier.cli import main
 from ranvier.cli.demo.tally import Ended, Tally, judge
 from ranvier.events import CircuitChanged, FallbackTaken, RetryScheduled
+from ranvier.facts.attempt import Attempt
 from ranvier.simulator import End, Exchange, Fine, Status
 
 

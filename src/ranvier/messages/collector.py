@@ -61,8 +61,12 @@ class Collector:
         """
         if not self.finished or self._early:
             return False
-        said = any(not isinstance(piece, Native) for piece in self._order)
-        return said or self._finish_reason in EXPLAINS_SILENCE
+        return self.answered or self._finish_reason in EXPLAINS_SILENCE
+
+    @property
+    def answered(self) -> bool:
+        """True once words or a tool call have come."""
+        return any(not isinstance(piece, Native) for piece in self._order)
 
     @property
     def finish(self) -> StreamEvent:

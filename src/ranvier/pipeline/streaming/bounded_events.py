@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ranvier.errors.provider import ProviderError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
@@ -104,11 +105,10 @@ class BoundedEvents:
         Raises:
             RanvierError: as `receive`.
         """
-        began, told = self._begin(), self._told
+        began, take_in = self._begin(), self._take_in
         try:
             while True:
-                for event in await self._some():
-                    told(event)
+                take_in(await self._some())
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -135,6 +135,11 @@ class BoundedEvents:
             if told is not None:
                 return told
         return None
+
+    def _take_in(self, events: Iterable[StreamEvent]) -> None:
+        """Collect `events`; not where it is waited for them, or a traceback of that might show them."""
+        for event in events:
+            self._told(event)
 
     def _told(self, event: StreamEvent) -> StreamEvent | None:
         """What the reader is told of `event` now; `None` where that is nothing."""
@@ -223,8 +228,10 @@ class BoundedEvents:
         if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
-        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
-        return None if only_wrapping else failure
+        if not (self.collector.settled and isinstance(failure, RanvierError)):
+            return failure
+        told = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        return failure if told and not self.collector.answered else None
 
     async def aclose(self) -> None:
         """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.

@@ -105,9 +105,11 @@ class HttpReply(ABC):
         status: The HTTP status.
         headers: By their names in lower case.
         ended: It is known that no more will come; a body that has ended need not know it yet.
+        said: The refusal in it, by its status or within an answer; `None` where it holds none, or not yet.
     """
 
     ended = False
+    said: object = None
 
     def __init__(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> None:
         self.request = request

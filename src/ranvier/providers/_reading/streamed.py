@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-from ranvier.errors.provider import AttemptTimeoutError, ProviderError
+from ranvier.errors.provider import AttemptTimeoutError, ContextLengthError, ProviderError
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
 from ranvier.providers._reading.forms import AnyForm
@@ -98,14 +98,21 @@ class StreamedBody:
         if body is not None and not self._understood:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
-        if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
-            self.error = self._judge.refusal(body if body is not None else data)
-        elif body is None:
+        if name == "error" or (body is not None and is_error(body)):
+            error = self._judge.refusal(body if body is not None else data)
+            self.error = None if self._says_nothing_new(error) else error
+        if self.error is not None:
+            return
+        if body is None:
             reader.events.append(StreamEvent(skipped=1))
         elif reader.stopped is None:
             reader.read(body)
         else:
             reader.read_on(body)
+
+    def _says_nothing_new(self, error: Exception) -> bool:
+        """True for an error that is told when the answer is whole, or has met the limit that it tells of."""
+        return self._reader.complete and (self._reader.answered or isinstance(error, ContextLengthError))
 
     def ends_by(self, error: ProviderError) -> bool:
         """True where the connection breaks by `error` after the answer is whole: that is only its end."""
@@ -127,13 +134,20 @@ class StreamedBody:
             return []
 
     def _fail(self, reason: Exception) -> None:
-        if self._reader.complete:
-            self._reader.end()
-            self._reader.finished = True
-            return
         if not isinstance(reason, NoAnswerError):
             reason = NoAnswerError(str(reason))
-        self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
+        error = self._judge.no_answer(reason, self._start if not self._understood else b"")
+        if self._reader.complete and (reason.said is None or self._says_nothing_new(error)):
+            self._end_well()
+        else:
+            self.error = error
+
+    def _end_well(self) -> None:
+        try:
+            self._reader.end()
+            self._reader.finished = True
+        except NoAnswerError as reason:
+            self.error = self._judge.no_answer(reason)
 
 
 class AnswerStream(AsyncIterator[StreamEvent]):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from ranvier.providers._history.call_ids import MISTRAL_IDS
-from ranvier.providers._history.opaque import OPAQUE_FIELDS
+from ranvier.providers._history.opaque import MARKS, OPAQUE_FIELDS
 from ranvier.providers._history.turns import (
     change_parts,
     change_turns,
@@ -19,16 +18,6 @@ from ranvier.providers._history.turns import (
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.fixes import Change
 from ranvier.providers.chat_completions.reasoning import NO_THOUGHT, REASONING
-
-NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
-
-
-MARKS: Final[Mapping[str, Json]] = {
-    "functionCall": {"thoughtSignature": NOT_OURS},
-    "function": {"extra_content": {"google": {"thought_signature": NOT_OURS}}},
-}
-"""Where it stands: at Gemini, and in Google's version of chat completions."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier import validation
@@ -23,9 +24,8 @@ from ranvier.providers._models.models import is_known
 from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
-from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._repairs.repairs import Fixing, Repairs
 from ranvier.providers._wire.address import checked_url
-from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import Extras, encoded, fitted
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
@@ -118,13 +118,17 @@ class Adapter(Wire):
 
     async def complete(self, call: Call) -> Response:
         """The whole answer to `call.request`, as one body."""
-        reply = await self._sent(call, streaming=False)
-        if not reply.ok:
-            reply = await self._repaired(call, reply)
-        try:
-            answer = self._understand(await reply.read(), call, reply)
-        finally:
-            await reply.aclose()
+        fixing = self._fixing(call)
+        request: HttpRequest | None = self._request(call, streaming=False)
+        while request is not None:
+            reply = await fixing.sent(request)
+            try:
+                answer = self._understand(await reply.read(), call, reply)
+            finally:
+                await reply.aclose()
+            request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
+            if request is not None:
+                del answer  # a traceback of what follows might show it
         try:
             if isinstance(answer, RanvierError):
                 raise answer
@@ -138,10 +142,9 @@ class Adapter(Wire):
 
     async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
         """The same, all events of a chunk of the body at once."""
-        reply = await self._sent(call, streaming=True)
-        if not reply.ok:
-            reply = await self._repaired(call, reply)
-        body = StreamedBody(self.decoder(), self._reader(call), ErrorFactory(reply, in_stream=True))
+        fixing = self._fixing(call)
+        reply = await fixing.sent(self._request(call, streaming=True))
+        body = self._streamed(call, ErrorFactory(reply, in_stream=True))
         try:
             while not body.finished:
                 try:
@@ -150,6 +153,11 @@ class Adapter(Wire):
                     if not body.ends_by(error):
                         raise
                     events = body.feed(b"")
+                if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
+                    await reply.aclose()
+                    reply = await fixing.sent(instead)
+                    body = self._streamed(call, ErrorFactory(reply, in_stream=True))
+                    continue
                 yield events
                 del events  # a traceback of what follows might show them
                 if body.error is not None:
@@ -161,14 +169,9 @@ class Adapter(Wire):
 
     # --- the way there and back ------------------------------------------------------------------
 
-    def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
-        return self._connections.client(call.pipeline).send(self._request(call, streaming))
-
-    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
-        def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
-            return self._connections.client(call.pipeline).send(request)
-
-        return self._repairs.answer(call, refused, send, self.fix)
+    def _fixing(self, call: Call) -> Fixing:
+        send = self._connections.client(call.pipeline).send
+        return Fixing(self._repairs, call, send, partial(self.fix, call))
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
@@ -191,10 +194,10 @@ class Adapter(Wire):
         self._repairs.apply(call, fields)
         return fields
 
-    def _reader(self, call: Call) -> AnswerReader:
+    def _streamed(self, call: Call, judge: ErrorFactory) -> StreamedBody:
         reader = self.reader(call)
         reader.issuer = Issuer(self, call)
-        return reader
+        return StreamedBody(self.decoder(), reader, judge)
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
         def signed(body: Json) -> Response:
@@ -202,10 +205,7 @@ class Adapter(Wire):
             Issuer(self, call).sign(response)
             return response
 
-        def as_stream(judge: ErrorFactory) -> StreamedBody:
-            return StreamedBody(self.decoder(), self._reader(call), judge)
-
-        answer = read_whole(content, reply, signed, as_stream)
+        answer = read_whole(content, reply, signed, partial(self._streamed, call))
         if not isinstance(answer, RanvierError):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model

@@ -20,8 +20,9 @@ A finish reason may come early: Gemini says STOP after each piece or after the r
 gateways repeat theirs in every chunk. So on every wire content after a finish reason takes it back, and
 the last one counts. Once one has come early, only the end of the body or `[DONE]` after another one makes
 the answer whole: an error or a broken connection does not. The same holds for a finish reason before any
-word or tool call, unless it says why there is none. After any other finish reason the answer is whole,
-whatever happens to the connection.
+word or tool call, unless it says why there is none: then the connection may break, but an error that the
+server tells counts, unless it only says again that a limit was met. After any other finish reason the answer
+is whole, whatever happens.
 """
 
 from __future__ import annotations

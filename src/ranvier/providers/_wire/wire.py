@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.providers._history.call_ids import ANY_ID, IdRule
 from ranvier.providers._history.tool_names import COMMON, NameRule
-from ranvier.providers._models.models import Facts
+from ranvier.providers._models.models import Facts, wants_signatures
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._reading.sse import Decoder, SseDecoder
 from ranvier.providers._repairs.complaints import Complaint
@@ -101,6 +101,7 @@ class Wire(ABC):
         """What of `native` may be sent to `target`, which speaks its wire but did not issue it."""
         return None
 
-    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
+    def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
         """What makes this server take a request with these fields that it has refused."""
-        return history_fix(complaint, fields) or fix_for(complaint, fields)
+        signs = wants_signatures(self.facts(call).model)
+        return history_fix(complaint, fields, signs=signs) or fix_for(complaint, fields)

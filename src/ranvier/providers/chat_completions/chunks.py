@@ -8,7 +8,7 @@ from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
-from ranvier.providers._reading.reading import Json, entries, entry, label, text
+from ranvier.providers._reading.reading import Json, entries, entry, label, stop_word, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (
@@ -16,6 +16,7 @@ from ranvier.providers.chat_completions.answer import (
     calls_in,
     failed,
     finish_reason,
+    message_of,
     read_content,
     refused,
 )
@@ -35,6 +36,7 @@ class ChunkReader(AnswerReader):
         self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
         self._unjoined = False  # pieces have come that `_given` does not hold
         self._calls = CallsUnderWay()
+        self._by_messages = False  # the answer comes in them, and not in deltas
         self._last = ""  # what came last: "words", "call", or "usage" of its own
 
     def read(self, body: Json) -> None:
@@ -54,13 +56,17 @@ class ChunkReader(AnswerReader):
         said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
         usage = None if said is None else read_chat_usage(said)
         known = len(self.events)
-        # A server that does not stream sends the whole message where a delta belongs.
-        self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
+        # A server that does not stream sends the whole message where a delta belongs; others repeat it there.
+        delta = entry(choice.get("delta"), "delta")
+        if not delta and (self._by_messages or not self.answered):
+            delta = message_of(choice)
+            self._by_messages = self._by_messages or bool(delta)
+        self._read_delta(delta)
         if failure := failed(choice):
             raise failure
         if usage is not None and len(self.events) == known:
             self._last = "usage"
-        if raw := text(choice.get("finish_reason"), "finish_reason"):
+        if raw := stop_word(choice.get("finish_reason"), "finish_reason"):
             self._finish(raw, usage)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))

@@ -23,11 +23,11 @@ from ranvier.messages.response import Response
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool
 from ranvier.providers._history.history import instructions, introduction, names_of_calls
+from ranvier.providers._history.opaque import NOT_OURS
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._history.tool_names import name_rule
 from ranvier.providers._models.models import takes_pictures_of_tools, wants_signatures
 from ranvier.providers._reading.reading import Json
-from ranvier.providers._repairs.history_changes import NOT_OURS
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered

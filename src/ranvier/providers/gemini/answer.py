@@ -10,7 +10,16 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
-from ranvier.providers._reading.reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_input, tool_name
@@ -47,8 +56,8 @@ NUMBERED: Final = (
 def read_finish(value: object) -> str:
     """The word for why it stopped; empty while it has not."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
-    return text(value, "finishReason")
+        value = NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
+    return stop_word(value, "finishReason")
 
 
 def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
@@ -58,7 +67,7 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
         NoAnswerError: it gave no answer, or it broke off.
     """
     check_finish(raw)
-    reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
+    reason = FINISH_REASONS.get(raw.upper(), FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
     if not answered and reason is FinishReason.CONTENT_FILTER:

@@ -23,7 +23,7 @@ from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading import reading
-from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, stop_word, text
 from ranvier.providers._reading.sse import Decoder, LineDecoder
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.adapter import Adapter
@@ -213,7 +213,7 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
-    raw = text(body.get("done_reason"), "done_reason")
+    raw = stop_word(body.get("done_reason"), "done_reason")
     reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")
