@@ -185,6 +185,8 @@ async def _wait_for_slot(
         TimedOutError: it is too late for an attempt already.
     """
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
+    for permit in call.probing:
+        permit.waits(call)
     try:
         with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
             await slots.acquire()
