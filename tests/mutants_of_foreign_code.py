@@ -62,8 +62,8 @@ MUTANTS = [
     ),
     mutant(
         "L3", "a lease runs on while a second request waits for a connection", PERMIT,
-        "        self._circuit.extend(self, call.pipeline.clock(), slot_wait(call.limits) + self._lease(call))",
-        "        pass",
+        "slot_wait(call.limits) + self._lease(call)",
+        "self._lease(call)",
         "tests/layers/test_probes.py::test_a_probe_that_waits_for_a_connection_again_is_not_given_up",
         "tests/layers/test_probes.py::test_a_probe_whose_answer_is_repaired_is_not_given_up",
     ),
