@@ -301,8 +301,8 @@ MUTANTS = [
     ),
     mutant(
         "T14", "a stream's slot comes back only after a good end", ATTEMPT,
-        "        stream.on_end(lambda outcome: slots.release())",
-        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and slots.release())",
+        "        stream.on_end(lambda outcome: _give_back(slots))",
+        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and _give_back(slots))",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(

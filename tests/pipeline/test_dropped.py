@@ -72,9 +72,11 @@ async def test_a_stream_that_another_thread_collects_gives_everything_back(liste
     await asyncio.sleep(0.01)
     assert (in_flight(pipeline), waiting.done()) == (2, False)
     del session
-    threading.Timer(0.02, gc.collect).start()
+    collecting = threading.Timer(0.02, gc.collect)
+    collecting.start()
     async with asyncio.timeout(1):  # nothing else wakes the loop before
         assert (await waiting).text == "a"
+    collecting.join()  # the next test may collect as well, which does nothing while another thread does
     await pipeline.events.drain()
     if listens is not None:
         assert ("call_ended", threading.get_ident()) in heard

@@ -61,6 +61,11 @@ class StreamedAnswer:
         return self._outcome is not None
 
     @property
+    def is_of_provider(self) -> bool:
+        """False for the answer of a layer, which no attempt belongs to."""
+        return self._attempt is not None
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """What was tried for this call, oldest first; the last one is this stream."""
         return self._call.record.attempts
