@@ -86,10 +86,12 @@ class Collector:
 
     def add(self, step: Step) -> None:
         """Take in the next step."""
-        if isinstance(step, str) and not self.finished:
-            self._add_text(step)
+        if isinstance(step, StreamEvent):
+            self._add(step)
+        elif self._order and isinstance(last := self._order[-1], list) and not self.finished:
+            last.append(step)  # as nearly always
         else:
-            self._add(StreamEvent(text=step) if isinstance(step, str) else step)
+            self._add(StreamEvent(text=step))
 
     def _add(self, event: StreamEvent) -> None:
         if self.finished:

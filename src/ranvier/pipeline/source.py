@@ -109,13 +109,18 @@ class Source:
             RanvierError: as `receive`.
         """
         began, some, add = self._begin(), self._some, self.collector.add
+        idle = inf if self._call.limits.idle is None else self._call.limits.idle
         try:
             while True:
+                only_words = self.first is not None
                 for step in await some():
-                    if isinstance(step, str) and self.first is not None:
+                    if only_words and isinstance(step, str):
                         add(step)
                     else:
+                        only_words = False
                         self._told(step)
+                if only_words and self.watch.hears(self._clock(), idle):
+                    continue
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -150,7 +155,14 @@ class Source:
         """What the reader is told of `step` now; `None` where that is nothing."""
         if step is SIGN_OF_LIFE:
             return None
-        event = StreamEvent(text=step) if isinstance(step, str) else step
+        if isinstance(step, str):
+            if self.first is not None and not self.collector.finished:  # as nearly always
+                self.collector.add(step)
+                return StreamEvent(text=step)
+            step = StreamEvent(text=step)
+        return self._told_event(step)
+
+    def _told_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
         if event.has_content:
             if self.first is None:

@@ -129,6 +129,13 @@ class Watch:
         if silent < self.rings:
             self._set(silent)
 
+    def hears(self, now: float, idle: float) -> bool:
+        """A sign of life moves the limit of silence by `idle`; false where that is not all there is to do."""
+        if self.ours is not None or (self._due is not None and self._due <= now):
+            return False
+        self._silent = now + idle
+        return True
+
     def stop(self) -> None:
         """The wait is over, with whatever result."""
         if self.ours is not None:  # our cancellation came out as a result

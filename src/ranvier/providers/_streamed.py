@@ -96,7 +96,7 @@ class StreamedBody:
             reader.done()
             return
         body = parse_object(data, self._with_halves)
-        if body is not None and not self._understood:
+        if not self._understood and body is not None:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
         if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
