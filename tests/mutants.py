@@ -155,7 +155,7 @@ MUTANTS = [
         "T11", "a failed probe opens whatever state it finds", CIRCUIT,
         "        if self.state in (CLOSED, HALF_OPEN):",
         "        if self.state is not OPEN:",
-        "test_listener_traps.py::test_t11_a_state_forced_during_a_transition_wins",
+        "test_circuit_traps.py::test_t15_an_isolation_outlives_the_break_of_a_proved_probe",
     ),
     mutant(
         "T15", "a cooldown ends an isolation", CIRCUIT,
@@ -289,14 +289,14 @@ MUTANTS = [
     ),
     mutant(
         "T12", "an old cancellation is taken for a new one", WATCH,
-        "        self._cancelling = task.cancelling()",
+        "        self._cancelling = delivered(task)",
         "        self._cancelling = 0",
         "test_cancellation_traps.py::test_t12_a_call_in_a_task_that_unwinds_is_bounded_too",
     ),
     mutant(
         "T14", "a cancelled whole answer keeps its slot", ATTEMPT,
         "    finally:\n        watch.end()",
-        "    else:\n        watch.end()",
+        "    except GeneratorExit:\n        pass\n    else:\n        watch.end()",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(
@@ -362,8 +362,8 @@ MUTANTS = [
     ),
     mutant(
         "T38", "a report of usage is the first content", ANSWER,
-        "            if event.has_content or event.finish_reason is not None:",
-        "            if event is not None:",
+        "            if event.has_content:\n                return",
+        "            if event is not None:\n                return",
         "test_stream_traps.py::test_t38_an_error_inside_a_200_is_retried_while_nobody_has_seen_anything",
     ),
     mutant(

@@ -19,6 +19,12 @@ MUTANTS = [
         f"{LOST}::{ENDS}[fails_in_a_task_group-attempt-fresh]",
     ),
     mutant(
+        "L7", "a cancellation that is still to be thrown is taken for the provider's", "caller.py",
+        '    return task.cancelling() - getattr(task, "_must_cancel", False)',
+        "    return task.cancelling()",
+        "tests/pipeline/test_cancelled_while_running.py::test_a_call_is_cancelled",
+    ),
+    mutant(
         "L1", "a limit rings once", CANCELLATION,
         "        self._uncancel()\n        self._task.cancel()",
         "        return\n        self._task.cancel()",
