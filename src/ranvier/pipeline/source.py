@@ -108,14 +108,14 @@ class Source:
         Raises:
             RanvierError: as `receive`.
         """
-        began, some, add = self._begin(), self._some, self.collector.add
+        began, some, collector = self._begin(), self._some, self.collector
         idle = inf if self._call.limits.idle is None else self._call.limits.idle
         try:
             while True:
-                only_words = self.first is not None
+                only_words = self.first is not None and not collector.finished
                 for step in await some():
                     if only_words and isinstance(step, str):
-                        add(step)
+                        collector.add(step)
                     else:
                         only_words = False
                         self._told(step)

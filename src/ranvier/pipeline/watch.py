@@ -216,12 +216,12 @@ class Watch:
         """It is time."""
         self.rings = inf
         if self._task is not None:
-            due, phase = earlier((self._due, self._phase), self._silent, "idle")
-            if due is not None and due <= now:
+            first, phase = earlier((self._due, self._phase), self._silent, "idle")
+            if first is not None and first <= now:
                 self.interrupt(phase)
-            elif due is not None and due != inf:
+            elif first is not None and first != inf:
                 # It has moved since the timer was set, or the loop was early.
-                self._set(due)
+                self._set(first)
         elif self._on_idle is not None:
             when, then = self._on_idle
             if when <= now:

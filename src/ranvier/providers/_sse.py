@@ -105,7 +105,12 @@ class SseDecoder(Decoder):
         self._between = False  # two events: nothing of the next one has come
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
-        if self._between and chunk.startswith(b"data: ") and RETURN not in chunk and len(chunk) <= self._limit:
+        if (
+            self._between
+            and chunk.startswith(b"data: ")
+            and RETURN not in chunk
+            and len(chunk) <= self._limit
+        ):
             line, _, rest = chunk.partition(b"\n")
             if rest == b"\n":  # one event, as in nearly every chunk
                 return [(line[6:], "")] if len(line) > 6 else []
