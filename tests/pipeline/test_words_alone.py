@@ -1,4 +1,4 @@
-"""Steps that are words alone, as adapters tell most of a stream: every limit is met to the second all the same."""
+"""Steps that are words alone, as adapters tell most of a stream: every limit is met to the second."""
 
 import asyncio
 from collections.abc import AsyncGenerator
