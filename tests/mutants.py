@@ -368,14 +368,14 @@ MUTANTS = [
     ),
     mutant(
         "T39", "a ping is a first token", SOURCE,
-        "            return earlier(due, began + limits.first_token - self._waited",
-        "            return earlier(due, alive + limits.first_token - self._waited",
+        "            bound = earlier(bound, began + limits.first_token - self._waited",
+        "            bound = earlier(bound, alive + limits.first_token - self._waited",
         "test_waiting_traps.py::test_t39_pings_and_lifecycle_events_are_not_the_first_token",
     ),
     mutant(
         "T39", "a ping is no sign of life", SOURCE,
-        "            return earlier(due, alive + limits.idle",
-        "            return earlier(due, began + limits.idle",
+        "inf if limits.idle is None else alive + limits.idle",
+        "inf if limits.idle is None else began + limits.idle",
         "test_waiting_traps.py::test_t39_silence_within_an_answer_ends_after_idle_seconds",
     ),
     mutant(

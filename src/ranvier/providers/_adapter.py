@@ -32,8 +32,9 @@ from ranvier.providers._wire import Wire
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages import Response, StreamEvent
+    from ranvier.messages import Response
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.collector import Step
     from ranvier.pipeline.pipeline import Pipeline
 
 
@@ -139,8 +140,8 @@ class Adapter(Wire):
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
         return AnswerStream(Adapter._chunks(self, call))
 
-    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
-        """The same, all events of a chunk of the body at once."""
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
+        """The same, all steps of a chunk of the body at once."""
         fixing = self._fixing(call)
         reply = await fixing.sent(self._request(call, streaming=True))
         body = self._streamed(call, Judge(reply, in_stream=True))
