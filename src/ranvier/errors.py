@@ -452,6 +452,7 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
     kind = "all_failed"
 
     def __new__(cls, message: str, errors: Sequence[RanvierError]) -> Self:
+        """Create the group as `ExceptionGroup` does: its members are set here, not in `__init__`."""
         return super().__new__(cls, message, errors)
 
     def __init__(self, message: str, errors: Sequence[RanvierError]) -> None:
@@ -460,6 +461,7 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
         self.retry_after = min(waits, default=None)
 
     def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: ours holds only ours
+        """Build the part of this group that `split` and `subgroup` keep."""
         return type(self)(self.message, errors)
 
     @property
@@ -492,7 +494,33 @@ class UnknownProviderError(ConfigurationError):
 
 
 __all__ = [
-    name
-    for name, value in list(globals().items())
-    if not name.startswith("_") and (isinstance(value, type) and issubclass(value, RanvierError))
+    "AllDeploymentsFailedError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "CircuitOpenError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "CredentialMissingError",
+    "DeadlineExceededError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "LayerError",
+    "LayerOrderError",
+    "LocalCapacityError",
+    "ModelNotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProviderError",
+    "QuotaExceededError",
+    "RanvierError",
+    "RateLimitError",
+    "RejectedError",
+    "ServerError",
+    "StreamInterruptedError",
+    "ThrottledError",
+    "TimedOutError",
+    "UnknownProviderError",
+    "UnsupportedRequestError",
 ]

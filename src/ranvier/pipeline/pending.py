@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic
 
-from ranvier.messages import StreamEvent
+from ranvier.messages.response import ParsedT_co, StreamEvent
 from ranvier.pipeline.stream import ResponseStream
 
 
-class PendingStream:
+class PendingStream(Generic[ParsedT_co]):
     """Nothing happens until it is used: `async with` it, `await` it, or read it at once with `async for`.
 
     Each use is a call of its own, one after another or several at once.
@@ -19,14 +19,16 @@ class PendingStream:
 
     __slots__ = ("_entered", "_open")
 
-    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream]]) -> None:
+    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
         self._open = open
-        self._entered: list[tuple[asyncio.Task[Any] | None, ResponseStream]] = []  # by `async with`
+        self._entered: list[
+            tuple[asyncio.Task[Any] | None, ResponseStream[ParsedT_co]]
+        ] = []  # by `async with`
 
-    def __await__(self) -> Generator[Any, None, ResponseStream]:
+    def __await__(self) -> Generator[Any, None, ResponseStream[ParsedT_co]]:
         return self._open().__await__()
 
-    async def __aenter__(self) -> ResponseStream:
+    async def __aenter__(self) -> ResponseStream[ParsedT_co]:
         stream = await self._open()
         self._entered.append((asyncio.current_task(), stream))
         return stream
@@ -36,7 +38,7 @@ class PendingStream:
     ) -> None:
         await self._left().aclose()
 
-    def _left(self) -> ResponseStream:
+    def _left(self) -> ResponseStream[ParsedT_co]:
         """The stream whose block is left: the last that this task entered, or else (a fixture) the last."""
         task = asyncio.current_task()
         own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]

@@ -11,7 +11,7 @@ from ranvier import checks
 from ranvier.caller import delivered
 from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Response
+from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_end import fail, failed, hand_out
@@ -98,8 +98,8 @@ class Pipeline:
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, Response]:
+        **options: Unpack[Options[ParsedT]],
+    ) -> Coroutine[Any, Any, Response[ParsedT]]:
         """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
 
         Args:
@@ -125,8 +125,8 @@ class Pipeline:
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> PendingStream:
+        **options: Unpack[Options[ParsedT]],
+    ) -> PendingStream[ParsedT]:
         """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
@@ -138,7 +138,7 @@ class Pipeline:
         return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
+        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options[Any], streaming: bool
     ) -> Call:
         if self.lifecycle.state != "open":
             self.lifecycle.refuse_if_closed()

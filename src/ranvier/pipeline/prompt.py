@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from types import UnionType
+from typing import Any, Generic, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, WireTool
 from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
+from ranvier.messages.response import ParsedT
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
 
 
-class Options(TypedDict, total=False):
+class Options(TypedDict, Generic[ParsedT], total=False):
     """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`.
 
     `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows a model what
@@ -31,7 +33,7 @@ class Options(TypedDict, total=False):
     stop: str | Sequence[str] | None
     tools: Iterable[Tool | WireTool | Mapping[str, Any] | Callable[..., Any] | type] | None
     tool_choice: str | Mapping[str, Any] | None
-    schema: Any
+    schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
     repair: int | None
     extra: Mapping[str, Any] | None
 
