@@ -451,6 +451,12 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     kind = "all_failed"
 
+    if TYPE_CHECKING:  # because no group nests in ours
+
+        @property
+        def exceptions(self) -> tuple[RanvierError, ...]:
+            """One error for each target, in their order."""
+
     def __new__(cls, message: str, errors: Sequence[RanvierError]) -> Self:
         """Create the group as `ExceptionGroup` does: its members are set here, not in `__init__`."""
         return super().__new__(cls, message, errors)
@@ -468,7 +474,7 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
     def primary(self) -> RanvierError:
         """The error of the first target that was sent anything; of the first target where none was."""
         sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
-        return next(sent, self.exceptions[0])  # type: ignore[return-value]  # because: no group nests in ours
+        return next(sent, self.exceptions[0])
 
     @property
     def nothing_sent(self) -> bool:

@@ -92,11 +92,14 @@ class ScriptedProvider:
         streaming: False for a provider that can only be asked whole.
 
     Attributes:
+        slots: A semaphore of connections, if a test sets one; adapters over HTTP have one.
         calls: The calls that arrived, oldest first: each with its `request`, `tenant`, `credential`,
             `attempt` and `deadline`.
         in_progress: How many of them have not ended.
         cancelled: How many of them were cancelled or closed before their end.
     """
+
+    slots: asyncio.Semaphore
 
     def __init__(
         self,
