@@ -22,7 +22,7 @@ MODULES = {
     ".".join(("ranvier", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")
 }
 
-VOCABULARY = {"messages", "errors", "clock", "closing", "scoped", "tenancy", "checks"}
+VOCABULARY = {"messages", "errors", "caller", "clock", "closing", "scoped", "tenancy", "checks", "remedies"}
 """Anyone may import these; they import nothing of ours but each other."""
 
 MAY_IMPORT = {

@@ -516,6 +516,7 @@ async def test_a_gate_that_closes_again_in_the_turn_in_which_a_call_is_let_pass_
     assert await scene.answers(*crowd) == ["rate_limit", "rate_limit"]
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_stream_that_was_sent_back_to_the_gate_leaves_no_garbage() -> None:
     """Dropped without being closed, it settles at once and not when the collector comes by."""
     scene = Scene(after(1.0, "slow"), no(RateLimitError, 1), stream("a", stall()), second=None)

@@ -161,6 +161,7 @@ async def test_a_deadline_that_passes_while_nobody_reads_is_met_in_the_context_o
     await pipeline.aclose()
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_dropped_stream_is_settled_and_cleaned_up_in_the_context_of_its_call() -> None:
     """Whoever's task the garbage collector happens to run in, in a cycle or not."""
     provider = Closing("one", lambda call: stream("a", stall()))

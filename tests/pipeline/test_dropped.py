@@ -14,6 +14,8 @@ from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.messages import StreamEvent
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, settled, stall, stream
 
+pytestmark = pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
+
 
 @pytest.fixture(autouse=True)
 def uncollected() -> Iterator[None]:

@@ -103,6 +103,7 @@ async def test_a_listener_that_never_returns_does_not_keep_a_pipeline_open(
     await let_go()
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @HANGING
 async def test_a_stream_whose_cleanup_never_ends_does_not_keep_a_pipeline_open(
     way: Any, seconds: float, caplog: pytest.LogCaptureFixture

@@ -237,6 +237,7 @@ async def test_the_whole_answer_is_there_once_it_has_ended() -> None:
     assert response.attempts[0].usage == Usage(1, 2, 3)
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @pytest.mark.parametrize("how", ["break", "aclose", "dropped", "unread"])
 async def test_a_stream_that_is_not_read_to_its_end_is_abandoned(how: str) -> None:
     """Its place is given back once, nothing is counted, and the provider's generator is closed."""
@@ -267,6 +268,7 @@ async def test_a_stream_that_is_not_read_to_its_end_is_abandoned(how: str) -> No
     assert pipeline.lifecycle.under_way == (0, 0)
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_dropped_stream_settles_though_its_deadline_still_runs() -> None:
     """The timer of the deadline does not keep a stream alive that nobody has."""
     pipeline = pipeline_of(ScriptedProvider("only", [stream("one", stall())]), deadline=60)
@@ -407,6 +409,7 @@ async def test_nothing_is_sent_before_a_stream_is_used() -> None:
         assert len(provider.calls) == 1
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @pytest.mark.parametrize("failure", [broken(), stream(broken()), stream(SIGN_OF_LIFE, cut())])
 async def test_a_stream_dropped_after_a_failover_needs_no_collector(failure: Any) -> None:
     """The error of the target before keeps its frames for a while, and none of them keeps the stream."""

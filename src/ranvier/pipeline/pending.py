@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import warnings
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Generic
@@ -17,19 +19,20 @@ class PendingStream(Generic[ParsedT_co]):
     Each use is a call of its own, one after another or several at once.
     """
 
-    __slots__ = ("_entered", "_open")
+    __slots__ = ("_entered", "_open", "_used")
 
     def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
         self._open = open
+        self._used = False
         self._entered: list[
             tuple[asyncio.Task[Any] | None, ResponseStream[ParsedT_co]]
         ] = []  # by `async with`
 
     def __await__(self) -> Generator[Any, None, ResponseStream[ParsedT_co]]:
-        return self._open().__await__()
+        return self._call().__await__()
 
     async def __aenter__(self) -> ResponseStream[ParsedT_co]:
-        stream = await self._open()
+        stream = await self._call()
         self._entered.append((asyncio.current_task(), stream))
         return stream
 
@@ -45,6 +48,18 @@ class PendingStream(Generic[ParsedT_co]):
         return self._entered.pop(own[-1] if own else -1)[1]
 
     async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
-        async with await self._open() as stream:
+        async with await self._call() as stream:
             async for event in stream:
                 yield event
+
+    def _call(self) -> Coroutine[Any, Any, ResponseStream[ParsedT_co]]:
+        self._used = True
+        return self._open()
+
+    def __del__(self) -> None:
+        if not self._used and not sys.is_finalizing():
+            warnings.warn(
+                "pipeline.stream(...) was never read: write `async with pipeline.stream(...) as stream`",
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -13,6 +13,7 @@ from ranvier.errors import ConfigurationError
 from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, WireTool
 from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
 from ranvier.messages.response import ParsedT
+from ranvier.remedies import unknown_option
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
@@ -95,7 +96,7 @@ def _said_in(request: Request) -> dict[str, object]:
 def _field(name: str, value: object) -> Any:
     check = _CHECKS.get(name)
     if check is None:
-        raise TypeError(f"unexpected keyword argument {name!r}: the options are {', '.join(_CHECKS)}, repair")
+        raise unknown_option(name, (*_CHECKS, "repair"))
     return check(value)
 
 
@@ -105,8 +106,9 @@ def _conversation(prompt: object) -> tuple[Message, ...]:
             raise ConfigurationError("prompt='': give a text, or at least one message")
         return (Message("user", prompt),)
     if not isinstance(prompt, (list, tuple)):
+        one = " ([message] for a single one)" if isinstance(prompt, (Message, Mapping)) else ""
         raise ConfigurationError(
-            f"prompt is a {type(prompt).__name__}: give a str, a list of messages, or a Request"
+            f"prompt is a {type(prompt).__name__}: give a str, a list of messages{one}, or a Request"
         )
     if not prompt:
         raise ConfigurationError("prompt=[]: give at least one message")

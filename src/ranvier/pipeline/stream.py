@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ranvier.errors import LayerError
 from ranvier.messages.response import ParsedT_co, Response, StreamEvent
-from ranvier.pipeline.dropped import settle_later
+from ranvier.pipeline.dropped import settle_later, warn_of_drop
 from ranvier.pipeline.elsewhere import refuse_elsewhere
 from ranvier.pipeline.interruption import (
     breaks,
@@ -146,6 +146,7 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     def __del__(self) -> None:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
+            warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then the end.
