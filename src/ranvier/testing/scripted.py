@@ -92,7 +92,7 @@ class ScriptedProvider:
         streaming: False for a provider that can only be asked whole.
 
     Attributes:
-        slots: A semaphore of connections, if a test sets one; adapters over HTTP have one.
+        slots, needs_credential, credential: As adapters over HTTP have them, if a test sets them.
         calls: The calls that arrived, oldest first: each with its `request`, `tenant`, `credential`,
             `attempt` and `deadline`.
         in_progress: How many of them have not ended.
@@ -100,6 +100,8 @@ class ScriptedProvider:
     """
 
     slots: asyncio.Semaphore
+    needs_credential: bool
+    credential: Callable[[], str | None]
 
     def __init__(
         self,
