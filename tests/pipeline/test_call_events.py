@@ -108,7 +108,7 @@ async def test_a_stream_that_is_dropped_ends_its_call() -> None:
         del answer
         await asyncio.sleep(0.1)
     ends = [event for event in events.all() if event.name == "call_ended"]
-    assert [event.outcome for event in ends] == ["abandoned"]
+    assert [event.outcome for event in ends] == ["abandoned"]  # type: ignore[attr-defined]
 
 
 class Grumpy(Layer):

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ class Closing(ScriptedProvider):
         super().__init__(name, script)
         self.cleaned: list[tuple[str, str | None, str | None]] = []
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         events = super().stream(call)
         try:
             async for event in events:
@@ -88,7 +88,7 @@ async def acting_as(name: str, work: Any) -> Any:
 async def test_listeners_hear_of_a_call_in_its_own_context() -> None:
     """Several tenants at once: each sees its tenant and request, and no deadline."""
     replies = {name: [broken(), "ok"] for name in ("acme", "globex", "initech")}
-    provider = ScriptedProvider("one", lambda call: replies[call.tenant].pop(0))
+    provider = ScriptedProvider("one", lambda call: replies[call.tenant].pop(0))  # type: ignore[arg-type, return-value]
     pipeline = Pipeline(Fallback(provider), Retry(base_delay=0.001), Breaker())
     listening = Listening(pipeline)
 

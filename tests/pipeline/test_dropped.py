@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -116,7 +116,7 @@ async def test_a_dropped_stream_is_given_back_once() -> None:
 class Slow(ScriptedProvider):
     """Takes its time to clean up."""
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         try:
             yield StreamEvent("a")
             await asyncio.sleep(60)

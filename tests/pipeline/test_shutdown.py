@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -56,7 +56,7 @@ class Cleaning(ScriptedProvider):
         self.cleaned = 0
         self.closed = False
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         events = super().stream(call)
         try:
             async for event in events:
@@ -180,7 +180,7 @@ async def test_a_stream_that_is_read_is_closed_after_its_read_has_ended() -> Non
     """A generator that runs cannot be closed, and this one swallows what ends it, and yields once more."""
 
     class Swallowing(Cleaning):
-        async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+        async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
             try:
                 yield StreamEvent("a")
                 try:
