@@ -87,7 +87,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strict; code of users under mypy and pyright; the tests and the code of the pages, less strictly."""
+    """Mypy, strict; code of users under mypy and pyright; tests and pages under a less strict mypy."""
     _install(session, "mypy==2.4.1", "nox", "pyright==1.1.414", "types-jsonschema")
     session.run("mypy")
     session.run("mypy", "tests/typing")
