@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from ranvier import checks, providers
 from ranvier.errors import ConfigurationError, ProviderError, RanvierError
@@ -28,6 +28,7 @@ from ranvier.providers._repairs import Fixing, Repairs
 from ranvier.providers._streamed import AnswerStream, StreamedBody
 from ranvier.providers._whole import read_whole
 from ranvier.providers._wire import Wire
+from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
@@ -77,9 +78,12 @@ class Adapter(Wire):
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
+        **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # or a traceback of what follows might show it
+        self._api_key, mistake = api_key, next(iter(unknown), None)
+        del api_key, unknown  # or a traceback of what follows might show a key
+        if mistake is not None:
+            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
         self.name = self.family if name is None else checks.identifier("name", name)
