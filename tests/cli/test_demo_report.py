@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from outage import filmed
 from ranvier.cli import main
 from ranvier.cli.demo.report import Film, page
 from ranvier.cli.demo.scenario import PROVIDERS, Scenario
 from ranvier.cli.demo.tally import Verdict
+from support.outage import filmed
 
 SCENARIO = Scenario(tenants=12, seconds=12, seed=3)
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from patients import HEAD, SECRET
 
 from ranvier.cli import main
 from ranvier.cli.doctor.checking import CHECKS
+from support.cli.patients import HEAD, SECRET
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from seven import SEVEN, body, collected
 
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError
 from ranvier.messages import FinishReason, Native
@@ -12,6 +11,7 @@ from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
 from ranvier.providers.ollama import LineReader
 from ranvier.providers.openrouter import ThoughtReader
 from ranvier.simulator.wires import WIRES
+from support.providers.seven import SEVEN, body, collected
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(

@@ -12,7 +12,6 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from asking import Asked, FakePipeline
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -29,6 +28,7 @@ from ranvier.providers import _http as port
 from ranvier.providers._http import HttpRequest
 from ranvier.providers._parts import Parts
 from ranvier.providers._sse import SseDecoder
+from support.providers.asking import Asked, FakePipeline
 
 ANSWER = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]})
 EVENTS = (

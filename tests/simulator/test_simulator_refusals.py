@@ -1,7 +1,8 @@
 """What each provider refuses in a request, and that it says so in its own words."""
 
 import pytest
-from talking import WIRES
+
+from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.once
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from talking import CHATS, WIRES, parts
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import CallTool, Say, Simulator
+from support.simulator.talking import CHATS, WIRES, parts
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
