@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -27,17 +26,10 @@ from ranvier.asgi import status_app
 from ranvier.cli import main
 from ranvier.layers import Breaker, Fallback
 from ranvier.testing import ScriptedProvider
+from support.cli.processes import RANVIER
 
 pytestmark = pytest.mark.once
 
-COMMAND = [
-    sys.executable,
-    "-W",
-    "error",
-    "-c",
-    "import sys, ranvier.cli; sys.exit(ranvier.cli.main())",
-    "watch",
-]
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -134,7 +126,7 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
     with subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*RANVIER, "watch", *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -182,7 +174,7 @@ def test_it_tells_that_nobody_answers_and_recovers() -> None:
 def test_lines_are_enough_where_there_is_no_terminal(application: Application) -> None:
     """One a look, without anything that steers a terminal."""
     with subprocess.Popen(
-        [*COMMAND, application.url, "--plain", "--interval", "0.1"], stdout=subprocess.PIPE
+        [*RANVIER, "watch", application.url, "--plain", "--interval", "0.1"], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().decode() for _ in range(2)]
