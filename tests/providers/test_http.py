@@ -509,7 +509,7 @@ def shown(error: BaseException | None) -> Iterator[str]:
         if isinstance(link, httpx.RequestError):
             yield repr(link.request.headers.raw)
         for frame, _ in traceback.walk_tb(link.__traceback__):
-            if not frame.f_code.co_filename.startswith(str(Path(__file__).parent)):
+            if not frame.f_code.co_filename.startswith(str(Path(__file__).parents[1])):
                 yield from map(repr, frame.f_locals.values())
         pending += [link.__cause__, link.__context__]
 
