@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pty
 import re
@@ -20,10 +21,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from rich.console import Console
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
 from ranvier.cli import main
+from ranvier.cli.watch.screen import draw
 from ranvier.layers import Breaker, Fallback
 from ranvier.testing import ScriptedProvider
 from support.cli.processes import RANVIER
@@ -163,12 +166,62 @@ def test_it_tells_that_nobody_answers_and_recovers() -> None:
             seen.until("acme")
         finally:
             first.end()
-        assert "acme" in seen.until("what was known is below") + seen.until("acme")
+        assert "acme" in seen.until("last known state below") + seen.until("acme")
         second = Application(first.port)
         try:
             seen.until("all is well")
         finally:
             second.end()
+
+
+def test_nothing_is_cut_off_at_80_columns() -> None:
+    """Seven busy providers, long names, and every column whole; a long tenant costs only its own column."""
+    states = {"closed": 1234, "open": 12, "half_open": 3, "isolated": 1}
+    series = {"succeeded": [3] * 120, "failed": [1] * 120}
+    busy = {
+        "level": "trouble",
+        "rate": 123.4,
+        "succeeded": 999,
+        "failed": 1,
+        "series": series,
+        "seconds": {"p50": 0.412, "p95": 11.2, "p99": 119.9},
+        "retries": 120,
+        "fallbacks": 1234,
+        "rejections": 1234,
+        "rescued": 12,
+        "running": 88,
+        "streams": 7,
+        "circuits": states,
+    }
+    circuit = {
+        "state": "half_open",
+        "tenant": "a-customer-with-a-long-name" * 3,
+        "provider": "openrouter",
+        "more": ["gpt-5.2"],
+        "failures": 12,
+        "opens": 34,
+        "retry_after": 29.5,
+    }
+    facts = {
+        "level": "trouble",
+        "process": {"number": 4711, "up": 90_000.0},
+        "findings": [],
+        "calls": busy,
+        "providers": [{**busy, "name": name} for name in ("anthropic", "openrouter", "gemini")],
+        "circuits": {"total": 1250, "troubled": 16, "rows": [circuit]},
+        "stories": [],
+    }
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(draw(facts, rows=40, columns=80))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = "provider /s ok p50 p95 p99 fell back rejected circuits"
+    assert any(line.split() == heads.split() for line in lines)
+    (row,) = [line for line in lines if "openrouter" in line and "%" in line]
+    assert "\u2026" not in row
+    assert "119.9 s 1234" in " ".join(row.split())
+    (open_one,) = [line for line in lines if "half-open" in line and "a-customer" in line]
+    assert open_one.split()[-2:] == ["29.5", "s"]
 
 
 def test_lines_are_enough_where_there_is_no_terminal(application: Application) -> None:
