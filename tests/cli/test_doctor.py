@@ -55,7 +55,7 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
 
 def test_the_pipeline_of_the_readme_is_well(write, capsys):
     """What we show to everybody first has no fault that we would find in it."""
-    [code] = re.findall(r"```python\n(.*?)\n\nasync with", README.read_text(), re.DOTALL)[:1]
+    [code] = re.findall(r"```python\n((?:(?!```).)*?)\n\nasync with", README.read_text(), re.DOTALL)
     assert main(["doctor", write(code), "--offline"]) == 0, capsys.readouterr().out
 
 
@@ -123,8 +123,8 @@ def test_a_reader_that_leaves_early_sees_no_traceback(write, option):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
         process.stdout.close()
-        assert process.wait(timeout=20) == 141
         assert process.stderr.read() == ""
+        assert process.wait(timeout=20) == 141
 
 
 # --- secrets -------------------------------------------------------------------------------------
