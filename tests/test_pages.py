@@ -239,7 +239,7 @@ def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
     assert (page, f"ranvier.layers.{layer}") in [(page, path) for page, path, _ in OPTIONS]
     text = (DOCS / page).read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert headings == ["Usage", "Options", "Errors", "Events", "Its place", "Traps"]
+    assert headings == ["Usage", "Options", "Errors", "Events", "Position", "Pitfalls"]
     beginning = text.partition("## Usage")[0]
     assert "\nAlso known as: " in beginning
     assert re.search(r"^!\[.+\]\(\.\./pictures/\w+\.svg\)$", beginning, re.MULTILINE)
