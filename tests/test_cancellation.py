@@ -19,7 +19,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
 from ranvier.pipeline.watch import Watch
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 Act = Callable[["Stage"], Coroutine[Any, Any, object]]
 

@@ -245,3 +245,27 @@ def test_everything_public_says_what_it_is(name: str, thing: object) -> None:
     words = inspect.getdoc(thing)
     assert words, f"{name} has no docstring"
     assert words.split("\n\n")[0].rstrip()[-1] in ".:`", f"{name}: {words.splitlines()[0]}"
+
+
+# --- tests ---------------------------------------------------------------------------------------
+
+TESTS = {path: ast.parse(path.read_text()) for path in Path(__file__).parent.rglob("*.py")}
+SCRIPTS_AND_PACKAGES = {"support", "simulation", "soak"}
+"""The packages of tests/ that may be imported."""
+
+
+def test_tests_import_helpers_from_packages() -> None:
+    """`from support.scenes import ...`: no test imports a module beside it, or another test."""
+    local = {path.stem for path in TESTS} - SCRIPTS_AND_PACKAGES - set(sys.stdlib_module_names)
+    for path, tree in TESTS.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert local.isdisjoint(alias.name for alias in node.names), path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in local, f"{path} imports {node.module}"
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """So that a name in a report is one file."""
+    names = sorted(path.name for path in TESTS if path.name.startswith("test_"))
+    assert len(names) == len(set(names))

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from applications import FRAMEWORKS, Service
-from serving import Served, serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from ranvier import ConfigurationError, current_tenant, tenant
 from ranvier.asgi import TenantMiddleware
+from support.asgi.applications import FRAMEWORKS, Service
+from support.asgi.serving import Served, serving
 
 HEADER = b"x-tenant-id"
 

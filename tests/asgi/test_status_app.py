@@ -14,8 +14,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from status_page import TOKEN, Answer, ask, stack
-from told import attempt, call, ended
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
@@ -26,6 +24,8 @@ from ranvier.errors import ConfigurationError, OverloadedError, RanvierError
 from ranvier.layers import Breaker, Fallback
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
+from support.asgi.status_page import TOKEN, Answer, ask, stack
+from support.asgi.told import attempt, call, ended
 
 SILENT = {"succeeded": [0] * 120, "failed": [0] * 120}
 NASTY = '<script>alert("1")</script>\\'

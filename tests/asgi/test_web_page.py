@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import Served, serving
 
 from ranvier import errors
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.simulator import Drop, Silence, Simulator, Status
+from support.asgi.serving import Served, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web.md").read_text(encoding="utf-8")
 FASTAPI, STARLETTE, LITESTAR, CHAT, RESOLVER = re.findall(

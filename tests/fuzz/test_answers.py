@@ -4,14 +4,14 @@ import json
 import pickle
 from typing import Any
 
-from corpus import ADAPTERS, Body, bodies
-from fuzzing import tried
 from hypothesis import given
 from hypothesis import strategies as st
-from mutating import cut, places, wrong
-from reading import Outcome, assert_goes_back, outcome, told
 
 from ranvier.messages import FinishReason, Native, Response, ToolCall
+from support.fuzz.corpus import ADAPTERS, Body, bodies
+from support.fuzz.fuzzing import tried
+from support.fuzz.mutating import cut, places, wrong
+from support.fuzz.reading import Outcome, assert_goes_back, outcome, told
 
 
 def assert_sound(result: Outcome) -> None:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from reading import assert_goes_back, outcome
 
 from ranvier.errors import ProviderError
 from ranvier.messages import Native, Response, ToolCall
+from support.fuzz.reading import assert_goes_back, outcome
 
 
 def test_a_character_that_nobody_can_print_is_not_shown() -> None:

@@ -16,7 +16,7 @@ from ranvier import (
 from ranvier.layers import Breaker, CircuitState, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Permit
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import BreakerScene, time
+from support.scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 

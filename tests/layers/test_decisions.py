@@ -31,7 +31,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.testing import ScriptedProvider, broken, cut, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 

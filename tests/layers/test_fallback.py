@@ -24,7 +24,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
 from ranvier.pipeline.events import Event, FallbackTaken
 from ranvier.testing import ScriptedProvider, after
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 

@@ -8,7 +8,7 @@ from ranvier import AttemptTimeoutError, LocalCapacityError, Pipeline, RateLimit
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline.events import Event, RetryScheduled
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 

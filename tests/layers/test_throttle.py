@@ -29,7 +29,7 @@ from ranvier.layers.throttle import layer as module
 from ranvier.layers.throttle.registry import IDLE_SECONDS
 from ranvier.pipeline.events import CallRejected, CredentialRefused, Event, Throttled
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import time, turns
+from support.scenes import time, turns
 
 pytestmark = pytest.mark.virtual_time
 

@@ -17,7 +17,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, cut, stall, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from forms import OSLO, PARSED, UNFIT, City
 
 from ranvier import Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stream
-from scenes import live_timers
+from support.pipeline.forms import OSLO, PARSED, UNFIT, City
+from support.scenes import live_timers
 
 
 class SteppingLoop(VirtualTimeLoop):

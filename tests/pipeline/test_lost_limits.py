@@ -21,7 +21,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.providers import FunctionProvider, Stub
-from scenes import live_timers
+from support.scenes import live_timers
 
 LIMIT = 2.0
 

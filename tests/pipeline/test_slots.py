@@ -9,7 +9,7 @@ from ranvier import LocalCapacityError, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import ResponseStream
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 

@@ -24,7 +24,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.pipeline import Outcome
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 

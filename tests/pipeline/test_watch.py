@@ -24,7 +24,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.pipeline.limit import earlier
 from ranvier.pipeline.watch import Watch
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 LIMITS = ["deadline", "attempt", "first_token", "idle", "slot", "resolver"]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorded_failures import CUT, Failure, classified, failures
-from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
 from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
 from ranvier.providers._waits import retry_after
+from support.providers.recorded_failures import CUT, Failure, classified, failures
+from support.providers.recordings import ABSENT, RECORDINGS
 
 KINDS = {
     "timeout": errors.AttemptTimeoutError,

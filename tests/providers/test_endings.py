@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from seven import SEVEN, body, collected
 
 from ranvier import Deployment, Pipeline
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
@@ -16,6 +15,7 @@ from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
 from ranvier.providers.ollama import LineReader
 from ranvier.providers.openrouter import ThoughtReader
 from ranvier.simulator.wires import WIRES
+from support.providers.seven import SEVEN, body, collected
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(

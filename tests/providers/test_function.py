@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import Asked, FakePipeline
 
 import ranvier
 from ranvier import Deployment, Pipeline
@@ -24,6 +23,7 @@ from ranvier.layers import Fallback
 from ranvier.messages import FinishReason, Response, StreamEvent, Text, ToolCallDelta, Usage
 from ranvier.pipeline.deployment import provider_named
 from ranvier.providers import FunctionProvider, Stub
+from support.providers.asking import Asked, FakePipeline
 
 
 def asked(provider: Any) -> Asked:

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapes import like
 
 from ranvier.errors import (
     ConfigurationError,
@@ -42,6 +41,7 @@ from ranvier.providers._openai_answer import read_completion
 from ranvier.providers._openai_stream import ChunkReader
 from ranvier.providers._openai_wire import ChatCompletions
 from ranvier.providers._reading import NoAnswerError
+from support.providers.shapes import like
 
 WEATHER = Tool(
     "get_weather", "Weather by city", {"type": "object", "properties": {"city": {"type": "string"}}}

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, chat_completions, pieces, pipeline
-from tiny_model import END
 
 from ranvier import FinishReason, Message, Response, Tool, ToolCall
 from ranvier.layers import Retry
+from support.real_server.llama_server import Dialect, LlamaServer, chat_completions, pieces, pipeline
+from support.real_server.tiny_model import END
 
 pytestmark = pytest.mark.once
 

@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, pieces, pipeline
+
+from support.real_server.llama_server import Dialect, LlamaServer, pieces, pipeline
 
 pytestmark = pytest.mark.once
 

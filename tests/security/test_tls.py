@@ -10,14 +10,14 @@ import aiohttp
 import httpx
 import pytest
 import trustme
-from asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
-from authorities import HOST, OldAuthority, proving, trusting
-from failing import KEY
-from seven import SEVEN, body
 
 import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers import OpenAI
+from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
+from support.providers.seven import SEVEN, body
+from support.security.authorities import HOST, OldAuthority, proving, trusting
+from support.security.failing import KEY
 
 pytestmark = pytest.mark.once
 

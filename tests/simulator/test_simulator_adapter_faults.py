@@ -1,8 +1,6 @@
 """All seven wires as the real adapters read them, over real sockets: each fault becomes its error."""
 
 import pytest
-from asking_adapters import WAYS, asking
-from talking import WIRES
 
 from ranvier import errors
 from ranvier.layers import Timeout
@@ -34,6 +32,8 @@ from ranvier.simulator import (
     Truncated,
     Unended,
 )
+from support.simulator.asking_adapters import WAYS, asking
+from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 every_wire = pytest.mark.parametrize("provider", WIRES)

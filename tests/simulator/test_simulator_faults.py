@@ -7,7 +7,6 @@ import zlib
 
 import httpx
 import pytest
-from talking import WIRES
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import (
@@ -34,6 +33,7 @@ from ranvier.simulator import (
     Truncated,
     Unended,
 )
+from support.simulator.talking import WIRES
 
 every_wire = pytest.mark.parametrize("provider", WIRES)
 each_shape = pytest.mark.parametrize("provider", ["anthropic", "openai", "gemini", "openrouter", "ollama"])

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from talking import WIRES
+
+from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.once
 

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from talking import CHATS, WIRES, parts
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import CallTool, Say, Simulator
+from support.simulator.talking import CHATS, WIRES, parts
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 

@@ -5,12 +5,10 @@ import gc
 import json
 from typing import Any
 
-import conventions
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import StatusCode
-from sdk import Sdk
 
 from ranvier import (
     ConfigurationError,
@@ -38,6 +36,8 @@ from ranvier.telemetry.opentelemetry import content
 from ranvier.telemetry.opentelemetry.target import Target
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
+from support.telemetry import conventions
+from support.telemetry.sdk import Sdk
 
 pytestmark = pytest.mark.virtual_time
 

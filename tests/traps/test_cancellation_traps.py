@@ -10,7 +10,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import streaming, time, turns
+from support.scenes import streaming, time, turns
 
 pytestmark = pytest.mark.virtual_time
 

@@ -8,7 +8,7 @@ from ranvier import CircuitOpenError, InvalidRequestError, StreamInterruptedErro
 from ranvier.layers import Breaker
 from ranvier.pipeline import Call, Outcome, Permit
 from ranvier.testing import after, broken, cut, stall, stream
-from scenes import BreakerScene, time
+from support.scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 

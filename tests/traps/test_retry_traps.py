@@ -18,7 +18,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, broken
-from scenes import BreakerScene, time
+from support.scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 

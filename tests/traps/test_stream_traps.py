@@ -20,7 +20,7 @@ from ranvier import (
 from ranvier.layers import Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Outcome, PendingStream, Permit
 from ranvier.testing import ScriptedProvider, broken, cut, stall, stream
-from scenes import BreakerScene, turns
+from support.scenes import BreakerScene, turns
 
 pytestmark = pytest.mark.virtual_time
 

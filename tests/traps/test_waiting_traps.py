@@ -8,7 +8,7 @@ import pytest
 
 from ranvier import SIGN_OF_LIFE, AttemptTimeoutError, StreamEvent, StreamInterruptedError, Usage
 from ranvier.testing import after, stall, stream
-from scenes import streaming, time
+from support.scenes import streaming, time
 
 pytestmark = pytest.mark.virtual_time
 

@@ -6,8 +6,6 @@ import socket
 from typing import Any
 
 import pytest
-from asking import Visit
-from five import KEY, answered, body_of, nothing_under_way, opened, request
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -16,6 +14,8 @@ from ranvier.errors import (
     ProviderError,
 )
 from ranvier.providers._http import HttpClient
+from support.engines.five import KEY, answered, body_of, nothing_under_way, opened, request
+from support.providers.asking import Visit
 
 
 async def failed(client: HttpClient, url: str, kind: type[Exception], **given: Any) -> Any:
