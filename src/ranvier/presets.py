@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ranvier import validation
 from ranvier.events import Listener
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.deadline import Deadline
@@ -17,8 +18,10 @@ from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance
+from ranvier.remedies import OF_RESILIENT, suggests
 
 
+@suggests(**OF_RESILIENT)
 def resilient(
     *targets: Target,
     credentials: Credentials | Resolver | None = None,
@@ -50,7 +53,7 @@ def resilient(
     }
     usual = min(allowances.values())
     return Pipeline(
-        *layers,
+        *validation.listed("layers", layers),
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),

@@ -9,13 +9,13 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import attempt, call, ended
 
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.stats import MAX_ACCOUNTS, MAX_CHANGES, MAX_KINDS, Stats, TargetStats
 from ranvier.asgi.status.stories import KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
 from ranvier.events import AttemptStarted, CircuitChanged, RetryScheduled
+from support.asgi.told import attempt, call, ended
 
 TIMES = st.lists(st.floats(0, 1000), max_size=60).map(sorted)
 

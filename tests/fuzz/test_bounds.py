@@ -9,9 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import opened
-from fuzzing import grows_at_most_linearly
-from reading import outcome
 
 from ranvier.errors import InvalidResponseError, ProviderError
 from ranvier.messages import StreamEvent, ToolCallDelta
@@ -21,6 +18,9 @@ from ranvier.providers._failures.classify import classify
 from ranvier.providers._http import port as _http
 from ranvier.providers._reading import streamed as _streamed
 from ranvier.providers._reading.sse import Decoder, LineDecoder, OversizedEventError, SseDecoder
+from support.fuzz.fuzzing import grows_at_most_linearly
+from support.fuzz.reading import outcome
+from support.providers.asking import opened
 
 MEGABYTE = 1024 * 1024
 LIMIT = MEGABYTE // 8

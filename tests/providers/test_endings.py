@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from seven import SEVEN, body, collected
 
 from ranvier import Deployment, Pipeline
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
@@ -16,6 +15,7 @@ from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
 from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator.wires import WIRES
+from support.providers.seven import SEVEN, body, collected
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(
@@ -73,7 +73,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
     joined: list[Any] = []
     for reader, name in ((ThoughtReader, "joined"), (LineReader, "_parts")):
         usual = getattr(reader, name)
-        monkeypatch.setattr(reader, name, lambda *given, usual=usual: (joined.append(1), usual(*given))[1])
+        monkeypatch.setattr(reader, name, lambda *given, usual=usual: (joined.append(1), usual(*given))[1])  # type: ignore[func-returns-value]
     call = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
     if provider is Ollama:
         thought = {"message": {"thinking": "x"}, "done": True, "done_reason": "stop"}
@@ -84,7 +84,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
         details = [{"type": "reasoning.text", "index": 0, "text": "x"}]
         thought = {"choices": [{"delta": {"reasoning_details": details}, "finish_reason": "stop"}]}
         last = {"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "stop"}]}
-        events = [*[thought] * 1_002, last]
+        events = [*[thought] * 1_002, last]  # type: ignore[list-item]
         content = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
     async with ask(provider, streamed(*content)) as server:
         answer = collected(await server.stream())

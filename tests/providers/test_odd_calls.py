@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES, as_chat, as_sse, chat_chunk
-from seven import collected
 
 from ranvier.errors import ConnectionFailedError, InvalidResponseError
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.providers.chat_completions.fragments import CallsUnderWay
+from support.providers.five_wires import WIRES, as_chat, as_sse, chat_chunk
+from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
 

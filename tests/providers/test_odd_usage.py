@@ -4,10 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES
-from seven import collected
 
 from ranvier.messages import Response
+from support.providers.five_wires import WIRES
+from support.providers.seven import collected
 
 ODD_REPORTS = ("unknown", True, 7.5, -1, [1], ["tokens"])
 """What no usage object is."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES, as_lines, as_sse
-from seven import collected
 
 from ranvier.errors import InvalidResponseError, RateLimitError, ServerError
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import OpenAI
+from support.providers.five_wires import WIRES, as_lines, as_sse
+from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
 USAGE = 11, 3

@@ -6,14 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES
-from repairing import TEMPERATURE, WORDS, adjusted, at, piped, server, tuned
-from seven import body, collected
 
 from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.layers import Timeout
 from ranvier.messages import Message, Native, Request, Text
 from ranvier.providers import Anthropic, OpenAI, OpenRouter
+from support.providers.five_wires import WIRES
+from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, server, tuned
+from support.providers.seven import body, collected
 
 pytestmark = pytest.mark.virtual_time
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from repairing import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
-from seven import SEVEN, body
 
 from ranvier import clock
 from ranvier.errors import (
@@ -22,6 +20,8 @@ from ranvier.layers import Timeout
 from ranvier.providers import OpenAI
 from ranvier.providers._repairs import repairs as _repairs
 from ranvier.testing import run
+from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
+from support.providers.seven import SEVEN, body
 
 every_wire = pytest.mark.parametrize("name", SEVEN)
 either_way = pytest.mark.parametrize("way", ["complete", "stream"])

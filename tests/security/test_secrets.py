@@ -8,10 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import served
-from failing import KEY, PROMPT, WAYS
-from seven import SEVEN
-from showing import held, links, said
 
 from ranvier import Pipeline
 from ranvier.errors import ConnectionFailedError, RanvierError
@@ -19,6 +15,10 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.layers.throttle import Throttle
 from ranvier.pipeline import Attempt
 from ranvier.telemetry import LoggingListener
+from support.providers.asking import served
+from support.providers.seven import SEVEN
+from support.security.failing import KEY, PROMPT, WAYS
+from support.security.showing import held, links, said
 
 pytestmark = pytest.mark.once
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mutants import (
+from support.mutants.traps import (
     ANSWER,
     ATTEMPT,
     BACKOFF,
@@ -70,7 +70,7 @@ MUTANTS = [
     ),
     mutant(
         "S2", "a whole answer settles twice", GUARD,
-        "            permit.settle(SUCCEEDED)",
+        "            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)",
         "            permit.settle(SUCCEEDED); permit.settle(SUCCEEDED)",
     ),
     mutant(

@@ -49,6 +49,15 @@ class Record:
         if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
             self.attempts[-1].outcome = EMPTY
 
+    def answered_since(self, tried: tuple[Attempt, ...]) -> bool:
+        """Whether a provider has answered since `tried` was all that had been tried."""
+        attempts = self.attempts
+        if attempts is tried:
+            return False
+        return attempts[-1].outcome == SUCCEEDED or any(
+            each.outcome == SUCCEEDED for each in attempts[len(tried) :]
+        )
+
     @property
     def ending(self) -> str:
         """How the call ended, or else how its last attempt did; an empty answer is an answer all the same."""

@@ -9,6 +9,7 @@ from ranvier import validation
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -29,6 +30,7 @@ class Deadline(Layer):
 
     place: ClassVar[Place] = Place.CALL
 
+    @suggests(**dict.fromkeys(("timeout", "deadline", "total"), "write seconds=..."))
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = validation.seconds("Deadline(seconds)", seconds, optional=True)
 

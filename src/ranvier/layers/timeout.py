@@ -11,6 +11,7 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.timing.limits import Limits
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -37,6 +38,10 @@ class Timeout(Layer):
 
     place: ClassVar[Place] = Place.ATTEMPT
 
+    @suggests(
+        **dict.fromkeys(("timeout", "total"), "write seconds=..."),
+        read="write first_token=... and idle=...",
+    )
     def __init__(
         self,
         seconds: float | None = 120.0,

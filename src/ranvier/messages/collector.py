@@ -12,6 +12,9 @@ from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 
+Step = StreamEvent | str
+"""One step of an answer: an event, or the words alone of one that says nothing else, as nearly all do."""
+
 EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
 """Finish reasons that are credible without a word before them."""
 
@@ -78,8 +81,16 @@ class Collector:
         """What only the provider understands, in its order."""
         return [piece for piece in self._order if isinstance(piece, Native)]
 
-    def add(self, event: StreamEvent) -> None:
+    def add(self, step: Step) -> None:
         """Take in the next step."""
+        if isinstance(step, StreamEvent):
+            self._add(step)
+        elif self._order and isinstance(last := self._order[-1], list) and not self.finished:
+            last.append(step)  # as nearly always
+        else:
+            self._add(StreamEvent(text=step))
+
+    def _add(self, event: StreamEvent) -> None:
         if self.finished:
             self._go_on(event)
         if event.text:

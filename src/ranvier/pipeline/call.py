@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class Probing(Protocol):
     """The permit of a probe."""
 
+    def waits(self, call: Call) -> None:
+        """`call` waits for a connection slot now."""
+
     def sent(self, call: Call) -> None:
         """The request of `call` is sent now."""
 

@@ -15,7 +15,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import Listener
 from ranvier.facts.record import Record
 from ranvier.messages.build import Options, Prompt, build_request
-from ranvier.messages.response import Response
+from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.compose import compose
@@ -34,6 +34,7 @@ from ranvier.pipeline.running.elsewhere import closed
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.remedies import OF_A_PIPELINE, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Pipeline(Runtime):
     layers: tuple[Layer, ...]
     credentials: Credentials
 
+    @suggests(**OF_A_PIPELINE)
     def __init__(
         self,
         *layers: Layer,
@@ -79,7 +81,7 @@ class Pipeline(Runtime):
         check_stack(layers, order=check_order)
         self.layers = layers
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
-        self.events = Events(listeners)
+        self.events = Events(validation.listed("listeners", listeners))
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         providers = distinct_providers(deployments)
         self.provider_names = registered_names().union(*({each.name, _family(each)} for each in providers))
@@ -100,8 +102,8 @@ class Pipeline(Runtime):
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, Response]:
+        **options: Unpack[Options[ParsedT]],
+    ) -> Coroutine[Any, Any, Response[ParsedT]]:
         """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
 
         Args:
@@ -127,8 +129,8 @@ class Pipeline(Runtime):
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> PendingStream:
+        **options: Unpack[Options[ParsedT]],
+    ) -> PendingStream[ParsedT]:
         """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
@@ -140,7 +142,7 @@ class Pipeline(Runtime):
         return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
+        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options[Any], streaming: bool
     ) -> Call:
         if self.lifecycle.state != "open":
             self.lifecycle.refuse_if_closed()
@@ -176,7 +178,7 @@ class Pipeline(Runtime):
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                hand_out(call, answer, lifecycle)
+                hand_out(call, answer, lifecycle, task)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -195,6 +197,8 @@ class Pipeline(Runtime):
             raise
         finally:
             lifecycle.leave(record)
+
+    _carry.__qualname__ = "Pipeline.complete"  # which Python names where its `await` was forgotten
 
     # --- opening and closing ---------------------------------------------------------------------
 
@@ -252,3 +256,7 @@ class Pipeline(Runtime):
 def _family(provider: Provider) -> str:
     """The vendor whose dialect it speaks."""
     return getattr(provider, "family", provider.name)
+
+
+for _method in (Pipeline.complete, Pipeline.stream):
+    _method.__defaults__ = (None,)  # a call without a prompt is told what to write, `messages=[...]` too

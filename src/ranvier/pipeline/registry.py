@@ -31,6 +31,13 @@ def provider_named(name: str) -> Provider:
     """
     factory = _factories.get(name)
     if factory is None:
+        from difflib import get_close_matches  # because only a mistake needs it
+
+        close = get_close_matches(name, _factories, 1)
+        meant = f" (did you mean {close[0]!r}?)" if close else ""
         known = ", ".join(sorted(_factories)) or "none"
-        raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
+        raise UnknownProviderError(
+            f"provider {name!r:.80} is unknown{meant}: write a target as 'provider/model', "
+            f"with one of these providers: {known}"
+        )
     return factory()

@@ -98,8 +98,8 @@ class Fault:
 class Faults:
     """Given to a scenario by `explore`: makes its providers fail, and says when else something goes wrong.
 
-    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has its own random generator,
-    so leaving one fault out changes no other.
+    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has its own random generator, so
+    leaving one fault out changes no other.
 
     Args:
         seed: The same seed, the same faults.

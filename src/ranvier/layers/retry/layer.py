@@ -18,6 +18,7 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
@@ -43,6 +44,11 @@ class Retry(Layer):
 
     place: ClassVar[Place] = Place.RETRY
 
+    @suggests(
+        **dict.fromkeys(("max_attempts", "attempts", "tries"), "max_retries=2 is three attempts at most"),
+        **dict.fromkeys(("retries", "num_retries"), "write max_retries=..."),
+        **dict.fromkeys(("delay", "wait", "backoff"), "write base_delay=... and max_delay=..."),
+    )
     def __init__(
         self,
         max_retries: int = 3,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
 from ranvier.pipeline.reporting import recorder
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 
-def hand_out(call: Call, stream: ResponseStream, lifecycle: Lifecycle) -> None:
+def hand_out(call: Call, stream: ResponseStream, lifecycle: Lifecycle, reader: asyncio.Task[Any]) -> None:
     """Give a stream to its reader; the call ends with it."""
+    stream.reader = weakref.ref(reader)
     if stream.response is not None:  # it ended without content; others may have been asked since
         stream.response.attempts = call.record.attempts
     lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet

@@ -7,11 +7,12 @@ import dataclasses
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.root import RanvierError
-from ranvier.messages.collector import Collector
+from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.timing.cleanup import close_in_time
@@ -25,8 +26,8 @@ AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
 
 
-Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
-"""Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
+Some = Callable[[], Awaitable[Iterable[Step]]]
+"""Gives the next steps of a provider, as many as have come; `StopAsyncIteration` is the end."""
 
 
 class BoundedEvents:
@@ -46,6 +47,7 @@ class BoundedEvents:
     """
 
     __slots__ = (
+        "_bound",
         "_call",
         "_clock",
         "_closing",
@@ -61,6 +63,8 @@ class BoundedEvents:
         "watch",
     )
 
+    _bound: Limit  # of the wait under way, by the attempt and the deadline
+
     def __init__(self, call: Call, watch: WaitTimer, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
@@ -69,7 +73,7 @@ class BoundedEvents:
         self._clock = call.pipeline.clock
         self._events = events
         self._some: Some = getattr(events, "some", None) or partial(_one, events)
-        self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
+        self._left: Iterator[Step] = iter(())  # steps that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
         self.ended = False  # nothing more is to come from the provider
@@ -105,10 +109,12 @@ class BoundedEvents:
         Raises:
             RanvierError: as `receive`.
         """
-        began, take_in = self._begin(), self._take_in
+        began, some = self._begin(), self._some
+        idle = inf if self._call.limits.idle is None else self._call.limits.idle
         try:
             while True:
-                take_in(await self._some())
+                if self._take_in(await some()) and self.watch.hears(self._clock(), idle):
+                    continue
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -118,7 +124,10 @@ class BoundedEvents:
             self._stop(began)
 
     def _begin(self) -> float:
-        began = self._clock()
+        began, limits = self._clock(), self._call.limits
+        self._bound = (self._call.deadline, "deadline")
+        if limits.seconds is not None:
+            self._bound = earlier(self._bound, began + limits.seconds - self._waited, "attempt")
         self.watch.start(*self._due(began, began))
         return began
 
@@ -129,22 +138,39 @@ class BoundedEvents:
             self._read_ended.set_result(None)
 
     def _next(self) -> StreamEvent | None:
-        """The next event that tells something, of those that have come."""
-        for event in self._left:
-            told = self._told(event)
+        """The next event that tells something, of the steps that have come."""
+        for step in self._left:
+            told = self._told(step)
             if told is not None:
                 return told
         return None
 
-    def _take_in(self, events: Iterable[StreamEvent]) -> None:
-        """Collect `events`; not where it is waited for them, or a traceback of that might show them."""
-        for event in events:
-            self._told(event)
+    def _take_in(self, steps: Iterable[Step]) -> bool:
+        """Collect `steps`: true where all of them are words of an answer that has begun.
 
-    def _told(self, event: StreamEvent) -> StreamEvent | None:
-        """What the reader is told of `event` now; `None` where that is nothing."""
-        if event is SIGN_OF_LIFE:
+        They are no variable of the frame that waits for more: a traceback of that might show them.
+        """
+        only_words = self.first is not None and not self.collector.finished
+        for step in steps:
+            if only_words and isinstance(step, str):
+                self.collector.add(step)
+            else:
+                only_words = False
+                self._told(step)
+        return only_words
+
+    def _told(self, step: Step) -> StreamEvent | None:
+        """What the reader is told of `step` now; `None` where that is nothing."""
+        if step is SIGN_OF_LIFE:
             return None
+        if isinstance(step, str):
+            if self.first is not None and not self.collector.finished:  # as nearly always
+                self.collector.add(step)
+                return StreamEvent(text=step)
+            step = StreamEvent(text=step)
+        return self._told_event(step)
+
+    def _told_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
         if event.has_content:
             if self.first is None:
@@ -186,29 +212,26 @@ class BoundedEvents:
             TimedOutError: it has met its limit.
         """
         now = self._clock()
-        due, phase = self._due(began, now)
-        if due is not None and due <= now:  # a provider so busy that the loop never turns
-            self._give_up(phase)
+        due, phase, silent = self._due(began, now)
+        if silent <= now or (due is not None and due <= now):  # a provider so busy that the loop never turns
+            self._give_up(earlier((due, phase), silent, "idle")[1])
             return False
-        self.watch.extend(due, phase)
+        self.watch.extend(due, phase, silent)
         return True
 
-    def _due(self, began: float, alive: float) -> Limit:
-        """When a wait since `began`, with its last sign of life at `alive`, is too long, and for what.
+    def _due(self, began: float, alive: float) -> tuple[float | None, str, float]:
+        """When a wait since `began` is too long, and for what; and when it is, by silence since `alive`.
 
         The deadline is named first, and so wins a tie.
         """
-        limits = self._call.limits
-        due: Limit = (self._call.deadline, "deadline")
-        if limits.seconds is not None:
-            due = earlier(due, began + limits.seconds - self._waited, "attempt")
-        if self.collector.settled:
-            return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
-        if self.first is not None and limits.idle is not None:
-            return earlier(due, alive + limits.idle, "idle")
-        if self.first is None and limits.first_token is not None:
-            return earlier(due, began + limits.first_token - self._waited, "first_token")
-        return due
+        bound, limits = self._bound, self._call.limits
+        if self.collector.finished and self.collector.settled:
+            return (*earlier(bound, max(began, self._stopped) + AFTER_FINISH, "finish"), inf)
+        if self.first is not None:
+            return (*bound, inf if limits.idle is None else alive + limits.idle)
+        if limits.first_token is not None:
+            bound = earlier(bound, began + limits.first_token - self._waited, "first_token")
+        return (*bound, inf)
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""

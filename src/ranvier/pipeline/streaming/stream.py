@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ranvier.errors.partial import LayerError
-from ranvier.messages.response import Response, StreamEvent
+from ranvier.messages.response import ParsedT_co, Response, StreamEvent
 from ranvier.pipeline.asking.interruption import breaks, interrupted, lost
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.running.elsewhere import refuse_elsewhere
-from ranvier.pipeline.streaming.dropped import settle_later
+from ranvier.pipeline.streaming.dropped import settle_later, warn_of_drop
 from ranvier.pipeline.streaming.transform import Flush, Transform, Transformation
 from ranvier.pipeline.timing.limit import CLOSED
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 from ranvier.pipeline.streaming.streamed_answer import StreamedAnswer
 
 
-class ResponseStream(StreamedAnswer):
+class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     """The events of one answer: read it with `async for`, inside `async with`.
 
     It is handed out once its first content has arrived; from then on nothing is repeated silently.
@@ -40,6 +40,8 @@ class ResponseStream(StreamedAnswer):
         DeadlineExceededError: the call's time is over; `received` has what came.
         LayerError: a transform of one of your layers failed; `received` has what came.
     """
+
+    response: Response[ParsedT_co] | None
 
     # --- for the reader --------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ class ResponseStream(StreamedAnswer):
             raise self._leftover()
         return next_event
 
-    async def collect(self) -> Response:
+    async def collect(self) -> Response[ParsedT_co]:
         """Read the stream to its end.
 
         Raises:
@@ -140,6 +142,7 @@ class ResponseStream(StreamedAnswer):
     def __del__(self) -> None:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
+            warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then the end.

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from ranvier.errors.provider import AttemptTimeoutError, ContextLengthError, ProviderError
+from ranvier.messages.collector import Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.providers._http.port import MAX_STREAM_BYTES
 from ranvier.providers._reading.forms import AnyForm
@@ -51,8 +52,8 @@ class StreamedBody:
         """True when there is nothing more to wait for."""
         return self._reader.finished
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """The events that `chunk` completes; an empty one is the end of the body."""
+    def feed(self, chunk: bytes) -> list[Step]:
+        """The steps that `chunk` completes; an empty one is the end of the body."""
         reader = self._reader
         events = reader.events = []
         if not self._understood and self._begins_a_page(chunk):
@@ -83,7 +84,7 @@ class StreamedBody:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
 
-    def _read_page(self, *, ended: bool) -> list[StreamEvent]:
+    def _read_page(self, *, ended: bool) -> list[Step]:
         if not ended and len(self._start) < PREVIEW_BYTES:
             return [SIGN_OF_LIFE]
         self._fail(no_object(self._start))
@@ -95,7 +96,7 @@ class StreamedBody:
             reader.done()
             return
         body = parse_object(data, self._with_halves)
-        if body is not None and not self._understood:
+        if not self._understood and body is not None:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
         if name == "error" or (body is not None and is_error(body)):
@@ -126,9 +127,9 @@ class StreamedBody:
         self._halves = self._halves or Halves()
         return body
 
-    def _whole_characters(self, halves: Halves) -> list[StreamEvent]:
+    def _whole_characters(self, halves: Halves) -> list[Step]:
         try:
-            return halves.joined(self._reader.events)
+            return [*halves.joined(self._reader.events)]
         except NoAnswerError as reason:
             self.error = self.error or self._judge.no_answer(reason)
             return []
@@ -154,19 +155,19 @@ class AnswerStream(AsyncIterator[StreamEvent]):
     """The events of a streamed answer, one by one; or all that one chunk of the body has brought.
 
     Attributes:
-        some: Await it for the events of the next chunk, which may be none.
+        some: Await it for the steps of the next chunk, which may be none.
         chunks: The generator of these, so that it is closed even where nobody closes this.
     """
 
-    def __init__(self, chunks: AsyncGenerator[list[StreamEvent], None]) -> None:
+    def __init__(self, chunks: AsyncGenerator[list[Step], None]) -> None:
         self.some = chunks.__anext__
         self.chunks = chunks
-        self._left: Iterator[StreamEvent] = iter(())
+        self._left: Iterator[Step] = iter(())
 
     async def __anext__(self) -> StreamEvent:
         while True:
-            for event in self._left:
-                return event
+            for step in self._left:
+                return StreamEvent(text=step) if isinstance(step, str) else step
             self._left = iter(await self.some())
 
     async def aclose(self) -> None:

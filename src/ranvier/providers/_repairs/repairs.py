@@ -21,6 +21,7 @@ from ranvier.errors.provider import (
     ProviderError,
 )
 from ranvier.errors.root import RanvierError
+from ranvier.messages.collector import Step
 from ranvier.messages.response import StreamEvent
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._reading import json
@@ -131,19 +132,20 @@ class Fixing:
             reply = await self._send(fixed)
         return reply
 
-    def after(self, reply: HttpReply, error: Failed | None, events: list[StreamEvent]) -> HttpRequest | None:
+    def after(self, reply: HttpReply, error: Failed | None, steps: list[Step]) -> HttpRequest | None:
         """What to send instead after the first events of a stream; `None` where it goes on, or fails.
 
         The id is told with the answer, since the first one counts.
         """
-        self.open = not any(map(_is_answer, events))
+        self.open = not any(map(_is_answer, steps))
         if self.open and error is None:
-            for event in events:
-                self._id, event.id = event.id or self._id, None
+            for step in steps:
+                if isinstance(step, StreamEvent):
+                    self._id, step.id = step.id or self._id, None
             return None
         instead = self.instead(reply, error) if self.open or error is None else None
         if instead is None and self._id is not None:
-            events.insert(0, StreamEvent(id=self._id))
+            steps.insert(0, StreamEvent(id=self._id))
         self._id = None
         return instead
 
@@ -164,9 +166,11 @@ class Fixing:
         return None
 
 
-def _is_answer(event: StreamEvent) -> bool:
+def _is_answer(step: Step) -> bool:
     """True for more than that an answer begins: its id, its model, what the prompt costs."""
-    return bool(event.has_content or event.parts or event.finish_reason is not None)
+    if isinstance(step, str):
+        return True
+    return bool(step.has_content or step.parts or step.finish_reason is not None)
 
 
 def _grow(known: list[Fix], fix: Growing) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -30,11 +30,13 @@ from ranvier.providers._wire.fields import Extras, encoded, fitted
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.wire import Wire
+from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages.response import Response, StreamEvent
+    from ranvier.messages.collector import Step
+    from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Runtime
 
@@ -78,9 +80,12 @@ class Adapter(Wire):
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
+        **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # or a traceback of what follows might show it
+        self._api_key, mistake = api_key, next(iter(unknown), None)
+        del api_key, unknown  # or a traceback of what follows might show a key
+        if mistake is not None:
+            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
         self.name = self.family if name is None else validation.identifier("name", name)
@@ -140,8 +145,8 @@ class Adapter(Wire):
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
         return AnswerStream(Adapter._chunks(self, call))
 
-    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
-        """The same, all events of a chunk of the body at once."""
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
+        """The same, all steps of a chunk of the body at once."""
         fixing = self._fixing(call)
         reply = await fixing.sent(self._request(call, streaming=True))
         body = self._streamed(call, ErrorFactory(reply, in_stream=True))

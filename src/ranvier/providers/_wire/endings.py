@@ -30,7 +30,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from ranvier.messages.collector import EXPLAINS_SILENCE
+from ranvier.messages.collector import EXPLAINS_SILENCE, Step
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.providers._reading.reading import Json, NoAnswerError
@@ -43,7 +43,7 @@ class AnswerReader(ABC):
     """Understands the events of one streamed answer.
 
     Attributes:
-        events: What was said since the list was last replaced.
+        events: What was said since the list was last replaced, words alone as a `str`.
         answered: Words or a tool call have come.
         stopped: Why the model stopped; `None` while it has not, and when content has followed.
         early: A finish reason has come early: the next one is believed at the end of the body only.
@@ -54,7 +54,7 @@ class AnswerReader(ABC):
     issuer: Issuer | None = None
 
     def __init__(self) -> None:
-        self.events: list[StreamEvent] = []
+        self.events: list[Step] = []
         self.answered = False
         self.stopped: FinishReason | None = None
         self.early = False
@@ -73,6 +73,12 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: not what the API promises.
         """
+
+    def say(self, words: str) -> None:
+        """Add words of the answer, if there are any."""
+        if words:
+            self.answered = True
+            self.events.append(words)
 
     def native(self, wire: str, data: Json) -> Native:
         """A part of the answer that only its issuer understands."""
@@ -94,12 +100,13 @@ class AnswerReader(ABC):
             self.read(body)
         finally:
             added = self.events[known:]
-            if any(event.has_content for event in added):
+            events = [step for step in added if not isinstance(step, str)]
+            if len(events) < len(added) or any(event.has_content for event in events):
                 self.early = True
             else:
-                self.early = self.early or any(event.parts for event in added)
+                self.early = self.early or any(event.parts for event in events)
                 if not self.finished:
-                    self._leave_out(reason, added)
+                    self._leave_out(reason, events)
                 self.stopped = self.stopped or reason
 
     def _leave_out(self, reason: FinishReason | None, added: list[StreamEvent]) -> None:

@@ -108,7 +108,7 @@ class EventReader(AnswerReader):
         if block.kind == "tool_use":
             self._begin_call(block)
         elif block.kind == "text":
-            self._say(text(start.get("text"), "text"))
+            self.say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
 
@@ -125,7 +125,7 @@ class EventReader(AnswerReader):
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            self._say(text(delta.get("text"), "text"))
+            self.say(text(delta.get("text"), "text"))
         elif block is None:
             raise NoAnswerError("a block of the answer goes on that has not begun")
         elif kind == "thinking_delta":
@@ -138,11 +138,6 @@ class EventReader(AnswerReader):
             arguments = block.add("partial_json", delta)
             if block.number is not None and arguments:
                 self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
-
-    def _say(self, words: str) -> None:
-        if words:
-            self.answered = True
-            self.events.append(StreamEvent(text=words))
 
     def _end(self, body: Json) -> None:
         block = self._blocks.pop(count(body.get("index"), "index"), None)

@@ -42,9 +42,8 @@ class ChunkReader(AnswerReader):
     def read(self, body: Json) -> None:
         """What one chunk says."""
         if self._introduced and (words := only_words(body)):
-            self.answered = True
             self._last = "words"
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         else:
             self._read_all(body)
 
@@ -77,9 +76,8 @@ class ChunkReader(AnswerReader):
             self._last = "words"
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
-            self.answered = True
             self._last = "words"
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned or (not words and ("images" in delta or "audio" in delta)):

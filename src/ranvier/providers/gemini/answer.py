@@ -102,8 +102,8 @@ def read_answer(body: Json) -> Response:
         # A gateway may leave it out; that the answer is whole, its JSON has shown.
         reader.stop("", None)
     reader.end()
-    for event in reader.events:
-        collector.add(event)
+    for step in reader.events:
+        collector.add(step)
     return collector.response("", "")
 
 
@@ -170,9 +170,8 @@ class PartReader(AnswerReader):
         elif "functionCall" in part:
             self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
-            self.answered = True
             self._read_signature(part)
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
