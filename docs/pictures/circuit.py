@@ -4,7 +4,7 @@ from functools import partial
 
 from drawing import Picture
 
-from ranvier.layers.breaker.circuit import Circuit, Rules
+from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
 from ranvier.pipeline import Outcome
 
 PLACES = {"closed": (40, 30), "open": (480, 30), "half_open": (480, 200), "isolated": (40, 200)}
@@ -20,7 +20,7 @@ DOES = {
 def transitions() -> list[tuple[str, str, str]]:
     """Drive a circuit through all that can happen to it, and write down where that leads."""
     told = []
-    circuit = Circuit(Rules(5, 2, 30.0, None, 1, lambda: 0.0))
+    circuit = Circuit(CircuitSettings(5, 2, 30.0, None, 1, lambda: 0.0))
 
     def moved(what: str, *steps: tuple[float, Outcome | None]) -> None:
         before = circuit.state.value

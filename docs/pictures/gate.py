@@ -42,7 +42,7 @@ def draw() -> Picture:
     picture.words(
         left,
         142,
-        f"{WAITING} calls have come meanwhile; they pass in their order: one scout, then twice as "
+        f"{WAITING} calls have come meanwhile; they pass in their order: one probe, then twice as "
         "many as were just let in.",
         "small faint",
     )

@@ -305,7 +305,7 @@ async def test_a_provider_that_still_limits_hears_it_from_one_call() -> None:
     assert sent == [2.0, 4.0, 4.5, 4.5, 5.0, 5.0, 5.0, 5.0]
 
 
-async def test_a_scout_that_is_limited_without_a_time_closes_the_gate_for_a_second() -> None:
+async def test_a_probe_that_is_limited_without_a_time_closes_the_gate_for_a_second() -> None:
     """Or else a provider that names no time would be asked by one waiting call after another, at once."""
     scene = Scene(no(RateLimitError, 2), no(RateLimitError), no(RateLimitError), "fine", second=None)
     await scene.answers(scene.ask())
@@ -322,7 +322,7 @@ async def test_a_scout_that_is_limited_without_a_time_closes_the_gate_for_a_seco
         (after(0.5, stream("fine", after(9, "."))), [2.0, 2.5, 2.5]),  # a stream has passed when it begins
     ],
 )
-async def test_what_the_scout_finds_out(outcome: Any, passes_at: list[float]) -> None:
+async def test_what_the_probe_finds_out(outcome: Any, passes_at: list[float]) -> None:
     """Whatever becomes of it, the others are not forgotten."""
     scene = Scene(no(RateLimitError, 2), outcome, second=None)
     scene.breaker.rules.failure_threshold = 9

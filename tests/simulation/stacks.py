@@ -143,7 +143,7 @@ class Stack:
         self.breaker = Breaker(**settings, max_circuits=self.most_circuits, key=key, overrides=overrides)
         self.breaker_settings = settings
         for breaker in (self.breaker, *(overrides or {}).values()):
-            breaker.rules.chance = lambda: self.chance
+            breaker.rules.rng = lambda: self.chance
         self.circuits = Circuits(self.most_circuits)
         return self.breaker
 

@@ -32,7 +32,7 @@ class RegistryMachine(RuleBasedStateMachine):
     )
     def begin(self, most: int, **settings: Any) -> None:
         self.hand = CircuitsByHand(max_circuits=most, **settings)
-        self.hand.breaker.rules.chance = lambda: CHANCE
+        self.hand.breaker.rules.rng = lambda: CHANCE
         self.rules = Rules(max_cooldown=None, lease=LEASE, chance=CHANCE, **settings)
         self.model = Circuits(most)
         self.held: list[tuple[str, Permit, Ticket]] = []

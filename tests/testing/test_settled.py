@@ -120,7 +120,7 @@ async def test_a_guard_that_forgets_its_permits_is_found_out() -> None:
 
 @in_virtual_time
 async def test_calls_before_a_gate_are_named() -> None:
-    """How many wait, and then the scout that has passed."""
+    """How many wait, and then the probe that has passed."""
     limited = RateLimitError("slow down", provider="one", retry_after=5)
     pipeline = Pipeline(Fallback(ScriptedProvider("one", [limited, stall()])), Throttle(max_wait=30))
     with pytest.raises(RateLimitError):
@@ -133,7 +133,7 @@ async def test_calls_before_a_gate_are_named() -> None:
     assert "timer of a gate: rings in 4 s" in said
     calls.pop().cancel()
     await asyncio.sleep(4.5)
-    assert "gate one: a scout has passed and not reported back" in left(pipeline)
+    assert "gate one: a probe has passed and not reported back" in left(pipeline)
     calls.pop().cancel()
     await settled(pipeline)
 

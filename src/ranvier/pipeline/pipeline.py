@@ -21,10 +21,10 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
-from ranvier.pipeline.deployment import Provider, distinct_providers
+from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.order import check_stack
-from ranvier.pipeline.registry import registered_names
+from ranvier.pipeline.registry import names_of
 from ranvier.pipeline.reporting.announce import announce_call
 from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
@@ -84,7 +84,7 @@ class Pipeline(Runtime):
         self.events = Events(validation.listed("listeners", listeners))
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         providers = distinct_providers(deployments)
-        self.provider_names = registered_names().union(*({each.name, _family(each)} for each in providers))
+        self.provider_names = names_of(providers)
         self.complaints = Complaints()
         self.lifecycle = Lifecycle(providers)
         self._require_tenant = require_tenant
@@ -251,11 +251,6 @@ class Pipeline(Runtime):
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
-
-
-def _family(provider: Provider) -> str:
-    """The vendor whose dialect it speaks."""
-    return getattr(provider, "family", provider.name)
 
 
 for _method in (Pipeline.complete, Pipeline.stream):

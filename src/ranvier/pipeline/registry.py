@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ranvier.errors.configuration import UnknownProviderError
@@ -18,9 +18,10 @@ def register(name: str, factory: Callable[[], Provider]) -> None:
     _factories[name] = factory
 
 
-def registered_names() -> frozenset[str]:
-    """Every name that was registered."""
-    return frozenset(_factories)
+def names_of(providers: Iterable[Provider]) -> frozenset[str]:
+    """Every name that may address a provider: the registered ones, and those of `providers`."""
+    own = {name for each in providers for name in (each.name, getattr(each, "family", each.name))}
+    return frozenset(_factories) | own
 
 
 def provider_named(name: str) -> Provider:

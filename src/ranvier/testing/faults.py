@@ -98,16 +98,8 @@ class Fault:
 class Faults:
     """Given to a scenario by `explore`: makes its providers fail, and says when else something goes wrong.
 
-    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has its own random generator, so
-    leaving one fault out changes no other.
-
-    Args:
-        seed: The same seed, the same faults.
-        schedule: The faults that happen, by place; `None` is those of the seed.
-
-    Attributes:
-        random: Seeded, for what else the scenario wants to choose.
-        happened: The faults so far.
+    Each place (the second request to "anthropic", the first `perhaps("cancel")`) has its own random numbers,
+    so leaving one fault out changes no other.
     """
 
     def __init__(self, seed: int, schedule: Mapping[str, Fault] | None = None) -> None:

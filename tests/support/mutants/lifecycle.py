@@ -1,6 +1,6 @@
 """One-line bugs in contexts, openings, closings and event loops, each of which a test has to notice."""
 
-from support.mutants.traps import ANSWER, CIRCUIT, EVENTS, PERMIT, REGISTRY, SOURCE, mutant
+from support.mutants.traps import ANSWER, CIRCUIT, EVENTS, PERMIT, REGISTRY, mutant
 
 CONTEXT = "pipeline/reporting/context.py"
 DELIVERIES = "pipeline/reporting/deliveries.py"
@@ -13,6 +13,7 @@ PIPELINE = "pipeline/pipeline.py"
 CREDENTIALS = "pipeline/credentials/credentials.py"
 DOORKEEPER = "layers/throttle/wait_queue.py"
 GATE = "layers/throttle/gate.py"
+PROVIDER_EVENTS = "pipeline/streaming/provider_events.py"
 AIOHTTP = "providers/_http/aiohttp_engine/engine.py"
 HTTPX = "providers/_http/httpx_engine/engine.py"
 CONNECTIONS = "providers/_http/connections.py"
@@ -110,8 +111,8 @@ MUTANTS = [
         f"{CLOSING}::test_a_provider_that_never_closes_is_left_behind[hangs]",
     ),
     mutant(
-        "L6", "a generator is closed while it runs", SOURCE,
-        "            while self.watch.waiting:",
+        "L6", "a generator is closed while it runs", PROVIDER_EVENTS,
+        "            while watch.waiting:",
         "            while not self.watch:",
         f"{CLOSING}::test_a_stream_that_is_read_is_closed_after_its_read_has_ended",
     ),
@@ -147,7 +148,7 @@ MUTANTS = [
         f"{DROPS}::test_a_stream_whose_loop_is_closed_is_settled_in_silence[collected]",
     ),
     mutant(
-        "L8", "a generator that was collected is closed twice", SOURCE,
+        "L8", "a generator that was collected is closed twice", PROVIDER_EVENTS,
         "            if gc.is_finalized(generator):",
         "            if False:",
         f"{DROPS}::test_a_pipeline_that_is_dropped_with_its_streams_makes_no_noise",

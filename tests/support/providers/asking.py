@@ -15,6 +15,7 @@ from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.registry import names_of
 from ranvier.pipeline.timing.limits import Limits
 
 
@@ -49,6 +50,7 @@ class Asked:
         self.provider = provider
         self.requests = requests
         self.pipeline = pipeline
+        self.pipeline.provider_names = names_of([provider])
         self.heard = pipeline.events.heard
 
     def call(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Iterator
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,7 +12,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
-from ranvier.pipeline.timing.cleanup import close_in_time
+from ranvier.pipeline.streaming.provider_events import ProviderEvents
 from ranvier.pipeline.timing.limit import CLOSED, Limit, earlier, too_late
 from ranvier.pipeline.timing.wait_timer import WaitTimer
 
@@ -24,10 +21,6 @@ if TYPE_CHECKING:
 
 AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
-
-
-Some = Callable[[], Awaitable[Iterable[Step]]]
-"""Gives the next steps of a provider, as many as have come; `StopAsyncIteration` is the end."""
 
 
 class BoundedEvents:
@@ -50,10 +43,8 @@ class BoundedEvents:
         "_bound",
         "_call",
         "_clock",
-        "_closing",
         "_events",
         "_left",
-        "_read_ended",
         "_some",
         "_stopped",
         "_waited",
@@ -71,11 +62,9 @@ class BoundedEvents:
         self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
-        self._events = events
-        self._some: Some = getattr(events, "some", None) or partial(_one, events)
+        self._events = ProviderEvents(call, events)
+        self._some = self._events.some
         self._left: Iterator[Step] = iter(())  # steps that have come, and have not been asked for
-        self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
-        self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
         self.ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
@@ -134,8 +123,7 @@ class BoundedEvents:
     def _stop(self, began: float) -> None:
         self.watch.stop()
         self._waited += self._clock() - began
-        if self._read_ended is not None and not self._read_ended.done():
-            self._read_ended.set_result(None)
+        self._events.was_read()
 
     def _next(self) -> StreamEvent | None:
         """The next event that tells something, of the steps that have come."""
@@ -257,25 +245,8 @@ class BoundedEvents:
         return failure if told and not self.collector.answered else None
 
     async def aclose(self) -> None:
-        """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
-
-        What goes wrong then is logged: it changes nothing about how the stream has ended.
-        """
-        generator = getattr(self._events, "chunks", self._events)
-        close = getattr(generator, "aclose", None)
-        if close is None or getattr(generator, "ag_frame", close) is None:  # it has ended
-            return
-        async with self._closing:
-            while self.watch.waiting:  # in another task: a generator that runs cannot be closed
-                self._read_ended = asyncio.get_running_loop().create_future()
-                await self._read_ended
-            if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
-                return
-            await close_in_time(self._call, close)
-
-
-async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
-    return (await anext(events),)
+        """Let the provider close its connection: see `ProviderEvents.aclose`."""
+        await self._events.aclose(self.watch)
 
 
 def _without_finish(event: StreamEvent) -> StreamEvent:
