@@ -61,7 +61,9 @@ def _circuits(picture: Picture, film: Film, top: float) -> None:
         y = top + LINE * row * 0.9
         for span in film.spans(tenant, PROVIDERS[0]):
             kind = "bad" if span.state == "open" else "wait"
-            picture.box(_x(span.started_at), y, max(_x(span.ended) - _x(span.started_at), 1.5), LINE - 1.5, kind=kind)
+            picture.box(
+                _x(span.started_at), y, max(_x(span.ended) - _x(span.started_at), 1.5), LINE - 1.5, kind=kind
+            )
 
 
 def _bins(moments: Iterable[float]) -> Counter[int]:

@@ -36,6 +36,7 @@ from ranvier.messages import (
     Usage,
 )
 from ranvier.messages.collector import Collector
+from ranvier.pipeline.registry import names_of
 from ranvier.providers import FunctionProvider, OpenAI
 from ranvier.providers._reading.reading import NoAnswerError
 from ranvier.providers.chat_completions.adapter import ChatCompletions
@@ -269,8 +270,9 @@ async def test_an_extra_for_another_provider_is_not_sent(ask: Any) -> None:
         "seed": 7,
     }
     async with ask(OpenAI, NOTHING, name="openai-eu") as server:
-        OpenAI(name="gateway", base_url="http://gateway.test")
-        FunctionProvider("mine", server.provider.complete)
+        gateway = OpenAI(name="gateway", base_url="http://gateway.test")
+        mine = FunctionProvider("mine", server.provider.complete)
+        server.pipeline.provider_names = names_of([server.provider, gateway, mine])
         sent = await server.sent(asked(extra=extra))
     assert (sent["service_tier"], sent["store"], sent["seed"]) == ("flex", False, 7)
     assert not {"openai", "openai-eu", "anthropic", "gateway", "mine"} & sent.keys()
