@@ -6,7 +6,7 @@ from ranvier.facts.story import Story, Wait
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import SHARED
-from ranvier.pipeline.deployment import Deployment, Provider
+from ranvier.pipeline.deployment import Deployment, Provider, StreamingProvider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer
 from ranvier.pipeline.outcome import Outcome
@@ -35,5 +35,6 @@ __all__ = [
     "Provider",
     "ResponseStream",
     "Story",
+    "StreamingProvider",
     "Wait",
 ]
