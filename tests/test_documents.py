@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ def blocks(document: str, language: str = "python") -> list[str]:
     return [code for named, code in FENCED.findall(text) if named == language]
 
 
-async def execute(code: str, **names: object) -> dict[str, object]:
+async def execute(code: str, **names: object) -> dict[str, Any]:
     """Run code that may await at its top level, and return its names."""
     compiled = compile(code, "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = eval(compiled, names)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import ranvier
+import ranvier.errors
 import ranvier.layers
 import ranvier.pipeline
 import ranvier.providers
@@ -21,7 +22,7 @@ MODULES = {
     ".".join(("ranvier", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")
 }
 
-VOCABULARY = {"messages", "errors", "clock", "closing", "scoped", "tenancy", "checks"}
+VOCABULARY = {"messages", "errors", "caller", "clock", "closing", "scoped", "tenancy", "checks", "remedies"}
 """Anyone may import these; they import nothing of ours but each other."""
 
 MAY_IMPORT = {
@@ -193,6 +194,27 @@ def test_the_public_names_are_exported() -> None:
         for name in (*names.split(), *package.__all__):
             assert hasattr(package, name), f"{package.__name__}.{name}"
         assert set(names.split()) <= set(package.__all__), package.__name__
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_exports_are_written_out(module: str) -> None:
+    """Type checkers follow neither a computed `__all__` nor `import *`."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        assert not (isinstance(node, ast.ImportFrom) and node.names[0].name == "*"), module
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node).split(" ", 1)[0]:
+            names = [ast.literal_eval(each) for each in getattr(node.value, "elts", [None])]
+            assert all(isinstance(name, str) for name in names), module
+
+
+def test_every_error_is_exported() -> None:
+    """The list in errors.py, and that of the package, have all of them."""
+    kinds = {
+        name
+        for name, value in vars(ranvier.errors).items()
+        if isinstance(value, type) and issubclass(value, ranvier.RanvierError) and name[0] != "_"
+    }
+    assert kinds == set(ranvier.errors.__all__)
+    assert kinds <= set(ranvier.__all__)
 
 
 def public_things() -> Iterator[tuple[str, object]]:

@@ -226,7 +226,7 @@ def test_a_table_of_options_has_every_option_and_its_default(
     """In the order of the signature, with the value that it says, and with a reason."""
     signature = inspect.signature(named(path)).parameters.values()
     starred = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]
+    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]  # type: ignore[call-overload]
     told = [(row[0].strip("`"), default_of(row[1])) for row in rows]
     assert told == expected
     assert all(len(row[2]) > 5 for row in rows)

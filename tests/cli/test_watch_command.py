@@ -25,9 +25,12 @@ from rich.console import Console
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
+from ranvier.asgi.status import health
 from ranvier.cli import main
 from ranvier.cli.watch.screen import draw
+from ranvier.errors import OverloadedError
 from ranvier.layers import Breaker, Fallback
+from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider
 from support.cli.processes import RANVIER
 
@@ -40,7 +43,8 @@ class Application:
     """A pipeline with its status page, served by a thread until it is told to end."""
 
     def __init__(self, port: int = 0) -> None:
-        self.pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
+        self.failing = False
+        self.pipeline = Pipeline(Fallback(ScriptedProvider("openai", self._reply)), Breaker())
         config = uvicorn.Config(self.app(), port=port, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve)
@@ -65,6 +69,19 @@ class Application:
         asyncio.run_coroutine_threadsafe(self.pipeline.circuits.isolate(tenant, "openai"), self._loop).result(
             5
         )
+
+    def ask(self, *, failing: bool) -> None:
+        """Make five calls, for one tenant each."""
+        self.failing = failing
+
+        async def calls() -> None:
+            asked = [self.pipeline.complete("Hi", tenant=f"{number}") for number in range(5)]
+            await asyncio.gather(*asked, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(calls(), self._loop).result(5)
+
+    def _reply(self, call: Call) -> str | OverloadedError:
+        return OverloadedError("down", provider="openai") if self.failing else "hello"
 
     def end(self) -> None:
         """Serve no more."""
@@ -248,6 +265,21 @@ def test_once_tells_by_its_status(application: Application, capsys: pytest.Captu
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["watch", application.url + "/elsewhere", "--once"]) == 3
     assert "the server answers 404" in capsys.readouterr().out
+
+
+def test_once_tells_an_outage_that_is_over(
+    application: Application, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 while calls fail, 0 again when none has failed of late."""
+    monkeypatch.setattr(health, "QUIET", 3)
+    application.ask(failing=True)
+    assert main(["watch", application.url, "--once"]) == 1
+    assert "5 calls failed" in capsys.readouterr().out
+    time.sleep(3)
+    application.ask(failing=False)
+    time.sleep(1.1 - time.monotonic() % 1)
+    assert main(["watch", application.url, "--once"]) == 0
+    assert "failed, 50.0% of all, none in the last 3 s" in capsys.readouterr().out
 
 
 def test_the_token_is_sent_and_not_in_the_address(

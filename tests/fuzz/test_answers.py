@@ -46,7 +46,7 @@ def vars_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def assert_fit_to_be_shown(error: Exception) -> None:
+def assert_fit_to_be_shown(error: Any) -> None:
     """One printable line, not long, and without the key; so is the start of the body that it keeps."""
     for text, longest in ((str(error), 500), (error.body_preview or "", 500)):
         assert len(text) <= longest

@@ -95,7 +95,7 @@ def test_a_call_is_taken_or_refused(conversation: Any, options: Any) -> None:
     before = copy.deepcopy(given)
     for prompt, said in ((conversation, {}), (conversation, given), (CONVERSATION, given)):
         with suppress(ConfigurationError):
-            sent(build_request(prompt, said))
+            sent(build_request(prompt, said))  # type: ignore[arg-type]
     assert repr(given) == repr(before)
 
 

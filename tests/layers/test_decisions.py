@@ -67,7 +67,7 @@ def all_kinds(kind: type[RanvierError]) -> set[type[RanvierError]]:
     return {kind}.union(*(all_kinds(each) for each in kind.__subclasses__()))
 
 
-def refusal(kind: type[RejectedError]) -> RejectedError:
+def refusal(kind: Any) -> RejectedError:
     """One that we raise ourselves, before anything is sent."""
     whose = {"tenant", "provider"} & set(inspect.signature(kind).parameters)
     return kind("refused", **dict.fromkeys(whose, "first"))

@@ -13,7 +13,9 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry
 from ranvier.pipeline.events import RegistryFull
 from ranvier.testing import ScriptedProvider, broken, settled, stall, stream
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are never eager before Python 3.12")
+needs_eager_tasks = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="tasks are never eager before Python 3.12"
+)
 
 
 def eagerly(loop: Any, work: Any, **more: Any) -> Any:
@@ -26,7 +28,9 @@ def without_context(loop: Any, work: Any) -> Any:
     return asyncio.Task(work, loop=loop)
 
 
-FACTORIES = pytest.mark.parametrize("factory", [eagerly, without_context])
+FACTORIES = pytest.mark.parametrize(
+    "factory", [pytest.param(eagerly, marks=needs_eager_tasks), without_context]
+)
 
 
 @contextmanager
@@ -79,6 +83,7 @@ async def test_an_async_listener_runs_in_no_call(factory: Any) -> None:
         await pipeline.aclose()
 
 
+@needs_eager_tasks
 async def test_streams_end_by_themselves_among_eager_tasks() -> None:
     """At their deadline, when they are dropped, and when their pipeline closes."""
     with tasks_made_by(eagerly):
@@ -95,6 +100,7 @@ async def test_streams_end_by_themselves_among_eager_tasks() -> None:
         assert (held[0].ended, provider.in_progress) == (True, 0)
 
 
+@needs_eager_tasks
 async def test_calls_in_eager_tasks_open_a_pipeline_once() -> None:
     """Many tasks begin at once, each inside of the one that makes it."""
     with tasks_made_by(eagerly):

@@ -52,9 +52,9 @@ def test_recorded_failures(failure: Failure) -> None:
     assert failure.accepts(error), str(error)
     assert isinstance(error, KINDS[error.kind])
     assert failure.waits_for(error)
-    assert (error.status, error.in_stream) == (row["status"], row["stream"])
-    if error.kind == row["expected_kind"] != "timeout" and row["retryable"] is not None:
-        assert error.retryable == row["retryable"]
+    assert (error.status, error.in_stream) == (row["status"], row["stream"])  # type: ignore[attr-defined]
+    if error.kind == row["expected_kind"] != "timeout" and row["retryable"] is not None:  # type: ignore[attr-defined]
+        assert error.retryable == row["retryable"]  # type: ignore[attr-defined]
     assert failure.goes_on(error)
 
 

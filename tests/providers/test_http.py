@@ -524,9 +524,10 @@ SECRET_SCRIPTS = {
     "echo in a broken answer": lambda visit: visit.answer('{"choices": [{"message": "' + KEY),
     "echo in an odd answer": lambda visit: visit.answer(json.dumps({"choices": [{"message": KEY}]})),
     "echo in an event": lambda visit: _stream(
-        visit, b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n'
+        visit,
+        b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n',  # type: ignore[arg-type]
     ),
-    "echo in an odd event": lambda visit: _stream(visit, b'data: {"choices": ["' + KEY.encode() + b'"]}\n\n'),
+    "echo in an odd event": lambda visit: _stream(visit, b'data: {"choices": ["' + KEY.encode() + b'"]}\n\n'),  # type: ignore[arg-type]
     "echo, then a reset": lambda visit: _echo_and_abort(visit),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ranvier import Deployment, Pipeline, clock
+from ranvier import clock
 from ranvier.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -16,10 +16,10 @@ from ranvier.errors import (
     ServerError,
     UnsupportedRequestError,
 )
-from ranvier.layers import Fallback, Retry, Timeout
+from ranvier.layers import Timeout
 from ranvier.providers import OpenAI, _repairs
 from ranvier.testing import run
-from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, refusal, server, tuned, without
+from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
 from support.providers.seven import SEVEN, body
 
 every_wire = pytest.mark.parametrize("name", SEVEN)
@@ -156,13 +156,6 @@ async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, e
 
 
 # --- within a pipeline ---------------------------------------------------------------------------
-
-
-def piped(asked: Any, **arguments: Any) -> Pipeline:
-    """A pipeline with retries over that server."""
-    transport = httpx.MockTransport(asked)
-    target = Deployment(OpenAI("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
-    return Pipeline(Fallback(target), Retry(max_retries=2), *arguments.pop("layers", ()), **arguments)
 
 
 @pytest.mark.parametrize("way", ["whole", "streamed", "over a stream"])

@@ -34,7 +34,7 @@ def ask(request: pytest.FixtureRequest) -> Iterator[Any]:
     async def whole(answers: Any, prompt: Any, **settings: Any) -> Response:
         return await answers.complete(prompt, **settings)
 
-    return whole if request.param == "whole" else streamed
+    return whole if request.param == "whole" else streamed  # type: ignore[return-value]
 
 
 async def test_a_limit_ends_the_answer(wide: LlamaServer, dialect: Dialect, ask: Any) -> None:

@@ -96,8 +96,20 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
-        *("api_key", "base_url", "name", "http_client", "engine", "ssl_context", "max_connections"),
+        *(
+            "api_key",
+            "base_url",
+            "name",
+            "http_client",
+            "engine",
+            "ssl_context",
+            "max_connections",
+            "unknown",
+        ),
     }
+    for switch in ("verify", "verify_ssl", "insecure", "unknown"):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):
+            kind("sk-any", **{switch: False})
 
 
 def test_no_source_turns_it_off() -> None:

@@ -66,11 +66,11 @@ MUTANTS = [
     mutant(
         "S2", "a cancelled whole answer keeps its slot", ATTEMPT,
         "    finally:\n        watch.end()",
-        "    else:\n        watch.end()",
+        "    except GeneratorExit:\n        pass\n    else:\n        watch.end()",
     ),
     mutant(
         "S2", "a whole answer settles twice", GUARD,
-        "            permit.settle(SUCCEEDED)",
+        "            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)",
         "            permit.settle(SUCCEEDED); permit.settle(SUCCEEDED)",
     ),
     mutant(

@@ -155,7 +155,7 @@ async def test_how_long_to_wait_is_understood(sim, provider):
     """Whether a header says it or the body, the adapter finds it."""
     refusals = [(429, None), (503, None), (429, "quota_exhausted")]
     forms = ("usual", "seconds", "ms")
-    sim.play(provider, *(Status(*each, retry_after=7, form=form) for each in refusals for form in forms))
+    sim.play(provider, *(Status(*each, retry_after=7, form=form) for each in refusals for form in forms))  # type: ignore[arg-type]
     async with asking(sim, provider) as ask:
         assert {(await failure(ask, "whole")).retry_after for _ in range(9)} == {7}
 

@@ -187,7 +187,7 @@ async def test_a_redirect(sim, talk):
         lambda: Status(200),
         lambda: Status(429, "bad luck"),
         lambda: Status(429, retry_after=-1),
-        lambda: Status(429, form="weeks"),
+        lambda: Status(429, form="weeks"),  # type: ignore[arg-type]
         lambda: Pings(every=0),
         lambda: Stall(after=-1),
         lambda: Stall(pings=0),

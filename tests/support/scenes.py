@@ -139,6 +139,6 @@ async def turns(number: int = 5) -> None:
 
 def live_timers() -> list[object]:
     """Timers of the running loop that somebody waits for; a pipeline's counts while it is to ring."""
-    live = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]
+    live = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
     owners = [(handle, getattr(handle._callback, "__self__", None)) for handle in live]
     return [handle for handle, owner in owners if not isinstance(owner, Timers) or len(owner)]

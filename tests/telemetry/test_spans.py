@@ -517,8 +517,8 @@ async def test_a_call_that_is_sampled_out_is_measured_all_the_same() -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     """With the choices."""
     with pytest.raises(ConfigurationError, match="'new', 'old', 'both'"):
-        OpenTelemetry(names="newest")
+        OpenTelemetry(names="newest")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="'hashed', 'plain', 'omitted'"):
-        OpenTelemetry(tenants="secret")
+        OpenTelemetry(tenants="secret")  # type: ignore[arg-type]
     assert repr(OpenTelemetry()) == "OpenTelemetry()"
     assert repr(OpenTelemetry(names="both")) == "OpenTelemetry(names='both')"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.virtual_time
 
 def two_seconds(streamed: bool) -> Any:
     """A call that meets its limit after two seconds: whole, or over a stream."""
-    limits = {"first_token": 2} if streamed else {"seconds": 2}
+    limits: dict[str, Any] = {"first_token": 2} if streamed else {"seconds": 2}
     return Pipeline(Fallback(ScriptedProvider("only", [stall()])), Timeout(**limits)).complete("Why?")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ranvier import CircuitOpenError, Layer, Place
+from ranvier import CircuitOpenError, Layer, Place, StreamInterruptedError
 from ranvier.pipeline import Call, Handler
 from ranvier.pipeline.events import Event, RegistryFull
 from ranvier.testing import after, broken, stall, stream
@@ -91,6 +91,18 @@ async def test_t15_isolation_outlives_cooldowns_leases_and_late_results() -> Non
     assert scene.state() == "isolated"
     await scene.breaker.circuits.reset("acme", "only")
     assert (await scene.ask()).text == "ok"
+
+
+async def test_t15_an_isolation_outlives_the_break_of_a_proved_probe() -> None:
+    """The break of its stream counts, but never against an operator."""
+    scene = BreakerScene([broken(), stream("one", after(5, broken()))], success_threshold=2)
+    await scene.open_and_cool_down()
+    probe = await scene.pipeline.stream("Why?", tenant="acme")
+    assert scene.circuit().state == "half_open"
+    await scene.breaker.circuits.isolate("acme", "only")
+    with pytest.raises(StreamInterruptedError):
+        await probe.collect()
+    assert scene.state() == "isolated"
 
 
 async def test_t18_each_rejection_is_an_error_of_its_own() -> None:

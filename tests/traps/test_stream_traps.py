@@ -72,6 +72,7 @@ async def raise_within(pending: PendingStream) -> None:
             raise ZeroDivisionError
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @pytest.mark.parametrize("leave", [break_out, close, drop, drop_unread, drop_the_iterator, raise_within])
 async def test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing(
     leave: Callable[[PendingStream], Any],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ranvier.errors import InvalidRequestError, RanvierError
@@ -57,7 +58,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
 def _events(call: Call) -> AsyncIterator[StreamEvent]:
     """The stream of the provider, which has not begun."""
     try:
-        return call.deployment.provider.stream(call)
+        return call.deployment.stream(call)
     except asyncio.CancelledError as cancelled:
         raise cancelled_by_itself(call, cancelled) from cancelled
 
@@ -85,7 +86,7 @@ async def _whole(call: Call) -> Response:
     finally:
         watch.end()
         if slots is not None:
-            slots.release()
+            _give_back(slots)
     attempt.succeeded(clock(), response.usage)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
@@ -117,10 +118,10 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
     except BaseException:  # of a listener that ends the program
         watch.end()
         if slots is not None:
-            slots.release()
+            _give_back(slots)
         raise
     if slots is not None:
-        stream.on_end(lambda outcome: slots.release())
+        stream.on_end(lambda outcome: _give_back(slots))
     if call.streaming:
         await stream.begin()
         return stream.hand_out()  # it looks at its form itself, at its end
@@ -185,6 +186,8 @@ async def _wait_for_slot(
         TimedOutError: it is too late for an attempt already.
     """
     patience = SLOT_WAIT if call.limits.connect is None else call.limits.connect
+    for permit in call.probing:
+        permit.waits(call)
     try:
         with watch.until(*earlier((call.deadline, "deadline"), began + patience, "slot")):
             await slots.acquire()
@@ -196,9 +199,15 @@ async def _wait_for_slot(
         sent = watch.begin()
     except BaseException:
         watch.end()
-        slots.release()
+        _give_back(slots)
         raise
     return sent, sent - began
+
+
+def _give_back(slots: asyncio.Semaphore) -> None:
+    """Let another request have the slot."""
+    with suppress(RuntimeError):  # a call that its loop has left behind is collected: who waits is there, too
+        slots.release()
 
 
 async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:

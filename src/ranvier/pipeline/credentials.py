@@ -56,7 +56,7 @@ class Credentials:
         self.missing_ttl = checks.seconds("Credentials(missing_ttl)", missing_ttl)
         self._max_entries = checks.count("Credentials(max_entries)", max_entries, least=1)
         self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()  # until when, too
-        self._rotation = KeyRotation(self._max_entries)
+        self._turns = KeyRotation(self._max_entries)
         self._lookups: dict[Holder, Lookup] = {}  # under way
         self._loops = Loops()
 
@@ -78,7 +78,7 @@ class Credentials:
             DeadlineExceededError: the resolver took too long.
         """
         answer = await self._answer(call, deployment)
-        key = self._rotation.choose(answer, call, deployment)
+        key = self._turns.choose(answer, call, deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=SHARED in answer)
         return key or None
@@ -102,7 +102,7 @@ class Credentials:
     async def _newer(self, call: Call) -> str | None:
         """What the resolver says now of a refused key; `None` where that is no other one."""
         try:
-            key = self._rotation.untried(await self._answer(call, call.deployment), call)
+            key = self._turns.untried(await self._answer(call, call.deployment), call)
         except CredentialMissingError:
             return None
         if key is None:
@@ -111,7 +111,7 @@ class Credentials:
 
     def another(self, call: Call) -> str | None:
         """A key for the target of `call`, beside its own, that is known and may be used at once."""
-        return self._rotation.another(call)
+        return self._turns.another(call)
 
     def ours(self, call: Call, deployment: Deployment) -> str | None:
         """The same without a resolver, which nobody has to wait for."""
@@ -122,7 +122,7 @@ class Credentials:
 
     def avoid(self, closed_for: ClosedFor) -> None:
         """Of several keys take one for which `closed_for` says 0, or the least."""
-        self._rotation.closed_for.append(closed_for)
+        self._turns.closed_for.append(closed_for)
 
     def refused(self, call: Call) -> None:
         """The provider has refused the key of `call`: the next call asks the resolver again."""

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from ranvier.clock import Clock
+from ranvier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Provider
 
 
 class Loops:
@@ -28,22 +34,62 @@ class Loops:
         return shift
 
 
-_slots: WeakKeyDictionary[object, tuple[ref[asyncio.AbstractEventLoop], int]] = WeakKeyDictionary()
-"""Of each provider with a semaphore of its own the loop that uses it, and how many it lets in at once."""
+class _Slots:
+    """What follows a semaphore on the event loops to come; all who share it share that too."""
+
+    def __init__(self, first: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
+        self._count: int = getattr(first, "_bound_value", first._value)
+        self._loop = ref(loop)
+        self._current = ref(first)
+
+    def on(self, loop: asyncio.AbstractEventLoop, known: asyncio.Semaphore) -> asyncio.Semaphore:
+        """The semaphore for `loop`, made like `known` if need be; `known` while another loop has it."""
+        before, current = self._loop(), self._current()
+        if before is not loop and before is not None and not before.is_closed():
+            return known
+        if before is loop and current is not None:
+            return current
+        fresh = copy.copy(known)  # of whatever class it is; whoever held the old one may still release that
+        vars(fresh).update(_value=self._count, _waiters=None, _loop=None)
+        self._loop, self._current = ref(loop), ref(fresh)
+        return fresh
 
 
-def renew_slots(provider: object, loop: asyncio.AbstractEventLoop) -> None:
+_slots: WeakKeyDictionary[asyncio.Semaphore, _Slots] = WeakKeyDictionary()
+
+
+def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
     """Give a provider whose `slots` are a plain semaphore a new one, where the old loop is closed.
 
     Waiters of a closed loop stay in a semaphore for ever, and whoever held it never gives it back.
+
+    Raises:
+        ConfigurationError: it does not let its `slots` be assigned, and is not told of loops by `open`.
     """
-    own = getattr(provider, "__dict__", {}).get("slots")
+    own = getattr(provider, "slots", None)
     if not isinstance(own, asyncio.Semaphore):
         return
-    last, count = _slots.get(provider, (None, getattr(own, "_bound_value", own._value)))
-    before = loop if last is None else last()
-    if before is None or (before is not loop and before.is_closed()):
-        provider.slots = type(own)(count)  # type: ignore[attr-defined]  # because: it has one
-    elif before is not loop:
+    slots = _slots.get(own)
+    if slots is None:
+        slots = _slots[own] = _Slots(own, loop)
+    renewed = slots.on(loop, own)
+    if renewed is own:
         return
-    _slots[provider] = ref(loop), count
+    _slots[renewed] = slots
+    try:
+        _holder(provider).slots = renewed
+    except AttributeError:
+        if not hasattr(provider, "open"):
+            raise ConfigurationError(
+                f"the slots of {provider.name} belong to an event loop that is closed: let them be assigned, "
+                "or make them anew in its open(pipeline)"
+            ) from None
+
+
+def _holder(provider: Provider) -> Any:
+    """The provider, or the class of it whose instances share their slots."""
+    if "slots" not in getattr(provider, "__dict__", {}):
+        for each in type(provider).__mro__:
+            if isinstance(vars(each).get("slots"), asyncio.Semaphore):
+                return each
+    return provider

@@ -121,6 +121,15 @@ class Record:
         if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
             self.attempts[-1].outcome = EMPTY
 
+    def answered_since(self, tried: tuple[Attempt, ...]) -> bool:
+        """Whether a provider has answered since `tried` was all that had been tried."""
+        attempts = self.attempts
+        if attempts is tried:
+            return False
+        return attempts[-1].outcome == SUCCEEDED or any(
+            each.outcome == SUCCEEDED for each in attempts[len(tried) :]
+        )
+
     def begin(self, call: Call, now: float, queued: float) -> Attempt:
         """Write down that `call` is about to be tried, and let the probes among its permits know."""
         attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)

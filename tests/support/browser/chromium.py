@@ -95,7 +95,7 @@ def _address(process: subprocess.Popen[bytes], file: Path) -> str:
         if len(told) == 2:
             return f"ws://127.0.0.1:{told[0]}{told[1]}"
         time.sleep(0.02)
-    raise UnavailableError(f"{process.args[0]} did not start: exit status {process.poll()}")  # type: ignore[index]
+    raise UnavailableError(f"{process.args[0]} did not start: exit status {process.poll()}")  # type: ignore[index, str-bytes-safe]
 
 
 @asynccontextmanager

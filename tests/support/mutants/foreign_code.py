@@ -1,6 +1,6 @@
 """One-line bugs in what is done about the code of others, each of which a test has to notice."""
 
-from support.mutants.traps import ANSWER, ATTEMPT, CLEANUP, PERMIT, REGISTRY, UNASKED, WATCH, mutant
+from support.mutants.traps import ANSWER, ATTEMPT, CLEANUP, GUARD, PERMIT, REGISTRY, UNASKED, WATCH, mutant
 
 CANCELLATION = "pipeline/cancellation.py"
 FOREIGN = "pipeline/foreign.py"
@@ -17,6 +17,12 @@ MUTANTS = [
         "        if task is None or self.ours is not None:",
         "        if task is None or self.ours is not None or task.cancelling() != self._cancelling:",
         f"{LOST}::{ENDS}[fails_in_a_task_group-attempt-fresh]",
+    ),
+    mutant(
+        "L7", "a cancellation that is still to be thrown is taken for the provider's", "caller.py",
+        '    return task.cancelling() - getattr(task, "_must_cancel", False)',
+        "    return task.cancelling()",
+        "tests/pipeline/test_cancelled_while_running.py::test_a_call_is_cancelled",
     ),
     mutant(
         "L1", "a limit rings once", CANCELLATION,
@@ -50,9 +56,23 @@ MUTANTS = [
     ),
     mutant(
         "L3", "a lease begins while the probe waits for a connection", PERMIT,
-        "        self._circuit.send(self, call.pipeline.clock(), self._lease(call))",
+        "        self._circuit.extend(self, call.pipeline.clock(), self._lease(call))",
         "        pass",
         "tests/layers/test_breaker.py::test_a_probe_that_is_asked_again_without_streaming_has_its_lease_anew",
+    ),
+    mutant(
+        "L3", "a lease runs on while a second request waits for a connection", PERMIT,
+        "slot_wait(call.limits) + self._lease(call)",
+        "self._lease(call)",
+        "tests/layers/test_probes.py::test_a_probe_that_waits_for_a_connection_again_is_not_given_up",
+        "tests/layers/test_probes.py::test_a_probe_whose_answer_is_repaired_is_not_given_up",
+    ),
+    mutant(
+        "L10", "a layer that answers itself proves the provider", GUARD,
+        "            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)",
+        "            permit.settle(SUCCEEDED)",
+        "tests/layers/test_probes.py::test_an_answer_that_no_provider_gave_proves_nothing",
+        "tests/layers/test_probes.py::test_an_answer_that_no_provider_gave_does_not_make_up_for_failures",
     ),
     mutant(
         "L3", "a lease knows nothing of first_token and idle", BREAKER,

@@ -155,7 +155,7 @@ MUTANTS = [
         "T11", "a failed probe opens whatever state it finds", CIRCUIT,
         "        if self.state in (CLOSED, HALF_OPEN):",
         "        if self.state is not OPEN:",
-        "test_listener_traps.py::test_t11_a_state_forced_during_a_transition_wins",
+        "test_circuit_traps.py::test_t15_an_isolation_outlives_the_break_of_a_proved_probe",
     ),
     mutant(
         "T15", "a cooldown ends an isolation", CIRCUIT,
@@ -289,20 +289,20 @@ MUTANTS = [
     ),
     mutant(
         "T12", "an old cancellation is taken for a new one", WATCH,
-        "        self._cancelling = task.cancelling()",
+        "        self._cancelling = delivered(task)",
         "        self._cancelling = 0",
         "test_cancellation_traps.py::test_t12_a_call_in_a_task_that_unwinds_is_bounded_too",
     ),
     mutant(
         "T14", "a cancelled whole answer keeps its slot", ATTEMPT,
         "    finally:\n        watch.end()",
-        "    else:\n        watch.end()",
+        "    except GeneratorExit:\n        pass\n    else:\n        watch.end()",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(
         "T14", "a stream's slot comes back only after a good end", ATTEMPT,
-        "        stream.on_end(lambda outcome: slots.release())",
-        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and slots.release())",
+        "        stream.on_end(lambda outcome: _give_back(slots))",
+        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and _give_back(slots))",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(
@@ -362,20 +362,20 @@ MUTANTS = [
     ),
     mutant(
         "T38", "a report of usage is the first content", ANSWER,
-        "            if event.has_content or event.finish_reason is not None:",
-        "            if event is not None:",
+        "            if event.has_content:\n                return",
+        "            if event is not None:\n                return",
         "test_stream_traps.py::test_t38_an_error_inside_a_200_is_retried_while_nobody_has_seen_anything",
     ),
     mutant(
         "T39", "a ping is a first token", SOURCE,
-        "            return earlier(due, began + limits.first_token - self._waited",
-        "            return earlier(due, alive + limits.first_token - self._waited",
+        "            bound = earlier(bound, began + limits.first_token - self._waited",
+        "            bound = earlier(bound, alive + limits.first_token - self._waited",
         "test_waiting_traps.py::test_t39_pings_and_lifecycle_events_are_not_the_first_token",
     ),
     mutant(
         "T39", "a ping is no sign of life", SOURCE,
-        "            return earlier(due, alive + limits.idle",
-        "            return earlier(due, began + limits.idle",
+        "inf if limits.idle is None else alive + limits.idle",
+        "inf if limits.idle is None else began + limits.idle",
         "test_waiting_traps.py::test_t39_silence_within_an_answer_ends_after_idle_seconds",
     ),
     mutant(

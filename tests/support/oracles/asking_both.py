@@ -69,7 +69,7 @@ def thinking(provider: str) -> Question:
         options = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
         return Question(_request(), options, {"thinking_config": types.ThinkingConfig(include_thoughts=True)})
     if provider == "openrouter":
-        options = {"reasoning": {"effort": "low"}}
+        options = {"reasoning": {"effort": "low"}}  # type: ignore[dict-item]
         return Question(_request(), options, {"extra_body": options})
     fields = {"reasoning_effort": "low"} if provider == "openai" else {}
     return Question(_request(), fields, fields)
@@ -86,7 +86,7 @@ def calling(provider: str) -> Question:
 def formed(provider: str, **limit: int) -> Question:
     """An answer in a form, perhaps up to a limit."""
     question = _formed(provider)
-    request = replace(question.request, **limit)
+    request = replace(question.request, **limit)  # type: ignore[arg-type]
     told = {LIMITS.get(provider, "max_tokens"): tokens for tokens in limit.values()}
     return question._replace(request=request, fields={**question.fields, **told})
 

@@ -75,8 +75,8 @@ class Scene:
 
     def circuits(self) -> dict[str, tuple[str, int, int]]:
         """Of each provider's circuit its state, the failures counted, and the calls under way."""
-        return {
-            name: (circuit.state, circuit.failures, circuit.in_flight)
+        return {  # type: ignore[misc]
+            name: (circuit.state, circuit.failures, circuit.in_flight)  # type: ignore[has-type]
             for (_, name), circuit in self.breaker.circuits
         }
 

@@ -202,7 +202,7 @@ class Loopback:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().strip()
                 self.visits.append(visit := Visit(reader, writer, head))
-                visit.body = (await reader.readexactly(int(visit.headers.get("content-length", 0)))).decode()
+                visit.body = (await reader.readexactly(int(visit.headers.get("content-length", 0)))).decode()  # type: ignore[attr-defined]
                 self.visited.set()
                 await self._script(visit)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

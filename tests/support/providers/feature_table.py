@@ -53,7 +53,7 @@ async def made(page: str) -> str:
     with patch.dict(os.environ, clear=True):  # nobody's keys, nobody's servers
         for name, make in TABLES.items():
             table = as_markdown(await make())
-            page, times = block(name).subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page)
+            page, times = block(name).subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page)  # type: ignore[misc]
             assert times == 1, f"the page has {times} places for the table {name!r}"
     return page
 

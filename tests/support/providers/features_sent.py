@@ -62,7 +62,7 @@ async def sent(
         except RanvierError:  # because: nothing is no answer
             pass
     (request,) = server.requests
-    return Sent(str(request.url), request.headers, json.loads(request.content))
+    return Sent(str(request.url), request.headers, json.loads(request.content))  # type: ignore[attr-defined]
 
 
 def asked(*parts: Any, **settings: Any) -> Request:
@@ -220,7 +220,7 @@ async def further_fields() -> Table:
     for field, part in parts.items():
         probes[field] = build_request([{"role": "user", "content": ["Hi", part]}], {})
     for field, tool in tools.items():
-        probes[field] = build_request("Hi", {"tools": [tool]})
+        probes[field] = build_request("Hi", {"tools": [tool]})  # type: ignore[list-item]
     table = [["field", *SEVEN]]
     table += [
         [field, *[await place(name, probe, "mark") for name in SEVEN]] for field, probe in probes.items()

@@ -1,4 +1,4 @@
-"""Servers that refuse a request for something with a known fix, and what listeners hear of the fix."""
+"""Servers that refuse what can be fixed, for the tests of repairs."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,11 @@ from typing import Any
 
 import httpx
 
+from ranvier import Deployment, Pipeline
+from ranvier.layers import Fallback, Retry
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.providers import OpenAI
 from support.providers.seven import body
 
 TEMPERATURE = {
@@ -65,3 +68,10 @@ def tuned(**settings: Any) -> Request:
 def adjusted(server: Any) -> list[tuple[str, str]]:
     """What listeners were told that was changed, and how."""
     return [(each.parameter, each.change) for each in server.heard if isinstance(each, RequestAdjusted)]
+
+
+def piped(asked: Any, **arguments: Any) -> Pipeline:
+    """A pipeline with retries over that server."""
+    transport = httpx.MockTransport(asked)
+    target = Deployment(OpenAI("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
+    return Pipeline(Fallback(target), Retry(max_retries=2), *arguments.pop("layers", ()), **arguments)

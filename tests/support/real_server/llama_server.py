@@ -113,7 +113,7 @@ def serving(model: Path, *, context: int, slots: int) -> Iterator[LlamaServer]:
         str(context),
         str(slots),
     ]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([*command, KEY], text=True, **pipes) as process:
         try:
             yield LlamaServer(process)

@@ -115,8 +115,8 @@ class Circuit:
         self.in_flight += 1
         return True
 
-    def send(self, who: object, now: float, lease: float) -> None:
-        """The request of `who` is sent: as a probe it may hold its place for `lease` seconds from now."""
+    def extend(self, who: object, now: float, lease: float) -> None:
+        """If `who` is a probe, it may hold its place for `lease` seconds from now."""
         if self._probes is not None and who in self._probes:
             self._probes[who] = now + lease
 

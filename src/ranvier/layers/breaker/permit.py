@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.pipeline.bound import slot_wait
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
 
@@ -70,7 +71,10 @@ class CircuitPermit(Permit):
 
 
 class ProbePermit(CircuitPermit):
-    """Of a probe: its lease begins when its request is sent, and not while it waits for a connection."""
+    """Of a probe: its lease begins when its request is sent, and not while it waits for a connection.
+
+    Of an attempt with two requests it begins anew with the second.
+    """
 
     __slots__ = ("_lease",)
     probes = True
@@ -86,6 +90,10 @@ class ProbePermit(CircuitPermit):
         self.circuit = self._circuit.state
         self._generation = self._circuit.generation
 
+    def waits(self, call: Call) -> None:
+        """Let the place be held until the connection has come, and for the lease that begins then."""
+        self._circuit.extend(self, call.pipeline.clock(), slot_wait(call.limits) + self._lease(call))
+
     def sent(self, call: Call) -> None:
         """Let the lease begin."""
-        self._circuit.send(self, call.pipeline.clock(), self._lease(call))
+        self._circuit.extend(self, call.pipeline.clock(), self._lease(call))
