@@ -43,7 +43,7 @@ def ask(url, role="user"):
     body = json.dumps({"model": "qwen3", "messages": [{"role": role, "content": "Hi"}], "stream": False})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/api/chat", body.encode(), timeout=5) as response:
+        with opener.open(f"{url}/api/chat", body.encode(), timeout=60) as response:
             return response.status
     except urllib.error.HTTPError as error:
         with error:
@@ -67,7 +67,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
         assert [ask(told["ollama"].strip()) for _ in range(2)] == [503, 200]
         assert ask(told["ollama"].strip(), role="robot") == 400
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=5)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert errors == ""
     first, second, third, last = output.splitlines()

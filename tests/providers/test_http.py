@@ -266,11 +266,11 @@ async def test_a_slow_answer_is_not_the_ports_concern(loopback: Any, over: Any) 
     """The connect limit does not bound the wait for headers."""
 
     async def script(visit: Any) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         await visit.answer(ANSWER)
 
     async with loopback(script) as server, over(OpenAI, server) as asked:
-        assert (await asked.complete(connect=0.1)).text == "Hello."
+        assert (await asked.complete(connect=0.5)).text == "Hello."
 
 
 async def test_a_refused_connection_is_a_failed_connection(over: Any, loopback: Any) -> None:

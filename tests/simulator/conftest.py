@@ -28,7 +28,7 @@ def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client that looks at no environment and waits at most as long as a test may take."""
-    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=2) as one:
+    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=30) as one:
         yield one
 
 

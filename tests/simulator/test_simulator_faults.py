@@ -69,6 +69,25 @@ async def read_for(client, request, seconds):
     return bytes(received), None
 
 
+async def read_until(client, request, enough):
+    """What of a response arrives, still compressed, until a moment after `enough(received)`."""
+    received = bytearray()
+
+    async def read():
+        async with client.stream("POST", **request) as response:
+            async for piece in response.aiter_raw():
+                received.extend(piece)
+
+    reading = asyncio.create_task(read())
+    async with asyncio.timeout(30):
+        while not enough(received):  # noqa: ASYNC110  # because: the simulator tells nobody
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(MOMENT)
+    reading.cancel()
+    await asyncio.wait([reading])
+    return bytes(received)
+
+
 # --- statuses ------------------------------------------------------------------------------------
 
 
@@ -244,7 +263,7 @@ async def test_silence(sim, client, talk, provider, stream):
     """The request is taken, and not even headers come back; that the client leaves is noticed."""
     sim.play(provider, Silence())
     with pytest.raises(httpx.ReadTimeout):
-        await client.post(**talk.request(provider, stream=stream), timeout=MOMENT)
+        await client.post(**talk.request(provider, stream=stream), timeout=httpx.Timeout(30, read=MOMENT))
     await sim.idle()
     [exchange] = sim.requests
     assert (exchange.status, exchange.sent, exchange.end) == (None, 0, End.CLIENT_LEFT)
@@ -254,8 +273,10 @@ async def test_silence(sim, client, talk, provider, stream):
 async def test_nothing_but_pings(sim, client, talk, provider):
     """Signs of life come again and again, and never a word."""
     sim.play(provider, Pings(every=0.002))
-    received, _ = await read_for(client, talk.request(provider, stream=True), MOMENT)
-    assert received.count(PINGS.get(provider, b": keep-alive")) >= 3
+    ping = PINGS.get(provider, b": keep-alive")
+    received = await read_until(
+        client, talk.request(provider, stream=True), lambda received: received.count(ping) >= 3
+    )
     assert b"delta" not in received
     await sim.idle()
     assert (sim.requests[0].tokens, sim.requests[0].end) == (0, End.CLIENT_LEFT)
@@ -266,18 +287,24 @@ async def test_nothing_but_pings(sim, client, talk, provider):
 async def test_a_stall_in_mid_stream(sim, client, talk, provider, pings):
     """After three tokens nothing comes, or nothing but pings."""
     sim.play(provider, Stall(after=3, pings=pings))
-    received, _ = await read_for(client, talk.request(provider, stream=True), MOMENT)
+
+    def pinged(received):
+        return received.endswith((b"keep-alive\n\n", b'"ping"}\n\n', b"PROCESSING\n\n", b"\n\n\n"))
+
+    def stalled(received):
+        return bool(sim.requests) and sim.requests[0].tokens == 3 and (pings is None or pinged(received))
+
+    received = await read_until(client, talk.request(provider, stream=True), stalled)
     await sim.idle()
     assert sim.requests[0].tokens == 3
     assert sim.requests[0].client_left
-    ended_in_pings = received.endswith((b"keep-alive\n\n", b'"ping"}\n\n', b"PROCESSING\n\n", b"\n\n\n"))
-    assert ended_in_pings == (pings is not None)
+    assert pinged(received) == (pings is not None)
 
 
 async def test_a_whole_answer_stalls_in_the_middle(sim, client, talk):
     """Half of the promised body comes, and then nothing."""
     sim.play("openai", Stall())
-    received, _ = await read_for(client, talk.request("openai"), MOMENT)
+    received = await read_until(client, talk.request("openai"), bool)
     assert received.startswith(b'{"id"')
     assert not received.endswith(b"}}")
 
@@ -430,8 +457,14 @@ async def test_harmless_oddities(sim, talk, provider, stream):
 async def test_each_token_of_a_compressed_stream_can_be_read_at_once(sim, client, talk):
     """A compressed stream that stalls has delivered the tokens before the stall, readable."""
     sim.play("openai", Gzip() & Stall(after=3))
-    received, _ = await read_for(client, talk.request("openai", stream=True), MOMENT)
-    assert zlib.decompressobj(wbits=31).decompress(received).count(b"data: ") == 4
+
+    def tokens(received):
+        return zlib.decompressobj(wbits=31).decompress(received).count(b"data: ")
+
+    received = await read_until(
+        client, talk.request("openai", stream=True), lambda received: tokens(received) >= 4
+    )
+    assert tokens(received) == 4
 
 
 async def test_faults_combine(sim, talk):

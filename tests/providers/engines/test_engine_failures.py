@@ -105,11 +105,11 @@ async def test_a_handshake_that_hangs_is_a_slow_connect(loopback: Any, client: H
     """The connect limit covers the handshake, and nothing that comes after."""
 
     async def script(visit: Visit) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         await visit.answer("{}")
 
     async with loopback(script) as server:
-        assert await answered(client, request(server.url, connect=0.1)) == (200, b"{}")
+        assert await answered(client, request(server.url, connect=0.5)) == (200, b"{}")
         url = server.url.replace("http:", "https:")
         error = await failed(client, url, AttemptTimeoutError, connect=0.1)
         assert error.phase == "connect"
