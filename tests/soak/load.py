@@ -18,6 +18,9 @@ from ranvier.providers import Anthropic, Gemini, OpenAI
 BOUND = 300
 """Circuits, gates and keys that are kept: so few that the bounds are met within the first seconds."""
 
+HALVED = "\N{GRINNING FACE}"
+"""What the fault `HalfCharacters` adds to an answer."""
+
 REGULARS = [f"regular-{number}" for number in range(20)]
 PROMPTS = [f"Why do nodes of Ranvier exist? In {number} words." for number in range(20)]
 
@@ -140,9 +143,10 @@ class Load:
 
     def _compare(self, prompt: str, answer: Response) -> None:
         """The simulator's answer to one prompt is the same every time, from whichever connection it comes."""
-        known = self._answers.setdefault((answer.provider, prompt), answer.text)
-        if not answer.text or answer.text != known:
-            self._note(f"{answer.provider} was asked {prompt!r}: {answer.text!r} is not {known!r}")
+        text = answer.text.removesuffix(HALVED)
+        known = self._answers.setdefault((answer.provider, prompt), text)
+        if not text or text != known:
+            self._note(f"{answer.provider} was asked {prompt!r}: {text!r} is not {known!r}")
 
     def _note(self, told: str) -> None:
         if len(self.wrong) < 20:
