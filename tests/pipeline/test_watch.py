@@ -21,8 +21,7 @@ from ranvier import (
     StreamInterruptedError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
-from ranvier.pipeline.timing.limit import earlier
-from ranvier.pipeline.timing.wait_timer import WaitTimer
+from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 from ranvier.testing import ScriptedProvider, after, stall, stream
 from support.scenes import live_timers
 

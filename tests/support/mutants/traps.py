@@ -289,8 +289,8 @@ MUTANTS = [
     ),
     mutant(
         "T12", "an old cancellation is taken for a new one", WATCH,
-        "        self._cancelling = delivered(task)",
-        "        self._cancelling = 0",
+        "        self._cancelling = task.cancelling() - ",
+        "        self._cancelling = 0 * ",
         "test_cancellation_traps.py::test_t12_a_call_in_a_task_that_unwinds_is_bounded_too",
     ),
     mutant(

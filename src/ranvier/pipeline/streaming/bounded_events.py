@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
-from ranvier.pipeline.streaming.provider_events import ProviderEvents
-from ranvier.pipeline.timing.limit import CLOSED, Limit, earlier, too_late
-from ranvier.pipeline.timing.wait_timer import WaitTimer
+from ranvier.pipeline.streaming.provider_events import ProviderEvents, Some
+from ranvier.pipeline.timing.limit import CLOSED, Limit, too_late
+from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -63,7 +64,7 @@ class BoundedEvents:
         self._call = call
         self._clock = call.pipeline.clock
         self._events = ProviderEvents(call, events)
-        self._some = self._events.some
+        self._some: Some = getattr(events, "some", None) or partial(_one, events)
         self._left: Iterator[Step] = iter(())  # steps that have come, and have not been asked for
         self.ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
@@ -123,7 +124,8 @@ class BoundedEvents:
     def _stop(self, began: float) -> None:
         self.watch.stop()
         self._waited += self._clock() - began
-        self._events.was_read()
+        if self._events.read_ended is not None:
+            self._events.was_read()
 
     def _next(self) -> StreamEvent | None:
         """The next event that tells something, of the steps that have come."""
@@ -160,7 +162,7 @@ class BoundedEvents:
 
     def _told_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
-        if event.has_content:
+        if event.text or event.has_content:
             if self.first is None:
                 self.first = self._clock()
             if event.finish_reason is None:
@@ -251,3 +253,7 @@ class BoundedEvents:
 
 def _without_finish(event: StreamEvent) -> StreamEvent:
     return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)
+
+
+async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
+    return (await anext(events),)

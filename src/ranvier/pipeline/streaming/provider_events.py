@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ranvier.messages.collector import Step
@@ -24,22 +23,22 @@ class ProviderEvents:
     """The iterator that a provider's `stream` returned.
 
     Attributes:
-        some: Gives what comes next.
+        read_ended: Made by who waits for the end of a read, to close then; else `None`.
     """
 
-    __slots__ = ("_call", "_closing", "_events", "_read_ended", "some")
+    __slots__ = ("_call", "_closing", "_events", "read_ended")
 
     def __init__(self, call: Call, events: AsyncIterator[StreamEvent]) -> None:
-        self.some: Some = getattr(events, "some", None) or partial(_one, events)
         self._call = call
         self._events = events
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
-        self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
+        self.read_ended: asyncio.Future[None] | None = None
 
     def was_read(self) -> None:
         """A read has ended: whoever closes need not wait for it any more."""
-        if self._read_ended is not None and not self._read_ended.done():
-            self._read_ended.set_result(None)
+        assert self.read_ended is not None
+        if not self.read_ended.done():
+            self.read_ended.set_result(None)
 
     async def aclose(self, watch: WaitTimer) -> None:
         """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
@@ -53,12 +52,8 @@ class ProviderEvents:
             return
         async with self._closing:
             while watch.waiting:  # in another task: a generator that runs cannot be closed
-                self._read_ended = asyncio.get_running_loop().create_future()
-                await self._read_ended
+                self.read_ended = asyncio.get_running_loop().create_future()
+                await self.read_ended
             if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
                 return
             await close_in_time(self._call, close)
-
-
-async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
-    return (await anext(events),)

@@ -39,8 +39,3 @@ def too_late(call: Call, phase: str) -> RanvierError:
 def cause_of(error: BaseException) -> BaseException | None:
     """What an error for a limit is raised from: whatever our cancellation came out as, but for itself."""
     return None if isinstance(error, (asyncio.CancelledError, StopAsyncIteration)) else error
-
-
-def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """Of two limits the one that is met first; `limit` wins a tie."""
-    return (when, phase) if limit[0] is None or when < limit[0] else limit

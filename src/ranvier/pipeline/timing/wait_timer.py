@@ -16,9 +16,8 @@ from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ranvier.caller import delivered
 from ranvier.pipeline.timing.cancellation import Cancellation
-from ranvier.pipeline.timing.limit import cause_of, earlier, too_late
+from ranvier.pipeline.timing.limit import Limit, cause_of, too_late
 from ranvier.pipeline.timing.timer_wheel import Ringing
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class WaitTimer:
         task = asyncio.current_task(pipeline.loop)
         assert task is not None
         self._task = task
-        self._cancelling = delivered(task)
+        self._cancelling = task.cancelling() - getattr(task, "_must_cancel", False)  # as `delivered` counts
         self.ours = None
         self._due = due
         self._phase = phase
@@ -230,3 +229,8 @@ class WaitTimer:
                 then()
             elif when != inf:
                 self._set(when)
+
+
+def earlier(limit: Limit, when: float, phase: str) -> Limit:
+    """Of two limits the one that is met first; `limit` wins a tie."""
+    return (when, phase) if limit[0] is None or when < limit[0] else limit
