@@ -51,7 +51,7 @@ def build_request(prompt: Prompt, options: Options) -> Request:
         TypeError: an option that there is not.
     """
     if not options and type(prompt) is str and prompt:
-        return _question(prompt)
+        return Request((Message("user", prompt),))
     given = {name: value for name, value in options.items() if value is not None}
     repair = given.pop("repair", None)
     if isinstance(prompt, Request):
@@ -64,30 +64,6 @@ def build_request(prompt: Prompt, options: Options) -> Request:
     if isinstance(prompt, Request):
         return dataclasses.replace(prompt, messages=_conversation(prompt.messages), **fields)
     return Request(_conversation(prompt), **fields)
-
-
-def _question(text: str) -> Request:
-    """`Request((Message("user", text),))`, at half its price: nearly every call is made so.
-
-    Every field of the two is set here; a test compares it with one that was built by the constructors.
-    """
-    message = _new(Message)
-    _set_role(message, "user")
-    _set_content(message, text)
-    _set_extra(message, None)
-    request = _new(Request)
-    request.messages = (message,)
-    request.system = request.max_tokens = request.temperature = request.top_p = None
-    request.stop = request.tools = ()
-    request.tool_choice = request.schema = None
-    request.extra = {}
-    return request
-
-
-_new = object.__new__
-_set_role, _set_content, _set_extra = (  # because a message is frozen
-    vars(Message)[name].__set__ for name in ("role", "content", "extra")
-)
 
 
 def _said_in(request: Request) -> dict[str, object]:
