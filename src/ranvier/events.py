@@ -80,7 +80,7 @@ class Throttled(Event):
 class CredentialRejected(Event):
     """A key was refused or is out of credit: for `seconds` it is not used again."""
 
-    name: ClassVar[str] = "credential_rejected"
+    name: ClassVar[str] = "credential_refused"
 
     kind: str
     seconds: float
