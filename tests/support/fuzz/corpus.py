@@ -9,6 +9,7 @@ from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.registry import names_of
 from ranvier.providers import GLM, Kimi, OpenRouter
 from support.providers.five_wires import WIRES
 from support.providers.recordings import RECORDINGS, exchanges
@@ -107,6 +108,8 @@ def _is_json(body: Body) -> bool:
 
 class NoPipeline:
     """As much of a pipeline as an adapter sees."""
+
+    provider_names = names_of(ADAPTERS.values())
 
     class events:  # noqa: N801  # because: it stands for the attribute
         """Nobody listens."""

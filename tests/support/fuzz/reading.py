@@ -10,6 +10,7 @@ from ranvier.errors import AttemptTimeoutError, ProviderError, UnsupportedReques
 from ranvier.messages import Message, Response
 from ranvier.messages.collector import Collector
 from ranvier.providers._http.port import HttpReply, HttpRequest
+from ranvier.providers._repairs.repairs import Fixing, Repairs
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.fields import encoded
 from support.fuzz.corpus import ADAPTERS, call_to
@@ -78,7 +79,11 @@ class _Answering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapter, name)
 
-    async def _sent(self, call: Any, *, streaming: bool) -> HttpReply:
+    def _fixing(self, call: Any) -> Fixing:
+        """Nothing is fixed."""
+        return Fixing(Repairs(), call, self._send, lambda complaint, fields: None)
+
+    async def _send(self, request: HttpRequest) -> HttpReply:
         return self._reply
 
 
