@@ -87,9 +87,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strict."""
-    _install(session, "mypy==2.4.1", "nox", "types-jsonschema")
+    """Mypy, strict; code of users under mypy and pyright; tests and pages under a less strict mypy."""
+    _install(session, "mypy==2.4.1", "nox", "pyright==1.1.414", "types-jsonschema")
     session.run("mypy")
+    session.run("mypy", "tests/typing")
+    session.run("pyright", "tests/typing")
+    session.run("mypy", "--config-file", "tests/mypy.ini", "tests")
+    session.run("python", "tests/typed_documents.py")
 
 
 @nox.session

@@ -12,6 +12,7 @@ FAR = 2.0
 
 STACK, FLOOR = "ranvier: five layers and a user's", "the floor"
 RAW, FASTEST, HTTPX, DEFAULT = "aiohttp, raw", "ranvier on aiohttp", "ranvier on httpx", "ranvier, no extra"
+BY_HAND, GATHERED = "aiohttp and orjson, by hand", "ranvier on aiohttp, complete()"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ BOUNDS = [
     Bound("`import ranvier` beyond `import httpx`", "import", "ranvier", 60, "ms"),
     Bound("A request on the fastest engine, over that engine raw", "wire-500", FASTEST, 1.4, base=RAW),
     *_ahead(FASTEST, "our fastest", {"litellm Router": 20, "openai SDK": 13, "anthropic SDK": 12}),
+    Bound(
+        "A chunk of a stream that `complete()` gathers, over a reader written by hand",
+        *("wire-streamed", GATHERED, 1.1),
+        base=BY_HAND,
+    ),
+    Bound("The same, read event by event", "wire-streamed", FASTEST, 1.3, base=BY_HAND),
     *_ahead(DEFAULT, "ours without extras", {"litellm Router": 4, "openai SDK": 3, "anthropic SDK": 2.5}),
 ]
 

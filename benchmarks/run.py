@@ -23,10 +23,10 @@ from benchmarks.overhead.measure import measured
 from benchmarks.overhead.peers import DISTRIBUTIONS
 from benchmarks.overhead.weigh import weighed
 from benchmarks.page import write
-from benchmarks.wire.measure import LITELLM, on_the_wire
+from benchmarks.wire.measure import LITELLM, on_the_wire, streams
 
 SAVED = Path(__file__).with_name("results.json")
-PARTS = {"weight": weighed, "overhead": measured, "wire": on_the_wire}
+PARTS = {"weight": weighed, "overhead": measured, "wire": on_the_wire, "streams": streams}
 ALSO = ("uvloop", "aiohttp", "httpx", "orjson", "opentelemetry-api", "opentelemetry-sdk")
 SDKS = ("openai", "anthropic", "pydantic-ai-slim")
 

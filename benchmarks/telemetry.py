@@ -31,7 +31,7 @@ async def _answer(call: Call) -> Response:
 
 
 def _stack(*layers: Layer) -> Pipeline:
-    route = Fallback(FunctionProvider("here", complete=_answer))  # type: ignore[arg-type]  # because: no stream
+    route = Fallback(FunctionProvider("here", complete=_answer))
     return Pipeline(*layers, Deadline(60), route, Retry(), Breaker(), Timeout(seconds=10))
 
 

@@ -94,9 +94,9 @@ def make_loops_eager() -> None:
     @functools.wraps(made)
     def make(loop: asyncio.BaseEventLoop) -> None:
         made(loop)
-        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
 
-    asyncio.BaseEventLoop.__init__ = make  # type: ignore[method-assign]
+    asyncio.BaseEventLoop.__init__ = make  # type: ignore[assignment, method-assign]
 
 
 if EAGER:

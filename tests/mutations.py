@@ -19,11 +19,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mutants import MUTANTS as OF_TRAPS
-from mutants import Mutant
-from mutants_of_foreign_code import MUTANTS as OF_FOREIGN_CODE
-from mutants_of_lifecycle import MUTANTS as OF_LIFECYCLE
 from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.traps import MUTANTS as OF_TRAPS
+from support.mutants.traps import Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parent / "providers"))  # where the tests of adapters find it too
-
-from asking import served
-from comparing import Comparison, compared
-from recorded_failures import CUT, Failure, asked, classified, failures, repeated
-from recordings import ABSENT, RECORDINGS, exchanges
+from support.providers.asking import served
+from support.providers.comparing import Comparison, compared
+from support.providers.recorded_failures import CUT, Failure, asked, classified, failures, repeated
+from support.providers.recordings import ABSENT, RECORDINGS, exchanges
 
 CUTS = 5
 """How often each body is cut anew."""

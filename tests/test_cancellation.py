@@ -19,7 +19,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
 from ranvier.pipeline.watch import Watch
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 Act = Callable[["Stage"], Coroutine[Any, Any, object]]
 
@@ -112,7 +112,7 @@ class Stage:
         self.second = OneSlotProvider("second", [broken(), after(unit, answer)], unit)
         self.ledger = Ledger()
         self.breaker = Breaker(failure_threshold=100)
-        limits = {"first_token": 3 * unit, "idle": 2 * unit} if progress else {}
+        limits: dict[str, Any] = {"first_token": 3 * unit, "idle": 2 * unit} if progress else {}
         self.pipeline = Pipeline(
             Deadline(seconds=100 * unit),
             Thoughtful(),
@@ -151,10 +151,10 @@ class Stage:
             assert provider.in_progress == 0
             assert provider.slots._value == 1
             assert not any(not waiter.done() for waiter in provider.slots._waiters or ())
-        for (_, name), circuit in self.breaker.circuits:
+        for (_, name), circuit in self.breaker.circuits:  # type: ignore[misc]
             assert circuit.in_flight == 0
             assert circuit.state == "closed"
-            assert circuit.failures == self.ledger.failures[name]
+            assert circuit.failures == self.ledger.failures[name]  # type: ignore[has-type]
         for call in self.ledger.calls:
             assert all(attempt.outcome != "running" for attempt in call.record.attempts)
         assert self.pipeline.lifecycle.under_way == (0, 0)
@@ -274,7 +274,7 @@ class ProbeStage:
         answer = after(unit, stream("one", after(unit, "two")))
         self.provider = OneSlotProvider("only", [broken(), answer, "fine"], unit)
         self.breaker = Breaker(failure_threshold=1, success_threshold=2, cooldown=cooldown)
-        limits = {"first_token": 5000 * unit, "idle": 5000 * unit} if progress else {}
+        limits: dict[str, Any] = {"first_token": 5000 * unit, "idle": 5000 * unit} if progress else {}
         self.pipeline = Pipeline(
             Fallback(self.provider),
             self.breaker,
@@ -307,7 +307,7 @@ class ProbeStage:
 async def perform_probe(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
     stage = ProbeStage(progress=progress)
     await stage.open_and_cool_down()
-    task = asyncio.create_task(act(stage))
+    task = asyncio.create_task(act(stage))  # type: ignore[arg-type]
     cancel_after(task, turns)
     await asyncio.wait([task])
     assert live_timers() == []
@@ -380,7 +380,7 @@ async def test_on_real_loops_a_cancelled_probe_gives_its_place_back(act: Act, pr
         stage = ProbeStage(progress=progress, unit=UNIT, cooldown=0)
         with pytest.raises(RanvierError):
             await stage.pipeline.complete("break it")
-        task = asyncio.create_task(act(stage))
+        task = asyncio.create_task(act(stage))  # type: ignore[arg-type]
         timer = asyncio.get_running_loop().call_later(moment * 4 * UNIT / MOMENTS, task.cancel)
         await asyncio.wait([task])
         timer.cancel()

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ def blocks(document: str, language: str = "python") -> list[str]:
     return [code for named, code in FENCED.findall(text) if named == language]
 
 
-async def execute(code: str, **names: object) -> dict[str, object]:
+async def execute(code: str, **names: object) -> dict[str, Any]:
     """Run code that may await at its top level, and return its names."""
     compiled = compile(code, "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = eval(compiled, names)
@@ -45,25 +46,41 @@ async def simulator(monkeypatch):
         yield running
 
 
-async def test_the_first_example_of_the_readme_answers_and_streams(simulator, capsys):
-    """The pipeline of the first screen completes one call and prints another as a stream."""
-    names = await execute(blocks("README.md")[0])
+def example(word: str) -> str:
+    """The example of the README that has this word in it."""
+    (code,) = [each for each in blocks("README.md") if word in each]
+    return code
+
+
+async def test_the_first_screen_of_the_readme_survives_an_outage(simulator, capsys):
+    """Its five lines print what stands below them while the first provider is overloaded."""
+    simulator.always("anthropic", Status(529))
+    code = blocks("README.md")[0]
+    names = await execute(code)
+    assert capsys.readouterr().out == blocks("README.md", "text")[0]
+    assert len(code.strip().splitlines()) <= 6
+    await names["pipeline"].aclose()
+
+
+async def test_the_stack_of_the_readme_answers_and_streams(simulator, capsys):
+    """It completes one call and prints another as a stream."""
+    names = await execute(example("Deadline("))
     assert names["answer"].text
     assert names["answer"].provider == "anthropic"
     assert capsys.readouterr().out.strip() == names["story"].response.text
     assert [exchange.streaming for exchange in simulator.requests] == [True, True]
 
 
-async def test_the_first_example_of_the_readme_survives_an_outage(simulator):
+async def test_the_stack_of_the_readme_survives_an_outage(simulator):
     """With the first provider down its answer comes from the second."""
     simulator.down("anthropic", fault=Status(401))
-    names = await execute(blocks("README.md")[0])
+    names = await execute(example("Deadline("))
     assert names["answer"].provider == "openai"
 
 
 async def test_the_other_examples_of_the_readme_run(simulator):
     """The recommended stack and the credentials resolver are built, and answer."""
-    for code in blocks("README.md")[1:]:
+    for code in (example("resilient"), example("SHARED")):
         names = await execute(code, vault={("acme", "anthropic"): "sk-acme"})
         async with names["pipeline"] as pipeline:
             assert (await pipeline.complete("Hello", tenant="acme")).text
@@ -73,7 +90,7 @@ async def test_the_other_examples_of_the_readme_run(simulator):
 async def test_the_readme_shows_what_print_shows(simulator):
     """The stack that the README prints is the one that its pipeline prints."""
     shown = blocks("README.md", "")[0].splitlines()
-    printed = str((await execute(blocks("README.md")[0]))["pipeline"]).splitlines()
+    printed = str((await execute(example("Deadline(")))["pipeline"]).splitlines()
     layers = [line for line in printed if re.match(r"  [A-Z]", line)]
     assert layers == [line for line in shown if re.match(r"  [A-Z]", line)]
 

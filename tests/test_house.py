@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import ranvier
+import ranvier.errors
 import ranvier.layers
 import ranvier.pipeline
 import ranvier.providers
@@ -21,7 +22,7 @@ MODULES = {
     ".".join(("ranvier", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")
 }
 
-VOCABULARY = {"messages", "errors", "caller", "clock", "closing", "scoped", "tenancy", "checks"}
+VOCABULARY = {"messages", "errors", "caller", "clock", "closing", "scoped", "tenancy", "checks", "remedies"}
 """Anyone may import these; they import nothing of ours but each other."""
 
 MAY_IMPORT = {
@@ -195,6 +196,27 @@ def test_the_public_names_are_exported() -> None:
         assert set(names.split()) <= set(package.__all__), package.__name__
 
 
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_exports_are_written_out(module: str) -> None:
+    """Type checkers follow neither a computed `__all__` nor `import *`."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        assert not (isinstance(node, ast.ImportFrom) and node.names[0].name == "*"), module
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node).split(" ", 1)[0]:
+            names = [ast.literal_eval(each) for each in getattr(node.value, "elts", [None])]
+            assert all(isinstance(name, str) for name in names), module
+
+
+def test_every_error_is_exported() -> None:
+    """The list in errors.py, and that of the package, have all of them."""
+    kinds = {
+        name
+        for name, value in vars(ranvier.errors).items()
+        if isinstance(value, type) and issubclass(value, ranvier.RanvierError) and name[0] != "_"
+    }
+    assert kinds == set(ranvier.errors.__all__)
+    assert kinds <= set(ranvier.__all__)
+
+
 def public_things() -> Iterator[tuple[str, object]]:
     """Everything that is exported, and every public method and property of the classes."""
     for package in PUBLIC:
@@ -223,3 +245,27 @@ def test_everything_public_says_what_it_is(name: str, thing: object) -> None:
     words = inspect.getdoc(thing)
     assert words, f"{name} has no docstring"
     assert words.split("\n\n")[0].rstrip()[-1] in ".:`", f"{name}: {words.splitlines()[0]}"
+
+
+# --- tests ---------------------------------------------------------------------------------------
+
+TESTS = {path: ast.parse(path.read_text()) for path in Path(__file__).parent.rglob("*.py")}
+SCRIPTS_AND_PACKAGES = {"support", "simulation", "soak"}
+"""The packages of tests/ that may be imported."""
+
+
+def test_tests_import_helpers_from_packages() -> None:
+    """`from support.scenes import ...`: no test imports a module beside it, or another test."""
+    local = {path.stem for path in TESTS} - SCRIPTS_AND_PACKAGES - set(sys.stdlib_module_names)
+    for path, tree in TESTS.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert local.isdisjoint(alias.name for alias in node.names), path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in local, f"{path} imports {node.module}"
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """So that a name in a report is one file."""
+    names = sorted(path.name for path in TESTS if path.name.startswith("test_"))
+    assert len(names) == len(set(names))

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +25,7 @@ import ranvier
 from ranvier import Pipeline, cli, errors, providers, testing
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.providers import Stub
-from ranvier.simulator import Simulator
+from ranvier.simulator import Simulator, Status
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -43,6 +43,9 @@ ELSEWHERE = {
 
 ON_THE_WIRE = {"index.md", "streaming.md", "coming-from/litellm.md", "coming-from/sdks.md"}
 """Pages whose code asks over HTTP, which takes real time."""
+
+IN_AN_OUTAGE = {"index.md"}
+"""Those whose code runs while Anthropic is overloaded."""
 
 LANGUAGES = {"", "python", "text", "sh", "toml", "json", "yaml", "promql"}
 
@@ -114,6 +117,8 @@ async def test_the_code_of_a_page_runs_over_http(
     page: str, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same where providers answer over HTTP."""
+    if page in IN_AN_OUTAGE:
+        simulator.always("anthropic", Status(529))
     await run(page, capsys, simulator=simulator)
 
 
@@ -152,6 +157,33 @@ def test_commands_of_ours_are_understood(page: str) -> None:
             words = shlex.split(line, comments=True)
             if "ranvier" in words and "install" not in words:
                 cli._parser().parse_args(words[words.index("ranvier") + 1 :])
+
+
+# --- navigation ----------------------------------------------------------------------------------
+
+NAVIGATION = yaml.safe_load((ROOT / "properdocs.yml").read_text(encoding="utf-8"))["nav"]
+LONGEST_GROUP = 8
+
+
+def groups(entries: list[Any]) -> Iterator[list[Any]]:
+    """Every group of the navigation, the whole of it first."""
+    yield entries
+    for entry in entries:
+        for inside in entry.values() if isinstance(entry, dict) else ():
+            if isinstance(inside, list):
+                yield from groups(inside)
+
+
+def test_the_navigation_can_be_taken_in_at_a_glance() -> None:
+    """No group has more than eight entries."""
+    assert all(len(group) <= LONGEST_GROUP for group in groups(NAVIGATION))
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    """They are not in the navigation, and so have to be found from their index."""
+    index = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
+    for path in (DOCS / "decisions").glob("*.md"):
+        assert path.stem == "index" or f"]({path.name})" in index, path.name
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -194,7 +226,7 @@ def test_a_table_of_options_has_every_option_and_its_default(
     """In the order of the signature, with the value that it says, and with a reason."""
     signature = inspect.signature(named(path)).parameters.values()
     starred = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]
+    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]  # type: ignore[call-overload]
     told = [(row[0].strip("`"), default_of(row[1])) for row in rows]
     assert told == expected
     assert all(len(row[2]) > 5 for row in rows)
@@ -207,7 +239,7 @@ def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
     assert (page, f"ranvier.layers.{layer}") in [(page, path) for page, path, _ in OPTIONS]
     text = (DOCS / page).read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert headings == ["Usage", "Options", "Errors", "Events", "Its place", "Traps"]
+    assert headings == ["Usage", "Options", "Errors", "Events", "Position", "Pitfalls"]
     beginning = text.partition("## Usage")[0]
     assert "\nAlso known as: " in beginning
     assert re.search(r"^!\[.+\]\(\.\./pictures/\w+\.svg\)$", beginning, re.MULTILINE)

@@ -1,16 +1,14 @@
 """The page about performance tells what was measured; a short run fails only for what the code has done."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT))
+from benchmarks.bounds import BOUNDS, FLOOR, STACK, far_outside
+from benchmarks.figures import Results, Table
+from benchmarks.page import PAGE, rendered
 
-from benchmarks.bounds import BOUNDS, FLOOR, STACK, far_outside  # noqa: E402  # because: they lie beside tests/
-from benchmarks.figures import Results, Table  # noqa: E402
-from benchmarks.page import PAGE, rendered  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 
 def results(*tables: Table) -> Results:

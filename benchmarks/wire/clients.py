@@ -49,6 +49,28 @@ async def raw_aiohttp(url: str, streamed: bool) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
+async def by_hand(url: str, streamed: bool) -> AsyncIterator[Ask]:
+    """What one would write for this one wire: line by line, and nothing goes wrong. It knows streams only."""
+    import aiohttp
+    import orjson
+
+    body, target = _body(streamed), f"{url}/v1/chat/completions"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=10_000)) as session:
+
+        async def ask() -> int:
+            words = []
+            async with session.post(target, data=body, headers=HEADERS) as reply:
+                async for line in reply.content:
+                    if line.startswith(b"data: {"):
+                        choices = orjson.loads(line[6:])["choices"]
+                        if choices and (text := choices[0]["delta"].get("content")):
+                            words.append(text)
+            return len("".join(words))
+
+        yield ask
+
+
+@asynccontextmanager
 async def raw_httpx(url: str, streamed: bool) -> AsyncIterator[Ask]:
     """The same, with one pool, as httpx comes."""
     import httpx
@@ -67,8 +89,13 @@ async def raw_httpx(url: str, streamed: bool) -> AsyncIterator[Ask]:
         yield ask
 
 
-def ours(engine: Engine, provider: str = "openai", *, hidden: tuple[str, ...] = ()) -> Client:
-    """The whole stack over one engine; `hidden` are packages that are taken to be missing."""
+def ours(
+    engine: Engine, provider: str = "openai", *, gathered: bool = False, hidden: tuple[str, ...] = ()
+) -> Client:
+    """The whole stack over one engine; `hidden` are packages that are taken to be missing.
+
+    A stream is read event by event, or `gathered` into the answer of a `complete()`.
+    """
 
     @asynccontextmanager
     async def client(url: str, streamed: bool) -> AsyncIterator[Ask]:
@@ -84,12 +111,12 @@ def ours(engine: Engine, provider: str = "openai", *, hidden: tuple[str, ...] = 
             Fallback(target),
             Retry(),
             Breaker(),
-            Timeout(seconds=PATIENCE, connect=PATIENCE),
+            Timeout(PATIENCE, PATIENCE, PATIENCE, PATIENCE, stream_complete=streamed),
         )
         async with Pipeline(*layers) as pipeline:
 
             async def ask() -> int:
-                if not streamed:
+                if gathered or not streamed:
                     return len((await pipeline.complete(PROMPT)).text)
                 async with pipeline.stream(PROMPT) as events:
                     return sum([1 async for _ in events])
@@ -169,6 +196,7 @@ async def litellm_router(url: str, streamed: bool) -> AsyncIterator[Ask]:
 
 
 RAW, FASTEST, HTTPX, DEFAULT = "aiohttp, raw", "ranvier on aiohttp", "ranvier on httpx", "ranvier, no extra"
+BY_HAND, GATHERED = "aiohttp and orjson, by hand", "ranvier on aiohttp, complete()"
 
 CLIENTS: dict[str, Client] = {
     RAW: raw_aiohttp,
@@ -177,6 +205,8 @@ CLIENTS: dict[str, Client] = {
     HTTPX: ours("httpx"),
     DEFAULT: ours("auto", hidden=("aiohttp", "orjson")),
     "ranvier on aiohttp, anthropic": ours("aiohttp", "anthropic"),
+    BY_HAND: by_hand,
+    GATHERED: ours("aiohttp", gathered=True),
     "openai SDK": openai_sdk,
     "anthropic SDK": anthropic_sdk,
     "pydantic-ai": pydantic_ai,

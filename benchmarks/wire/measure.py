@@ -6,19 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import product
 
 from benchmarks.figures import Table
-from benchmarks.wire.clients import CLIENTS, DEFAULT, FASTEST, HTTPX, RAW
+from benchmarks.wire.clients import BY_HAND, CLIENTS, DEFAULT, FASTEST, GATHERED, HTTPX, RAW
 from benchmarks.wire.server import PIECES
 
+LITELLM_ROUTER = "litellm Router"
 LITELLM = "BENCH_LITELLM_PYTHON"
 """The variable that names the Python of litellm's environment: it pins what others need newer."""
 
 OURS = [RAW, FASTEST, HTTPX, DEFAULT]
-STREAMING = {RAW, FASTEST, HTTPX, DEFAULT, "openai SDK", "anthropic SDK"}
+STREAMS_ALONE = [BY_HAND, GATHERED]
+STREAMING = [*OURS, *STREAMS_ALONE, "openai SDK", "anthropic SDK", LITELLM_ROUTER]
 REQUESTS = {50: 500, 500: 500, 2_000: 1_000}
 CROWD = 500
 STREAMS, IN_FLIGHT = 50, 50
@@ -64,7 +66,7 @@ def clients(names: list[str]) -> Iterator[dict[str, Asking]]:
         url = f"http://127.0.0.1:{int(server.stdout.readline())}"
         asking = {}
         for name in names:
-            python = os.environ[LITELLM] if name == "litellm Router" else sys.executable
+            python = os.environ[LITELLM] if name == LITELLM_ROUTER else sys.executable
             asked = (python, "-m", "benchmarks.wire.client", name, url, str(cores[-1]))
             asking[name] = Asking(stack.enter_context(_process(*asked)))
         yield asking
@@ -80,24 +82,18 @@ def _tables(flight: int) -> dict[str, Table]:
 
 
 class Wire:
-    """The tables of the wire, as they fill."""
+    """The tables of whole answers, as they fill."""
 
     def __init__(self) -> None:
-        title = f"CPU of a streamed chunk, {IN_FLIGHT} streams in flight"
-        self.streamed = Table("wire-streamed", title, "us", RAW)
         self.whole = {flight: _tables(flight) for flight in REQUESTS}
 
     @property
     def tables(self) -> list[Table]:
         """Those in which something stands."""
-        found = [self.streamed, *(table for each in self.whole.values() for table in each.values())]
-        return [table for table in found if table.rows]
+        return [table for each in self.whole.values() for table in each.values() if table.rows]
 
     def turn(self, asking: dict[str, Asking]) -> None:
         """One repetition of everything."""
-        for name in STREAMING & asking.keys():
-            found = asking[name].measure(IN_FLIGHT, STREAMS, streamed=True)
-            self.streamed.add(name, found["cpu"] / PIECES)
         for flight in REQUESTS:
             for name in asking if flight == CROWD else [name for name in OURS if name in asking]:
                 self.ask(name, asking[name], flight)
@@ -111,14 +107,32 @@ class Wire:
 
 
 def on_the_wire(short: bool) -> list[Table]:
-    """All tables of the wire; a short run has the fastest engine with and without us, and nobody else."""
+    """All tables of whole answers; a short run has the fastest engine with and without us only."""
     wire = Wire()
     if short:
         with clients([RAW, FASTEST]) as asking:
             for _, (name, client) in product(range(5), asking.items()):
                 wire.ask(name, client, CROWD)
         return wire.tables
-    with clients([name for name in CLIENTS if name != "litellm Router" or LITELLM in os.environ]) as asking:
+    with clients([name for name in _there(CLIENTS) if name not in STREAMS_ALONE]) as asking:
         for _ in range(5):
             wire.turn(asking)
     return wire.tables
+
+
+def streams(short: bool) -> list[Table]:
+    """What a chunk costs that is read; a short run has what is bounded."""
+    title = f"CPU of a streamed chunk, {IN_FLIGHT} streams in flight"
+    table = Table("wire-streamed", title, "us", RAW)
+    names = [RAW, BY_HAND, GATHERED, FASTEST] if short else _there(STREAMING)
+    with clients(names) as asking:
+        for turn in range(3 if short else 5):
+            for name in names if turn % 2 else reversed(names):
+                found = asking[name].measure(IN_FLIGHT, STREAMS, streamed=True)
+                table.add(name, found["cpu"] / PIECES)
+    return [table]
+
+
+def _there(names: Iterable[str]) -> list[str]:
+    """Those that are installed."""
+    return [name for name in names if name != LITELLM_ROUTER or LITELLM in os.environ]

@@ -1,8 +1,8 @@
 """A server that costs as little as it can: `python -m benchmarks.wire.server CORE` prints its port.
 
 It speaks the shapes of OpenAI's chat completions and of Anthropic's messages, whole at once, and streamed in
-fifty pieces, each written on its own. It reads nothing of a request but where it ends, its path, and whether
-it wants a stream.
+two hundred pieces, each written on its own. It reads nothing of a request but where it ends, its path, and
+whether it wants a stream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, cast
 
 import uvloop
 
-PIECES: Final = 50
+PIECES: Final = 200
 PAUSE: Final = 0.002
 TEXT: Final = "It leaps from node to node. " * 40
 

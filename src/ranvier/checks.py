@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, overload
 
 from ranvier.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 @overload
@@ -34,6 +36,13 @@ def choice(name: str, value: str, options: tuple[str, ...]) -> str:
     """`value` as one of `options`."""
     if value not in options:
         raise ConfigurationError(f"{name}={value!r}: choose one of {', '.join(map(repr, options))}")
+    return value
+
+
+def listed(name: str, value: Iterable[T]) -> Iterable[T]:
+    """`value` as a list of things, or anything else that can be iterated over."""
+    if not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} is a {type(value).__name__}: give a list, {name}=[...]")
     return value
 
 

@@ -451,7 +451,14 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     kind = "all_failed"
 
+    if TYPE_CHECKING:  # because no group nests in ours
+
+        @property
+        def exceptions(self) -> tuple[RanvierError, ...]:
+            """One error for each target, in their order."""
+
     def __new__(cls, message: str, errors: Sequence[RanvierError]) -> Self:
+        """Create the group as `ExceptionGroup` does: its members are set here, not in `__init__`."""
         return super().__new__(cls, message, errors)
 
     def __init__(self, message: str, errors: Sequence[RanvierError]) -> None:
@@ -460,13 +467,14 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
         self.retry_after = min(waits, default=None)
 
     def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: ours holds only ours
+        """Build the part of this group that `split` and `subgroup` keep."""
         return type(self)(self.message, errors)
 
     @property
     def primary(self) -> RanvierError:
         """The error of the first target that was sent anything; of the first target where none was."""
         sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
-        return next(sent, self.exceptions[0])  # type: ignore[return-value]  # because: no group nests in ours
+        return next(sent, self.exceptions[0])
 
     @property
     def nothing_sent(self) -> bool:
@@ -492,7 +500,33 @@ class UnknownProviderError(ConfigurationError):
 
 
 __all__ = [
-    name
-    for name, value in list(globals().items())
-    if not name.startswith("_") and (isinstance(value, type) and issubclass(value, RanvierError))
+    "AllDeploymentsFailedError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "CircuitOpenError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "CredentialMissingError",
+    "DeadlineExceededError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "LayerError",
+    "LayerOrderError",
+    "LocalCapacityError",
+    "ModelNotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProviderError",
+    "QuotaExceededError",
+    "RanvierError",
+    "RateLimitError",
+    "RejectedError",
+    "ServerError",
+    "StreamInterruptedError",
+    "ThrottledError",
+    "TimedOutError",
+    "UnknownProviderError",
+    "UnsupportedRequestError",
 ]

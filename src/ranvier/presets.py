@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ranvier import checks
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.layers.fallback import Target
 from ranvier.pipeline.credentials import Credentials
@@ -12,8 +13,10 @@ from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.pipeline.resolver import Resolver
 from ranvier.providers._models import first_token_allowance
+from ranvier.remedies import OF_RESILIENT, suggests
 
 
+@suggests(**OF_RESILIENT)
 def resilient(
     *targets: Target,
     credentials: Credentials | Resolver | None = None,
@@ -45,7 +48,7 @@ def resilient(
     }
     usual = min(allowances.values())
     return Pipeline(
-        *layers,
+        *checks.listed("layers", layers),
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),

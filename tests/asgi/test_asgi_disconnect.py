@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from applications import FRAMEWORKS, Service
-from serving import serving
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
@@ -18,6 +16,8 @@ from ranvier.asgi import CancelOnDisconnect, TenantMiddleware
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
 from ranvier.providers import OpenAI
 from ranvier.simulator import Fault, Silence, Simulator, Slow, Stall
+from support.asgi.applications import FRAMEWORKS, Service
+from support.asgi.serving import serving
 
 WITHIN = 0.1
 """Seconds from a client's leaving to the moment when the provider sees its own client leave."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from applications import FRAMEWORKS, Service
-from serving import Served, serving
 
 from ranvier import Pipeline
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
 from ranvier.providers import OpenAI
 from ranvier.simulator import Exchange, Simulator
+from support.asgi.applications import FRAMEWORKS, Service
+from support.asgi.serving import Served, serving
 
 CONNECTIONS = 40
 REQUESTS_EACH = 4

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from applications import FRAMEWORKS, Service
-from serving import Served, serving
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from ranvier import ConfigurationError, current_tenant, tenant
 from ranvier.asgi import TenantMiddleware
+from support.asgi.applications import FRAMEWORKS, Service
+from support.asgi.serving import Served, serving
 
 HEADER = b"x-tenant-id"
 
@@ -238,7 +238,7 @@ async def test_a_resolver_that_answers_nonsense_is_told_so() -> None:
     """It is a mistake in the application, not of whoever asks."""
     app = TenantMiddleware(say_tenant, resolve=lambda scope: 7)  # type: ignore[arg-type,return-value]
     with pytest.raises(ConfigurationError, match="resolve returned a int: return a str, or None"):
-        await app({"type": "http", "headers": []}, asyncio.Event().wait, say_tenant)
+        await app({"type": "http", "headers": []}, asyncio.Event().wait, say_tenant)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -13,8 +14,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from status_page import TOKEN, Answer, ask, stack
-from told import attempt, call, ended
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
@@ -25,7 +24,10 @@ from ranvier.errors import ConfigurationError, OverloadedError, RanvierError
 from ranvier.layers import Breaker, Fallback
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
+from support.asgi.status_page import TOKEN, Answer, ask, stack
+from support.asgi.told import attempt, call, ended
 
+SILENT = {"succeeded": [0] * 120, "failed": [0] * 120}
 NASTY = '<script>alert("1")</script>\\'
 ACME = {"tenant": "acme", "provider": "first"}
 
@@ -319,6 +321,7 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
 def test_a_request_that_fails_everywhere_is_no_trouble_of_a_provider() -> None:
     """Nor are four attempts enough to say that a part of them fails."""
     quiet = {"name": "first", "circuits": {}, "refused": 0, "throttled": 0, "succeeded": 1}
+    quiet |= {"probes_due": 0, "series": SILENT}
     assert of_provider({**quiet, "failures": {"context_length": 50}}) == []
     assert of_provider({**quiet, "failures": {"overloaded": 3}}) == []
     assert of_provider({**quiet, "failures": {"overloaded": 4}})[0][0] == "trouble"
@@ -327,9 +330,52 @@ def test_a_request_that_fails_everywhere_is_no_trouble_of_a_provider() -> None:
 
 def test_failed_calls_are_told_before_there_are_many() -> None:
     """One is worth a word, a twentieth of them are trouble."""
-    assert of_calls({"failed": 0, "succeeded": 9}) == []
-    assert of_calls({"failed": 1, "succeeded": 9})[0] == ("strained", "1 call failed, 10.0% of all")
-    assert of_calls({"failed": 5, "succeeded": 95})[0][0] == "trouble"
+    silent = {"series": SILENT}
+    assert of_calls({"failed": 0, "succeeded": 9, **silent}) == []
+    assert of_calls({"failed": 1, "succeeded": 9, **silent})[0] == ("strained", "1 call failed, 10.0% of all")
+    assert of_calls({"failed": 5, "succeeded": 95, **silent})[0][0] == "trouble"
+
+
+@pytest.mark.virtual_time
+async def test_an_outage_that_is_over_is_no_trouble() -> None:
+    """Once calls have succeeded for ten seconds; nobody can say so where nothing was asked."""
+    pipeline, app = stack(ScriptedProvider("first", lambda call: down if outage else "hello"))
+    down, outage = OverloadedError("no", provider="first"), True
+
+    async def asking(seconds: int) -> dict[str, Any]:
+        for _ in range(seconds):
+            await asyncio.sleep(1)
+            with contextlib.suppress(RanvierError):
+                await pipeline.complete("Hi", tenant="acme")
+        told: dict[str, Any] = (await ask(app, "/status.json")).json
+        return told
+
+    async with pipeline:
+        assert (await asking(20))["level"] == "trouble"
+        outage = False
+        await asyncio.sleep(20)
+        assert (await asking(0))["level"] == "trouble"
+        told = await asking(12)
+        assert told["level"] == "strained"
+        assert all("none in the last 10 s" in each["text"] for each in told["findings"])
+        outage = True
+        assert (await asking(3))["level"] == "trouble"
+        outage = False
+        await asyncio.sleep(90)
+        assert (await asking(60))["level"] == "well"
+
+
+@pytest.mark.virtual_time
+async def test_a_circuit_that_the_next_call_may_probe_is_no_trouble() -> None:
+    """Its tenant may never call again."""
+    pipeline, app = stack(failing("first"))
+    async with pipeline:
+        await trip(pipeline)
+        assert (await ask(app, "/status.json")).json["level"] == "trouble"
+        await asyncio.sleep(100)
+        told = (await ask(app, "/status.json")).json
+    assert (told["level"], told["providers"][0]["probes_due"]) == ("strained", 1)
+    assert told["findings"][0]["text"] == "1 circuit at first to be probed by the next call"
 
 
 # --- Prometheus ----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import attempt, call, ended
 
 from ranvier.asgi.status.ledger import MOST_ACCOUNTS, MOST_CHANGES, MOST_KINDS, Account, Ledger
 from ranvier.asgi.status.names import Names
@@ -17,6 +16,7 @@ from ranvier.asgi.status.stories import KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
 from ranvier.pipeline.call_events import AttemptStarted
 from ranvier.pipeline.events import CircuitChanged, RetryScheduled
+from support.asgi.told import attempt, call, ended
 
 TIMES = st.lists(st.floats(0, 1000), max_size=60).map(sorted)
 

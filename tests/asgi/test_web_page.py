@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import Served, serving
 
 from ranvier import errors
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.simulator import Drop, Silence, Simulator, Status
+from support.asgi.serving import Served, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web.md").read_text(encoding="utf-8")
 FASTAPI, STARLETTE, LITESTAR, CHAT, RESOLVER = re.findall(
@@ -180,7 +180,7 @@ def test_the_table_of_statuses_is_that_of_the_service() -> None:
     errors_told = [(getattr(errors, name)("x", **facts(name)), status) for name, status in told.items()]
     assert {error.kind for error, _ in errors_told} >= page["STATUSES"].keys()
     assert [page["status_of"](error) for error, _ in errors_told] == list(told.values())
-    assert page["status_of"](errors.ThrottledError("x", **facts("CircuitOpenError"), reason="auth")) == 403
+    assert page["status_of"](errors.ThrottledError("x", **facts("CircuitOpenError"), reason="auth")) == 403  # type: ignore[arg-type]
 
 
 def facts(name: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import pytest
-from chromium import Page, UnavailableError, chromium, page_of
+
+from support.browser.chromium import Page, UnavailableError, chromium, page_of
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chromium import Page
+
+from support.browser.chromium import Page
 
 pytestmark = pytest.mark.once
 

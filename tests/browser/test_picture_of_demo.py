@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chromium import Page
 
-from outage import filmed
 from ranvier.cli.demo.report import page as report_of
 from ranvier.cli.demo.scenario import Scenario
+from support.browser.chromium import Page
+from support.outage import filmed
 
 pytestmark = pytest.mark.once
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from chromium import Page
-from serving_pages import serving
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -15,6 +13,8 @@ from ranvier.asgi import status_app
 from ranvier.errors import OverloadedError, RanvierError
 from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.testing import ScriptedProvider
+from support.browser.chromium import Page
+from support.browser.serving_pages import serving
 
 pytestmark = pytest.mark.once
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from patients import HEAD, SECRET
 
 from ranvier.providers import ADAPTERS, adapter
+from support.cli.patients import HEAD, SECRET
 
 Write = Callable[..., str]
 

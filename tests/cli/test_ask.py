@@ -14,6 +14,7 @@ import pytest
 from ranvier.cli import main
 from ranvier.providers import ADAPTERS, adapter
 from ranvier.simulator import Cut, ErrorIn200, Say, Silence, Simulator, Slow, Stall, Status
+from support.cli.processes import RANVIER
 
 KEYS = {name: adapter(name).environment[0] for name in ADAPTERS}
 
@@ -189,9 +190,8 @@ def test_bad_input_is_status_2(capsys, arguments, complaint):
 
 def started(arguments: list[str]) -> subprocess.Popen[str]:
     """The command in a process of its own."""
-    code = "import sys, ranvier.cli; sys.exit(ranvier.cli.main())"
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code, *arguments],
+        [*RANVIER, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

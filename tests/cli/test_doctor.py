@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from patients import HEAD, SECRET
 
 from ranvier.cli import main
 from ranvier.cli.doctor.checking import CHECKS
+from support.cli.patients import HEAD, SECRET
+from support.cli.processes import RANVIER
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -53,7 +55,7 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
 
 def test_the_pipeline_of_the_readme_is_well(write, capsys):
     """What we show to everybody first has no fault that we would find in it."""
-    [code] = re.findall(r"```python\n(.*?)\n\nasync with", README.read_text(), re.DOTALL)[:1]
+    [code] = re.findall(r"```python\n((?:(?!```).)*?)\n\nasync with", README.read_text(), re.DOTALL)
     assert main(["doctor", write(code), "--offline"]) == 0, capsys.readouterr().out
 
 
@@ -112,6 +114,17 @@ def test_keys_of_a_resolver_are_not_asked_for(write, capsys):
     said = capsys.readouterr().out
     assert "key      by tenant, from credentials=" in said
     assert "no-key" not in said
+
+
+@pytest.mark.parametrize("option", ["--json", "--offline"])
+def test_a_reader_that_leaves_early_sees_no_traceback(write, option):
+    """`ranvier doctor ... | head -1`: the pipe is closed while the report is written."""
+    command = [*RANVIER, "doctor", write("pipeline = resilient('ollama/qwen3')"), "--offline", option]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=20) == 141
 
 
 # --- secrets -------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import trustme
-from patients import SECRET
 
 from ranvier.cli import main
 from ranvier.cli.doctor import checks_of_stack, checks_of_targets  # noqa: F401  # because: they join CHECKS
 from ranvier.cli.doctor.checking import CHECKS
+from support.cli.patients import SECRET
 
 DEADLINE = "Deadline(180)"
 ROUTE = "Fallback('ollama/qwen3', 'openai/gpt-5.2')"

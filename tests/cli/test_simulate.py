@@ -18,6 +18,7 @@ import pytest
 
 from ranvier.cli import main
 from ranvier.cli import simulate as simulate_command
+from support.cli.processes import RANVIER
 
 WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama")
 
@@ -25,9 +26,8 @@ WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama")
 @contextmanager
 def simulate(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own, which is ended with SIGINT at the latest."""
-    command = [sys.executable, "-W", "error", "-c", "import sys, ranvier.cli; sys.exit(ranvier.cli.main())"]
     with subprocess.Popen(
-        [*command, "simulate", "--port", "0", *arguments],
+        [*RANVIER, "simulate", "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pty
 import re
@@ -10,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -21,23 +21,21 @@ from typing import Any
 
 import pytest
 import uvicorn
+from rich.console import Console
 
 from ranvier import Pipeline
 from ranvier.asgi import status_app
+from ranvier.asgi.status import health
 from ranvier.cli import main
+from ranvier.cli.watch.screen import draw
+from ranvier.errors import OverloadedError
 from ranvier.layers import Breaker, Fallback
+from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider
+from support.cli.processes import RANVIER
 
 pytestmark = pytest.mark.once
 
-COMMAND = [
-    sys.executable,
-    "-W",
-    "error",
-    "-c",
-    "import sys, ranvier.cli; sys.exit(ranvier.cli.main())",
-    "watch",
-]
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -45,7 +43,8 @@ class Application:
     """A pipeline with its status page, served by a thread until it is told to end."""
 
     def __init__(self, port: int = 0) -> None:
-        self.pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
+        self.failing = False
+        self.pipeline = Pipeline(Fallback(ScriptedProvider("openai", self._reply)), Breaker())
         config = uvicorn.Config(self.app(), port=port, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve)
@@ -70,6 +69,19 @@ class Application:
         asyncio.run_coroutine_threadsafe(self.pipeline.circuits.isolate(tenant, "openai"), self._loop).result(
             5
         )
+
+    def ask(self, *, failing: bool) -> None:
+        """Make five calls, for one tenant each."""
+        self.failing = failing
+
+        async def calls() -> None:
+            asked = [self.pipeline.complete("Hi", tenant=f"{number}") for number in range(5)]
+            await asyncio.gather(*asked, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(calls(), self._loop).result(5)
+
+    def _reply(self, call: Call) -> str | OverloadedError:
+        return OverloadedError("down", provider="openai") if self.failing else "hello"
 
     def end(self) -> None:
         """Serve no more."""
@@ -134,7 +146,7 @@ def terminal(*arguments: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
     with subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*RANVIER, "watch", *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -171,7 +183,7 @@ def test_it_tells_that_nobody_answers_and_recovers() -> None:
             seen.until("acme")
         finally:
             first.end()
-        assert "acme" in seen.until("what was known is below") + seen.until("acme")
+        assert "acme" in seen.until("last known state below") + seen.until("acme")
         second = Application(first.port)
         try:
             seen.until("all is well")
@@ -179,10 +191,60 @@ def test_it_tells_that_nobody_answers_and_recovers() -> None:
             second.end()
 
 
+def test_nothing_is_cut_off_at_80_columns() -> None:
+    """Seven busy providers, long names, and every column whole; a long tenant costs only its own column."""
+    states = {"closed": 1234, "open": 12, "half_open": 3, "isolated": 1}
+    series = {"succeeded": [3] * 120, "failed": [1] * 120}
+    busy = {
+        "level": "trouble",
+        "rate": 123.4,
+        "succeeded": 999,
+        "failed": 1,
+        "series": series,
+        "seconds": {"p50": 0.412, "p95": 11.2, "p99": 119.9},
+        "retries": 120,
+        "fallbacks": 1234,
+        "rejections": 1234,
+        "rescued": 12,
+        "running": 88,
+        "streams": 7,
+        "circuits": states,
+    }
+    circuit = {
+        "state": "half_open",
+        "tenant": "a-customer-with-a-long-name" * 3,
+        "provider": "openrouter",
+        "more": ["gpt-5.2"],
+        "failures": 12,
+        "opens": 34,
+        "retry_after": 29.5,
+    }
+    facts = {
+        "level": "trouble",
+        "process": {"number": 4711, "up": 90_000.0},
+        "findings": [],
+        "calls": busy,
+        "providers": [{**busy, "name": name} for name in ("anthropic", "openrouter", "gemini")],
+        "circuits": {"total": 1250, "troubled": 16, "rows": [circuit]},
+        "stories": [],
+    }
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(draw(facts, rows=40, columns=80))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = "provider /s ok p50 p95 p99 fell back rejected circuits"
+    assert any(line.split() == heads.split() for line in lines)
+    (row,) = [line for line in lines if "openrouter" in line and "%" in line]
+    assert "\u2026" not in row
+    assert "119.9 s 1234" in " ".join(row.split())
+    (open_one,) = [line for line in lines if "half-open" in line and "a-customer" in line]
+    assert open_one.split()[-2:] == ["29.5", "s"]
+
+
 def test_lines_are_enough_where_there_is_no_terminal(application: Application) -> None:
     """One a look, without anything that steers a terminal."""
     with subprocess.Popen(
-        [*COMMAND, application.url, "--plain", "--interval", "0.1"], stdout=subprocess.PIPE
+        [*RANVIER, "watch", application.url, "--plain", "--interval", "0.1"], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().decode() for _ in range(2)]
@@ -203,6 +265,21 @@ def test_once_tells_by_its_status(application: Application, capsys: pytest.Captu
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["watch", application.url + "/elsewhere", "--once"]) == 3
     assert "the server answers 404" in capsys.readouterr().out
+
+
+def test_once_tells_an_outage_that_is_over(
+    application: Application, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 while calls fail, 0 again when none has failed of late."""
+    monkeypatch.setattr(health, "QUIET", 3)
+    application.ask(failing=True)
+    assert main(["watch", application.url, "--once"]) == 1
+    assert "5 calls failed" in capsys.readouterr().out
+    time.sleep(3)
+    application.ask(failing=False)
+    time.sleep(1.1 - time.monotonic() % 1)
+    assert main(["watch", application.url, "--once"]) == 0
+    assert "failed, 50.0% of all, none in the last 3 s" in capsys.readouterr().out
 
 
 def test_the_token_is_sent_and_not_in_the_address(

@@ -4,14 +4,14 @@ import json
 import pickle
 from typing import Any
 
-from corpus import ADAPTERS, Body, bodies
-from fuzzing import tried
 from hypothesis import given
 from hypothesis import strategies as st
-from mutating import cut, places, wrong
-from reading import Outcome, assert_goes_back, outcome, told
 
 from ranvier.messages import FinishReason, Native, Response, ToolCall
+from support.fuzz.corpus import ADAPTERS, Body, bodies
+from support.fuzz.fuzzing import tried
+from support.fuzz.mutating import cut, places, wrong
+from support.fuzz.reading import Outcome, assert_goes_back, outcome, told
 
 
 def assert_sound(result: Outcome) -> None:
@@ -46,7 +46,7 @@ def vars_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def assert_fit_to_be_shown(error: Exception) -> None:
+def assert_fit_to_be_shown(error: Any) -> None:
     """One printable line, not long, and without the key; so is the start of the body that it keeps."""
     for text, longest in ((str(error), 500), (error.body_preview or "", 500)):
         assert len(text) <= longest

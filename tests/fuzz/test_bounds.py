@@ -9,9 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import opened
-from fuzzing import grows_at_most_linearly
-from reading import outcome
 
 from ranvier.errors import InvalidResponseError, ProviderError
 from ranvier.messages import StreamEvent, ToolCallDelta
@@ -19,6 +16,9 @@ from ranvier.pipeline.collector import Collector
 from ranvier.providers import OpenAI, _http, _streamed
 from ranvier.providers._classify import classify
 from ranvier.providers._sse import Decoder, LineDecoder, OversizedEventError, SseDecoder
+from support.fuzz.fuzzing import grows_at_most_linearly
+from support.fuzz.reading import outcome
+from support.providers.asking import opened
 
 MEGABYTE = 1024 * 1024
 LIMIT = MEGABYTE // 8

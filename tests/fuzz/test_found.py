@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from reading import assert_goes_back, outcome
 
 from ranvier.errors import ProviderError
 from ranvier.messages import Native, Response, ToolCall
+from support.fuzz.reading import assert_goes_back, outcome
 
 
 def test_a_character_that_nobody_can_print_is_not_shown() -> None:
@@ -73,7 +73,7 @@ def test_thoughts_in_pieces_are_whole_again_in_their_order() -> None:
         {"type": "reasoning.encrypted", "index": 1, "data": "f"},
     ]
     events = [{"choices": [{"delta": {"reasoning_details": [piece]}}]} for piece in pieces]
-    events.append({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]})
+    events.append({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]})  # type: ignore[dict-item]
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     answer = outcome("openrouter", [body], streamed=True)
     assert isinstance(answer, Response)

@@ -6,13 +6,9 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from corpus import ADAPTERS, call_to
-from fuzzing import grows_at_most_linearly, tried
 from hypothesis import given
 from hypothesis import strategies as st
-from mutating import BYTES, WRONG, damaged, mutated
 from pydantic import BaseModel
-from shapes import anything
 
 from ranvier.errors import ConfigurationError, InvalidResponseError, RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Request, Schema, Tool, ToolCall
@@ -20,6 +16,10 @@ from ranvier.pipeline.prompt import build_request
 from ranvier.providers._adapter import Adapter
 from ranvier.providers._fields import encoded
 from ranvier.providers._waits import retry_after
+from support.fuzz.corpus import ADAPTERS, call_to
+from support.fuzz.fuzzing import grows_at_most_linearly, tried
+from support.fuzz.mutating import BYTES, WRONG, damaged, mutated
+from support.providers.shapes import anything
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -95,7 +95,7 @@ def test_a_call_is_taken_or_refused(conversation: Any, options: Any) -> None:
     before = copy.deepcopy(given)
     for prompt, said in ((conversation, {}), (conversation, given), (CONVERSATION, given)):
         with suppress(ConfigurationError):
-            sent(build_request(prompt, said))
+            sent(build_request(prompt, said))  # type: ignore[arg-type]
     assert repr(given) == repr(before)
 
 

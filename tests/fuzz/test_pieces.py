@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from fuzzing import tried
 from hypothesis import given
 from hypothesis import strategies as st
-from mutating import BYTES, cut, places
 
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCallDelta, Usage
 from ranvier.pipeline.collector import Collector, steps_of
 from ranvier.providers._forms import ObjectDecoder
 from ranvier.providers._sse import Decoder, LineDecoder, OversizedEventError, SseDecoder, WireEvent
+from support.fuzz.fuzzing import tried
+from support.fuzz.mutating import BYTES, cut, places
 
 KINDS = (SseDecoder, LineDecoder, ObjectDecoder)
 LINES = [

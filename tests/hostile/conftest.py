@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from network import Network, UnavailableError, network
+
+from support.hostile.network import Network, UnavailableError, network
 
 SHORT = bool(os.environ.get("RANVIER_SHORT"))
 

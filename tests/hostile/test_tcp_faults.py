@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from network import FIRST, PORT, RESET, SECOND, UNREACHABLE, Network, counted, cut_after, to_first
 
 from ranvier import (
     AttemptTimeoutError,
@@ -23,6 +22,17 @@ from ranvier import (
 from ranvier.layers import Fallback, Retry, Timeout
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.testing import settled
+from support.hostile.network import (
+    FIRST,
+    PORT,
+    RESET,
+    SECOND,
+    UNREACHABLE,
+    Network,
+    counted,
+    cut_after,
+    to_first,
+)
 
 CONNECT, FIRST_TOKEN, IDLE = 0.5, 0.9, 0.6
 """Seconds that each phase of an attempt may take here."""

@@ -16,7 +16,7 @@ from ranvier import (
 from ranvier.layers import Breaker, CircuitState, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Permit
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import BreakerScene, time
+from support.scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -189,7 +189,7 @@ async def test_a_target_may_have_rules_of_its_own() -> None:
     opened = []
     for number in (1, 2, 3):
         await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
-        opened += [(number, key[1]) for key, seen in breaker.circuits if seen.state == "open"]
+        opened += [(number, key[1]) for key, seen in breaker.circuits if seen.state == "open"]  # type: ignore[index]
     assert opened == [(1, "a/m"), (2, "a/m"), (2, "b"), (3, "a/m"), (3, "a"), (3, "b")]
 
 

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ranvier import CircuitOpenError
 from ranvier.pipeline import Outcome, Permit
-from scenes import CircuitsByHand, at_once
+from support.scenes import CircuitsByHand, at_once
 
 LEASE = 7.0
 JITTER = 0.5

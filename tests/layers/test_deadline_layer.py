@@ -18,7 +18,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import time, turns
+from support.scenes import time, turns
 
 pytestmark = pytest.mark.virtual_time
 

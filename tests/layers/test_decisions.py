@@ -31,7 +31,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.testing import ScriptedProvider, broken, cut, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -67,7 +67,7 @@ def all_kinds(kind: type[RanvierError]) -> set[type[RanvierError]]:
     return {kind}.union(*(all_kinds(each) for each in kind.__subclasses__()))
 
 
-def refusal(kind: type[RejectedError]) -> RejectedError:
+def refusal(kind: Any) -> RejectedError:
     """One that we raise ourselves, before anything is sent."""
     whose = {"tenant", "provider"} & set(inspect.signature(kind).parameters)
     return kind("refused", **dict.fromkeys(whose, "first"))

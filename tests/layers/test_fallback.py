@@ -24,7 +24,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Retry
 from ranvier.pipeline.events import Event, FallbackTaken
 from ranvier.testing import ScriptedProvider, after
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -44,7 +44,7 @@ async def asked(pipeline: Pipeline, **options: Any) -> list[str]:
     try:
         return [each.target for each in (await pipeline.complete("Why?", **options)).attempts]
     except Exception as error:
-        return [each.target for each in error.attempts]
+        return [each.target for each in error.attempts]  # type: ignore[attr-defined]
 
 
 # --- the order -----------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ async def test_two_targets_raise_a_group_with_one_error_each() -> None:
     with pytest.raises(AllDeploymentsFailedError) as failure:
         await pipeline.complete("Why?")
     group = failure.value
-    assert [(type(each), each.provider) for each in group.exceptions] == [
+    assert [(type(each), each.provider) for each in group.exceptions] == [  # type: ignore[attr-defined]
         (ServerError, "a"),
         (RateLimitError, "b"),
         (ServerError, "c"),

@@ -9,7 +9,7 @@ from ranvier import CircuitOpenError, InvalidRequestError, RanvierError, Respons
 from ranvier.layers import Timeout
 from ranvier.pipeline import Call, Handler, Layer, Place
 from ranvier.testing import after, broken
-from scenes import BreakerScene
+from support.scenes import BreakerScene
 
 pytestmark = pytest.mark.virtual_time
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ranvier import CircuitOpenError, ConfigurationError
 from ranvier.pipeline import Outcome, Permit
 from ranvier.pipeline.events import CallRejected, CircuitChanged, Event, RegistryFull
-from scenes import CircuitsByHand, at_once
+from support.scenes import CircuitsByHand, at_once
 
 GOOD, BAD, NEITHER = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABANDONED
 

@@ -8,7 +8,7 @@ from ranvier import AttemptTimeoutError, LocalCapacityError, Pipeline, RateLimit
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline.events import Event, RetryScheduled
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -18,7 +18,7 @@ def retrying(
 ) -> tuple[ScriptedProvider, Pipeline]:
     """A provider, and a pipeline that retries it without chance."""
     provider = ScriptedProvider("only", script)
-    retry = Retry(**({"base_delay": 1.0, "jitter": "none"} | settings))
+    retry = Retry(**{"base_delay": 1.0, "jitter": "none", **settings})
     return provider, Pipeline(Fallback(provider), retry, *layers)
 
 
@@ -68,7 +68,7 @@ async def test_a_multiplier_of_one_keeps_the_waits_as_they_are() -> None:
 @pytest.mark.parametrize("on_timeout", [False, True])
 @pytest.mark.parametrize("limits", [{"seconds": 5}, {"first_token": 5}, {"idle": 5}])
 async def test_a_silent_provider_is_asked_again_only_where_one_says_so(
-    limits: dict[str, float], on_timeout: bool
+    limits: dict[str, Any], on_timeout: bool
 ) -> None:
     """The whole answer over a stream, with its idle time, included."""
     silent = stream("one", stall()) if "idle" in limits else stall()
@@ -129,7 +129,7 @@ async def test_the_deadline_is_looked_at_before_each_wait() -> None:
     pipeline = Pipeline(Deadline(8), Fallback(provider), Retry(max_retries=9, base_delay=1, jitter="none"))
     with pytest.raises(type(broken())) as failure:
         await pipeline.complete("Why?")
-    assert [each.delay for each in failure.value.attempts] == [0, 1, 2]
+    assert [each.delay for each in failure.value.attempts] == [0, 1, 2]  # type: ignore[attr-defined]
     assert time() == 6
 
 

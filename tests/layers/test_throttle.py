@@ -29,12 +29,12 @@ from ranvier.layers.throttle import layer as module
 from ranvier.layers.throttle.registry import IDLE_SECONDS
 from ranvier.pipeline.events import CallRejected, CredentialRefused, Event, Throttled
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import time, turns
+from support.scenes import time, turns
 
 pytestmark = pytest.mark.virtual_time
 
 
-def no(kind: type[RanvierError], retry_after: float | None = None) -> RanvierError:
+def no(kind: Callable[..., RanvierError], retry_after: float | None = None) -> RanvierError:
     return kind("no", provider="one", retry_after=retry_after)
 
 
@@ -67,7 +67,7 @@ class Scene:
     async def answers(self, *calls: Any) -> list[str]:
         """The texts of answers, and the kinds of errors."""
         ended = await asyncio.gather(*calls, return_exceptions=True)
-        return [getattr(each, "text", None) or each.kind for each in ended]
+        return [getattr(each, "text", None) or each.kind for each in ended]  # type: ignore[union-attr]
 
     def gates(self) -> list[tuple[str, str, float, int]]:
         return [(each.provider, each.reason, each.closed_for, each.waiting) for each in self.throttle.gates]
@@ -96,7 +96,7 @@ def limited_until(moment: float, error: RanvierError | None = None) -> Callable[
     ],
 )
 async def test_no_provider_closes_a_gate_for_longer_than_it_may(
-    error: RanvierError, settings: dict[str, float], seconds: float | None
+    error: RanvierError, settings: dict[str, Any], seconds: float | None
 ) -> None:
     """What it asks for counts up to `max_closed`, and up to an hour for credit; what we set counts whole."""
     scene = Scene(error, "fine", second=None, max_wait=0, **settings)
@@ -389,7 +389,7 @@ async def test_overrides_are_the_settings_for_single_targets() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"refused_for": 0}, {"refused_for": 0.0, "quota_for": 0.0}])
-async def test_nought_seconds_is_not_to_remember(settings: dict[str, float]) -> None:
+async def test_nought_seconds_is_not_to_remember(settings: dict[str, Any]) -> None:
     """Each call then finds out for itself."""
     scene = Scene(no(AuthenticationError), "fine", second=None, **settings)
     assert await scene.answers(scene.ask(), scene.ask()) == ["auth", "fine"]
@@ -516,6 +516,7 @@ async def test_a_gate_that_closes_again_in_the_turn_in_which_a_call_is_let_pass_
     assert await scene.answers(*crowd) == ["rate_limit", "rate_limit"]
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_stream_that_was_sent_back_to_the_gate_leaves_no_garbage() -> None:
     """Dropped without being closed, it settles at once and not when the collector comes by."""
     scene = Scene(after(1.0, "slow"), no(RateLimitError, 1), stream("a", stall()), second=None)

@@ -17,7 +17,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, cut, stall, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -44,7 +44,7 @@ def limited(*script: Any, streaming: bool = True, **limits: Any) -> tuple[Script
     ],
 )
 async def test_an_error_names_the_limit_that_was_met(
-    script: Any, limits: dict[str, float], phase: str, when: float
+    script: Any, limits: dict[str, Any], phase: str, when: float
 ) -> None:
     """And the target; a whole answer travels over a stream where a limit asks for it."""
     provider, pipeline = limited(script, **limits)

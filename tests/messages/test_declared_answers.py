@@ -146,11 +146,42 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-@pytest.mark.parametrize("form", [Point, Colour, RootModel[list[int]], list, int, object])
-def test_a_type_that_is_no_object_in_json_is_refused(form: type) -> None:
-    """Providers take nothing else at the root; the message says how to do it."""
-    with pytest.raises(ConfigurationError, match="is no object in JSON: make it a field of a model"):
-        Schema.of(form)
+NO_OBJECTS = [
+    (list[int], [1, 2], [1, 2]),
+    (list[Price], [{"amount": 1}], [Price(amount=1)]),
+    (Cat | Dog, {"kind": "cat", "lives": 9}, Cat(kind="cat", lives=9)),
+    (Price | None, None, None),
+    (Literal["yes", "no"], "yes", "yes"),
+    (Annotated[list[int], Field(max_length=2)], [1], [1]),
+    (tuple[int, str], [1, "x"], (1, "x")),
+    (Point, [7], Point(7)),
+    (Colour, "red", Colour.RED),
+    (RootModel[list[int]], [1], RootModel[list[int]]([1])),
+    (int, 5, 5),
+]
+
+
+@pytest.mark.parametrize(("form", "said", "parsed"), NO_OBJECTS)
+def test_a_type_that_is_no_object_in_json_is_asked_for_inside_one(form: Any, said: Any, parsed: Any) -> None:
+    """Providers take nothing else at the root; the caller gets the value and never sees the object."""
+    schema = Schema.of(form)
+    assert schema.definition["type"] == "object"
+    assert schema.definition["required"] == ["answer"]
+    assert schema.fit(json.dumps({"answer": said})) == (parsed, ())
+    assert Schema.of(form) == schema
+
+
+def test_an_answer_inside_an_object_fits_only_there() -> None:
+    """The place of a misfit is the one in what the model wrote."""
+    assert reading(list[Price], {"answer": [{}]}) == (None, ["at $.answer[0].amount: Field required"])
+    assert reading(list[Price], {}) == (None, ["at $.answer: Field required"])
+    assert reading(list[Price], [1]) == (None, ["at $: Input should be an object"])
+
+
+def test_a_type_that_cannot_be_hashed_is_refused() -> None:
+    """Schemas are kept by their types."""
+    with pytest.raises(ConfigurationError, match=r"Annotated\[int, \[\]\]: give a type that can be hashed"):
+        Schema.of(Annotated[int, []])
 
 
 class Anything:
@@ -158,7 +189,7 @@ class Anything:
 
 
 class Unknown(BaseModel):
-    value: "Nowhere"  # noqa: F821  # because it is what is tested
+    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # because it is what is tested
 
 
 class Opaque(BaseModel):

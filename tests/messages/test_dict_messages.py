@@ -175,7 +175,7 @@ ANSWERS: list[tuple[dict[str, Any], tuple[Any, ...]]] = [
         (Native("gemini", {"thoughtSignature": "sig"}), LOOK),
     ),
     (
-        {"tool_calls": [{"id": "c1", "function": {**CALL["function"], "parsed_arguments": {"at": "it"}}}]},
+        {"tool_calls": [{"id": "c1", "function": {**CALL["function"], "parsed_arguments": {"at": "it"}}}]},  # type: ignore[dict-item]
         (LOOK,),
     ),
     ({"content": "So.", **MARK}, (Text("So.", MARK),)),
@@ -196,7 +196,7 @@ def test_what_a_server_keeps_of_a_call_goes_back_with_the_call() -> None:
     """The signature of Gemini 3 in Google's compatible API."""
     kept = {"extra_content": {"google": {"thought_signature": "sig"}}}
     *_, call = read(role="assistant", tool_calls=[{**CALL, **kept}]).parts
-    assert call.native == Native(CHAT_COMPLETIONS, kept)
+    assert call.native == Native(CHAT_COMPLETIONS, kept)  # type: ignore[union-attr]
 
 
 def test_other_messages_are_understood() -> None:

@@ -82,11 +82,11 @@ def test_a_schema_that_was_made_by_hand_is_checked_and_keeps_what_it_says() -> N
         Schema.of(Schema({"type": "array"}))
 
 
-@pytest.mark.parametrize("form", [None, 5, "City", City(city="Oslo"), list[int], City | None, print])
+@pytest.mark.parametrize("form", [None, 5, "City", City(city="Oslo"), [City], print])
 def test_what_is_no_form_is_refused_with_what_may_be_one(form: Any) -> None:
-    """The message names what was given, and the four kinds there are."""
+    """The message names what was given, and the kinds there are."""
     with pytest.raises(
-        ConfigurationError, match=r"schema is a \w+: give a JSON schema as a dict, a pydantic"
+        ConfigurationError, match=r"schema is a \w+: give .*a JSON schema as a dict, a pydantic.*list\[int\]"
     ):
         Schema.of(form)
 

@@ -1,5 +1,8 @@
 """Tools from functions and types: their names, descriptions and parameters."""
 
+# mypy: disable-error-code="name-defined, valid-type"
+# because some annotations cannot be read on purpose
+
 import dataclasses
 import datetime
 import enum

@@ -9,15 +9,15 @@ from contextlib import suppress
 from typing import Any, Literal
 
 import pytest
-from answers import our_reading
-from asking_both import ADAPTERS
-from comparing_letters import differences
-from postbox import Postbox
 from pydantic import BaseModel, Field, ValidationError
-from seven import body
-from vendors import KEY, PROMPT, anthropic_at, openai_at
 
 from ranvier.messages import Message, Request, Schema
+from support.oracles.answers import our_reading
+from support.oracles.asking_both import ADAPTERS
+from support.oracles.comparing_letters import differences
+from support.oracles.postbox import Postbox
+from support.oracles.vendors import KEY, PROMPT, anthropic_at, openai_at
+from support.providers.seven import body
 
 pytestmark = pytest.mark.once
 

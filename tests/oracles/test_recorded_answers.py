@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from answers import Answer, our_reading
-from postbox import Postbox
-from recordings import ABSENT, ADAPTERS, FAILURES, RECORDINGS, Exchange, exchanges
-from vendors import Reads, anthropic_reading, gemini_reading, openai_reading
+
+from support.oracles.answers import Answer, our_reading
+from support.oracles.postbox import Postbox
+from support.oracles.vendors import Reads, anthropic_reading, gemini_reading, openai_reading
+from support.providers.recordings import ABSENT, ADAPTERS, FAILURES, RECORDINGS, Exchange, exchanges
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)]
 

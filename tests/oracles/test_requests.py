@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import histories
 import pytest
-from answers import our_reading
-from asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
-from comparing_letters import AT_ALL_TIMES, differences
 from google.genai import types
-from postbox import Postbox
-from seven import body
-from vendors import KEY, READING
 
 from ranvier.messages import Message, Request, Tool
+from support.oracles import histories
+from support.oracles.answers import our_reading
+from support.oracles.asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
+from support.oracles.comparing_letters import AT_ALL_TIMES, differences
+from support.oracles.postbox import Postbox
+from support.oracles.vendors import KEY, READING
+from support.providers.seven import body
 
 pytestmark = pytest.mark.once
 

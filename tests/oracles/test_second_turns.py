@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asking import opened_at
-from asking_both import ADAPTERS, LIMITS, MODELS
-from comparing_letters import AT_ALL_TIMES, differences
 from google.genai import types
-from postbox import Postbox
-from seven import body
-from vendors import KEY, anthropic_at, gemini_at, openai_at
 
 from ranvier.messages import Message, Request
 from ranvier.pipeline.collector import Collector
+from support.oracles.asking_both import ADAPTERS, LIMITS, MODELS
+from support.oracles.comparing_letters import AT_ALL_TIMES, differences
+from support.oracles.postbox import Postbox
+from support.oracles.vendors import KEY, anthropic_at, gemini_at, openai_at
+from support.providers.asking import opened_at
+from support.providers.seven import body
 
 pytestmark = pytest.mark.once
 

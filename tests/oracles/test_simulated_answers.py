@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from answers import our_reading
-from asking_both import ADAPTERS, MODELS, Question, calling, formed, limited, plain, thinking
-from vendors import KEY, READING
 
 from ranvier.simulator import CallTool, Say, Simulator
+from support.oracles.answers import our_reading
+from support.oracles.asking_both import ADAPTERS, MODELS, Question, calling, formed, limited, plain, thinking
+from support.oracles.vendors import KEY, READING
 
 pytestmark = pytest.mark.once
 

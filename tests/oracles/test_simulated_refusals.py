@@ -8,10 +8,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from answers import our_reading
-from asking_both import ADAPTERS, MODELS
 from google.genai import errors
-from vendors import KEY, READING
 
 from ranvier.errors import (
     AuthenticationError,
@@ -24,6 +21,9 @@ from ranvier.errors import (
     ServerError,
 )
 from ranvier.simulator import Simulator, Status
+from support.oracles.answers import our_reading
+from support.oracles.asking_both import ADAPTERS, MODELS
+from support.oracles.vendors import KEY, READING
 
 pytestmark = pytest.mark.once
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ from ranvier.testing import ScriptedProvider, after, run
 NEARLY = 1e-3
 """By so many seconds the worst provider stays below each limit, or else it would be another's error."""
 
-FINE = {"max_examples": 60, "deadline": None, "derandomize": True}
+FINE: dict[str, Any] = {"max_examples": 60, "deadline": None, "derandomize": True}
 
 
 class SlowSlots:
@@ -62,11 +63,11 @@ class Worst:
         self.providers = [ScriptedProvider(name, self.reply, streaming=streaming) for name in names]
         for provider in self.providers:
             if slots is not None:
-                provider.slots = SlowSlots(slots - NEARLY)
+                provider.slots = SlowSlots(slots - NEARLY)  # type: ignore[assignment]
 
     def reply(self, call):
         name = call.deployment.provider.name
-        error = RateLimitError("later", provider=name)
+        error: Any = RateLimitError("later", provider=name)
         error.retry_after = self.retry.settings_for(call.deployment).max_delay
         if self.streaming and name not in self.refused:
             self.refused.add(name)
@@ -208,7 +209,7 @@ def test_no_call_takes_more_than_is_said(stack, streaming, data):
         providers = [ScriptedProvider(name, reply) for name in targets]
         for provider in providers:
             if slots is not None:
-                provider.slots = SlowSlots(data.draw(st.sampled_from([0.0, 0.5, 2.0, 40.0])))
+                provider.slots = SlowSlots(data.draw(st.sampled_from([0.0, 0.5, 2.0, 40.0])))  # type: ignore[assignment]
         pipeline = Pipeline(*([until] if until else []), Fallback(*providers), *inside)
         bound = of_call(pipeline)
         attempts, seconds = await ask(pipeline, streaming=streaming)

@@ -35,7 +35,7 @@ class Cancelling(Layer):
     """The caller is cancelled in the middle of it."""
 
     def __init__(self, place: Place) -> None:
-        self.place = place
+        self.place = place  # type: ignore[misc]
 
     async def handle(self, call: Call, inner: Handler[Any]) -> Any:
         cancel_me()

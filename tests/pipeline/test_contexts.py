@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ class Closing(ScriptedProvider):
         super().__init__(name, script)
         self.cleaned: list[tuple[str, str | None, str | None]] = []
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         events = super().stream(call)
         try:
             async for event in events:
@@ -88,7 +88,7 @@ async def acting_as(name: str, work: Any) -> Any:
 async def test_listeners_hear_of_a_call_in_its_own_context() -> None:
     """Several tenants at once: each sees its tenant and request, and no deadline."""
     replies = {name: [broken(), "ok"] for name in ("acme", "globex", "initech")}
-    provider = ScriptedProvider("one", lambda call: replies[call.tenant].pop(0))
+    provider = ScriptedProvider("one", lambda call: replies[call.tenant].pop(0))  # type: ignore[arg-type, return-value]
     pipeline = Pipeline(Fallback(provider), Retry(base_delay=0.001), Breaker())
     listening = Listening(pipeline)
 
@@ -161,6 +161,7 @@ async def test_a_deadline_that_passes_while_nobody_reads_is_met_in_the_context_o
     await pipeline.aclose()
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_dropped_stream_is_settled_and_cleaned_up_in_the_context_of_its_call() -> None:
     """Whoever's task the garbage collector happens to run in, in a cycle or not."""
     provider = Closing("one", lambda call: stream("a", stall()))

@@ -230,6 +230,7 @@ def test_a_resolver_that_cannot_be_called_is_refused(credentials: Any) -> None:
     assert "key" not in str(raised.value)
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_the_error_of_a_shared_lookup_holds_nothing_of_the_call_that_asked() -> None:
     """Whoever waited for it may keep the error, and the stream that the other call got is still its own."""
 

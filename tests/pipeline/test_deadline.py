@@ -24,7 +24,7 @@ from ranvier.clock import current_deadline, now, sleep_until
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 
@@ -39,7 +39,7 @@ def pipeline_of(*script: Any, whole: float | None = None, **limits: Any) -> Pipe
 
 
 def provider_of(pipeline: Pipeline) -> ScriptedProvider:
-    return pipeline.layers[1].targets[0].provider
+    return pipeline.layers[1].targets[0].provider  # type: ignore[attr-defined]
 
 
 def time() -> float:
@@ -348,7 +348,7 @@ async def test_a_provider_too_busy_with_pings_for_the_loop_to_turn_meets_its_lim
         async def stream(self, call: Any) -> Any:
             yield SIGN_OF_LIFE
             while True:
-                asyncio.get_running_loop().jump(0.5)
+                asyncio.get_running_loop().jump(0.5)  # type: ignore[attr-defined]
                 yield SIGN_OF_LIFE
 
     pipeline = Pipeline(Fallback(Flood("only")), Timeout(first_token=5))
@@ -367,7 +367,7 @@ async def test_a_body_that_goes_on_with_pings_after_its_finish_is_left() -> None
             yield StreamEvent(text="one")
             yield StreamEvent(finish_reason=FinishReason.STOP)
             while True:
-                asyncio.get_running_loop().jump(0.5)
+                asyncio.get_running_loop().jump(0.5)  # type: ignore[attr-defined]
                 yield SIGN_OF_LIFE
 
     pipeline = Pipeline(Deadline(2), Fallback(Endless("only")), Timeout(idle=9))

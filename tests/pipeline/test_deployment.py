@@ -61,7 +61,7 @@ def test_a_registered_name_makes_a_provider(monkeypatch: pytest.MonkeyPatch) -> 
     first, second = provider_named("registered-in-a-test"), provider_named("registered-in-a-test")
     assert isinstance(first, Provider)
     assert first is not second
-    with pytest.raises(UnknownProviderError, match=r"'opneai' is unknown: the known ones are .*openai.*stub"):
+    with pytest.raises(UnknownProviderError, match=r"'opneai' .*mean 'openai'.*: .*openai.*stub"):
         provider_named("opneai")
     with pytest.raises(UnknownProviderError) as raised:
         provider_named("x" * 10_000)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from ranvier import Pipeline
 from ranvier.layers import Breaker, Fallback, Timeout
 from ranvier.messages import StreamEvent
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, settled, stall, stream
+
+pytestmark = pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +118,7 @@ async def test_a_dropped_stream_is_given_back_once() -> None:
 class Slow(ScriptedProvider):
     """Takes its time to clean up."""
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         try:
             yield StreamEvent("a")
             await asyncio.sleep(60)

@@ -241,9 +241,9 @@ async def test_listeners_that_are_too_slow_lose_events_and_the_log_says_so(
 async def test_a_listener_that_is_added_later_is_told_from_then_on() -> None:
     """After those that were there before."""
     heard: list[Any] = []
-    events = Events([lambda event: heard.append(("first", event.attempt))])
+    events = Events([lambda event: heard.append(("first", event.attempt))])  # type: ignore[attr-defined]
     events.emit(happened(1))
-    events.add(lambda event: heard.append(("second", event.attempt)))
+    events.add(lambda event: heard.append(("second", event.attempt)))  # type: ignore[attr-defined]
     events.emit(happened(2))
     assert heard == [("first", 1), ("first", 2), ("second", 2)]
     with pytest.raises(ConfigurationError, match=r"listeners holds None: give functions"):

@@ -4,7 +4,6 @@ import gc
 from typing import Any
 
 import pytest
-from forms import AS_DICT, OSLO, PARSED, UNFIT, WAYS, WRITTEN, City, Scene, outcomes
 from pydantic import BaseModel, field_validator
 
 from ranvier import (
@@ -24,6 +23,7 @@ from ranvier.layers import Fallback
 from ranvier.pipeline.events import StreamInterrupted
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, stream
+from support.pipeline.forms import AS_DICT, OSLO, PARSED, UNFIT, WAYS, WRITTEN, City, Scene, outcomes
 
 pytestmark = pytest.mark.virtual_time
 

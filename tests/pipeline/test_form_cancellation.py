@@ -9,12 +9,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from forms import OSLO, PARSED, UNFIT, City
 
 from ranvier import Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stream
-from scenes import live_timers
+from support.pipeline.forms import OSLO, PARSED, UNFIT, City
+from support.scenes import live_timers
 
 
 class SteppingLoop(VirtualTimeLoop):
@@ -38,7 +38,7 @@ class Stage:
     Somebody else may stand in line for the connection to the first.
     """
 
-    def __init__(self, script: list[Any], limits: dict[str, float], **circuit: Any) -> None:
+    def __init__(self, script: list[Any], limits: dict[str, Any], **circuit: Any) -> None:
         self.first = ScriptedProvider("first", script)
         self.second = ScriptedProvider("second", [after(1, stream(UNFIT)), after(1, stream(OSLO))])
         for provider in (self.first, self.second):
@@ -96,7 +96,7 @@ def in_turns(main: Coroutine[Any, Any, bool]) -> bool:
         return runner.run(main)
 
 
-async def perform(limits: dict[str, float], turns: tuple[int, ...], met: list[int] | None = None) -> bool:
+async def perform(limits: dict[str, Any], turns: tuple[int, ...], met: list[int] | None = None) -> bool:
     """Have an answer mended, and cancel it after these turns; true if it ended by itself before the first.
 
     `met` is told how many requests had been sent by then.
@@ -123,7 +123,7 @@ async def perform(limits: dict[str, float], turns: tuple[int, ...], met: list[in
 @pytest.mark.lazy
 @pytest.mark.parametrize("limits", WAYS)
 def test_cancelled_after_any_turn_of_the_loop_nothing_is_left_and_nothing_counted(
-    limits: dict[str, float],
+    limits: dict[str, Any],
 ) -> None:
     """Also while its repair waits for a connection, or for its answer."""
     met: list[int] = []
@@ -137,7 +137,7 @@ def test_cancelled_after_any_turn_of_the_loop_nothing_is_left_and_nothing_counte
 @pytest.mark.parametrize("later", [1, 2, 3])
 @pytest.mark.parametrize("limits", WAYS)
 def test_cancelled_again_during_the_cleanup_nothing_is_left_either(
-    limits: dict[str, float], later: int
+    limits: dict[str, Any], later: int
 ) -> None:
     """A second cancellation may cut the cleanup of the first short."""
     for turn in itertools.count():
@@ -145,7 +145,7 @@ def test_cancelled_again_during_the_cleanup_nothing_is_left_either(
             break
 
 
-async def perform_probe(limits: dict[str, float], turns: tuple[int, ...]) -> bool:
+async def perform_probe(limits: dict[str, Any], turns: tuple[int, ...]) -> bool:
     script = [broken(), after(1, stream(UNFIT)), after(1, stream(OSLO)), OSLO]
     stage = Stage(script, limits, failure_threshold=1, success_threshold=1, cooldown=10)
     stage.second._next = lambda call: broken()
@@ -170,7 +170,7 @@ async def perform_probe(limits: dict[str, float], turns: tuple[int, ...]) -> boo
 
 @pytest.mark.parametrize("limits", WAYS)
 def test_a_probe_that_is_cancelled_while_its_answer_is_mended_gives_its_place_back(
-    limits: dict[str, float],
+    limits: dict[str, Any],
 ) -> None:
     """After any turn of the loop the circuit stays half-open, and the next call is the probe."""
     for turn in itertools.count():

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from forms import OSLO, PARSED, UNFIT, WAYS, City, Scene, outcomes
 from pydantic import BaseModel, field_validator
 
 from ranvier import (
@@ -29,6 +28,7 @@ from ranvier import (
 )
 from ranvier.layers import Fallback
 from ranvier.testing import ScriptedProvider, after, stall, stream
+from support.pipeline.forms import OSLO, PARSED, UNFIT, WAYS, City, Scene, outcomes
 
 pytestmark = pytest.mark.virtual_time
 

@@ -56,7 +56,7 @@ async def test_the_settings_of_a_target_are_those_of_its_attempts() -> None:
     timeout = Timeout(seconds=5, overrides={"two": Timeout(seconds=7)})
     with pytest.raises(Exception, match="none of 2") as raised:
         await Pipeline(Fallback(first, second), timeout).complete("Why?")
-    assert [attempt.seconds for attempt in raised.value.attempts] == [5, 7]
+    assert [attempt.seconds for attempt in raised.value.attempts] == [5, 7]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_a_cooldown_goes_on_by_the_clock_of_the_next_loop(start: float) -> None:
             assert (seen.state, 20 <= seen.retry_after <= 26) == ("open", True)
 
     for pipeline in pipelines[1:]:
-        run(lambda pipeline=pipeline: look(pipeline), lambda: VirtualTimeLoop(start=start))
+        run(lambda pipeline=pipeline: look(pipeline), lambda: VirtualTimeLoop(start=start))  # type: ignore[misc]
 
     async def wait() -> None:
         with pytest.raises(Exception, match="open"):

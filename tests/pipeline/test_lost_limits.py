@@ -21,7 +21,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.providers import FunctionProvider, Stub
-from scenes import live_timers
+from support.scenes import live_timers
 
 LIMIT = 2.0
 
@@ -152,7 +152,8 @@ def waiting_for(code: Code, limit: str) -> tuple[Pipeline, type[Exception]]:
         return Pipeline(Deadline(LIMIT), Fallback(function), credentials=resolver), DeadlineExceededError
     if limit in ("first_token", "idle"):
         streaming = FunctionProvider("mine", stream=steps)
-        return Pipeline(Fallback(streaming), Timeout(**{limit: LIMIT})), AttemptTimeoutError
+        limits: dict[str, Any] = {limit: LIMIT}
+        return Pipeline(Fallback(streaming), Timeout(**limits)), AttemptTimeoutError
     layers = [Deadline(LIMIT if limit == "deadline" else None), Fallback(FunctionProvider("mine", complete))]
     timeout = Timeout(seconds=LIMIT if limit == "attempt" else None)
     return Pipeline(*layers, timeout), DeadlineExceededError if limit == "deadline" else AttemptTimeoutError

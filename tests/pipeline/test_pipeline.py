@@ -81,7 +81,7 @@ async def test_a_call_may_start_at_any_target() -> None:
 async def test_an_option_that_there_is_not_is_a_type_error() -> None:
     """As with any function."""
     with pytest.raises(TypeError, match="temprature"):
-        Pipeline(Fallback(ScriptedProvider("one"))).complete("Why?", temprature=1)
+        Pipeline(Fallback(ScriptedProvider("one"))).complete("Why?", temprature=1)  # type: ignore[call-arg]
 
 
 # --- how it carries ------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ async def test_a_whole_answer_travels_over_a_stream_where_progress_is_watched() 
         ({"idle": 5, "stream_complete": False}, False),
     ):
         provider = ScriptedProvider("one", script)
-        provider.complete = None if streamed else provider.complete
+        provider.complete = None if streamed else provider.complete  # type: ignore[method-assign]
         answer = await full_stack(provider, **limits).complete("Why?")
         assert (answer.text, answer.reasoning) == ("onetwo", "hm")
         assert (answer.attempts[0].first_token is not None) == streamed

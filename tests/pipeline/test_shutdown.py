@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -56,7 +56,7 @@ class Cleaning(ScriptedProvider):
         self.cleaned = 0
         self.closed = False
 
-    async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+    async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
         events = super().stream(call)
         try:
             async for event in events:
@@ -103,6 +103,7 @@ async def test_a_listener_that_never_returns_does_not_keep_a_pipeline_open(
     await let_go()
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @HANGING
 async def test_a_stream_whose_cleanup_never_ends_does_not_keep_a_pipeline_open(
     way: Any, seconds: float, caplog: pytest.LogCaptureFixture
@@ -179,7 +180,7 @@ async def test_a_stream_that_is_read_is_closed_after_its_read_has_ended() -> Non
     """A generator that runs cannot be closed, and this one swallows what ends it, and yields once more."""
 
     class Swallowing(Cleaning):
-        async def stream(self, call: Any) -> AsyncIterator[StreamEvent]:
+        async def stream(self, call: Any) -> AsyncGenerator[StreamEvent, None]:
             try:
                 yield StreamEvent("a")
                 try:

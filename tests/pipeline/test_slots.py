@@ -7,8 +7,9 @@ import pytest
 
 from ranvier import LocalCapacityError, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import ResponseStream
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 pytestmark = pytest.mark.virtual_time
 
@@ -20,7 +21,7 @@ def provider_with(slots: int, *script: Any) -> ScriptedProvider:
 
 
 @pytest.mark.parametrize("limits", [{}, {"idle": 50}])
-async def test_no_more_than_the_slots_are_under_way(limits: dict[str, float]) -> None:
+async def test_no_more_than_the_slots_are_under_way(limits: dict[str, Any]) -> None:
     """Of ten calls with two slots, two run at a time, first come, first served."""
     provider = provider_with(2, after(1, "fine"))
     pipeline = Pipeline(Fallback(provider), Timeout(**limits, connect=60))
@@ -86,6 +87,8 @@ async def test_a_slot_that_does_not_come_in_time_is_nobodys_fault(streaming: boo
     ]
     assert breaker.circuits.state("default", "one") == "closed"
     assert first.calls == []
+    if isinstance(answer, ResponseStream):
+        await answer.aclose()
 
 
 async def test_an_only_target_without_a_free_slot_says_so() -> None:

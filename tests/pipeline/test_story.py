@@ -65,7 +65,7 @@ def outage() -> Pipeline:
 
 def assert_adds_up(story: Story, seconds: float) -> None:
     """Each of its seconds is in one attempt, or in one wait."""
-    parts = sum(each.seconds for each in (*story.attempts, *story.waits))
+    parts = sum(each.seconds for each in (*story.attempts, *story.waits))  # type: ignore[attr-defined]
     assert story.seconds == pytest.approx(seconds, abs=0.005)
     assert parts == pytest.approx(seconds, abs=0.005)
     assert story.rest == pytest.approx(0.0, abs=0.005)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -141,7 +141,7 @@ def test_one_block_object_nests_within_itself() -> None:
 def test_blocks_left_in_another_order_undo_only_themselves() -> None:
     """A generator's block that ends after another was entered takes nothing from that one."""
 
-    def generator() -> Iterator[str | None]:
+    def generator() -> Generator[str | None]:
         with tenant("first"):
             yield current_tenant()
             yield current_tenant()
@@ -158,7 +158,7 @@ def test_blocks_left_in_another_order_undo_only_themselves() -> None:
 def test_a_block_left_in_another_context_leaves_that_context_alone() -> None:
     """As where a generator is closed by another task than the one that began it."""
 
-    def generator() -> Iterator[None]:
+    def generator() -> Generator[None]:
         with tenant("first"):
             yield
 

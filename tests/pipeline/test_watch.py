@@ -24,7 +24,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.pipeline.limit import earlier
 from ranvier.pipeline.watch import Watch
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import live_timers
+from support.scenes import live_timers
 
 LIMITS = ["deadline", "attempt", "first_token", "idle", "slot", "resolver"]
 
@@ -35,7 +35,7 @@ class Tied:
     def __init__(self, limit: str, unit: float = 1.0) -> None:
         self.provider = ScriptedProvider("only", [stream("one", stall()) if limit == "idle" else stall()])
         long, short = 9 * unit, 2 * unit
-        self.limits: dict[str, float] = {"seconds": long, "connect": long}
+        self.limits: dict[str, Any] = {"seconds": long, "connect": long}
         if limit in ("first_token", "idle"):
             self.limits[limit] = short
         if limit == "attempt":
@@ -90,7 +90,7 @@ async def test_a_cancellation_wins_over_a_limit_met_in_the_same_turn(limit: str,
 @pytest.mark.parametrize("first", ["the limit", "the cancellation"])
 @pytest.mark.parametrize("limits", [{"deadline": 2}, {"seconds": 2}, {"idle": 2}], ids=str)
 async def test_a_cancelled_reader_wins_over_a_limit_met_in_the_same_turn(
-    limits: dict[str, float], first: str
+    limits: dict[str, Any], first: str
 ) -> None:
     """A stream that was handed out obeys the same rule."""
     provider = ScriptedProvider("only", [stream("one", stall())])
@@ -153,7 +153,7 @@ async def test_on_real_loops_a_cancellation_around_a_limit_is_never_swallowed(li
     for shift in range(-4, 5):
         task = asyncio.create_task(tied.pipeline.complete("Why?", to="only", tenant=f"tenant {shift}"))
         accepted: list[bool] = []
-        timer = loop.call_later(0.002 + shift * 0.0002, lambda t=task, a=accepted: a.append(t.cancel()))
+        timer = loop.call_later(0.002 + shift * 0.0002, lambda t=task, a=accepted: a.append(t.cancel()))  # type: ignore[misc]
         await asyncio.wait([task])
         timer.cancel()
         assert task.cancelled() == any(accepted)
@@ -164,7 +164,7 @@ async def test_on_real_loops_a_cancellation_around_a_limit_is_never_swallowed(li
 
 @pytest.mark.parametrize("limits", [{"idle": 0.0004}, {"seconds": 0.0004}])
 async def test_a_limit_of_less_than_a_loop_can_tell_is_a_limit_like_any_other(
-    limits: dict[str, float],
+    limits: dict[str, Any],
 ) -> None:
     """What uvloop makes of half a millisecond or less is no timer, and does not know its time."""
     pipeline = Pipeline(
@@ -196,7 +196,7 @@ async def test_a_deadline_that_passes_while_the_loop_stands_still(seconds: float
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("limits", [{"seconds": 2.0}, {"first_token": 2.0}, {"idle": 2.0}])
-async def test_the_deadline_wins_a_tie(limits: dict[str, float]) -> None:
+async def test_the_deadline_wins_a_tie(limits: dict[str, Any]) -> None:
     """A call that meets its deadline and another limit at once is out of time, and nothing is counted."""
     script = stream("one", stall()) if "idle" in limits else stall()
     breaker = Breaker(failure_threshold=1)
@@ -235,7 +235,7 @@ async def test_each_limit_has_its_own_error(limit: str, error: type[RanvierError
     assert getattr(raised.value, "phase", None) == phase
     assert "only" in str(raised.value)
     if phase is not None:
-        assert (raised.value.provider, raised.value.model) == ("only", "scripted")
+        assert (raised.value.provider, raised.value.model) == ("only", "scripted")  # type: ignore[attr-defined]
         assert "2 s" in str(raised.value)
 
 
@@ -257,7 +257,7 @@ async def test_no_time_at_all_is_over_at_once_and_nothing_is_sent(limit: str, st
     assert asyncio.get_running_loop().time() == began
     assert provider.calls == []
     assert provider.slots._value == 1
-    assert raised.value.attempts == ()
+    assert raised.value.attempts == ()  # type: ignore[attr-defined]
 
 
 @pytest.mark.virtual_time

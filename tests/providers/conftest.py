@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import asking
 import httpx
 import pytest
-from asking import Asked, Chunks, Loopback
+
+from support.providers import asking
+from support.providers.asking import Asked, Chunks, Loopback
 
 
 @pytest.fixture

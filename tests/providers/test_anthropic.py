@@ -8,7 +8,6 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapes import anything, like
 
 from ranvier.errors import (
     ContentFilterError,
@@ -37,6 +36,7 @@ from ranvier.providers import Anthropic
 from ranvier.providers._anthropic_answer import read_message
 from ranvier.providers._anthropic_stream import EventReader
 from ranvier.providers._reading import NoAnswerError
+from support.providers.shapes import anything, like
 
 WEATHER = Tool("get_weather", "Weather by city", {"type": "object"})
 NOTHING = httpx.Response(200, json={})

@@ -5,13 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from asking import opened
-from conversations import asked, call_ids
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seven import SEVEN
 
 from ranvier.messages import Message, Native, Part, Text, ToolCall, ToolResult
+from support.providers.asking import opened
+from support.providers.conversations import asked, call_ids
+from support.providers.seven import SEVEN
 
 WORDS = st.sampled_from(["Let me look.", "Sunny.", "Zürich?"])
 ANYTHING = st.sampled_from(["", " ", "\n\n"]) | WORDS

@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Chunks
-from conversations import MODELS, asked, blocks
-from seven import SEVEN, body, collected
 
 from ranvier.errors import RanvierError
 from ranvier.messages import Message
+from support.providers.asking import Chunks
+from support.providers.conversations import MODELS, asked, blocks
+from support.providers.seven import SEVEN, body, collected
 
 pytestmark = pytest.mark.virtual_time
 

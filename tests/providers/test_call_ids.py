@@ -6,10 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Chunks
 from hypothesis import given
 from hypothesis import strategies as st
-from seven import body, collected
 
 from ranvier.messages import Message, Native, Request, ToolCall, ToolResult
 from ranvier.providers import Anthropic, Gemini, OpenAI
@@ -21,6 +19,8 @@ from ranvier.providers._call_ids import (
     OPENAI_IDS,
     with_valid_ids,
 )
+from support.providers.asking import Chunks
+from support.providers.seven import body, collected
 
 RULES = {
     "openai": (OPENAI_IDS, r"[!-~]{1,40}"),

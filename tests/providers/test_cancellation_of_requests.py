@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
-from asking import half_a_body, silence
 
 from ranvier.providers import Anthropic, Ollama, OpenAI
+from support.providers.asking import half_a_body, silence
 
 ANSWER = '{"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}'
 TURNS = 60

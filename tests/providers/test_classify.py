@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorded_failures import CUT, Failure, classified, failures
-from recordings import ABSENT, RECORDINGS
 
 from ranvier import errors
 from ranvier.providers._classify import LONGEST_PREVIEW, LONGEST_WORDS, classify
 from ranvier.providers._waits import retry_after
+from support.providers.recorded_failures import CUT, Failure, classified, failures
+from support.providers.recordings import ABSENT, RECORDINGS
 
 KINDS = {
     "timeout": errors.AttemptTimeoutError,
@@ -52,9 +52,9 @@ def test_recorded_failures(failure: Failure) -> None:
     assert failure.accepts(error), str(error)
     assert isinstance(error, KINDS[error.kind])
     assert failure.waits_for(error)
-    assert (error.status, error.in_stream) == (row["status"], row["stream"])
-    if error.kind == row["expected_kind"] != "timeout" and row["retryable"] is not None:
-        assert error.retryable == row["retryable"]
+    assert (error.status, error.in_stream) == (row["status"], row["stream"])  # type: ignore[attr-defined]
+    if error.kind == row["expected_kind"] != "timeout" and row["retryable"] is not None:  # type: ignore[attr-defined]
+        assert error.retryable == row["retryable"]  # type: ignore[attr-defined]
     assert failure.goes_on(error)
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import opened
-from conversations import MODELS
-from seven import PNG, SEVEN
-from wire_rules import complaints
 
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Text, Tool, ToolCall, ToolResult, WirePart
 from ranvier.pipeline.prompt import build_request
 from ranvier.providers import OpenAI
+from support.providers.asking import opened
+from support.providers.conversations import MODELS
+from support.providers.seven import PNG, SEVEN
+from support.providers.wire_rules import complaints
 
 pytestmark = pytest.mark.virtual_time
 

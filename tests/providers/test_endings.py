@@ -1,17 +1,21 @@
 """When a streamed answer is whole, on every wire: the rule of `ranvier.providers._endings`."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
-from seven import SEVEN, body, collected
 
-from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError
-from ranvier.messages import FinishReason, Native
+from ranvier import Deployment, Pipeline
+from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
+from ranvier.layers import Fallback, Timeout
+from ranvier.messages import FinishReason, Native, Response
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
 from ranvier.providers.ollama import LineReader
 from ranvier.providers.openrouter import ThoughtReader
 from ranvier.simulator.wires import WIRES
+from support.providers.seven import SEVEN, body, collected
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(
@@ -69,7 +73,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
     joined: list[Any] = []
     for reader, name in ((ThoughtReader, "joined"), (LineReader, "_parts")):
         usual = getattr(reader, name)
-        monkeypatch.setattr(reader, name, lambda *given, usual=usual: (joined.append(1), usual(*given))[1])
+        monkeypatch.setattr(reader, name, lambda *given, usual=usual: (joined.append(1), usual(*given))[1])  # type: ignore[func-returns-value]
     call = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
     if provider is Ollama:
         thought = {"message": {"thinking": "x"}, "done": True, "done_reason": "stop"}
@@ -80,7 +84,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
         details = [{"type": "reasoning.text", "index": 0, "text": "x"}]
         thought = {"choices": [{"delta": {"reasoning_details": details}, "finish_reason": "stop"}]}
         last = {"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "stop"}]}
-        events = [*[thought] * 1_002, last]
+        events = [*[thought] * 1_002, last]  # type: ignore[list-item]
         content = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
     async with ask(provider, streamed(*content)) as server:
         answer = collected(await server.stream())
@@ -147,6 +151,59 @@ async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
     async with ask(SEVEN[name], streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.STOP)
+
+
+LIMITS = {
+    "anthropic": b'data: {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}\n\n',
+    "gemini": b'data: {"candidates": [{"finishReason": "MAX_TOKENS"}]}\n\n',
+    "ollama": b'{"message": {}, "done": true, "done_reason": "length"}\n',
+}
+AT_CHAT = b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\n'
+
+
+async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Response | RanvierError]:
+    """What becomes of a streamed reply: collected, and read as it comes."""
+    results: list[Response | RanvierError] = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: reply())) as client:
+        target = Deployment(SEVEN[name]("key", http_client=client), "m")
+        async with Pipeline(Fallback(target), Timeout(first_token=5)) as pipeline:
+            try:
+                results.append(await pipeline.complete("Hi"))
+            except RanvierError as error:
+                results.append(error)
+            try:
+                async with pipeline.stream("Hi") as stream:
+                    results.append(await stream.collect())
+            except RanvierError as error:
+                results.append(error)
+    return results
+
+
+@pytest.mark.parametrize("thoughts", [False, True], ids=["nothing", "thoughts"])
+@pytest.mark.parametrize("name", SEVEN)
+async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
+    streamed: Any, name: str, thoughts: bool
+) -> None:
+    """Unless it only says again that a limit was met; a connection that breaks says nothing."""
+    at, events = with_words(name)
+    if name == "anthropic":  # its words have a start of their own
+        at -= 1
+    begun = [*events[: at if thoughts else name == "anthropic"], LIMITS.get(name, AT_CHAT)]
+    told = BREAKS["an error"](WIRES[name])
+    for result in await outcomes(name, lambda: streamed(*begun, told)):
+        assert isinstance(result, RanvierError)
+        assert "server_error" in (result.kind, getattr(result.__cause__, "kind", None))
+    again = WIRES[name].error_event(
+        {"error": {"message": "Token limit reached", "code": 400, "status": ""}}, {"x-generation-id": "g"}
+    )
+    for last in (BREAKS["a broken connection"](None), again):
+        for result in await outcomes(name, lambda last=last: streamed(*begun, last)):
+            assert isinstance(result, Response)
+            assert (result.text, result.finish_reason) == ("", FinishReason.LENGTH)
+    answered = [*events[: at + 2], LIMITS.get(name, AT_CHAT), told]
+    for result in await outcomes(name, lambda: streamed(*answered)):
+        assert isinstance(result, Response)
+        assert result.finish_reason is FinishReason.LENGTH
 
 
 def gemini(*parts: Any, finish: str | None = None) -> bytes:
@@ -288,6 +345,66 @@ async def test_a_stop_reason_ends_a_message_of_anthropics(ask: Any, streamed: An
     assert answer.usage.complete
 
 
+REASONS = {"anthropic": b'"stop_reason":"end_turn"', "gemini": b'"finishReason":"STOP"'}
+SAID = {"anthropic": '"stop_reason":%s', "gemini": '"finishReason":%s'}
+
+
+@pytest.mark.parametrize("unsaid", ["null", '"null"', '"None"', '""', '"undefined"', "false", "0", "[]"])
+@pytest.mark.parametrize("name", [each for each in SEVEN if each != "ollama"])
+async def test_a_finish_reason_that_says_none_is_none(
+    ask: Any, streamed: Any, name: str, unsaid: str
+) -> None:
+    """A stream that ends with one was cut, and it takes nothing from an answer that is whole."""
+    word = REASONS.get(name, b'"finish_reason":"stop"')
+    none = (SAID.get(name, '"finish_reason":%s') % unsaid).encode()
+    events = [event for event in events_of(name) if b"message_stop" not in event and b"[DONE]" not in event]
+    assert word in b"".join(events)
+    async with ask(SEVEN[name], streamed(*(event.replace(word, none) for event in events))) as server:
+        with pytest.raises(InvalidResponseError, match="cut"):
+            await server.stream()
+    whole = httpx.Response(200, content=body(name, "answer.json").replace(word, none))
+    async with ask(SEVEN[name], whole) as server:
+        answer = await server.complete()
+    assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.OTHER)
+
+
+@pytest.mark.parametrize("unsaid", ["FINISH_REASON_UNSPECIFIED", 0, "null"])
+async def test_gemini_may_say_with_each_piece_that_it_has_no_finish_reason(
+    ask: Any, streamed: Any, unsaid: Any
+) -> None:
+    """Also where nothing but thoughts has come yet."""
+    chunks = [gemini({"text": "Hm.", "thought": True}, finish=unsaid), gemini({"text": "Hi"}, finish=unsaid)]
+    async with ask(Gemini, streamed(*chunks, gemini({"text": "!"}, finish="STOP"))) as server:
+        answer = collected(await server.stream())
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("Hi!", "Hm.", FinishReason.STOP)
+    async with ask(Gemini, streamed(*chunks)) as server:
+        with pytest.raises(InvalidResponseError, match="cut"):
+            await server.stream()
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("STOP", FinishReason.STOP),
+        ("end_turn", FinishReason.STOP),
+        ("MAX_TOKENS", FinishReason.LENGTH),
+        ("max_tokens", FinishReason.LENGTH),
+        ("SAFETY", FinishReason.CONTENT_FILTER),
+        ("tool_use", FinishReason.STOP),
+    ],
+)
+async def test_gateways_may_hand_on_the_words_of_other_vendors(
+    ask: Any, streamed: Any, word: str, reason: FinishReason
+) -> None:
+    """In chat completions: the finish reason of Anthropic or of Gemini is understood."""
+    async with ask(OpenAI, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
+        answer = collected(await server.stream())
+    assert (answer.finish_reason, answer.raw_finish_reason) == (reason, word)
+    reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}
+    async with ask(OpenAI, httpx.Response(200, json=reply)) as server:
+        assert (await server.complete()).finish_reason is reason
+
+
 # --- spliced -------------------------------------------------------------------------------------
 
 
@@ -300,6 +417,26 @@ async def test_a_second_message_before_the_end_of_the_first_is_no_answer(
     async with ask(Anthropic, streamed(MESSAGE, ending, again)) as server:
         with pytest.raises(InvalidResponseError, match="two answers are spliced"):
             await server.stream()
+
+
+async def test_a_whole_message_after_words_is_no_answer(ask: Any, streamed: Any) -> None:
+    """Of another answer, or the same again."""
+    whole = b"event: message\ndata: " + body("anthropic", "answer.json").replace(b"\n", b"") + b"\n\n"
+    async with ask(Anthropic, streamed(MESSAGE, whole)) as server:
+        with pytest.raises(InvalidResponseError, match="two answers are spliced"):
+            await server.stream()
+
+
+async def test_words_that_are_repeated_as_a_whole_message_come_once(ask: Any, streamed: Any) -> None:
+    """Some gateways of chat completions add the message to the last chunk."""
+    again = {"index": 0, "message": {"content": "42"}, "finish_reason": "stop"}
+    last = b"data: " + json.dumps({"choices": [again]}).encode() + b"\n\n"
+    first = chunk(role="assistant", content="")
+    async with ask(OpenAI, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
+        assert collected(await server.stream()).text == "42"
+    pieces = [last.replace(b'"stop"', b"null"), last]
+    async with ask(OpenAI, streamed(*pieces, DONE)) as server:
+        assert collected(await server.stream()).text == "4242"
 
 
 async def test_a_message_may_begin_twice_before_it_says_anything(ask: Any, streamed: Any) -> None:

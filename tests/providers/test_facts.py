@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from test_repairs import adjusted, refusal, server, tuned
 
 from ranvier import Deployment, Pipeline
 from ranvier.errors import ConfigurationError, UnsupportedRequestError
@@ -14,6 +13,7 @@ from ranvier.messages import Message, Request, Tool
 from ranvier.presets import resilient
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Kimi, Ollama, OpenAI, OpenRouter, Stub
 from ranvier.testing import ScriptedProvider
+from support.providers.repairs import adjusted, refusal, server, tuned
 
 NOTHING = httpx.Response(200, json={})
 AZURE = "https://mine.openai.azure.com/openai/v1"

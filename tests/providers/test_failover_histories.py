@@ -10,10 +10,19 @@ import json
 from typing import Any
 
 import pytest
-from conversations import KEPT, OWN_PLACES, answer, asked, call_ids, first_turn, foreign, used_a_tool
-from seven import SEVEN
 
 from ranvier.messages import Message
+from support.providers.conversations import (
+    KEPT,
+    OWN_PLACES,
+    answer,
+    asked,
+    call_ids,
+    first_turn,
+    foreign,
+    used_a_tool,
+)
+from support.providers.seven import SEVEN
 
 pytestmark = pytest.mark.virtual_time
 

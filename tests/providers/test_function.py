@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import Asked, FakePipeline
 
 import ranvier
 from ranvier import Deployment, Pipeline
@@ -24,6 +23,7 @@ from ranvier.layers import Fallback
 from ranvier.messages import FinishReason, Response, StreamEvent, Text, ToolCallDelta, Usage
 from ranvier.pipeline.deployment import provider_named
 from ranvier.providers import FunctionProvider, Stub
+from support.providers.asking import Asked, FakePipeline
 
 
 def asked(provider: Any) -> Asked:
@@ -148,7 +148,7 @@ async def test_an_error_of_the_system_is_ours(
     with pytest.raises(expected, match=words) as caught:
         await (server.stream() if streamed else server.complete())
     assert caught.value.__cause__ is error
-    assert (caught.value.provider, caught.value.model) == ("mine", "mine")
+    assert (caught.value.provider, caught.value.model) == ("mine", "mine")  # type: ignore[attr-defined]
     assert getattr(caught.value, "phase", "attempt") == "attempt"
 
 
@@ -262,7 +262,7 @@ def test_an_adapter_is_imported_when_it_is_first_used() -> None:
     code = "import sys, ranvier; assert 'httpx' not in sys.modules; ranvier.providers.OpenAI; import httpx"
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
-        ranvier.providers.Nobody  # noqa: B018  # because: to look is to ask for it
+        ranvier.providers.Nobody  # type: ignore[attr-defined]  # noqa: B018  # because: to look is to ask for it
 
 
 def test_every_public_name_is_there() -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Asked, FakePipeline, opened
-from seven import SEVEN, body, collected
 
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCall, ToolCallDelta
 from ranvier.providers import Anthropic, FunctionProvider, OpenAI
 from ranvier.providers._halves import Halves
+from support.providers.asking import Asked, FakePipeline, opened
+from support.providers.seven import SEVEN, body, collected
 
 FIRST, SECOND = rb"\ud83d", rb"\ude00"
 

@@ -144,6 +144,66 @@ async def test_refused_opaque_parts_are_left_out_and_remembered(ask: Any, case: 
     assert "SIG" not in repr(adjusted)
 
 
+NOT_OURS = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+
+
+def unsigned(body: Any) -> bool:
+    """True where a turn calls a tool without a signature."""
+    turns = [json.dumps(turn) for turn in body.get("contents", body.get("messages"))]
+    calls = [turn for turn in turns if "functionCall" in turn or "tool_calls" in turn]
+    return any("ignature" not in turn for turn in calls)
+
+
+@each_way
+@pytest.mark.parametrize("words", ["Invalid thought signature.", "Corrupted thought signature."])
+@pytest.mark.parametrize("case", ["gemini", "google's chat completions"])
+async def test_a_call_whose_signature_is_refused_is_signed_as_another_models(
+    ask: Any, case: str, words: str, streamed: bool
+) -> None:
+    """Gemini 3 refuses a call without a signature as well, and documents one for such calls."""
+    kind, arguments, wire, part, _ = OPAQUE[case]
+    good = Server(wire, lambda body, text: False, "")
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        text = request.content.decode()
+        if "SIG" in text:
+            return refused(words)
+        missing = "Function call is missing a thought_signature in functionCall parts."
+        return refused(missing) if unsigned(json.loads(text)) else good(request)
+
+    async with ask(kind, serve, **arguments) as server:
+        await ask_twice(server, Request(history(part)), streamed=streamed)
+        assert [each.content.decode().count(NOT_OURS) for each in server.requests] == [0, 1, 1]
+        changes = [(event.parameter, event.change) for event in server.heard]
+    assert changes == [("opaque_parts", "left out")] * 2
+
+
+async def test_the_signature_of_another_models_calls_is_not_taken_for_a_refused_one(ask: Any) -> None:
+    """Only what its issuer refused is replaced; where that is nothing, the refusal is raised."""
+    serve = Server("gemini", lambda body, text: "SIG" in text or unsigned(body), "Invalid thought signature.")
+    ours = history(Native("gemini", {"thoughtSignature": "SIG"}), ToolCall("a", "f", {}))
+    others = history(ToolCall("b", "f", {}))
+    async with ask(Gemini, serve) as server:
+        await server.complete(Request((*others, *ours[1:])))
+        assert server.requests[-1].content.decode().count(NOT_OURS) == 2
+        await server.complete(Request(others))
+        assert server.requests[-1].content.decode().count(NOT_OURS) == 1
+    assert serve.refused == 1
+    serve = Server("gemini", lambda body, text: True, "Invalid thought signature.")
+    async with ask(Gemini, serve) as server:
+        with pytest.raises(RanvierError, match="signature"):
+            await server.complete(Request(others))
+    assert serve.refused == 1
+
+
+async def test_older_models_of_gemini_are_sent_no_signature_instead(ask: Any) -> None:
+    """They take calls without one."""
+    serve = Server("gemini", lambda body, text: "ignature" in text, "Thought signature is not valid")
+    async with ask(Gemini, serve) as server:
+        await ask_twice(server, Request(history(SIGNED)), streamed=False, model="gemini-2.5-pro")
+    assert serve.refused == 1
+
+
 async def test_parts_that_were_not_refused_still_go_back(ask: Any) -> None:
     """What is remembered is the part, and not that the server takes none."""
     serve = Server("anthropic", lambda body, text: "SIG" in text, "Invalid `signature` in `thinking` block")

@@ -12,7 +12,6 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from asking import Asked, FakePipeline
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -29,6 +28,7 @@ from ranvier.providers import _http as port
 from ranvier.providers._http import HttpRequest
 from ranvier.providers._parts import Parts
 from ranvier.providers._sse import SseDecoder
+from support.providers.asking import Asked, FakePipeline
 
 ANSWER = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]})
 EVENTS = (
@@ -509,7 +509,7 @@ def shown(error: BaseException | None) -> Iterator[str]:
         if isinstance(link, httpx.RequestError):
             yield repr(link.request.headers.raw)
         for frame, _ in traceback.walk_tb(link.__traceback__):
-            if not frame.f_code.co_filename.startswith(str(Path(__file__).parent)):
+            if not frame.f_code.co_filename.startswith(str(Path(__file__).parents[1])):
                 yield from map(repr, frame.f_locals.values())
         pending += [link.__cause__, link.__context__]
 
@@ -524,9 +524,10 @@ SECRET_SCRIPTS = {
     "echo in a broken answer": lambda visit: visit.answer('{"choices": [{"message": "' + KEY),
     "echo in an odd answer": lambda visit: visit.answer(json.dumps({"choices": [{"message": KEY}]})),
     "echo in an event": lambda visit: _stream(
-        visit, b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n'
+        visit,
+        b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n',  # type: ignore[arg-type]
     ),
-    "echo in an odd event": lambda visit: _stream(visit, b'data: {"choices": ["' + KEY.encode() + b'"]}\n\n'),
+    "echo in an odd event": lambda visit: _stream(visit, b'data: {"choices": ["' + KEY.encode() + b'"]}\n\n'),  # type: ignore[arg-type]
     "echo, then a reset": lambda visit: _echo_and_abort(visit),
 }
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Chunks
-from conversations import MODELS
-from seven import SEVEN, body, collected
 
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
 from ranvier.messages.native import account_of
 from ranvier.providers import OpenAI
+from support.providers.asking import Chunks
+from support.providers.conversations import MODELS
+from support.providers.seven import SEVEN, body, collected
 
 pytestmark = pytest.mark.virtual_time
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES, as_chat, as_sse, chat_chunk
-from seven import collected
 
+from ranvier.errors import ConnectionFailedError, InvalidResponseError
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import Anthropic, OpenAI
 from ranvier.providers._fragments import CallsUnderWay
+from support.providers.five_wires import WIRES, as_chat, as_sse, chat_chunk
+from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
 
@@ -83,6 +84,44 @@ async def test_arguments_that_hold_nothing_are_none(ask: Any, name: str, nothing
         assert told(answer) == [("look", {})]
 
 
+@pytest.mark.parametrize("ending", ["message_stop", "stop_reason", "another block"])
+@pytest.mark.parametrize("index", [0, "0"], ids=["a number", "a text"])
+async def test_input_at_the_start_of_a_block_without_an_end_is_kept(
+    ask: Any, streamed: Any, ending: str, index: Any
+) -> None:
+    """Gateways of Anthropic's wire leave the end of a block out, or give all blocks one index."""
+
+    def start(given: str, name: str, arguments: Any) -> dict[str, Any]:
+        block = {"type": "tool_use", "id": given, "name": name, "input": arguments}
+        return {"type": "content_block_start", "index": index, "content_block": block}
+
+    events = [
+        {"type": "message_start", "message": {}},
+        start("x", "f", {"a": 1}),
+        *([start("y", "g", {"b": 2})] if ending == "another block" else []),
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+        *([{"type": "message_stop"}] if ending == "message_stop" else []),
+    ]
+    async with ask(Anthropic, streamed(as_sse(events))) as server:
+        answer = collected(await server.stream())
+    assert told(answer) == ([F, G] if ending == "another block" else [F])
+    assert answer.finish_reason is FinishReason.TOOL_CALLS
+
+
+async def test_input_that_is_no_object_is_no_answer_however_the_stream_ends(ask: Any, streamed: Any) -> None:
+    """Also where the block has no end, and the connection breaks after the stop reason."""
+    block = {"type": "tool_use", "id": "x", "name": "f", "input": 7}
+    events = [
+        {"type": "message_start", "message": {}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+    ]
+    for broken in ((), (ConnectionFailedError("reset", provider="x"),)):
+        async with ask(Anthropic, streamed(as_sse(events), *broken)) as server:
+            with pytest.raises(InvalidResponseError):
+                await server.stream()
+
+
 # --- fragments of chat completions ---------------------------------------------------------------
 
 
@@ -114,6 +153,19 @@ FRAGMENTS: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     "one id, two indexes": (
         [part(0, "x", "f", A[:4]), part(1, "x", "g", B), part(0, "x", ..., A[4:])],
         [F, G],
+    ),
+    "indexes that are texts": (
+        [part("0", "x", "f", ""), part("1", "y", "g", ""), part("0", ..., ..., A), part("1", ..., ..., B)],
+        [F, G],
+    ),
+    "indexes that are fractions": (
+        [part(0.0, "x", "f", ""), part(1.0, "y", "g", ""), part(0.0, ..., ..., A), part(1.0, ..., ..., B)],
+        [F, G],
+    ),
+    "another id in every fragment": ([part(0, "x", "f", A[:4]), part(0, "y", ..., A[4:])], [F]),
+    "another id and the name in every fragment": (
+        [part(0, "x", "f", A[:4]), part(0, "y", "f", A[4:]), part(0, "z", "f", B)],
+        BOTH_F,
     ),
     "no index, no ids": ([part(..., ..., "f", A), part(..., ..., "f", B)], BOTH_F),
     "the name in every fragment": ([part(0, "x", "f", A[:4]), part(0, "x", "f", A[4:])], [F]),

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from conversations import asked, call_ids
-from seven import SEVEN
 
 from ranvier.messages import Message, Native, Text, ToolCall, ToolResult
+from support.providers.conversations import asked, call_ids
+from support.providers.seven import SEVEN
 
 pytestmark = pytest.mark.virtual_time
 

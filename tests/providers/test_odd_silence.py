@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES, as_chat, chat_chunk, chat_whole
-from seven import collected
 
 from ranvier.messages import FinishReason, Native, Response
 from ranvier.providers import OpenAI, OpenRouter
+from support.providers.five_wires import WIRES, as_chat, chat_chunk, chat_whole
+from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
-from five_wires import WIRES
-from seven import collected
 
 from ranvier.messages import Response
+from support.providers.five_wires import WIRES
+from support.providers.seven import collected
 
 ODD_REPORTS = ("unknown", True, 7.5, -1, [1], ["tokens"])
 """What no usage object is."""
@@ -69,12 +69,14 @@ async def test_shares_that_are_null_are_none(ask: Any, details: Any) -> None:
         assert (answer.usage.total, answer.usage.cache_read, answer.usage.complete) == (14, 0, True)
 
 
-@pytest.mark.parametrize("last", ["unknown", {"output_tokens": None}, {}], ids=repr)
+@pytest.mark.parametrize("last", [..., None, "unknown", [], 7, {"output_tokens": None}, {}], ids=repr)
 async def test_a_malformed_last_report_of_anthropic_leaves_the_first_one(ask: Any, last: Any) -> None:
     """What `message_start` has reported stays, and the usage says that its last word never came."""
     wire = WIRES["anthropic"]
     pieces = wire.pieces("hello", usage=wire.counts(11, 1))
     pieces[-2]["usage"] = last
+    if last is ...:
+        del pieces[-2]["usage"]
     async with ask(wire.kind, httpx.Response(200, content=wire.written(pieces))) as server:
         usage = collected(await server.stream()).usage
     assert (usage.input, usage.output, usage.complete) == (11, 1, False)

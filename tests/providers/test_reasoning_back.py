@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Chunks
-from seven import collected
 
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
 from ranvier.providers import GLM, Kimi, OpenAI
 from ranvier.providers._reasoning import rounds_with_tools
+from support.providers.asking import Chunks
+from support.providers.seven import collected
 
 pytestmark = pytest.mark.virtual_time
 

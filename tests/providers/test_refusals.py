@@ -235,6 +235,15 @@ def test_a_window_that_is_too_small_goes_on_only_to_larger_ones() -> None:
         "Your subscription has expired, please renew it.",
         "You have exceeded your monthly included credits for Inference Providers.",
         "预扣费额度失败, 用户剩余额度: $0.00",
+        "Your organization has reached its monthly budget",
+        "Your free trial has ended. Please add a payment method.",
+        "No active subscription",
+        "You do not have enough credits to use this model",
+        "You have no credits left",
+        "Your wallet balance is negative",
+        "credit limit reached",
+        "Your account is not active, please check your billing details on our website.",
+        "Your plan's included usage is used up",
     ],
 )
 def test_the_state_of_an_account_is_a_quota(status: int, message: str) -> None:
@@ -243,6 +252,25 @@ def test_the_state_of_an_account_is_a_quota(status: int, message: str) -> None:
     assert type(error) is errors.QuotaExceededError
     assert (error.falls_over, error.retryable, error.counts_against_provider) == (True, False, False)
     assert type(judged(told(message, type="authentication_error"), status)) is errors.QuotaExceededError
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "invalid x-api-key",
+        "API key is missing or invalid. Get a key at your account's credits page.",
+        "Invalid API key: check it, and your plan and billing",
+        "Your API key is invalid, expired, or your account was suspended.",
+        "The API key you provided is invalid. See https://x.test/account for your balance.",
+        "Key is blocked. Update via `/key/unblock` if you're an admin.",
+        "Token expired. Please log in again to see your usage.",
+    ],
+)
+def test_a_wrong_key_is_no_quota(status: int, message: str) -> None:
+    """Whatever is said of the account beside it."""
+    error = judged(told(message, type="authentication_error"), status)
+    assert type(error) is errors.AuthenticationError
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,12 @@
 import asyncio
 import gc
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from seven import SEVEN, body
 
-from ranvier import Deployment, Pipeline, clock
+from ranvier import clock
 from ranvier.errors import (
     ContextLengthError,
     InvalidRequestError,
@@ -18,68 +16,11 @@ from ranvier.errors import (
     ServerError,
     UnsupportedRequestError,
 )
-from ranvier.layers import Fallback, Retry, Timeout
-from ranvier.messages import Message, Request
-from ranvier.pipeline.call_events import RequestAdjusted
+from ranvier.layers import Timeout
 from ranvier.providers import OpenAI, _repairs
 from ranvier.testing import run
-
-TEMPERATURE = {
-    "anthropic": ("temperature",),
-    "openai": ("temperature",),
-    "gemini": ("generationConfig", "temperature"),
-    "kimi": ("temperature",),
-    "glm": ("temperature",),
-    "openrouter": ("temperature",),
-    "ollama": ("options", "temperature"),
-}
-"""Where a temperature stands on each wire."""
-
-WORDS = "`temperature` is not supported with this model."
-
-
-def at(fields: Any, path: tuple[str, ...]) -> Any:
-    """The value at a place of a request, or `None`."""
-    for key in path:
-        fields = fields.get(key, {}) if isinstance(fields, dict) else {}
-    return fields if fields != {} else None
-
-
-def refusal(message: str, status: int = 400, **more: Any) -> httpx.Response:
-    """A refusal with these words."""
-    return httpx.Response(
-        status, json={"error": {"message": message, "type": "invalid_request_error", **more}}
-    )
-
-
-def server(name: str, refuses: Callable[[Any], httpx.Response | None]) -> Callable[..., httpx.Response]:
-    """A server of that wire: it refuses what `refuses` says, and answers all else as it was asked."""
-
-    def serve(request: httpx.Request) -> httpx.Response:
-        fields = json.loads(request.content)
-        refused = refuses(fields)
-        if refused is not None:
-            return refused
-        streams = fields.get("stream") or "streamGenerateContent" in str(request.url)
-        return httpx.Response(200, content=body(name, "answer.stream" if streams else "answer.json"))
-
-    return serve
-
-
-def without(path: tuple[str, ...], message: str = WORDS) -> Callable[[Any], httpx.Response | None]:
-    """Refuses whatever has that field."""
-    return lambda fields: refusal(message) if at(fields, path) is not None else None
-
-
-def tuned(**settings: Any) -> Request:
-    """A request with settings."""
-    return Request((Message.user("Hi"),), **settings)
-
-
-def adjusted(server: Any) -> list[tuple[str, str]]:
-    """What listeners were told that was changed, and how."""
-    return [(each.parameter, each.change) for each in server.heard if isinstance(each, RequestAdjusted)]
-
+from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
+from support.providers.seven import SEVEN, body
 
 every_wire = pytest.mark.parametrize("name", SEVEN)
 either_way = pytest.mark.parametrize("way", ["complete", "stream"])
@@ -215,13 +156,6 @@ async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, e
 
 
 # --- within a pipeline ---------------------------------------------------------------------------
-
-
-def piped(asked: Any, **arguments: Any) -> Pipeline:
-    """A pipeline with retries over that server."""
-    transport = httpx.MockTransport(asked)
-    target = Deployment(OpenAI("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
-    return Pipeline(Fallback(target), Retry(max_retries=2), *arguments.pop("layers", ()), **arguments)
 
 
 @pytest.mark.parametrize("way", ["whole", "streamed", "over a stream"])

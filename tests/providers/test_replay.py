@@ -8,12 +8,12 @@ from random import Random
 
 import httpx
 import pytest
-from asking import served
-from comparing import compared
-from recorded_failures import asked, failures, repeated
-from recordings import ABSENT, RECORDINGS, Exchange, exchanges, understood
 
 from ranvier.errors import ProviderError
+from support.providers.asking import served
+from support.providers.comparing import compared
+from support.providers.recorded_failures import asked, failures, repeated
+from support.providers.recordings import ABSENT, RECORDINGS, Exchange, exchanges, understood
 
 ENDED_BEFORE_ITS_ERROR = "openrouter-mid_stream_error_chunk_after_finish"
 """The model stopped at its limit, and an error that says so again comes after that: an answer to us."""

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import BaseModel
-from test_repairs import refusal, server
 
 from ranvier import Deployment, Pipeline
 from ranvier.errors import UnsupportedRequestError
@@ -16,6 +15,7 @@ from ranvier.messages import Message, Request, Schema
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
 from ranvier.providers._schemas import closed, has_maps, is_strict
 from ranvier.testing import ScriptedProvider
+from support.providers.repairs import refusal, server
 
 NOTHING = httpx.Response(200, json={})
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from seven import CITY, PNG, SEVEN, WEATHER, body, collected
 
 from ranvier.errors import InvalidResponseError, ProviderError, UnsupportedRequestError
 from ranvier.messages import FinishReason, Image, Message, Request, Response, Schema, Text
 from ranvier.pipeline.deployment import provider_named
+from support.providers.seven import CITY, PNG, SEVEN, WEATHER, body, collected
 
 NOTHING = httpx.Response(200, json={})
 

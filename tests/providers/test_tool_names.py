@@ -6,15 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
-from asking import Chunks
-from conversations import MODELS
 from hypothesis import given
 from hypothesis import strategies as st
-from seven import SEVEN, body, collected
 
 from ranvier.messages import Message, Request, Tool, ToolCall, ToolResult
 from ranvier.providers import OpenAI
 from ranvier.providers._tool_names import COMMON, name_rule, sent_names, with_sent_names
+from support.providers.asking import Chunks
+from support.providers.conversations import MODELS
+from support.providers.seven import SEVEN, body, collected
 
 GEMINI = SEVEN["gemini"].tool_names
 RULES = {name: kind.tool_names for name, kind in SEVEN.items()}

@@ -7,7 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from llama_server import CONTEXT, Dialect, LlamaServer, chat_completions, messages, serving
+
+from support.real_server.llama_server import (
+    CONTEXT,
+    Dialect,
+    LlamaServer,
+    chat_completions,
+    messages,
+    serving,
+)
 
 ABSENT = [name for name in ("gguf", "xllamacpp") if find_spec(name) is None]
 
@@ -21,7 +29,7 @@ def pytest_pycollect_makemodule() -> None:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of the tiny model."""
-    import tiny_model  # here, because it imports what may be absent
+    from support.real_server import tiny_model  # here, because it imports what may be absent
 
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
     tiny_model.write(path)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, chat_completions, pieces, pipeline
-from tiny_model import END
 
 from ranvier import FinishReason, Message, Response, Tool, ToolCall
 from ranvier.layers import Retry
+from support.real_server.llama_server import Dialect, LlamaServer, chat_completions, pieces, pipeline
+from support.real_server.tiny_model import END
 
 pytestmark = pytest.mark.once
 
@@ -34,7 +34,7 @@ def ask(request: pytest.FixtureRequest) -> Iterator[Any]:
     async def whole(answers: Any, prompt: Any, **settings: Any) -> Response:
         return await answers.complete(prompt, **settings)
 
-    return whole if request.param == "whole" else streamed
+    return whole if request.param == "whole" else streamed  # type: ignore[return-value]
 
 
 async def test_a_limit_ends_the_answer(wide: LlamaServer, dialect: Dialect, ask: Any) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, pieces, pipeline
 
 from ranvier import AttemptTimeoutError, DeadlineExceededError
 from ranvier.layers import Deadline, Timeout
+from support.real_server.llama_server import Dialect, LlamaServer, pieces, pipeline
 
 FOR_MINUTES = 100_000
 """The tokens of an answer that nobody waits for."""

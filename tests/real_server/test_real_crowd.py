@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, pieces, pipeline
+
+from support.real_server.llama_server import Dialect, LlamaServer, pieces, pipeline
 
 pytestmark = pytest.mark.once
 
@@ -43,5 +44,5 @@ async def test_half_of_fifty_give_up(wide: LlamaServer, dialect: Dialect) -> Non
         for call in calls[::2]:
             call.cancel()
         results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [len(result) for result in results[1::2]] == [200] * (CALLS // 2)
+    assert [len(result) for result in results[1::2]] == [200] * (CALLS // 2)  # type: ignore[arg-type]
     await wide.until_free()

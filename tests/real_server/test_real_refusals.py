@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llama_server import Dialect, LlamaServer, pieces, pipeline, serving
 
 from ranvier import (
     AuthenticationError,
@@ -15,6 +14,7 @@ from ranvier import (
     ProviderError,
     StreamInterruptedError,
 )
+from support.real_server.llama_server import Dialect, LlamaServer, pieces, pipeline, serving
 
 pytestmark = pytest.mark.once
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from failing import KEY, PROMPT
-from showing import held, said
 
 from ranvier import SHARED, Pipeline
 from ranvier.errors import (
@@ -25,6 +23,8 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline.credentials import Credentials
 from ranvier.providers import Anthropic, FunctionProvider, OpenAI
 from ranvier.testing import ScriptedProvider
+from support.security.failing import KEY, PROMPT
+from support.security.showing import held, said
 
 pytestmark = pytest.mark.virtual_time
 

@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from asking import opened
-from failing import KEY
-from seven import SEVEN, body
 
 from ranvier import Deployment, Pipeline
 from ranvier.errors import ConfigurationError, CredentialMissingError, RanvierError
 from ranvier.layers import Breaker, Fallback
 from ranvier.providers import Gemini, OpenAI
 from ranvier.telemetry import LoggingListener
+from support.providers.asking import opened
+from support.providers.seven import SEVEN, body
+from support.security.failing import KEY
 
 pytestmark = pytest.mark.once
 

@@ -10,14 +10,14 @@ import aiohttp
 import httpx
 import pytest
 import trustme
-from asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
-from authorities import HOST, OldAuthority, proving, trusting
-from failing import KEY
-from seven import SEVEN, body
 
 import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers import OpenAI
+from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
+from support.providers.seven import SEVEN, body
+from support.security.authorities import HOST, OldAuthority, proving, trusting
+from support.security.failing import KEY
 
 pytestmark = pytest.mark.once
 
@@ -96,8 +96,20 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
-        *("api_key", "base_url", "name", "http_client", "engine", "ssl_context", "max_connections"),
+        *(
+            "api_key",
+            "base_url",
+            "name",
+            "http_client",
+            "engine",
+            "ssl_context",
+            "max_connections",
+            "unknown",
+        ),
     }
+    for switch in ("verify", "verify_ssl", "insecure", "unknown"):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):
+            kind("sk-any", **{switch: False})
 
 
 def test_no_source_turns_it_off() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mutants import (
+from support.mutants.traps import (
     ANSWER,
     ATTEMPT,
     BACKOFF,

@@ -161,7 +161,7 @@ class SeededProvider:
         if facts is None:
             error = kind("this adapter has a bug")
         else:
-            error = kind(f"{self.name} said no", provider=self.name, **facts)
+            error = kind(f"{self.name} said no", provider=self.name, **facts)  # type: ignore[call-arg]
         if exchange.asks_whole and isinstance(error, InvalidRequestError):
             error.refuses_streaming = True
         exchange.stop("raised", self._time(), error)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from scenes import live_timers
 from simulation.provider import SeededProvider
 from simulation.stacks import Stack
 from simulation.story import Story
+from support.scenes import live_timers
 
 if TYPE_CHECKING:
     from simulation.world import World

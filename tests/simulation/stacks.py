@@ -158,7 +158,7 @@ class Stack:
             "max_closed": self.max_closed,
         }
         self.throttle_override = rng.choice(self.names) if rng.random() < 0.3 else None
-        overrides = None if self.throttle_override is None else {self.throttle_override: Throttle(**settings)}
+        overrides = None if self.throttle_override is None else {self.throttle_override: Throttle(**settings)}  # type: ignore[arg-type]
         max_wait = rng.choice([0.0, 1.0, 10.0])
         return Throttle(max_wait, max_gates=self.most_gates, overrides=overrides, **settings)
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from talking import Talk
 
 from ranvier.simulator import Simulator
+from support.simulator.talking import Talk
 
 TLS = ssl.create_default_context()
 

@@ -1,8 +1,6 @@
 """All seven wires as the real adapters read them, over real sockets: each fault becomes its error."""
 
 import pytest
-from asking_adapters import WAYS, asking
-from talking import WIRES
 
 from ranvier import errors
 from ranvier.layers import Timeout
@@ -34,6 +32,8 @@ from ranvier.simulator import (
     Truncated,
     Unended,
 )
+from support.simulator.asking_adapters import WAYS, asking
+from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
 every_wire = pytest.mark.parametrize("provider", WIRES)
@@ -155,7 +155,7 @@ async def test_how_long_to_wait_is_understood(sim, provider):
     """Whether a header says it or the body, the adapter finds it."""
     refusals = [(429, None), (503, None), (429, "quota_exhausted")]
     forms = ("usual", "seconds", "ms")
-    sim.play(provider, *(Status(*each, retry_after=7, form=form) for each in refusals for form in forms))
+    sim.play(provider, *(Status(*each, retry_after=7, form=form) for each in refusals for form in forms))  # type: ignore[arg-type]
     async with asking(sim, provider) as ask:
         assert {(await failure(ask, "whole")).retry_after for _ in range(9)} == {7}
 

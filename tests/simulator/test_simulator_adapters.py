@@ -1,11 +1,11 @@
 """All seven wires as the real adapters read them, over real sockets: good answers."""
 
 import pytest
-from asking_adapters import CITY, THINKING, TOOLS, WAYS, asking
-from talking import WIRES
 
 from ranvier import ContentFilterError, FinishReason, Message
 from ranvier.simulator import CallTool, Say
+from support.simulator.asking_adapters import CITY, THINKING, TOOLS, WAYS, asking
+from support.simulator.talking import WIRES
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 every_wire = pytest.mark.parametrize("provider", WIRES)

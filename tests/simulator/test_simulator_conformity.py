@@ -1,12 +1,12 @@
 """Nothing that an adapter sends is refused: our table of models against the simulator's own rules."""
 
 import pytest
-from talking import WIRES
 
 from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
 from ranvier.messages import Image
 from ranvier.providers import adapter
+from support.simulator.talking import WIRES
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 

@@ -7,7 +7,6 @@ import zlib
 
 import httpx
 import pytest
-from talking import WIRES
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import (
@@ -34,6 +33,7 @@ from ranvier.simulator import (
     Truncated,
     Unended,
 )
+from support.simulator.talking import WIRES
 
 every_wire = pytest.mark.parametrize("provider", WIRES)
 each_shape = pytest.mark.parametrize("provider", ["anthropic", "openai", "gemini", "openrouter", "ollama"])
@@ -206,7 +206,7 @@ async def test_a_redirect(sim, talk):
         lambda: Status(200),
         lambda: Status(429, "bad luck"),
         lambda: Status(429, retry_after=-1),
-        lambda: Status(429, form="weeks"),
+        lambda: Status(429, form="weeks"),  # type: ignore[arg-type]
         lambda: Pings(every=0),
         lambda: Stall(after=-1),
         lambda: Stall(pings=0),

@@ -1,7 +1,10 @@
 """What each provider refuses in a request, and that it says so in its own words."""
 
+from typing import Any
+
 import pytest
-from talking import WIRES
+
+from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.once
 
@@ -213,7 +216,7 @@ OLLAMA = [
 ]
 CASES = dict(zip(WIRES, (ANTHROPIC, OPENAI, GEMINI, KIMI, GLM, OPENROUTER, OLLAMA), strict=True))
 
-LENIENT = {
+LENIENT: dict[str, dict[str, Any]] = {
     "kimi": {"seed": 1, "user": "x", "nonsense": True},
     "glm": {"do_sample": True, "nonsense": True},
     "openrouter": {"provider": {"order": ["x"]}, "nonsense": True},

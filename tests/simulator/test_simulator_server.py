@@ -10,10 +10,10 @@ import time
 
 import httpx
 import pytest
-from talking import WIRES
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import End, Silence, Simulator, Slow, Stall
+from support.simulator.talking import WIRES
 
 
 async def test_it_opens_and_closes_at_once():

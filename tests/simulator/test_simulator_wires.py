@@ -1,12 +1,13 @@
 """Each wire, as a client sees it: good answers, and what the real provider would refuse."""
 
 import json
+from typing import Any
 
 import pytest
-from talking import CHATS, WIRES, parts
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import CallTool, Say, Simulator
+from support.simulator.talking import CHATS, WIRES, parts
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
@@ -28,7 +29,7 @@ def after_a_call(provider):
         return {"messages": history({"content": [call]}, {"role": "user", "content": [result]})}
     if provider == "gemini":
         call = {"functionCall": {"name": "get_weather", "args": {}}}
-        result = {"functionResponse": {"name": "get_weather", "response": {"result": "Sunny"}}}
+        result = {"functionResponse": {"name": "get_weather", "response": {"result": "Sunny"}}}  # type: ignore[dict-item]
         turns = [("user", {"text": "use get_weather"}), ("model", call), ("user", result)]
         return {"contents": [{"role": role, "parts": [part]} for role, part in turns]}
     arguments = {} if provider == "ollama" else "{}"
@@ -105,7 +106,7 @@ async def test_every_reply_has_an_id_of_its_own(talk, provider):
 @pytest.mark.parametrize("provider", WIRES)
 async def test_a_limit_is_kept(talk, provider):
     """An answer that would be longer than the limit ends there, and says so."""
-    limit = {
+    limit: dict[str, Any] = {  # type: ignore[assignment]
         "anthropic": {"max_tokens": 4},
         "gemini": {"generationConfig": {"maxOutputTokens": 4}},
         **{chat: {"max_tokens": 4} for chat in CHATS},
@@ -211,11 +212,11 @@ async def test_a_missing_key_is_refused(talk, client, provider):
 async def test_what_is_no_request_is_refused(talk, provider, bad):
     """A body that the provider could not read is a 400, and the simulator goes on."""
     messages = "contents" if provider == "gemini" else "messages"
-    fields = {
+    fields: Any = {
         "none": {messages: []},
         "words": {messages: "Hi"},
         "model": {messages: None} if provider == "gemini" else {"model": ""},
-        "name": {"tools": [{"functionDeclarations": [{}]} if provider == "gemini" else {"no": "name"}]},
+        "name": {"tools": [{"functionDeclarations": [{}]} if provider == "gemini" else {"no": "name"}]},  # type: ignore[dict-item]
         "seven": {"tools": 7},
     }[bad]
     assert (await talk(provider, **fields)).status == 400

@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gauges import Complaints, Lag, Memory, keep_heap_whole, left_open, until_ended
-from load import THINGS, Load, stack
+if __name__ == "__main__":  # in the place of this folder, whose modules have names that others have too
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from ranvier.testing import settled
+from soak.gauges import Complaints, Lag, Memory, keep_heap_whole, left_open, until_ended
+from soak.load import THINGS, Load, stack
 
 CALLERS = 32
 

@@ -6,16 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import conventions
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
-from sdk import Sdk
 
 from ranvier import Pipeline
 from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.tally import Ended, Tally, judge
 from ranvier.simulator import Exchange
 from ranvier.tenancy import digest_of
+from support.telemetry import conventions
+from support.telemetry.sdk import Sdk
 
 STATE = "ranvier.circuit.state"
 KINDS = {503: "overloaded", 429: "rate_limit", 401: "auth"}

@@ -1,5 +1,8 @@
 """Events in the standard library's logging."""
 
+# mypy: disable-error-code="attr-defined"
+# because the fields of an event are attributes of its record
+
 import asyncio
 import dataclasses
 import logging
@@ -200,7 +203,7 @@ def test_everything_is_told_where_that_is_asked_for(log: pytest.LogCaptureFixtur
     assert [record.levelno for record in log.records] == [logging.WARNING] * 100
     for wrong in ({"burst": 0}, {"every": -1}):
         with pytest.raises(ConfigurationError):
-            LoggingListener(**wrong)
+            LoggingListener(**wrong)  # type: ignore[arg-type]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

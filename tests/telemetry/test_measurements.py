@@ -10,7 +10,6 @@ import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
-from sdk import Sdk
 
 from ranvier import AuthenticationError, Pipeline, RanvierError, RateLimitError, Response, Usage
 from ranvier.layers import Breaker, Fallback, Retry, Throttle
@@ -18,6 +17,7 @@ from ranvier.telemetry import OpenTelemetry
 from ranvier.telemetry.opentelemetry import circuits, harmless, meters, names
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, broken, stream
+from support.telemetry.sdk import Sdk
 
 pytestmark = pytest.mark.virtual_time
 

@@ -5,12 +5,10 @@ import gc
 import json
 from typing import Any
 
-import conventions
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import StatusCode
-from sdk import Sdk
 
 from ranvier import (
     ConfigurationError,
@@ -38,6 +36,8 @@ from ranvier.telemetry.opentelemetry import content
 from ranvier.telemetry.opentelemetry.target import Target
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
+from support.telemetry import conventions
+from support.telemetry.sdk import Sdk
 
 pytestmark = pytest.mark.virtual_time
 
@@ -517,8 +517,8 @@ async def test_a_call_that_is_sampled_out_is_measured_all_the_same() -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     """With the choices."""
     with pytest.raises(ConfigurationError, match="'new', 'old', 'both'"):
-        OpenTelemetry(names="newest")
+        OpenTelemetry(names="newest")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="'hashed', 'plain', 'omitted'"):
-        OpenTelemetry(tenants="secret")
+        OpenTelemetry(tenants="secret")  # type: ignore[arg-type]
     assert repr(OpenTelemetry()) == "OpenTelemetry()"
     assert repr(OpenTelemetry(names="both")) == "OpenTelemetry(names='both')"

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import conventions
 import pytest
 import yaml
-from everything import Everything
-from sdk import Sdk
 
 import ranvier
 from ranvier.telemetry.opentelemetry import names
+from support.telemetry import conventions
+from support.telemetry.everything import Everything
+from support.telemetry.sdk import Sdk
 
 pytestmark = pytest.mark.virtual_time
 

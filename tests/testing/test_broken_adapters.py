@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import toys_that_break as toys
-from toy import (
+
+from ranvier.testing import ProviderContract, Visit
+from support.testing import toys_that_break as toys
+from support.testing.toy import (
     FINISHED_EARLY,
     HALVED,
     ODD_USAGE,
@@ -18,8 +20,6 @@ from toy import (
     WHOLE,
     Toy,
 )
-
-from ranvier.testing import ProviderContract, Visit
 
 pytestmark = pytest.mark.integration
 

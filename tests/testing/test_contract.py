@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
 from ranvier.simulator.wires import WIRES
 from ranvier.testing import ProviderContract
+from support.testing.toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 pytestmark = pytest.mark.integration
 BODIES = Path(__file__).parents[1] / "data"

@@ -10,7 +10,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call
 from ranvier.providers import FunctionProvider
 from ranvier.testing import ScriptedProvider, after, stall, stream
-from scenes import streaming, time, turns
+from support.scenes import streaming, time, turns
 
 pytestmark = pytest.mark.virtual_time
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.virtual_time
 
 def two_seconds(streamed: bool) -> Any:
     """A call that meets its limit after two seconds: whole, or over a stream."""
-    limits = {"first_token": 2} if streamed else {"seconds": 2}
+    limits: dict[str, Any] = {"first_token": 2} if streamed else {"seconds": 2}
     return Pipeline(Fallback(ScriptedProvider("only", [stall()])), Timeout(**limits)).complete("Why?")
 
 

@@ -10,7 +10,7 @@ from ranvier import CircuitOpenError, Layer, Place, StreamInterruptedError
 from ranvier.pipeline import Call, Handler
 from ranvier.pipeline.events import Event, RegistryFull
 from ranvier.testing import after, broken, stall, stream
-from scenes import BreakerScene, turns
+from support.scenes import BreakerScene, turns
 
 pytestmark = pytest.mark.virtual_time
 

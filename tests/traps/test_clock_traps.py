@@ -9,7 +9,7 @@ import pytest
 
 import ranvier
 from ranvier.testing import broken
-from scenes import BreakerScene
+from support.scenes import BreakerScene
 
 SOURCE = Path(ranvier.__file__).parent
 READS_TIME = {"time", "datetime"}

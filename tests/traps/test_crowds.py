@@ -9,7 +9,7 @@ from ranvier.layers.breaker.unasked import MAX_STEPS
 from ranvier.pipeline import Outcome
 from ranvier.pipeline.events import Event, RegistryFull
 from ranvier.testing import broken
-from scenes import BreakerScene, CircuitsByHand, time
+from support.scenes import BreakerScene, CircuitsByHand, time
 
 pytestmark = pytest.mark.virtual_time
 

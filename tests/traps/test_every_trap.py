@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import ranvier
-from mutants import MUTANTS
-from mutants_of_foreign_code import MUTANTS as OF_FOREIGN_CODE
-from mutants_of_lifecycle import MUTANTS as OF_LIFECYCLE
 from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.traps import MUTANTS
 
 TRAPS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 22, 24, 25, 26, 29, *range(32, 43)}
 

@@ -18,7 +18,7 @@ from ranvier import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, broken, stream
-from scenes import time
+from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
 

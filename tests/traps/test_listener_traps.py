@@ -7,7 +7,7 @@ import pytest
 from ranvier import ConnectionFailedError
 from ranvier.pipeline.events import CircuitChanged, Event
 from ranvier.testing import after, broken
-from scenes import BreakerScene, at_once, time
+from support.scenes import BreakerScene, at_once, time
 
 pytestmark = pytest.mark.virtual_time
 

@@ -18,7 +18,7 @@ from ranvier import (
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, broken
-from scenes import BreakerScene, time
+from support.scenes import BreakerScene, time
 
 pytestmark = pytest.mark.virtual_time
 
@@ -177,7 +177,7 @@ async def test_t29_backoff_does_not_overflow_after_a_thousand_retries() -> None:
     )
     with pytest.raises(type(broken())) as failure:
         await pipeline.complete("Why?")
-    delays = [each.delay for each in failure.value.attempts]
+    delays = [each.delay for each in failure.value.attempts]  # type: ignore[attr-defined]
     assert len(delays) == 1101
     assert delays[:8] == [0, 0.5, 1, 2, 4, 8, 16, 30]
     assert set(delays[8:]) == {30}
@@ -193,7 +193,7 @@ async def test_t33_a_retry_sends_what_the_first_attempt_sent() -> None:
         pipeline.complete(
             messages,
             tools=(Tool(name) for name in ("look", "listen")),
-            stop=iter(["END"]),
+            stop=iter(["END"]),  # type: ignore[arg-type]
             extra=extra,
         )
     )
@@ -227,8 +227,8 @@ async def test_t34_every_call_has_a_report_of_its_own() -> None:
     unlucky, *fine = await asyncio.gather(
         *(pipeline.complete("Why?", tenant=name) for name in ("unlucky", "a", "b")), return_exceptions=True
     )
-    assert [each.outcome for each in unlucky.attempts] == ["network", "network"]
-    assert [[each.outcome for each in answer.attempts] for answer in fine] == [["succeeded"]] * 2
-    earlier = fine[0].attempts
+    assert [each.outcome for each in unlucky.attempts] == ["network", "network"]  # type: ignore[union-attr]
+    assert [[each.outcome for each in answer.attempts] for answer in fine] == [["succeeded"]] * 2  # type: ignore[union-attr]
+    earlier = fine[0].attempts  # type: ignore[union-attr]
     await pipeline.complete("Why?", tenant="a")
     assert len(earlier) == 1

@@ -20,7 +20,7 @@ from ranvier import (
 from ranvier.layers import Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Guard, Outcome, PendingStream, Permit
 from ranvier.testing import ScriptedProvider, broken, cut, stall, stream
-from scenes import BreakerScene, turns
+from support.scenes import BreakerScene, turns
 
 pytestmark = pytest.mark.virtual_time
 
@@ -72,6 +72,7 @@ async def raise_within(pending: PendingStream) -> None:
             raise ZeroDivisionError
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @pytest.mark.parametrize("leave", [break_out, close, drop, drop_unread, drop_the_iterator, raise_within])
 async def test_t36_a_stream_that_its_reader_leaves_is_closed_and_counts_nothing(
     leave: Callable[[PendingStream], Any],

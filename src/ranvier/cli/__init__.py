@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,15 +18,23 @@ Such a module has `add_parser(subparsers)`, which adds its parser and lets `run`
 ranvier always has; what comes with the extra `cli` is imported in `run`.
 """
 
+CLOSED_PIPE = 141
+"""Exit status when the reader of our output has gone, as shells have it: 128 and the number of SIGPIPE."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's own; returns its exit status.
 
-    Status 2 is for bad input and for a missing extra, which are told on stderr in one line.
+    Status 2 means bad input or a missing extra, reported on stderr in one line.
     """
     args = _parser().parse_args(argv)
     try:
         status: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Otherwise the interpreter would flush the rest at exit, and print a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except ConfigurationError as error:
         print(f"ranvier {args.command}: {error}", file=sys.stderr)
         return 2

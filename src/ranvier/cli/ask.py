@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """As shells have it: 128 and the number of SIGINT."""
-
-CLOSED_PIPE = 141
-"""The same with SIGPIPE: whoever read our output has enough."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -72,10 +68,6 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_ask(pipeline, prompt, options, explain=args.explain))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # What is still in the buffer would fail once more, when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_PIPE
 
 
 # --- whom to ask ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ranvier import checks
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.bound import Bound
@@ -28,6 +29,7 @@ class Deadline(Layer):
 
     place: ClassVar[Place] = Place.CALL
 
+    @suggests(**dict.fromkeys(("timeout", "deadline", "total"), "write seconds=..."))
     def __init__(self, seconds: float | None = 60.0) -> None:
         self.seconds = checks.seconds("Deadline(seconds)", seconds, optional=True)
 

@@ -9,6 +9,7 @@ from ranvier import checks
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
@@ -35,6 +36,10 @@ class Timeout(Layer):
 
     place: ClassVar[Place] = Place.ATTEMPT
 
+    @suggests(
+        **dict.fromkeys(("timeout", "total"), "write seconds=..."),
+        read="write first_token=... and idle=...",
+    )
     def __init__(
         self,
         seconds: float | None = 120.0,

@@ -16,6 +16,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaError, to_json
 from pydantic_core.core_schema import ErrorType
+from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier.errors import ConfigurationError
 from ranvier.messages.schema import Misfit, names_in, place
@@ -50,13 +51,21 @@ QUIET = set(get_args(ErrorType)) - QUOTING
 """Kinds of errors whose words hold nothing but the rule; those of your own validators are not among them."""
 
 
-def definition(kind: type) -> Mapping[str, Any]:
+WRAPPED = "answer"
+"""The field of the object that is asked for instead of what is no object in JSON, such as a list."""
+
+
+def definition(kind: Any) -> Mapping[str, Any]:
     """The JSON schema of an answer of that type, in the form that strict wires take.
 
     Raises:
-        ConfigurationError: the type cannot be read from JSON, or is no object there.
+        ConfigurationError: the type cannot be read from JSON.
     """
-    return _strict_schema(kind)
+    try:
+        hash(kind)
+    except TypeError:  # of `Annotated[int, []]`, say
+        raise ConfigurationError(f"schema={kind!r:.200}: give a type that can be hashed") from None
+    return _strict_schema(_wrapper(kind) or kind)
 
 
 def read(
@@ -70,7 +79,10 @@ def read(
         data: The same, read.
         definition: The schema that the model was given; keys that it does not name are content.
     """
+    wrapper = _wrapper(declared)
     try:
+        if wrapper is not None:
+            return adapter(wrapper).validate_json(text)[WRAPPED], ()
         return adapter(declared).validate_json(text), ()
     except ValidationError as error:
         told = error.errors(include_url=False, include_input=False)[:TOLD]
@@ -78,6 +90,15 @@ def read(
         return None, (Misfit("$", "no JSON that could be read", "no JSON that could be read"),)
     names = names_in(definition)
     return None, tuple(_misfit(each, data, names) for each in told)
+
+
+@lru_cache(KEPT)
+def _wrapper(declared: Any) -> Any:
+    """A TypedDict around a type that is no object in JSON, since providers take nothing else; or `None`."""
+    if is_function(declared) or _json_schema(declared).get("type") == "object":
+        return None
+    typed_dict: Any = TypedDict  # because mypy knows only those that are written out
+    return typed_dict("Answer", {WRAPPED: declared})
 
 
 @lru_cache(KEPT)
@@ -109,17 +130,22 @@ def schema_of(declared: Any) -> dict[str, Any]:
     Raises:
         ConfigurationError: it has none, or is no object in JSON.
     """
+    schema = _json_schema(declared)
+    if schema.get("type") != "object":
+        raise ConfigurationError(
+            f"{declared.__name__} is no object in JSON: make it a field of a model, since providers take "
+            "nothing else at the root"
+        )
+    return schema
+
+
+def _json_schema(declared: Any) -> dict[str, Any]:
     try:
         schema = adapter(declared).json_schema(schema_generator=_WithoutTitles)
     except UNDECLARABLE as error:
         raise _undeclarable(declared, error) from None
     if reference := schema.pop("$ref", None):  # a type that refers to itself; no wire takes that at the root
         schema = {**schema["$defs"][reference.removeprefix("#/$defs/")], **schema}
-    if schema.get("type") != "object":
-        raise ConfigurationError(
-            f"{declared.__name__} is no object in JSON: make it a field of a model, since providers take "
-            "nothing else at the root"
-        )
     return schema
 
 

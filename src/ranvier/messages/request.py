@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ranvier.errors import ConfigurationError
 from ranvier.messages.characters import mended
@@ -92,6 +92,17 @@ class ToolResult:
     is_error: bool = False
     extra: Mapping[str, Any] | None = None
 
+    if TYPE_CHECKING:  # because texts and parts may come in any iterable, and are kept as a tuple of parts
+
+        def __init__(
+            self,
+            call_id: str,
+            content: str | Iterable[str | Text | Image | WirePart],
+            name: str = "",
+            is_error: bool = False,
+            extra: Mapping[str, Any] | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         if not isinstance(self.content, str):
             parts = _parts(self.content, "ToolResult(content=...)", (Text, Image, WirePart))
@@ -133,6 +144,12 @@ class Message:
     content: str | tuple[Part, ...]
     extra: Mapping[str, Any] | None = None
 
+    if TYPE_CHECKING:  # because texts and parts may come in any iterable, and are kept as a tuple of parts
+
+        def __init__(
+            self, role: Role, content: str | Iterable[str | Part], extra: Mapping[str, Any] | None = None
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise ConfigurationError(f"role={self.role!r:.60}: choose one of {', '.join(ROLES)}")
@@ -159,7 +176,7 @@ class Message:
     def tool(
         cls,
         call_id: str,
-        content: str | Iterable[Text | Image | WirePart],
+        content: str | Iterable[str | Text | Image | WirePart],
         *,
         name: str = "",
         is_error: bool = False,

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from ranvier.messages.native import Native
 from ranvier.messages.request import Message, Part, Text, ToolCall
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # because it has defaults, which Python has from 3.13 on
+
     from ranvier.pipeline.price import Prices
     from ranvier.pipeline.record import Attempt, Record
     from ranvier.pipeline.story import Story
+
+    ParsedT = TypeVar("ParsedT", default=Any)
+    ParsedT_co = TypeVar("ParsedT_co", default=Any, covariant=True)
+else:
+    from typing import TypeVar
+
+    ParsedT = TypeVar("ParsedT")
+    ParsedT_co = TypeVar("ParsedT_co", covariant=True)
 
 
 class FinishReason(StrEnum):
@@ -48,8 +58,8 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Response:
-    """An answer.
+class Response(Generic[ParsedT_co]):
+    """An answer; `Response[Invoice]` is one whose `parsed` is an `Invoice`.
 
     Attributes:
         text: The words of the answer.
@@ -61,7 +71,7 @@ class Response:
         model: The model that answered, in the provider's words.
         provider: Who answered.
         id: The provider's id of the answer.
-        parsed: The validated answer, where a `schema` was given.
+        parsed: The validated answer, where a `schema` was given; `None` while the answer calls tools.
         parts: The answer in its order, with what only its provider understands.
         attempts: What was tried until this answer came, oldest first.
         record: Of the call, from which its `story` is told.
@@ -76,7 +86,7 @@ class Response:
     model: str = ""
     provider: str = ""
     id: str | None = None
-    parsed: Any = None
+    parsed: ParsedT_co = None  # type: ignore[assignment]  # because: it is, until the answer is validated
     parts: tuple[Part, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = field(default=None, repr=False, compare=False)

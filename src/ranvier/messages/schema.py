@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 from ranvier.errors import ConfigurationError
 from ranvier.messages.lenient import STRICT, json_in, objects_in
@@ -44,8 +44,8 @@ class Schema:
     Attributes:
         definition: The JSON schema, as the providers are given it.
         name: A short name for it; some wires want one.
-        model: The type that `parsed` is an instance of: a pydantic model, a dataclass, a TypedDict.
-            `None` leaves it plain data.
+        model: The type that `parsed` is an instance of: a pydantic model, a dataclass, a TypedDict,
+            `list[int]`. `None` leaves it plain data.
         repairs: 1 to show a model what is wrong with an answer that does not fit, and ask it once
             more; else 0.
     """
@@ -58,6 +58,9 @@ class Schema:
     @classmethod
     def of(cls, form: Any, *, name: str | None = None) -> Schema:
         """The schema for `form`: a JSON schema of type `object`, a pydantic model, a dataclass, a TypedDict.
+
+        Any other type that JSON can hold (`list[int]`, `Cat | Dog`) is asked for as the only field of an
+        object, since providers take nothing else at the root; `parsed` is the value of that field.
 
         A dict stays word for word what it is. Of a declared type every field is required, those
         with a default too, and no others are allowed, because strict wires take nothing else; a
@@ -73,11 +76,12 @@ class Schema:
             definition = _written().checked(form)
             title = definition.get("title")
             return cls(definition, name or name_for(str(title or "")) or "answer")
-        if isinstance(form, type):
-            return cls(_declared().definition(form), name or name_for(form.__name__) or "answer", form)
+        if isinstance(form, type) or get_origin(form) is not None:
+            title = name_for(getattr(form, "__name__", ""))
+            return cls(_declared().definition(form), name or title or "answer", form)
         raise ConfigurationError(
-            f"schema is a {type(form).__name__}: give a JSON schema as a dict, a pydantic model, a dataclass "
-            "or a TypedDict"
+            f"schema is a {type(form).__name__}: give {_meant(form)}a JSON schema as a dict, a pydantic "
+            "model, a dataclass, a TypedDict, or a type such as list[int]"
         )
 
     def fit(self, text: str) -> tuple[Any, tuple[Misfit, ...]]:
@@ -107,6 +111,15 @@ class Schema:
         if self.model is not None:
             return _declared().read(self.model, text, data, self.definition)  # type: ignore[no-any-return]
         return _written().read(self.definition, data)  # type: ignore[no-any-return]
+
+
+def _meant(form: object) -> str:
+    """What the author of a wrong `schema=` most likely meant, as the beginning of a list."""
+    if isinstance(form, list) and len(form) == 1 and isinstance(form[0], type):
+        return f"list[{form[0].__name__}], "
+    if hasattr(type(form), "model_fields") or is_dataclass(form):
+        return f"the class {type(form).__name__} and not an instance of it, "
+    return ""
 
 
 def _no_json(error: Exception) -> Misfit:

@@ -84,6 +84,10 @@ def _as_text(schema: Mapping[str, Any]) -> str:
 @lru_cache(KEPT)
 def _compiled(text: str) -> tuple[Mapping[str, Any], Validator]:
     schema = json.loads(text)
+    if schema.get("type") in ("json_schema", "json_object"):
+        raise ConfigurationError(
+            f"schema=...: {schema['type']!r} is a response_format: give the JSON schema alone"
+        )
     if schema.get("type") != "object":
         raise ConfigurationError(
             f"schema=...: its type is {schema.get('type')!r:.60}: give one of type 'object', since providers "

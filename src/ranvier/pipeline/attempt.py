@@ -58,7 +58,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
 def _events(call: Call) -> AsyncIterator[StreamEvent]:
     """The stream of the provider, which has not begun."""
     try:
-        return call.deployment.provider.stream(call)
+        return call.deployment.stream(call)
     except asyncio.CancelledError as cancelled:
         raise cancelled_by_itself(call, cancelled) from cancelled
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.call_events import tell_call
 from ranvier.pipeline.elsewhere import closed
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
     from ranvier.pipeline.stream import ResponseStream
 
 
-def hand_out(call: Call, stream: ResponseStream) -> None:
+def hand_out(call: Call, stream: ResponseStream, reader: asyncio.Task[Any]) -> None:
     """Give a stream to its reader; the call ends with it."""
+    stream.reader = weakref.ref(reader)
     if stream.response is not None:  # it ended without content; others may have been asked since
         stream.response.attempts = call.record.attempts
     call.pipeline.lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet

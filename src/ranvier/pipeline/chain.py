@@ -6,6 +6,8 @@ import asyncio
 import copy
 import inspect
 from collections.abc import Awaitable, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +68,7 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
                 raise
             raise LayerError("it raised a CancelledError, but nobody cancelled the call", name) from cancelled
         if isinstance(answer, Response):
-            answer = copy.copy(answer)  # because a cache hands out one object many times
+            answer = _copied(answer)  # because a cache hands out one object many times
             form.parse_given(call, answer, name)
             return AnsweredStream(call, answer) if call.streaming else answer
         if call.streaming and isinstance(answer, ResponseStream):
@@ -75,6 +77,16 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
         raise LayerError(f"it returned a {type(answer).__name__} instead of {expected}", name)
 
     return carry
+
+
+def _copied(answer: Response) -> Response:
+    """Another answer with the same fields."""
+    if type(answer) is Response:
+        return Response(*_fields_of(answer))
+    return copy.copy(answer)  # at ten times the price
+
+
+_fields_of = attrgetter(*(field.name for field in fields(Response)))
 
 
 def _is_plain(function: object) -> bool:

@@ -19,6 +19,9 @@ from ranvier.messages import (
 )
 from ranvier.messages.characters import whole_characters
 
+Step = StreamEvent | str
+"""One step of an answer: an event, or the words alone of one that says nothing else, as nearly all do."""
+
 EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
 """Finish reasons that are credible without a word before them."""
 
@@ -68,8 +71,12 @@ class Collector:
         """
         if not self.finished or self._early:
             return False
-        said = any(not isinstance(piece, Native) for piece in self._order)
-        return said or self._finish_reason in EXPLAINS_SILENCE
+        return self.answered or self._finish_reason in EXPLAINS_SILENCE
+
+    @property
+    def answered(self) -> bool:
+        """True once words or a tool call have come."""
+        return any(not isinstance(piece, Native) for piece in self._order)
 
     @property
     def finish(self) -> StreamEvent:
@@ -81,8 +88,16 @@ class Collector:
         """What only the provider understands, in its order."""
         return [piece for piece in self._order if isinstance(piece, Native)]
 
-    def add(self, event: StreamEvent) -> None:
+    def add(self, step: Step) -> None:
         """Take in the next step."""
+        if isinstance(step, StreamEvent):
+            self._add(step)
+        elif self._order and isinstance(last := self._order[-1], list) and not self.finished:
+            last.append(step)  # as nearly always
+        else:
+            self._add(StreamEvent(text=step))
+
+    def _add(self, event: StreamEvent) -> None:
         if self.finished:
             self._go_on(event)
         if event.text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError, UnknownProviderError
@@ -19,22 +19,33 @@ class Provider(Protocol):
 
     Beside these it may have
 
+    - `stream(call)`, as `StreamingProvider` has it; without it, or with `stream = None`, it is asked whole;
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt takes one before it is timed;
     - `credential() -> str | None`, our own key, and `needs_credential`, whether it works without;
     - `base_url`, which tells two providers of one name apart (and refuses them);
     - `knows_model(model) -> bool`, whether it has a table of what models take, with a row for that one.
 
-    Every failure is raised as an error of `ranvier.errors`. An adapter without `stream` (or with
-    `stream = None`) is asked whole.
+    Every failure is raised as an error of `ranvier.errors`.
     """
 
-    name: str
-    default_model: str
+    @property
+    def name(self) -> str:
+        """How targets, circuits and events call it; a plain attribute will do."""
+        ...
+
+    @property
+    def default_model(self) -> str:
+        """The model of a target that names none; a plain attribute will do."""
+        ...
 
     async def complete(self, call: Call) -> Response:
         """The whole answer to `call.request`."""
         ...
+
+
+class StreamingProvider(Provider, Protocol):
+    """A provider that can stream."""
 
     def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
         """The answer in steps. It returns normally only after the wire's own terminal event."""
@@ -76,7 +87,7 @@ class Deployment:
     ) -> None:
         if isinstance(provider, (str, type)) or not hasattr(provider, "complete"):
             raise ConfigurationError(
-                f"provider={provider!r}: give a provider, such as OpenAI(), not its name or class"
+                f"provider={provider!r:.160}: give a provider, such as OpenAI(), not its name or class"
             )
         self.provider = provider
         self.model = checks.identifier("model", provider.default_model if model is None else model)
@@ -96,6 +107,10 @@ class Deployment:
         return getattr(self.provider, "stream", None) is not None and (
             not self._asked_whole or hash(credential) not in self._asked_whole
         )
+
+    def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+        """The answer in steps, of a provider that streams."""
+        return cast(StreamingProvider, self.provider).stream(call)
 
     def ask_whole(self, credential: str | None) -> None:
         """The provider refused to stream for this credential: never ask it to again."""
@@ -144,8 +159,15 @@ def provider_named(name: str) -> Provider:
     """
     factory = _factories.get(name)
     if factory is None:
+        from difflib import get_close_matches  # because only a mistake needs it
+
+        close = get_close_matches(name, _factories, 1)
+        meant = f" (did you mean {close[0]!r}?)" if close else ""
         known = ", ".join(sorted(_factories)) or "none"
-        raise UnknownProviderError(f"provider {name!r:.80} is unknown: the known ones are {known}")
+        raise UnknownProviderError(
+            f"provider {name!r:.80} is unknown{meant}: write a target as 'provider/model', "
+            f"with one of these providers: {known}"
+        )
     return factory()
 
 

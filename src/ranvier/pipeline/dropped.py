@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.streamed_answer import StreamedAnswer
 
 
@@ -27,6 +29,20 @@ def settle_later(dying: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None
     except RuntimeError:  # the loop is closed
         pass
     heir.forsake()
+
+
+def warn_of_drop(
+    reader: weakref.ref[asyncio.Task[object]] | None, deployment: Deployment, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Warn of a stream that its reader dropped, unless that was cancelled, or it or its loop has ended."""
+    task = None if reader is None or loop.is_closed() or sys.is_finalizing() else reader()
+    if task is not None and not task.cancelled() and not task.cancelling():
+        warnings.warn(
+            f"a stream of {deployment} was dropped before its end: read it inside `async with "
+            "pipeline.stream(...) as stream`, or end it with `await stream.aclose()`",
+            ResourceWarning,
+            stacklevel=3,
+        )
 
 
 def expiry_of(stream: StreamedAnswer) -> Callable[[], None]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ranvier.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # because it has defaults, which Python has from 3.13 on
+
+    from ranvier.messages import Response
     from ranvier.pipeline.bound import Bound
     from ranvier.pipeline.call import Call, Limits
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.stream import ResponseStream
 
-R = TypeVar("R")
-"""What a call ends in: a `Response` or a `ResponseStream`. A layer need not know which."""
+    R = TypeVar("R", default=Response | ResponseStream)
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R")
 
 Handler = Callable[["Call"], Awaitable[R]]
-"""The rest of the stack, as a layer sees it."""
+"""The rest of the stack, as a layer sees it. `Handler` alone gives a `Response` or a `ResponseStream`; a
+layer that returns what it was given, whichever that is, may write `Handler[R]` with a type variable."""
 
 
 class Place(IntEnum):
@@ -59,11 +67,11 @@ class Layer:
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
 
-    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
+    def handle(self, call: Call, inner: Handler) -> Awaitable[Response | ResponseStream]:
         """Carry `call` to its end by way of `inner`.
 
-        Most layers write `async def handle(...) -> R`. One that only derives a call and passes it on
-        may return what `inner` gives, as this does, and spares every call a coroutine.
+        Most layers write `async def handle(...) -> Response | ResponseStream`. One that only derives a
+        call and passes it on may return what `inner` gives, as this does: no call then needs a coroutine.
         """
         return inner(call)
 

@@ -26,7 +26,7 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
     """
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise ConfigurationError(f"Pipeline({layer!r}): give layers, such as Fallback(...) or Retry(...)")
+            raise ConfigurationError(f"Pipeline({layer!r:.160}): {_instead_of(layer)}")
     routes = [layer for layer in layers if layer.place == Place.ROUTE]
     if not routes:
         raise ConfigurationError(
@@ -38,6 +38,14 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
         )
     if order:
         _check_order(layers)
+
+
+def _instead_of(thing: object) -> str:
+    if isinstance(thing, (list, tuple)):
+        return "give the layers one by one, or unpack them: Pipeline(*layers)"
+    if hasattr(thing, "complete") or (isinstance(thing, str) and "/" in thing):
+        return "give layers, such as Fallback(...) around targets, or take resilient(...), which builds them"
+    return "give layers, such as Fallback(...) or Retry(...)"
 
 
 def _check_order(layers: Sequence[Layer]) -> None:

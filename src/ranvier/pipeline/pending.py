@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import warnings
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic
 
-from ranvier.messages import StreamEvent
+from ranvier.messages.response import ParsedT_co, StreamEvent
 from ranvier.pipeline.stream import ResponseStream
 
 
-class PendingStream:
+class PendingStream(Generic[ParsedT_co]):
     """Nothing happens until it is used: `async with` it, `await` it, or read it at once with `async for`.
 
     Each use is a call of its own, one after another or several at once.
     """
 
-    __slots__ = ("_entered", "_open")
+    __slots__ = ("_entered", "_open", "_used")
 
-    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream]]) -> None:
+    def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
         self._open = open
-        self._entered: list[tuple[asyncio.Task[Any] | None, ResponseStream]] = []  # by `async with`
+        self._used = False
+        self._entered: list[
+            tuple[asyncio.Task[Any] | None, ResponseStream[ParsedT_co]]
+        ] = []  # by `async with`
 
-    def __await__(self) -> Generator[Any, None, ResponseStream]:
-        return self._open().__await__()
+    def __await__(self) -> Generator[Any, None, ResponseStream[ParsedT_co]]:
+        return self._call().__await__()
 
-    async def __aenter__(self) -> ResponseStream:
-        stream = await self._open()
+    async def __aenter__(self) -> ResponseStream[ParsedT_co]:
+        stream = await self._call()
         self._entered.append((asyncio.current_task(), stream))
         return stream
 
@@ -36,13 +41,25 @@ class PendingStream:
     ) -> None:
         await self._left().aclose()
 
-    def _left(self) -> ResponseStream:
+    def _left(self) -> ResponseStream[ParsedT_co]:
         """The stream whose block is left: the last that this task entered, or else (a fixture) the last."""
         task = asyncio.current_task()
         own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]
         return self._entered.pop(own[-1] if own else -1)[1]
 
     async def __aiter__(self) -> AsyncGenerator[StreamEvent, None]:
-        async with await self._open() as stream:
+        async with await self._call() as stream:
             async for event in stream:
                 yield event
+
+    def _call(self) -> Coroutine[Any, Any, ResponseStream[ParsedT_co]]:
+        self._used = True
+        return self._open()
+
+    def __del__(self) -> None:
+        if not self._used and not sys.is_finalizing():
+            warnings.warn(
+                "pipeline.stream(...) was never read: write `async with pipeline.stream(...) as stream`",
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -11,7 +11,7 @@ from ranvier import checks
 from ranvier.caller import delivered
 from ranvier.clock import Clock, current_deadline, now
 from ranvier.errors import ConfigurationError
-from ranvier.messages import Response
+from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.attempt import attempt
 from ranvier.pipeline.call import UNLIMITED, Call
 from ranvier.pipeline.call_end import fail, failed, hand_out
@@ -30,6 +30,7 @@ from ranvier.pipeline.prompt import Options, Prompt, build_request
 from ranvier.pipeline.record import Record
 from ranvier.pipeline.resolver import Resolver
 from ranvier.pipeline.timers import Timers
+from ranvier.remedies import OF_A_PIPELINE, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Pipeline:
     clock: Clock
     timers: Timers
 
+    @suggests(**OF_A_PIPELINE)
     def __init__(
         self,
         *layers: Layer,
@@ -78,7 +80,7 @@ class Pipeline:
         check_stack(layers, order=check_order)
         self.layers = layers
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
-        self.events = Events(listeners)
+        self.events = Events(checks.listed("listeners", listeners))
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         self.lifecycle = Lifecycle(distinct_providers(deployments))
         self._require_tenant = require_tenant
@@ -98,8 +100,8 @@ class Pipeline:
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, Response]:
+        **options: Unpack[Options[ParsedT]],
+    ) -> Coroutine[Any, Any, Response[ParsedT]]:
         """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
 
         Args:
@@ -125,8 +127,8 @@ class Pipeline:
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
-        **options: Unpack[Options],
-    ) -> PendingStream:
+        **options: Unpack[Options[ParsedT]],
+    ) -> PendingStream[ParsedT]:
         """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
@@ -138,7 +140,7 @@ class Pipeline:
         return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options, streaming: bool
+        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options[Any], streaming: bool
     ) -> Call:
         if self.lifecycle.state != "open":
             self.lifecycle.refuse_if_closed()
@@ -174,7 +176,7 @@ class Pipeline:
             answer = await self._handle(call)
             record.ended = self.clock()
             if call.streaming:
-                hand_out(call, answer)
+                hand_out(call, answer, task)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -193,6 +195,8 @@ class Pipeline:
             raise
         finally:
             lifecycle.leave(record)
+
+    _carry.__qualname__ = "Pipeline.complete"  # which Python names where its `await` was forgotten
 
     # --- opening and closing ---------------------------------------------------------------------
 
@@ -244,3 +248,7 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
+
+
+for _method in (Pipeline.complete, Pipeline.stream):
+    _method.__defaults__ = (None,)  # a call without a prompt is told what to write, `messages=[...]` too

@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from types import UnionType
+from typing import Any, Generic, TypedDict
 
 from ranvier import checks
 from ranvier.errors import ConfigurationError
 from ranvier.messages import Message, Part, Request, Schema, Tool, ToolResult, WireTool
 from ranvier.messages.dicts import check_choice, read_choice, read_message, read_tools
+from ranvier.messages.response import ParsedT
+from ranvier.remedies import unknown_option
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
 
 
-class Options(TypedDict, total=False):
+class Options(TypedDict, Generic[ParsedT], total=False):
     """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`.
 
     `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows a model what
@@ -31,7 +34,7 @@ class Options(TypedDict, total=False):
     stop: str | Sequence[str] | None
     tools: Iterable[Tool | WireTool | Mapping[str, Any] | Callable[..., Any] | type] | None
     tool_choice: str | Mapping[str, Any] | None
-    schema: Any
+    schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
     repair: int | None
     extra: Mapping[str, Any] | None
 
@@ -93,7 +96,7 @@ def _said_in(request: Request) -> dict[str, object]:
 def _field(name: str, value: object) -> Any:
     check = _CHECKS.get(name)
     if check is None:
-        raise TypeError(f"unexpected keyword argument {name!r}: the options are {', '.join(_CHECKS)}, repair")
+        raise unknown_option(name, (*_CHECKS, "repair"))
     return check(value)
 
 
@@ -103,8 +106,9 @@ def _conversation(prompt: object) -> tuple[Message, ...]:
             raise ConfigurationError("prompt='': give a text, or at least one message")
         return (Message("user", prompt),)
     if not isinstance(prompt, (list, tuple)):
+        one = " ([message] for a single one)" if isinstance(prompt, (Message, Mapping)) else ""
         raise ConfigurationError(
-            f"prompt is a {type(prompt).__name__}: give a str, a list of messages, or a Request"
+            f"prompt is a {type(prompt).__name__}: give a str, a list of messages{one}, or a Request"
         )
     if not prompt:
         raise ConfigurationError("prompt=[]: give at least one message")

@@ -7,12 +7,13 @@ import dataclasses
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
-from ranvier.errors import RanvierError
+from ranvier.errors import ProviderError, RanvierError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.cleanup import close_in_time
-from ranvier.pipeline.collector import Collector
+from ranvier.pipeline.collector import Collector, Step
 from ranvier.pipeline.foreign import failure_of
 from ranvier.pipeline.limit import CLOSED, Limit, earlier, too_late
 from ranvier.pipeline.watch import Watch
@@ -24,8 +25,8 @@ AFTER_FINISH = 5.0
 """Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
 
 
-Some = Callable[[], Awaitable[Iterable[StreamEvent]]]
-"""Gives the next events of a provider, as many as have come; `StopAsyncIteration` is the end."""
+Some = Callable[[], Awaitable[Iterable[Step]]]
+"""Gives the next steps of a provider, as many as have come; `StopAsyncIteration` is the end."""
 
 
 class Source:
@@ -45,6 +46,7 @@ class Source:
     """
 
     __slots__ = (
+        "_bound",
         "_call",
         "_clock",
         "_closing",
@@ -60,6 +62,8 @@ class Source:
         "watch",
     )
 
+    _bound: Limit  # of the wait under way, by the attempt and the deadline
+
     def __init__(self, call: Call, watch: Watch, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
@@ -68,7 +72,7 @@ class Source:
         self._clock = call.pipeline.clock
         self._events = events
         self._some: Some = getattr(events, "some", None) or partial(_one, events)
-        self._left: Iterator[StreamEvent] = iter(())  # events that have come, and have not been asked for
+        self._left: Iterator[Step] = iter(())  # steps that have come, and have not been asked for
         self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
         self._read_ended: asyncio.Future[None] | None = None  # made by who waits for the end of a read
         self.ended = False  # nothing more is to come from the provider
@@ -104,11 +108,12 @@ class Source:
         Raises:
             RanvierError: as `receive`.
         """
-        began, told = self._begin(), self._told
+        began, some = self._begin(), self._some
+        idle = inf if self._call.limits.idle is None else self._call.limits.idle
         try:
             while True:
-                for event in await self._some():
-                    told(event)
+                if self._take_in(await some()) and self.watch.hears(self._clock(), idle):
+                    continue
                 if not self._goes_on(began):
                     self._last()
                     return
@@ -118,7 +123,10 @@ class Source:
             self._stop(began)
 
     def _begin(self) -> float:
-        began = self._clock()
+        began, limits = self._clock(), self._call.limits
+        self._bound = (self._call.deadline, "deadline")
+        if limits.seconds is not None:
+            self._bound = earlier(self._bound, began + limits.seconds - self._waited, "attempt")
         self.watch.start(*self._due(began, began))
         return began
 
@@ -129,17 +137,39 @@ class Source:
             self._read_ended.set_result(None)
 
     def _next(self) -> StreamEvent | None:
-        """The next event that tells something, of those that have come."""
-        for event in self._left:
-            told = self._told(event)
+        """The next event that tells something, of the steps that have come."""
+        for step in self._left:
+            told = self._told(step)
             if told is not None:
                 return told
         return None
 
-    def _told(self, event: StreamEvent) -> StreamEvent | None:
-        """What the reader is told of `event` now; `None` where that is nothing."""
-        if event is SIGN_OF_LIFE:
+    def _take_in(self, steps: Iterable[Step]) -> bool:
+        """Collect `steps`: true where all of them are words of an answer that has begun.
+
+        They are no variable of the frame that waits for more: a traceback of that might show them.
+        """
+        only_words = self.first is not None and not self.collector.finished
+        for step in steps:
+            if only_words and isinstance(step, str):
+                self.collector.add(step)
+            else:
+                only_words = False
+                self._told(step)
+        return only_words
+
+    def _told(self, step: Step) -> StreamEvent | None:
+        """What the reader is told of `step` now; `None` where that is nothing."""
+        if step is SIGN_OF_LIFE:
             return None
+        if isinstance(step, str):
+            if self.first is not None and not self.collector.finished:  # as nearly always
+                self.collector.add(step)
+                return StreamEvent(text=step)
+            step = StreamEvent(text=step)
+        return self._told_event(step)
+
+    def _told_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
         if event.has_content:
             if self.first is None:
@@ -181,29 +211,26 @@ class Source:
             TimedOutError: it has met its limit.
         """
         now = self._clock()
-        due, phase = self._due(began, now)
-        if due is not None and due <= now:  # a provider so busy that the loop never turns
-            self._give_up(phase)
+        due, phase, silent = self._due(began, now)
+        if silent <= now or (due is not None and due <= now):  # a provider so busy that the loop never turns
+            self._give_up(earlier((due, phase), silent, "idle")[1])
             return False
-        self.watch.extend(due, phase)
+        self.watch.extend(due, phase, silent)
         return True
 
-    def _due(self, began: float, alive: float) -> Limit:
-        """When a wait since `began`, with its last sign of life at `alive`, is too long, and for what.
+    def _due(self, began: float, alive: float) -> tuple[float | None, str, float]:
+        """When a wait since `began` is too long, and for what; and when it is, by silence since `alive`.
 
         The deadline is named first, and so wins a tie.
         """
-        limits = self._call.limits
-        due: Limit = (self._call.deadline, "deadline")
-        if limits.seconds is not None:
-            due = earlier(due, began + limits.seconds - self._waited, "attempt")
-        if self.collector.settled:
-            return earlier(due, max(began, self._stopped) + AFTER_FINISH, "finish")
-        if self.first is not None and limits.idle is not None:
-            return earlier(due, alive + limits.idle, "idle")
-        if self.first is None and limits.first_token is not None:
-            return earlier(due, began + limits.first_token - self._waited, "first_token")
-        return due
+        bound, limits = self._bound, self._call.limits
+        if self.collector.finished and self.collector.settled:
+            return (*earlier(bound, max(began, self._stopped) + AFTER_FINISH, "finish"), inf)
+        if self.first is not None:
+            return (*bound, inf if limits.idle is None else alive + limits.idle)
+        if limits.first_token is not None:
+            bound = earlier(bound, began + limits.first_token - self._waited, "first_token")
+        return (*bound, inf)
 
     def _give_up(self, reason: str) -> None:
         """End a wait that was too long: quietly where the answer is whole, else with an error."""
@@ -223,8 +250,10 @@ class Source:
         if quietly and watch.ended_by(raised) is not None:
             return None
         failure = await failure_of(self._call, watch, raised)
-        only_wrapping = self.collector.settled and isinstance(failure, RanvierError)
-        return None if only_wrapping else failure
+        if not (self.collector.settled and isinstance(failure, RanvierError)):
+            return failure
+        told = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        return failure if told and not self.collector.answered else None
 
     async def aclose(self) -> None:
         """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from ranvier.errors import LayerError
-from ranvier.messages import Response, StreamEvent
-from ranvier.pipeline.dropped import settle_later
+from ranvier.messages.response import ParsedT_co, Response, StreamEvent
+from ranvier.pipeline.dropped import settle_later, warn_of_drop
 from ranvier.pipeline.elsewhere import refuse_elsewhere
 from ranvier.pipeline.interruption import (
     breaks,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 from ranvier.pipeline.streamed_answer import StreamedAnswer
 
 
-class ResponseStream(StreamedAnswer):
+class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     """The events of one answer: read it with `async for`, inside `async with`.
 
     It is handed out once its first content has arrived; from then on nothing is repeated silently.
@@ -44,6 +44,8 @@ class ResponseStream(StreamedAnswer):
         DeadlineExceededError: the call's time is over; `received` has what came.
         LayerError: a transform of one of your layers failed; `received` has what came.
     """
+
+    response: Response[ParsedT_co] | None
 
     # --- for the reader --------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class ResponseStream(StreamedAnswer):
             raise self._leftover()
         return next_event
 
-    async def collect(self) -> Response:
+    async def collect(self) -> Response[ParsedT_co]:
         """Read the stream to its end.
 
         Raises:
@@ -144,6 +146,7 @@ class ResponseStream(StreamedAnswer):
     def __del__(self) -> None:
         if getattr(self, "_outcome", Outcome.ABANDONED) is None:  # dropped without being closed
             settle_later(self, self._loop)
+            warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def _leftover(self) -> BaseException:
         """What a read after the end gives: the failure met while nobody read, then the end.

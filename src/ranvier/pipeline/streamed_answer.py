@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +37,7 @@ class StreamedAnswer:
 
     Attributes:
         response: The whole answer, once the stream has ended well.
+        reader: The task whose call ended with it.
     """
 
     def __init__(self, call: Call, attempt: Attempt | None, source: Source) -> None:
@@ -53,6 +55,7 @@ class StreamedAnswer:
         self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
         self._lost: Loss | None = None  # the reader has lost it, and did not close it
         self._handed_out = False
+        self.reader: weakref.ref[asyncio.Task[object]] | None = None
         self._transformation: Transformation | None = None
 
     @property

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier.caller import delivered
 from ranvier.pipeline.cancellation import Cancellation
-from ranvier.pipeline.limit import cause_of, too_late
+from ranvier.pipeline.limit import cause_of, earlier, too_late
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -42,6 +42,7 @@ class Watch:
         "_due",
         "_on_idle",
         "_phase",
+        "_silent",
         "_task",
         "among",
         "ours",
@@ -52,6 +53,7 @@ class Watch:
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
+    _silent: float  # when silence has lasted too long
 
     def __init__(self, call: Call) -> None:
         self.rings = inf
@@ -99,8 +101,8 @@ class Watch:
         if reason is not None:
             raise too_late(self._call, reason) from cause_of(error)
 
-    def start(self, due: float | None, phase: str) -> None:
-        """The running task begins to wait, until `due` at most (`None` is for ever)."""
+    def start(self, due: float | None, phase: str, silent: float = inf) -> None:
+        """The running task begins to wait, until `due` at most (`None` is for ever), and until `silent`."""
         pipeline = self._call.pipeline
         task = asyncio.current_task(pipeline.loop)
         assert task is not None
@@ -109,17 +111,30 @@ class Watch:
         self.ours = None
         self._due = due
         self._phase = phase
+        self._silent = silent
         if due is not None and due < self.rings:
             pipeline.timers.set(self, due)
+        if silent < self.rings:
+            pipeline.timers.set(self, silent)
 
-    def extend(self, due: float | None, phase: str) -> None:
-        """The wait goes on, until `due` at most."""
+    def extend(self, due: float | None, phase: str, silent: float = inf) -> None:
+        """The wait goes on, until `due` at most, and until `silent`, which each sign of life moves."""
         if self.ours is not None:  # what came was too late for that limit, and stands all the same
             self._take_back()
         self._due = due
         self._phase = phase
+        self._silent = silent
         if due is not None and due < self.rings:
             self._set(due)
+        if silent < self.rings:
+            self._set(silent)
+
+    def hears(self, now: float, idle: float) -> bool:
+        """A sign of life moves the limit of silence by `idle`; false where that is not all there is to do."""
+        if self.ours is not None or (self._due is not None and self._due <= now):
+            return False
+        self._silent = now + idle
+        return True
 
     def stop(self) -> None:
         """The wait is over, with whatever result."""
@@ -201,11 +216,12 @@ class Watch:
         """It is time."""
         self.rings = inf
         if self._task is not None:
-            if self._due is not None and self._due <= now:
-                self.interrupt(self._phase)
-            elif self._due is not None and self._due != inf:
+            first, phase = earlier((self._due, self._phase), self._silent, "idle")
+            if first is not None and first <= now:
+                self.interrupt(phase)
+            elif first is not None and first != inf:
                 # It has moved since the timer was set, or the loop was early.
-                self._set(self._due)
+                self._set(first)
         elif self._on_idle is not None:
             when, then = self._on_idle
             if when <= now:

@@ -54,11 +54,13 @@ def adapter(vendor: str) -> Any:
     return getattr(import_module(f"ranvier.providers.{vendor}"), ADAPTERS[vendor])
 
 
-def __getattr__(name: str) -> Any:
-    for vendor, class_name in ADAPTERS.items():
-        if class_name == name:
-            return adapter(vendor)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # because a type checker would let any name pass
+
+    def __getattr__(name: str) -> Any:
+        for vendor, class_name in ADAPTERS.items():
+            if class_name == name:
+                return adapter(vendor)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _register(vendor: str) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from ranvier import checks, providers
 from ranvier.errors import ConfigurationError, ProviderError, RanvierError
 from ranvier.providers._address import checked_url
 from ranvier.providers._connections import Connections
-from ranvier.providers._endings import AnswerReader
 from ranvier.providers._engines import Engine, EngineName
 from ranvier.providers._fields import Extras, encoded, fitted
 from ranvier.providers._header_key import check_key
@@ -24,16 +24,18 @@ from ranvier.providers._http import HttpReply, HttpRequest
 from ranvier.providers._issuer import Issuer
 from ranvier.providers._models import is_known
 from ranvier.providers._reading import Json, Judge
-from ranvier.providers._repairs import Repairs
+from ranvier.providers._repairs import Fixing, Repairs
 from ranvier.providers._streamed import AnswerStream, StreamedBody
 from ranvier.providers._whole import read_whole
 from ranvier.providers._wire import Wire
+from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages import Response, StreamEvent
+    from ranvier.messages import Response
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.collector import Step
     from ranvier.pipeline.pipeline import Pipeline
 
 
@@ -76,9 +78,12 @@ class Adapter(Wire):
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
+        **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # or a traceback of what follows might show it
+        self._api_key, mistake = api_key, next(iter(unknown), None)
+        del api_key, unknown  # or a traceback of what follows might show a key
+        if mistake is not None:
+            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
             raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
         self.name = self.family if name is None else checks.identifier("name", name)
@@ -117,13 +122,17 @@ class Adapter(Wire):
 
     async def complete(self, call: Call) -> Response:
         """The whole answer to `call.request`, as one body."""
-        reply = await self._sent(call, streaming=False)
-        if not reply.ok:
-            reply = await self._repaired(call, reply)
-        try:
-            answer = self._understand(await reply.read(), call, reply)
-        finally:
-            await reply.aclose()
+        fixing = self._fixing(call)
+        request: HttpRequest | None = self._request(call, streaming=False)
+        while request is not None:
+            reply = await fixing.sent(request)
+            try:
+                answer = self._understand(await reply.read(), call, reply)
+            finally:
+                await reply.aclose()
+            request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
+            if request is not None:
+                del answer  # a traceback of what follows might show it
         try:
             if isinstance(answer, RanvierError):
                 raise answer
@@ -135,12 +144,11 @@ class Adapter(Wire):
         """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
         return AnswerStream(Adapter._chunks(self, call))
 
-    async def _chunks(self, call: Call) -> AsyncGenerator[list[StreamEvent], None]:
-        """The same, all events of a chunk of the body at once."""
-        reply = await self._sent(call, streaming=True)
-        if not reply.ok:
-            reply = await self._repaired(call, reply)
-        body = StreamedBody(self.decoder(), self._reader(call), Judge(reply, in_stream=True))
+    async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
+        """The same, all steps of a chunk of the body at once."""
+        fixing = self._fixing(call)
+        reply = await fixing.sent(self._request(call, streaming=True))
+        body = self._streamed(call, Judge(reply, in_stream=True))
         try:
             while not body.finished:
                 try:
@@ -149,6 +157,11 @@ class Adapter(Wire):
                     if not body.ends_by(error):
                         raise
                     events = body.feed(b"")
+                if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
+                    await reply.aclose()
+                    reply = await fixing.sent(instead)
+                    body = self._streamed(call, Judge(reply, in_stream=True))
+                    continue
                 yield events
                 del events  # a traceback of what follows might show them
                 if body.error is not None:
@@ -160,14 +173,9 @@ class Adapter(Wire):
 
     # --- the way there and back ------------------------------------------------------------------
 
-    def _sent(self, call: Call, *, streaming: bool) -> Coroutine[Any, Any, HttpReply]:
-        return self._connections.client(call.pipeline).send(self._request(call, streaming))
-
-    def _repaired(self, call: Call, refused: HttpReply) -> Coroutine[Any, Any, HttpReply]:
-        def send(request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
-            return self._connections.client(call.pipeline).send(request)
-
-        return self._repairs.answer(call, refused, send, self.fix)
+    def _fixing(self, call: Call) -> Fixing:
+        send = self._connections.client(call.pipeline).send
+        return Fixing(self._repairs, call, send, partial(self.fix, call))
 
     def _request(self, call: Call, streaming: bool) -> HttpRequest:
         model = call.deployment.model
@@ -190,10 +198,10 @@ class Adapter(Wire):
         self._repairs.apply(call, fields)
         return fields
 
-    def _reader(self, call: Call) -> AnswerReader:
+    def _streamed(self, call: Call, judge: Judge) -> StreamedBody:
         reader = self.reader(call)
         reader.issuer = Issuer(self, call)
-        return reader
+        return StreamedBody(self.decoder(), reader, judge)
 
     def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
         def signed(body: Json) -> Response:
@@ -201,10 +209,7 @@ class Adapter(Wire):
             Issuer(self, call).sign(response)
             return response
 
-        def as_stream(judge: Judge) -> StreamedBody:
-            return StreamedBody(self.decoder(), self._reader(call), judge)
-
-        answer = read_whole(content, reply, signed, as_stream)
+        answer = read_whole(content, reply, signed, partial(self._streamed, call))
         if not isinstance(answer, RanvierError):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model

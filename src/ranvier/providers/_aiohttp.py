@@ -174,7 +174,7 @@ class AiohttpClient(HttpClient):
 
 
 class _AiohttpReply(HttpReply):
-    # Most replies have one chunk, and nothing that was packed.
+    # Most bodies are not packed.
     _begun = False
     _unzip: Unzipper | None = None
     _pieces: Iterator[bytes] = iter(())
@@ -186,6 +186,11 @@ class _AiohttpReply(HttpReply):
         self._response = response
         self._under_way = under_way
 
+    @property
+    def ended(self) -> bool:
+        """See `HttpReply.ended`."""
+        return self._unzip is None and self._response.content.at_eof()
+
     async def chunk(self) -> bytes:
         try:
             if not self._begun:
@@ -193,10 +198,7 @@ class _AiohttpReply(HttpReply):
                 self._unzip = unzipper(self.headers.get("content-encoding"))
             if self._unzip is not None:
                 return await self._unzipped(self._unzip)
-            try:
-                return await self._raw()
-            finally:
-                self.ended = self._response.content.at_eof()
+            return await self._raw()
         except Exception as error:
             error.__traceback__ = None
             failure = as_ours(error, self.request)

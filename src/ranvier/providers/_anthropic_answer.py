@@ -14,7 +14,16 @@ from ranvier.messages import (
 )
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
 from ranvier.providers._usage import Counts
 
 STOP_REASONS = {
@@ -72,7 +81,7 @@ def read_message(body: Json) -> Response:
     parts = tuple(part for part in map(_read_block, blocks) if part is not None)
     words = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
-    raw = text(body.get("stop_reason"), "stop_reason")
+    raw = stop_word(body.get("stop_reason"), "stop_reason")
     usage = body.get("usage")
     return Response(
         text=words,

@@ -17,7 +17,7 @@ from ranvier.providers._anthropic_answer import finish_reason, read_message, rea
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, count, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, count, entry, label, stop_word, text
 
 
 class EventReader(AnswerReader):
@@ -48,12 +48,10 @@ class EventReader(AnswerReader):
         elif kind == "message_delta":
             delta = entry(body.get("delta"), "delta")
             self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
-            if raw := text(delta.get("stop_reason"), "stop_reason"):
+            if raw := stop_word(delta.get("stop_reason"), "stop_reason"):
                 self._stop_reason = raw
                 self.stopped = self._reason(raw, delta.get("stop_details"))
         elif kind == "message_stop":
-            for index in list(self._blocks):  # those whose end was left out
-                self._end({"index": index})
             self.stopped = self._reason(self._stop_reason, None)
             self.end()
             self.finished = True
@@ -61,6 +59,7 @@ class EventReader(AnswerReader):
             self._read_whole(body)
 
     def _read_whole(self, body: Json) -> None:
+        self._refuse_splices(self._has_blocks)
         message = read_message(body)
         if self.issuer is not None:
             self.issuer.sign(message)
@@ -74,6 +73,12 @@ class EventReader(AnswerReader):
     def end(self) -> None:
         """See `AnswerReader.end`; the finish reason is given out here, once nothing can follow it."""
         super().end()
+        try:
+            for index in list(self._blocks):  # those whose end was left out
+                self._end({"index": index})
+        except NoAnswerError:
+            self.stopped = None
+            raise
         self.events.append(
             StreamEvent(finish_reason=self.stopped, raw_finish_reason=self._stop_reason or None)
         )
@@ -81,11 +86,14 @@ class EventReader(AnswerReader):
     def _begin_message(self, message: Json) -> None:
         """A message begins; proxies may repeat its very beginning, but nothing after it."""
         given, usage = label(message.get("id")), self._merge(message.get("usage"), complete=False)
-        if self._begun and (given != self._id or self._has_blocks or self._stop_reason):
-            self.early = True  # whatever it has said of its end, something follows
-            raise NoAnswerError("two answers are spliced: a message begins before the last one has ended")
+        self._refuse_splices(self._begun and (given != self._id or self._has_blocks or self._stop_reason))
         self._begun, self._id = True, given
         self.events.append(StreamEvent(id=given, model=label(message.get("model")), usage=usage))
+
+    def _refuse_splices(self, spliced: object) -> None:
+        if spliced:
+            self.early = True  # whatever it has said of its end, something follows
+            raise NoAnswerError("two answers are spliced: a message begins before the last one has ended")
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):
@@ -97,12 +105,14 @@ class EventReader(AnswerReader):
 
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
-        block = self._blocks[count(body.get("index"), "index")] = _Block(start)
+        index = count(body.get("index"), "index")
+        self._end({"index": index})  # where that was left out
+        block = self._blocks[index] = _Block(start)
         self._has_blocks = True
         if block.kind == "tool_use":
             self._begin_call(block)
         elif block.kind == "text":
-            self._say(text(start.get("text"), "text"))
+            self.say(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
 
@@ -119,7 +129,7 @@ class EventReader(AnswerReader):
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            self._say(text(delta.get("text"), "text"))
+            self.say(text(delta.get("text"), "text"))
         elif block is None:
             raise NoAnswerError("a block of the answer goes on that has not begun")
         elif kind == "thinking_delta":
@@ -132,11 +142,6 @@ class EventReader(AnswerReader):
             arguments = block.add("partial_json", delta)
             if block.number is not None and arguments:
                 self.events.append(StreamEvent(tool_call=ToolCallDelta(block.number, arguments=arguments)))
-
-    def _say(self, words: str) -> None:
-        if words:
-            self.answered = True
-            self.events.append(StreamEvent(text=words))
 
     def _end(self, body: Json) -> None:
         block = self._blocks.pop(count(body.get("index"), "index"), None)

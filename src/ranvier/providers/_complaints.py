@@ -29,8 +29,8 @@ class Complaint(NamedTuple):
     names: frozenset[str]
 
     @classmethod
-    def of(cls, content: bytes) -> Complaint:
-        """What the body of a refusal says."""
+    def of(cls, content: object) -> Complaint:
+        """What the body of a refusal says: its bytes, or its parsed JSON."""
         said = read(parse(content))
         steps = re.split(r"[.,\s\[\]]+", " ".join(said.params).lower())
         return cls(" ".join((*said.codes, said.message))[:MAX_TEXT].lower(), frozenset(filter(None, steps)))

@@ -20,8 +20,9 @@ A finish reason may come early: Gemini says STOP after each piece or after the r
 gateways repeat theirs in every chunk. So on every wire content after a finish reason takes it back, and
 the last one counts. Once one has come early, only the end of the body or `[DONE]` after another one makes
 the answer whole: an error or a broken connection does not. The same holds for a finish reason before any
-word or tool call, unless it says why there is none. After any other finish reason the answer is whole,
-whatever happens to the connection.
+word or tool call, unless it says why there is none: then the connection may break, but an error that the
+server tells counts, unless it only says again that a limit was met. After any other finish reason the answer
+is whole, whatever happens.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta
-from ranvier.pipeline.collector import EXPLAINS_SILENCE
+from ranvier.pipeline.collector import EXPLAINS_SILENCE, Step
 from ranvier.providers._reading import Json, NoAnswerError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class AnswerReader(ABC):
     """Understands the events of one streamed answer.
 
     Attributes:
-        events: What was said since the list was last replaced.
+        events: What was said since the list was last replaced, words alone as a `str`.
         answered: Words or a tool call have come.
         stopped: Why the model stopped; `None` while it has not, and when content has followed.
         early: A finish reason has come early: the next one is believed at the end of the body only.
@@ -52,7 +53,7 @@ class AnswerReader(ABC):
     issuer: Issuer | None = None
 
     def __init__(self) -> None:
-        self.events: list[StreamEvent] = []
+        self.events: list[Step] = []
         self.answered = False
         self.stopped: FinishReason | None = None
         self.early = False
@@ -71,6 +72,12 @@ class AnswerReader(ABC):
         Raises:
             NoAnswerError: not what the API promises.
         """
+
+    def say(self, words: str) -> None:
+        """Add words of the answer, if there are any."""
+        if words:
+            self.answered = True
+            self.events.append(words)
 
     def native(self, wire: str, data: Json) -> Native:
         """A part of the answer that only its issuer understands."""
@@ -92,12 +99,13 @@ class AnswerReader(ABC):
             self.read(body)
         finally:
             added = self.events[known:]
-            if any(event.has_content for event in added):
+            events = [step for step in added if not isinstance(step, str)]
+            if len(events) < len(added) or any(event.has_content for event in events):
                 self.early = True
             else:
-                self.early = self.early or any(event.parts for event in added)
+                self.early = self.early or any(event.parts for event in events)
                 if not self.finished:
-                    self._leave_out(reason, added)
+                    self._leave_out(reason, events)
                 self.stopped = self.stopped or reason
 
     def _leave_out(self, reason: FinishReason | None, added: list[StreamEvent]) -> None:

@@ -85,13 +85,13 @@ class CallsUnderWay:
         function = entry(call.get("function") or call.get("custom"), "function")
         given, name = label(call.get("id")), tool_name(function.get("name"))
         arguments = read_arguments(function.get("arguments", function.get("input")))
-        index = call.get("index")
+        index = _index(call.get("index"))
         begun = self._continued(index, given, name)
         if begun is None or (name is not None and begun.is_followed_by(given, name, arguments)):
             repeated = begun is not None and begun.name == name and not given
             begun = _Begun(doubtful=repeated)
             self._begun.append(begun)
-            self._at[index if isinstance(index, int) else given] = begun
+            self._at[given if index is None else index] = begun
             if given is not None:
                 self._at[given] = begun
         begun.native = kept_of(call) or begun.native
@@ -99,15 +99,22 @@ class CallsUnderWay:
         self._named += delta is not None and delta.name is not None
         return delta
 
-    def _continued(self, index: object, given: str | None, name: str | None) -> _Begun | None:
+    def _continued(self, index: int | None, given: str | None, name: str | None) -> _Begun | None:
         """The call that a fragment continues, unless its name shows that it begins another."""
         by_id = self._at.get(given) if given is not None else None
-        if isinstance(index, int):
+        if index is not None:
             begun = self._at.get(index)
             if by_id is not None and name is None and (begun is None or begun.id != given):
                 return by_id  # an id says more than an index that all calls share
             return begun
         return by_id or (self._begun[-1] if self._begun and name is None else None)
+
+
+def _index(value: object) -> int | None:
+    """The number of a call; some servers write it as a text, or as 1.0."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value[:9])
+    return int(value) if isinstance(value, int | float) and -1e9 < value < 1e9 else None
 
 
 class _Begun:
@@ -133,8 +140,8 @@ class _Begun:
 
     def is_followed_by(self, given: str | None, name: str, arguments: str) -> bool:
         """True where a fragment with that name is not one of this call, but begins another."""
-        if given and self.id and given != self.id:
-            return True
+        if given and self.id and given != self.id:  # some servers make a new id for every fragment
+            return self.name != name or not self._arguments.under_way
         if self.name is None or self.name != name:
             return self.name is not None
         if not self._arguments.complete:
@@ -174,6 +181,11 @@ class _Arguments:
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def under_way(self) -> bool:
+        """True where more of the object in it must follow."""
+        return not self.complete and self._opened
 
     @property
     def complete(self) -> bool:

@@ -17,7 +17,16 @@ from ranvier.pipeline.collector import Collector
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import read_input, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
 from ranvier.providers._usage import Counts
 
 SIGNATURE: Final = "thoughtSignature"
@@ -52,8 +61,8 @@ NUMBERED: Final = (
 def read_finish(value: object) -> str:
     """The word for why it stopped; empty while it has not."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
-    return text(value, "finishReason")
+        value = NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
+    return stop_word(value, "finishReason")
 
 
 def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
@@ -63,7 +72,7 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
         NoAnswerError: it gave no answer, or it broke off.
     """
     check_finish(raw)
-    reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
+    reason = FINISH_REASONS.get(raw.upper(), FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
     if not answered and reason is FinishReason.CONTENT_FILTER:
@@ -98,8 +107,8 @@ def read_answer(body: Json) -> Response:
         # A gateway may leave it out; that the answer is whole, its JSON has shown.
         reader.stop("", None)
     reader.end()
-    for event in reader.events:
-        collector.add(event)
+    for step in reader.events:
+        collector.add(step)
     return collector.response("", "")
 
 
@@ -166,9 +175,8 @@ class PartReader(AnswerReader):
         elif "functionCall" in part:
             self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
-            self.answered = True
             self._read_signature(part)
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part

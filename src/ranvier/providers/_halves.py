@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ranvier.messages import Native, StreamEvent, ToolCallDelta
 from ranvier.messages.characters import mended, whole_characters
+from ranvier.pipeline.collector import Step
 from ranvier.providers._reading import NoAnswerError
 
 
@@ -20,15 +21,15 @@ class Halves:
     def __init__(self) -> None:
         self._held: dict[str | int, str] = {}  # by "text", "reasoning" or the index of a tool call
 
-    def joined(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
-        """The same events with whole characters; one of which nothing is left is left out.
+    def joined(self, steps: Iterable[Step]) -> list[StreamEvent]:
+        """The same steps, as events with whole characters; one of which nothing is left is left out.
 
         Raises:
             NoAnswerError: something in them is nested too deeply.
         """
         whole: list[StreamEvent] = []
-        for event in events:
-            event = self._mended(event)
+        for step in steps:
+            event = self._mended(StreamEvent(text=step) if isinstance(step, str) else step)
             if event.finish_reason is not None:
                 whole += self.rest()
             if event != StreamEvent():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from ranvier.providers._call_ids import MISTRAL_IDS
 from ranvier.providers._fixes import Change
-from ranvier.providers._opaque import OPAQUE_FIELDS
+from ranvier.providers._opaque import MARKS, OPAQUE_FIELDS
 from ranvier.providers._reading import Json
 from ranvier.providers._reasoning import NO_THOUGHT, REASONING
 from ranvier.providers._turns import (
@@ -19,16 +18,6 @@ from ranvier.providers._turns import (
     rename_calls,
     without,
 )
-
-NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
-
-
-MARKS: Final[Mapping[str, Json]] = {
-    "functionCall": {"thoughtSignature": NOT_OURS},
-    "function": {"extra_content": {"google": {"thought_signature": NOT_OURS}}},
-}
-"""Where it stands: at Gemini, and in Google's version of chat completions."""
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,18 @@ UNKNOWN_IDS: Final = re.compile(r"unknown name .{0,4}\bid\b.{0,4} at .{0,40}func
 """Vertex, and gateways before it: calls have no ids."""
 
 
-def history_fix(complaint: Complaint, fields: Json) -> Fix | None:
-    """The fix for a complaint about the history of a request; `None` where none is known."""
+def history_fix(complaint: Complaint, fields: Json, *, signs: bool) -> Fix | None:
+    """The fix for a complaint about the history of a request; `None` where none is known.
+
+    With `signs`, a model of Gemini refuses calls that bear no signature.
+    """
     text = complaint.text
     if UNSIGNED.search(text):
         return SignCalls()
     if UNTHOUGHT.search(text):
         return LeaveOut(("thinking",), lasting=False)
     if OPAQUE.search(text):
-        return LeaveOutOpaque(opaque_parts(fields))
+        return LeaveOutOpaque(opaque_parts(fields), signs)
     if REASONING in text or REASONING in complaint.names:
         return _fix_of_reasoning(text)
     if UNKNOWN_IDS.search(text):

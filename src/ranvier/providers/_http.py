@@ -104,10 +104,10 @@ class HttpReply(ABC):
     Attributes:
         status: The HTTP status.
         headers: By their names in lower case.
-        ended: It is known that no more will come; a body that has ended need not know it yet.
+        said: The refusal in it, by its status or within an answer; `None` where it holds none, or not yet.
     """
 
-    ended = False
+    said: object = None
 
     def __init__(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> None:
         self.request = request
@@ -119,6 +119,11 @@ class HttpReply(ABC):
     def ok(self) -> bool:
         """What comes is an answer, by its status."""
         return 200 <= self.status < 300
+
+    @property
+    def ended(self) -> bool:
+        """True where it is known that no more will come; a body that has ended need not know it yet."""
+        return False
 
     @property
     def request_id(self) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from ranvier.providers._fixes import Change, Fix
@@ -33,26 +33,42 @@ OPAQUE_FIELDS: Final = (
 OPAQUE_ID: Final = "__thought__"
 """In an id of LiteLLM's: a signature follows."""
 
+NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+
+MARKS: Final[Mapping[str, Json]] = {
+    "functionCall": {"thoughtSignature": NOT_OURS},
+    "function": {"extra_content": {"google": {"thought_signature": NOT_OURS}}},
+}
+"""Where it stands: at Gemini, and in Google's version of chat completions."""
+
+NOBODYS: Final = (NOT_OURS, MARKS["function"]["extra_content"])
+"""Opaque values that nobody issued."""
+
 MAX_PARTS: Final = 1_000
 """Refused parts that are remembered for one model; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True)
 class LeaveOutOpaque:
-    """Leaves out the opaque parts with these digests, which their own issuer refuses."""
+    """Leaves out the opaque parts with these digests, which their own issuer refuses.
+
+    With `signs`, calls that lose their signature are signed as another model's: Gemini 3 refuses any without.
+    """
 
     digests: tuple[str, ...]
+    signs: bool = False
     lasting: bool = True
 
     def grown(self, older: Fix) -> Self:
         """The same for the parts of `older` too."""
         assert isinstance(older, LeaveOutOpaque)
-        return type(self)(tuple(dict.fromkeys((*older.digests, *self.digests)))[-MAX_PARTS:])
+        return replace(self, digests=tuple(dict.fromkeys((*older.digests, *self.digests)))[-MAX_PARTS:])
 
     def apply(self, fields: Json) -> list[Change]:
         """Remove them; a turn of nothing else goes as well."""
         refused = frozenset(self.digests)
-        changed = change_turns(fields, lambda turn: _without(turn, refused))
+        changed = change_turns(fields, lambda turn: self._without(turn, refused))
         changed = (
             rename_calls(fields, {each for each in _signed_ids(fields) if _digest(each) in refused})
             or changed
@@ -61,6 +77,19 @@ class LeaveOutOpaque:
             return []
         thinking = [Change("thinking", "left out")] if _stop_thinking(fields) else []
         return [Change("opaque_parts", "left out"), *thinking]
+
+    def _without(self, turn: Json, refused: frozenset[str]) -> Json | None:
+        stripped = change_parts(_strip(turn, refused) or turn, lambda part: self._part(part, refused))
+        return None if stripped is not turn and not any(map(stripped.get, INNER)) else stripped
+
+    def _part(self, part: Json, refused: frozenset[str]) -> Json | None:
+        rest = _strip(part, refused)
+        if rest is None or rest is part or not self.signs:
+            return rest
+        lost = {name: value for name, value in part.items() if name not in rest}
+        if "functionCall" in part and "thoughtSignature" in lost:
+            return {**rest, **MARKS["functionCall"]}
+        return {**rest, **MARKS["function"]} if "google" in (lost.get("extra_content") or ()) else rest
 
 
 def _stop_thinking(fields: Json) -> bool:
@@ -90,7 +119,8 @@ def _opaque(turn: Json) -> Iterator[object]:
     for piece in (turn, *parts_of(turn)):
         if piece.get("type") in THOUGHTS:
             yield _essence(piece)
-        yield from (piece[name] for name in OPAQUE_FIELDS if name in piece)
+        found = (piece[name] for name in OPAQUE_FIELDS if name in piece)
+        yield from (value for value in found if value not in NOBODYS)
 
 
 def _essence(block: Json) -> object:
@@ -101,11 +131,6 @@ def _essence(block: Json) -> object:
 def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, default=dict)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _without(turn: Json, refused: frozenset[str]) -> Json | None:
-    stripped = change_parts(_strip(turn, refused) or turn, lambda part: _strip(part, refused))
-    return None if stripped is not turn and not any(map(stripped.get, INNER)) else stripped
 
 
 def _strip(piece: Json, refused: frozenset[str]) -> Json | None:

@@ -16,7 +16,16 @@ from ranvier.messages import (
 )
 from ranvier.providers._call_ids import new_call_id
 from ranvier.providers._fragments import kept_of, read_arguments, tool_name
-from ranvier.providers._reading import Json, NoAnswerError, check_finish, entries, entry, label, text
+from ranvier.providers._reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
 from ranvier.providers._usage import read_chat_usage
 
 FINISH_REASONS = {
@@ -29,6 +38,11 @@ FINISH_REASONS = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
+    # Gateways hand on the words of Anthropic and of Gemini.
+    **dict.fromkeys(("end_turn", "stop_sequence"), FinishReason.STOP),
+    "max_tokens": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "safety": FinishReason.CONTENT_FILTER,
 }
 
 
@@ -39,7 +53,7 @@ def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
         NoAnswerError: it says that the answer broke off.
     """
     check_finish(raw)
-    reason = FINISH_REASONS.get(raw, FinishReason.OTHER)
+    reason = FINISH_REASONS.get(raw.lower(), FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
     if reason is FinishReason.TOOL_CALLS and not calls_tools:  # none that has a name
@@ -91,10 +105,11 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     choice = choices[0]
     if failure := failed(choice):
         raise failure
-    raw = text(choice.get("finish_reason"), "finish_reason")
-    if choice.get("message") is None and FINISH_REASONS.get(raw) is not FinishReason.CONTENT_FILTER:
+    raw = stop_word(choice.get("finish_reason"), "finish_reason")
+    filtered = FINISH_REASONS.get(raw.lower()) is FinishReason.CONTENT_FILTER
+    if choice.get("message") is None and "text" not in choice and not filtered:
         raise NoAnswerError("the answer's choice has no message")
-    message = entry(choice.get("message"), "message")
+    message = message_of(choice)
     words, reasoning = read_content(message)
     calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
@@ -118,6 +133,12 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         id=label(body.get("id")),
         parts=parts + calls,
     )
+
+
+def message_of(choice: Json) -> Json:
+    """The message of a choice; some servers answer as completions did before there were chats."""
+    message = entry(choice.get("message"), "message")
+    return message or ({"content": choice["text"]} if "text" in choice else {})
 
 
 def calls_in(message: Json) -> list[Json]:

@@ -8,8 +8,16 @@ from ranvier.messages import FinishReason, Native, StreamEvent, ToolCallDelta, U
 from ranvier.messages.characters import mended
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fragments import CallsUnderWay, only_words
-from ranvier.providers._openai_answer import MEDIA, calls_in, failed, finish_reason, read_content, refused
-from ranvier.providers._reading import Json, entries, entry, label, text
+from ranvier.providers._openai_answer import (
+    MEDIA,
+    calls_in,
+    failed,
+    finish_reason,
+    message_of,
+    read_content,
+    refused,
+)
+from ranvier.providers._reading import Json, entries, entry, label, stop_word, text
 from ranvier.providers._usage import read_chat_usage
 
 
@@ -26,14 +34,14 @@ class ChunkReader(AnswerReader):
         self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
         self._unjoined = False  # pieces have come that `_given` does not hold
         self._calls = CallsUnderWay()
+        self._by_messages = False  # the answer comes in them, and not in deltas
         self._last = ""  # what came last: "words", "call", or "usage" of its own
 
     def read(self, body: Json) -> None:
         """What one chunk says."""
         if self._introduced and (words := only_words(body)):
-            self.answered = True
             self._last = "words"
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         else:
             self._read_all(body)
 
@@ -45,13 +53,17 @@ class ChunkReader(AnswerReader):
         said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
         usage = None if said is None else read_chat_usage(said)
         known = len(self.events)
-        # A server that does not stream sends the whole message where a delta belongs.
-        self._read_delta(entry(choice.get("delta") or choice.get("message"), "delta"))
+        # A server that does not stream sends the whole message where a delta belongs; others repeat it there.
+        delta = entry(choice.get("delta"), "delta")
+        if not delta and (self._by_messages or not self.answered):
+            delta = message_of(choice)
+            self._by_messages = self._by_messages or bool(delta)
+        self._read_delta(delta)
         if failure := failed(choice):
             raise failure
         if usage is not None and len(self.events) == known:
             self._last = "usage"
-        if raw := text(choice.get("finish_reason"), "finish_reason"):
+        if raw := stop_word(choice.get("finish_reason"), "finish_reason"):
             self._finish(raw, usage)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
@@ -62,9 +74,8 @@ class ChunkReader(AnswerReader):
             self._last = "words"
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
-            self.answered = True
             self._last = "words"
-            self.events.append(StreamEvent(text=words))
+            self.say(words)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned or (not words and ("images" in delta or "audio" in delta)):

@@ -73,9 +73,11 @@ def entries(value: object, what: str) -> list[Json]:
 
 
 def count(value: object, what: str) -> int:
-    """`value` as a number of things; `null` is none."""
+    """`value` as a number of things, which may be written as a text; `null` is none."""
     if isinstance(value, int):
         return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if value is not None:
@@ -152,6 +154,16 @@ GLM, OpenRouter, vLLM, DeepSeek, and gateways that speak another's wire.
 """
 
 
+def stop_word(value: object, what: str) -> str:
+    """The provider's word for why the model stopped; empty while it has not, in whatever way that is said."""
+    word = text(value or None, what)
+    return "" if word.lower() in UNSAID else word
+
+
+UNSAID: Final = frozenset(("null", "none", "undefined", "finish_reason_unspecified"))
+"""Words of gateways, and of Google, for no finish reason."""
+
+
 def check_finish(raw: str) -> None:
     """Refuse a finish reason that says that the answer broke off.
 
@@ -174,7 +186,7 @@ class Judge:
 
     def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
         """The error that `body` is about."""
-        request = self.reply.request
+        request, self.reply.said = self.reply.request, body
         return classify(
             body,
             status=self.reply.status,

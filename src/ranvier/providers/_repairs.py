@@ -1,5 +1,6 @@
 """Requests that were refused for something that can be fixed: the fixed one is sent once more.
 
+A refusal may come by its status, or within an answer of status 200, whole or as an event of its stream.
 A server that refuses a field often says what it takes instead. Where `_complaints` knows the fix, and the
 fix keeps what is asked, it is made within the same attempt: same limits, same slot, one record. What then
 worked is remembered for the model, so that its next request is right at once. An adapter has one endpoint,
@@ -13,7 +14,15 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier import clock
-from ranvier.errors import InvalidRequestError, ModelNotFoundError, RanvierError
+from ranvier.errors import (
+    AttemptTimeoutError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ProviderError,
+    RanvierError,
+)
+from ranvier.messages import StreamEvent
+from ranvier.pipeline.collector import Step
 from ranvier.providers import _json
 from ranvier.providers._complaints import Complaint
 from ranvier.providers._fields import encoded
@@ -38,6 +47,8 @@ Send = Callable[[HttpRequest], Awaitable[HttpReply]]
 
 Find = Callable[[Complaint, Json], Fix | None]
 """The fix for a complaint about a request with these fields; `None` where there is none."""
+
+Failed = ProviderError | AttemptTimeoutError
 
 
 class Repair(NamedTuple):
@@ -71,28 +82,8 @@ class Repairs:
             return
         call.adjusted([change for fix in known.fixes for change in fix.apply(fields)])
 
-    async def answer(self, call: Call, refused: HttpReply, send: Send, find: Find) -> HttpReply:
-        """The answer to the fixed request, where `find` knows the fix for a refusal.
-
-        Raises:
-            RanvierError: the refusal where there is no fix, or that of the fixed request.
-        """
-        error, repair = await _judged(refused, find)
-        if repair is not None:
-            call.adjusted(repair.changes)
-            reply = await send(repair.request)
-            if reply.ok:
-                self._remember(call.deployment.model, repair.fix)
-                return reply
-            error, further = await _judged(reply, find)
-            if further is not None and further.changes[0].parameter != repair.changes[0].parameter:
-                self._remember(call.deployment.model, repair.fix)  # it worked: this is about something else
-        try:
-            raise error
-        finally:
-            del error  # because it keeps this frame, and would be kept by it: a ring
-
-    def _remember(self, model: str, fix: Fix) -> None:
+    def remember(self, model: str, fix: Fix) -> None:
+        """Make `fix` for later requests to `model` too, if it is one that it needs always."""
         if not fix.lasting:
             return
         known = self._known.setdefault(model, Known([], clock.now() + REMEMBERED_SECONDS))
@@ -105,35 +96,112 @@ class Repairs:
             self._known.popitem(last=False)
 
 
+class Fixing:
+    """The one fix that an attempt may make, of a refusal by its status or within an answer of status 200.
+
+    Attributes:
+        open: Nothing of the answer has come yet, so that it may still be asked for again.
+    """
+
+    __slots__ = ("_call", "_find", "_id", "_made", "_repairs", "_send", "open")
+
+    def __init__(self, repairs: Repairs, call: Call, send: Send, find: Find) -> None:
+        self.open = True
+        self._made: tuple[Fix, str] | None = None  # the fix, and the first parameter that it has changed
+        self._id: str | None = None  # of the stream, until its answer comes
+        self._repairs = repairs
+        self._call = call
+        self._send = send
+        self._find = find
+
+    async def sent(self, request: HttpRequest) -> HttpReply:
+        """What answers `request`, or the fixed one where that is refused by its status.
+
+        Raises:
+            RanvierError: the refusal where there is no fix, or that of the fixed request.
+        """
+        reply = await self._send(request)
+        while not reply.ok:
+            error = await _judged(reply)
+            fixed = self.instead(reply, error)
+            try:
+                if fixed is None:
+                    raise error
+            finally:
+                del error  # because it keeps this frame, and would be kept by it: a ring
+            reply = await self._send(fixed)
+        return reply
+
+    def after(self, reply: HttpReply, error: Failed | None, steps: list[Step]) -> HttpRequest | None:
+        """What to send instead after the first events of a stream; `None` where it goes on, or fails.
+
+        The id is told with the answer, since the first one counts.
+        """
+        self.open = not any(map(_is_answer, steps))
+        if self.open and error is None:
+            for step in steps:
+                if isinstance(step, StreamEvent):
+                    self._id, step.id = step.id or self._id, None
+            return None
+        instead = self.instead(reply, error) if self.open or error is None else None
+        if instead is None and self._id is not None:
+            steps.insert(0, StreamEvent(id=self._id))
+        self._id = None
+        return instead
+
+    def instead(self, reply: HttpReply, error: RanvierError | None) -> HttpRequest | None:
+        """The request without what `reply` refuses; `None` where there is no fix, or one was made before.
+
+        What was fixed is remembered where the answer has come, or is refused for something else.
+        """
+        repair = None if error is None else _repair(reply, error, self._find)
+        if self._made is not None:
+            fix, parameter = self._made
+            if error is None or (repair is not None and repair.changes[0].parameter != parameter):
+                self._repairs.remember(self._call.deployment.model, fix)
+        elif repair is not None:
+            self._made = repair.fix, repair.changes[0].parameter
+            self._call.adjusted(repair.changes)
+            return repair.request
+        return None
+
+
+def _is_answer(step: Step) -> bool:
+    """True for more than that an answer begins: its id, its model, what the prompt costs."""
+    if isinstance(step, str):
+        return True
+    return bool(step.has_content or step.parts or step.finish_reason is not None)
+
+
 def _grow(known: list[Fix], fix: Growing) -> None:
     """Let `fix` take the place of the one of its kind, and do what that did too."""
     older = next((each for each in known if type(each) is type(fix)), fix)
     known[:] = [*(each for each in known if each is not older), fix.grown(older)]
 
 
-async def _judged(reply: HttpReply, find: Find) -> tuple[RanvierError, Repair | None]:
+async def _judged(reply: HttpReply) -> Failed:
+    """The error that a refusal is."""
     try:
-        return _judge(reply, await reply.read_start(), find)
+        return Judge(reply).refusal(await reply.read_start())
     finally:
         await reply.aclose()
 
 
-def _judge(reply: HttpReply, content: bytes, find: Find) -> tuple[RanvierError, Repair | None]:
-    """The error that a refusal is, and what can be done about it."""
-    error = Judge(reply).refusal(content)
-    if not reply.request.body or not _is_about_the_request(error, reply.status):
-        return error, None
+def _repair(reply: HttpReply, error: RanvierError, find: Find) -> Repair | None:
+    """What can be done about a refusal."""
+    if reply.said is None or not reply.request.body or not _is_about_the_request(error, reply.status):
+        return None
     fields = _json.read(reply.request.body)
-    fix = find(Complaint.of(content), fields)
+    fix = find(Complaint.of(reply.said), fields)
     changes = [] if fix is None else fix.apply(fields)
     if fix is None or not changes:
-        return error, None
-    return error, Repair(fix, changes, reply.request.with_body(encoded(fields)))
+        return None
+    return Repair(fix, changes, reply.request.with_body(encoded(fields)))
 
 
 def _is_about_the_request(error: RanvierError, status: int) -> bool:
     return (
-        400 <= status < 500
+        status < 500
         and isinstance(error, InvalidRequestError)
         and not isinstance(error, ModelNotFoundError)
         and not error.refuses_streaming  # that is fixed by asking whole

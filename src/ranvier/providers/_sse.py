@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from ranvier.providers._http import MAX_BODY_BYTES
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+RETURN = ord("\r")
 
 
 WireEvent = tuple[bytes, str]
@@ -104,18 +105,17 @@ class SseDecoder(Decoder):
         self._between = False  # two events: nothing of the next one has come
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
-        plain = (
+        if (
             self._between
             and chunk.startswith(b"data: ")
-            and chunk.endswith(b"\n\n")
-            and b"\r" not in chunk
+            and RETURN not in chunk
             and len(chunk) <= self._limit
-        )
-        if plain and chunk.find(b"\n") == len(chunk) - 2:  # one event, as in nearly every chunk
-            return [(chunk[6:-2], "")] if len(chunk) > len(b"data: \n\n") else []
-        if plain:
+        ):
+            line, _, rest = chunk.partition(b"\n")
+            if rest == b"\n":  # one event, as in nearly every chunk
+                return [(line[6:], "")] if len(line) > 6 else []
             events = chunk[6:-2].split(b"\n\ndata: ")
-            if chunk.count(b"\n") == 2 * len(events):  # each in one line, and nothing between them
+            if chunk.endswith(b"\n\n") and chunk.count(b"\n") == 2 * len(events):  # several, each in one line
                 return [(data, "") for data in events if data]
         return self._feed_lines(chunk)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-from ranvier.errors import AttemptTimeoutError, ProviderError
+from ranvier.errors import AttemptTimeoutError, ContextLengthError, ProviderError
 from ranvier.messages import SIGN_OF_LIFE, StreamEvent
+from ranvier.pipeline.collector import Step
 from ranvier.providers._endings import AnswerReader
 from ranvier.providers._forms import AnyForm
 from ranvier.providers._halves import Halves
@@ -51,8 +52,8 @@ class StreamedBody:
         """True when there is nothing more to wait for."""
         return self._reader.finished
 
-    def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """The events that `chunk` completes; an empty one is the end of the body."""
+    def feed(self, chunk: bytes) -> list[Step]:
+        """The steps that `chunk` completes; an empty one is the end of the body."""
         reader = self._reader
         events = reader.events = []
         if not self._understood and self._begins_a_page(chunk):
@@ -83,7 +84,7 @@ class StreamedBody:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
 
-    def _read_page(self, *, ended: bool) -> list[StreamEvent]:
+    def _read_page(self, *, ended: bool) -> list[Step]:
         if not ended and len(self._start) < PREVIEW_BYTES:
             return [SIGN_OF_LIFE]
         self._fail(no_object(self._start))
@@ -95,17 +96,24 @@ class StreamedBody:
             reader.done()
             return
         body = parse_object(data, self._with_halves)
-        if body is not None and not self._understood:
+        if not self._understood and body is not None:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
-        if (name == "error" or (body is not None and is_error(body))) and not reader.complete:
-            self.error = self._judge.refusal(body if body is not None else data)
-        elif body is None:
+        if name == "error" or (body is not None and is_error(body)):
+            error = self._judge.refusal(body if body is not None else data)
+            self.error = None if self._says_nothing_new(error) else error
+        if self.error is not None:
+            return
+        if body is None:
             reader.events.append(StreamEvent(skipped=1))
         elif reader.stopped is None:
             reader.read(body)
         else:
             reader.read_on(body)
+
+    def _says_nothing_new(self, error: Exception) -> bool:
+        """True for an error that is told when the answer is whole, or has met the limit that it tells of."""
+        return self._reader.complete and (self._reader.answered or isinstance(error, ContextLengthError))
 
     def ends_by(self, error: ProviderError) -> bool:
         """True where the connection breaks by `error` after the answer is whole: that is only its end."""
@@ -119,40 +127,47 @@ class StreamedBody:
         self._halves = self._halves or Halves()
         return body
 
-    def _whole_characters(self, halves: Halves) -> list[StreamEvent]:
+    def _whole_characters(self, halves: Halves) -> list[Step]:
         try:
-            return halves.joined(self._reader.events)
+            return [*halves.joined(self._reader.events)]
         except NoAnswerError as reason:
             self.error = self.error or self._judge.no_answer(reason)
             return []
 
     def _fail(self, reason: Exception) -> None:
-        if self._reader.complete:
-            self._reader.end()
-            self._reader.finished = True
-            return
         if not isinstance(reason, NoAnswerError):
             reason = NoAnswerError(str(reason))
-        self.error = self._judge.no_answer(reason, self._start if not self._understood else b"")
+        error = self._judge.no_answer(reason, self._start if not self._understood else b"")
+        if self._reader.complete and (reason.said is None or self._says_nothing_new(error)):
+            self._end_well()
+        else:
+            self.error = error
+
+    def _end_well(self) -> None:
+        try:
+            self._reader.end()
+            self._reader.finished = True
+        except NoAnswerError as reason:
+            self.error = self._judge.no_answer(reason)
 
 
 class AnswerStream(AsyncIterator[StreamEvent]):
     """The events of a streamed answer, one by one; or all that one chunk of the body has brought.
 
     Attributes:
-        some: Await it for the events of the next chunk, which may be none.
+        some: Await it for the steps of the next chunk, which may be none.
         chunks: The generator of these, so that it is closed even where nobody closes this.
     """
 
-    def __init__(self, chunks: AsyncGenerator[list[StreamEvent], None]) -> None:
+    def __init__(self, chunks: AsyncGenerator[list[Step], None]) -> None:
         self.some = chunks.__anext__
         self.chunks = chunks
-        self._left: Iterator[StreamEvent] = iter(())
+        self._left: Iterator[Step] = iter(())
 
     async def __anext__(self) -> StreamEvent:
         while True:
-            for event in self._left:
-                return event
+            for step in self._left:
+                return StreamEvent(text=step) if isinstance(step, str) else step
             self._left = iter(await self.some())
 
     async def aclose(self) -> None:

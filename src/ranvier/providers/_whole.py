@@ -43,8 +43,8 @@ def read_streamed(content: bytes, body: StreamedBody) -> Response | RanvierError
     collector = Collector()
     for chunk in (content, b""):
         if not body.finished and body.error is None:
-            for event in body.feed(chunk):
-                collector.add(event)
+            for step in body.feed(chunk):
+                collector.add(step)
     if not (body.understood or is_sse(content)):
         return None
     return body.error or collector.answer("", "")

@@ -12,7 +12,7 @@ from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fixes import Fix
 from ranvier.providers._history_fixes import history_fix
 from ranvier.providers._known_fixes import fix_for
-from ranvier.providers._models import Facts
+from ranvier.providers._models import Facts, wants_signatures
 from ranvier.providers._reading import Json
 from ranvier.providers._sse import Decoder, SseDecoder
 from ranvier.providers._tool_names import COMMON, NameRule
@@ -100,6 +100,7 @@ class Wire(ABC):
         """What of `native` may be sent to `target`, which speaks its wire but did not issue it."""
         return None
 
-    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
+    def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
         """What makes this server take a request with these fields that it has refused."""
-        return history_fix(complaint, fields) or fix_for(complaint, fields)
+        signs = wants_signatures(self.facts(call).model)
+        return history_fix(complaint, fields, signs=signs) or fix_for(complaint, fields)

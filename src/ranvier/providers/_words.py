@@ -97,16 +97,22 @@ STATUSES: dict[int, Kind] = {
 REFUSED = (errors.InvalidRequestError, errors.PermissionDeniedError, errors.ModelNotFoundError)
 _ACCOUNT = (*REFUSED, errors.AuthenticationError, errors.ServerError)
 _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
+    # A wrong key, though the account behind a right one is mentioned too
+    (errors.AuthenticationError, (errors.AuthenticationError,), (
+        "(?:incorrect|invalid) api[ _-]?key",
+        "api[ _-]?key (?:provided |you provided )?is (?:not va|inva)lid")),
     # Anthropic, OpenRouter, xAI, GLM, MiniMax, Ollama Cloud, Gemini, litellm, Fireworks, DashScope
     (errors.QuotaExceededError, (*_ACCOUNT, errors.RateLimitError, errors.ContextLengthError), (
-        r"(?:credit|account)s? balance is (?:too low|insufficient|negative)", "have any credits", "余额不足",
+        r"\bbalance (?:is )?(?:too low|insufficient|negative|not enough)", "negative balance", "余额不足",
         r"insufficient (?:account |prepaid |user )?(?:balance|credits?|funds|quota)", "欠费", "充值",
+        r"(?:have any|enough) (?:credits|balance|funds)", r"\bno credits (?:left|remaining|available)",
         r"\b(?:out of|no (?:more|remaining)|run out of|used up (?:all )?your) "
         r"(?:available |remaining |your |prepaid |free |extra )*(?:credits?|balance|usage|funds)",
-        r"(?:credits?|balance|funds|budget)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
-        "please (?:recharge|top up)", "usage limit", "spend(?:ing)? (?:limit|cap)", "free-models-per-day",
-        "enable billing", "budget (?:has been |was |is |limit )*exceeded",
-        r"exceed\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
+        r"(?:credits?|balance|funds|budget|usage)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
+        "please (?:recharge|top up)", "(?:usage|credit) limit", "spend(?:ing)? (?:limit|cap)",
+        "enable billing", "check your billing", "add (?:more |some )?(?:credits|funds|a payment method)",
+        "free-models-per-day", "budget (?:has been |was |is |limit )*exceeded",
+        r"(?:exceed|reach)\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
         "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
         "extra usage", r"\bkey limit exceeded",
         r"\blimit: 0\b", "in arrears", "arrearage", "overdue", "in good standing",
@@ -114,7 +120,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"\b(?:account|organi[sz]ation|project|team|user|workspace)\b.{0,60}\bsuspended",
         "(?:monthly|weekly|daily) (?:usage |token |request )?limit (?:has been )?(?:reached|exceeded)",
         "free tier .{0,60}exhausted", "预扣费",
-        r"\bsubscription (?:has |is )?(?:expired|ended|cancell?ed|inactive|not active)",
+        r"\b(?:subscription|trial) (?:has |is |period |has been )*"
+        "(?:expired|ended|over|cancell?ed|inactive|not active)", "no active subscription",
         "prepa(?:id|yment) .{0,40}(?:gone|spent|required)")),
     # With a 429 the same words are said of the limit of a minute: Gemini
     (errors.QuotaExceededError, _ACCOUNT, (

@@ -34,8 +34,8 @@ from ranvier.providers._endings import AnswerReader
 from ranvier.providers._fields import offered
 from ranvier.providers._gemini_answer import SIGNATURE, PartReader, read_answer
 from ranvier.providers._history import instructions, introduction, names_of_calls
-from ranvier.providers._history_changes import NOT_OURS
 from ranvier.providers._models import takes_pictures_of_tools, wants_signatures
+from ranvier.providers._opaque import NOT_OURS
 from ranvier.providers._part_fields import PartFields
 from ranvier.providers._reading import Json
 from ranvier.providers._tool_names import name_rule

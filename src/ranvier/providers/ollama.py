@@ -35,7 +35,7 @@ from ranvier.providers._fields import offered
 from ranvier.providers._fragments import read_arguments, tool_name
 from ranvier.providers._ollama_messages import Conversation
 from ranvier.providers._part_fields import PartFields
-from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, text
+from ranvier.providers._reading import Json, NoAnswerError, entries, entry, label, stop_word, text
 from ranvier.providers._sse import Decoder, LineDecoder
 from ranvier.providers._usage import Counts
 
@@ -150,9 +150,7 @@ class LineReader(AnswerReader):
         if thinking := text(message.get("thinking"), "thinking"):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
-        if words := text(message.get("content"), "content"):
-            self.answered = True
-            self.events.append(StreamEvent(text=words))
+        self.say(text(message.get("content"), "content"))
         for call in _read_calls(message):
             self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
@@ -220,7 +218,7 @@ def _read_calls(message: Json) -> Iterator[ToolCall]:
 
 
 def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishReason:
-    raw = text(body.get("done_reason"), "done_reason")
+    raw = stop_word(body.get("done_reason"), "done_reason")
     _reading.check_finish(raw)
     if not raw and not answered:
         raise NoAnswerError("the answer is empty, and the server does not say why it is done")

@@ -75,9 +75,9 @@ class OpenAI(ChatCompletions):
             return Facts(self.family, "")
         return Facts(self._vendor, call.deployment.model) if self._vendor else UNKNOWN
 
-    def fix(self, complaint: Complaint, fields: Json) -> Fix | None:
+    def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
         """The usual fix. A server that knows `max_completion_tokens` alone has OpenAI's models."""
-        fix = super().fix(complaint, fields)
+        fix = super().fix(call, complaint, fields)
         if not isinstance(fix, Rename) or fix.new != "max_completion_tokens":
             return fix
         settings = {name: fields[name] for name in PLACES if name in fields}

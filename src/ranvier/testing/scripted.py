@@ -92,11 +92,16 @@ class ScriptedProvider:
         streaming: False for a provider that can only be asked whole.
 
     Attributes:
+        slots, needs_credential, credential: As adapters over HTTP have them, if a test sets them.
         calls: The calls that arrived, oldest first: each with its `request`, `tenant`, `credential`,
             `attempt` and `deadline`.
         in_progress: How many of them have not ended.
         cancelled: How many of them were cancelled or closed before their end.
     """
+
+    slots: asyncio.Semaphore
+    needs_credential: bool
+    credential: Callable[[], str | None]
 
     def __init__(
         self,

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import five
 import pytest
 
 from ranvier.providers._http import HttpClient
+from support.engines import five
 
 SELF_SIGNED = Path(__file__).parents[2] / "security" / "self_signed.pem"
 

@@ -7,13 +7,13 @@ import zlib
 from typing import Any
 
 import pytest
-from asking import Visit
-from engine_servers import bare, until_gone
-from five import answered, body_of, request
 
 from ranvier.errors import InvalidResponseError
 from ranvier.providers._decoding import LARGEST_PIECE
 from ranvier.providers._http import MAX_BODY_BYTES, HttpClient
+from support.engines.engine_servers import bare, until_gone
+from support.engines.five import answered, body_of, request
+from support.providers.asking import Visit
 
 TEXT = bytes(range(256)) * 40
 BOMB = gzip.compress(bytes(MAX_BODY_BYTES * 2))

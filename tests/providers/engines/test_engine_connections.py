@@ -4,12 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from asking import Visit
-from engine_servers import bare
-from five import THEIRS, answered, nothing_under_way, opened, request
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
+from support.engines.engine_servers import bare
+from support.engines.five import THEIRS, answered, nothing_under_way, opened, request
+from support.providers.asking import Visit
 
 
 async def some_turns(number: int) -> None:

@@ -8,8 +8,9 @@ import os
 from typing import Any
 
 import pytest
-from asking import Visit
-from five import answered, nothing_under_way, opened, request
+
+from support.engines.five import answered, nothing_under_way, opened, request
+from support.providers.asking import Visit
 
 REQUESTS, AT_ONCE = map(int, os.environ.get("RANVIER_CROWD", "600:200").split(":"))
 CONNECTIONS = 100

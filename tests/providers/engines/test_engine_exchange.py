@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from asking import Visit
-from five import FIVE, KEY, OURS, answered, body_of, nothing_under_way, opened, request
 
 from ranvier.providers._http import HttpClient, HttpReply
+from support.engines.five import FIVE, KEY, OURS, answered, body_of, nothing_under_way, opened, request
+from support.providers.asking import Visit
 
 EVERY_BYTE = bytes(range(256))
 

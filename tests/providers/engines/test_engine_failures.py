@@ -6,8 +6,6 @@ import socket
 from typing import Any
 
 import pytest
-from asking import Visit
-from five import KEY, answered, body_of, nothing_under_way, opened, request
 
 from ranvier.errors import (
     AttemptTimeoutError,
@@ -16,6 +14,8 @@ from ranvier.errors import (
     ProviderError,
 )
 from ranvier.providers._http import HttpClient
+from support.engines.five import KEY, answered, body_of, nothing_under_way, opened, request
+from support.providers.asking import Visit
 
 
 async def failed(client: HttpClient, url: str, kind: type[Exception], **given: Any) -> Any:
@@ -23,7 +23,7 @@ async def failed(client: HttpClient, url: str, kind: type[Exception], **given: A
     with pytest.raises(kind) as caught:
         await answered(client, request(url, **given))
     assert type(caught.value) is kind
-    assert (caught.value.provider, caught.value.model) == ("openai", "gpt-5.2")
+    assert (caught.value.provider, caught.value.model) == ("openai", "gpt-5.2")  # type: ignore[attr-defined]
     assert KEY not in repr(caught.value) + repr(caught.value.__cause__)
     await nothing_under_way(client)
     return caught.value
@@ -210,7 +210,7 @@ async def test_a_close_that_crosses_a_request_is_a_failed_connection_at_worst(
     async with loopback(script) as server, asyncio.timeout(20):
         for turns in range(20):
             (answer,) = await asyncio.gather(answered(client, request(server.url)), return_exceptions=True)
-            assert answer == (200, b"{}") or (isinstance(answer, ConnectionFailedError) and answer.retryable)
+            assert answer == (200, b"{}") or (isinstance(answer, ConnectionFailedError) and answer.retryable)  # type: ignore[has-type]
             for _ in range(turns % 5):
                 await asyncio.sleep(0)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asking import Loopback, Visit, half_a_body, listening, silence
-from five import answered, nothing_under_way, request
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
+from support.engines.five import answered, nothing_under_way, request
+from support.providers.asking import Loopback, Visit, half_a_body, listening, silence
 
 LARGE = b"x" * 20_000_000
 

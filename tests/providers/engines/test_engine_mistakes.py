@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine_servers import bare, until_gone
-from five import KEY, answered, nothing_under_way, request
 
 from ranvier.errors import AttemptTimeoutError, ConfigurationError, ConnectionFailedError, RanvierError
 from ranvier.providers._http import HttpClient, HttpRequest
+from support.engines.engine_servers import bare, until_gone
+from support.engines.five import KEY, answered, nothing_under_way, request
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Loopback, Visit, listening
-from engine_servers import Authority, bare
-from five import FIVE, KEY, OURS, answered, opened, request
 
 from ranvier.errors import ConnectionFailedError
 from ranvier.providers._http import HttpClient
+from support.engines.engine_servers import Authority, bare
+from support.engines.five import FIVE, KEY, OURS, answered, opened, request
+from support.providers.asking import Loopback, Visit, listening
 
 PASSWORD = "p/w:word"
 KNOWN = base64.b64encode(f"us@er:{PASSWORD}".encode()).decode()

@@ -56,6 +56,7 @@ class Look:
         total: How many circuits there are.
         matching: How many of them were searched for.
         states: How many there are in each state, by provider.
+        probes_due: Of the open ones, those that the next call may probe, by provider.
         rows: Those searched for, the most troubled first, `MOST_ROWS` at most.
         good_until: When to look again, on the loop's clock.
     """
@@ -63,14 +64,17 @@ class Look:
     total: int = 0
     matching: int = 0
     states: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    probes_due: Counter[str] = field(default_factory=Counter)
     rows: list[dict[str, Any]] = field(default_factory=list)
     good_until: float = 0.0
 
-    def count(self, provider: str, state: str) -> None:
+    def count(self, provider: str, seen: Any) -> None:
         """One more is in that state."""
         if provider not in self.states and len(self.states) >= MOST_PROVIDERS:
             provider = OTHERS
-        self.states[provider][str(state)] += 1
+        self.states[provider][str(seen.state)] += 1
+        if seen.state == "open" and seen.retry_after == 0:
+            self.probes_due[provider] += 1
 
     @property
     def by_state(self) -> Counter[str]:
@@ -150,7 +154,7 @@ class CircuitViewer:
         for key, seen in portion:
             tenant, provider, more = self._names.circuit(key)
             look.total += 1
-            look.count(provider.partition("/")[0], seen.state)
+            look.count(provider.partition("/")[0], seen)
             if needle and needle not in f"{tenant}\n{provider}".casefold() and tenant != digest:
                 continue
             look.matching += 1

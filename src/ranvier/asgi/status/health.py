@@ -20,6 +20,9 @@ SOME = 0.05
 FEW = 5
 """Attempts of which one cannot yet say that a part of them has failed."""
 
+QUIET = 10
+"""Seconds with successes and without a failure, after which an outage is over."""
+
 Finding = tuple[str, str]
 """A level, and a sentence."""
 
@@ -33,8 +36,11 @@ def of_provider(facts: Mapping[str, Any]) -> list[Finding]:
     """What is wrong at one provider."""
     name, states = facts["name"], facts["circuits"]
     findings = [*_attempts(name, facts), *_keys(name, facts)]
-    if opened := states.get("open"):
+    due = facts["probes_due"]
+    if opened := states.get("open", 0) - due:
         findings.append(("trouble", f"{_number(opened, 'circuit')} open at {name}"))
+    if due:
+        findings.append(("strained", f"{_number(due, 'circuit')} at {name} to be probed by the next call"))
     if probing := states.get("half_open"):
         findings.append(("strained", f"{_number(probing, 'circuit')} probing {name}"))
     if isolated := states.get("isolated"):
@@ -48,8 +54,10 @@ def _attempts(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
     share = failed / max(failed + good, 1)
     if failed + good >= FEW and share >= SOME:
         most = max(kinds, key=lambda kind: kinds[kind])
-        level = "trouble" if share >= MANY else "strained"
-        yield level, f"{share:.0%} of attempts at {name} fail, most by {most.replace('_', ' ')}"
+        over = _is_over(facts)
+        level = "trouble" if share >= MANY and not over else "strained"
+        fail = f"failed, none in the last {QUIET} s" if over else "fail"
+        yield level, f"{share:.0%} of attempts at {name} {fail}, most by {most.replace('_', ' ')}"
 
 
 def _keys(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
@@ -64,16 +72,18 @@ def of_calls(facts: Mapping[str, Any]) -> list[Finding]:
     failed, good = facts["failed"], facts["succeeded"]
     if not failed:
         return []
-    share = failed / (failed + good)
-    level = "trouble" if failed >= FEW and share >= SOME else "strained"
-    return [
-        (
-            level,
-            f"{_number(failed, 'call')} failed, {share:.1%} of all"
-            if good
-            else f"{_number(failed, 'call')} failed",
-        )
-    ]
+    share, over = failed / (failed + good), _is_over(facts)
+    level = "trouble" if failed >= FEW and share >= SOME and not over else "strained"
+    words = f"{_number(failed, 'call')} failed"
+    if good:
+        words += f", {share:.1%} of all"
+    return [(level, f"{words}, none in the last {QUIET} s" if over else words)]
+
+
+def _is_over(facts: Mapping[str, Any]) -> bool:
+    """True where nothing has failed of late, though something was tried."""
+    succeeded, failed = facts["series"]["succeeded"], facts["series"]["failed"]
+    return any(succeeded[-QUIET:]) and not any(failed[-QUIET:])
 
 
 def _number(number: int, what: str) -> str:

@@ -23,18 +23,26 @@ COUNTERS = {
         "Calls that have ended, by the provider of the last attempt.",
     ),
     "attempts": ("ranvier_attempts_total", "outcome", "Attempts that have ended."),
-    "retries": ("ranvier_retries_total", "kind", "Attempts that were repeated at the same target."),
-    "fallbacks": ("ranvier_fallbacks_total", "kind", "Times that a call left this provider for another."),
+    "retries": ("ranvier_retries_total", "kind", "Retries at the same target."),
+    "fallbacks": (
+        "ranvier_fallbacks_total",
+        "kind",
+        "Calls that fell back to the next target.",
+    ),
     "rejections": (
         "ranvier_rejections_total",
         "kind",
-        "Times that a circuit or gate let a call not through.",
+        "Calls rejected by an open circuit or closed gate.",
     ),
-    "circuits": ("ranvier_circuit_changes_total", "state", "Circuits that have gone to this state."),
-    "throttled": ("ranvier_throttled_total", "kind", "Times that a provider has slowed down a key."),
-    "refused": ("ranvier_credentials_refused_total", "kind", "Keys that were refused."),
-    "interrupted": ("ranvier_streams_interrupted_total", "kind", "Streams that broke after their hand-out."),
-    "untracked": ("ranvier_calls_untracked_total", "kind", "Calls without a circuit, since all were in use."),
+    "circuits": ("ranvier_circuit_changes_total", "state", "Circuit transitions to this state."),
+    "throttled": ("ranvier_throttled_total", "kind", "Times that a provider rate limited a key."),
+    "refused": ("ranvier_credentials_refused_total", "kind", "Keys that a provider rejected."),
+    "interrupted": ("ranvier_streams_interrupted_total", "kind", "Streams that broke after hand-out."),
+    "untracked": (
+        "ranvier_calls_untracked_total",
+        "kind",
+        "Calls without a circuit: the registry was full.",
+    ),
 }
 """What is counted, by the ledger's word for it: its name, its label beside the provider, and what it is."""
 
@@ -61,29 +69,29 @@ def _counters(accounts: Mapping[str, Account]) -> Iterator[str]:
 
 def _histograms(report: Report) -> Iterator[str]:
     name = "ranvier_call_duration_seconds"
-    yield from _head(name, "histogram", "How long calls took, all attempts and waits together.")
+    yield from _head(name, "histogram", "Duration of calls, including all attempts and waits.")
     for succeeded, histogram in report.ledger.calls.durations.items():
         yield from _histogram(name, {"outcome": _outcome(succeeded)}, histogram)
     name = "ranvier_attempt_duration_seconds"
-    yield from _head(name, "histogram", "How long attempts took.")
+    yield from _head(name, "histogram", "Duration of attempts.")
     for provider, account in report.ledger.accounts.items():
         for succeeded, histogram in account.durations.items():
             yield from _histogram(name, {"provider": provider, "outcome": _outcome(succeeded)}, histogram)
     name = "ranvier_first_token_seconds"
-    yield from _head(name, "histogram", "How long it took to the first content of a streamed attempt.")
+    yield from _head(name, "histogram", "Time to first token of streamed attempts.")
     for provider, account in report.ledger.accounts.items():
         yield from _histogram(name, {"provider": provider}, account.first_tokens)
 
 
 def _gauges(report: Report, look: Look) -> Iterator[str]:
-    yield from _head("ranvier_attempts_in_flight", "gauge", "Attempts that are under way.")
+    yield from _head("ranvier_attempts_in_flight", "gauge", "Attempts in flight.")
     for provider, account in report.ledger.accounts.items():
         yield _sample("ranvier_attempts_in_flight", {"provider": provider}, account.running)
     calls, streams = report.under_way
-    yield from _head("ranvier_in_flight", "gauge", "Calls and handed-out streams that are under way.")
+    yield from _head("ranvier_in_flight", "gauge", "Calls and handed-out streams in flight.")
     yield _sample("ranvier_in_flight", {"kind": "call"}, calls)
     yield _sample("ranvier_in_flight", {"kind": "stream"}, streams)
-    yield from _head("ranvier_circuits", "gauge", "Circuits, one for each tenant, by their state.")
+    yield from _head("ranvier_circuits", "gauge", "Circuits by state; each tenant has one per provider.")
     for provider in dict.fromkeys([*report.providers, *look.states]):
         for state in STATES:
             number = look.states[provider][state] if provider in look.states else 0

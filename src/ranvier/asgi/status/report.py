@@ -105,6 +105,7 @@ class Report:
             **self._percentiles("first_token", account.first_token.percentiles(now, 0.5, 0.95, 0.99)),
             "running": account.running,
             "circuits": dict(look.states.get(name, {})),
+            "probes_due": look.probes_due[name],
             "series": account.series("attempts", now, SERIES),
         }
         for what in ("retries", "fallbacks", "rejections", "throttled", "refused", "interrupted"):

@@ -107,25 +107,26 @@ def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: V
     """What a person wants to know at the end; the last line is the verdict."""
     rows: list[tuple[str, Any]] = [
         ("calls", verdict.calls),
-        ("would have failed without ranvier, and were answered", verdict.rescued),
-        ("spared a request to a provider known to be down", tally.spared(PROVIDERS[0])),
+        ("rescued: would have failed without ranvier", verdict.rescued),
+        (f"skipped {PROVIDERS[0]}, its circuit being open", tally.spared(PROVIDERS[0])),
         ("failed", verdict.failed),
-        ("half of the calls took at most", f"{tally.percentile(50):.2f} s"),
-        ("95 % took at most", f"{tally.percentile(95):.2f} s"),
+        ("latency p50", f"{tally.percentile(50):.2f} s"),
+        ("latency p95", f"{tally.percentile(95):.2f} s"),
+        ("latency p99", f"{tally.percentile(99):.2f} s"),
     ]
     for what, tenants in sorted(tally.touched.items()):
-        rows.append((f"tenants who met: {what}", _tenants(scenario, tenants)))
+        rows.append((f"tenants affected by {what}", _tenants(scenario, tenants)))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         console.print(f"  {name:<{width}}  {value}", highlight=False, soft_wrap=True)
     for difference in verdict.differences[:10]:
-        console.print(f"  the books do not balance: {difference}", style="red", soft_wrap=True)
+        console.print(f"  records and log differ: {difference}", style="red", soft_wrap=True)
     if not verdict.differences:
-        console.print("  the records of the calls and the simulator's log tell the same", highlight=False)
+        console.print("  the records of the calls agree with the simulator's log", highlight=False)
     console.print(str(verdict), highlight=False, soft_wrap=True)
 
 
 def _tenants(scenario: Scenario, tenants: set[str]) -> str:
     if tenants == {scenario.unlucky}:
-        return f"1 ({scenario.unlucky}, whose key is refused)"
+        return f"1 ({scenario.unlucky}, whose key is invalid)"
     return str(len(tenants))

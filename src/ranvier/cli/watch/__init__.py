@@ -11,7 +11,7 @@ from ranvier.errors import ConfigurationError
 DESCRIPTION = """\
 Asks the status page of an application (ranvier.asgi.status_app) again and again, and shows what it says:
 http://localhost:8000/ranvier. Ctrl-C ends it. With --once it shows it once and ends with status 0, with 1
-where there is trouble, and with 3 where nobody answers.
+where there is trouble that is not over, and with 3 where nobody answers.
 """
 
 

@@ -37,16 +37,22 @@ BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 BESIDES = 14
 """Lines that are taken by what is not a list."""
 
+WIDE = 110
+"""Columns of a terminal that has room for retries and charts."""
+
+FIXED = 54
+"""Columns that a row of the circuit table needs besides the tenant and the provider."""
+
 
 def draw(
-    facts: dict[str, Any], *, rows: int, wide: bool = False, failure: Text | None = None
+    facts: dict[str, Any], *, rows: int, columns: int = 80, failure: Text | None = None
 ) -> RenderableType:
-    """Everything, in about `rows` lines; under a `failure` where it is no longer so."""
+    """Everything, in about `rows` lines of so many columns; below a `failure` if the facts are old."""
     left = max(rows - BESIDES - len(facts["providers"]), 4)
     parts: list[RenderableType] = [failure] if failure is not None else []
-    parts += [_verdict(facts), _calls(facts["calls"]), _providers(facts["providers"], wide=wide)]
+    parts += [_verdict(facts), _calls(facts["calls"]), _providers(facts["providers"], wide=columns >= WIDE)]
     if facts["circuits"] is not None:
-        parts.append(_circuits(facts["circuits"], left // 2))
+        parts.append(_circuits(facts["circuits"], left // 2, columns))
     parts.append(_stories(facts["stories"], left - left // 2))
     return Group(*parts)
 
@@ -55,8 +61,8 @@ def line(facts: dict[str, Any]) -> Text:
     """The same in one line of text."""
     calls, circuits = facts["calls"], facts["circuits"]
     told = [
-        f"{calls['rate']:.1f} calls/s, {_share(calls)} answered",
-        f"half within {_seconds(calls['seconds']['p50'])}",
+        f"{calls['rate']:.1f} calls/s, {_share(calls)} succeeded",
+        f"p50 {_seconds(calls['seconds']['p50'])}, p95 {_seconds(calls['seconds']['p95'])}",
         *(f"{each['name']} {_share(each)} of {each['rate']:.1f}/s" for each in facts["providers"]),
     ]
     if circuits is not None:
@@ -70,7 +76,7 @@ def line(facts: dict[str, Any]) -> Text:
 
 def unreachable(why: str, seconds: float) -> Text:
     """Nobody answers."""
-    since = f", for {_seconds(seconds)}; what was known is below" if seconds else ""
+    since = f", for {_seconds(seconds)}; last known state below" if seconds else ""
     return Text(f"? no answer from the server ({_clean(why)}){since}", style="bold reverse")
 
 
@@ -91,34 +97,45 @@ def _calls(calls: dict[str, Any]) -> Text:
         Text("calls  ")
         + _bars(calls["series"])
         + Text(
-            f"  {calls['rate']:.1f}/s  {_share(calls)} answered  "
-            f"half within {_seconds(times['p50'])}  "
-            f"{calls['rescued']} rescued  {calls['running'] + calls['streams']} under way"
+            f"  {calls['rate']:.1f}/s  {_share(calls)} succeeded  "
+            f"{calls['rescued']} rescued\n"
+            f"       p50 {_seconds(times['p50'])}  p95 {_seconds(times['p95'])}  "
+            f"p99 {_seconds(times['p99'])}  "
+            f"{calls['running'] + calls['streams']} in flight"
         )
     )
 
 
 def _providers(providers: Sequence[dict[str, Any]], *, wide: bool) -> Table:
-    table = _table("provider", "/s", "answered", "half, 95 %, 99 %", "again", "left", "refused", "circuits")
+    table = _table("provider", "/s", "ok", "p50", "p95", "p99", "fell back", "rejected", "circuits")
     if wide:
-        table.add_column("attempts, failed ones in red", no_wrap=True)
+        table.add_column("retries", no_wrap=True)
+        table.add_column("attempts, failures in red", no_wrap=True)
     for each in providers:
         cells: list[RenderableType] = [
             Text(f"{MARKS[each['level']]} {_clean(each['name'])}", STYLES[each["level"]]),
             f"{each['rate']:.1f}",
             _share(each),
-            "  ".join(_seconds(each["seconds"][name]) for name in ("p50", "p95", "p99")),
-            *(str(each[what]) for what in ("retries", "fallbacks", "rejections")),
-            Text(" ").join(
-                Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in each["circuits"].items()
-            ),
+            *(_seconds(each["seconds"][name]) for name in ("p50", "p95", "p99")),
+            *(str(each[what]) for what in ("fallbacks", "rejections")),
+            _states(each["circuits"], wide=wide),
         ]
-        table.add_row(*cells, *([_bars(each["series"])] if wide else []))
+        if wide:
+            cells += [str(each["retries"]), _bars(each["series"])]
+        table.add_row(*cells)
     return table
 
 
-def _circuits(circuits: dict[str, Any], rows: int) -> Table:
+def _states(states: dict[str, int], *, wide: bool) -> Text:
+    """How many circuits are in each state; in a narrow terminal closed ones only if all are."""
+    shown = {state: number for state, number in states.items() if wide or state != "closed"} or states
+    return Text(" ").join(Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in shown.items())
+
+
+def _circuits(circuits: dict[str, Any], rows: int, columns: int) -> Table:
     table = _table("circuit", "tenant", "provider", "failures", "opened", "next probe")
+    for column in table.columns[1:3]:  # else a long name would shorten the other columns, too
+        column.max_width = max((columns - FIXED) // 2, 8)
     table.title = f"{circuits['total']} circuits, {circuits['troubled']} not closed"
     table.title_justify = "left"
     for each in circuits["rows"][:rows]:
@@ -141,8 +158,8 @@ def _table(*columns: str) -> Table:
 
 
 def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
-    """The latest that are worth a look."""
-    text = Text()
+    """The latest calls that failed, were slow or were rescued; one line each."""
+    text = Text(no_wrap=True, overflow="ellipsis")
     for each in [each for each in stories if each["sort"] not in ("good", "abandoned")][:rows]:
         route = " \u2192 ".join(f"{part['target']} ({part['outcome']})" for part in each["attempts"][:4])
         words = f"{each['tenant']}  {route or each['outcome']}  {_seconds(each['ago'])} ago"

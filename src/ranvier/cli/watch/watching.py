@@ -25,9 +25,6 @@ MOST_BYTES = 5_000_000
 ROWS = 100
 """Circuits that are asked for; a terminal shows fewer."""
 
-WIDE = 110
-"""Columns of a terminal that has room for drawings."""
-
 NOBODY = 3
 """The exit status where nobody answers."""
 
@@ -73,7 +70,7 @@ async def _once(client: httpx.AsyncClient, request: httpx.Request, console: Cons
     if plain:
         console.print(line(facts), soft_wrap=True)
     else:
-        console.print(draw(facts, rows=ROWS, wide=console.width >= WIDE))
+        console.print(draw(facts, rows=ROWS, columns=console.width))
     return 1 if facts["level"] == "trouble" else 0
 
 
@@ -135,8 +132,8 @@ def _picture(stack: ExitStack, console: Console) -> Shown:
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:
         failure = unreachable(error, seconds) if error else None
-        wide = console.width >= WIDE
-        shown = draw(facts, rows=console.height, wide=wide, failure=failure) if facts else failure
+        rows, columns = console.height, console.width
+        shown = draw(facts, rows=rows, columns=columns, failure=failure) if facts else failure
         live.update(shown or "", refresh=True)
 
     return show

@@ -17,6 +17,7 @@ from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.bound import limits_at
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.guard import Guard, Permit
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
@@ -56,6 +57,10 @@ class Breaker(Guard):
         circuits: The registry: states, `reset`, `isolate`.
     """
 
+    @suggests(
+        **dict.fromkeys(("threshold", "fail_max", "max_failures"), "write failure_threshold=..."),
+        **dict.fromkeys(("recovery_timeout", "reset_timeout", "timeout"), "write cooldown=..."),
+    )
     def __init__(
         self,
         failure_threshold: int = 5,

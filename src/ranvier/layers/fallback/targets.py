@@ -17,6 +17,11 @@ class TargetNames:
     def __init__(self, targets: Iterable[Target]) -> None:
         self._providers: dict[str, Provider] = {}
         for target in targets:
+            if isinstance(target, (list, tuple, set)):
+                raise ConfigurationError(
+                    f"a {type(target).__name__} is no target: give the targets one by one, as in "
+                    "resilient(first, second), or unpack them: resilient(*targets)"
+                )
             if not isinstance(target, str):
                 provider = target.provider if isinstance(target, Deployment) else target
                 self._providers.setdefault(getattr(provider, "name", ""), provider)

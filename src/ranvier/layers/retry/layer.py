@@ -13,6 +13,7 @@ from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.events import RetryScheduled, where
 from ranvier.pipeline.layer import Handler, Layer, Place, R
+from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
     from ranvier.pipeline.bound import Bound
@@ -38,6 +39,11 @@ class Retry(Layer):
 
     place: ClassVar[Place] = Place.RETRY
 
+    @suggests(
+        **dict.fromkeys(("max_attempts", "attempts", "tries"), "max_retries=2 is three attempts at most"),
+        **dict.fromkeys(("retries", "num_retries"), "write max_retries=..."),
+        **dict.fromkeys(("delay", "wait", "backoff"), "write base_delay=... and max_delay=..."),
+    )
     def __init__(
         self,
         max_retries: int = 3,

@@ -62,9 +62,10 @@ class Answers(Given):
         """Half of a character waits for the other, or becomes U+FFFD."""
         needs(self.halved, "`halved` is not given")
         scene.play(self._stream(self.halved or b""))
-        async for event in scene.provider.stream(scene.call()):
-            call = event.tool_call
-            for text in (event.text, event.reasoning, "" if call is None else call.arguments):
+        call = scene.call()
+        async for event in call.deployment.stream(call):
+            delta = event.tool_call
+            for text in (event.text, event.reasoning, "" if delta is None else delta.arguments):
                 if _is_half(text):
                     yield f"an event cannot be encoded: {text!r:.60}"
 

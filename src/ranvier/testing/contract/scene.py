@@ -103,7 +103,7 @@ class Scene:
         if way == "whole":
             return await self.provider.complete(self.call(tenant))
         collector = Collector()
-        async for event in self.provider.stream(self.call(tenant)):
+        async for event in self._deployment.stream(self.call(tenant)):
             collector.add(event)
         return collector.response("", "")
 

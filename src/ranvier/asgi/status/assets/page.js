@@ -153,16 +153,16 @@
     $("tiles").replaceChildren(
       tile(null, "Calls per second", rate(calls.rate), null, spark(calls.series, "Calls")),
       tile(calls.failed ? (calls.failed >= 5 && calls.failed / (calls.failed + calls.succeeded) >= 0.05 ? "trouble" : "strained") : null,
-        "Answered", share(calls.succeeded, calls.failed), kinds || `${count(calls.succeeded)} calls`),
-      tile(null, "Half of them within", seconds(calls.seconds.p50), `95\u00a0% ${seconds(calls.seconds.p95)}, 99\u00a0% ${seconds(calls.seconds.p99)}`.replaceAll(/(\d) (m?s|min|h)/g, "$1\u00a0$2").replaceAll("% ", "%\u00a0")),
-      tile(null, "Rescued", count(calls.rescued), `${count(all("retries"))} retries, ${count(all("fallbacks"))} to another provider`),
-      tile(null, "Rejected at once", count(all("rejections")), "by a circuit or a resting key"),
-      tile(all("interrupted") ? "strained" : null, "Broken streams", count(all("interrupted")), `${count(calls.abandoned)} calls given up`),
-      tile(null, "Under way", count(calls.running + calls.streams), `${count(calls.streams)} of them streams`));
+        "Success", share(calls.succeeded, calls.failed), kinds || `${count(calls.succeeded)} calls`),
+      tile(null, "Latency p50", seconds(calls.seconds.p50), `p95\u00a0${seconds(calls.seconds.p95)}, p99\u00a0${seconds(calls.seconds.p99)}`.replaceAll(/(\d) (m?s|min|h)/g, "$1\u00a0$2")),
+      tile(null, "Rescued", count(calls.rescued), `${count(all("retries"))} retries, ${count(all("fallbacks"))} fallbacks`),
+      tile(null, "Rejected", count(all("rejections")), "by an open circuit or a closed gate"),
+      tile(all("interrupted") ? "strained" : null, "Broken streams", count(all("interrupted")), `${count(calls.abandoned)} calls abandoned`),
+      tile(null, "In flight", count(calls.running + calls.streams), `${count(calls.streams)} of them streams`));
   };
 
-  const CELLS = ["Attempts", "Per second", "Answered", "Half, 95 %, 99 % within", "First token", "In flight", "Retries",
-    "Left for another", "Rejected", "Circuits"];
+  const CELLS = ["Attempts", "Per second", "Success", "p50, p95, p99", "First token", "In flight", "Retries",
+    "Fell back", "Rejected", "Circuits"];
   const showProviders = (facts) => keyed($("providers").tBodies[0], facts.providers, (each) => each.name,
     () => make("tr"), (row, each) => {
       const asked = each.succeeded + each.failed + each.abandoned + each.running > 0;
@@ -223,7 +223,7 @@
     made.addEventListener("click", () => {
       if (action === "isolate" && !made.classList.contains("sure")) {
         made.classList.add("sure");
-        setText(made, "Refuse all calls?");
+        setText(made, "Reject all calls?");
         setTimeout(calm, 4000);
         return;
       }
@@ -235,7 +235,7 @@
 
   const showChanges = (facts) => {
     keyed($("keys"), facts.keys, (each) => each.provider + each.key,
-      (each) => make("li", {}, make("span", { class: "state strained" }, mark("strained"), "at rest"), make("span", { class: "name" })),
+      (each) => make("li", {}, make("span", { class: "state strained" }, mark("strained"), "throttled"), make("span", { class: "name" })),
       (item, each) => setText(item.lastChild, `a key of ${each.provider}, for ${seconds(each.seconds)}: ${word(each.reason)}`
         + (each.waiting ? `, ${count(each.waiting)} calls wait` : "")));
     if (!facts.changes.length) {

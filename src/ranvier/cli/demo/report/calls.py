@@ -47,7 +47,7 @@ def calls(film: Film, time: Time) -> str:
     ordered = sorted(film.calls, key=lambda call: (ORDER.index(call.became), call.at))
     marks = (_mark(call, time.x(call.at), scale.y(call.story.seconds)) for call in ordered)
     lines = (_line(film, time, scale, percent) for percent in (50, 95))
-    says = "how long each call took, by when it ended: answered at once, rescued or failed"
+    says = "latency of each call by the time it ended: first attempt succeeded, rescued or failed"
     return picture(HEIGHT + 8 + AXIS, says, scale.grid(), time.grid(8, HEIGHT + 8), marks, lines)
 
 

@@ -38,10 +38,10 @@ def _summary(film: Film, scenario: Scenario, verdict: Verdict) -> str:
     """What a person wants to know first."""
     began, ended = scenario.outage
     what = (
-        f"From second {began:g} to second {ended:g} {PROVIDERS[0]} was down, {PROVIDERS[1]} took only so "
-        f"many requests a second, and the key of {scenario.unlucky} was refused all the time."
+        f"From second {began:g} to second {ended:g} {PROVIDERS[0]} was down, {PROVIDERS[1]} was rate "
+        f"limited, and the key of {scenario.unlucky} was invalid all the time."
     )
-    served = "Everybody was served" if not verdict.failed else f"{verdict.failed} calls were not answered"
+    served = "All calls were answered" if not verdict.failed else f"{verdict.failed} calls failed"
     agree = "agree" if not verdict.differences else f"do not agree: {verdict.differences[0]}"
     came = f"{served}; the records of the calls and the log of the providers {agree}."
     kind = "verdict" if verdict.good else "verdict bad"
@@ -52,11 +52,12 @@ def _tiles(film: Film, verdict: Verdict) -> str:
     took = sorted(call.story.seconds for call in film.calls) or [0.0]
     tiles = (
         ("calls", verdict.calls, "in all"),
-        ("rescued", verdict.rescued, "their first request failed"),
-        ("failed", verdict.failed, "not answered by anybody"),
-        ("spared", film.spared(PROVIDERS[0]), f"went past {PROVIDERS[0]}, known to be down"),
-        ("median", f"{statistics.median(took):.2f} s", "half took at most"),
-        ("95 %", f"{took[int(0.95 * (len(took) - 1))]:.2f} s", "took at most"),
+        ("rescued", verdict.rescued, "succeeded after a failed attempt"),
+        ("failed", verdict.failed, "no target answered"),
+        ("skipped", film.spared(PROVIDERS[0]), f"rejected by the open circuit at {PROVIDERS[0]}"),
+        ("p50", f"{statistics.median(took):.2f} s", "latency"),
+        ("p95", f"{took[int(0.95 * (len(took) - 1))]:.2f} s", "latency"),
+        ("p99", f"{took[int(0.99 * (len(took) - 1))]:.2f} s", "latency"),
     )
     return tag("dl", "".join(_tile(*each) for each in tiles))
 
@@ -69,30 +70,30 @@ def _figures(film: Film, scenario: Scenario) -> Iterator[str]:
     time = Time(max(scenario.seconds, film.seconds, 0.1))
     yield _figure(
         "The providers",
-        "Each request: answered upwards, refused downwards.",
+        "Requests: answered ones point up, failed ones point down.",
         health(film, scenario, time),
     )
     for provider in PROVIDERS:
         if film.troubled(provider):
             yield _figure(
                 f"The circuits at {provider}",
-                "A line for each tenant. Nobody's failures open anybody else's circuit.",
+                "One line per tenant. A tenant's failures open only its own circuit.",
                 circuits(film, scenario, provider, time),
                 (("closed", "closed"), ("open", "open"), ("half_open", "half open: probes are let through")),
             )
     yield _figure(
         "The calls",
-        "How long each took, by when it ended.",
+        "Latency of each call, by the time it ended.",
         calls(film, time),
         (
-            ("first", "answered at once"),
+            ("first", "first attempt succeeded"),
             ("rescued", "rescued"),
             ("failed", "failed"),
-            ("p50", "half took at most"),
-            ("p95", "95 % took at most"),
+            ("p50", "p50"),
+            ("p95", "p95"),
         ),
     )
-    yield _figure("Who answered", "Calls, by the provider whose answer they got.", answers(film, time))
+    yield _figure("Calls by provider", "The provider that answered each call.", answers(film, time))
     yield from _longest(film)
 
 
@@ -107,9 +108,9 @@ def _longest(film: Film) -> Iterator[str]:
     rescued = [call for call in film.calls if call.became == "rescued"]
     if rescued:
         call = max(rescued, key=_seconds)
-        says = f"The rescued call that took longest, of {call.tenant}: what explain() tells of it."
+        says = f"explain() of the slowest rescued call, of {call.tenant}."
         told = tag("pre", escape(call.story.explain()), tabindex=0)
-        caption = tag("h2", "One call, whole") + tag("p", escape(says))
+        caption = tag("h2", "One call in detail") + tag("p", escape(says))
         yield tag("figure", tag("figcaption", caption) + told)
 
 
@@ -120,4 +121,4 @@ def _seconds(call: Called) -> float:
 def _foot(scenario: Scenario) -> str:
     options = f"--tenants {scenario.tenants} --seconds {scenario.seconds:g} --seed {scenario.seed}"
     command = tag("code", f"ranvier demo {options}")
-    return tag("footer", f"Made by {command} over real connections, so that seconds vary a little.")
+    return tag("footer", f"Made by {command} over real connections, so times vary a little.")

@@ -34,7 +34,7 @@ def health(film: Film, scenario: Scenario, time: Time) -> str:
         parts.append(_columns(good[provider], time, middle, UP / most_good, f"bar {provider}"))
         parts.append(_columns(bad[provider], time, middle + 1, -DOWN / most_bad, "bar bad"))
         parts.append(_names(provider, good[provider].total(), bad[provider].total(), middle))
-    says = "requests that each provider answered, and those that it did not, over time"
+    says = "requests to each provider that succeeded and that failed, over time"
     return picture(rows + AXIS, says, *parts)
 
 
@@ -65,7 +65,7 @@ def _names(provider: str, good: int, bad: int, middle: float) -> Iterator[str]:
     yield text(provider, 0, middle - 22, "name")
     yield text(f"{good} answered" if good or bad else "not asked", 0, middle - 4)
     if bad:
-        yield text(f"{bad} refused", 0, middle + 16, "trouble")
+        yield text(f"{bad} failed", 0, middle + 16, "trouble")
     yield box(LEFT, middle, Time(1).x(1) - LEFT, 1, "base")
 
 

@@ -1,0 +1,126 @@
+"""Arguments that other libraries have, and what to write here instead."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MESSAGES = "pass the messages as the first argument: complete([...])"
+TO = "name the model in a target of the pipeline, 'openai/gpt-5.2'; to='openai/gpt-5.2' starts a call there"
+SCHEMA = "write schema=..., which takes a type or a JSON schema"
+MAX_TOKENS = "write max_tokens=..."
+RETRIES = "give the pipeline a Retry(max_retries=...) layer"
+KEY = "give the key to the provider, OpenAI('sk-...'), or the keys of tenants to Pipeline(credentials=...)"
+
+OF_A_CALL = {
+    **dict.fromkeys(("messages", "history", "conversation", "contents", "input", "inputs"), MESSAGES),
+    **dict.fromkeys(("model", "models", "provider", "target", "deployment"), TO),
+    **dict.fromkeys(
+        ("response_format", "response_model", "response_schema", "output_type", "output_schema", "format"),
+        SCHEMA,
+    ),
+    **dict.fromkeys(("max_output_tokens", "max_completion_tokens", "max_new_tokens"), MAX_TOKENS),
+    **dict.fromkeys(("retries", "max_retries", "num_retries", "max_attempts"), RETRIES),
+    **dict.fromkeys(("api_key", "key", "credential", "credentials"), KEY),
+    **dict.fromkeys(("system_prompt", "instructions", "system_instruction"), "write system=..."),
+    **dict.fromkeys(("functions", "tool"), "write tools=[...]"),
+    **dict.fromkeys(("stop_sequences", "stop_words"), "write stop=[...]"),
+    **dict.fromkeys(
+        ("timeout", "request_timeout", "time_limit"),
+        "write deadline=... for the whole call, or give the pipeline a Timeout(...) layer for each attempt",
+    ),
+    **dict.fromkeys(("fallbacks", "fallback"), "give all targets to the pipeline: Fallback(first, second)"),
+    **dict.fromkeys(
+        ("user", "tenant_id", "customer"), "write tenant=..., or extra={'user': ...} for the wire"
+    ),
+    **dict.fromkeys(
+        ("top_k", "seed", "reasoning_effort", "thinking", "logprobs", "metadata"),
+        "fields of the wire go into extra={'top_k': 5}, or extra={'openai': {...}} for one provider",
+    ),
+    "stream": "call pipeline.stream(...)",
+    "n": "make one call for each answer",
+    "function_call": "write tool_choice=...",
+    "repairs": "write repair=1",
+}
+"""For `complete()` and `stream()`, by the name of the argument."""
+
+
+def unknown_option(name: str, known: Iterable[str]) -> TypeError:
+    """The error for an option of a call that does not exist."""
+    from difflib import get_close_matches  # because only a mistake needs it
+
+    options = [*known, "to", "tenant", "deadline"]
+    remedy = OF_A_CALL.get(name)
+    if remedy is None and (close := get_close_matches(name, options, 1, 0.75)):
+        remedy = f"did you mean {close[0]!r}?"
+    if remedy is None:
+        remedy = (
+            f"the options are {', '.join(options)}; other fields of requests go into extra={{{name!r}: ...}}"
+        )
+    return TypeError(f"unexpected keyword argument {name!r}: {remedy}")
+
+
+OF_A_PIPELINE = {
+    **dict.fromkeys(
+        ("timeout", "deadline"), "give it a Deadline(...) for the call, a Timeout(...) for attempts"
+    ),
+    **dict.fromkeys(("retries", "max_retries", "num_retries"), "give it a Retry(max_retries=...) layer"),
+    **dict.fromkeys(
+        ("model", "models", "targets", "fallbacks"), "give it a Fallback('openai/gpt-5.2', ...) layer"
+    ),
+    **dict.fromkeys(("api_key", "key"), KEY),
+    "layers": "give the layers one by one, or unpack them: Pipeline(*layers)",
+}
+OF_RESILIENT = {
+    **dict.fromkeys(
+        ("timeout", "deadline", "retries", "max_retries", "num_retries"),
+        "its times and counts are fixed: build a Pipeline(Deadline(...), Fallback(...), Retry(...), ...) to "
+        "set them, or write deadline=... at a call",
+    ),
+    **dict.fromkeys(
+        ("model", "models", "targets", "fallbacks"),
+        "give the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
+    ),
+    **dict.fromkeys(("api_key", "key"), KEY),
+}
+OF_A_PROVIDER = {
+    **dict.fromkeys(
+        ("model", "default_model"), "name the model in the target, Deployment(OpenAI(), 'gpt-5.2')"
+    ),
+    **dict.fromkeys(("timeout", "connect_timeout"), "give the pipeline a Timeout(...) layer"),
+    **dict.fromkeys(("retries", "max_retries"), RETRIES),
+    **dict.fromkeys(("key", "token", "secret"), "write api_key=..."),
+    **dict.fromkeys(("url", "endpoint", "api_base", "host", "azure_endpoint"), "write base_url=..."),
+    **dict.fromkeys(("proxy", "proxies", "verify", "headers", "default_headers"), "write http_client=..."),
+}
+"""For the providers over HTTP."""
+
+
+def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:
+    """The error for an argument that `function` does not have."""
+    remedy = f": {remedies[name]}" if name in remedies else ""
+    return TypeError(f"{function}() got an unexpected keyword argument {name!r}{remedy}")
+
+
+def suggests(**remedies: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function say what to write instead of arguments that it does not have."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = inspect.signature(function).parameters
+
+        @functools.wraps(function)
+        def call(*args: P.args, **named: P.kwargs) -> T:
+            mistake = next((name for name in named if name in remedies and name not in known), None)
+            if mistake is not None:
+                named.clear()  # or a traceback might show a key
+                raise unknown_argument(function.__qualname__.removesuffix(".__init__"), mistake, remedies)
+            return function(*args, **named)
+
+        return call
+
+    return decorate

@@ -1,0 +1,88 @@
+"""Which model takes which setting: what the adapters make of each, found out by asking them."""
+
+import json
+from typing import Any
+
+from ranvier.messages import Message, Request, Schema
+from support.providers.features_sent import FORM, LEFT_OUT, REFUSED, TOOL, Table, asked, leaves, quoted, sent
+
+MODELS = {
+    "anthropic": (
+        "claude-sonnet-5",
+        "claude-sonnet-5-5",
+        "claude-sonnet-4-6",
+        "claude-haiku-4-5",
+        "claude-3-haiku",
+    ),
+    "openai": ("gpt-5.2", "gpt-5.5", "gpt-5", "gpt-5-chat", "o3", "gpt-4.1"),
+    "gemini": ("gemini-3.6-flash", "gemini-3-pro-preview", "gemini-2.5-flash", "gemini-3-pro-image"),
+    "kimi": ("kimi-k3", "kimi-k2.6", "kimi-thinking-preview", "moonshot-v1-8k"),
+    "glm": ("glm-5.3", "glm-5.2", "glm-4.6"),
+    "openrouter": ("anthropic/claude-sonnet-5", "openai/gpt-5.2"),
+    "ollama": ("qwen3",),
+}
+"""Models that differ from each other in what they take."""
+
+SETTINGS: dict[str, tuple[dict[str, Any], Any]] = {
+    "max_tokens": ({"max_tokens": 1_000_000}, 1_000_000),
+    "temperature": ({"temperature": 1.5}, 1.5),
+    "top_p": ({"top_p": 0.75}, 0.75),
+    "stop": ({"stop": ("END",)}, "END"),
+    "reasoning_effort": ({"extra": {"reasoning_effort": "high"}}, "high"),
+    "tools": ({"tools": (TOOL,)}, None),
+    "tool_choice": ({"tools": (TOOL,), "tool_choice": "required"}, None),
+    "schema": ({"schema": Schema(FORM, "mark_of_name")}, None),
+}
+"""The settings that models take differently; what was given, where it is a plain value."""
+
+WITHOUT: dict[str, dict[str, Any]] = {"max_tokens": {"max_tokens": 1}, "tool_choice": {"tools": (TOOL,)}}
+"""What the request has before, where that is not nothing."""
+
+
+async def added(name: str, model: str, setting: str) -> dict[str, Any] | None:
+    """What a setting adds to the request for a model, by its places; `None` if it cannot be asked."""
+    given, _ = SETTINGS[setting]
+    before = await sent(name, asked(**WITHOUT.get(setting, {})), model=model)
+    after = await sent(name, asked(**given), model=model)
+    if before is None or after is None:
+        return None
+    known = dict(leaves(before.fields))
+    return {path: value for path, value in leaves(after.fields) if known.get(path, LEFT_OUT) != value}
+
+
+async def setting_places() -> Table:
+    """Where a setting stands: asked of a model that takes it."""
+    shown = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort")
+    table = [["provider", *(f"`{setting}`" for setting in shown)]]
+    for name, models in MODELS.items():
+        row = [name]
+        for setting in shown:
+            found = [await added(name, model, setting) for model in models]
+            row.append(quoted(next(filter(None, found), {})) or LEFT_OUT)
+        table.append(row)
+    return table
+
+
+async def settings() -> Table:
+    """What each model takes, and the limit that it is told where none was given."""
+    table = [["model", *(f"`{setting}`" for setting in SETTINGS), "an answer begun", "no `max_tokens`"]]
+    begun = Request((Message.user("Hi"), Message.assistant("Well,")))
+    for name, models in MODELS.items():
+        for model in models:
+            cells = [taken(await added(name, model, setting), SETTINGS[setting][1]) for setting in SETTINGS]
+            prefill = REFUSED if await sent(name, begun, model=model) is None else "sent"
+            plain = await sent(name, asked(), model=model)
+            assert plain is not None
+            limit = plain.fields.get("max_tokens")
+            table.append(
+                [f"{name}/{model}", *cells, prefill, f"{limit} is sent" if limit else "none is sent"]
+            )
+    return table
+
+
+def taken(added: dict[str, Any] | None, given: Any) -> str:
+    """What became of a setting."""
+    if not added:
+        return REFUSED if added is None else LEFT_OUT
+    value = next(iter(added.values()))
+    return "sent" if given is None or value == given else f"sent as `{json.dumps(value)}`"

@@ -1,0 +1,167 @@
+"""Recorded traffic of real providers, and what their own SDKs understood of it.
+
+The recordings lie beside the checkout and are not part of it. Whatever is compared here comes from an
+SDK, or from a body read in a way that shares nothing with the adapters.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ranvier.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ProviderError,
+    RateLimitError,
+)
+from ranvier.messages import Response
+from ranvier.pipeline.collector import Collector
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
+from support.providers.asking import Chunks, opened
+
+RECORDINGS = Path(__file__).parents[3].parent / "shared" / "data"
+ABSENT = "the recorded traffic does not lie beside the checkout"
+
+ADAPTERS: dict[str, Any] = {
+    "openai_chat": OpenAI,
+    "anthropic_messages": Anthropic,
+    "gemini_generate": Gemini,
+    "ollama_chat": Ollama,
+}
+
+LEFT_OUT = {
+    "fdb6934141db459b": "several responses glued together",
+    "5fd7a6621d629256": "several responses glued together",
+    "93d03c7dab9be110": "two responses glued together; the SDK joins the names of their tools",
+    "fe483391fcbbc0cb": "the SDK hands the list of Mistral's content through; ours is its text",
+    "c1164ee00a308832": "arguments in pieces, as they come only if streamFunctionCallArguments was sent",
+}
+NOT_ASKED = "a stream as one JSON array, as it comes only without alt=sse; the SDK reads nothing of it"
+
+BY_HAND: dict[str, dict[str, Any]] = {
+    "6b61d521fd5584ae": {"text": "", "finish": "MAX_TOKENS", "usage": [5, 4], "tools": []},
+    "86710ef9d51ab082": {
+        "text": "OpenTelemetry, this is a test.", "finish": "STOP", "usage": [25, 375], "tools": [],
+    },
+    "8277f2b6da11b6c6": {"text": "", "finish": "STOP", "usage": [74, 408], "tools": [
+        {"id": None, "name": "get_current_weather", "args": {"location": "New Delhi"}},
+        {"id": None, "name": "get_current_weather", "args": {"location": "San Francisco"}},
+    ]},
+    "73f6932a8b7a56bd": {"text": "", "finish": "length", "usage": [43, 10], "tools": []},
+}  # fmt: skip
+"""Answers on which the SDK breaks, read by hand: Vertex with numbers for words, and OpenRouter, whose model
+stopped at its limit, after which an error says so again."""
+
+FAILURES: dict[str, type[ProviderError]] = {
+    "9dc3cb2c46e0ac85": ContentFilterError,  # an answer to the SDK, a refusal to us
+    "9f2ae5f5f8c54c6a": ContentFilterError,  # an error inside a 200, on which the SDK breaks
+    "2e56d2e2cad9e69d": ContentFilterError,  # a filtered choice without a message, likewise
+    "f13b26b5c8d949de": InvalidRequestError,  # the SDK has one class for all errors in a stream
+    "424ad82f229955fb": AuthenticationError,  # Google's has one for every 4xx
+    "f5c9542ba05930e8": ModelNotFoundError,
+    "b1adcab95218ad7d": RateLimitError,
+}
+"""Failures of which the SDK says too little, read by hand."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded answer, and what has to be understood of it.
+
+    Attributes:
+        row: The recording.
+        oracle: What the SDK made of it.
+        body: Its bytes.
+    """
+
+    row: dict[str, Any]
+    oracle: dict[str, Any]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        """Its name among the recordings."""
+        return str(self.row["id"])
+
+    @property
+    def api(self) -> str:
+        """The dialect."""
+        return str(self.row["api"])
+
+    @property
+    def left_out(self) -> str:
+        """Why it cannot be compared; empty where it can."""
+        path = self.row["path"]
+        whole = "streamGenerateContent" in path and "alt=sse" not in path
+        return NOT_ASKED if whole else LEFT_OUT.get(self.id, "")
+
+    @property
+    def said(self) -> dict[str, Any] | None:
+        """The answer as the SDK understands it; `None` for a failure."""
+        if self.id in FAILURES:
+            return None
+        if self.api == "ollama_chat":  # whose SDK hands the body through
+            body = json.loads(self.body)
+            usage = [body["prompt_eval_count"], body["eval_count"]]
+            return {
+                "text": body["message"]["content"],
+                "finish": body["done_reason"],
+                "usage": usage,
+                "tools": [],
+            }
+        return BY_HAND.get(self.id, self.oracle.get("ok"))
+
+    def bodies(self) -> Iterator[dict[str, Any]]:
+        """The JSON objects of the body."""
+        if not self.row["stream"]:
+            yield json.loads(self.body)
+            return
+        for line in self.body.decode().splitlines():
+            if line.startswith("data:") and "[DONE]" not in line:
+                yield json.loads(line[5:])
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    """The lines of a file of recordings."""
+    return [json.loads(line) for line in (RECORDINGS / name).read_text("utf-8").splitlines()]
+
+
+@cache
+def exchanges() -> tuple[Exchange, ...]:
+    """Every recorded exchange in a dialect that we speak."""
+    oracle = {row["id"]: row for row in rows("exchanges.oracle.jsonl")}
+    recorded = [*rows("exchanges.core.jsonl"), *rows("exchanges.compat.jsonl")]
+    return tuple(
+        Exchange(row, oracle.get(row["id"], {}), _content(row).encode())
+        for row in recorded
+        if row["api"] in ADAPTERS
+    )
+
+
+def _content(row: dict[str, Any]) -> str:
+    body = row["sse"] if row.get("sse") is not None else row["body"]
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+async def understood(exchange: Exchange, chunks: Sequence[bytes]) -> Response | ProviderError:
+    """What our adapter makes of a recording that arrives in chunks."""
+    reply = httpx.Response(exchange.row["status"], stream=Chunks(*chunks))
+    model = exchange.row["model"] or "unknown"
+    async with opened(ADAPTERS[exchange.api], reply) as asked:
+        try:
+            if not exchange.row["stream"]:
+                answer: Response = await asked.complete(model=model)
+                return answer
+            collector = Collector()
+            for event in await asked.stream(model=model):
+                collector.add(event)
+            return collector.response("provider", "")
+        except ProviderError as error:
+            return error

@@ -1,0 +1,42 @@
+"""The seven providers, and bodies of their wires, written by hand from the shapes of their APIs."""
+
+from pathlib import Path
+from typing import Any
+
+from ranvier.messages import Response, StreamEvent, Tool
+from ranvier.pipeline.collector import Collector
+from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+
+SEVEN: dict[str, Any] = {
+    "anthropic": Anthropic,
+    "openai": OpenAI,
+    "gemini": Gemini,
+    "kimi": Kimi,
+    "glm": GLM,
+    "openrouter": OpenRouter,
+    "ollama": Ollama,
+}
+BODIES = Path(__file__).parents[2] / "data"
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+WEATHER = Tool("get_weather", "Weather by city", CITY)
+
+PNG = b"\x89PNG\r\n\x1a\nnot a picture at all"
+
+
+def body(provider: str, name: str) -> bytes:
+    """The body of that name: `answer` or `tools`, whole (`.json`) or streamed (`.stream`)."""
+    return (BODIES / provider / name).read_bytes()
+
+
+def collected(events: list[StreamEvent], provider: str = "") -> Response:
+    """What a stream adds up to."""
+    collector = Collector()
+    for each in events:
+        collector.add(each)
+    return collector.response(provider, "model")

@@ -1,0 +1,66 @@
+"""Questions to the simulator through the real adapters, without layers that would hide a failure."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ranvier import Deployment, Pipeline, Tool
+from ranvier.layers import Fallback, Timeout
+from ranvier.messages import Response
+from ranvier.providers import adapter
+from ranvier.simulator import Simulator
+from support.simulator.talking import WIRES
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by city", CITY)]
+
+THINKING: dict[str, dict[str, Any]] = {
+    "anthropic": {"thinking": {"type": "adaptive"}},
+    "openai": {"reasoning_effort": "low"},
+    "gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    "kimi": {},
+    "glm": {},
+    "openrouter": {"reasoning": {"effort": "low"}},
+    "ollama": {"think": True},
+}
+"""What makes each provider show its reasoning; OpenAI never does."""
+
+MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
+WAYS = ("whole", "streamed")
+PATIENT = Timeout(seconds=5)
+
+
+class Asking:
+    """Asks one provider; what fails is raised as it is."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def __call__(self, way: str, prompt: Any = "Why?", **options: Any) -> Response:
+        """The answer, `whole` or `streamed`; a stream is read to its end."""
+        if way == "whole":
+            return await self._pipeline.complete(prompt, **options)
+        async with self._pipeline.stream(prompt, **options) as answer:
+            async for _ in answer:
+                pass
+        assert answer.response is not None
+        return answer.response
+
+
+@asynccontextmanager
+async def asking(
+    sim: Simulator, provider: str, *, options: Any = None, limits: Timeout = PATIENT
+) -> AsyncIterator[Asking]:
+    """Somebody to ask `provider`, with wire fields of their own and so much patience."""
+    target = adapter(provider)("sk-simulated-9999", base_url=sim.url(provider))
+    deployment = Deployment(target, MODELS.get(provider), options=options)
+    async with Pipeline(Fallback(deployment), limits) as pipeline:
+        yield Asking(pipeline)
+
+
+assert set(THINKING) == set(WIRES)

@@ -1,0 +1,244 @@
+"""What newcomers write first, and what they are told to write instead.
+
+Each line is code as somebody who knows another library writes it; a type checker finds most of them.
+"""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import ranvier
+from ranvier import ConfigurationError, Pipeline, layers, providers, resilient
+from ranvier.layers import Fallback
+from ranvier.testing import ScriptedProvider, stall, stream
+
+
+class Invoice(BaseModel):
+    number: int
+
+
+def lookup(city):  # type: ignore[no-untyped-def]  # because: it is one of the mistakes
+    return city
+
+
+first, second = ScriptedProvider("first"), ScriptedProvider("second")
+NAMES: dict[str, Any] = {
+    **{name: getattr(ranvier, name) for name in ranvier.__all__},
+    **{name: getattr(layers, name) for name in layers.__all__},
+    **{name: getattr(providers, name) for name in providers.__all__},
+    "Invoice": Invoice,
+    "lookup": lookup,
+    "first": first,
+    "second": second,
+    "pipeline": resilient(first, second),
+}
+
+MISTAKES = [
+    # --- building ---
+    ("resilient([first, second])", "unpack them: resilient(*targets)"),
+    ("Fallback(first, [second])", "give the targets one by one"),
+    ("resilient(models=['gpt-5.2'])", "give the targets one by one: resilient('openai/gpt-5.2',"),
+    ("resilient('gpt-5.2')", "write a target as 'provider/model', with one of these providers: anthropic"),
+    ("resilient('antropic/claude-sonnet-5')", "did you mean 'anthropic'?"),
+    ("resilient(OpenAI)", "give a provider, such as OpenAI(), not its name or class"),
+    ("resilient(first, timeout=30)", "build a Pipeline(Deadline(...), Fallback(...), Retry(...), ...)"),
+    ("resilient(first, max_retries=5)", "build a Pipeline(Deadline(...), Fallback(...), Retry(...), ...)"),
+    ("resilient(first, api_key='sk')", "give the key to the provider, OpenAI('sk-...')"),
+    ("resilient(first, listeners=print)", "give a list, listeners=[...]"),
+    ("resilient(first, layers=Deadline(5))", "give a list, layers=[...]"),
+    ("resilient(first, credentials={'acme': 'sk'})", "give a function of a tenant and a provider's name"),
+    ("Pipeline([Deadline(5), Fallback(first)])", "unpack them: Pipeline(*layers)"),
+    ("Pipeline('openai/gpt-5.2')", "give layers, such as Fallback(...) around targets, or take resilient("),
+    ("Pipeline(first)", "give layers, such as Fallback(...) around targets, or take resilient("),
+    ("Pipeline(Fallback(first), timeout=5)", "give it a Deadline(...) for the call, a Timeout(...)"),
+    ("Pipeline(Retry(), Fallback(first))", "Put them in this order"),
+    ("Deployment('openai', 'gpt-5.2')", "give a provider, such as OpenAI(), not its name or class"),
+    (
+        "OpenAI('sk', model='gpt-5.2')",
+        "OpenAI() got an unexpected keyword argument 'model': name the",
+    ),
+    ("OpenAI('sk', timeout=5)", "give the pipeline a Timeout(...) layer"),
+    ("OpenAI('sk', max_retries=5)", "give the pipeline a Retry(max_retries=...) layer"),
+    ("OpenAI(key='sk')", "write api_key=..."),
+    ("OpenAI('sk', base_url='api.openai.com')", "give an address such as 'https://"),
+    ("Retry(max_attempts=3)", "max_retries=2 is three attempts at most"),
+    ("Retry(retries=3)", "write max_retries=..."),
+    ("Timeout(timeout=5)", "write seconds=..."),
+    ("Timeout('5s')", "give a number of seconds"),
+    ("Deadline(timeout=5)", "write seconds=..."),
+    ("Breaker(fail_max=5)", "write failure_threshold=..."),
+    ("Breaker(reset_timeout=5)", "write cooldown=..."),
+    # --- asking ---
+    ("pipeline.complete()", "give a str, a list of messages, or a Request"),
+    ("pipeline.complete(messages=[{'role': 'user', 'content': 'Hi'}])", "as the first argument"),
+    ("pipeline.stream(messages=[{'role': 'user', 'content': 'Hi'}])", "as the first argument"),
+    (
+        "pipeline.complete({'role': 'user', 'content': 'Hi'})",
+        "([message] for a single one)",
+    ),
+    ("pipeline.complete(Message.user('Hi'))", "([message] for a single one)"),
+    ("pipeline.complete(['Hi'])", "give Message objects or dicts"),
+    ("pipeline.complete([{'role': 'human', 'content': 'Hi'}])", "choose one of system, developer, user"),
+    ("pipeline.complete('Hi', model='gpt-5.2')", "to='openai/gpt-5.2' starts a call there"),
+    ("pipeline.complete('Hi', to='openai')", "first/scripted, second/scripted"),
+    ("pipeline.complete('Hi', timeout=5)", "write deadline=... for the whole call"),
+    ("pipeline.complete('Hi', max_retries=5)", "give the pipeline a Retry(max_retries=...) layer"),
+    ("pipeline.complete('Hi', temperature='hot')", "give a number, 0 or more"),
+    ("pipeline.complete('Hi', temprature=1)", "did you mean 'temperature'?"),
+    ("pipeline.complete('Hi', top_k=5)", "extra={'top_k': 5}"),
+    ("pipeline.complete('Hi', frobnicate=5)", "the options are system, max_tokens"),
+    ("pipeline.complete('Hi', max_tokens='100')", "give a whole number, 1 or more"),
+    ("pipeline.complete('Hi', max_completion_tokens=100)", "write max_tokens=..."),
+    ("pipeline.complete('Hi', stream=True)", "call pipeline.stream(...)"),
+    ("pipeline.complete('Hi', response_format=Invoice)", "write schema=..."),
+    ("pipeline.complete('Hi', schema=[Invoice])", "give list[Invoice]"),
+    ("pipeline.complete('Hi', schema=Invoice(number=1))", "give the class Invoice and not an instance of it"),
+    ("pipeline.complete('Hi', schema={'type': 'json_schema'})", "give the JSON schema alone"),
+    ("pipeline.complete('Hi', schema={'type': 'array'})", "give one of type 'object'"),
+    ("pipeline.complete('Hi', system=['Be brief.'])", "system is a list: give a str"),
+    ("pipeline.complete('Hi', system_prompt='Be brief.')", "write system=..."),
+    ("pipeline.complete('Hi', tools=lookup)", "give a list"),
+    ("pipeline.complete('Hi', tools=[lookup])", "annotate it, so that a model knows what to give"),
+    ("pipeline.complete('Hi', functions=[lookup])", "write tools=[...]"),
+    ("pipeline.complete('Hi', deadline='5s')", "give a number of seconds"),
+    ("pipeline.complete('Hi', user='acme')", "write tenant=..."),
+    ("pipeline.complete('Hi', n=2)", "make one call for each answer"),
+    ("Message('human', 'Hi')", "choose one of system, user, assistant, tool"),
+    ("tenant(5)", "give a str, not int"),
+]
+
+
+@pytest.mark.parametrize(("code", "remedy"), MISTAKES, ids=[code for code, _ in MISTAKES])
+def test_a_typical_mistake_is_told_with_what_to_write_instead(code: str, remedy: str) -> None:
+    """At once, and not when the call is awaited."""
+    with pytest.raises((ConfigurationError, TypeError)) as caught:
+        eval(code, NAMES)
+    assert remedy in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert "sk" not in repr(caught.value.args).replace("'sk-...'", "").split("'")
+
+
+WORKING = [
+    ("pipeline.complete('Hi', schema=list[int])", [1, 2], '{"answer": [1, 2]}'),
+    ("pipeline.complete('Hi', schema=Invoice | None)", Invoice(number=7), '{"answer": {"number": 7}}'),
+    ("pipeline.complete(prompt='Hi')", None, "hello"),
+    ("pipeline.complete([{'role': 'user', 'content': 'Hi'}])", None, "hello"),
+    ("pipeline.complete('Hi', stop='.')", None, "hello"),
+]
+
+
+@pytest.mark.parametrize(("code", "parsed", "text"), WORKING, ids=[code for code, _, _ in WORKING])
+async def test_what_can_only_be_meant_in_one_way_works(code: str, parsed: Any, text: str) -> None:
+    """Nobody is told to write it in another way."""
+    pipeline = resilient(ScriptedProvider("only", [text]))
+    answer = await eval(code, {**NAMES, "pipeline": pipeline})
+    assert (answer.text, answer.parsed) == (text, parsed)
+
+
+# --- what is forgotten ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told() -> Iterator[list[warnings.WarningMessage]]:
+    """The warnings of a test, all of them."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def words(told: list[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
+    gc.collect()
+    return [(each.category, str(each.message)) for each in told]
+
+
+async def test_a_forgotten_await_names_complete(told: list[warnings.WarningMessage]) -> None:
+    """And no function inside, which nobody has called."""
+    resilient(first).complete("Hi")  # type: ignore[unused-coroutine]
+    assert words(told) == [(RuntimeWarning, "coroutine 'Pipeline.complete' was never awaited")]
+
+
+async def test_a_stream_that_is_never_used_warns(told: list[warnings.WarningMessage]) -> None:
+    """Nothing was asked for it; the warning says how to."""
+    resilient(first).stream("Hi")
+    ((category, said),) = words(told)
+    assert category is RuntimeWarning
+    assert "was never read: write `async with pipeline.stream(...) as stream`" in said
+
+
+async def unread(pipeline: Pipeline) -> None:
+    await pipeline.stream("Hi")
+
+
+async def half_read(pipeline: Pipeline) -> None:
+    async for _ in await pipeline.stream("Hi"):
+        break
+
+
+async def half_read_inside(pipeline: Pipeline) -> None:
+    async with pipeline.stream("Hi") as answer:
+        async for _ in answer:
+            break
+
+
+async def read(pipeline: Pipeline) -> None:
+    await (await pipeline.stream("Hi", to="whole")).collect()
+
+
+async def closed(pipeline: Pipeline) -> None:
+    await (await pipeline.stream("Hi")).aclose()
+
+
+async def cancelled(pipeline: Pipeline) -> None:
+    async def reads_later() -> None:
+        answer = await pipeline.stream("Hi")
+        await asyncio.sleep(3600)
+        await answer.collect()
+
+    task = asyncio.create_task(reads_later())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def lost_by_closing(pipeline: Pipeline) -> None:
+    answer = await pipeline.stream("Hi")
+    await pipeline.aclose()
+    del answer
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    ("use", "warns"),
+    [
+        *((unread, True), (half_read, True)),
+        *((half_read_inside, False), (read, False), (closed, False), (cancelled, False)),
+        (lost_by_closing, False),
+    ],
+)
+async def test_a_stream_that_is_dropped_before_its_end_warns(
+    use: Any, warns: bool, told: list[warnings.WarningMessage]
+) -> None:
+    """Not where its reader was cancelled, or where its pipeline has closed."""
+    endless = ScriptedProvider("endless", lambda call: stream("a", "b", stall()))
+    await use(Pipeline(Fallback(endless, ScriptedProvider("whole", [stream("a", "b")]))))
+    said = words(told)
+    assert [category for category, _ in said] == [ResourceWarning] * warns
+    remedy = "a stream of endless/scripted was dropped before its end: read it inside `async with"
+    assert all(remedy in each for _, each in said)
+
+
+def test_a_stream_that_ends_with_its_loop_does_not_warn(told: list[warnings.WarningMessage]) -> None:
+    """A program that ends has no time to close it."""
+
+    async def main() -> Any:
+        return await resilient(ScriptedProvider("endless", lambda call: stream("a", stall()))).stream("Hi")
+
+    answer = asyncio.run(main())
+    del answer
+    assert words(told) == []
