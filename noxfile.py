@@ -165,7 +165,8 @@ def docs(session: nox.Session) -> None:
     """The site, built without a warning into site/, and the code of all its pages, run."""
     session.install("-e", ".[test,cli,docs]")
     told = [path for path in sorted(Path("tests").rglob("test_*_page.py")) if path.parent.name != "browser"]
-    session.run("pytest", "-q", "tests/test_documents.py", "tests/test_pages.py", *map(str, told))
+    pages = ["tests/test_documents.py", "tests/test_pages.py", "tests/test_prose.py", *map(str, told)]
+    session.run("pytest", "-q", *pages)
     session.run("properdocs", "build", "--strict")
 
 

@@ -35,17 +35,17 @@ MODEL = "gen_ai_request_model"
 
 ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
     (
-        "What callers see",
+        "Calls",
         [
             (
                 "Calls",
-                "By how they ended. Abandoned is the caller's own doing.",
+                "By outcome. Abandoned: cancelled or left by the caller.",
                 "reqps",
                 [(rate("ranvier_calls_total", "ranvier_outcome", MINE), "{{ranvier_outcome}}")],
             ),
             (
-                "Calls that failed",
-                "Of those that were not abandoned. Above 2 % somebody should be woken.",
+                "Failed calls",
+                "Share of calls that were not abandoned. Page above 2 %.",
                 "percentunit",
                 [
                     (
@@ -56,25 +56,25 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "How long calls take",
-                "All attempts and waits together, streams to their end.",
+                "Latency of calls",
+                "Including all attempts and waits; streams until their end.",
                 "s",
                 [(quantile(share, DURATION, ""), f"{share:.0%}") for share in (0.5, 0.95, 0.99)],
             ),
             (
-                "Until the first content",
-                "Of streamed calls, by the model that answered.",
+                "Time to first token",
+                "Streamed calls, by the model that answered.",
                 "s",
                 [(quantile(0.95, FIRST, MODEL), "95% {{gen_ai_request_model}}")],
             ),
         ],
     ),
     (
-        "What providers do",
+        "Providers",
         [
             (
-                "Attempts that succeeded",
-                "Of all that were not abandoned, by provider.",
+                "Successful attempts",
+                "Share of attempts that were not abandoned, by provider.",
                 "percentunit",
                 [
                     (
@@ -90,7 +90,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "Attempts that failed",
+                "Failed attempts",
                 "By provider and kind.",
                 "reqps",
                 [
@@ -101,8 +101,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "How long attempts take",
-                "Of those that succeeded.",
+                "Latency of attempts",
+                "Successful attempts.",
                 "s",
                 [
                     (
@@ -112,8 +112,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "Keys slowed down or refused",
-                "A key that was refused is a tenant without answers.",
+                "Rate-limited and rejected keys",
+                "A rejected key is a tenant without answers.",
                 "cps",
                 [
                     (
@@ -129,11 +129,11 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
         ],
     ),
     (
-        "What ranvier does about it",
+        "Resilience",
         [
             (
-                "Circuits that are not closed",
-                "Tenants whose calls do not reach a provider now.",
+                "Circuits not closed",
+                "Tenants whose calls to a provider are rejected now.",
                 "short",
                 [
                     (
@@ -150,7 +150,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
             ),
             (
                 "Retries and fallbacks",
-                "Both rise before an outage is seen by anybody.",
+                "Both rise before users notice an outage.",
                 "cps",
                 [
                     (rate("ranvier_retries_total", "ranvier_provider", MINE), "{{ranvier_provider}} again"),
@@ -158,8 +158,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "Calls turned away",
-                "By a circuit or a gate; the next target is asked instead.",
+                "Rejected calls",
+                "By an open circuit or closed gate; the next target is asked.",
                 "cps",
                 [
                     (
@@ -169,8 +169,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "Streams that broke, calls without a circuit",
-                "The first are seen by people. The second say that max_circuits is too small.",
+                "Broken streams, calls without a circuit",
+                "Users notice the first. The second mean that max_circuits is too small.",
                 "cps",
                 [
                     (
@@ -186,11 +186,11 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
         ],
     ),
     (
-        "What it costs",
+        "Tokens",
         [
             (
-                "Tokens of prompts",
-                "Of every attempt, by model; cached ones included, and once more by themselves.",
+                "Input tokens",
+                "Of every attempt, by model; cached tokens are included and also shown separately.",
                 "short",
                 [
                     (rate(f"{USED}_input_tokens_total", MODEL), "{{gen_ai_request_model}}"),
@@ -198,8 +198,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 ],
             ),
             (
-                "Tokens of answers",
-                "Of every attempt, by model; reasoning included, and once more by itself.",
+                "Output tokens",
+                "Of every attempt, by model; reasoning is included and also shown separately.",
                 "short",
                 [
                     (rate(f"{USED}_output_tokens_total", MODEL), "{{gen_ai_request_model}}"),

@@ -31,9 +31,7 @@ def draw() -> Picture:
     )
     left, scale = 40, 62.0
     picture.words(left, 34, "429, Retry-After: 7", "strong")
-    picture.box(
-        left, 50, scale * CLOSED_FOR, 40, "closed: nothing is sent with this key, whoever asks", "bad"
-    )
+    picture.box(left, 50, scale * CLOSED_FOR, 40, "closed: no request is sent with this key", "bad")
     for number, (now, count) in enumerate(rounds()):
         x = left + scale * CLOSED_FOR + 10 + 58 * number
         picture.box(x, 50, 48, 40, str(count), "wait" if count == 1 else "good")
@@ -42,8 +40,7 @@ def draw() -> Picture:
     picture.words(
         left,
         142,
-        f"{WAITING} calls have come meanwhile; they pass in their order: one scout, then twice as "
-        "many as were just let in.",
+        f"{WAITING} calls wait; they pass in order: one probe, then twice as many as were just let in.",
         "small faint",
     )
     return picture

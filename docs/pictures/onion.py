@@ -1,4 +1,4 @@
-"""The layers of the recommended stack, around whoever answers."""
+"""The layers of the recommended stack, around a provider."""
 
 from drawing import Picture
 
@@ -6,10 +6,10 @@ from ranvier import resilient
 
 WHAT = {
     "Deadline": "how long the whole call may take",
-    "Fallback": "who is asked, and who next",
-    "Retry": "the same target again, after a wait",
-    "Throttle": "nothing is sent with a key that was just refused",
-    "Breaker": "no target is asked that fails this tenant again and again",
+    "Fallback": "which target is asked, and which next",
+    "Retry": "the same target again, after a delay",
+    "Throttle": "no request with a rate-limited or rejected key",
+    "Breaker": "no request to a provider that keeps failing",
     "Timeout": "how long one attempt may take",
 }
 

@@ -120,8 +120,8 @@ def test_keys_of_a_resolver_are_not_asked_for(write, capsys):
 def test_a_reader_that_leaves_early_sees_no_traceback(write, option):
     """`ranvier doctor ... | head -1`: the pipe is closed while the report is written."""
     command = [*RANVIER, "doctor", write("pipeline = resilient('ollama/qwen3')"), "--offline", option]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe) as process:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=20) == 141

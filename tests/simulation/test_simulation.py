@@ -12,6 +12,7 @@ from simulation import run
 CALLS = 500
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 @pytest.mark.parametrize("seed", range(1, 17))
 def test_every_invariant_is_kept_whatever_goes_wrong(seed: int) -> None:
     """Providers fail in every way, callers cancel, drop and dawdle, layers raise, and pipelines close."""

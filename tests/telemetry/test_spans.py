@@ -310,6 +310,7 @@ async def test_a_stream_that_is_left_ends_its_span_once() -> None:
     assert seconds(sdk.calls[0]) == 1.0
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_a_stream_that_is_dropped_ends_its_span_when_it_is_gone() -> None:
     """In the next turn of its loop: the layer does not keep it alive, nor in a circle for the collector."""
     sdk = Sdk()

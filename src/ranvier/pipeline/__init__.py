@@ -2,7 +2,7 @@
 
 from ranvier.pipeline.call import Call, Limits
 from ranvier.pipeline.credentials import Credentials
-from ranvier.pipeline.deployment import Deployment, Provider
+from ranvier.pipeline.deployment import Deployment, Provider, StreamingProvider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer, Place
 from ranvier.pipeline.outcome import Outcome
@@ -33,5 +33,6 @@ __all__ = [
     "Provider",
     "ResponseStream",
     "Story",
+    "StreamingProvider",
     "Wait",
 ]

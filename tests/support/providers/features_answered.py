@@ -90,7 +90,7 @@ def changed(answer: Any, path: str, value: object) -> Any:
 
 async def answers() -> Table:
     """Where words, thoughts and the id are read, and which thoughts go back."""
-    table = [["provider", "text", "reasoning", "calls", "id", "model", "goes back to it alone"]]
+    table = [["provider", "text", "reasoning", "calls", "id", "model", "returned only to it"]]
     for name in SEVEN:
         answer, calls = whole(name, "answer"), whole(name, "tools")
         response = await read(name, calls)
@@ -136,7 +136,7 @@ async def tokens() -> Table:
             fields = [field for field, read in single.items() if getattr(read, number) == 7]
             together = getattr(await usage(name, *fields), number)
             shown = [f"`{field.removeprefix('usage.').removeprefix('usageMetadata.')}`" for field in fields]
-            row.append((" + " if together == 7 * len(fields) else " or ").join(shown) or "not told")
+            row.append((" + " if together == 7 * len(fields) else " or ").join(shown) or "not reported")
         table.append(row)
     return table
 
@@ -180,7 +180,7 @@ async def stopped(name: str, which: str, word: str) -> str:
 
 async def streams() -> Table:
     """How a stream is asked for, and which event makes its answer whole."""
-    table = [["provider", "asked for by", "whole with"]]
+    table = [["provider", "requested by", "complete with"]]
     for name in SEVEN:
         plain, streaming = await sent(name, asked()), await sent(name, asked(), streamed=True)
         assert plain is not None

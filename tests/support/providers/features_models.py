@@ -65,7 +65,7 @@ async def setting_places() -> Table:
 
 async def settings() -> Table:
     """What each model takes, and the limit that it is told where none was given."""
-    table = [["model", *(f"`{setting}`" for setting in SETTINGS), "an answer begun", "no `max_tokens`"]]
+    table = [["model", *(f"`{setting}`" for setting in SETTINGS), "prefilled answer", "no `max_tokens`"]]
     begun = Request((Message.user("Hi"), Message.assistant("Well,")))
     for name, models in MODELS.items():
         for model in models:

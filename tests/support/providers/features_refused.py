@@ -208,7 +208,7 @@ WAITS: dict[str, tuple[dict[str, str], Any]] = {
 
 async def waits() -> Table:
     """What `retry_after` is, whoever says it."""
-    table = [["said", "`retry_after`"]]
+    table = [["response", "`retry_after`"]]
     for said, (headers, error) in WAITS.items():
         replies = [
             httpx.Response(429, headers=headers, json={"error": {"message": "no", **error}}) for _ in SEVEN
@@ -223,7 +223,7 @@ async def waits() -> Table:
 
 async def request_ids() -> Table:
     """Which header gives an error its `request_id`."""
-    table = [["said", "`request_id`"]]
+    table = [["response", "`request_id`"]]
     said: dict[str, tuple[dict[str, str], Any]] = {
         f"header `{header}`": ({header: "mark"}, {})
         for header in ("request-id", "x-request-id", "x-generation-id")

@@ -122,7 +122,7 @@ Table = list[list[str]]
 
 async def addresses() -> Table:
     """Where a request goes, with which key, and where that is taken from."""
-    table = [["provider", "address", "headers", "key from", "default model"]]
+    table = [["provider", "address", "headers", "key variables", "default model"]]
     for name, kind in SEVEN.items():
         urls, headers = [], []
         for variable in kind.environment:
@@ -143,7 +143,7 @@ async def addresses() -> Table:
 
 async def conversation() -> Table:
     """Where instructions, words, calls and results stand."""
-    table = [["provider", "`system`", "a question", "an answer", "a call", "a result"]]
+    table = [["provider", "`system`", "user message", "answer", "tool call", "tool result"]]
     spoken = Request(
         (Message.user("Hi"), Message.assistant("mark of answer"), Message.user("mark of question"))
     )
@@ -180,7 +180,7 @@ async def pictures() -> Table:
     address = "https://x.test/a.png"
     encoded = base64.b64encode(PNG).decode()
     drawn = Request((Message.user("Draw"), Message("assistant", (Image(data=PNG),)), Message.user("Again")))
-    table = [["provider", "by its bytes", "by its address", "a tool's", "the assistant's"]]
+    table = [["provider", "bytes", "URL", "in a tool result", "of the assistant"]]
     shown = Request((*CALLED[:-1], Message.tool("call_1", ("See.", Image(data=PNG)))))
     for name in SEVEN:
         probes = (
@@ -202,7 +202,7 @@ async def further_fields() -> Table:
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     parts = {
         "`cache_control` of a part": {"type": "text", "text": "Hi", **mark},
-        "`detail` of a picture": {"type": "image_url", "image_url": {"url": url, "detail": "mark"}},
+        "`detail` of an image": {"type": "image_url", "image_url": {"url": url, "detail": "mark"}},
         "a `document`": {"type": "document", "source": source},
         "an `input_audio`": {"type": "input_audio", "input_audio": {"data": "mark", "format": "wav"}},
     }
@@ -230,7 +230,7 @@ async def further_fields() -> Table:
 
 async def forms() -> Table:
     """Where the form of an answer stands, and what comes with it."""
-    table = [["provider", "the schema", "beside it"]]
+    table = [["provider", "schema", "other fields"]]
     for name in SEVEN:
         plain, formed = (
             await sent(name, asked()),
