@@ -68,9 +68,7 @@ class Complaints:
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on, for good: the process ends with the soak."""
         warnings.simplefilter("always")
-        warnings.filterwarnings(
-            "ignore", "a stream of", ResourceWarning
-        )  # some are meant
+        warnings.filterwarnings("ignore", "a stream of", ResourceWarning)  # some are meant
         warnings.showwarning = lambda message, kind, *where, **more: self._note(f"{kind.__name__}: {message}")
         sys.unraisablehook = lambda told: self._note(f"unraisable in {told.object!r}: {told.exc_value!r}")
         loop.set_exception_handler(lambda loop, context: self._note(_of_loop(context)))

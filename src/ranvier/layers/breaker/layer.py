@@ -14,7 +14,7 @@ from ranvier.errors import ConfigurationError
 from ranvier.layers.breaker.circuit import Rules
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED
-from ranvier.pipeline.bound import limits_at
+from ranvier.pipeline.bound import limits_at, slot_wait, takes_slot
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.remedies import suggests
@@ -140,10 +140,11 @@ class Breaker(Guard):
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
     def reservation(self, call: Call) -> float:
-        """Seconds that `call`, as a probe, may hold its place until it waits for a connection or is sent."""
-        if self.probe_lease is not None:
+        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a slot."""
+        if self.probe_lease is not None and not takes_slot(call.deployment):
             return self.probe_lease
-        return self.lease(call.within(limits_at(call.pipeline.layers, call.deployment)))
+        limits = limits_at(call.pipeline.layers, call.deployment)
+        return self.lease(call.within(limits)) + (slot_wait(limits) if takes_slot(call.deployment) else 0.0)
 
     def status(self, now: float) -> Iterable[str]:
         """How many circuits there are, and the first of those that are not closed."""
