@@ -133,7 +133,8 @@ class Source:
         self._bound = (self._call.deadline, "deadline")
         if limits.seconds is not None:
             self._bound = earlier(self._bound, began + limits.seconds - self._waited, "attempt")
-        self.watch.start(*self._due(began, began))
+        due, phase, silent = self._due(began, began)
+        self.watch.start(due, phase, silent)
         return began
 
     def _stop(self, began: float) -> None:
@@ -211,14 +212,14 @@ class Source:
 
         The deadline is named first, and so wins a tie.
         """
-        bound, limits = self._bound, self._call.limits
+        limits, (due, phase), silent = self._call.limits, self._bound, inf
         if self.collector.finished and self.collector.settled:
-            return (*earlier(bound, max(began, self._stopped) + AFTER_FINISH, "finish"), inf)
-        if self.first is not None:
-            return (*bound, inf if limits.idle is None else alive + limits.idle)
-        if limits.first_token is not None:
-            bound = earlier(bound, began + limits.first_token - self._waited, "first_token")
-        return (*bound, inf)
+            due, phase = earlier(self._bound, max(began, self._stopped) + AFTER_FINISH, "finish")
+        elif self.first is not None:
+            silent = inf if limits.idle is None else alive + limits.idle
+        elif limits.first_token is not None:
+            due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
+        return due, phase, silent
 
     async def _failure(self, raised: BaseException) -> BaseException | None:
         """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
