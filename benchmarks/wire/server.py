@@ -16,7 +16,7 @@ from typing import Final, cast
 import uvloop
 
 PIECES: Final = 200
-PAUSE: Final = 0.002
+PAUSE: Final = 0.004
 TEXT: Final = "It leaps from node to node. " * 40
 
 CHAT = {

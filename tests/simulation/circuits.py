@@ -18,7 +18,8 @@ Key = tuple[Hashable, ...]
 class Rules:
     """The settings of a breaker for one target; `chance` is what its random numbers always are.
 
-    A probe has its place for `lease` seconds from its request on, before which it may wait `slot` seconds.
+    A probe has its place for `lease` seconds from its request on, before which it may wait `slot` seconds,
+    from its beginning and once more from when it does wait.
     """
 
     failure_threshold: int
@@ -47,16 +48,21 @@ class Ticket:
         since: How many requests its story had made before.
     """
 
-    __slots__ = ("circuit", "epoch", "lease", "proved", "since", "state", "story")
+    __slots__ = ("circuit", "epoch", "lease", "proved", "since", "slot", "state", "story")
 
-    def __init__(self, story: Story, circuit: Circuit | None, lease: float = 0.0) -> None:
+    def __init__(self, story: Story, circuit: Circuit | None, lease: float = 0.0, slot: float = 0.0) -> None:
         self.story = story
         self.circuit = circuit
         self.since = len(story.exchanges)
         self.state = None if circuit is None else circuit.state
         self.epoch = 0 if circuit is None else circuit.epoch
         self.lease = lease
+        self.slot = slot
         self.proved = False
+
+    def waits(self, now: float) -> None:
+        """Its request waits for a connection: the place of a probe is its own for so long."""
+        self.sent(now + self.slot)
 
     def sent(self, now: float) -> None:
         """Its request goes out: the lease of a probe begins."""
@@ -170,7 +176,7 @@ class Circuits:
         self._moved(key, before, circuit)
         if not passes:
             return None
-        ticket = Ticket(story, circuit, rules.lease)
+        ticket = Ticket(story, circuit, rules.lease, rules.slot)
         circuit.held.add(ticket)
         self._idle.pop(key, None)
         if circuit.state == "half_open":

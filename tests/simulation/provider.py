@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ranvier import ConnectionFailedError, FinishReason, InvalidRequestError, Response, StreamEvent, Usage
 from ranvier.messages import SIGN_OF_LIFE
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 NO_CONNECTION = 5.0
 """Seconds after which a provider that cannot be reached is given up where the stack sets no limit."""
+
+
+class Slots(asyncio.Semaphore):
+    """Connections; the ticket of a breaker is told of a request that has to wait for one."""
+
+    async def acquire(self) -> Literal[True]:
+        ticket = STORY.get().ticket
+        if ticket is not None and self.locked():
+            ticket.waits(asyncio.get_running_loop().time())
+        return await super().acquire()
 
 
 class SeededProvider:
@@ -44,7 +54,7 @@ class SeededProvider:
         self.name = name
         self.default_model = "small"
         self.connections = connections
-        self.slots = None if connections is None else asyncio.Semaphore(connections)
+        self.slots = None if connections is None else Slots(connections)
         self.own_key = own_key
         self.needs_credential = own_key is not None
         self.sockets: set[Exchange] = set()

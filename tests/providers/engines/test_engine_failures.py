@@ -178,16 +178,20 @@ async def test_a_server_that_closes_gets_a_new_connection(
     loopback: Any, client: HttpClient, how: str
 ) -> None:
     """Whether its answer tells it, the close comes with it, or while the connection is idle."""
+    closed = asyncio.Event()
 
     async def script(visit: Visit) -> None:
         await visit.answer("{}", *(["connection: close"] if how == "told" else []))
         if how == "later":
             await asyncio.sleep(0.02)
         visit.writer.close()
+        closed.set()
 
     async with loopback(script) as server:
         for _ in range(3):
             assert await answered(client, request(server.url)) == (200, b"{}")
+            await closed.wait()
+            closed.clear()
             await asyncio.sleep(0.05)
         assert server.accepted == 3
         assert await server.settled() == 0

@@ -368,8 +368,8 @@ MUTANTS = [
     ),
     mutant(
         "T39", "a ping is a first token", SOURCE,
-        "            bound = earlier(bound, began + limits.first_token - self._waited",
-        "            bound = earlier(bound, alive + limits.first_token - self._waited",
+        "earlier(self._bound, began + limits.first_token - self._waited",
+        "earlier(self._bound, alive + limits.first_token - self._waited",
         "test_waiting_traps.py::test_t39_pings_and_lifecycle_events_are_not_the_first_token",
     ),
     mutant(

@@ -15,8 +15,9 @@ from ranvier.layers.breaker.circuit import CircuitSettings
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.estimate import limits_at
+from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
+from ranvier.pipeline.timing.limits import slot_wait
 from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
@@ -140,10 +141,11 @@ class Breaker(Guard):
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
     def reservation(self, call: Call) -> float:
-        """Seconds that `call`, as a probe, may hold its place until it waits for a connection or is sent."""
-        if self.probe_lease is not None:
+        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a slot."""
+        if self.probe_lease is not None and not takes_slot(call.deployment):
             return self.probe_lease
-        return self.lease(call.within(limits_at(call.pipeline.layers, call.deployment)))
+        limits = limits_at(call.pipeline.layers, call.deployment)
+        return self.lease(call.within(limits)) + (slot_wait(limits) if takes_slot(call.deployment) else 0.0)
 
     def status(self, now: float) -> Iterable[str]:
         """How many circuits there are, and the first of those that are not closed."""

@@ -55,8 +55,6 @@ class BoundedEvents:
         "watch",
     )
 
-    _bound: Limit  # of the wait under way, by the attempt and the deadline
-
     def __init__(self, call: Call, watch: WaitTimer, events: AsyncIterator[StreamEvent]) -> None:
         self.watch = watch
         self.collector = Collector()
@@ -69,6 +67,7 @@ class BoundedEvents:
         self.ended = False  # nothing more is to come from the provider
         self._stopped = 0.0  # when the model has said why it stopped
         self._waited = 0.0  # seconds spent waiting, in all
+        self._bound: Limit = (None, "")  # of the wait under way, by the attempt and the deadline
 
     async def receive(self) -> StreamEvent | None:
         """The next event that tells something, or `None` at the end.
@@ -118,7 +117,8 @@ class BoundedEvents:
         self._bound = (self._call.deadline, "deadline")
         if limits.seconds is not None:
             self._bound = earlier(self._bound, began + limits.seconds - self._waited, "attempt")
-        self.watch.start(*self._due(began, began))
+        due, phase, silent = self._due(began, began)
+        self.watch.start(due, phase, silent)
         return began
 
     def _stop(self, began: float) -> None:
@@ -129,11 +129,7 @@ class BoundedEvents:
 
     def _next(self) -> StreamEvent | None:
         """The next event that tells something, of the steps that have come."""
-        for step in self._left:
-            told = self._told(step)
-            if told is not None:
-                return told
-        return None
+        return next(filter(None, map(self._told, self._left)), None)
 
     def _take_in(self, steps: Iterable[Step]) -> bool:
         """Collect `steps`: true where all of them are words of an answer that has begun.
@@ -151,14 +147,11 @@ class BoundedEvents:
 
     def _told(self, step: Step) -> StreamEvent | None:
         """What the reader is told of `step` now; `None` where that is nothing."""
-        if step is SIGN_OF_LIFE:
-            return None
-        if isinstance(step, str):
-            if self.first is not None and not self.collector.finished:  # as nearly always
-                self.collector.add(step)
-                return StreamEvent(text=step)
-            step = StreamEvent(text=step)
-        return self._told_event(step)
+        event = StreamEvent(text=step) if isinstance(step, str) else step
+        if event is step or self.first is None or self.collector.finished:
+            return None if event is SIGN_OF_LIFE else self._told_event(event)
+        self.collector.add(step)  # words go on, as nearly always
+        return event
 
     def _told_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
@@ -170,7 +163,9 @@ class BoundedEvents:
         elif not self.collector.finished:
             return None if event.usage is None else event
         self._stopped = self._clock()
-        return _without_finish(event) if event.has_content else None
+        if not event.has_content:
+            return None
+        return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)
 
     async def _ended_by(self, raised: BaseException) -> StreamEvent | None:
         """What is left to tell where a wait has ended by `raised`, and that is a good end.
@@ -204,7 +199,8 @@ class BoundedEvents:
         now = self._clock()
         due, phase, silent = self._due(began, now)
         if silent <= now or (due is not None and due <= now):  # a provider so busy that the loop never turns
-            self._give_up(earlier((due, phase), silent, "idle")[1])
+            if not self.collector.settled:
+                raise too_late(self._call, earlier((due, phase), silent, "idle")[1])
             return False
         self.watch.extend(due, phase, silent)
         return True
@@ -214,19 +210,14 @@ class BoundedEvents:
 
         The deadline is named first, and so wins a tie.
         """
-        bound, limits = self._bound, self._call.limits
+        limits, (due, phase), silent = self._call.limits, self._bound, inf
         if self.collector.finished and self.collector.settled:
-            return (*earlier(bound, max(began, self._stopped) + AFTER_FINISH, "finish"), inf)
-        if self.first is not None:
-            return (*bound, inf if limits.idle is None else alive + limits.idle)
-        if limits.first_token is not None:
-            bound = earlier(bound, began + limits.first_token - self._waited, "first_token")
-        return (*bound, inf)
-
-    def _give_up(self, reason: str) -> None:
-        """End a wait that was too long: quietly where the answer is whole, else with an error."""
-        if not self.collector.settled:
-            raise too_late(self._call, reason)
+            due, phase = earlier(self._bound, max(began, self._stopped) + AFTER_FINISH, "finish")
+        elif self.first is not None:
+            silent = inf if limits.idle is None else alive + limits.idle
+        elif limits.first_token is not None:
+            due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
+        return due, phase, silent
 
     async def _failure(self, raised: BaseException) -> BaseException | None:
         """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
@@ -249,10 +240,6 @@ class BoundedEvents:
     async def aclose(self) -> None:
         """Let the provider close its connection: see `ProviderEvents.aclose`."""
         await self._events.aclose(self.watch)
-
-
-def _without_finish(event: StreamEvent) -> StreamEvent:
-    return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)
 
 
 async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:
