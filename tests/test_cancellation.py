@@ -157,7 +157,7 @@ class Stage:
             assert circuit.failures == self.ledger.failures[name]  # type: ignore[has-type]
         for call in self.ledger.calls:
             assert all(attempt.outcome != "running" for attempt in call.record.attempts)
-        assert self.pipeline.lifecycle.in_flight == (0, 0)
+        assert self.pipeline.lifecycle.under_way == (0, 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -422,4 +422,4 @@ async def test_a_stream_that_a_layer_lost_to_a_cancellation_is_given_back() -> N
     assert provider.slots._value == 1
     assert [circuit.in_flight for _, circuit in breaker.circuits] == [0]
     assert live_timers() == []
-    assert pipeline.lifecycle.in_flight == (0, 0)
+    assert pipeline.lifecycle.under_way == (0, 0)

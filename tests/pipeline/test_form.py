@@ -170,7 +170,7 @@ async def test_a_validator_of_yours_that_breaks_is_raised_as_it_is() -> None:
     assert isinstance(caught.value.__cause__, LookupError)
     assert [len(provider.calls) for provider in scene.providers] == [2, 0]
     assert scene.circuits() == {"a": ("closed", 0, 0)}
-    assert scene.pipeline.lifecycle.in_flight == (0, 0)
+    assert scene.pipeline.lifecycle.under_way == (0, 0)
 
 
 def mismatches() -> list[InvalidResponseError]:

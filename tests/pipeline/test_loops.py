@@ -10,6 +10,7 @@ import pytest
 
 from ranvier import ConfigurationError, Layer, Pipeline, RateLimitError, ServerError, StreamInterruptedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.pipeline.runtime import Runtime
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, assert_settled, broken, stall, stream
 
 try:
@@ -123,7 +124,7 @@ def test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next(way: Any)
         gc.collect()
         await asyncio.sleep(0)
         assert [seen.in_flight for _, seen in pipeline.circuits] == [0, 0]
-        assert pipeline.lifecycle.in_flight == (0, 0)
+        assert pipeline.lifecycle.under_way == (0, 0)
         assert not provider.slots.locked()  # type: ignore[attr-defined]
 
     run(ask)
@@ -329,7 +330,7 @@ def test_a_layer_of_the_users_is_told_of_each_loop() -> None:
     loops: list[Any] = []
 
     class Bulkhead(Layer):
-        def opened(self, pipeline: Pipeline) -> None:
+        def opened(self, pipeline: Runtime) -> None:
             loops.append(pipeline.loop)
             self.lock = asyncio.Lock()
 

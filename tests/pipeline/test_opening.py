@@ -9,6 +9,7 @@ import pytest
 
 from ranvier import ConfigurationError, Layer, Pipeline
 from ranvier.layers import Breaker, Fallback
+from ranvier.pipeline.runtime import Runtime
 from ranvier.providers import OpenAI
 from ranvier.testing import ScriptedProvider
 
@@ -93,7 +94,7 @@ async def test_a_layer_that_cannot_open_keeps_the_pipeline_closed_too() -> None:
     class Strict(Layer):
         failures = 1
 
-        def opened(self, pipeline: Pipeline) -> None:
+        def opened(self, pipeline: Runtime) -> None:
             self.failures -= 1
             if self.failures == 0:
                 raise OSError("not now")

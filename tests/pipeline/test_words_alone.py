@@ -32,7 +32,7 @@ class Speaking(ScriptedProvider):
         super().__init__("only")
         self.steps = steps
 
-    def stream(self, call: Any) -> AnswerStream:
+    def stream(self, call: Any) -> AnswerStream:  # type: ignore[override]
         return AnswerStream(self._chunks())
 
     async def _chunks(self) -> AsyncGenerator[list[Step], None]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -197,7 +198,7 @@ async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
         {"error": {"message": "Token limit reached", "code": 400, "status": ""}}, {"x-generation-id": "g"}
     )
     for last in (BREAKS["a broken connection"](None), again):
-        for result in await outcomes(name, lambda last=last: streamed(*begun, last)):
+        for result in await outcomes(name, partial(streamed, *begun, last)):
             assert isinstance(result, Response)
             assert (result.text, result.finish_reason) == ("", FinishReason.LENGTH)
     answered = [*events[: at + 2], LIMITS.get(name, AT_CHAT), told]

@@ -189,7 +189,7 @@ async def test_what_ends_the_program_travels_on(error: type[BaseException], plai
         # Driven by hand: a task that ends so would end the loop of the test as well.
         pipeline.complete("Why?").send(None)
     assert not provider.slots.locked()
-    assert pipeline.lifecycle.in_flight == (0, 0)
+    assert pipeline.lifecycle.under_way == (0, 0)
     assert [circuit.in_flight for _, circuit in pipeline.circuits] == [0]
 
 

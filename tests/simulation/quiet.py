@@ -57,8 +57,8 @@ def _held_by(provider: SeededProvider) -> Iterator[str]:
 
 def _held_in(stack: Stack) -> Iterator[str]:
     pipeline = stack.pipeline
-    if pipeline.lifecycle.in_flight != (0, 0) or pipeline.lifecycle._background:
-        yield f"{pipeline.lifecycle.in_flight} calls and streams are under way"
+    if pipeline.lifecycle.under_way != (0, 0) or pipeline.lifecycle._background:
+        yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
     if pipeline.credentials._lookups:
         yield f"{pipeline.credentials._lookups} are looked up"
     if stack.bulkhead is not None and stack.bulkhead.inside:

@@ -242,7 +242,7 @@ class Pipeline(Runtime):
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
 
     def __str__(self) -> str:
-        calls, streams = self.lifecycle.in_flight
+        calls, streams = self.lifecycle.under_way
         lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams under way)"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")

@@ -78,6 +78,9 @@ class Keys(Protocol):
     def invalidate(self, call: Call) -> None:
         """The provider has rejected the key of `call`."""
 
+    def forget(self, tenant: str, provider: str | None = None) -> None:
+        """The key of `tenant` has changed."""
+
 
 class Timed(Protocol):
     """A layer that sets the deadline of every call: `None` sets none."""

@@ -36,6 +36,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.events = Events()
+        self.provider_names: frozenset[str] = frozenset()
 
 
 class Asked:

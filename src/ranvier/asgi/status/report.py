@@ -55,7 +55,7 @@ class Report:
     @property
     def in_flight(self) -> tuple[int, int]:
         """How many calls, and how many streams that were handed out."""
-        return self._pipeline.lifecycle.in_flight
+        return self._pipeline.lifecycle.under_way
 
     async def look(self, search: str = "") -> Look:
         """At the circuits; where there are none, at nothing."""

@@ -201,7 +201,7 @@ class Lifecycle:
         return dict(self._background)
 
     @property
-    def in_flight(self) -> tuple[int, int]:
+    def under_way(self) -> tuple[int, int]:
         """How many calls, and how many streams."""
         return len(self.calls), len(self._streams)
 
