@@ -148,8 +148,8 @@ async def test_the_name_of_a_limit_and_opaque_parts_are_fixed_too(ask: Any, way:
     thought = Native("anthropic", {"type": "thinking", "thinking": "Hm.", "signature": "SIG"})
     history = Request((Message.user("q"), Message("assistant", (thought, Text("a"))), Message.user("q")))
     words = "messages.1.content.0: Invalid `signature` in `thinking` block"
-    error: dict[str, Any] = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
-    content = event(error, "error") if way == "stream" else json.dumps(error).encode()
+    refusal: dict[str, Any] = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    content = event(refusal, "error") if way == "stream" else json.dumps(refusal).encode()
 
     def refuses(fields: Any) -> httpx.Response | None:
         return httpx.Response(200, content=content) if "SIG" in json.dumps(fields) else None
