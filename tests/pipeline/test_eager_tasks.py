@@ -84,6 +84,7 @@ async def test_an_async_listener_runs_in_no_call(factory: Any) -> None:
 
 
 @needs_eager_tasks
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
 async def test_streams_end_by_themselves_among_eager_tasks() -> None:
     """At their deadline, when they are dropped, and when their pipeline closes."""
     with tasks_made_by(eagerly):
