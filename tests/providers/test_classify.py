@@ -303,7 +303,7 @@ def test_the_message_is_one_line_to_act_on() -> None:
             {"error": {"code": "1234"}},
             {},
             True,
-            "glm said in its stream 1234: an error without a message",
+            "glm stream error 1234: an error without a message",
         ),
         (
             429,

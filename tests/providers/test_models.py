@@ -229,7 +229,9 @@ def test_what_carries_meaning_is_refused(
     provider: str, model: str, parameters: dict[str, Any], name: str
 ) -> None:
     """What would change the meaning of the call is refused before it is sent; the next target may serve."""
-    with pytest.raises(UnsupportedRequestError, match=f"{provider}/{model} cannot take {name}") as caught:
+    with pytest.raises(
+        UnsupportedRequestError, match=f"{provider}/{model} does not accept the given {name}"
+    ) as caught:
         fit(provider, model, parameters)
     assert caught.value.fails_over
     assert caught.value.__suppress_context__

@@ -135,7 +135,7 @@ def test_thoughts_come_before_words_and_count():
 def test_a_form_is_answered_in_json_unless_a_tool_is_called():
     """The answer fits the form; a call of a tool comes first."""
     form = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    assert json.loads("".join(compose(ask(form=form), number=1, seed=1).text)) == {"a": 1}
-    called = compose(ask(form=form, tools=(Tool("now", {}),)), number=1, seed=1)
+    assert json.loads("".join(compose(ask(schema=form), number=1, seed=1).text)) == {"a": 1}
+    called = compose(ask(schema=form, tools=(Tool("now", {}),)), number=1, seed=1)
     assert [use.name for use in called.tools] == ["now"]
     assert called.text == ()

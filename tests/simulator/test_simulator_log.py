@@ -88,7 +88,7 @@ async def test_what_is_in_progress_is_counted(sim, client, talk):
     await asyncio.wait((asked,))
     await sim.idle()
     assert (sim.in_progress, sim.open_connections) == (0, 1)
-    assert repr(sim).endswith("1 rules, 2 requests, 0 in progress>")
+    assert repr(sim).endswith("1 rules, 2 requests, 0 in flight>")
 
 
 async def test_whoever_wants_to_know_is_told(talk):

@@ -103,7 +103,7 @@ def test_a_wait_can_be_dishonest():
 
 def test_a_rate_remembers_so_many_keys_and_no_more(monkeypatch):
     """Of more keys than it can hold, it forgets the one that has been away the longest."""
-    monkeypatch.setattr(engine, "_MOST_KEYS", 2)
+    monkeypatch.setattr(engine, "_MAX_KEYS", 2)
     script = Script([Rule(Status(429), above=1)])
     asked = [script.fault_for(ask(key=key), 0) is None for key in ("a", "b", "a", "c", "a", "b")]
     assert asked == [True, True, False, True, False, True]

@@ -62,7 +62,7 @@ async def test_a_taken_port_is_an_error_at_once(sim):
 
 async def test_it_opens_once(sim):
     """A simulator's log and script belong to one run."""
-    with pytest.raises(ConfigurationError, match="make a new one"):
+    with pytest.raises(ConfigurationError, match="create a new one"):
         await sim.open()
 
 

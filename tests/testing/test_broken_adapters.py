@@ -50,23 +50,23 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "malformed_usage_costs_no_answer": "whole, an answer with malformed usage: InvalidResponseError",
     },
     toys.BelievesEveryCount: {
-        "malformed_usage_costs_no_answer": "streamed, malformed usage is told as complete: Usage(input=3",
+        "malformed_usage_costs_no_answer": "streamed, malformed usage is reported as complete: Usage(input=3",
     },
     toys.WantsOneForm: {
         "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
     },
     toys.WantsWords: {
-        "an_answer_that_holds_nothing_is_empty": "whole, an answer that holds nothing: InvalidResponseError",
+        "an_answer_that_holds_nothing_is_empty": "whole, an answer without content: InvalidResponseError",
     },
     toys.LetsErrorsOut: {
-        "a_stream_that_ends_early_is_no_answer": "OSError (none of ours)",
-        "no_connection_and_a_broken_one_are_told": "nobody listens, whole: OSError (none of ours)",
+        "a_stream_that_ends_early_is_no_answer": "OSError (untyped)",
+        "connection_failures_are_reported": "the server does not listen, whole: OSError (untyped)",
     },
     toys.TrustsEveryBody: {
-        "nonsense_is_no_answer": "an empty object, whole: KeyError (none of ours)",
-        "an_error_within_a_stream_is_told": "KeyError (none of ours)",
-        "a_stream_that_ends_early_is_no_answer": "JSONDecodeError (none of ours)",
-        "no_error_shows_the_key": "half an answer, whole: the key stands in doc of JSONDecodeError",
+        "nonsense_is_no_answer": "an empty object, whole: KeyError (untyped)",
+        "an_error_within_a_stream_is_raised": "KeyError (untyped)",
+        "a_stream_that_ends_early_is_no_answer": "JSONDecodeError (untyped)",
+        "no_error_shows_the_key": "half an answer, whole: the key is in doc of JSONDecodeError",
         "every_text_can_be_encoded": "an event cannot be encoded",
     },
     toys.EndsWhereTheBodyEnds: {
@@ -74,39 +74,39 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "nonsense_is_no_answer": "nothing, streamed: an answer: ''",
     },
     toys.MisjudgesFailures: {
-        "every_refusal_is_the_error_that_its_status_means": "'no', instead of ServerError",
-        "what_only_this_target_refuses_goes_on_to_the_next": "the next target is not asked: InvalidRequest",
+        "every_refusal_is_the_error_that_its_status_means": "'no', expected ServerError",
+        "what_only_this_target_refuses_goes_on_to_the_next": "the error does not fail over: InvalidRequest",
     },
     toys.ForgetsTheWait: {
-        "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: RateLimitError",
+        "a_rate_limit_keeps_the_wait_that_it_names": "whole, the error has no retry_after: RateLimitError",
     },
     toys.IsCalledOtherwise: {
-        "a_whole_answer_says_something": "the answer comes from 'acme', but the provider is 'toy'",
-        "every_refusal_is_the_error_that_its_status_means": "400, whole: it names the provider 'acme'",
-        "the_record_tells_of_failures_as_their_errors_do": "auth, None is recorded of auth, 401",
+        "a_whole_answer_says_something": "the answer names the provider 'acme', but it is 'toy'",
+        "every_refusal_is_the_error_that_its_status_means": "400, whole: its provider is 'acme'",
+        "the_record_agrees_with_the_errors": "the record has auth, None, the error auth, 401",
     },
     toys.CountsNoTokensInStreams: {
         "a_stream_adds_up_to_the_whole_answer": "usage is (3, 4) whole, and (0, 0) streamed",
-        "the_record_has_the_tokens_of_the_answer": "streamed, Usage(input=0",
+        "the_record_has_the_tokens_of_the_answer": "streamed, the record has Usage(input=0",
         "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
     },
     toys.ReadsChunkByChunk: {
         "a_stream_is_the_same_in_whatever_pieces_it_comes": "in 87 pieces: InvalidResponseError",
         "a_cancelled_call_ends_and_closes_its_connection": "streamed: it ends with InvalidResponse",
-        "no_connection_and_a_broken_one_are_told": "breaks within the answer, streamed: InvalidResponseError",
+        "connection_failures_are_reported": "breaks within the answer, streamed: InvalidResponseError",
         "an_early_finish_reason_ends_nothing": "a finish reason comes early: an answer",
     },
     toys.KeepsTheFirstKey: {
         "each_call_is_sent_with_its_own_key": "whole, a request of tenant 'other' is sent with ['sk-contract",
     },
     toys.TellsTheKey: {
-        "no_error_shows_the_key": "a refusal, whole: the key stands in str of AuthenticationError",
+        "no_error_shows_the_key": "a 401, whole: the key is in str of AuthenticationError",
     },
     toys.KeepsTheKeyAtHand: {
         "no_traceback_shows_the_key": "the local variable headers of KeepsTheKeyAtHand.send (toys_",
     },
     toys.ShowsTheKey: {
-        "no_error_shows_the_key": "the key stands in the repr of the provider: ShowsTheKey(Bearer sk-",
+        "no_error_shows_the_key": "the key is in the repr of the provider: ShowsTheKey(Bearer sk-",
         "no_traceback_shows_the_key": "the local variable self of Toy.complete (toy.py:",
     },
     toys.LogsTheKey: {
@@ -120,36 +120,36 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
     },
     toys.AnswersAnyway: {
         "every_refusal_is_the_error_that_its_status_means": "500, whole: an answer: 'I am sorry.'",
-        "what_only_this_target_refuses_goes_on_to_the_next": "whole, the next target is not asked: an answer",
-        "a_rate_limit_keeps_the_wait_that_it_names": "whole, it forgets for how long to wait: an answer",
+        "what_only_this_target_refuses_goes_on_to_the_next": "whole, the error does not fail over: an answer",
+        "a_rate_limit_keeps_the_wait_that_it_names": "whole, the error has no retry_after: an answer",
         "nonsense_is_no_answer": "nothing, whole: an answer: 'I am sorry.'",
-        "no_connection_and_a_broken_one_are_told": "nobody listens, whole: an answer: 'I am sorry.'",
-        "the_record_tells_of_failures_as_their_errors_do": "401 is taken for an answer",
+        "connection_failures_are_reported": "the server does not listen, whole: an answer: 'I am sorry.'",
+        "the_record_agrees_with_the_errors": "401 is taken for an answer",
     },
     toys.TakesTheBlameFromItself: {
         "every_refusal_is_the_error_that_its_status_means": "its counts_against_provider is False",
     },
     toys.NeverRecovers: {
-        "a_cancelled_call_ends_and_closes_its_connection": "the call after that, whole: Connection",
+        "a_cancelled_call_ends_and_closes_its_connection": "after a cancelled one, whole: Connection",
     },
     toys.LosesCount: {
-        "a_stream_that_is_left_closes_its_connection": "toy: 1 requests under way",
-        "a_pipeline_that_closes_leaves_nothing": "toy: 1 requests under way",
+        "a_stream_that_is_left_closes_its_connection": "toy: 1 requests in flight",
+        "a_pipeline_that_closes_leaves_nothing": "toy: 1 requests in flight",
     },
     toys.NeverEnds: {
-        "a_cancelled_call_ends_and_closes_its_connection": "cancelled before the answer, whole: it goes on",
+        "a_cancelled_call_ends_and_closes_its_connection": "before the answer, whole: it does not end",
     },
     toys.ForgetsToClose: {
-        "a_stream_that_is_left_closes_its_connection": "its reader has closed keeps its connection open",
-        "a_stream_that_ends_early_is_no_answer": "ReadError (none of ours)",
-        "no_connection_and_a_broken_one_are_told": "within the answer, streamed: ReadError (none of ours)",
+        "a_stream_that_is_left_closes_its_connection": "the connection of a closed stream stays open",
+        "a_stream_that_ends_early_is_no_answer": "ReadError (untyped)",
+        "connection_failures_are_reported": "within the answer, streamed: ReadError (untyped)",
         "an_early_finish_reason_ends_nothing": "a finish reason comes early: an answer",
     },
     toys.NeverCloses: {
-        "a_pipeline_that_closes_leaves_nothing": "1 connections are open after the pipeline has closed",
+        "a_pipeline_that_closes_leaves_nothing": "1 connections are open after the pipeline was closed",
     },
     toys.LeavesATask: {
-        "a_pipeline_that_closes_leaves_nothing": "a task goes on: <coroutine object",
+        "a_pipeline_that_closes_leaves_nothing": "a task is still running: <coroutine object",
     },
     toys.LeavesAtTheFirstFinishReason: {
         "an_early_finish_reason_ends_nothing": "comes early: an answer: 'Schöne', finish_reason=stop",
@@ -158,10 +158,10 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "every_text_can_be_encoded": "an event cannot be encoded: 'a \\ud83d'",
     },
     toys.SaysNothing: {
-        "a_whole_answer_says_something": "the answer says nothing: it has neither a text nor a tool call",
+        "a_whole_answer_says_something": "the answer is empty: it has neither text nor a tool call",
         "a_stream_adds_up_to_the_whole_answer": "text is '' whole, and 'Schöne Grüße.' streamed",
-        "the_record_has_the_tokens_of_the_answer": "whole, Usage(input=0",
-        "an_answer_that_holds_nothing_is_empty": "whole, an answer that holds nothing: an answer: ''",
+        "the_record_has_the_tokens_of_the_answer": "whole, the record has Usage(input=0",
+        "an_answer_that_holds_nothing_is_empty": "whole, an answer without content: an answer: ''",
         "an_answer_in_the_other_form_is_read": "streamed in reply to a whole request: InvalidResponseError",
     },
 }
@@ -209,7 +209,7 @@ def test_what_is_missing_is_asked_for() -> None:
         ProviderContract().test_a_whole_answer_says_something()
     contract = Contract(Toy)
     contract.streamed = None
-    with pytest.raises(AssertionError, match="give `streamed`, the good answer as a stream"):
+    with pytest.raises(AssertionError, match="set `streamed` to the good answer as a stream"):
         contract.test_a_stream_adds_up_to_the_whole_answer()
 
 

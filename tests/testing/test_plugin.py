@@ -85,7 +85,7 @@ def test_the_decorator_needs_no_plugin_at_all(tmp_path: Path, options: tuple[str
 def test_an_async_test_is_told_that_its_time_is_real(tmp_path: Path) -> None:
     """It would wait for hours, and nobody would know why."""
     said = pytest_says(tmp_path, ASYNC, *AUTO)
-    assert "put @virtual_time() of ranvier.testing before it instead" in said
+    assert "decorate it with @virtual_time() from ranvier.testing" in said
     assert "1 error" in said
 
 

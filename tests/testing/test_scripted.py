@@ -178,5 +178,5 @@ async def test_it_may_be_one_that_cannot_stream() -> None:
 @pytest.mark.parametrize("script", [[], (), "fine"])
 def test_a_script_that_says_nothing_is_refused(script: Any) -> None:
     """And a single text, which would be read letter by letter."""
-    with pytest.raises(ConfigurationError, match=r"script=.*give a list of replies"):
+    with pytest.raises(ConfigurationError, match=r"script=.*pass a list of replies"):
         ScriptedProvider("one", script)

@@ -67,10 +67,10 @@ async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     call = asyncio.create_task(pipeline.complete("Why?"), name="asker")
     await asyncio.sleep(1)
     said = left(pipeline)
-    assert "call under way: asker in Pipeline." in said
+    assert "call in flight: asker in Pipeline." in said
     assert "_now (scripted.py:" in said
     assert "circuit default one (closed): 1 permits not settled" in said
-    assert "one: 1 requests under way" in said
+    assert "one: 1 requests in flight" in said
     assert "timers: 1 set" in said
     call.cancel()
     await settled(pipeline)
@@ -130,10 +130,10 @@ async def test_calls_before_a_gate_are_named() -> None:
     await asyncio.sleep(1)
     said = left(pipeline)
     assert "gate one: 2 calls waiting" in said
-    assert "timer of a gate: rings in 4 s" in said
+    assert "timer of a gate: due in 4 s" in said
     calls.pop().cancel()
     await asyncio.sleep(4.5)
-    assert "gate one: a probe has passed and not reported back" in left(pipeline)
+    assert "gate one: a probe was admitted and has not reported back" in left(pipeline)
     calls.pop().cancel()
     await settled(pipeline)
 
@@ -153,10 +153,10 @@ async def test_what_runs_in_the_background_is_named() -> None:
     pipeline = built(broken(), "fine", listeners=[slow], credentials=resolver)
     call = asyncio.create_task(pipeline.complete("Why?", tenant="acme"))
     await asyncio.sleep(1)
-    assert "credentials: the key of tenant 'acme' at one is being looked up" in left(pipeline)
+    assert "credentials: lookup in flight for the key of tenant 'acme' at one" in left(pipeline)
     keys.set()
     await call
-    assert left(pipeline).endswith("events: 1 not yet heard by the async listeners")
+    assert left(pipeline).endswith("events: 1 not yet delivered to async listeners")
     ears.set()
     await settled(pipeline)
 
@@ -174,7 +174,7 @@ async def test_waiting_for_it_has_an_end() -> None:
     await asyncio.sleep(1)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    with pytest.raises(AssertionError, match="call under way"):
+    with pytest.raises(AssertionError, match="call in flight"):
         await settled(pipeline, within=2)
     assert loop.time() - began == pytest.approx(2)
     loop.call_later(0.5, call.cancel)
@@ -233,7 +233,7 @@ async def test_what_an_adapter_of_ours_holds_is_named() -> None:
             await server.visited()
             said = left(pipeline)
             assert "openai-eu: 1 of 3 connection slots taken" in said
-            assert "openai-eu: 1 requests under way" in said
+            assert "openai-eu: 1 requests in flight" in said
             assert "openai-us" not in said
             call.cancel()
             await settled(pipeline)

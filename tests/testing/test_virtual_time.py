@@ -139,7 +139,9 @@ def test_what_goes_on_for_ever_is_stopped_after_so_many_turns() -> None:
             cleaned.append(asyncio.get_running_loop().time())
 
     with (
-        pytest.raises(EndlessError, match=r"goes on and on, at \d+ s:\n  Task-\d+ in .*main"),
+        pytest.raises(
+            EndlessError, match=r"than allowed at \d+ s; most likely an endless loop:\n  Task-\d+ in .*main"
+        ),
         virtual_time(turns=100) as run,
     ):
         run(main())

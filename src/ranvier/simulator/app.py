@@ -1,4 +1,4 @@
-"""The ASGI application: reads a request, asks the script, has the reply played, and keeps the log."""
+"""The ASGI application: parses a request, selects a fault, plays the reply, and keeps the log."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.wire import Wire
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-"""ASGI's: returns the next message."""
+"""ASGI's receive function: returns the next message."""
 
 
 class App:
-    """All the providers on one port: the first part of a path names the provider.
+    """Serves all providers on one port: the first part of a path names the provider.
 
     Attributes:
-        script: Decides what happens.
-        log: Keeps what happened.
-        latency, pace: Seconds before the first token and between two, of a good answer.
-        closing: The simulator is being closed, so that a lost connection is not the client's doing.
+        script: Selects the fault of each request.
+        log: Records every exchange.
+        latency, pace: Seconds before the first token and between two tokens of a good answer.
+        closing: True while the simulator is closing, so a lost connection is not the client's doing.
     """
 
     def __init__(
@@ -81,12 +81,14 @@ class App:
         try:
             ask = wire.read(sent)
             answer = compose(ask, number=exchange.number, seed=self._seed)
-        except Unacceptable as verdict:
-            exchange.refused = str(verdict)
-            return refusing(_nothing(wire, exchange), verdict.status, verdict.reason, said=verdict.said)
+        except Unacceptable as rejection:
+            exchange.refused = str(rejection)
+            return refusing(
+                _nothing(wire, exchange), rejection.status, rejection.reason, fields=rejection.fields
+            )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # A body that is shaped like no request at all trips the reader instead of its checks,
-            # and a schema that is none the composer.
+            # A body that does not look like a request fails in the parser before any check,
+            # and an invalid schema fails in the composer.
             exchange.refused = f"400 invalid_request: {type(error).__name__}: {error}"
             return refusing(_nothing(wire, exchange), 400, "invalid_request")
         exchange.model, exchange.streaming = ask.model, ask.streaming
@@ -97,11 +99,11 @@ class App:
         if fault is not None:
             answer = fault.rewrite(answer)
         exchange.input_tokens, exchange.output_tokens = answer.input_tokens, answer.output_tokens
-        plan = good(wire, ask, answer, latency=self._about(self.latency), pace=self._about(self.pace))
+        plan = good(wire, ask, answer, latency=self._varied(self.latency), pace=self._varied(self.pace))
         return plan if fault is None else fault.change(plan)
 
-    def _about(self, seconds: float) -> float:
-        """A quarter more or less: nobody is as regular as a clock."""
+    def _varied(self, seconds: float) -> float:
+        """`seconds`, varied at random by up to a quarter: real providers are not perfectly regular."""
         return seconds * self._jitter.uniform(0.75, 1.25) if seconds else 0.0
 
 
@@ -122,7 +124,7 @@ def _json(body: bytes) -> Any:
 
 
 def _nothing(wire: Wire, exchange: Exchange) -> Plan:
-    """A plan without an answer, for a request that could not be read."""
+    """A plan without an answer, for a request that could not be parsed."""
     ask = Ask(exchange.provider, exchange.key, exchange.model or "", streaming=False)
     unanswered = Answer(exchange.number, 0, ask.model, 0, 0)
     return good(wire, ask, unanswered)
@@ -130,4 +132,4 @@ def _nothing(wire: Wire, exchange: Exchange) -> Plan:
 
 def _unknown(exchange: Exchange) -> Plan:
     plan = _nothing(wire_of("ollama"), exchange)
-    return plan.instead(404, b"the first part of the path has to name a provider\n", "text/plain")
+    return plan.instead(404, b"the first part of the path must name a provider\n", "text/plain")

@@ -1,4 +1,4 @@
-"""Writes good answers: the same request and seed are answered with the same words."""
+"""Writes good answers: the same request and seed give the same text."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ One weak gap is no disaster: the current usually reaches the next one, too.
 That is the whole secret: no gap has to be perfect, it only has to pass the signal on.
 """
 _SENTENCES = tuple(_PASSAGE.strip().splitlines())
-# A word and the blank before it are one token. The é and the dash-free French are there on purpose:
-# a client has to put characters together again that the network has cut in the middle.
+# A word and the blank before it are one token. The é is there on purpose: a client must join the
+# bytes of a character that the network splits over two chunks.
 
 _THOUGHTS = "They ask, and I know what to say."
-"""What a model thinks that shows its reasoning."""
+"""The reasoning of models that show it."""
 
 
 def tokens_of(text: str) -> tuple[str, ...]:
-    """`text` cut before each word, so that the pieces joined are `text` again."""
+    """Split `text` before each word; the joined tokens equal `text`."""
     return tuple(re.findall(r"\s*\S+|\s+$", text))
 
 
 def compose(ask: Ask, *, number: int, seed: int) -> Answer:
-    """A good answer to `ask`: a call of a tool where it asks for one, else JSON or two or three sentences."""
+    """A good answer to `ask`: tool calls if it requests any, otherwise JSON or two or three sentences."""
     used = _tools_used(ask, f"{seed:x}{number:06x}")
     text = () if used else _words(ask, seed)
     thoughts = tokens_of(_THOUGHTS) if ask.thinks else ()
@@ -46,8 +46,8 @@ def compose(ask: Ask, *, number: int, seed: int) -> Answer:
 
 
 def _words(ask: Ask, seed: int) -> tuple[str, ...]:
-    if ask.form is not None:
-        return tokens_of(json.dumps(example(ask.form), ensure_ascii=False))
+    if ask.schema is not None:
+        return tokens_of(json.dumps(example(ask.schema), ensure_ascii=False))
     chosen = zlib.crc32(f"{ask.model}\n{ask.prompt}".encode("utf-8", "replace"), seed)
     first, count = chosen % len(_SENTENCES), 2 + (chosen >> 8) % 2
     sentences = (_SENTENCES[(first + offset) % len(_SENTENCES)] for offset in range(count))
@@ -57,10 +57,10 @@ def _words(ask: Ask, seed: int) -> tuple[str, ...]:
 def _tools_used(ask: Ask, unique: str) -> tuple[ToolUse, ...]:
     if not ask.tools or (ask.answers_tool and ask.must_call is None):
         return ()
-    asked_for = [tool for tool in ask.tools if tool.name == ask.must_call or tool.name in ask.prompt]
-    if not asked_for and (ask.must_call is not None or re.search(r"\btools?\b", ask.prompt)):
-        asked_for = [ask.tools[0]]
-    return tuple(_use(tool, f"{unique}{position}") for position, tool in enumerate(asked_for))
+    requested = [tool for tool in ask.tools if tool.name == ask.must_call or tool.name in ask.prompt]
+    if not requested and (ask.must_call is not None or re.search(r"\btools?\b", ask.prompt)):
+        requested = [ask.tools[0]]
+    return tuple(_use(tool, f"{unique}{position}") for position, tool in enumerate(requested))
 
 
 def _use(tool: Tool, unique: str) -> ToolUse:

@@ -1,4 +1,4 @@
-"""What is asked and what is answered, in words that belong to no wire."""
+"""Requests and answers in a form that is independent of any provider's API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
-"""Why an answer ends, in the words of `ranvier.FinishReason`."""
+"""The finish reason of an answer, as in `ranvier.FinishReason`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Tool:
     """A tool that the request offers.
 
     Attributes:
-        name: What a call of it is named.
+        name: The tool's name.
         schema: The JSON schema of its arguments.
     """
 
@@ -25,22 +25,22 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request, read from its wire.
+    """One parsed request.
 
     Attributes:
-        provider: Whose wire it came over; `"openai-eu"` is another provider on the wire of `"openai"`.
-        key: The API key, or `None` where the wire needs none and none was sent.
+        provider: The provider's name; `"openai-eu"` is a separate provider with the API of `"openai"`.
+        key: The API key, or `None` if none was sent and the API needs none.
         model: The model's id.
-        streaming: The answer is wanted token by token.
-        prompt: The last thing that the user said.
-        input_tokens: How long the whole request is, roughly.
-        limit: The most tokens that the answer may have; `None` is without limit.
-        tools: What the model may call.
-        must_call: The name of a tool that it has to call, `""` for any of them, `None` for no such duty.
-        answers_tool: The last message is a tool's result, which wants words rather than another call.
-        reports_usage: A stream ends with the usage, as `stream_options` of chat completions may say.
-        thinks: The model shows its reasoning before it answers.
-        form: The JSON schema that the answer has to fit; `None` is words.
+        streaming: True if the answer is streamed.
+        prompt: The text of the last user message.
+        input_tokens: The approximate number of tokens in the whole request.
+        limit: The most tokens that the answer may have; `None` means no limit.
+        tools: The tools that the model may call.
+        must_call: The name of a tool that the model must call, `""` for any tool, `None` for no obligation.
+        answers_tool: True if the last message is a tool result, so the answer is text and not another call.
+        reports_usage: True if a stream ends with the usage; in chat completions, `stream_options` sets it.
+        thinks: True if the model shows its reasoning before it answers.
+        schema: The JSON schema that the answer must fit; `None` means plain text.
     """
 
     provider: str
@@ -55,12 +55,12 @@ class Ask:
     answers_tool: bool = False
     reports_usage: bool = True
     thinks: bool = False
-    form: Mapping[str, Any] | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """One call of a tool, with its arguments as they parse."""
+    """One tool call, with its parsed arguments."""
 
     id: str
     name: str
@@ -72,14 +72,14 @@ class Answer:
     """One good answer, cut into tokens.
 
     Attributes:
-        number: Which request of the simulator's life it answers, from 1; ids are made of it.
-        seed: The simulator's; ids are made of it, too.
-        model: The model's id, as it was asked for.
+        number: The number of the request it answers, counted from 1; part of every id.
+        seed: The simulator's seed; part of every id.
+        model: The requested model's id.
         created: Seconds since the epoch.
-        input_tokens: How long the request was.
-        text, reasoning: The tokens; joined, they are the whole.
-        tools: The tools that the model calls after its words.
-        finish: Why it ends.
+        input_tokens: The number of tokens in the request.
+        text, reasoning: The tokens; joined, they are the whole text.
+        tools: The tool calls after the text.
+        finish: The finish reason.
     """
 
     number: int
@@ -94,10 +94,10 @@ class Answer:
 
     @property
     def id(self) -> str:
-        """What tells this answer from every other of the same run, the same in every run."""
+        """An id that is unique within a run and the same in every run."""
         return f"{self.seed:x}s{self.number:08x}"
 
     @property
     def output_tokens(self) -> int:
-        """How long the answer is, its reasoning included: a call of a tool counts as four tokens."""
+        """The number of tokens in the answer and its reasoning; a tool call counts as four."""
         return len(self.text) + len(self.reasoning) + 4 * len(self.tools)

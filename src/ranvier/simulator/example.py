@@ -1,4 +1,4 @@
-"""The plainest value that fits a JSON schema: what a simulated model answers, and calls tools with."""
+"""The simplest value that fits a JSON schema: a simulated model's answers and tool arguments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Final
 
 Schema = Mapping[str, Any]
 
-_DEEP, _DEEPEST = 3, 50
-"""From here on a schema that refers to itself takes the way out; and where there is none, it gets nothing."""
+_DEEP, _MAX_DEPTH = 3, 50
+"""Below `_DEEP`, a recursive schema takes the choice that ends it; below `_MAX_DEPTH`, values are `None`."""
 
 _WORDS: Final = ("Zürich", "A1", "a-1", "1", "abc", "ABC", "2026-11-25", "a@example.org", "")
-"""What is tried for a string. The ü is there on purpose: a client has to put it together again."""
+"""Candidates for a string. The ü is there on purpose: a client must join its two bytes."""
 
 _FORMATS: Final = {
     "date": "2026-11-25",
@@ -30,29 +30,29 @@ _FORMATS: Final = {
 
 
 def example(schema: Schema, root: Schema | None = None, depth: int = 0) -> Any:
-    """A value that fits `schema`: required properties only, the first of an enum, the least of a range.
+    """A value that fits `schema`: required properties only, the first of an enum, the minimum of a range.
 
-    `root` is where its references lead; `None` is itself.
+    References are resolved within `root`; `None` means `schema` itself.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return None
     root = schema if root is None else root
     schema = _resolved(schema, root)
     if "const" in schema or schema.get("enum"):
         return schema.get("const", schema.get("enum", [None])[0])
     for choices in filter(None, (schema.get("anyOf"), schema.get("oneOf"))):
-        # A tree ends in the choice that is no reference, wherever that stands.
+        # A recursive schema ends with the choice that is not a reference, in any position.
         plain = [choice for choice in choices if "$ref" not in choice]
         chosen = (plain or choices)[-1] if depth > _DEEP else choices[0]
         return example({**_without(schema, "anyOf", "oneOf"), **chosen}, root, depth + 1)
     if schema.get("allOf"):
         return example(_merged(schema, root), root, depth + 1)
-    return _of_type({**schema, **_told(schema)}, root, depth)
+    return _of_type({**schema, **_bounds_in_description(schema)}, root, depth)
 
 
 def _of_type(schema: Schema, root: Schema, depth: int) -> Any:
     kind = schema.get("type", "object" if "items" not in schema else "array")
-    match (kind[0] if isinstance(kind, list) else kind).lower():  # Gemini's own schemas shout
+    match (kind[0] if isinstance(kind, list) else kind).lower():  # Gemini's own schemas use upper case
         case "object":
             properties, required = schema.get("properties", {}), schema.get("required", ())
             return {
@@ -75,7 +75,7 @@ def _items(schema: Schema, root: Schema, depth: int) -> list[Any]:
     count = max(schema.get("minItems", 1), len(first))
     if depth > _DEEP or schema.get("maxItems") == 0:
         count = schema.get("minItems", 0)
-    if count <= len(first):  # so that a tree ends: there may be no end to an item
+    if count <= len(first):  # do not build an item that is not needed: it may recurse without end
         return first[:count]
     rest = schema.get("items")
     item = example(rest if isinstance(rest, Mapping) else {"type": "string"}, root, depth + 1)
@@ -107,8 +107,8 @@ def _string(schema: Schema) -> str:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """What a reference within `root` stands for, with what is said beside it."""
-    for _ in range(_DEEPEST):
+    """The schema that a reference within `root` points to, merged with the keywords beside it."""
+    for _ in range(_MAX_DEPTH):
         if not isinstance(schema.get("$ref"), str):
             break
         found: Any = root
@@ -119,7 +119,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _merged(schema: Schema, root: Schema) -> Schema:
-    """A schema and all of which it says that they hold too, in one."""
+    """A schema merged with all its `allOf` parts."""
     merged = dict(_without(schema, "allOf"))
     for each in (_resolved(part, root) for part in schema["allOf"]):
         both = {"properties": {**merged.get("properties", {}), **each.get("properties", {})}}
@@ -128,10 +128,10 @@ def _merged(schema: Schema, root: Schema) -> Schema:
     return merged
 
 
-def _told(schema: Schema) -> dict[str, float]:
-    """Bounds that stand in the description, `{minimum: 5}`, for a wire that takes them nowhere else."""
-    said = re.search(r"\{([^{}]*)\}\s*$", str(schema.get("description", "")))
-    bounds = re.findall(r"(\w+): (-?\d+(?:\.\d+)?)(?=,|$)", said[1]) if said else ()
+def _bounds_in_description(schema: Schema) -> dict[str, float]:
+    """Bounds in the description, such as `{minimum: 5}`, for APIs that accept them nowhere else."""
+    found = re.search(r"\{([^{}]*)\}\s*$", str(schema.get("description", "")))
+    bounds = re.findall(r"(\w+): (-?\d+(?:\.\d+)?)(?=,|$)", found[1]) if found else ()
     return {word: float(bound) if "." in bound else int(bound) for word, bound in bounds}
 
 

@@ -1,4 +1,4 @@
-"""The simulator's log: what was asked, what was played, and how it ended."""
+"""The simulator's log: each request, the fault that was played, and how the exchange ended."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ class End(StrEnum):
 
     RUNNING = "running"
     SENT = "sent"
-    """Everything that was planned has been sent, and the response ended as HTTP promises."""
+    """The whole reply was sent, and the response ended properly for HTTP."""
     BROKEN = "broken"
     """The simulator closed or reset the connection, as planned."""
     CLIENT_LEFT = "client_left"
-    """The client went away before that."""
+    """The client disconnected before the reply had ended."""
     SHUTDOWN = "shutdown"
-    """The simulator was closed before that."""
+    """The simulator was closed before the reply had ended."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what became of it.
+    """One request and its reply.
 
     Attributes:
-        number: From 1, in the order of arrival.
-        started, first_token, ended: Seconds since the simulator started; `None` is not yet.
-        provider, path: Where it was sent.
-        key, model, streaming: What was asked, as far as it could be read.
-        headers: The request's, with names in lower case.
-        body: The request's JSON, or `None` where it was none.
-        fault: What was played; `None` where nothing was.
-        refused: Why the request was no good in itself, as the real provider would have found too.
-        status: The status that was sent, or `None` where none was.
-        tokens: Pieces of content sent: tokens of a stream, 1 for a whole body.
+        number: Counted from 1, in the order of arrival.
+        started, first_token, ended: Seconds since the simulator started; `None` until it happens.
+        provider, path: The requested provider and path.
+        key, model, streaming: Parsed from the request, as far as it could be parsed.
+        headers: The request's headers, with names in lower case.
+        body: The request's JSON, or `None` if it was not JSON.
+        fault: The fault that was played, if any.
+        refused: Why the request itself is invalid, as the real provider would report; `None` if it is valid.
+        status: The status that was sent, or `None` if none was.
+        tokens: Pieces of content sent: the tokens of a stream, or 1 for a whole body.
         sent: Bytes of the body sent.
-        input_tokens, output_tokens: What the usage of its answer says, which was sent if it is `answered`.
-        end: How it ended.
+        input_tokens, output_tokens: The usage of its answer, which was sent only if it is `answered`.
+        end: How the exchange ended.
     """
 
     number: int
@@ -68,23 +68,23 @@ class Exchange:
 
     @property
     def answered(self) -> bool:
-        """True when a good answer was sent, whole."""
+        """True if a good answer was sent completely."""
         whole = self.status == 200 and self.end is End.SENT
         return whole and (self.fault is None or self.fault.harmless)
 
     @property
     def client_left(self) -> bool:
-        """True when the client went away before its answer had ended."""
+        """True if the client disconnected before its answer had ended."""
         return self.end is End.CLIENT_LEFT
 
 
 class Log:
-    """The last exchanges, and how many there have been.
+    """The latest exchanges, and counts of all.
 
     Attributes:
-        exchanges: The last ones, oldest first; those that are still running, too.
-        total: How many have begun.
-        running: How many have not ended.
+        exchanges: The latest exchanges, oldest first, including those in flight.
+        total: The number of exchanges so far.
+        running: The number of exchanges in flight.
     """
 
     def __init__(self, size: int, on_end: Callable[[Exchange], None] | None = None) -> None:
@@ -95,34 +95,34 @@ class Log:
         self._waiting: list[asyncio.Future[None]] = []
 
     def begin(self, now: float) -> Exchange:
-        """Write down a request, of which only the arrival is known."""
+        """Record a new request at its arrival."""
         self.total += 1
         self.running += 1
         exchange = Exchange(self.total, now)
         self.exchanges.append(exchange)
-        self._tell()
+        self._wake_waiters()
         return exchange
 
     def finish(self, exchange: Exchange, end: End, now: float) -> None:
-        """Write down that it is over."""
+        """Record the end of `exchange`."""
         self.running -= 1
         exchange.end, exchange.ended = end, now
-        self._tell()
+        self._wake_waiters()
         if self._on_end is not None:
             self._on_end(exchange)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; it is looked at whenever a request begins or ends."""
+        """Wait until `condition` holds; it is checked whenever a request starts or ends."""
         while not condition():
             change = asyncio.get_running_loop().create_future()
             self._waiting.append(change)
             await change
 
     def to(self, provider: str) -> Iterator[Exchange]:
-        """Those that were sent to `provider`."""
+        """The exchanges with `provider`."""
         return (exchange for exchange in self.exchanges if exchange.provider == provider)
 
-    def _tell(self) -> None:
+    def _wake_waiters(self) -> None:
         for change in self._waiting:
             if not change.done():
                 change.set_result(None)

@@ -1,4 +1,4 @@
-"""What will be sent in reply to one request, as data: a fault changes it, the player plays it."""
+"""The reply to one request, as data: a fault changes it, and the player sends it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ranvier.simulator.wires.wire import Wire, encode
 
 
 class Ending(Enum):
-    """How a reply ends, once everything in its plan was sent."""
+    """How a reply ends after its planned content."""
 
     COMPLETE = auto()
-    """The response ends as HTTP promises, whatever its content says."""
+    """The response ends properly for HTTP, whatever its content is."""
     HANG = auto()
-    """Nothing more comes, and the connection stays open until the client has enough."""
+    """Nothing more is sent, and the connection stays open until the client closes it."""
     CLOSE = auto()
     """The connection is closed before the response has ended."""
     RESET = auto()
-    """The same with a reset (RST) instead of an orderly end."""
+    """The connection is reset (RST) before the response has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class Plan:
     """One reply.
 
     Attributes:
-        wire, ask: Who speaks, and to what.
-        streams: It is an answer token by token, and no refusal that stands in its place.
+        wire, ask: The provider's wire, and the request.
+        streams: True for a streamed answer; false for a whole answer or an error reply.
         status: The HTTP status; `None` sends nothing at all, not even headers.
-        headers: All but those that the connection itself needs.
-        opening, tokens, closing: The body: of a stream its lifecycle, its content and its end; of a
-            whole answer the one token is the body.
-        length: What `content-length` promises; `None` sends the body in chunks.
-        ending: How it ends.
+        headers: All headers except those of the connection itself.
+        opening, tokens, closing: The body. A stream has opening events, content and closing events;
+            a whole answer is a single token.
+        length: The `content-length`; `None` sends the body in chunks.
+        ending: How the reply ends.
         delay: Seconds before the headers.
         latency: Seconds from the headers and the opening to the first token.
         pace: Seconds between two tokens.
-        apart: Write each token on its own, even where there is no pause between them.
-        pings: Seconds between two signs of life while nothing else is sent; `None` is silence.
+        apart: Write each token separately, even without a pause between them.
+        pings: Seconds between two pings while nothing else is sent; `None` sends no pings.
     """
 
     wire: Wire
@@ -66,14 +66,14 @@ class Plan:
         return dataclasses.replace(self, **changes)
 
     def with_header(self, name: str, value: str) -> Self:
-        """The same plan, where the header `name` says `value` and nothing else."""
+        """The same plan with the header `name` set to `value`."""
         kept = (pair for pair in self.headers if pair[0] != name)
         return self.but(headers=(*kept, (name, value)))
 
     def first(self, count: int) -> Self:
-        """The same plan up to its first `count` tokens, without its end.
+        """The same plan cut after its first `count` tokens, without its closing events.
 
-        Of a whole answer, which has no tokens on the wire, it is half the body, or nothing for 0.
+        A whole answer, which is not sent in tokens, is cut to half its body, or to nothing for 0.
         """
         if self.streams:
             return self.but(tokens=self.tokens[:count], closing=b"")
@@ -81,7 +81,7 @@ class Plan:
         return self.but(opening=b"", tokens=(half,) if count else (), closing=b"")
 
     def instead(self, status: int | None, body: bytes, content_type: str = "application/json") -> Self:
-        """A reply with another status and body, whole even where a stream was asked for."""
+        """A reply with another status and body, not streamed even if a stream was requested."""
         plan = self.with_header("content-type", content_type)
         return plan.but(
             streams=False,
@@ -103,7 +103,7 @@ class Plan:
 
     @property
     def body(self) -> bytes:
-        """Everything that will be sent after the headers."""
+        """All bytes that are sent after the headers."""
         return b"".join((self.opening, *self.tokens, self.closing))
 
 
@@ -113,7 +113,7 @@ def good(wire: Wire, ask: Ask, answer: Answer, *, latency: float = 0.0, pace: fl
     if not ask.streaming:
         body = encode(wire.whole(answer)).encode()
         headers = (("content-type", "application/json"), *common)
-        # A whole answer is sent when its last token is there: the wait is before the headers.
+        # A whole answer is sent when its last token is ready, so the wait is before the headers.
         delay = latency + pace * answer.output_tokens
         return Plan(wire, ask, False, 200, headers, tokens=(body,), length=len(body), delay=delay)
     return Plan(
@@ -136,10 +136,10 @@ def refusing(
     reason: str | None = None,
     *,
     wait: float | None = None,
-    said: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """`plan`, refused with `status` as its provider words it, or as `said`, at once."""
-    refusal = plan.wire.refusal(status, reason, plan.ask, wait, said)
+    """Replace `plan` with an immediate error reply: the provider's usual body, or one with these `fields`."""
+    refusal = plan.wire.refusal(status, reason, plan.ask, wait, fields)
     body = encode(plan.wire.signed(refusal, dict(plan.headers))).encode()
     headers = (*plan.headers, *plan.wire.refusal_headers(status, reason, wait))
     return plan.but(headers=headers, delay=0.0).instead(status, body)

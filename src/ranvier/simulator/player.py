@@ -1,4 +1,4 @@
-"""Plays a plan on a connection."""
+"""Sends a planned reply on a connection."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from ranvier.simulator.exchange import Exchange
 from ranvier.simulator.plan import Ending, Plan
 
 Send = Callable[[dict[str, Any]], Any]
-"""ASGI's: takes one message, and is awaited."""
+"""ASGI's send function: takes one message, and is awaited."""
 
 _BATCH = 65_536
 
 
-class ConnectionLost(Exception):  # noqa: N818  # because: it is what happens all day here, not an error
-    """The connection has gone, by whomever it was ended."""
+class ConnectionLost(Exception):  # noqa: N818  # because: it is an ordinary event here, not an error
+    """The connection was closed, by either side."""
 
 
 class Connection(Protocol):
-    """What a player needs of a connection.
+    """The connection methods that a player needs.
 
     Attributes:
-        ended_by_us: We have ended it ourselves, before its response had ended.
+        ended_by_us: True if the simulator ended the connection before the response had ended.
     """
 
     ended_by_us: bool
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, and never less; `math.inf` is for ever.
+        """Wait for at least `seconds`; `math.inf` waits forever.
 
         Raises:
-            ConnectionLost: The connection is lost, at the moment when that becomes known.
+            ConnectionLost: The connection was lost; raised as soon as that is known.
         """
 
     def check(self) -> None:
-        """Raise `ConnectionLost` where it is lost."""
+        """Raise `ConnectionLost` if the connection is lost."""
 
     def close(self) -> None:
-        """End it in an orderly way (FIN) once everything is written, whatever was promised."""
+        """Close the connection (FIN) once everything is written, even if the response has not ended."""
 
     def reset(self) -> None:
-        """End it with a reset (RST), at once."""
+        """Reset the connection (RST) at once."""
 
 
 class Player:
-    """One reply as it goes out, with what has been sent written into its exchange.
+    """Sends one reply, and records in its exchange what was sent.
 
     Args:
-        connection: Where to; also what can be broken.
-        send: ASGI's.
-        exchange: What the log knows of it.
-        clock: Seconds since the simulator started.
+        connection: The connection, which a plan may break.
+        send: ASGI's send function.
+        exchange: The log entry of the request.
+        clock: Returns the seconds since the simulator started.
     """
 
     __slots__ = ("_clock", "_connection", "_exchange", "_send")
@@ -69,10 +69,10 @@ class Player:
         self._clock = clock
 
     async def play(self, plan: Plan) -> None:
-        """Play `plan` to its end.
+        """Send `plan` to its end.
 
         Raises:
-            ConnectionLost: The connection has gone, by the client or by the plan.
+            ConnectionLost: The connection was closed, by the client or by the plan.
         """
         await self._connection.pause(plan.delay)
         if plan.status is not None:
@@ -117,7 +117,7 @@ class Player:
         await self._connection.pause(math.inf)
 
     async def _wait(self, plan: Plan, seconds: float) -> None:
-        """Wait, with a sign of life now and then where the plan has them."""
+        """Wait, and send pings meanwhile if the plan has them."""
         if plan.pings is not None and plan.streams:
             while seconds > plan.pings:
                 await self._connection.pause(plan.pings)
@@ -133,7 +133,7 @@ class Player:
 
 
 def _pieces(plan: Plan) -> Iterator[tuple[int, bytes]]:
-    """What to write at once, and how many tokens that is: what comes without a pause comes together."""
+    """The bytes of each write, with their number of tokens; tokens without a pause share a write."""
     if plan.pace or plan.apart:
         yield from ((1, token) for token in plan.tokens)
         return

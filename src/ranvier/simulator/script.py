@@ -1,4 +1,4 @@
-"""Decides what happens to a request: pure, with the time as an argument."""
+"""Selects the fault for a request. It reads no clock: the time is an argument."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from ranvier.simulator.dialogue import Ask
 from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.rules import Rule
 
-_MOST_KEYS = 100_000
+_MAX_KEYS = 100_000
 
 
 class Script:
-    """Rules in their order, each with what it has seen; the first that hits a request decides.
+    """Rules in order, each with its counters; the first rule that hits a request decides.
 
     Args:
-        rules: What is there from the beginning.
-        seed: Of the draws for `Rule.probability`.
-        now: When the beginning is.
+        rules: The initial rules.
+        seed: The seed of the random numbers for `Rule.probability`.
+        now: The time at which the initial rules are added, in seconds.
     """
 
     def __init__(self, rules: Iterable[Rule] = (), *, seed: int = 0, now: float = 0.0) -> None:
-        self._draws = random.Random(seed)
-        self._standing: list[_Standing] = []
+        self._rng = random.Random(seed)
+        self._active: list[_ActiveRule] = []
         for rule in rules:
             self.add(rule, now)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules, the first to be asked first."""
-        return tuple(standing.rule for standing in self._standing)
+        """The rules, in the order in which they are tried."""
+        return tuple(active.rule for active in self._active)
 
     def add(self, rule: Rule, now: float) -> None:
-        """Ask `rule` after all the others, with its time beginning `now`."""
-        self._standing.append(_Standing(rule, now))
+        """Add `rule` after all others; its times count from `now`."""
+        self._active.append(_ActiveRule(rule, now))
 
     def clear(self, provider: str | None = None) -> None:
-        """Forget the rules that are about `provider` alone, or all."""
-        kept = () if provider is None else self._standing
-        self._standing = [standing for standing in kept if standing.rule.provider != provider]
+        """Remove the rules for `provider` only, or all rules if it is `None`."""
+        kept = () if provider is None else self._active
+        self._active = [active for active in kept if active.rule.provider != provider]
 
     def fault_for(self, ask: Ask, now: float) -> Fault | None:
-        """What happens to `ask`; `None` is nothing: it gets a good answer."""
-        for standing in self._standing:
-            fault = standing.hit(ask, now, self._draws)
+        """The fault for `ask`; `None` means a good answer."""
+        for active in self._active:
+            fault = active.hit(ask, now, self._rng)
             if fault is not None:
                 return fault
         return None
 
 
-class _Standing:
-    """A rule that stands, and what it has counted."""
+class _ActiveRule:
+    """A rule with its counters."""
 
     __slots__ = ("_added", "_hits", "_rates", "_seen", "rule")
 
@@ -63,7 +63,7 @@ class _Standing:
         self._hits = 0
         self._rates = None if rule.above is None else _Rates(rule.above)
 
-    def hit(self, ask: Ask, now: float, draws: random.Random) -> Fault | None:
+    def hit(self, ask: Ask, now: float, rng: random.Random) -> Fault | None:
         rule = self.rule
         if not rule.fits(ask) or not rule.is_on(now - self._added):
             return None
@@ -73,14 +73,14 @@ class _Standing:
         wait = self._rates.take(f"{ask.provider} {ask.key}", now) if self._rates else 0.0
         if self._rates and not wait:
             return None
-        if rule.probability < 1 and draws.random() >= rule.probability:
+        if rule.probability < 1 and rng.random() >= rule.probability:
             return None
         self._hits += 1
         return rule.fault.limited(wait) if wait else rule.fault
 
 
 class _Rates:
-    """A bucket of tokens for each key: one flows in every 1/`rate` seconds, up to one second's worth."""
+    """A token bucket per key: one token is added every 1/`rate` seconds, up to one second's worth."""
 
     __slots__ = ("_buckets", "_capacity", "_rate")
 
@@ -90,12 +90,12 @@ class _Rates:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str, now: float) -> float:
-        """Take one token: 0 where there is one, else the seconds until there will be."""
+        """Take a token: returns 0 if there was one, else the seconds until the next one."""
         tokens, when = self._buckets.pop(key, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - when) * self._rate)
         wait = 0.0 if tokens >= 1 else (1 - tokens) / self._rate
         self._buckets[key] = (tokens if wait else tokens - 1, now)
-        if len(self._buckets) > _MOST_KEYS:
-            # The key that has been away the longest has most likely a full bucket again.
+        if len(self._buckets) > _MAX_KEYS:
+            # The least recently used key most likely has a full bucket again.
             self._buckets.popitem(last=False)
         return wait

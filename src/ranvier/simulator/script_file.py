@@ -3,7 +3,7 @@
     latency = 0.3          # seconds before the first token of a good answer; 0 by default
     pace = 0.02            # seconds between two tokens; 0 by default
 
-    [[rules]]              # asked in this order; the first that hits a request decides
+    [[rules]]              # tried in this order; the first that hits a request decides
     fault = { kind = "Status", status = 503 }
     provider = "openai"
     start = 5              # seconds since the start
@@ -18,9 +18,9 @@
     fault = ["SetCookie", { kind = "Cut", after = 3 }]     # several in one reply
     probability = 0.05
 
-A fault is named by the `kind` of its class in `ranvier.simulator` and has that class's fields; one
-without fields may be written as its name alone. A rule has the fields of `Rule`. What is misspelt
-or out of range is refused by its place in the file.
+The `kind` of a fault is the name of its class in `ranvier.simulator`, and its other fields are that
+class's; a fault without fields may be written as its name alone. A rule has the fields of `Rule`.
+Unknown names and values out of range are rejected, with their place in the file.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def _fault(data: Any) -> Fault:
     fields = {"kind": data} if isinstance(data, str) else dict(data) if isinstance(data, Mapping) else {}
     kind = fields.pop("kind", None)
     if kind not in _KINDS:
-        raise ValueError(f"kind={kind!r} is none of {', '.join(_KINDS)}")
+        raise ValueError(f"kind={kind!r} is not one of {', '.join(_KINDS)}")
     try:
         return TypeAdapter(_KINDS[kind]).validate_python(fields)
     except ValidationError as error:
-        raise ValueError(f"{kind}: {_told(error)}") from None
+        raise ValueError(f"{kind}: {_problems(error)}") from None
 
 
 def _with_fault(data: Any) -> Any:
@@ -63,7 +63,7 @@ def _with_fault(data: Any) -> Any:
 
 
 class ScriptFile(BaseModel):
-    """A script as it was declared."""
+    """A parsed script."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -73,22 +73,22 @@ class ScriptFile(BaseModel):
 
 
 def parse(data: Mapping[str, Any]) -> ScriptFile:
-    """The script that `data` declares.
+    """Parse the script in `data`.
 
     Raises:
-        ConfigurationError: It is no script; it says where, and why.
+        ConfigurationError: `data` is not a valid script; the message says where and why.
     """
     try:
         return ScriptFile.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError(f"the script is not sound: {_told(error)}") from None
+        raise ConfigurationError(f"the script is invalid: {_problems(error)}") from None
 
 
 def read(path: Path) -> ScriptFile:
-    """The script in the file at `path`: JSON where its name ends in `.json`, else TOML.
+    """Read the script in the file at `path`: JSON if its name ends in `.json`, else TOML.
 
     Raises:
-        ConfigurationError: There is no such file, or no script in it.
+        ConfigurationError: The file does not exist, or is not a valid script.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -96,14 +96,14 @@ def read(path: Path) -> ScriptFile:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"script={str(path)!r}: {error}") from error
     if not isinstance(data, dict):
-        raise ConfigurationError(f"script={str(path)!r}: give a table with latency, pace and rules")
+        raise ConfigurationError(f"script={str(path)!r}: must be a table with latency, pace and rules")
     return parse(data)
 
 
-def _told(error: ValidationError) -> str:
-    """Every complaint with its place, as `rules[0].end: Input should be a valid number`."""
-    complaints = []
+def _problems(error: ValidationError) -> str:
+    """Every problem with its place, such as `rules[0].end: Input should be a valid number`."""
+    problems = []
     for detail in error.errors(include_url=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-        complaints.append(f"{place.lstrip('.')}: {detail['msg']}".lstrip(": "))
-    return "; ".join(complaints)
+        problems.append(f"{place.lstrip('.')}: {detail['msg']}".lstrip(": "))
+    return "; ".join(problems)

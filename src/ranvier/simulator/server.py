@@ -1,9 +1,9 @@
-"""uvicorn, made fit to live inside another program: the only module that imports it.
+"""uvicorn, embedded in another program: the only module that imports it.
 
-It starts and stops at once, and leaves the signals and the logging of its host alone.
+It starts and stops at once, and does not touch the signals and the logging of its host.
 """
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ranvier.simulator.player import ConnectionLost
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HTTPProtocol
 else:
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol as HTTPProtocol  # httptools where it is there
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol as HTTPProtocol  # httptools if installed
 
-# An idle connection is the client's to close: a server that closes one just as it is used again
-# makes a failure that no script has asked for.
+# The client closes idle connections: a server that closes one just as it is used again would cause
+# a failure that is not in the script.
 _KEEP_ALIVE = 3600
-_LINGER_NOT = struct.pack("ii", 1, 0)
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class BreakableConnection(HTTPProtocol):
-    """uvicorn's connection, which can also be broken on purpose and tells at once when it is lost.
+    """uvicorn's connection, which can also be broken on purpose and reports its loss at once.
 
-    The application finds it as `scope["state"]["connection"]`.
+    The application finds it as `scope["state"]["connection"]`. It implements `player.Connection`.
 
     Attributes:
-        gone: Done as soon as it is no more.
-        ended_by_us: As in `player.Connection`, of which this is the real one.
+        gone: A future that is done as soon as the connection is lost.
+        ended_by_us: See `player.Connection`.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class BreakableConnection(HTTPProtocol):
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
-        self.app_state = {}  # which held ourselves
+        self.app_state = {}  # it held a reference to this connection
         _wake(self.gone)
         _wake(self._waiter)
 
     async def pause(self, seconds: float) -> None:
-        # A loop may wake a little early, so the clock is read again.
+        # The loop may wake a little early, so the clock is read again.
         until = time.monotonic() + seconds
         while not self.gone.done() and (rest := until - time.monotonic()) > 0:
             self._waiter = self.loop.create_future()
@@ -81,8 +81,8 @@ class BreakableConnection(HTTPProtocol):
         self.transport.close()
 
     def reset(self) -> None:
-        # SO_LINGER of zero seconds is how TCP is told to throw everything away.
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        # With SO_LINGER at zero seconds, closing the socket discards all unsent data and sends a RST.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.ended_by_us = True
         self.transport.abort()
 
@@ -90,8 +90,8 @@ class BreakableConnection(HTTPProtocol):
 class Server:
     """uvicorn on a socket that is already bound, without its main loop.
 
-    That loop would look ten times a second whether it is to end, and keep a date that we do not
-    use; without it, nothing has to run beside the connections.
+    That loop would check ten times a second whether to stop, and update a date header that is not
+    used; without it, only the connections run.
     """
 
     def __init__(self, app: Any, listener: socket.socket) -> None:
@@ -111,19 +111,19 @@ class Server:
 
     @property
     def connections(self) -> tuple[BreakableConnection, ...]:
-        """Those that stand now."""
+        """The open connections."""
         return tuple(self._server.server_state.connections)  # type: ignore[arg-type]  # because: all are ours
 
     async def open(self) -> None:
-        """Serve from now on."""
+        """Start serving."""
         self._config.load()
         self._server.lifespan = self._config.lifespan_class(self._config)
         await self._server.startup([self._listener])
 
     async def aclose(self) -> None:
-        """End every connection, wait for what ran on it, and give the port back.
+        """Abort every connection, wait for its tasks, and release the port.
 
-        uvicorn itself would wait for answers that are never meant to come.
+        uvicorn itself would wait for answers that are scripted never to end.
         """
         for server in self._server.servers:
             server.close()

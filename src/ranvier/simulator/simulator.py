@@ -1,4 +1,4 @@
-"""The simulator: the server, its script and its log under one name."""
+"""The simulator: the server, its script and its log in one object."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Simulator:
     """Providers that fail on purpose, over real HTTP on loopback.
 
     Args:
-        script: Rules, or the same as data, in the form of `ranvier simulate --script`; more can be
-            added at any time. Without any, every request gets a good answer.
-        host: Where to listen.
-        port: On which port; 0 takes a free one.
-        seed: Of every choice: the same seed and requests get the same words and the same faults.
-        latency: Seconds before the first token of a good answer.
-        pace: Seconds between two tokens. Both vary by a quarter.
+        script: Rules, or the data of a script file as for `ranvier simulate --script`; more can be added
+            at any time. Without rules, every request gets a good answer.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        seed: The seed of every random choice: the same seed and requests give the same text and faults.
+        latency: Seconds before the first token of a good answer, varied by up to a quarter.
+        pace: Seconds between two tokens, varied likewise.
         log_size: The most exchanges that the log keeps.
-        on_end: Called with each exchange as it ends; it may not raise.
+        on_end: Called with each exchange as it ends; it must not raise.
 
     Raises:
-        ConfigurationError: Something of that is no such thing, or uvicorn is not installed.
-        OSError: On opening, when the port is not to be had.
+        ConfigurationError: An argument is invalid, or uvicorn is not installed.
+        OSError: On opening, the port is not available.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Simulator:
     async def open(self) -> None:
         """Listen and answer, on the running loop."""
         if self._server is not None:
-            raise ConfigurationError("this simulator was opened before: make a new one")
+            raise ConfigurationError("this simulator was already opened: create a new one")
         server = _server_class()
         listener = _listener(self.host, self.port)
         self.port = listener.getsockname()[1]
@@ -100,17 +100,17 @@ class Simulator:
         await self._server.open()
 
     async def aclose(self) -> None:
-        """Break off what is running, and give the port back."""
+        """Abort all requests in flight, and release the port."""
         self._app.closing = True
         if self._server is not None:
             await self._server.aclose()
 
-    # --- what the client needs -------------------------------------------------------------------
+    # --- base URLs -------------------------------------------------------------------------------
 
     def url(self, provider: str) -> str:
-        """The base URL to give to the adapter of `provider`.
+        """The base URL for the adapter of `provider`.
 
-        A name with a dash is another provider on the same wire, with a log and rules of its own:
+        A name with a dash is a separate provider with the same API and its own log and rules:
         `"openai-eu"` beside `"openai"`.
         """
         suffix = wire_of(provider).suffix
@@ -118,96 +118,96 @@ class Simulator:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The base URLs of all wires."""
+        """The base URLs of all seven providers, by name."""
         return {provider: self.url(provider) for provider in WIRES}
 
-    # --- what goes wrong -------------------------------------------------------------------------
+    # --- faults ----------------------------------------------------------------------------------
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules that stand, in the order in which they are asked."""
+        """The current rules, in the order in which they are tried."""
         return self._script.rules
 
     def add(self, *rules: Rule) -> None:
-        """Ask these rules after those that stand; their time begins now."""
+        """Add rules after the current ones; their times count from now."""
         for rule in rules:
             self._script.add(rule, self._age() if self._server else 0.0)
 
     def play(self, provider: str, *faults: Fault) -> None:
-        """The next requests to `provider` get these, one each and in turn; `Fine()` is a good answer."""
+        """Play one fault for each of the next requests to `provider`, in order; `Fine()` is a good answer."""
         self.add(*(Rule(fault, provider=provider, first=1) for fault in faults))
 
     def always(self, provider: str, fault: Fault) -> None:
-        """Every request to `provider` gets `fault` from now on."""
+        """Play `fault` for every request to `provider` from now on."""
         self.add(Rule(fault, provider=provider))
 
     def down(self, provider: str, *, seconds: float | None = None, fault: Fault | None = None) -> None:
-        """`provider` fails for so many seconds, with a 503 or with `fault`, and is then well again."""
+        """Let `provider` fail for `seconds` with `fault`, by default a 503; `None` means forever."""
         self.add(Rule(fault or Status(503), provider=provider, end=seconds))
 
     def rate_limit(
         self, provider: str, *, per_second: float, retry_after: float | None = None, key: str | None = None
     ) -> None:
-        """`provider` takes so many requests per second with each key, or with `key`, and refuses the rest.
+        """Limit `provider` to `per_second` requests with each key, or with `key` only; others get a 429.
 
-        `retry_after` is what the 429 says; `None` is the honest time until the next is taken.
+        `retry_after` is sent with the 429, in seconds; `None` sends the actual time until the next slot.
         """
         self.add(Rule(Status(429, retry_after=retry_after), provider=provider, key=key, above=per_second))
 
     def refuse_key(self, key: str, provider: str | None = None) -> None:
-        """Every request with `key` is answered with a 401."""
+        """Answer every request with `key` with a 401."""
         self.add(Rule(Status(401), provider=provider, key=key))
 
     def clear(self, provider: str | None = None) -> None:
-        """Take the rules about `provider` back, or all."""
+        """Remove the rules for `provider` only, or all rules if it is `None`."""
         self._script.clear(provider)
 
     # --- what happened ---------------------------------------------------------------------------
 
     @property
     def requests(self) -> deque[Exchange]:
-        """The last exchanges, oldest first, at most `log_size`."""
+        """The latest exchanges, oldest first, at most `log_size`."""
         return self._log.exchanges
 
     def requests_to(self, provider: str) -> list[Exchange]:
-        """Those of `requests` that were sent to `provider`."""
+        """The exchanges of `requests` with `provider`."""
         return list(self._log.to(provider))
 
     @property
     def total(self) -> int:
-        """How many requests there have been, whatever the log still holds."""
+        """The number of requests so far, including those no longer in the log."""
         return self._log.total
 
     @property
     def in_progress(self) -> int:
-        """How many requests have not ended."""
+        """The number of requests in flight."""
         return self._log.running
 
     @property
     def open_connections(self) -> int:
-        """How many connections stand, idle ones among them."""
+        """The number of open connections, including idle ones."""
         return len(self._server.connections) if self._server else 0
 
     async def idle(self, *, within: float = 1.0) -> None:
-        """Wait until no request is in progress.
+        """Wait until no request is in flight.
 
         Raises:
-            TimeoutError: One still is, after `within` seconds.
+            TimeoutError: A request is still in flight after `within` seconds.
         """
         async with asyncio.timeout(within):
             await self._log.until(lambda: not self.in_progress)
 
     async def busy(self, count: int = 1, *, within: float = 1.0) -> None:
-        """Wait until at least `count` requests are in progress.
+        """Wait until at least `count` requests are in flight.
 
         Raises:
-            TimeoutError: Fewer are, after `within` seconds.
+            TimeoutError: Fewer requests are in flight after `within` seconds.
         """
         async with asyncio.timeout(within):
             await self._log.until(lambda: self.in_progress >= count)
 
     def __repr__(self) -> str:
-        state = f"{self.total} requests, {self.in_progress} in progress"
+        state = f"{self.total} requests, {self.in_progress} in flight"
         return f"<Simulator on {self.host}:{self.port}, {len(self.rules)} rules, {state}>"
 
     def _age(self) -> float:
@@ -216,8 +216,8 @@ class Simulator:
 
 def _listener(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    # The protocol has to be named: only then does asyncio switch Nagle's algorithm off for what is
-    # accepted here, and with it on every reply would wait 40 ms for an acknowledgement.
+    # The protocol must be named: only then does asyncio disable Nagle's algorithm on accepted
+    # connections. With it enabled, every reply would wait 40 ms for an acknowledgement.
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

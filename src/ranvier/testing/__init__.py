@@ -1,9 +1,9 @@
-"""For tests: providers that follow a script, time that does not have to pass, and proofs of what is left.
+"""Test support: scripted providers, virtual time, recorded events, and checks for leaks.
 
-ScriptedProvider     answers, fails and stalls as it is told
-virtual_time         hours in milliseconds, the same every time
-recorded_events      what a pipeline tells its listeners
-assert_settled       nothing is left of the calls that have ended
+ScriptedProvider     answers, fails and stalls according to a script
+virtual_time         runs hours in milliseconds, reproducibly
+recorded_events      records the events that a pipeline emits
+assert_settled       asserts that ended calls left nothing behind
 """
 
 from ranvier.testing.contract import ProviderContract

@@ -1,4 +1,4 @@
-"""What a pipeline tells its listeners, written down for a test."""
+"""Records the events that a pipeline emits, for tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ E = TypeVar("E", bound=Event)
 
 
 class RecordedEvents:
-    """A listener that keeps every event, in order; `print` shows one a line, with its time.
+    """A listener that records every event, in order; `print` shows one event per line, with its time.
 
-    What every call has, its attempts and its end, is left out but of `all` and `of`.
+    Events that every call emits, such as attempts and the call's end, are only in `all` and `of`.
 
     events = RecordedEvents()
     pipeline = Pipeline(..., listeners=[events])
@@ -31,17 +31,17 @@ class RecordedEvents:
         self._kept: list[tuple[float, Event]] = []
 
     def __call__(self, event: Event) -> None:
-        """Keep `event`, with the time on the running loop."""
+        """Record `event`, with the time on the running loop."""
         self._kept.append((now(), event))
 
     def __iter__(self) -> Iterator[Event]:
-        return (event for _, event in self._remarkable())
+        return (event for _, event in self._unusual())
 
     def __len__(self) -> int:
-        return len(self._remarkable())
+        return len(self._unusual())
 
     def __getitem__(self, position: int) -> Event:
-        return self._remarkable()[position][1]
+        return self._unusual()[position][1]
 
     @property
     def names(self) -> list[str]:
@@ -50,40 +50,40 @@ class RecordedEvents:
 
     @property
     def times(self) -> list[float]:
-        """When each of them happened, on the loop's clock."""
-        return [when for when, _ in self._remarkable()]
+        """When each of them happened, in seconds on the loop's clock."""
+        return [when for when, _ in self._unusual()]
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one class, such as `RetryScheduled` or `CallEnded`."""
         return [event for _, event in self._kept if isinstance(event, kind)]
 
     def all(self) -> list[Event]:
-        """Every event, what every call has included."""
+        """Every event, including those that every call emits."""
         return [event for _, event in self._kept]
 
     def clear(self) -> None:
-        """Forget them."""
+        """Forget all recorded events."""
         self._kept.clear()
 
     def __str__(self) -> str:
-        return "\n".join(f"{when:10.3f}  {_line(event)}" for when, event in self._remarkable())
+        return "\n".join(f"{when:10.3f}  {_line(event)}" for when, event in self._unusual())
 
     def __repr__(self) -> str:
         return f"<RecordedEvents {self.names}>"
 
-    def _remarkable(self) -> list[tuple[float, Event]]:
+    def _unusual(self) -> list[tuple[float, Event]]:
         return [(when, event) for when, event in self._kept if not event.verbose]
 
 
 @contextmanager
 def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
-    """Keep the events of `pipeline`, whether it is new or in use, while the block runs.
+    """Record the events of `pipeline`, new or already in use, while the block runs.
 
         with recorded_events(pipeline) as events:
             await pipeline.complete("Why?")
         assert events.names == ["retry"]
 
-    What is kept can be looked at after the block, too.
+    The recorded events are still available after the block.
     """
     recorded = RecordedEvents()
     pipeline.events.add(recorded, verbose=True)
@@ -94,6 +94,6 @@ def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
 
 
 def _line(event: Event) -> str:
-    told = {field.name: getattr(event, field.name) for field in fields(event)}
-    shown = " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    attributes = {field.name: getattr(event, field.name) for field in fields(event)}
+    shown = " ".join(f"{name}={value}" for name, value in attributes.items() if value is not None)
     return f"{event.name:<12} {shown}"

@@ -1,4 +1,4 @@
-"""Runs a scenario under many schedules of faults, and shrinks the first that breaks it."""
+"""Runs a scenario with many fault schedules, and shrinks the first one that breaks it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Scenario = Callable[[Faults], Coroutine[Any, Any, object]]
 
 
 class ScenarioFailedError(AssertionError):
-    """A scenario fails under the faults that the message names; its own error is the cause.
+    """A scenario failed with the faults that the message lists; its own error is the cause.
 
     Attributes:
-        seed: Under which it was found.
-        faults: Those that are enough.
-        replay: What `explore(scenario, replay=...)` takes.
+        seed: The seed that found the failure.
+        faults: The shrunk list of faults that still causes it.
+        replay: The value for `explore(scenario, replay=...)`.
     """
 
     def __init__(self, message: str, seed: int, faults: Schedule) -> None:
@@ -42,7 +42,7 @@ def explore(
     shrinks: int = 200,
     turns: int = 100_000,
 ) -> None:
-    """Run `scenario` once for each seed, in virtual time, every time with other faults.
+    """Run `scenario` once for each seed, in virtual time, with different faults each time.
 
         async def scenario(faults):
             pipeline = Pipeline(Fallback(faults.provider("a"), faults.provider("b")), Retry(), Timeout(30))
@@ -52,30 +52,30 @@ def explore(
         explore(scenario, seeds=range(1000))
 
     Args:
-        scenario: Everything in it has to be made anew each time: it runs on a loop of its own.
-        seeds: The same seed is the same run.
-        replay: Instead of all seeds, the one run that an earlier failure names; its error comes out as it is.
-        shrinks: Runs that may be spent on finding fewer and smaller faults that do.
-        turns: Turns of the loop that one run may take; one that takes more fails.
+        scenario: Creates everything it uses on each run, because each run has its own loop.
+        seeds: The same seed gives the same run.
+        replay: Repeats only the run that an earlier failure printed, and raises its error unchanged.
+        shrinks: The most runs that are spent on finding fewer and smaller faults that still fail.
+        turns: The most loop iterations of one run; a run that exceeds them fails.
 
     Raises:
-        ScenarioFailedError: a seed fails. It says with which faults, and how to replay them.
-        ConfigurationError: no fault has ever happened, so that nothing was explored.
+        ScenarioFailedError: a seed fails. The message lists the faults and how to replay them.
+        ConfigurationError: no run had a fault, so nothing was explored.
     """
     validation.count("shrinks", shrinks, least=0)
-    _refuse_a_running_loop()
+    _reject_running_loop()
     if replay is not None:
-        _replayed(scenario, replay, turns)
+        _replay(scenario, replay, turns)
         return
     runs = happened = 0
     for seed in seeds:
         run = _run(scenario, seed, None, turns)
         runs, happened = runs + 1, happened + len(run.faults)
         if run.error is not None:
-            raise _verdict(scenario, seed, run, shrinks, turns) from run.error
+            raise _failure(scenario, seed, run, shrinks, turns) from run.error
     if not happened:
         raise ConfigurationError(
-            f"no fault has happened in {runs} runs: let the providers come from faults.provider(...)"
+            f"no fault happened in {runs} runs: create the providers with faults.provider(...)"
         )
 
 
@@ -86,11 +86,11 @@ class _Run:
 
     @property
     def symptom(self) -> object:
-        """The kind of the error and the line that raised it: two runs with the same one fail alike."""
+        """The error's type and the line that raised it; runs with the same symptom count as one failure."""
         if self.error is None:
             return None
-        place = traceback.extract_tb(self.error.__traceback__)[-1]
-        return type(self.error), place.filename, place.lineno
+        frame = traceback.extract_tb(self.error.__traceback__)[-1]
+        return type(self.error), frame.filename, frame.lineno
 
 
 def _run(scenario: Scenario, seed: int, schedule: Schedule | None, turns: int) -> _Run:
@@ -102,12 +102,12 @@ def _run(scenario: Scenario, seed: int, schedule: Schedule | None, turns: int) -
             run(scenario(faults))
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as raised:  # also a cancellation that nobody caught, and the failures of pytest
+    except BaseException as raised:  # also uncaught cancellations, and pytest's own failures
         error = raised
     return _Run(tuple(faults.happened), error)
 
 
-def _verdict(scenario: Scenario, seed: int, run: _Run, shrinks: int, turns: int) -> ScenarioFailedError:
+def _failure(scenario: Scenario, seed: int, run: _Run, shrinks: int, turns: int) -> ScenarioFailedError:
     symptom = run.symptom
 
     def fails(schedule: Schedule) -> Schedule | None:
@@ -118,33 +118,31 @@ def _verdict(scenario: Scenario, seed: int, run: _Run, shrinks: int, turns: int)
     enough = shrunk(run.faults, fails, shrinks) if same else run.faults
     found = ScenarioFailedError("", seed, enough)
     lines = [
-        f"seed {seed} fails: {_told(run.error)}",
+        f"seed {seed} fails: {_first_line(run.error)}",
         f"{len(enough)} of its {len(run.faults)} faults are enough:",
         *(f"  {fault}" for fault in enough),
-        f"again: explore({getattr(scenario, '__name__', 'scenario')}, replay={found.replay!r})",
+        f"replay: explore({getattr(scenario, '__name__', 'scenario')}, replay={found.replay!r})",
     ]
     if not same:
-        lines[1] = "the same seed does not fail again: the scenario depends on something outside"
+        lines[1] = "the same seed does not fail again: the scenario depends on something outside the seed"
     found.args = ("\n".join(lines),)
     return found
 
 
-def _replayed(scenario: Scenario, replay: str, turns: int) -> None:
+def _replay(scenario: Scenario, replay: str, turns: int) -> None:
     seed, _, faults = replay.partition(" ")
     if not seed.removeprefix("-").isdigit():
-        raise ConfigurationError(f"replay={replay!r:.80}: give what the failure has printed")
+        raise ConfigurationError(f"replay={replay!r:.80}: pass the value that the failure printed")
     run = _run(scenario, int(seed), tuple(map(Fault.parse, faults.split())), turns)
     if run.error is not None:
         raise run.error
 
 
-def _told(error: BaseException | None) -> str:
+def _first_line(error: BaseException | None) -> str:
     first = str(error).splitlines()[:1]
     return ": ".join([type(error).__name__, *first])
 
 
-def _refuse_a_running_loop() -> None:
+def _reject_running_loop() -> None:
     if asyncio._get_running_loop() is not None:
-        raise ConfigurationError(
-            "explore() runs loops of its own: call it from a plain function, not an async one"
-        )
+        raise ConfigurationError("explore() runs its own event loops: call it from a sync function")

@@ -1,4 +1,4 @@
-"""What goes wrong in one run of a scenario: drawn from a seed, or as a schedule says."""
+"""The faults of one run of a scenario: drawn from a seed, or taken from a schedule."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 Answer = str | Response
-Made = Callable[[Answer, float], Reply]
-"""From the answer that would have come, and the size of the fault, to the reply that comes."""
+MakeReply = Callable[[Answer, float], Reply]
+"""Turns the good answer and the size of the fault into the faulty reply."""
 
 
-def _refused(error: type[ProviderError], **facts: Any) -> Made:
+def _failing(error: type[ProviderError], **facts: Any) -> MakeReply:
     return lambda answer, size: error("drawn from a seed", provider="", **facts)
 
 
@@ -43,37 +43,37 @@ def _half(answer: Answer) -> str:
     return text[: (len(text) + 1) // 2]
 
 
-KINDS: dict[str, tuple[float, Made]] = {
+KINDS: dict[str, tuple[float, MakeReply]] = {
     "rate_limit": (20.0, _limited),
-    "overloaded": (0.0, _refused(OverloadedError, status=503)),
-    "server_error": (0.0, _refused(ServerError, status=500)),
+    "overloaded": (0.0, _failing(OverloadedError, status=503)),
+    "server_error": (0.0, _failing(ServerError, status=500)),
     "network": (0.0, lambda answer, size: broken()),
-    "invalid_response": (0.0, _refused(InvalidResponseError)),
-    "auth": (0.0, _refused(AuthenticationError, status=401)),
-    "quota_exhausted": (0.0, _refused(QuotaExceededError, status=402)),
+    "invalid_response": (0.0, _failing(InvalidResponseError)),
+    "auth": (0.0, _failing(AuthenticationError, status=401)),
+    "quota_exhausted": (0.0, _failing(QuotaExceededError, status=402)),
     "slow": (60.0, lambda answer, size: after(size, answer)),
     "stall": (0.0, lambda answer, size: stall()),
     "cut": (0.0, lambda answer, size: stream(_half(answer), cut())),
     "reset": (0.0, lambda answer, size: stream(_half(answer), broken())),
     "silence": (0.0, lambda answer, size: stream(_half(answer), stall())),
 }
-"""The faults of a provider by name: the most seconds that one may have, and the reply that it makes.
+"""Provider faults by name: their maximum size in seconds, and the reply they produce.
 
-`cut`, `reset` and `silence` come in the middle of an answer.
+`cut`, `reset` and `silence` happen in the middle of an answer.
 """
 
 OWN = "after"
-"""The kind of a scenario's own faults."""
+"""The kind of the faults that a scenario defines itself."""
 
 RATES = (0.0, 0.1, 0.3, 0.3, 0.6, 1.0)
-"""How often a provider fails, drawn once for each run: from never to always."""
+"""The failure rates of a provider, from never to always; one is drawn per run."""
 
 _NAME = re.compile(r"[^\s=#:]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong: `anthropic#2=rate_limit:5` is the second request there, for 5 s."""
+    """One fault: `anthropic#2=rate_limit:5` rate limits the second request to anthropic for 5 s."""
 
     place: str
     kind: str
@@ -84,10 +84,10 @@ class Fault:
 
     @classmethod
     def parse(cls, written: str) -> Fault:
-        """The inverse.
+        """Parse the form that `str()` gives.
 
         Raises:
-            ConfigurationError: it is not written so.
+            ConfigurationError: `written` does not have that form.
         """
         found = re.fullmatch(r"([^\s=#:]+#\d+)=(\w+):([\d.e+-]+)", written)
         if found is None or (found[2] not in KINDS and found[2] != OWN):
@@ -96,10 +96,10 @@ class Fault:
 
 
 class Faults:
-    """Given to a scenario by `explore`: makes its providers fail, and says when else something goes wrong.
+    """Passed to a scenario by `explore`: its providers fail, and `perhaps` adds the scenario's own faults.
 
     Each place (the second request to "anthropic", the first `perhaps("cancel")`) has its own random numbers,
-    so leaving one fault out changes no other.
+    so omitting one fault changes no other.
     """
 
     def __init__(self, seed: int, schedule: Mapping[str, Fault] | None = None) -> None:
@@ -122,12 +122,12 @@ class Faults:
         """A provider that answers, late or never, or fails.
 
         Args:
-            name: Of the provider.
-            answer: What it says when all goes well, or a function of the call.
-            kinds: What may go wrong: names of `KINDS`; each run has some of them.
-            rate: How often; `None` is drawn for each run, from never to always.
-            pace: The most seconds that a good answer takes.
-            settings: Further ones of `ScriptedProvider`.
+            name: The provider's name.
+            answer: The good answer, or a function of the call that returns it.
+            kinds: The faults that may happen, names of `KINDS`; each run uses some of them.
+            rate: The failure rate from 0 to 1; `None` draws one for each run.
+            pace: The maximum duration of a good answer, in seconds.
+            settings: Further arguments of `ScriptedProvider`.
         """
         known = list(kinds)
         if not set(known) <= set(KINDS):
@@ -148,12 +148,12 @@ class Faults:
         return ScriptedProvider(name, reply, **settings)
 
     def perhaps(self, what: str, most: float = 0.0, rate: float = 0.2) -> float | None:
-        """After how many seconds, `most` at most, a fault of your own happens; `None` where it does not.
+        """Draw a fault of your own: the seconds until it happens, at most `most`, or `None` for no fault.
 
             if (seconds := faults.perhaps("cancel", most=5)) is not None:
                 loop.call_later(seconds, task.cancel)
 
-        What it is called has to be told apart from the providers.
+        `what` must differ from the names of the providers.
         """
         fault = self._drawn(self._arrive(_checked(what)), [OWN], rate, most)
         return None if fault is None else fault.size
@@ -164,7 +164,7 @@ class Faults:
     def _check_schedule(self, name: str) -> None:
         for fault in (self._schedule or {}).values():
             if fault.place.startswith(f"{name}#") and fault.kind not in KINDS:
-                raise ConfigurationError(f"fault {fault}: {name} is a provider, and has no such fault")
+                raise ConfigurationError(f"fault {fault}: unknown kind of fault for the provider {name}")
 
     def _arrive(self, name: str) -> str:
         self._visits[name] += 1
@@ -196,5 +196,5 @@ def _late(answer: Answer, pace: float, rng: Random) -> Reply:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"{name!r:.80} cannot name a fault: leave out spaces and '=#:'")
+        raise ConfigurationError(f"{name!r:.80} cannot name a fault: remove spaces and '=#:'")
     return name

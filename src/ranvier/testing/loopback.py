@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback, which does to one request after the other what a test wants."""
+"""A small HTTP server on loopback that answers each request with a test's script."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Self
 
 
 class Visit:
-    """One request, as the server sees it, and the ways to answer it.
+    """One request as the server receives it, with methods to answer it.
 
     Attributes:
-        head: The request's first line and headers, as they came.
-        body: Its body.
-        closed: Set once its connection is closed, by whomever.
+        head: The request line and the headers, as received.
+        body: The request's body.
+        closed: Set once the connection is closed, by either side.
     """
 
     def __init__(
@@ -31,59 +31,59 @@ class Visit:
         self._writer = writer
 
     async def receive(self) -> None:
-        """Wait until the request is here."""
+        """Read the whole request."""
         self.head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         length = re.search(r"\ncontent-length: *(\d+)", self.head, re.IGNORECASE)
         self.body = await self._reader.readexactly(int(length[1]) if length else 0)
 
     async def send(self, content: bytes) -> None:
-        """Write these bytes, and let them go out."""
+        """Write these bytes and flush them."""
         self._writer.write(content)
         await self._writer.drain()
 
     async def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
-        """A whole reply; `retry_after="7"` is the header `retry-after`."""
+        """Send a whole reply; `retry_after="7"` becomes the header `retry-after`."""
         await self.send(_head(status, {"content-length": str(len(body)), **_named(headers)}) + body)
 
     async def begin(self, *chunks: bytes, status: int = 200, **headers: str) -> None:
-        """The start of a reply in chunks, and the first of them."""
+        """Start a chunked reply and send its first chunks."""
         await self.send(_head(status, {"transfer-encoding": "chunked", **_named(headers)}))
         for chunk in chunks:
             await self.chunk(chunk)
 
     async def chunk(self, content: bytes) -> None:
-        """The next chunk, if there is anything in it."""
+        """Send the next chunk, unless it is empty."""
         if content:
             await self.send(b"%x\r\n%b\r\n" % (len(content), content))
 
     async def end(self) -> None:
-        """The good end of a reply in chunks."""
+        """End a chunked reply properly."""
         await self.send(b"0\r\n\r\n")
 
     async def reset(self) -> None:
-        """Break the connection off."""
+        """Reset the connection."""
         raw = self._writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def gone(self) -> None:
-        """Wait until the client has left."""
+        """Wait until the client disconnects."""
         with suppress(ConnectionError):
             while await self._reader.read(1024):
                 pass
 
 
 Script = Callable[[Visit], Awaitable[None]]
-"""What becomes of one request."""
+"""Answers one request."""
 
 
 class Loopback:
     """Serves a script: `async with Loopback() as server: server.script = ...; ask(server.url)`.
 
     Attributes:
-        script: What becomes of the next request.
-        url: Where it is.
-        visits: The requests so far.
+        script: Answers the next requests.
+        url: The server's base URL.
+        visits: The requests so far, oldest first.
     """
 
     def __init__(self, script: Script | None = None) -> None:
@@ -105,17 +105,17 @@ class Loopback:
         await self.close()
 
     async def close(self) -> None:
-        """Stop listening, and break off what is under way."""
+        """Stop listening, and abort the requests in flight."""
         assert self._server is not None
         self._server.close()
         for task, writer in self._connections.items():
             task.cancel()
-            writer.transport.abort()  # to close would wait until a client has read what was sent to it
+            writer.transport.abort()  # close() would wait until the client has read everything
         if self._connections:
             await asyncio.wait(self._connections)
 
     async def visited(self, times: int = 1) -> Visit:
-        """The latest request, once there have been so many."""
+        """Wait for `times` requests in total, and return the latest."""
         while len(self.visits) < times:
             self._arrived.clear()
             await self._arrived.wait()
@@ -123,12 +123,12 @@ class Loopback:
 
     @property
     def open(self) -> int:
-        """The connections that are not closed."""
+        """The number of open connections."""
         return len(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection in a task that is known from the start: it may be closed before it has run."""
-        if self._server is not None and not self._server.is_serving():  # it has just been closed
+        """Serve a connection in a task that `close` can cancel even before its first step."""
+        if self._server is not None and not self._server.is_serving():  # the server has just been closed
             writer.transport.abort()
             return
         closed = asyncio.Event()
@@ -145,7 +145,7 @@ class Loopback:
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, closed: asyncio.Event
     ) -> None:
-        # These mean that the client has left, or that the test is over.
+        # These errors mean that the client has disconnected, or that the test is over.
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while not writer.transport.is_closing():
                 visit = Visit(reader, writer, closed)
@@ -156,7 +156,7 @@ class Loopback:
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -1,13 +1,13 @@
-"""A plugin for pytest, which only a project that names it loads.
+"""A pytest plugin with the fixture `virtual_time`; a project has to enable it.
 
-With `pytest_plugins = ["ranvier.testing.plugin"]` in its top `conftest.py`, every test there has the
-fixture `virtual_time`:
+With `pytest_plugins = ["ranvier.testing.plugin"]` in the top-level `conftest.py`, every test can use
+the fixture:
 
     def test_a_cooldown(virtual_time):
         virtual_time(scenario())
         assert virtual_time.now == 30
 
-It is no entry point: that would import ranvier into every run of pytest wherever it is installed.
+It is not an entry point: that would import ranvier into every pytest run in the environment.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def virtual_time(request: pytest.FixtureRequest) -> Iterator[VirtualTime]:
     """Runs coroutines on a loop whose time is virtual: `virtual_time(scenario())`."""
     if inspect.iscoroutinefunction(getattr(request.function, "__wrapped__", request.function)):
         pytest.fail(
-            "an async test has a loop already, and its time is real: put @virtual_time() of ranvier.testing "
-            "before it instead, or make it a plain function that calls virtual_time(scenario())",
+            "an async test already runs on a loop with real time: decorate it with @virtual_time() from "
+            "ranvier.testing, or make it a sync test that calls virtual_time(scenario())",
             pytrace=False,
         )
     with runner.virtual_time() as run:

@@ -1,4 +1,4 @@
-"""Virtual time as a `with` block, as a decorator, or for a single coroutine."""
+"""Virtual time as a context manager, as a decorator, or for a single coroutine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VirtualTime:
     """Runs coroutines, one after the other, on one loop whose time is virtual: `run(scenario())`.
 
     Attributes:
-        loop: The loop. A pipeline that was used in one coroutine can be used in the next.
+        loop: The loop. All coroutines share it, so one pipeline can be used in several of them.
     """
 
     def __init__(self, start: float = 0.0, *, turns: int | None = None) -> None:
@@ -30,11 +30,11 @@ class VirtualTime:
         self.loop = loop
 
     def __call__(self, main: Coroutine[Any, Any, T]) -> T:
-        """Run `main` to its end.
+        """Run `main` to completion.
 
         Raises:
-            DeadlockError: it waits for what can never happen.
-            EndlessError: it takes more turns than it may.
+            DeadlockError: `main` waits for something that can never happen.
+            EndlessError: `main` exceeds the allowed number of loop iterations.
         """
         return self._runner.run(main)
 
@@ -44,16 +44,16 @@ class VirtualTime:
         return self.loop.time()
 
     def jump(self, seconds: float) -> None:
-        """Let time pass, as when the whole machine stands still."""
+        """Advance the clock without running anything, as when the machine is suspended."""
         self.loop.jump(seconds)
 
     def close(self) -> None:
-        """Cancel the tasks that are left, and close the loop."""
+        """Cancel the remaining tasks, and close the loop."""
         self._runner.close()
 
 
-class virtual_time:  # noqa: N801  # because: it is used as a word: `with virtual_time() as run:`
-    """Let hours pass in milliseconds, the same way every time.
+class virtual_time:  # noqa: N801  # because: it is used like a function: `with virtual_time() as run:`
+    """Run code in virtual time: hours pass in milliseconds, reproducibly.
 
         with virtual_time() as run:
             answer = run(scenario())
@@ -61,13 +61,13 @@ class virtual_time:  # noqa: N801  # because: it is used as a word: `with virtua
         @virtual_time(seed=7)
         async def test_what_happens(): ...
 
-    As a decorator it makes a plain function of an async one: a test that needs no plugin.
+    As a decorator it turns an async function into a sync one, so the test needs no plugin.
 
     Args:
-        seed: Of the module `random`, from which backoff and cooldowns take their jitter; its state
-            is put back at the end. The same seed is the same run.
-        start: The time at which the loop begins, in seconds.
-        turns: Turns of the loop after which it is stopped with an `EndlessError`; `None` is never.
+        seed: The seed for the module `random`, which backoff and cooldowns use for jitter; its state
+            is restored at the end. The same seed gives the same run.
+        start: The loop's initial time, in seconds.
+        turns: The most iterations of the loop before it raises an `EndlessError`; `None` means no limit.
     """
 
     def __init__(self, seed: int = 0, *, start: float = 0.0, turns: int | None = None) -> None:
@@ -89,7 +89,7 @@ class virtual_time:  # noqa: N801  # because: it is used as a word: `with virtua
         self._stack.close()
 
     def __call__(self, function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """`function` as a plain one, each call of which has a virtual time of its own."""
+        """A sync version of `function` that runs each call in its own virtual time."""
 
         @functools.wraps(function)
         def in_virtual_time(*args: P.args, **named: P.kwargs) -> T:
@@ -100,12 +100,12 @@ class virtual_time:  # noqa: N801  # because: it is used as a word: `with virtua
 
 
 def run(main: Coroutine[Any, Any, T], *, seed: int = 0, start: float = 0.0) -> T:
-    """Run `main` to its end in virtual time, like `asyncio.run`.
+    """Run `main` to completion in virtual time, like `asyncio.run`.
 
         answer = run(scenario())
 
     Raises:
-        DeadlockError: it waits for what can never happen.
+        DeadlockError: `main` waits for something that can never happen.
     """
     with virtual_time(seed, start=start) as in_time:
         return in_time(main)

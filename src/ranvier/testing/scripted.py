@@ -1,4 +1,4 @@
-"""A provider that does what a test tells it to."""
+"""A provider that follows a test's script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """A delay, and what comes then."""
+    """A delay, and the reply that follows it."""
 
     seconds: float
     reply: Any
@@ -35,40 +35,40 @@ class Script:
 
 
 def after(seconds: float, reply: Any) -> After:
-    """`reply`, `seconds` later; also as a step of a stream."""
+    """Delay `reply` by `seconds`; also usable as a step of a stream."""
     return After(seconds, reply)
 
 
 def stream(*steps: Any) -> Script:
     """A reply in steps: texts, `StreamEvent`s, errors, `after(...)`, `cut()`, `stall()`, `ping()`.
 
-    Unless a step breaks it, it ends as a good stream does. Asked whole, its provider gathers it.
+    It ends properly unless a step interrupts it. `complete()` collects it into a whole answer.
     """
     return Script(steps)
 
 
 def cut() -> BaseException:
-    """A stream that ends without its terminal event."""
+    """End a stream without its terminal event."""
     return InvalidResponseError("the stream ended before the answer did", provider="")
 
 
 def broken() -> BaseException:
-    """A connection that breaks."""
+    """Break the connection."""
     return ConnectionFailedError("the connection was reset", provider="")
 
 
 def stall() -> After:
-    """Silence, for ever."""
+    """Send nothing, forever."""
     return After(float("inf"), "")
 
 
 def ping() -> StreamEvent:
-    """A sign of life without content, as servers send them while a model thinks."""
+    """Activity without content, as servers send it while a model thinks."""
     return SIGN_OF_LIFE
 
 
 Reply = str | Response | BaseException | After | Script | Awaitable[Any]
-"""What a scripted provider does with one call; of what can be awaited, what comes out."""
+"""How a scripted provider answers one call; an awaitable is replaced by its result."""
 
 
 class ScriptedProvider:
@@ -87,17 +87,17 @@ class ScriptedProvider:
 
     Args:
         name: The provider's name.
-        script: The replies, in order; or a function of the call, plain or async, that returns one. An
+        script: The replies, in order; or a sync or async function of the call that returns one. An
             error is raised (a fresh copy each time); the last reply of a list is repeated for further calls.
         model: The default model.
-        streaming: False for a provider that can only be asked whole.
+        streaming: False for a provider that cannot stream.
 
     Attributes:
-        slots, needs_credential, credential: As adapters over HTTP have them, if a test sets them.
-        calls: The calls that arrived, oldest first: each with its `request`, `tenant`, `credential`,
+        slots, needs_credential, credential: Unset unless a test sets them; HTTP adapters have the same.
+        calls: The calls received, oldest first, each with its `request`, `tenant`, `credential`,
             `attempt` and `deadline`.
-        in_progress: How many of them have not ended.
-        cancelled: How many of them were cancelled or closed before their end.
+        in_progress: The number of calls in flight.
+        cancelled: The number of calls that were cancelled or closed before their end.
     """
 
     slots: asyncio.Semaphore
@@ -119,12 +119,12 @@ class ScriptedProvider:
         self.cancelled = 0
         self._next: Callable[[Call], Reply] = script if callable(script) else _in_order(script)
         if not streaming:
-            self.stream = None  # type: ignore[assignment]  # because: so says a provider that cannot stream
+            self.stream = None  # type: ignore[assignment]  # because: this marks a provider without streams
 
     async def complete(self, call: Call) -> Response:
-        """The next reply, whole."""
+        """Return the next reply, whole."""
         collector = Collector()
-        async with self._asked(call) as reply:
+        async with self._received(call) as reply:
             reply = await _now(reply)
             if isinstance(reply, Response):
                 return dataclasses.replace(reply)
@@ -133,13 +133,13 @@ class ScriptedProvider:
             return collector.answer(self.name, call.deployment.model)
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
-        """The next reply, in steps."""
-        async with self._asked(call) as reply:
+        """Yield the next reply, in steps."""
+        async with self._received(call) as reply:
             async for event in self._steps(reply):
                 yield event
 
     @asynccontextmanager
-    async def _asked(self, call: Call) -> AsyncGenerator[Reply, None]:
+    async def _received(self, call: Call) -> AsyncGenerator[Reply, None]:
         self.calls.append(call)
         self.in_progress += 1
         try:
@@ -151,7 +151,7 @@ class ScriptedProvider:
             self.in_progress -= 1
 
     async def _steps(self, reply: Reply) -> AsyncGenerator[StreamEvent, None]:
-        """The events of `reply`, with a good end unless one of them broke it off."""
+        """The events of `reply`, with a finish reason at the end unless one of them raised."""
         reply = await _now(reply)
         finished = False
         for step in reply.steps if isinstance(reply, Script) else (reply,):
@@ -177,7 +177,7 @@ class ScriptedProvider:
 
 
 async def _now(reply: Any) -> Any:
-    """What `reply` turns out to be, once its delays are over."""
+    """Wait out the delays of `reply`, and return what remains."""
     while isinstance(reply, (After, Awaitable)):
         if not isinstance(reply, After):
             reply = await reply
@@ -192,6 +192,6 @@ async def _now(reply: Any) -> Any:
 def _in_order(script: Iterable[Reply]) -> Callable[[Call], Reply]:
     replies = list(script)
     if isinstance(script, str) or not replies:
-        raise ConfigurationError(f"script={script!r}: give a list of replies, or a function of the call")
+        raise ConfigurationError(f"script={script!r}: pass a list of replies or a function of the call")
     remaining = iter(replies)
     return lambda call: next(remaining, replies[-1])

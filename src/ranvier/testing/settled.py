@@ -1,4 +1,4 @@
-"""Whether a pipeline has given back everything that its calls took: the promise a test most wants kept."""
+"""Checks that a pipeline's calls have released every resource they took."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from ranvier.pipeline.pipeline import Pipeline
 
 CHECKED_EVERY = 0.01
-"""Seconds between two looks of `settled`."""
+"""Seconds between two checks of `settled`."""
 
 
 def assert_settled(pipeline: Pipeline) -> None:
-    """Nothing that `pipeline` took is still taken, now that its calls have ended.
+    """Assert that the ended calls of `pipeline` hold no resources any more.
 
-    No call, stream, request, permit, probe, connection slot, timer or background task is left. A
-    layer or provider of yours takes part by a method `unsettled()` that returns a sentence for each
-    thing it still holds.
+    No call, stream, request, permit, probe, connection slot, timer or background task may be left. To
+    include your own layer or provider, give it a method `unsettled()` that returns a sentence for each
+    resource it still holds.
 
     Raises:
-        AssertionError: it says what is left, and whose it is.
+        AssertionError: something is left; the message lists each resource and its owner.
     """
     left = list(unsettled(pipeline))
     if left:
@@ -34,10 +34,10 @@ def assert_settled(pipeline: Pipeline) -> None:
 
 
 async def settled(pipeline: Pipeline, within: float = 1.0) -> None:
-    """The same, as soon as it holds: give what was cancelled or dropped `within` seconds to end.
+    """Wait until `assert_settled` holds, for at most `within` seconds: cancelled calls need time to end.
 
     Raises:
-        AssertionError: something is left after that.
+        AssertionError: something is left after `within` seconds.
     """
     for _ in range(math.ceil(within / CHECKED_EVERY)):
         if not any(unsettled(pipeline)):
@@ -47,8 +47,8 @@ async def settled(pipeline: Pipeline, within: float = 1.0) -> None:
 
 
 def unsettled(pipeline: Pipeline) -> Iterator[str]:
-    """A sentence for each thing that is still taken."""
-    yield from _under_way(pipeline)
+    """A sentence for each resource that is still held."""
+    yield from _in_flight(pipeline)
     for layer in pipeline.layers:
         yield from _held_by_layer(layer)
     deployments = [each for layer in pipeline.layers for each in layer.deployments()]
@@ -57,22 +57,22 @@ def unsettled(pipeline: Pipeline) -> Iterator[str]:
     yield from _timers(pipeline)
 
 
-def _under_way(pipeline: Pipeline) -> Iterator[str]:
+def _in_flight(pipeline: Pipeline) -> Iterator[str]:
     lifecycle = pipeline.lifecycle
     for task in lifecycle.calls.values():
-        yield f"call under way: {task.get_name()} in {where_it_waits(task)}"
+        yield f"call in flight: {task.get_name()} in {where_it_waits(task)}"
     for source in list(lifecycle._streams):
         yield f"stream open: {source._call.deployment} for tenant {source._call.tenant!r}"
     for task in lifecycle.background:
         yield f"background task: {where_it_waits(task)}"
     if unheard := pipeline.events.deliveries.unheard:
-        yield f"events: {unheard} not yet heard by the async listeners"
+        yield f"events: {unheard} not yet delivered to async listeners"
     for tenant, provider in pipeline.credentials._lookups:
-        yield f"credentials: the key of tenant {tenant!r} at {provider} is being looked up"
+        yield f"credentials: lookup in flight for the key of tenant {tenant!r} at {provider}"
 
 
 def _held_by_layer(layer: Layer) -> Iterator[str]:
-    """Guards are known by what operators see of them; this package must not know their classes."""
+    """Resources of breakers and gates, read from their public views: this package imports no layer."""
     own: Any = layer
     for key, seen in getattr(own, "circuits", ()):
         if seen.in_flight:
@@ -82,24 +82,24 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
         if keeper.gate.waiting:
             yield f"gate {key[0]}: {keeper.gate.waiting} calls waiting"
         elif not keeper.gate.idle:
-            yield f"gate {key[0]}: a probe has passed and not reported back"
+            yield f"gate {key[0]}: a probe was admitted and has not reported back"
     yield from getattr(own, "unsettled", tuple)()
 
 
 def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
     own: Any = provider
     slots = getattr(own, "slots", None)
-    bound = getattr(slots, "_bound_value", None)  # of a BoundedSemaphore: any other has forgotten it
+    bound = getattr(slots, "_bound_value", None)  # only a BoundedSemaphore keeps its initial value
     if slots is not None and bound is not None and slots._value != bound:
         yield f"{provider.name}: {bound - slots._value} of {bound} connection slots taken"
     in_flight = getattr(own, "in_progress", None) or len(list(_requests(own, pipeline)))
     if in_flight:
-        yield f"{provider.name}: {in_flight} requests under way"
+        yield f"{provider.name}: {in_flight} requests in flight"
     yield from getattr(own, "unsettled", tuple)()
 
 
 def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
-    """Requests of an adapter of ours on behalf of `pipeline`; its providers share a client."""
+    """Requests in flight that a built-in adapter sent for `pipeline`; its providers share a client."""
     for owner, shared in getattr(getattr(provider, "_connections", None), "_leases", ()):
         if owner() is pipeline:
             requests = shared.client.in_flight
@@ -107,10 +107,10 @@ def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
 
 
 def _timers(pipeline: Pipeline) -> Iterator[str]:
-    """Those of calls, which the pipeline keeps itself, and those of gates, which are the loop's."""
+    """Timers of calls, which the pipeline keeps itself, and timers of gates, which the loop keeps."""
     if waiting := len(getattr(pipeline, "timers", ())):
         yield f"timers: {waiting} set"
-    for timer in getattr(getattr(pipeline, "loop", None), "_scheduled", ()):  # uvloop does not tell
+    for timer in getattr(getattr(pipeline, "loop", None), "_scheduled", ()):  # uvloop has no such list
         owner = getattr(timer._callback, "__self__", None)
         if getattr(owner, "_pipeline", None) is pipeline and not timer.cancelled():
-            yield f"timer of a gate: rings in {timer.when() - pipeline.clock():.3g} s"
+            yield f"timer of a gate: due in {timer.when() - pipeline.clock():.3g} s"

@@ -1,6 +1,6 @@
-"""Makes a list of faults that breaks something as short and as plain as it can be.
+"""Shrinks a fault schedule that makes a scenario fail to the shortest and simplest one that still does.
 
-Pure: it is told which lists still break it, and runs nothing itself.
+It runs nothing itself: the caller passes a function that tries a schedule.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ranvier.testing.faults import Fault
 Schedule = tuple[Fault, ...]
 
 Fails = Callable[[Schedule], Schedule | None]
-"""Given a schedule, says whether it still fails: with the faults that were reached, or `None`."""
+"""Tries a schedule: returns the faults that happened where it still fails, otherwise `None`."""
 
 
 def shrunk(faults: Schedule, fails: Fails, tries: int) -> Schedule:
-    """A schedule that still fails and of which, within so many tries, nothing could be spared.
+    """Return the simplest schedule that still fails, as far as it is found within `tries` tries.
 
-    First whole stretches are left out, then single faults, then what is left is made smaller. The
-    first that still fails is kept and all begins anew, so that the same failure always shrinks the same way.
+    It first omits whole stretches, then single faults, then reduces the sizes that are left. It restarts
+    from each simpler schedule that still fails, so the same failure always shrinks the same way.
     """
     tried: set[Schedule] = {faults}
     while True:
@@ -50,7 +50,7 @@ def _simpler(faults: Schedule) -> Iterator[Schedule]:
 
 
 def _smaller(size: float) -> Iterator[float]:
-    """Rounder and smaller numbers, the plainest first."""
+    """Smaller and rounder numbers, the roundest first."""
     for candidate in (0.0, 1.0, float(int(size)), round(size / 2, 2), size - 1):
         if 0 <= candidate < size:
             yield candidate

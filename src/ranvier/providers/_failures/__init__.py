@@ -1,1 +1,1 @@
-"""What a provider said went wrong, as an error of `ranvier.errors`."""
+"""Classifies a provider's failures as errors of `ranvier.errors`."""

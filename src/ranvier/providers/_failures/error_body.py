@@ -1,4 +1,4 @@
-"""What the body of a failure says, whatever its shape: its message, its codes, its status, its fields."""
+"""Reads the body of an error reply in any format: its message, its codes, its status, its fields."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from ranvier.providers._failures.shown import MAX_CODE
 
 MAX_BODY, MAX_TEXT = 250_000, 2_000
 MAX_ISSUES = 8
-"""Issues of a list that are read: a validator may find a hundred."""
+"""The most issues read from a list: a validator may report a hundred."""
 
 _CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
           "provider_code", "quotaId")  # fmt: skip
-_NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # `str(None)` is how some proxies say none
+_NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # some proxies send `str(None)`
 _NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
 
 class ErrorBody(NamedTuple):
-    """What a body says, whatever its shape."""
+    """The content of an error reply, in one format for all providers."""
 
     message: str
-    codes: tuple[str, ...] = ()  # the provider's own words, the most telling first
-    status: int | None = None  # a status that stands in the body
-    params: tuple[str, ...] = ()  # fields of the request that it names beside its words
-    is_error: bool = False  # it says itself that it is one
+    codes: tuple[str, ...] = ()  # the provider's own codes, the most specific first
+    status: int | None = None  # a status in the body
+    params: tuple[str, ...] = ()  # fields of the request that it names outside the message
+    is_error: bool = False  # it calls itself an error
     request_id: str | None = None
 
     @property
     def text(self) -> str:
-        """The message, as phrases are looked for in it."""
+        """The message, shortened and in lower case, in which phrases are searched."""
         return self.message[:MAX_TEXT].lower()
 
 
 def as_text(body: object) -> str:
-    """A body as text, as much of it as is ever looked at."""
+    """A body as text, up to `MAX_BODY`."""
     if isinstance(body, (bytes, bytearray)):
         return body[:MAX_BODY].decode("utf-8", "replace")
     if isinstance(body, str):
         return body[:MAX_BODY]
     try:
         return "" if body is None else json.dumps(body, ensure_ascii=False)[:MAX_BODY]
-    except Exception:  # because: what is no JSON after all may fail in any way, and is only a preview
+    except Exception:  # because: a value that is not JSON may fail in any way, and this is only a preview
         return ""
 
 
 def parse(body: object) -> Mapping[str, Any] | str:
-    """The JSON object of a body, out of its list where it stands in one; else the text."""
+    """The JSON object of a body, or the first object of its list; otherwise the text."""
     if not isinstance(body, (Mapping, list)):
         text = as_text(body).strip("\ufeff \t\r\n")
         try:
@@ -61,20 +61,20 @@ def parse(body: object) -> Mapping[str, Any] | str:
 
 
 def read(body: Mapping[str, Any] | str) -> ErrorBody:
-    """What a body says: its JSON object, or its text."""
+    """Read a parsed body: its JSON object, or its text."""
     if isinstance(body, str):
         return ErrorBody(title(body))
     found = list(objects(body))
     issues = list(_issues(body))
-    told = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
-    told += [value for one in issues for key in _CODES if _is_word(value := one.get(key))]
+    codes = [value for one in found for key in _CODES if (value := one.get(key)) is not None]
+    codes += [value for one in issues for key in _CODES if _is_word(value := one.get(key))]
     messages = [*map(_message, found[:2]), *map(_issue, issues), *map(_sentence, found[:2])]
     if not any(messages):
         messages.append(_message(body) or _message(_result(body)))
     return ErrorBody(
         ": ".join(dict.fromkeys(message for message in messages if message)),
-        codes=tuple(word for word in map(_as_code, told) if word),
-        status=next((status for status in map(_as_status, told) if status), None),
+        codes=tuple(word for word in map(_as_code, codes) if word),
+        status=next((status for status in map(_as_status, codes) if status), None),
         params=tuple(_params((*found, *issues))),
         is_error=says_error(body),
         request_id=request_id if isinstance(request_id := body.get("request_id"), str) else None,
@@ -82,7 +82,7 @@ def read(body: Mapping[str, Any] | str) -> ErrorBody:
 
 
 def says_error(body: Mapping[str, Any]) -> bool:
-    """True for a body that calls itself an error, wrapped or bare, whatever the status says."""
+    """True for a body that calls itself an error, nested or at the top level, whatever the HTTP status is."""
     if body.get("error") or "error" in (body.get("type"), body.get("object")):
         return True
     if body.get("success") is False or body.get("errors"):  # GLM, Cloudflare
@@ -91,12 +91,12 @@ def says_error(body: Mapping[str, Any]) -> bool:
     return (failed and bool(_message(body))) or bool(_result(body))
 
 
-# --- where the words may stand -------------------------------------------------------------------
+# --- the objects in a body -----------------------------------------------------------------------
 
 
 def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What in a body may hold the provider's words: the error, then that of its upstream, then details."""
-    error = _mapping(body.get("error")) or body  # the words stand beside it: xAI, Ollama, Cloudflare
+    """The objects in a body that may hold message and codes: the error, its upstream's error, its details."""
+    error = _mapping(body.get("error")) or body  # xAI, Ollama, Cloudflare: at the top level
     metadata = _mapping(error.get("metadata"))
     upstream = parse(metadata.get("raw"))  # OpenRouter: text, or JSON inside JSON
     upstream = {"message": upstream} if isinstance(upstream, str) else upstream
@@ -112,13 +112,13 @@ def objects(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _result(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """MiniMax's own verdict on an answer of status 200, where it is a bad one; its numbers are its own."""
+    """MiniMax's error in an answer of status 200; its numeric codes are its own and are ignored."""
     result = _mapping(body.get("base_resp"))
     return {"message": result.get("status_msg")} if result.get("status_code") else {}
 
 
 def _issues(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The errors that are told as a list: FastAPI's `detail`, the `errors` of Cloudflare and JSON:API."""
+    """Errors in a list: FastAPI's `detail`, and the `errors` of Cloudflare and JSON:API."""
     error = _mapping(body.get("error"))
     lists = [one.get(key) for one in (body, error) for key in ("detail", "errors", "error", "message")]
     lists += [inner.get("detail") for inner in map(_mapping, lists)]  # Mistral: in the message
@@ -129,16 +129,16 @@ def _issues(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _issue(one: Mapping[str, Any]) -> str:
-    """One of several errors in words: where it is, and what; never the `input` that it quotes."""
+    """The place and message of one of several errors, without the `input` that it quotes."""
     where, what = _location(one.get("loc")), _message(one)
     return f"{where}: {what}" if where and what else what or where
 
 
 def _location(loc: object) -> str:
-    """The path of a field as FastAPI has it: `["body", "tools", 0]` is `tools.0`."""
+    """The path in FastAPI's `loc`: `["body", "tools", 0]` becomes `tools.0`."""
     steps = loc[:20] if isinstance(loc, list) else [loc]
-    told = [str(step)[:MAX_CODE] for step in steps if isinstance(step, (str, int)) and step != "body"]
-    return ".".join(told)
+    names = [str(step)[:MAX_CODE] for step in steps if isinstance(step, (str, int)) and step != "body"]
+    return ".".join(names)
 
 
 def _params(found: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _params(found: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
 
 
 def _sentence(one: Mapping[str, Any]) -> str:
-    """What stands in the place of a field and is none, but words: Xiaomi."""
+    """A sentence in `param` instead of a field, as Xiaomi sends it."""
     param = one.get("param")
     return param if isinstance(param, str) and " " in param.replace(", ", ",").strip() else ""
 
@@ -165,7 +165,7 @@ def _message(one: Mapping[str, Any]) -> str:
 
 
 def _is_word(value: object) -> bool:
-    """True for a code that is no number: those of a list are numbered by whoever made the list."""
+    """True for a code that is not a number, or is a status: other numbers in a list have no fixed meaning."""
     return isinstance(value, str) and (not value.strip().isdigit() or _as_status(value) is not None)
 
 
@@ -176,7 +176,7 @@ def _as_status(value: object) -> int | None:
 
 
 def _as_code(value: object) -> str:
-    """A word of the provider; no status, no address, no sentence."""
+    """A code of the provider; empty for a status, a URL or a sentence."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _as_status(value):
         return ""
     word = value.strip() if isinstance(value, str) else str(value) if abs(value) < 10**9 else ""
@@ -184,7 +184,7 @@ def _as_code(value: object) -> str:
 
 
 def title(text: str) -> str:
-    """The title of a page of HTML; other text as it is."""
+    """The title of an HTML page; other text unchanged."""
     head = text[:MAX_TEXT]
     if not head.startswith("<"):
         return head

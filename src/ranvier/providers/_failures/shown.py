@@ -1,4 +1,4 @@
-"""What an error may show of a provider's words: one printable line, not long, without the key."""
+"""Prepares a provider's text for an error: one short printable line, without the key."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ MAX_CODE: Final = 80
 MAX_WORDS: Final = 300
 MAX_PREVIEW: Final = 500
 
-_UNPRINTABLE = re.compile(  # with the marks that turn the direction of writing, and broken characters
+_UNPRINTABLE = re.compile(  # includes marks that change the writing direction, and lone surrogates
     "[\\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
 )
 
 
 def shown(text: str | None, longest: int, secret: str | None) -> str:
-    """One printable line without the secret; masked before it is cut, so that no part of it stays."""
+    """One printable line without the secret, which is masked before the line is cut so no part remains."""
     line = masked(_UNPRINTABLE.sub(" ", text or "").strip(), _UNPRINTABLE.sub(" ", secret or "").strip())
     line = line if len(line) <= longest else line[: longest - 3] + "..."
     return "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
 def masked(text: str, secret: str | None) -> str:
-    """`text` without the secret, however it is spelled there."""
+    """`text` with the secret masked, in any of its encodings."""
     for piece in _pieces(secret or ""):
         text = text.replace(piece, "***")
     return text
 
 
 def _pieces(secret: str) -> list[str]:
-    """A secret as bodies spell it, and its halves, for a body that was itself cut; the longest first."""
+    """The encodings of a secret in bodies, and its halves, for a body that was cut; the longest first."""
     half = len(secret) // 2
     halves = {secret[:half], secret[half:]} if half >= 8 else set()
     spelled = {secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quote(secret, safe="")}

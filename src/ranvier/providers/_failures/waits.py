@@ -1,4 +1,4 @@
-"""How long a provider asked us to wait, and until when, wherever it says so."""
+"""Reads how long a provider wants us to wait, and until when, from headers, body and message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ranvier.providers._failures.error_body import objects, parse, read
 
 
 class Wait(NamedTuple):
-    """What was said of it.
+    """A requested wait.
 
     Attributes:
-        seconds: The wait; `None` where none was named that a call could follow.
-        resets_at: The moment, in seconds since the epoch, where one was named or follows from the wait.
+        seconds: The wait; `None` if none was given, or none of at most a day.
+        resets_at: The end of the wait, in seconds since the epoch, if it was given or follows from the wait.
     """
 
     seconds: float | None = None
@@ -34,7 +34,7 @@ _STEP = re.compile(  # a number and its unit, as in 1.5s, 12ms, 6m0s, 1 seconds,
     r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_UNTIL = re.compile(  # a moment of which the zone is known: without one, it may be that of the vendor
+_UNTIL = re.compile(  # a time with a zone: without one, it may be in the vendor's zone
     r"\b(?:at|on|after|until|by) ([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at |[ t])([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)"
     r"(?:\.[0-9]{1,9})? ?(z|utc|gmt|[+-][0-9]{2}:?[0-9]{2})(?![0-9a-z])"
 )
@@ -44,7 +44,7 @@ _ISO = re.compile(
 )
 _MONTHS = ("", *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
 _AGES = (1.4e9, 4.1e9)
-"""Seconds since the epoch that are a moment of our time, and no wait of a careless server."""
+"""The range in which a number is a time in seconds since the epoch, and not a wait."""
 
 _IN_MILLISECONDS = ("retry-after-ms", "retry_after_ms")
 _IN_SECONDS = ("retry-after", "retry_after", "retry_after_seconds", "resets_in_seconds")
@@ -53,37 +53,37 @@ _REPORTED = ("x-ratelimit-reset", "anthropic-ratelimit-unified-reset")
 
 
 def waiting(headers: Mapping[str, str], body: object) -> Wait:
-    """What the headers `retry-after-ms` and `retry-after`, the body and its message say of a wait.
+    """Read the wait from the headers `retry-after-ms` and `retry-after`, the body and its message.
 
-    The first source that names a wait of at most a day counts; one that makes no sense says nothing. A
-    moment is taken relative to the response's own `Date`, so that no clock of ours matters; that of a limit
-    that is merely reported, as in `x-ratelimit-reset`, is a fact and no wait.
+    The first source with a wait of at most a day counts; invalid values are ignored. A time is taken
+    relative to the response's own `Date`, so the local clock does not matter. A reset time that is only
+    reported, as in `x-ratelimit-reset`, sets `resets_at` but no wait.
     """
     now = _moment(headers.get("date"))
     resets_at = None
-    for said in _waits(headers, parse(body)):
-        if said.resets_at is not None:
-            seconds = None if now is None else max(said.resets_at - now, 0.0)
+    for wait in _waits(headers, parse(body)):
+        if wait.resets_at is not None:
+            seconds = None if now is None else max(wait.resets_at - now, 0.0)
         else:
-            seconds = said.seconds
+            seconds = wait.seconds
         if seconds is not None and seconds <= MAX_WAIT:
-            return Wait(seconds, _sum(now, seconds) if said.resets_at is None else said.resets_at)
-        resets_at = resets_at or said.resets_at or _sum(now, said.seconds)
+            return Wait(seconds, _sum(now, seconds) if wait.resets_at is None else wait.resets_at)
+        resets_at = resets_at or wait.resets_at or _sum(now, wait.seconds)
     return Wait(None, resets_at or _reported(headers, parse(body)))
 
 
 def retry_after(headers: Mapping[str, str], body: object) -> float | None:
-    """Seconds that the provider asked us to wait, if it did."""
+    """The wait that the provider requested, in seconds; `None` if it requested none."""
     return waiting(headers, body).seconds
 
 
 def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterator[Wait]:
     yield _milliseconds(headers.get("retry-after-ms"))
-    yield _asked(headers.get("retry-after"))
+    yield _requested(headers.get("retry-after"))
     for one in objects(body) if isinstance(body, Mapping) else ():
         yield Wait(_duration(str(one.get("retryDelay", ""))[:40]))  # google.rpc.RetryInfo
         yield from (_milliseconds(one.get(key)) for key in _IN_MILLISECONDS)
-        yield from (_asked(one.get(key)) for key in _IN_SECONDS)
+        yield from (_requested(one.get(key)) for key in _IN_SECONDS)
         yield from (Wait(resets_at=_moment(one.get(key))) for key in _MOMENTS)
     text = read(body).text
     yield from (Wait(_duration(text, announced.end())) for announced in _ANNOUNCED.finditer(text))
@@ -92,14 +92,14 @@ def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterato
 
 
 def _reported(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> float | None:
-    """When a limit begins anew, where that is merely told."""
+    """The reset time of a limit that is only reported."""
     sources = (headers, *(objects(body) if isinstance(body, Mapping) else ()))
     moments = (_moment(one.get(key)) for one in sources for key in _REPORTED)
     return next((moment for moment in moments if moment is not None), None)
 
 
-def _asked(value: object) -> Wait:
-    """A wait in seconds, or in words such as `1m30s`, or the moment of its end."""
+def _requested(value: object) -> Wait:
+    """A wait in seconds, as a duration such as `1m30s`, or as the time of its end."""
     seconds = _number(value)
     if seconds is not None and seconds < _AGES[0]:
         return Wait(seconds)
@@ -122,7 +122,7 @@ def _number(value: object) -> float | None:
 
 
 def _moment(value: object) -> float | None:
-    """Seconds since the epoch: of a number of them or of their thousandths, of an ISO or an HTTP date."""
+    """Seconds since the epoch, from seconds, milliseconds, an ISO date or an HTTP date."""
     number = _number(value)
     if number is not None:
         number = number / 1000 if number > 1000 * _AGES[0] else number
@@ -130,15 +130,15 @@ def _moment(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()[:64]
-    try:  # a date that names no zone is taken for one of Greenwich, as HTTP has it
-        then = timegm(parsedate_to_datetime(_as_in_http(text)).utctimetuple())
-    except (ValueError, TypeError, IndexError, OverflowError):  # because: it fails in all these ways
+    try:  # a date without a zone counts as GMT, as in HTTP
+        then = timegm(parsedate_to_datetime(_as_http_date(text)).utctimetuple())
+    except (ValueError, TypeError, IndexError, OverflowError):  # because: the parser raises all of these
         return None
     return float(then) if _AGES[0] <= then <= _AGES[1] else None
 
 
-def _as_in_http(text: str) -> str:
-    """An ISO date in the words of an HTTP date; all else as it is."""
+def _as_http_date(text: str) -> str:
+    """An ISO date in the format of an HTTP date; other text unchanged."""
     iso = _ISO.fullmatch(text)
     if iso is None:
         return text
@@ -152,7 +152,7 @@ def _sum(now: float | None, seconds: float | None) -> float | None:
 
 
 def _duration(text: str, position: int = 0) -> float | None:
-    """A number with its unit, or several of them added up."""
+    """The sum of one or more numbers with units, in seconds."""
     total = None
     while step := _STEP.match(text, position):
         unit = 0.001 if step[2].startswith(("ms", "mil")) else _UNITS[step[2][0]]

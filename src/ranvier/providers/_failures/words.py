@@ -1,6 +1,6 @@
-"""The words in which providers say what went wrong, as data: codes, statuses, phrases, and what they mean.
+"""The codes, statuses and phrases of providers' errors, and their meanings, as data.
 
-`_classify` reads these tables, from the most telling to the least.
+`classify` reads these tables, from the most specific to the least.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def _by_word(*groups: tuple[Kind, str]) -> dict[str, Kind]:
     return {word: kind for kind, words in groups for word in words.split()}
 
 
-# Codes that mean one thing, whatever the status. Sources: the vendors' pages on errors, their SDKs, and
-# bodies that were recorded.
+# Codes with one meaning, whatever the status. Sources: the vendors' pages on errors, their SDKs, and
+# recorded bodies.
 DECISIVE = _by_word(
     # OpenAI, and its plans
     (errors.QuotaExceededError, """insufficient_quota credit_balance_exhausted billing_hard_limit_reached
@@ -30,14 +30,14 @@ DECISIVE = _by_word(
     # Kimi, OpenRouter; GLM: arrears, the daily limit, the limits of a plan, fair use
     (errors.QuotaExceededError, """exceeded_current_quota_error payment_required 1113 1304
         1308 1309 1310 1311 1313 1314 1315 1316 1317 1318 1319 1320 1321"""),
-    # litellm; DashScope, Volcengine; one-api and its kin
+    # litellm; DashScope, Volcengine; one-api and its forks
     (errors.QuotaExceededError, """budget_exceeded arrearage allocationquota.freetieronly
         accountoverdueerror insufficient_user_quota insufficient_balance insufficient_funds
         insufficient_credits spend_limit_exceeded credits_exhausted creditserror"""),
     # Anthropic, OpenAI, Kimi, Gemini (the reason in `details`, and the status), GLM
     (errors.AuthenticationError, """authentication_error invalid_api_key incorrect_api_key_error
         invalid_authentication_error api_key_invalid unauthenticated 1000 1001 1002 1003 1004"""),
-    # GLM: accounts that are locked or not active; no right to the model; OpenAI, Groq, litellm
+    # GLM: accounts that are locked or not active; no access to the model; OpenAI, Groq, litellm
     (errors.PermissionDeniedError, """1110 1111 1112 1114 1115 1116 1117 1118 1119 1120 1121 1220
         unsupported_country_region_territory organization_restricted model_terms_required
         key_model_access_denied team_model_access_denied"""),
@@ -52,7 +52,7 @@ DECISIVE = _by_word(
     (errors.ContentFilterError, """content_policy_violation content_filter responsibleaipolicyviolation
         refusal 1301 data_inspection_failed datainspectionfailed moderation_blocked
         contentpolicyviolationerror"""),
-    # What this model cannot do, another may: OpenAI; Groq, whose model wrote what is no tool call or no JSON
+    # Another model may be able to do this: OpenAI; Groq, for an invalid tool call or invalid JSON
     (errors.UnsupportedRequestError, """unsupported_parameter unsupported_value unknown_parameter
         invalid_encrypted_content previous_response_not_found tool_use_failed json_validate_failed"""),
     # Anthropic, Kimi, OpenAI, OpenRouter
@@ -60,7 +60,7 @@ DECISIVE = _by_word(
         provider_overloaded"""),
 )  # fmt: skip
 
-# Codes that a status says better; they speak where there is none, as in a stream.
+# Codes that are less specific than a status; they are used if there is none, as in a stream.
 # Sources: Anthropic, OpenAI (code, then type), Kimi, Gemini, GLM, xAI, OpenRouter, llama.cpp, vLLM, litellm.
 GENERAL = _by_word(
     (errors.RateLimitError, """rate_limit_error ramp_limit_exceeded rate_limit_exceeded slow_down tokens
@@ -78,8 +78,8 @@ GENERAL = _by_word(
     (errors.AttemptTimeoutError, "timeout"),
 )  # fmt: skip
 
-# Every other 4xx is an invalid request, every other 5xx a server's error. 409 and 425 are locks that pass:
-# both large SDKs retry a 409. 498 is Groq's lack of capacity, 499 Google's "cancelled".
+# Every other 4xx is an invalid request, every other 5xx a server error. 409 and 425 are temporary locks:
+# the SDKs of OpenAI and Anthropic retry a 409. 498 is Groq's lack of capacity, 499 Google's "cancelled".
 STATUSES: dict[int, Kind] = {
     **dict.fromkeys((401,), errors.AuthenticationError),
     **dict.fromkeys((402,), errors.QuotaExceededError),
@@ -92,12 +92,12 @@ STATUSES: dict[int, Kind] = {
     **dict.fromkeys((498, 503, 529), errors.OverloadedError),
 }
 
-# What a message adds: the meaning, the kinds that it may refine, the phrases. The first match wins.
-# The phrases are patterns for text in lower case.
-REFUSED = (errors.InvalidRequestError, errors.PermissionDeniedError, errors.ModelNotFoundError)
-_ACCOUNT = (*REFUSED, errors.AuthenticationError, errors.ServerError)
+# Phrases in messages: the meaning, the kinds that it may refine, the patterns. The first match wins.
+# The patterns are for text in lower case.
+REJECTIONS = (errors.InvalidRequestError, errors.PermissionDeniedError, errors.ModelNotFoundError)
+_ACCOUNT = (*REJECTIONS, errors.AuthenticationError, errors.ServerError)
 _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
-    # A wrong key, though the account behind a right one is mentioned too
+    # A wrong key, even if the message also mentions the account
     (errors.AuthenticationError, (errors.AuthenticationError,), (
         "(?:incorrect|invalid) api[ _-]?key",
         "api[ _-]?key (?:provided |you provided )?is (?:not va|inva)lid")),
@@ -123,7 +123,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"\b(?:subscription|trial) (?:has |is |period |has been )*"
         "(?:expired|ended|over|cancell?ed|inactive|not active)", "no active subscription",
         "prepa(?:id|yment) .{0,40}(?:gone|spent|required)")),
-    # With a 429 the same words are said of the limit of a minute: Gemini
+    # Not with a 429, where Gemini uses the same phrases for a limit per minute
     (errors.QuotaExceededError, _ACCOUNT, (
         "exceeded (?:your |the |its )?(?:current |token |monthly )?quota",
         "quota (?:has been )?(?:exceeded|exhausted)", "额度不足", "check your plan and billing",
@@ -138,11 +138,11 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "maximum sequence length",
         r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
         r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
-    # Gemini and xAI, which say it with a 400
+    # Gemini and xAI, which send it with a 400
     (errors.AuthenticationError, (errors.InvalidRequestError,), (
         "api[ _]key not valid", "api[ _]key (?:has )?expired", "(?:incorrect|invalid) api[ _]key")),
     # Azure, Anthropic, OpenAI, OpenRouter (403), Kimi, DeepSeek, DashScope, xAI, GLM
-    (errors.ContentFilterError, REFUSED, (
+    (errors.ContentFilterError, REJECTIONS, (
         "content management policy", "content filter", "content ?_?policy",
         r"\b(?:was|were|been|is|are) flagged", "new_sensitive",
         "considered high risk", "content exists risk",
@@ -151,12 +151,12 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"\bsafety (?:system|filter|polic|check|guideline)",
         "blocked by .{0,12}(?:content|safety|moderation|usage)", "敏感内容")),
     (errors.ContentFilterError, (errors.ServerError,), ("new_sensitive",)),  # MiniMax
-    # Gemini; Anthropic and Groq, of an account
+    # Gemini; Anthropic and Groq, about an account
     (errors.PermissionDeniedError, (errors.InvalidRequestError,), (
         "user location is not supported", "only authorized for use with", "requires terms acceptance",
         r"\b(?:account|organi[sz]ation|project|team|workspace)\b.{0,40}"
         r"\b(?:disabled|deactivated|restricted|blocked|banned|terminated|locked|not active)")),
-    # NVIDIA, LM Studio, Ollama, llama.cpp: an outage that reads like the caller's fault
+    # NVIDIA, LM Studio, Ollama, llama.cpp: an outage with the status of a caller's mistake
     (errors.ServerError, (errors.InvalidRequestError, errors.ModelNotFoundError), (
         r"\bdegraded function", r"\b(?:model|function|deployment|engine)\b.{0,60}\b(?:is|are) degraded",
         "(?:failed|unable|error|could not|cannot|can't)(?: to)? load(?:ing)?(?: the| this)? model",
@@ -164,7 +164,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "|not (?:been )?loaded|unloaded|crashed)",
         "no models? (?:is |are )?loaded", "model loading failed",
         "upstream (?:request failed|error|connect)", "temporarily unavailable")),
-    # OpenRouter, servers that speak the dialect, DeepSeek, GLM, litellm, NVIDIA, Groq
+    # OpenRouter, servers compatible with OpenAI, DeepSeek, GLM, litellm, NVIDIA, Groq
     (errors.ModelNotFoundError, (errors.InvalidRequestError,), (
         "not a valid model", "models? (?:name )?(?:does )?not (?:be )?(?:found|exist)", "模型不存在",
         "(?:unknown|no such|invalid|unsupported|unrecognized|nonexistent) (?:model|deployment)"
@@ -177,8 +177,8 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "(?:were |was )?(?:available|found|for)(?! that support)",
         "not found for account", "llm provider not provided", "not supported model",
         "model identifier is invalid")),
-    # Ollama, OpenAI, Anthropic, Kimi; OpenRouter says it with a 404
-    (errors.UnsupportedRequestError, REFUSED, (
+    # Ollama, OpenAI, Anthropic, Kimi; OpenRouter sends it with a 404
+    (errors.UnsupportedRequestError, REJECTIONS, (
         "does not support", "doesn't support", "not supported with this", "not supported by this",
         "for this model", "no endpoints found that support")),
     (errors.UnsupportedRequestError, (errors.ServerError,), (  # llama.cpp
@@ -187,16 +187,16 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
     # Kimi, GLM, OpenAI, Gemini; Ollama, in a stream too
     (errors.OverloadedError, (errors.RateLimitError, errors.ServerError), (
         "overloaded", "high demand", "访问量过大", "server busy", "maximum pending requests", "at capacity")),
-    # Where neither a status nor a code says so: MiniMax, Bedrock
+    # MiniMax, Bedrock: without a matching status or code
     (errors.RateLimitError, (errors.InvalidRequestError,), (
         "too many requests", "rate limit (?:is |was )?(?:exceeded|reached)", "throttl")),
 )  # fmt: skip
-PHRASES = tuple([(meaning, refines, re.compile("|".join(told))) for meaning, refines, told in _PHRASES])
+PHRASES = tuple([(meaning, refines, re.compile("|".join(texts))) for meaning, refines, texts in _PHRASES])
 
 WINDOW = next(phrases for meaning, _, phrases in PHRASES if meaning is errors.ContextLengthError)
-"""What is said of a prompt that is longer than the window of the model."""
+"""Phrases for a prompt that is longer than the model's context window."""
 
-# OpenAI without a verified organisation, and servers of the dialect
+# OpenAI without a verified organisation, and compatible servers
 NO_STREAMS = (
     "to stream this model", "not support stream", "n't support stream", "streaming is not supported",
     "stream is not supported", "streaming not supported",

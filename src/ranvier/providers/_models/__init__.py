@@ -1,1 +1,1 @@
-"""Which model takes which parameter and which schema."""
+"""Which model accepts which parameters and schemas."""

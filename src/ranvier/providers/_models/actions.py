@@ -1,4 +1,4 @@
-"""What can be done with a parameter that a model does not take as it is: the verbs of the table of models."""
+"""Actions for a parameter that a model does not accept as given, used in the table of models."""
 
 from __future__ import annotations
 
@@ -7,64 +7,64 @@ from typing import Any, NamedTuple
 
 
 class Renamed(NamedTuple):
-    """A value that goes by another name on the wire than its parameter does."""
+    """A value to send under another name than its parameter's."""
 
     name: str
     value: Any
 
 
-class CannotTakeError(Exception):
-    """To `fit`, which knows the names for the message."""
+class NotAcceptedError(Exception):
+    """Raised to `fit`, which turns it into an error with the names of target and parameter."""
 
 
 DROPPED = object()
-"""Instead of a value: the parameter is left out."""
+"""Returned instead of a value to omit the parameter."""
 
 Action = Callable[[Any, Mapping[str, Any]], Any]
-"""From the value and all parameters to the value to send, `DROPPED`, or a `Renamed`."""
+"""Takes the value and all parameters; returns the value to send, `DROPPED`, or a `Renamed`."""
 
 
 def keep(value: Any, given: Mapping[str, Any]) -> Any:
-    """Send it as it is."""
+    """Send the parameter unchanged."""
     return value
 
 
 def drop(value: Any, given: Mapping[str, Any]) -> Any:
-    """It only tunes: leave it out."""
+    """Omit the parameter, which only tunes the answer."""
     return DROPPED
 
 
-def refuse(value: Any, given: Mapping[str, Any]) -> Any:
-    """It carries meaning: without it something else would be asked."""
+def reject(value: Any, given: Mapping[str, Any]) -> Any:
+    """Reject the request: without this parameter it would have another meaning."""
     if value:
-        raise CannotTakeError
+        raise NotAcceptedError
     return value
 
 
-def refuse_beside(other: str) -> Action:
-    """Refuse it where that `other` parameter is given too."""
+def reject_beside(other: str) -> Action:
+    """Reject the request if the parameter `other` is given too."""
 
     def check(value: Any, given: Mapping[str, Any]) -> Any:
         if value and given.get(other):
-            raise CannotTakeError(f"beside {other}")
+            raise NotAcceptedError(f"together with {other}")
         return value
 
     return check
 
 
 def unless_beside(other: str, allowed: Any, action: Action) -> Action:
-    """Do `action`; beside that `other` parameter nothing but the `allowed` value is taken."""
+    """Do `action`, but together with the parameter `other` reject every value except `allowed`."""
 
     def check(value: Any, given: Mapping[str, Any]) -> Any:
         if given.get(other) and value != allowed:
-            raise CannotTakeError(f"beside {other}, where it takes {allowed!r} alone")
+            raise NotAcceptedError(f"together with {other}, only {allowed!r}")
         return action(value, given)
 
     return check
 
 
 def within(least: float, most: float) -> Action:
-    """Bound a number."""
+    """Bound a number to this range."""
 
     def clamp(value: Any, given: Mapping[str, Any]) -> Any:
         return min(max(value, least), most) if isinstance(value, (int, float)) else value
@@ -73,16 +73,16 @@ def within(least: float, most: float) -> Action:
 
 
 def at_most(count: int) -> Action:
-    """Refuse a longer list."""
+    """Reject a list of more than `count` items."""
 
     def check(value: Any, given: Mapping[str, Any]) -> Any:
-        return refuse(value, given) if isinstance(value, (list, tuple)) and len(value) > count else value
+        return reject(value, given) if isinstance(value, (list, tuple)) and len(value) > count else value
 
     return check
 
 
 def one_of(known: Mapping[str, Any], *, others: Any = None) -> Action:
-    """Translate the values that are known; all others are kept, or replaced by `others`."""
+    """Translate the known values; keep all others, or replace them by `others`."""
 
     def translate(value: Any, given: Mapping[str, Any]) -> Any:
         return known.get(value, value if others is None else others) if isinstance(value, str) else value
@@ -91,7 +91,7 @@ def one_of(known: Mapping[str, Any], *, others: Any = None) -> Action:
 
 
 def unless_reasoning(*, by_default: bool) -> Action:
-    """Leave it out where the model reasons, as it does `by_default` or when told to."""
+    """Omit the parameter if the model reasons, `by_default` or because an effort is requested."""
 
     def drop(value: Any, given: Mapping[str, Any]) -> Any:
         effort = given.get("reasoning_effort", "high" if by_default else "none")
@@ -101,6 +101,6 @@ def unless_reasoning(*, by_default: bool) -> Action:
 
 
 def moonshot_temperature(value: Any, given: Mapping[str, Any]) -> Any:
-    """Bound a temperature; several answers at once need a little."""
+    """Bound a temperature to 0 to 1; several answers in one request need at least 0.3."""
     several = isinstance(given.get("n"), int) and given["n"] > 1
     return within(0.3 if several else 0.0, 1.0)(value, given)

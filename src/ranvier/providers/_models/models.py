@@ -1,8 +1,8 @@
-"""Parameters as a model takes them: `fit`, which reads the table of `_refusals`.
+"""Adapts the parameters of a request to a model: `fit`, which reads the table in `refusals`.
 
-Within one parameter the first row that matches the provider and the start of the model's id wins. What
-is in no row is sent as it was given, so that a model nobody knew yesterday works today; a provider that
-is in no row is some server that speaks OpenAI's dialect, and gets everything unchanged.
+For each parameter, the first row that matches the provider and the start of the model's id wins. A
+parameter without a row is sent as given, so a new model works at once. A provider without rows is an
+unknown server with an API like OpenAI's, and gets everything unchanged.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ranvier.errors.provider import UnsupportedRequestError
-from ranvier.providers._models.actions import DROPPED, Action, CannotTakeError, Renamed, keep
+from ranvier.providers._models.actions import DROPPED, Action, NotAcceptedError, Renamed, keep
 from ranvier.providers._models.refusals import (
     CLAUDE_LIMITS,
     NAMES,
-    NO_FORMS,
     NO_PREFILL,
+    NO_SCHEMAS,
     NONE_BESIDE_TOOLS,
     ROWS,
     SILENT,
@@ -27,11 +27,11 @@ from ranvier.providers._models.refusals import (
 
 
 class Facts(NamedTuple):
-    """Where the table tells what a target takes.
+    """The key of a target in the table of models.
 
     Attributes:
-        provider: The vendor whose rows count; any other word is an unknown server, which has none.
-        model: The model's id, with or without a routing prefix; empty where it is unknown.
+        provider: The vendor whose rows apply; any other name is an unknown server, which has no rows.
+        model: The model's id, with or without a routing prefix; empty if it is unknown.
     """
 
     provider: str
@@ -39,24 +39,25 @@ class Facts(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Parameters under the names of the wire, and the neutral names of those that were left out."""
+    """The parameters to send, under the API's names, and the neutral names of those that were omitted."""
 
     parameters: dict[str, Any]
     dropped: tuple[str, ...]
 
 
 def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
-    """The parameters as this model takes them.
+    """Adapt the parameters to what this model accepts.
 
     Args:
-        provider: One of the seven by its own name, whatever name the user gave to it; any other is an
-            unknown server that speaks OpenAI's dialect.
+        provider: One of the seven vendors by its own name, whatever name the user gave it; any other name
+            is an unknown server with an API like OpenAI's.
         model: The model's id, with or without a routing prefix.
-        parameters: Those that are set, under their neutral names, `tools` among them. A name that is
-            in no table passes.
+        parameters: The set parameters under their neutral names, including `tools`. A name without a row
+            is passed on.
 
     Raises:
-        UnsupportedRequestError: one of them carries meaning that would be lost, as tools would be.
+        UnsupportedRequestError: the model does not accept a parameter, such as tools, whose omission would
+            change the meaning of the request.
     """
     if not parameters and provider != "anthropic":
         return Fitted({}, ())
@@ -69,7 +70,7 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
         wire_name, action = rules.get(name, (name, keep))
         try:
             value = action(value, parameters)
-        except CannotTakeError as reason:
+        except NotAcceptedError as reason:
             raise _unsupported(provider, model, name, str(reason)) from None
         if value is DROPPED:
             dropped += (name,)
@@ -83,7 +84,7 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
 
 
 def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The parameters that are sent otherwise than given, though not left out, and how they are sent."""
+    """The parameters that are sent with another value than given, with a description of the change."""
     changes: list[tuple[str, str]] = []
     rules = _rules(*facts)
     for name, value in given.items():
@@ -97,12 +98,12 @@ def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def is_known(provider: str, model: str) -> bool:
-    """True where the table has a row of that provider for this model, and not only for all of them."""
+    """True if the table has a row for this model of the provider, besides the rows for all its models."""
     return any(owner == provider and starts != "*" and _starts(model, starts) for owner, starts, _, _ in ROWS)
 
 
 def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool:
-    """True where a model has to be told not to reason, or it refuses the tools of the request."""
+    """True if the model rejects the request's tools unless reasoning is switched off, and it is not set."""
     return (
         provider == "openai"
         and bool(given.get("tools"))
@@ -113,7 +114,7 @@ def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool
 
 @lru_cache(maxsize=1024)
 def _rules(provider: str, model: str) -> dict[str, tuple[str, Action]]:
-    """For each parameter that is special here, its name on the wire and what to do with it."""
+    """For each parameter with a row or another name here: its name in the API, and its action."""
     names = NAMES.get(provider, {})
     rules: dict[str, tuple[str, Action]] = {}
     for owner, starts, parameters, action in ROWS:
@@ -128,14 +129,14 @@ def _starts(model: str, starts: str) -> bool:
 
 
 def _bare(model: str) -> str:
-    """`anthropic/claude-sonnet-4.6` -> `claude-sonnet-4-6`: without routing, as the vendor writes it."""
+    """`anthropic/claude-sonnet-4.6` -> `claude-sonnet-4-6`: without prefix, spelled as the vendor does."""
     bare = model.lower().rsplit("/", 1)[-1].lstrip("~").removeprefix("ft:")
     return bare.replace(".", "-") if bare.startswith("claude") else bare
 
 
 def _unsupported(provider: str, model: str, name: str, reason: str) -> UnsupportedRequestError:
-    given = " ".join(filter(None, (name, "as given", reason)))
-    message = f"{provider}/{model} cannot take {given}; nothing was sent: choose another model"
+    given = " ".join(filter(None, (name, reason)))
+    message = f"{provider}/{model} does not accept the given {given}; nothing was sent: choose another model"
     return UnsupportedRequestError(message, provider=provider, model=model)
 
 
@@ -145,29 +146,29 @@ def _limit(model: str) -> int:
 
 
 def refuses_prefill(provider: str, model: str) -> bool:
-    """True where the last message must not be the assistant's; so says OpenRouter for the same models."""
+    """True if the last message must not be the assistant's; OpenRouter rejects it for the same models."""
     return provider in ("anthropic", "openrouter") and _starts(model, NO_PREFILL)
 
 
 def takes_forms(provider: str) -> bool:
-    """True where chat completions can be told the JSON schema of their answer."""
-    return provider not in NO_FORMS
+    """True if the provider's chat completions accept a JSON schema for the answer."""
+    return provider not in NO_SCHEMAS
 
 
 def wants_signatures(model: str) -> bool:
-    """True for models of Gemini that refuse a tool call in the history which no thought has signed."""
+    """True for Gemini models that reject a tool call in the history without a thought signature."""
     return not _starts(model, UNSIGNED)
 
 
 def takes_pictures_of_tools(model: str) -> bool:
-    """True for models of Gemini that see pictures within the result of a tool: the third generation on."""
+    """True for Gemini models that accept images in a tool result: the third generation and later."""
     return not _starts(model, UNSIGNED)
 
 
 def first_token_allowance(provider: str, model: str) -> float:
-    """Seconds to wait for the first content: 20, or 120 where silence is no bad sign.
+    """Seconds to wait for the first content: 20, or 120 if a longer silence is normal.
 
-    That is so for a model that thinks without a word, and for Ollama, which may load the model first.
+    This is normal for models that do not stream their reasoning, and for Ollama, which may load the model.
     """
     speaks = any(mark in _bare(model) for mark in SPEAKING)
     return 120.0 if provider == "ollama" or (_starts(model, SILENT) and not speaks) else 20.0

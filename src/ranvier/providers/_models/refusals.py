@@ -1,6 +1,6 @@
-"""Which model refuses, renames or bounds which parameter: the table, which `_models` reads.
+"""The table of models: which model rejects, renames or bounds which parameter. `models` reads it.
 
-Sources: P, the profiles of pydantic-ai (many of them tried on the live API); L, the model map of
+Sources: P, the profiles of pydantic-ai (many of them tested on the live API); L, the model map of
 litellm; S, a vendor's SDK; D, a vendor's documentation; C, recorded traffic; I, an issue with the body.
 """
 
@@ -15,8 +15,8 @@ from ranvier.providers._models.actions import (
     keep,
     moonshot_temperature,
     one_of,
-    refuse,
-    refuse_beside,
+    reject,
+    reject_beside,
     unless_beside,
     unless_reasoning,
     within,
@@ -31,7 +31,7 @@ _OLD_CLAUDE = (
     "claude-instant claude-2 claude-3 claude-4 claude-opus-4-0 claude-opus-4-1 claude-opus-4-2 "
     "claude-sonnet-4-0 claude-sonnet-4-2 claude-sonnet-4-5 claude-haiku-4-5"
 )
-_FORMLESS_CLAUDE = (  # 4-2 begins a date
+_SCHEMALESS_CLAUDE = (  # 4-2 is the start of a date
     "claude-instant claude-2 claude-3 claude-4-opus claude-4-sonnet claude-opus-4-0 claude-opus-4-2 "
     "claude-sonnet-4-0 claude-sonnet-4-2"
 )
@@ -40,25 +40,25 @@ _SAMPLING = "temperature top_p logprobs top_logprobs"
 _PENALTIES = "presence_penalty frequency_penalty logit_bias"
 
 ROWS: tuple[tuple[str, str, str, Action], ...] = (
-    # provider, starts of ids (* is all), parameters, action
-    # -- Anthropic. The newest refuse sampling with a 400 (P, L); there are no such fields (S).
+    # provider, starts of model ids (* is all), parameters, action
+    # -- Anthropic. The newest reject sampling settings with a 400 (P, L); the other fields do not exist (S).
     ("anthropic", f"{_NEWEST_CLAUDE} claude-mythos-preview", "temperature top_p top_k", drop),
     ("anthropic", "*", "temperature", within(0.0, 1.0)),
     ("anthropic", "*", f"{_PENALTIES} seed n logprobs top_logprobs", drop),
     ("anthropic", _WIDE_CLAUDE, "max_tokens", within(0, 128_000)),  # P, L: more is a 400
     ("anthropic", "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", "max_tokens", within(0, 64_000)),
-    # These refuse a forced tool (P, L); `auto` and `none` they take.
+    # These reject a forced tool (P, L), but accept `auto` and `none`.
     ("anthropic", "claude-fable-5-1 claude-fable-5-2 claude-mythos-5-1 claude-mythos-5-2 claude-opus-5-5 "
      "claude-sonnet-5-5", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),
-    # `output_config.effort` (P): unknown before opus-4-5 and sonnet-4-6, its upper end to some.
+    # `output_config.effort` (P): unknown before opus-4-5 and sonnet-4-6; some do not know the highest values.
     ("anthropic", _NEWEST_CLAUDE, "reasoning_effort", one_of({"none": "low", "minimal": "low"})),
     ("anthropic", "claude-opus-4-6 claude-sonnet-4-6", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "xhigh": "high"})),
     ("anthropic", "claude-opus-4-5", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),
     ("anthropic", _OLD_CLAUDE, "reasoning_effort", drop),
-    ("anthropic", _FORMLESS_CLAUDE, "schema", refuse),  # P: only a forced tool would do there
-    # -- OpenAI. Who reasons takes no sampling (P); penalties and stop never come back (L).
+    ("anthropic", _SCHEMALESS_CLAUDE, "schema", reject),  # P: only a forced tool would work there
+    # -- OpenAI. Reasoning models accept no sampling (P), and never penalties and stop (L).
     ("openai", "*", "top_k", drop),  # S: no such field
     ("openai", "gpt-5-chat", f"{_SAMPLING} {_PENALTIES}", keep),
     ("openai", "gpt-5-chat", "stop", at_most(4)),
@@ -78,36 +78,36 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
      one_of({"none": "medium", "minimal": "medium", "low": "medium", "max": "xhigh"})),
     ("openai", "o1 o3 o4", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
-    # Chat completions of these take no tools beside an effort (I: pipecat#4043, litellm#34569), so that
-    # those which always reason take none at all.
-    ("openai", f"{_ALWAYS_REASONING} gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "tools", refuse),
+    # In chat completions these accept no tools with an effort (I: pipecat#4043, litellm#34569), so models
+    # that always reason accept none at all.
+    ("openai", f"{_ALWAYS_REASONING} gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "tools", reject),
     ("openai", _ALWAYS_REASONING, "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "max": "xhigh"})),
     ("openai", "gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5 gpt-5.6 gpt-6", "reasoning_effort",
      unless_beside("tools", "none", one_of({"minimal": "low", "max": "xhigh"}))),
     ("openai", "gpt-5.1", "reasoning_effort",
-     one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 takes `minimal`
+     one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 accepts `minimal`
     ("openai", "*", "reasoning_effort", one_of({"max": "xhigh"})),
     # -- Gemini
     ("gemini", "gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash",
-     "temperature top_p top_k", drop),  # L: taken and ignored today, a 400 in later generations
+     "temperature top_p top_k", drop),  # L: accepted and ignored today, a 400 in later generations
     ("gemini", "gemini-3 gemini-4", "presence_penalty frequency_penalty", drop),  # L
     ("gemini", "*", "logit_bias", drop),  # S: no such field
     ("gemini", "*", "stop", at_most(5)),  # L
     ("gemini", "gemini-2.5-flash-image gemini-3-pro-image gemini-3.1-flash-image",
-     "tools schema", refuse),  # P
-    ("gemini", "gemini-1 gemini-2", "schema", refuse_beside("tools")),  # P, I: python-genai#867
+     "tools schema", reject),  # P
+    ("gemini", "gemini-1 gemini-2", "schema", reject_beside("tools")),  # P, I: python-genai#867
     ("gemini", "gemini-3-pro-preview", "reasoning_effort",
      one_of({"none": "LOW", "minimal": "LOW", "low": "LOW"}, others="HIGH")),  # P, as the next four
     ("gemini", "gemini-3.7-flash gemini-3.8-flash gemini-3.1-pro-preview gemini-4-argon", "reasoning_effort",
      one_of({"none": "LOW", "minimal": "LOW", "low": "LOW", "medium": "MEDIUM"}, others="HIGH")),
     ("gemini", "gemini-3 gemini-4", "reasoning_effort",
      one_of({"none": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}, others="HIGH")),
-    ("gemini", "*", "reasoning_effort", drop),  # a level is a 400 there; 2.5 knows a budget only
-    # -- Kimi. Sampling is fixed for every kimi-*: never set it to 1, without thinking it is 0.6 (D, L).
+    ("gemini", "*", "reasoning_effort", drop),  # a level is a 400 there; 2.5 accepts only a budget
+    # -- Kimi. Sampling is fixed for every kimi-*; never send a 1: without thinking it is 0.6 (D, L).
     ("kimi", "kimi-", "temperature top_p n presence_penalty frequency_penalty", drop),
     ("kimi", "moonshot-v1", "temperature", moonshot_temperature),  # L
-    ("kimi", "kimi-thinking-preview", "tools", refuse),  # L
+    ("kimi", "kimi-thinking-preview", "tools", reject),  # L
     ("kimi", "*", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),  # P, L, D
     ("kimi", "kimi-k3", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "medium": "high", "xhigh": "max"})),  # P, as the next two
@@ -116,13 +116,13 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("kimi", "kimi-k2 kimi-thinking moonshot-v1", "reasoning_effort", drop),
     # -- GLM
     ("glm", "*", f"{_PENALTIES} n logprobs top_logprobs", drop),  # S: no such fields
-    ("glm", "*", "tool_choice", one_of({"auto": "auto"}, others=DROPPED)),  # S: knows `auto` alone
+    ("glm", "*", "tool_choice", one_of({"auto": "auto"}, others=DROPPED)),  # S: accepts only `auto`
     ("glm", "glm-5.3", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "medium": "high", "xhigh": "max"})),  # P, as the next two
     ("glm", "glm-5.2", "reasoning_effort", keep),
     ("glm", "glm-", "reasoning_effort",
      one_of({"none": Renamed("thinking", {"type": "disabled"})}, others=DROPPED)),
-    # -- OpenRouter fits the rest to the route itself (D)
+    # -- OpenRouter adapts the rest to the route itself (D)
     ("openrouter", "*", "reasoning_effort", one_of({"max": "xhigh"})),  # L
     # -- Ollama, native (S)
     ("ollama", "*", "logit_bias n tool_choice", drop),
@@ -131,11 +131,11 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("ollama", "*", "reasoning_effort", one_of({"none": False}, others=True)),  # I: ollama#11766
 )  # fmt: skip
 
-# Names on the wire, where they differ (S). Some live inside another object there (`options`,
-# `generationConfig`, `output_config`): to put them there is the adapter's work.
+# Names in the API, if they differ (S). Some are inside another object (`options`, `generationConfig`,
+# `output_config`), where the adapter puts them.
 NAMES: dict[str, dict[str, str]] = {
     "anthropic": {"stop": "stop_sequences", "reasoning_effort": "effort"},
-    "openai": {"max_tokens": "max_completion_tokens"},  # P, L; who reasons refuses the old name (C)
+    "openai": {"max_tokens": "max_completion_tokens"},  # P, L; reasoning models reject the old name (C)
     "gemini": {
         "max_tokens": "maxOutputTokens",
         "top_p": "topP",
@@ -148,36 +148,36 @@ NAMES: dict[str, dict[str, str]] = {
         "top_logprobs": "logprobs",
         "reasoning_effort": "thinkingLevel",
     },
-    "kimi": {"max_tokens": "max_tokens"},  # D calls it deprecated, but every model takes it (L)
+    "kimi": {"max_tokens": "max_tokens"},  # D calls it deprecated, but every model accepts it (L)
     "ollama": {"max_tokens": "num_predict", "reasoning_effort": "think"},
 }
 
-# Anthropic must be told a limit. `None` means the provider's own, so it is the most that the model takes;
-# where that is unknown, and on old models, which refuse input and limit that exceed the window together, it
-# is what every one of them takes (P).
+# Anthropic requires a limit. Unset means the provider's own, so the model's maximum is sent. If that is
+# unknown, and for old models, which reject a request whose input and limit together exceed the window, the
+# value is one that every model accepts (P).
 CLAUDE_LIMITS = (
     (_WIDE_CLAUDE, 128_000),
     ("claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", 64_000),
     ("*", 4_096),
 )
 
-# L: the answer must not be begun for them; older ones continue what they find.
+# L: they accept no prefill of the answer; older models continue a prefill.
 NO_PREFILL = f"{_WIDE_CLAUDE} claude-mythos-preview"
 
-# They think before the first word and show none of it unless asked: OpenAI never does in chat completions;
-# Gemini without `includeThoughts`; the Claude models that think by default send it empty (C for sonnet-5).
-# Kimi and GLM stream their reasoning, so that they are no slower to show life than others.
+# They reason before the first token and do not show it by default: OpenAI never does in chat completions;
+# Gemini only with `includeThoughts`; the Claude models that think by default send it empty (C for sonnet-5).
+# Kimi and GLM stream their reasoning, so their first event is not later than that of other models.
 SILENT = (
     "o1 o3 o4 gpt-5 gpt-6 codex gemini-2.5-pro gemini-2.5-flash gemini-3 gemini-4 "
     "claude-fable-5 claude-mythos claude-opus-5 claude-sonnet-5 claude-haiku-5-5"
 )
 SPEAKING = ("-chat", "flash-lite")
 
-# I: they reason unless told not to, and then chat completions refuse tools.
+# I: they reason by default, and then reject tools in chat completions.
 NONE_BESIDE_TOOLS = "gpt-5.5 gpt-5.6 gpt-6"
 
-# P: chat completions of these know `json_object` alone, a promise of JSON and of no form.
-NO_FORMS = ("deepseek", "glm", "kimi")
+# P: their chat completions accept only `json_object`, which promises JSON but no schema.
+NO_SCHEMAS = ("deepseek", "glm", "kimi")
 
-# P, D: all others answer 400 to a tool call in the history without the signature of a thought.
+# P, D: all others answer a tool call in the history without a thought signature with a 400.
 UNSIGNED = "gemini-1 gemini-2 gemma gemini-embedding learnlm"

@@ -1,4 +1,4 @@
-"""JSON schemas as the wires take them: which are strict, and what the others need to become closed."""
+"""JSON schemas in the form that APIs accept: `is_strict` for OpenAI, `closed` for Anthropic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE: Final = (
 )
 MANY: Final = ("anyOf", "allOf", "oneOf", "prefixItems")
 NAMED: Final = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
-"""Under which words of a schema others stand: one, a list of them, or each under a name."""
+"""Keywords with subschemas: a single one, a list, or one per name."""
 
 STRICT: Final = frozenset(
     (
@@ -24,14 +24,14 @@ STRICT: Final = frozenset(
         *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"),
     )
 )
-"""Words that OpenAI's strict mode takes; others are a 400 or a 500. Sources: its page on structured outputs,
-pydantic-ai."""
+"""Keywords that OpenAI's strict mode accepts; others are a 400 or a 500. Sources: its page on structured
+outputs, pydantic-ai."""
 
 STRICT_FORMATS: Final = frozenset(
     ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 )
 STRICT_PATTERN: Final = re.compile(r"(?:[^\\(]|\((?!\?)|\(\?:|\\[^a-zA-Z0-9]|\\[dDwWsSnrtfv])*")
-"""No lookarounds (a 500: pydantic-ai#5508), named groups, references back or classes of Unicode."""
+"""No lookarounds (a 500: pydantic-ai#5508), named groups, backreferences or Unicode classes."""
 
 MAX_STRICT_DEPTH: Final = 10
 MAX_STRICT_PROPERTIES: Final = 5_000
@@ -43,16 +43,16 @@ CLOSED: Final = frozenset(
         *("enum", "const", "$ref", "$defs", "definitions", "title", "description", "format"),
     )
 )
-"""Words that Anthropic takes; its SDK puts all others into the description. Source: that SDK."""
+"""Keywords that Anthropic accepts; its SDK moves all others into the description. Source: that SDK."""
 
 CLOSED_FORMATS: Final = STRICT_FORMATS | {"uri"}
 
-SAYS_NOTHING: Final = frozenset(("$schema", "$id", "$comment", "discriminator", "readOnly", "writeOnly"))
-"""Words of a schema that ask nothing of an answer."""
+ANNOTATIONS: Final = frozenset(("$schema", "$id", "$comment", "discriminator", "readOnly", "writeOnly"))
+"""Keywords that do not constrain an answer."""
 
 
 def is_strict(definition: Mapping[str, Any]) -> bool:
-    """True where OpenAI's strict mode takes it: each value has a kind, each object is closed."""
+    """True if OpenAI's strict mode accepts the schema: every value has a type, every object is closed."""
     schemas = list(_all(definition))
     return (
         definition.get("type") == "object"
@@ -89,7 +89,7 @@ def _is_complete(schema: Mapping[str, Any]) -> bool:
 
 
 def has_maps(definition: Mapping[str, Any]) -> bool:
-    """True where answers may need objects whose keys the schema does not name, as `dict[str, int]` does."""
+    """True if the schema allows objects with keys that it does not name, such as `dict[str, int]`."""
     return any(_is_map(schema) for schema, _ in _all(definition))
 
 
@@ -97,22 +97,22 @@ def _is_map(schema: Mapping[str, Any]) -> bool:
     if "object" not in _kinds(schema):
         return False
     others = schema.get("additionalProperties", True)
-    if others is True or others == {}:  # whatever: a map only where nothing is named
+    if others is True or others == {}:  # any value is allowed: a map only if no property is named
         others = schema.keys().isdisjoint(("properties", "$ref", *MANY))
     return bool(others) or "patternProperties" in schema
 
 
 def closed(definition: Mapping[str, Any]) -> Json:
-    """The same for Anthropic: every object closed, and in words what it does not know, where it reads them.
+    """The schema for Anthropic: objects are closed, and unknown keywords are moved into the descriptions.
 
-    They are not lost: the answer is held against the whole schema when it comes.
+    No constraint is lost: the answer is validated against the original schema.
     """
     schema: Json = _changed(definition, _close)
     return schema
 
 
 def instruction(definition: Mapping[str, Any]) -> str:
-    """The same in words, for a model that can only be promised to write JSON."""
+    """The schema as an instruction, for servers that only promise JSON."""
     schema = json.dumps(definition, ensure_ascii=False, separators=(",", ":"), default=dict)
     return f"Answer with one JSON object and nothing else. It has to fit this JSON schema:\n{schema}"
 
@@ -126,17 +126,17 @@ def _close(schema: Json) -> Json:
     if "oneOf" in schema and "anyOf" not in schema:
         schema["anyOf"] = schema.pop("oneOf")
     rest = {word: schema.pop(word) for word in schema.keys() - CLOSED}
-    if "prefixItems" in rest:  # a tuple: what it holds, in any order
+    if "prefixItems" in rest:  # a tuple: its items in any order
         schema.setdefault("items", {"anyOf": rest["prefixItems"]})
     if schema.get("format", "uri") not in CLOSED_FORMATS:
         rest["format"] = schema.pop("format")
     if schema.get("minItems", 0) not in (0, 1):
         rest["minItems"] = schema.pop("minItems")
-    said = ", ".join(
-        f"{word}: {json.dumps(rest[word], default=dict)}" for word in sorted(rest.keys() - SAYS_NOTHING)
+    moved = ", ".join(
+        f"{word}: {json.dumps(rest[word], default=dict)}" for word in sorted(rest.keys() - ANNOTATIONS)
     )
-    if said:
-        schema["description"] = "\n\n".join(filter(None, (schema.get("description"), f"{{{said}}}")))
+    if moved:
+        schema["description"] = "\n\n".join(filter(None, (schema.get("description"), f"{{{moved}}}")))
     if "object" in _kinds(schema):
         schema["additionalProperties"] = False
     return schema
@@ -146,7 +146,7 @@ def _close(schema: Json) -> Json:
 
 
 def _all(definition: object) -> Iterator[tuple[Mapping[str, Any], int]]:
-    """It and every schema within, with how many objects and lists it stands in."""
+    """The schema and every subschema, with its nesting depth."""
     pending = [(definition, 0)]
     while pending:
         schema, depth = pending.pop()
@@ -162,7 +162,7 @@ def _all(definition: object) -> Iterator[tuple[Mapping[str, Any], int]]:
 
 
 def _changed(definition: Any, change: Callable[[Json], Json]) -> Any:
-    """A copy in which `change` was done to it and to every schema within, from the inside out."""
+    """A copy with `change` applied to the schema and every subschema, innermost first."""
     if not isinstance(definition, Mapping):
         return definition
     schema = dict(definition)

@@ -1,1 +1,1 @@
-"""Requests that were rejected for something that can be fixed: the fixed one is sent once more."""
+"""Fixes requests that a provider rejected for a setting with a known fix, and sends them once more."""

@@ -1,7 +1,7 @@
-"""What a refusal complains of: which setting of the request, and what is wrong with it.
+"""Reads an error reply: which setting of the request it is about, and what is wrong with it.
 
-Some servers name the field beside their words, most within them, and each has words of its own.
-Sources: the vendors' SDKs and documentation, recorded bodies, and reports with the body in them.
+Some servers name the field in a separate attribute, most in the message, and each in its own phrases.
+Sources: the vendors' SDKs and documentation, recorded bodies, and reports that quote the body.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MAX_TEXT: Final = 2_000
 
 
 class Complaint(NamedTuple):
-    """What a refusal says.
+    """The content of an error reply.
 
     Attributes:
-        text: Its words, in lower case.
-        names: The fields that it names apart from its words, in lower case; often none.
+        text: Its codes and message, in lower case.
+        names: The fields that it names outside the message, in lower case; often none.
     """
 
     text: str
@@ -30,13 +30,13 @@ class Complaint(NamedTuple):
 
     @classmethod
     def of(cls, content: object) -> Complaint:
-        """What the body of a refusal says: its bytes, or its parsed JSON."""
-        said = read(parse(content))
-        steps = re.split(r"[.,\s\[\]]+", " ".join(said.params).lower())
-        return cls(" ".join((*said.codes, said.message))[:MAX_TEXT].lower(), frozenset(filter(None, steps)))
+        """Read the body of an error reply: its bytes, or its parsed JSON."""
+        body = read(parse(content))
+        steps = re.split(r"[.,\s\[\]]+", " ".join(body.params).lower())
+        return cls(" ".join((*body.codes, body.message))[:MAX_TEXT].lower(), frozenset(filter(None, steps)))
 
 
-# --- what a complaint is about -------------------------------------------------------------------
+# --- the setting that a complaint is about -------------------------------------------------------
 
 
 def _word(pattern: str) -> re.Pattern[str]:
@@ -71,27 +71,27 @@ WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     "stream_options": _word("stream_?options|include_usage"),
     "tool_choice": _word("tool_?choice"),
 }
-"""How servers call each setting, in their fields and in their sentences."""
+"""The names that servers use for each setting, in fields and in messages."""
 
-REFUSED: Final = re.compile(
+REJECTED: Final = re.compile(
     r"unsupported|(?:not|n't|never) (?:currently |yet )?(?:be )?(?:support|permit|allow|accept|enabled"
     r"|available|used|specified|set\b|take|configurable|recogni[sz]ed)|unrecognized|unknown|unexpected"
     r"|extra[_ ](?:input|field|forbidden)|additional propert|deprecated|no longer|only the default"
     r"|only [\d.]+ is allowed|cannot find field|may only be|cannot (?:both )?be"
     r"|must be (?:unset|omitted|removed)"
 )
-"""The field is not taken at all, or not with any value but its default."""
+"""The field is not accepted at all, or only with its default value."""
 
 CONDITIONAL: Final = re.compile(
     r"\b(?:when|if|unless|together|both|requires?|while|alongside|combin\w+|without)\b"
 )
-"""It may be taken in another request: such a fix is made and not remembered."""
+"""The field may be accepted in another request: such a fix is made but not remembered."""
 
 LISTING: Final = re.compile(
     r"(?<!not )\b(?:supported|allowed|valid|permitted|known|expected|accepted) "
     r"(?:parameters|fields|arguments|keys|names|options|values)\b"
 )
-"""From here on a refusal says what is taken."""
+"""The start of a list of what is accepted."""
 
 RANGE: Final = re.compile(
     r"maximum|minimum|at most|at least|up to|less than|greater than|between|range|exceed|above|below|limit"
@@ -102,14 +102,14 @@ RANGE: Final = re.compile(
 NUMBER: Final = re.compile(
     r"(?<![\w.\-/])-?(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15}(?:\.\d{1,15})?)(?![\w\-]|[.,]\d)"
 )
-"""A number that is no part of a model's name."""
+"""A number that is not part of a model's name."""
 
 ALLOWANCE: Final = re.compile(r"per (?:min|day|hour|second)|\btpm\b|credits|afford")
-"""It is about what may be used in a time, or be paid, and not about one answer."""
+"""The complaint is about a rate limit or credits, and not about one answer."""
 
 
 def concerned(complaint: Complaint, fields: Json) -> tuple[str, ...]:
-    """The settings of the request that it is about: those that it names apart, else those in its words."""
+    """The request's settings that it is about: those in `names`, otherwise those in its text."""
     present = [(name, words) for name, words in WORDS.items() if given(fields, name)]
     named = tuple(name for name, words in present if _is_among(complaint.names, name, words))
     if named or not MEANING.isdisjoint(complaint.names) or CONVERSATION.search(complaint.text):
@@ -128,12 +128,12 @@ MEANING: Final = frozenset(
         *("tools", "functions", "response_format", "output_format", "responsejsonschema"),
     )
 )
-"""Fields that say what is asked, of whom: whatever is wrong with one of them has no fix."""
+"""Fields that carry the meaning of a request: no error in them has a fix."""
 
 CONVERSATION: Final = re.compile(r"(?:messages|contents|input)[.\[]\d")
-"""A place in the conversation."""
+"""A position in the conversation."""
 
 
 def numbers(text: str) -> list[float]:
-    """The numbers in a sentence, without those in the names of models."""
+    """The numbers in a text, without those in the names of models."""
     return [float(each.replace(",", "")) for each in NUMBER.findall(text)]

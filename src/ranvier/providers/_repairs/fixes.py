@@ -1,7 +1,7 @@
-"""What can be done to the fields of a request that was refused, and where its settings stand on the wires.
+"""The fixes for the fields of a rejected request, and the paths of each setting in the APIs.
 
-A fix says which parameters it has changed, and changes nothing where there is nothing to change: it is
-applied to later requests too. It never changes a value that the caller holds as well, only copies.
+A fix returns the parameters that it changed. It is applied to later requests too, and changes nothing
+in a request that does not need it. It never changes a value that the caller also holds, only copies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 from ranvier.providers._reading.reading import Json
 
 Path = tuple[str, ...]
-"""The way to a field, from the request inwards."""
+"""The path of a field, from the request inwards."""
 
 PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "max_tokens": (
@@ -62,23 +62,23 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "stream_options": (("stream_options",),),
     "tool_choice": (("tool_choice",),),
 }
-"""Where each setting stands on the wires: those that only tune, or bound."""
+"""The paths of each setting in the APIs; only settings that tune or limit the answer are listed."""
 
 MISSING: Final = object()
 
 
 class Change(NamedTuple):
-    """A parameter by its neutral name, and what was done to it, in words for a log."""
+    """A parameter by its neutral name, and the change to it in words, for a log."""
 
     parameter: str
     done: str
 
 
 class Fix(Protocol):
-    """A change to the fields of a request that makes its target take it.
+    """A change to the fields of a request that makes its target accept it.
 
     Attributes:
-        lasting: The model needs it for every request, so that it is worth remembering.
+        lasting: True if the model needs it for every request, so it is remembered.
     """
 
     @property
@@ -86,29 +86,29 @@ class Fix(Protocol):
         """See above."""
 
     def apply(self, fields: Json) -> list[Change]:
-        """Make the change; returns what was changed, nothing where there is nothing to change."""
+        """Change `fields`, and return the changes; an empty list if nothing had to be changed."""
         ...
 
 
 @runtime_checkable
 class Growing(Fix, Protocol):
-    """A fix of which a model needs one only, which learns more with each refusal."""
+    """A fix of which a model needs only one, extended with each rejection."""
 
     def grown(self, older: Fix) -> Fix:
-        """This one, which also does what `older` does, an earlier one of its kind."""
+        """This fix combined with `older`, an earlier one of the same type."""
         ...
 
 
 @dataclass(frozen=True)
 class LeaveOut:
-    """Leaves out settings that only tune; with `beside`, only where that one is given too."""
+    """Omits settings that only tune the answer; with `beside`, only if that setting is given too."""
 
     parameters: tuple[str, ...]
     beside: str | None = None
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Remove them, wherever they stand."""
+        """Remove them from all their paths."""
         if self.beside is not None and not given(fields, self.beside):
             return []
         left_out = [each for each in self.parameters if given(fields, each)]
@@ -128,7 +128,7 @@ class Rename:
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Move its value, unless the other name is in use."""
+        """Move its value to the new name, unless that is set."""
         if self.old not in fields:
             return []
         value = fields.pop(self.old)
@@ -146,7 +146,7 @@ class Bound:
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Bound its value, wherever it stands."""
+        """Bound its value at all its paths."""
         changes: list[Change] = []
         for path, value in places_of(fields, self.parameter):
             bounded = min(max(value, self.least), self.most) if is_number(value) else value
@@ -158,7 +158,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Choose:
-    """Sends the nearest of the values that are known, which stand in their order."""
+    """Sends the nearest of the `known` values, by their position in `order`."""
 
     parameter: str
     known: Sequence[Any]
@@ -166,7 +166,7 @@ class Choose:
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Replace a value that is not among them."""
+        """Replace a value that is not known."""
         changes: list[Change] = []
         for path, value in places_of(fields, self.parameter):
             if isinstance(value, str) and value not in self.known and value in self.order:
@@ -181,7 +181,7 @@ class Choose:
 
 @dataclass(frozen=True)
 class Supply:
-    """Sends a value beside another field where the caller has given none."""
+    """Sends a value for an unset parameter if the field `beside` is set."""
 
     parameter: str
     value: Any
@@ -189,7 +189,7 @@ class Supply:
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Set it, unless it is set."""
+        """Set the value, unless the parameter is set."""
         if not fields.get(self.beside) or given(fields, self.parameter):
             return []
         put(fields, PLACES[self.parameter][0], self.value)
@@ -204,11 +204,11 @@ class Together:
 
     @property
     def lasting(self) -> bool:
-        """All of them are."""
+        """True if all of them are lasting."""
         return all(fix.lasting for fix in self.fixes)
 
     def apply(self, fields: Json) -> list[Change]:
-        """Make them one after the other."""
+        """Apply them in order."""
         return [change for fix in self.fixes for change in fix.apply(fields)]
 
 
@@ -216,12 +216,12 @@ class Together:
 
 
 def given(fields: Mapping[str, Any], parameter: str) -> bool:
-    """True where a setting stands in the request, whatever it is called there."""
+    """True if the setting is in the request, under any of its names."""
     return any(True for _ in places_of(fields, parameter))
 
 
 def places_of(fields: Mapping[str, Any], parameter: str) -> Iterator[tuple[Path, Any]]:
-    """Where a setting stands in the request, with its values."""
+    """The paths of a setting in the request, with its values."""
     for path in PLACES[parameter]:
         value: Any = fields
         for key in path:
@@ -231,7 +231,7 @@ def places_of(fields: Mapping[str, Any], parameter: str) -> Iterator[tuple[Path,
 
 
 def put(fields: Json, path: Path, value: Any) -> None:
-    """Set the field at `path`, or remove it where `value` is `MISSING`; objects on the way are copied."""
+    """Set the field at `path`, or remove it if `value` is `MISSING`; objects along the path are copied."""
     *outer, last = path
     for key in outer:
         inner = fields.get(key)
@@ -245,5 +245,5 @@ def put(fields: Json, path: Path, value: Any) -> None:
 
 
 def is_number(value: object) -> bool:
-    """True for a number; a truth value is none."""
+    """True for a number; a bool is not one."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

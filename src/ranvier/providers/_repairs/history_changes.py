@@ -1,4 +1,4 @@
-"""Changes to the history of a request that was refused: on any wire, and of copies only."""
+"""Fixes for the history of a rejected request, for any API; they change copies only."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ranvier.providers.chat_completions.reasoning import NO_THOUGHT, REASONING
 
 @dataclass(frozen=True)
 class SignCalls:
-    """Signs the first call of each turn as another model's, as Google documents it."""
+    """Adds Google's documented placeholder signature for foreign calls to the first call of each turn."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Add the signature where a turn bears none."""
+        """Add the signature to turns without one."""
         changed = change_turns(fields, _signed)
         return [Change("thought_signature", "filled in")] if changed else []
 
 
 @dataclass(frozen=True)
 class FillReasoning:
-    """Gives the turns of the model the least reasoning that is taken: those with calls, else all."""
+    """Adds minimal reasoning to the model's turns with calls, or if all of these have it, to all turns."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Add it where there is none."""
+        """Add reasoning to turns without any."""
         changed = change_turns(fields, lambda turn: _filled(turn) if turn.get("tool_calls") else turn)
         changed = changed or change_turns(fields, _filled)
         return [Change(REASONING, "filled in")] if changed else []
@@ -47,36 +47,36 @@ class FillReasoning:
 
 @dataclass(frozen=True)
 class LeaveOutReasoning:
-    """Leaves out the reasoning of all turns, which the server does not take."""
+    """Omits the reasoning of all turns, which the server does not accept."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Remove it."""
+        """Remove the reasoning."""
         changed = change_turns(fields, lambda turn: without(turn, (REASONING,)))
         return [Change(REASONING, "left out")] if changed else []
 
 
 @dataclass(frozen=True)
 class ShortenIds:
-    """Gives tool calls ids of nine letters and digits, which every server takes."""
+    """Gives tool calls ids of nine letters and digits, which every server accepts."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Rename the others, of calls and results together."""
+        """Replace all other ids, in calls and results alike."""
         odd = {each for each in ids_of_calls(fields) if not MISTRAL_IDS.allowed.fullmatch(each)}
         return [Change("tool_call_ids", "shortened")] if rename_calls(fields, odd) else []
 
 
 @dataclass(frozen=True)
 class LeaveOutIds:
-    """Leaves out the ids of tool calls at Gemini, which then go by their order."""
+    """Omits the ids of tool calls for Gemini, which then matches calls and results by their order."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Remove them from calls and results."""
+        """Remove the ids from calls and results."""
         changed = change_turns(fields, lambda turn: change_parts(turn, _without_id))
         return [Change("tool_call_ids", "left out")] if changed else []
 

@@ -1,10 +1,10 @@
-"""Requests that were refused for something that can be fixed: the fixed one is sent once more.
+"""Fixes rejected requests within the same attempt, and remembers which fixes a model needs.
 
-A refusal may come by its status, or within an answer of status 200, whole or as an event of its stream.
-A server that refuses a field often says what it takes instead. Where `_complaints` knows the fix, and the
-fix keeps what is asked, it is made within the same attempt: same limits, same slot, one record. What then
-worked is remembered for the model, so that its next request is right at once. An adapter has one endpoint,
-so what it remembers is per endpoint and model.
+A rejection may come as an error status, or within an answer of status 200, whole or as an event of its
+stream. The message often names what the server accepts instead. If `known_fixes` has a fix, which keeps the
+meaning of the request, the fixed request is sent within the same attempt: same limits, same slot, one
+record. A fix that worked is remembered for the model, so its next request is right at once. An adapter has
+one endpoint, so fixes are remembered per endpoint and model.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 MAX_MODELS: Final = 1_000
-"""Models for which fixes are remembered; the one that has waited longest is forgotten first."""
+"""The most models with remembered fixes; the one whose last fix is the oldest is removed first."""
 
 MAX_FIXES: Final = 32
-"""Fixes that are remembered for one model; what needs a further one costs a refused request each time."""
+"""The most fixes remembered per model; any further fix costs one rejected request each time."""
 
 REMEMBERED_SECONDS: Final = 3_600.0
-"""How long fixes are remembered: a name may stand for another model tomorrow."""
+"""How long fixes are remembered: a name may refer to another model tomorrow."""
 
 Send = Callable[[HttpRequest], Awaitable[HttpReply]]
-"""Sends a request that was fixed."""
+"""Sends a request."""
 
 Find = Callable[[Complaint, Json], Fix | None]
-"""The fix for a complaint about a request with these fields; `None` where there is none."""
+"""Returns the fix for a complaint about a request with these fields, or `None`."""
 
 Failed = ProviderError | AttemptTimeoutError
 
 
 class Repair(NamedTuple):
-    """A fix, what it changes, and the request with the changes made."""
+    """A fix, its changes, and the changed request."""
 
     fix: Fix
     changes: list[Change]
@@ -60,20 +60,20 @@ class Repair(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The fixes that a model is known to need, until that time."""
+    """The fixes that a model needs, and when they expire, in seconds on the clock."""
 
     fixes: list[Fix]
     until: float
 
 
 class Repairs:
-    """Fixes refused requests to one endpoint, and remembers what worked."""
+    """The remembered fixes of one endpoint, by model."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Known] = OrderedDict()
 
     def apply(self, call: Call, fields: Json) -> None:
-        """Make the changes that the model of `call` is known to need, and tell listeners of them."""
+        """Apply the remembered fixes of the call's model to `fields`, and emit an event for each change."""
         known = self._known.get(call.deployment.model) if self._known else None
         if known is None:
             return
@@ -83,7 +83,7 @@ class Repairs:
         call.adjusted([change for fix in known.fixes for change in fix.apply(fields)])
 
     def remember(self, model: str, fix: Fix) -> None:
-        """Make `fix` for later requests to `model` too, if it is one that it needs always."""
+        """Remember `fix` for later requests to `model`, if it is lasting."""
         if not fix.lasting:
             return
         known = self._known.setdefault(model, Known([], clock.now() + REMEMBERED_SECONDS))
@@ -97,45 +97,45 @@ class Repairs:
 
 
 class Fixing:
-    """The one fix that an attempt may make, of a refusal by its status or within an answer of status 200.
+    """The one fix that an attempt may make, after an error status or an error within an answer of status 200.
 
     Attributes:
-        open: Nothing of the answer has come yet, so that it may still be asked for again.
+        open: True until content of the answer arrives, so the request may still be sent again.
     """
 
     __slots__ = ("_call", "_find", "_id", "_made", "_repairs", "_send", "open")
 
     def __init__(self, repairs: Repairs, call: Call, send: Send, find: Find) -> None:
         self.open = True
-        self._made: tuple[Fix, str] | None = None  # the fix, and the first parameter that it has changed
-        self._id: str | None = None  # of the stream, until its answer comes
+        self._made: tuple[Fix, str] | None = None  # the fix, and the first parameter that it changed
+        self._id: str | None = None  # the id of the stream, until its content arrives
         self._repairs = repairs
         self._call = call
         self._send = send
         self._find = find
 
     async def sent(self, request: HttpRequest) -> HttpReply:
-        """What answers `request`, or the fixed one where that is refused by its status.
+        """Send `request`, or if its error status has a fix, the fixed request; returns the good reply.
 
         Raises:
-            RanvierError: the refusal where there is no fix, or that of the fixed request.
+            RanvierError: the error of the request without a fix, or that of the fixed request.
         """
         reply = await self._send(request)
         while not reply.ok:
-            error = await _judged(reply)
+            error = await _error_of(reply)
             fixed = self.instead(reply, error)
             try:
                 if fixed is None:
                     raise error
             finally:
-                del error  # because it keeps this frame, and would be kept by it: a ring
+                del error  # because it refers to this frame, which refers to it: a reference cycle
             reply = await self._send(fixed)
         return reply
 
     def after(self, reply: HttpReply, error: Failed | None, steps: list[Step]) -> HttpRequest | None:
-        """What to send instead after the first events of a stream; `None` where it goes on, or fails.
+        """The request to send instead after the first events of a stream; `None` if it continues or fails.
 
-        The id is told with the answer, since the first one counts.
+        The id of a stream is held back until its content arrives, since the first id counts.
         """
         self.open = not any(map(_is_answer, steps))
         if self.open and error is None:
@@ -150,9 +150,9 @@ class Fixing:
         return instead
 
     def instead(self, reply: HttpReply, error: RanvierError | None) -> HttpRequest | None:
-        """The request without what `reply` refuses; `None` where there is no fix, or one was made before.
+        """The request fixed for the error in `reply`; `None` if there is no fix, or one was made before.
 
-        What was fixed is remembered where the answer has come, or is refused for something else.
+        A fix is remembered once its request is answered, or is rejected for another parameter.
         """
         repair = None if error is None else _repair(reply, error, self._find)
         if self._made is not None:
@@ -167,20 +167,20 @@ class Fixing:
 
 
 def _is_answer(step: Step) -> bool:
-    """True for more than that an answer begins: its id, its model, what the prompt costs."""
+    """True for content or a finish reason; false for an event with only id, model or usage of the prompt."""
     if isinstance(step, str):
         return True
     return bool(step.has_content or step.parts or step.finish_reason is not None)
 
 
 def _grow(known: list[Fix], fix: Growing) -> None:
-    """Let `fix` take the place of the one of its kind, and do what that did too."""
+    """Replace the known fix of the same type with `fix`, extended by what the older one does."""
     older = next((each for each in known if type(each) is type(fix)), fix)
     known[:] = [*(each for each in known if each is not older), fix.grown(older)]
 
 
-async def _judged(reply: HttpReply) -> Failed:
-    """The error that a refusal is."""
+async def _error_of(reply: HttpReply) -> Failed:
+    """Read and classify an error reply."""
     try:
         return ErrorFactory(reply).refusal(await reply.read_start())
     finally:
@@ -204,5 +204,5 @@ def _is_about_the_request(error: RanvierError, status: int) -> bool:
         status < 500
         and isinstance(error, InvalidRequestError)
         and not isinstance(error, ModelNotFoundError)
-        and not error.refuses_streaming  # that is fixed by asking whole
+        and not error.refuses_streaming  # that is fixed by a non-streaming request
     )

@@ -1,7 +1,7 @@
-"""What can be done where chat completions refuse the form in which an answer was asked for.
+"""Fixes for a response schema that a chat completions server rejected.
 
-The schema itself is never given up: it is sent without the promise to hold to it, or in words. The answer
-is held against it when it comes.
+The schema itself is always sent: without `strict`, or as text in the instructions. The answer is validated
+against it.
 """
 
 from __future__ import annotations
@@ -18,67 +18,68 @@ from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix
 
-FORM: Final = re.compile(r"response_?format|json_?schema|\bstrict\b|structured output")
+ABOUT_SCHEMA: Final = re.compile(r"response_?format|json_?schema|\bstrict\b|structured output")
 NO_SCHEMAS: Final = re.compile(
     r"response_?format\b.{0,80}(?:unavailable|json_object)"
     r"|json_?schema\W{0,3}(?:\w+ ){0,4}(?:unavailable|unsupported|not (?:\w+ )?(?:support|avail|enabl|allow))"
     r"|(?:not|n't) support\w* (?:\S+ ){0,3}\W?json_?schema"
 )
-"""The server takes no schemas at all: DeepSeek, older models of OpenAI and of others at Azure."""
+"""The server accepts no schemas at all: DeepSeek, older models of OpenAI, and some models at Azure."""
 
 
 @dataclass(frozen=True)
 class NotStrict:
-    """Sends one schema without `strict`: others may well be taken with it."""
+    """Sends one schema without `strict`; other schemas may be accepted with it."""
 
     schema: str
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Leave the word out."""
-        form = _form(fields)
-        if form is None or "strict" not in form or digest(form.get("schema")) != self.schema:
+        """Omit `strict`."""
+        declared = _json_schema(fields)
+        if declared is None or "strict" not in declared or digest(declared.get("schema")) != self.schema:
             return []
-        rest = {name: value for name, value in form.items() if name != "strict"}
+        rest = {name: value for name, value in declared.items() if name != "strict"}
         fields["response_format"] = {**fields["response_format"], "json_schema": rest}
         return [Change("strict", "left out")]
 
 
 @dataclass(frozen=True)
-class InWords:
-    """Sends schemas in the instructions, and asks for JSON alone."""
+class InInstructions:
+    """Sends schemas as text in the instructions, and requests only `json_object`."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
-        """Move the schema of the request, if it has one."""
-        form = _form(fields)
-        if form is None or not isinstance(form.get("schema"), Mapping):
+        """Move the request's schema into the instructions, if it has one."""
+        declared = _json_schema(fields)
+        if declared is None or not isinstance(declared.get("schema"), Mapping):
             return []
         fields["response_format"] = {"type": "json_object"}
-        fields["messages"] = _with_instruction(fields["messages"], instruction(form["schema"]))
-        return [Change("schema", "sent in words")]
+        fields["messages"] = _with_instruction(fields["messages"], instruction(declared["schema"]))
+        return [Change("schema", "sent in the instructions")]
 
 
-def fix_of_form(complaint: Complaint, fields: Json) -> Fix | None:
-    """The fix for a complaint about the form of the answer."""
-    form = _form(fields)
-    if form is None or not (complaint.names & {"response_format", "strict"} or FORM.search(complaint.text)):
+def schema_fix(complaint: Complaint, fields: Json) -> Fix | None:
+    """The fix for a complaint about the response schema, or `None` if there is none."""
+    declared = _json_schema(fields)
+    named = complaint.names & {"response_format", "strict"}
+    if declared is None or not (named or ABOUT_SCHEMA.search(complaint.text)):
         return None
     if NO_SCHEMAS.search(complaint.text):
-        return InWords()
-    return NotStrict(digest(form.get("schema"))) if form.get("strict") else None
+        return InInstructions()
+    return NotStrict(digest(declared.get("schema"))) if declared.get("strict") else None
 
 
 def digest(schema: object) -> str:
-    """What tells schemas apart."""
+    """A hash that identifies a schema."""
     return hashlib.sha256(json.write(schema)).hexdigest()
 
 
-def _form(fields: Json) -> Mapping[str, Any] | None:
+def _json_schema(fields: Json) -> Mapping[str, Any] | None:
     outer = fields.get("response_format")
-    form = outer.get("json_schema") if isinstance(outer, Mapping) else None
-    return form if isinstance(form, Mapping) and isinstance(fields.get("messages"), list) else None
+    declared = outer.get("json_schema") if isinstance(outer, Mapping) else None
+    return declared if isinstance(declared, Mapping) and isinstance(fields.get("messages"), list) else None
 
 
 def _with_instruction(messages: list[Json], words: str) -> list[Json]:

@@ -1,4 +1,4 @@
-"""The vocabulary of what can go wrong, and of what can go right on purpose."""
+"""The faults that the simulator can play, and scripted good answers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The answer begins, or does not even that, and then time or the connection runs out."""
+"""Faults in time and connection: silence, slow answers, cut streams, broken connections."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.simulator.plan import Ending, Plan
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Silence(Fault):
-    """The request is taken and nothing comes back, not even headers."""
+    """The request is accepted and nothing is sent, not even headers."""
 
     def change(self, plan: Plan) -> Plan:
         return plan.but(status=None, ending=Ending.HANG)
@@ -22,7 +22,7 @@ class Silence(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pings(Fault):
-    """A stream of nothing but signs of life, `every` seconds apart; a whole answer stays away."""
+    """A stream of only pings, `every` seconds apart; a whole answer never comes."""
 
     every: float = 0.05
 
@@ -35,7 +35,7 @@ class Pings(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stall(Fault):
-    """A stream that stands still after `after` tokens; `pings` seconds apart it may still ping."""
+    """A stream that stalls after `after` tokens; then it sends nothing, or a ping every `pings` seconds."""
 
     after: int = 3
     pings: float | None = None
@@ -51,13 +51,13 @@ class Stall(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Slow(Fault):
-    """A good answer that takes its time.
+    """A slow good answer.
 
     Attributes:
-        headers: Seconds before the headers; a whole answer waits for all of it there.
-        first_token: Seconds from the headers to the first token.
-        pace: Seconds between two tokens.
-        pings: Seconds between two signs of life meanwhile.
+        headers: Seconds before the headers.
+        first_token: Seconds from the headers to the first token; before the headers for a whole answer.
+        pace: Seconds between two tokens of a stream.
+        pings: Seconds between two pings while a stream waits; `None` sends no pings.
     """
 
     headers: float = 0.0
@@ -85,7 +85,7 @@ class Slow(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Cut(Fault):
-    """The response ends well for HTTP, after `after` tokens and without its terminal event.
+    """The response ends properly for HTTP, but after `after` tokens and without its terminal event.
 
     A whole answer ends in the middle of its JSON.
     """
@@ -101,7 +101,7 @@ class Cut(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Unended(Fault):
-    """All the tokens of a stream, but not its terminal event; a whole answer is cut in the middle."""
+    """All tokens of a stream without its terminal event; a whole answer is cut in the middle."""
 
     def change(self, plan: Plan) -> Plan:
         return Cut(after=len(plan.tokens)).change(plan)
@@ -109,7 +109,7 @@ class Unended(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Truncated(Fault):
-    """The response ends well for HTTP, in the middle of the event that follows `after` tokens."""
+    """The response ends properly for HTTP, but in the middle of the event that follows `after` tokens."""
 
     after: int = 3
 
@@ -133,7 +133,7 @@ class Drop(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reset(Fault):
-    """The connection is reset (RST) after `after` tokens; `None` is before the headers."""
+    """The connection is reset (RST) after `after` tokens; `None` resets it before the headers."""
 
     after: int | None = None
 
@@ -144,7 +144,7 @@ class Reset(Fault):
 
 
 def _every(name: str, value: float) -> None:
-    # A ping every 0 seconds would keep the loop so busy that nobody else gets a turn.
+    # A ping every 0 seconds would block the loop.
     validation.seconds(name, value)
     if value < 0.001:
-        raise ConfigurationError(f"{name}={value!r}: give at least 0.001 seconds between two pings")
+        raise ConfigurationError(f"{name}={value!r}: must be at least 0.001 seconds between two pings")

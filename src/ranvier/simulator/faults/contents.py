@@ -1,6 +1,6 @@
-"""The connection is sound, and what comes over it is scripted, odd, or wrong."""
+"""Scripted, unusual or wrong content over a working connection."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _BLOCK = b"x" * 65_536
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fine(Fault):
-    """Nothing goes wrong: a good answer between bad ones."""
+    """A good answer, for use between faults."""
 
     harmless = True
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Say(Fault):
-    """A good answer with this text; its `finish` reason is one of ours, worded by the wire."""
+    """A good answer with this text; `finish` is a value of `FinishReason`, sent as the provider names it."""
 
     text: str
     finish: Finish = "stop"
@@ -46,7 +46,7 @@ class Say(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CallTool(Fault):
-    """A good answer that calls the tool `name`, after `text`; twice in one reply with `&`."""
+    """A good answer that calls the tool `name`, after `text`; combine several with `&` for several calls."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -62,12 +62,12 @@ class CallTool(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Malformed(Fault):
-    """A chunk after `after` tokens that does not parse.
+    """A chunk that cannot be parsed.
 
     Attributes:
-        after: How many tokens come before it.
-        lossy: It stands in the place of a token, whose content is lost; otherwise it is noise
-            between two tokens. A whole answer has no noise: there it is always lossy.
+        after: The number of tokens before it.
+        lossy: True if it replaces a token, whose content is lost; false if it is extra noise between
+            two tokens. In a whole answer it is always lossy.
     """
 
     after: int = 1
@@ -84,7 +84,7 @@ class Malformed(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Oversized(Fault):
-    """A body, or one event of a stream, of `size` bytes and more."""
+    """A body, or one event of a stream, of at least `size` bytes."""
 
     size: int = 64 * 1024 * 1024
 
@@ -101,7 +101,7 @@ class Oversized(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ContentType(Fault):
-    """The right body under the wrong content type."""
+    """A good answer with the wrong content type."""
 
     content_type: str = "text/plain"
 
@@ -111,7 +111,7 @@ class ContentType(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SetCookie(Fault):
-    """A good answer that sets a cookie, which no client of an API should send back."""
+    """A good answer that sets a cookie, which an API client should not send back."""
 
     cookie: str = "session=simulated; Path=/"
     harmless = True
@@ -122,7 +122,7 @@ class SetCookie(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Gzip(Fault):
-    """A good answer, compressed; a stream token by token, so that each can be read at once."""
+    """A good answer, compressed; a stream is flushed after each token, so each can be read at once."""
 
     harmless = True
 
@@ -138,7 +138,7 @@ class Gzip(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shredded(Fault):
-    """A good answer in pieces of `size` bytes, cut without regard to events and characters."""
+    """A good answer in pieces of `size` bytes, cut within events and characters."""
 
     size: int = 3
     harmless = True

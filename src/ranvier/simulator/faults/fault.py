@@ -1,6 +1,6 @@
-"""What a fault is: a change of the answer, or of the plan of its reply."""
+"""The base class of faults: a fault changes the answer, or the plan of its reply."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from ranvier.simulator.plan import Plan
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fault:
-    """What a provider does with a request; a subclass says what, in one or both of two methods.
+    """How a provider treats a request; a subclass overrides `rewrite`, `change` or both.
 
-    `one & other` plays both, each on what the former has made of the reply.
+    `one & other` plays both in one reply: `other` changes the result of `one`.
 
     Attributes:
-        harmless: The client still gets the whole answer.
+        harmless: True if the client still gets the whole answer.
     """
 
     harmless: ClassVar[bool] = False
-    # A rule may be read from a file: a misspelt field there must not pass in silence. The name and
-    # the dict are all that pydantic needs to be told, so that it is not imported here.
+    # A rule may be read from a file, where a misspelt field must be an error. This attribute
+    # configures pydantic without importing it.
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     def rewrite(self, answer: Answer) -> Answer:
-        """What is answered."""
+        """Change the answer."""
         return answer
 
     def change(self, plan: Plan) -> Plan:
-        """How the reply goes."""
+        """Change how the reply is sent."""
         return plan
 
     def limited(self, wait: float) -> Fault:
-        """The same, played because the client was too fast: in `wait` seconds it may come again."""
+        """The same fault for a client above its rate limit, which may retry in `wait` seconds."""
         return self
 
     def __repr__(self) -> str:
-        """The fault as it is written, `Status(429, retry_after=2)`: without what is as usual."""
-        said = []
+        """The fault as Python code, such as `Status(429, retry_after=2)`, without default values."""
+        arguments = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.default is MISSING and field.default_factory is MISSING:
-                said.append(repr(value))
+                arguments.append(repr(value))
             elif value != field.default:
-                said.append(f"{field.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(said)})"
+                arguments.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def __and__(self, other: Fault) -> Fault:
         return Both(self, other)
@@ -63,7 +63,7 @@ class Both(Fault):
 
     @property
     def harmless(self) -> bool:  # type: ignore[override]  # because: here it depends on the two
-        """Both leave the answer whole."""
+        """True if both are harmless."""
         return self.one.harmless and self.other.harmless
 
     def rewrite(self, answer: Answer) -> Answer:

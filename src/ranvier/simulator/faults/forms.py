@@ -1,6 +1,6 @@
-"""Good answers in a form that nobody asked for."""
+"""Good answers in another format than the requested one."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ranvier.simulator.plan import Plan
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OtherForm(Fault):
-    """A good answer in the other form than was asked for.
+    """A whole answer to a streaming request, and a stream in reply to a non-streaming one.
 
-    A stream comes as one JSON array of its chunks, as of a proxy that loses `alt=sse`; a whole answer as the
-    one event of a stream, as of a gateway that always streams.
+    A stream becomes one JSON array of its chunks, as from a proxy that drops `alt=sse`. A whole answer
+    becomes the only event of a stream, as from a gateway that always streams.
     """
 
     harmless = True
@@ -36,7 +36,7 @@ class OtherForm(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OddUsage(Fault):
-    """A good answer whose counts of tokens are texts: `"prompt_tokens": "11"`."""
+    """A good answer whose token counts are strings: `"prompt_tokens": "11"`."""
 
     harmless = True
 
@@ -46,7 +46,7 @@ class OddUsage(Fault):
 
 
 def _objects(part: bytes) -> Iterator[bytes]:
-    """The JSON objects in a part of a stream, whether its wire has events or lines."""
+    """The JSON objects in a part of a stream of server-sent events or JSON lines."""
     for line in part.splitlines():
         line = line.removeprefix(b"data:").strip()
         if line.startswith(b"{"):

@@ -1,6 +1,6 @@
-"""Good answers in shapes that servers should not send, and do."""
+"""Good answers in formats that servers should not send, but do."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ranvier.simulator.faults.fault import Fault
 from ranvier.simulator.plan import Plan
 
 _HALVES = {"\ue000".encode(): rb"\ud83d", "\ue001".encode(): rb"\ude00"}
-"""What stands for the halves of a character until the answer is in bytes."""
+"""Placeholders for the halves of a character, replaced once the answer is encoded."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EarlyFinish(Fault):
-    """A good stream that gives a finish reason after each token; a whole answer is as usual."""
+    """A good stream with a finish reason after each token; a whole answer is unchanged."""
 
     harmless = True
 
@@ -29,7 +29,7 @@ class EarlyFinish(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HalfCharacters(Fault):
-    """A good answer that ends with an emoji, the two halves of which come in two events of a stream."""
+    """A good answer that ends with an emoji; a stream sends its two halves in two events."""
 
     harmless = True
 

@@ -1,6 +1,6 @@
-"""The provider says no: by a status, or by what it sends with a 200."""
+"""Error replies: an error status, or an error with status 200."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Status(Fault):
-    """An error status, with the body and the headers that this provider sends with it.
+    """An error status, with the body and headers that the provider sends with it.
 
     Attributes:
-        status: 400 to 599. A 502 and the 520s are a page of the network in front of the provider.
-        reason: Which of the causes that share the status, one of `REASONS`, such as
-            `"context_length"` or `"quota_exhausted"`; `None` is the usual one.
-        retry_after: Seconds to wait, as a Retry-After header and where the body says it, too.
-        form: How it is said: as this provider does, which may be in the body alone, or in a header
-            as `seconds`, `ms` (as `retry-after-ms`) or `date`, which is rounded up to a whole second.
+        status: 400 to 599. A 502 and the 520s are an HTML page of the network in front of the provider.
+        reason: The cause, if several share the status: one of `REASONS`, such as
+            `"context_length"` or `"quota_exhausted"`; `None` is the most common one.
+        retry_after: Seconds to wait, sent as a Retry-After header and in the body if the provider does that.
+        form: The format of the wait: `usual` for this provider's own, which may be in the body only, or a
+            header in `seconds`, in `ms` (`retry-after-ms`) or as a `date`, rounded up to a whole second.
     """
 
     status: int
@@ -51,7 +51,7 @@ class Status(Fault):
 
     def __post_init__(self) -> None:
         if not 400 <= self.status <= 599:
-            raise ConfigurationError(f"status={self.status!r}: give an error's status, 400 to 599")
+            raise ConfigurationError(f"status={self.status!r}: must be an error status from 400 to 599")
         if self.reason is not None:
             validation.choice("reason", self.reason, REASONS)
         validation.choice("form", self.form, ("usual", "seconds", "ms", "date"))
@@ -75,7 +75,7 @@ class Status(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Page(Fault):
-    """A page of HTML where an answer should be, with `status`: 200 is the nastiest."""
+    """An HTML page instead of an answer, with `status`; 200 is the hardest to detect."""
 
     status: int = 200
 
@@ -87,7 +87,7 @@ class Page(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Redirect(Fault):
-    """The client is sent elsewhere, to `location`, with `status`."""
+    """A redirect to `location`, with `status`."""
 
     location: str = "/elsewhere"
     status: int = 307
@@ -98,11 +98,11 @@ class Redirect(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ErrorIn200(Fault):
-    """An error that comes with status 200: as the body, or as an event of the stream.
+    """An error with status 200: as the body, or as an event of the stream.
 
     Attributes:
-        status, reason: Which error, as in `Status`.
-        after: How many tokens come before it in a stream.
+        status, reason: The error, as in `Status`.
+        after: The number of tokens before it in a stream.
     """
 
     status: int = 503
@@ -119,7 +119,7 @@ class ErrorIn200(Fault):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Empty(Fault):
-    """Status 200 and no body."""
+    """Status 200 with an empty body."""
 
     def change(self, plan: Plan) -> Plan:
         kind = dict(plan.headers)["content-type"]

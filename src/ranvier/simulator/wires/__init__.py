@@ -1,4 +1,4 @@
-"""The wires that the simulator speaks: a new one is a class here and a line in `WIRES`."""
+"""The provider APIs that the simulator speaks: to add one, write a `Wire` class and list it in `WIRES`."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ WIRES: dict[str, Wire] = {
 
 
 def wire_of(provider: str) -> Wire:
-    """The wire of `provider`; what follows a dash is the provider's own: `"openai-eu"` speaks `"openai"`.
+    """The wire of `provider`, named by the part before the first dash: `"openai-eu"` speaks `"openai"`.
 
     Raises:
-        ConfigurationError: No wire has that name.
+        ConfigurationError: There is no wire of that name.
     """
     wire = WIRES.get(provider.partition("-")[0])
     if wire is None:
         known = ", ".join(WIRES)
         raise ConfigurationError(
-            f"provider={provider!r}: the simulator speaks {known}, and names like openai-eu"
+            f"provider={provider!r}: must be one of {known}, or such a name with a suffix, like openai-eu"
         )
     return wire
 

@@ -1,6 +1,6 @@
-"""Anthropic's messages: `POST {base}/v1/messages`."""
+"""Anthropic's Messages API: `POST {base}/v1/messages`."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SERVED = {
     "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
     "service_tier": "standard",
 }
-"""What stands beside the tokens, but for the end of a stream."""
+"""Fields of the usage beside the token counts, except at the end of a stream."""
 
 
 def _error(kind: str, message: str, code: str | None = None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _invalid(message: str) -> dict[str, Any]:
 
 
 class AnthropicWire(Wire):
-    """Named events, blocks of content, and errors with a type: that object is a refusal's row."""
+    """Named events, content blocks, and typed error objects, which are the rows of `refusals`."""
 
     name = "anthropic"
     refusals: ClassVar = {
@@ -103,7 +103,7 @@ class AnthropicWire(Wire):
             must_call=must_call,
             answers_tool=_ends_in_result(messages),
             thinks=_shows_thoughts(body.get("thinking") or {}),
-            form=((body.get("output_config") or {}).get("format") or {}).get("schema"),
+            schema=((body.get("output_config") or {}).get("format") or {}).get("schema"),
         )
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
@@ -129,8 +129,8 @@ class AnthropicWire(Wire):
         pieces: list[bytes] = []
         for index, (block, _, deltas) in enumerate(_blocks(answer)):
             events = [_event("content_block_delta", index=index, delta=delta) for delta in deltas]
-            # A block opens with its first token and closes with its last, as a tool is announced
-            # only when it is called: so that a cut after a token is a cut between two events.
+            # A block starts with its first token and stops with its last, so that a cut after a token
+            # is a cut between two events.
             events[0] = _event("content_block_start", index=index, content_block=block) + events[0]
             events[-1] += _event("content_block_stop", index=index)
             pieces += events
@@ -149,8 +149,8 @@ class AnthropicWire(Wire):
         return {"type": "error", "error": row}
 
     def refusal_headers(self, status: int, reason: str | None, wait: float | None) -> list[tuple[str, str]]:
-        passes = status >= 500 or status in (408, 409) or (status == 429 and reason != "quota_exhausted")
-        return [("x-should-retry", "true" if passes else "false")]
+        temporary = status >= 500 or status in (408, 409) or (status == 429 and reason != "quota_exhausted")
+        return [("x-should-retry", "true" if temporary else "false")]
 
     def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
         return {**body, "request_id": headers["request-id"]}
@@ -174,7 +174,7 @@ class AnthropicWire(Wire):
 
 
 def _blocks(answer: Answer) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]]:
-    """Each block of the content: as it opens, what it then holds, and the deltas that bring it."""
+    """Each content block: its fields at the start, its final fields, and its deltas."""
     if answer.reasoning:
         thoughts = [{"type": "thinking_delta", "thinking": token} for token in answer.reasoning]
         signature = f"sig-{answer.id}"
@@ -211,5 +211,5 @@ def _ends_in_result(messages: list[dict[str, Any]]) -> bool:
 
 
 def _shows_thoughts(thinking: dict[str, Any]) -> bool:
-    """Whether it was asked to think, and not to keep that to itself."""
+    """True if thinking is enabled and its display is not omitted."""
     return thinking.get("type") in ("enabled", "adaptive") and thinking.get("display") != "omitted"

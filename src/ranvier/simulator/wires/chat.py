@@ -1,10 +1,9 @@
-"""Chat completions: `POST {base}/chat/completions`, the dialect of OpenAI and of many others.
+"""Chat completions: `POST {base}/chat/completions`, the API of OpenAI and of many others.
 
-Each provider that speaks it is a `ChatWire` with its own refusals and small habits; what is the same
-everywhere is written here once.
+Each provider that speaks it is a subclass of `ChatWire` with its own error bodies and differences.
 """
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from ranvier.simulator.wires.reading import (
     Sent,
     Unacceptable,
     bearer,
-    form_in_words,
     last_words,
     length_of,
     messages_of,
     model_of,
+    schema_in_messages,
 )
 from ranvier.simulator.wires.wire import Wire, encode
 
@@ -28,21 +27,21 @@ Json = dict[str, Any]
 
 
 class ChatWire(Wire):
-    """Unnamed events, each a chunk of choices, then `[DONE]`; a refusal's row is its error object.
+    """Unnamed events, each a chunk of choices, then `[DONE]`; the rows of `refusals` are error objects.
 
     Attributes:
-        words_of_finish: Its own words for why an answer ends, where they differ from OpenAI's.
-        calls_at_once: A call of a tool comes in one piece, as it does from some.
-        beside: What else a choice has, always the same.
-        wait_words: How the message of a rate limit ends that says how long to wait.
+        finish_reasons: The provider's finish reasons that differ from OpenAI's.
+        whole_tool_calls: True if a stream sends each tool call in one piece.
+        choice_fields: Constant further fields of a choice.
+        wait_suffix: The end of a rate limit's message, which has the seconds to wait.
     """
 
-    words_of_finish: ClassVar[Mapping[str, str]] = {}
-    calls_at_once: ClassVar[bool] = False
-    beside: ClassVar[Mapping[str, Any]] = {}
-    wait_words: ClassVar[str] = ""
+    finish_reasons: ClassVar[Mapping[str, str]] = {}
+    whole_tool_calls: ClassVar[bool] = False
+    choice_fields: ClassVar[Mapping[str, Any]] = {}
+    wait_suffix: ClassVar[str] = ""
 
-    # --- what is asked ---------------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         return bearer(headers)
@@ -72,25 +71,25 @@ class ChatWire(Wire):
             answers_tool=messages[-1].get("role") == "tool",
             reports_usage=bool((body.get("stream_options") or {}).get("include_usage")),
             thinks=self.thinks(model, body),
-            form=_form(body, messages),
+            schema=_schema(body, messages),
         )
 
     def needs_key(self, sent: Sent) -> bool:
-        """False where the request is answered without a key."""
+        """False if the request is answered without a key."""
         return True
 
     def without_key(self) -> Unacceptable:
-        """The verdict on a request without a key."""
+        """The rejection of a request without a key."""
         return Unacceptable(401, "auth")
 
     def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
-        """Raise `Unacceptable` where this provider refuses what others may take."""
+        """Raise `Unacceptable` if this provider would reject the request."""
 
     def thinks(self, model: str, body: Json) -> bool:
-        """True where the model shows its reasoning for such a request."""
+        """True if the model shows its reasoning for this request."""
         return False
 
-    # --- what is answered ------------------------------------------------------------------------
+    # --- answers ---------------------------------------------------------------------------------
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
         return [("x-request-id", f"req_{unique}"), ("server", "cloudflare")]
@@ -103,7 +102,7 @@ class ChatWire(Wire):
         }
         if answer.tools:
             message["tool_calls"] = [self._call(answer, *each) for each in enumerate(answer.tools)]
-        choice = {"index": 0, "message": message, **self.beside, **self.finish(answer)}
+        choice = {"index": 0, "message": message, **self.choice_fields, **self.finish(answer)}
         return {**self.head(answer, "chat.completion"), "choices": [choice], "usage": self.usage(answer)}
 
     def opening(self, answer: Answer, ask: Ask) -> bytes:
@@ -117,17 +116,17 @@ class ChatWire(Wire):
         return [self.chunk(answer, delta) for delta in deltas]
 
     def closing(self, answer: Answer, ask: Ask) -> bytes:
-        """As most do it: the usage rides on the chunk with the finish reason."""
+        """The last chunk and `[DONE]`; like most providers, with the usage beside the finish reason."""
         ending = {"role": "assistant", "content": ""}
         return self.chunk(answer, ending, self.finish(answer), usage=self.usage(answer)) + b"data: [DONE]\n\n"
 
     def stopping(self) -> bytes:
         return event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
-    # --- the habits of each ----------------------------------------------------------------------
+    # --- differences between providers -----------------------------------------------------------
 
     def head(self, answer: Answer, kind: str) -> Json:
-        """What every answer and every chunk begins with."""
+        """The first fields of every answer and every chunk."""
         return {
             "id": f"chatcmpl-{answer.id}",
             "object": kind,
@@ -137,27 +136,27 @@ class ChatWire(Wire):
 
     def chunk(self, answer: Answer, delta: Json, finish: Json | None = None, **more: Any) -> bytes:
         """One event of a stream."""
-        choice = {"index": 0, "delta": delta, **self.beside, **(finish or {"finish_reason": None})}
+        choice = {"index": 0, "delta": delta, **self.choice_fields, **(finish or {"finish_reason": None})}
         return event({**self.head(answer, "chat.completion.chunk"), "choices": [choice], **more})
 
     def finish(self, answer: Answer) -> Json:
-        """Why it ends, as fields of the choice."""
-        return {"finish_reason": self.words_of_finish.get(answer.finish, answer.finish)}
+        """The finish reason, as fields of the choice."""
+        return {"finish_reason": self.finish_reasons.get(answer.finish, answer.finish)}
 
     def thought(self, token: str) -> Json:
         """A piece of reasoning, as fields of a delta."""
         return {"reasoning_content": token}
 
     def thoughts(self, answer: Answer) -> Json:
-        """All of the reasoning, as fields of a message."""
+        """The whole reasoning, as fields of a message."""
         return {"reasoning_content": "".join(answer.reasoning)} if answer.reasoning else {}
 
     def call_id(self, answer: Answer, index: int, use: ToolUse) -> str:
-        """The id of a call."""
+        """The id of a tool call."""
         return f"call_{use.id}"
 
     def usage(self, answer: Answer) -> Json:
-        """What it has cost."""
+        """The usage of the answer."""
         return {
             "prompt_tokens": answer.input_tokens,
             "completion_tokens": answer.output_tokens,
@@ -167,18 +166,18 @@ class ChatWire(Wire):
         }
 
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> Json:
-        words = self.wait_words.format(wait=wait) if wait is not None and reason == "rate_limit" else ""
-        return {"error": {**row, "message": row["message"] + words}}
+        suffix = self.wait_suffix.format(wait=wait) if wait is not None and reason == "rate_limit" else ""
+        return {"error": {**row, "message": row["message"] + suffix}}
 
-    # --- calls of tools --------------------------------------------------------------------------
+    # --- tool calls ------------------------------------------------------------------------------
 
     def _call(self, answer: Answer, index: int, use: ToolUse, arguments: str | None = None) -> Json:
-        said = encode(use.arguments) if arguments is None else arguments
-        function = {"name": use.name, "arguments": said}
+        encoded = encode(use.arguments) if arguments is None else arguments
+        function = {"name": use.name, "arguments": encoded}
         return {"id": self.call_id(answer, index, use), "type": "function", "function": function}
 
     def _pieces(self, answer: Answer, index: int, use: ToolUse) -> list[Json]:
-        if self.calls_at_once:
+        if self.whole_tool_calls:
             return [{"index": index, **self._call(answer, index, use)}]
         arguments = encode(use.arguments)
         begun = {"index": index, **self._call(answer, index, use, "")}
@@ -189,7 +188,7 @@ class ChatWire(Wire):
 
 
 def event(body: Json) -> bytes:
-    """`body` as an event without a name."""
+    """`body` as an unnamed event."""
     return f"data: {encode(body)}\n\n".encode()
 
 
@@ -197,10 +196,10 @@ def _tool(function: Json) -> Tool:
     return Tool(function["name"], function.get("parameters") or {})
 
 
-def _form(body: Json, messages: list[Json]) -> Mapping[str, Any] | None:
-    asked = body.get("response_format") or {}
-    if asked.get("type") == "json_schema":
-        schema: Mapping[str, Any] = asked["json_schema"]["schema"]
+def _schema(body: Json, messages: list[Json]) -> Mapping[str, Any] | None:
+    requested = body.get("response_format") or {}
+    if requested.get("type") == "json_schema":
+        schema: Mapping[str, Any] = requested["json_schema"]["schema"]
         return schema
-    # Whoever is only promised JSON has to say in words which.
-    return form_in_words(messages) if asked.get("type") == "json_object" else None
+    # `json_object` promises JSON only, so clients write the schema into the prompt.
+    return schema_in_messages(messages) if requested.get("type") == "json_object" else None

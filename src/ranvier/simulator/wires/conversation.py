@@ -1,4 +1,4 @@
-"""What chat completions demand of a history: known roles, and a result right after every call."""
+"""Checks that chat completions make of a history: known roles, and a result right after every call."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ranvier.simulator.wires.reading import invalid
 
 
 class Breach(NamedTuple):
-    """Where a history has a call without a result, or a result without a call.
+    """The place in a history that has a call without a result, or a result without a call.
 
     Attributes:
-        position: The message at which that shows.
-        ids: The calls that have no result; none where it is a result that has no call.
+        position: The index of the message where the check fails.
+        ids: The ids of the calls without a result; empty for a result without a call.
     """
 
     position: int
@@ -21,7 +21,7 @@ class Breach(NamedTuple):
 
 
 def unanswered(messages: Sequence[dict[str, Any]]) -> Breach | None:
-    """The first place where calls and results do not match; `None` where all do."""
+    """The first place where calls and results do not match; `None` if all match."""
     waiting: list[str] = []
     for position, message in enumerate(messages):
         if message.get("role") == "tool":
@@ -36,7 +36,7 @@ def unanswered(messages: Sequence[dict[str, Any]]) -> Breach | None:
 
 
 def check_roles(messages: Sequence[dict[str, Any]], roles: Sequence[str]) -> None:
-    """Every message is from somebody; raises `Unacceptable` in OpenAI's words."""
+    """Raise `Unacceptable` with OpenAI's message unless every message has one of `roles`."""
     for position, message in enumerate(messages):
         if message.get("role") not in roles:
             known = ", ".join(f"'{role}'" for role in roles[:-1])
@@ -47,7 +47,7 @@ def check_roles(messages: Sequence[dict[str, Any]], roles: Sequence[str]) -> Non
 
 
 def check_results(messages: Sequence[dict[str, Any]], prefix: str = "") -> None:
-    """Every call has its result and every result its call; raises `Unacceptable` in OpenAI's words."""
+    """Raise `Unacceptable` with OpenAI's message unless all calls and results match."""
     breach = unanswered(messages)
     if breach is None:
         return

@@ -1,6 +1,6 @@
 """Gemini's own API: `POST {base}/models/{model}:generateContent`, or `:streamGenerateContent?alt=sse`."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WITHOUT_KEY = (
     "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
     "other form of API consumer identity to call this API."
 )
-_AS_THEY_ARE = (
+_UNCHANGED = (
     "args",
     "response",
     "parameters",
@@ -36,10 +36,10 @@ _AS_THEY_ARE = (
 
 
 class GeminiWire(Wire):
-    """Answers of which every piece has the shape of the whole; a refusal's row is its error object.
+    """Stream chunks in the format of a whole answer; the rows of `refusals` are error objects.
 
-    A stream has no end of its own but a piece with a reason. Without `alt=sse` it would be one long
-    array, which nobody reads as it comes: here it is a whole answer.
+    A stream ends with a chunk that has a finish reason. Without `alt=sse` the real API sends one long
+    JSON array, which clients do not read incrementally; the simulator sends a whole answer instead.
     """
 
     name = "gemini"
@@ -76,13 +76,13 @@ class GeminiWire(Wire):
             else None,
             answers_tool=any("functionResponse" in part for part in contents[-1]["parts"]),
             thinks=bool((settings.get("thinkingConfig") or {}).get("includeThoughts")),
-            form=settings.get("responseJsonSchema") or settings.get("responseSchema"),
+            schema=settings.get("responseJsonSchema") or settings.get("responseSchema"),
         )
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
         return [("x-gemini-service-tier", "standard"), ("server", "scaffolding on HTTPServer2")]
 
-    # --- what is answered ------------------------------------------------------------------------
+    # --- answers ---------------------------------------------------------------------------------
 
     def whole(self, answer: Answer) -> Json:
         if _blocked(answer):
@@ -135,18 +135,18 @@ class GeminiWire(Wire):
         return False
 
 
-# --- what is read --------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------
 
 
 def _camel(value: Any) -> Any:
-    """The body with its fields in camel case, as they may also be written with underscores."""
+    """The body with its field names in camel case; the API also accepts them with underscores."""
     if isinstance(value, list):
         return [_camel(each) for each in value]
     if not isinstance(value, dict):
         return value
     names = {re.sub(r"_([a-z])", lambda found: found[1].upper(), name): name for name in value}
     return {
-        name: value[given] if name in _AS_THEY_ARE else _camel(value[given]) for name, given in names.items()
+        name: value[given] if name in _UNCHANGED else _camel(value[given]) for name, given in names.items()
     }
 
 
@@ -166,11 +166,11 @@ def _tools(body: Json) -> Iterator[Tool]:
             yield Tool(function["name"], schema)
 
 
-# --- what is written -----------------------------------------------------------------------------
+# --- parts of an answer --------------------------------------------------------------------------
 
 
 def _events(answer: Answer) -> Iterator[bytes]:
-    """Each token as a piece, with the tokens counted up to it."""
+    """One chunk per token, with the token counts so far."""
     for count, token in enumerate(answer.reasoning, 1):
         yield _event(_piece(answer, [_candidate({"text": token, "thought": True})], count, 0))
     thoughts, written = len(answer.reasoning), len(answer.text)
@@ -196,7 +196,7 @@ def _signature(answer: Answer) -> Json:
 
 
 def _piece(answer: Answer, candidates: list[Json], thoughts: int, written: int) -> Json:
-    """What is the same in every piece: who answers, and what it has cost so far; no zero is reported."""
+    """One chunk: its candidates, the model, and the usage so far; counts of zero are omitted."""
     counts = {"promptTokenCount": answer.input_tokens, "candidatesTokenCount": written}
     counts |= {"thoughtsTokenCount": thoughts, "totalTokenCount": answer.input_tokens + written + thoughts}
     usage = {name: count for name, count in counts.items() if count}
@@ -212,7 +212,7 @@ def _piece(answer: Answer, candidates: list[Json], thoughts: int, written: int) 
 
 
 def _blocked(answer: Answer) -> bool:
-    """The prompt itself was refused: there is not a word."""
+    """True if the prompt itself was blocked, so the answer has no content."""
     return answer.finish == "content_filter" and not (answer.text or answer.reasoning or answer.tools)
 
 

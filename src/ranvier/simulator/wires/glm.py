@@ -1,7 +1,7 @@
-"""GLM, by Zhipu's and Z.ai's API: its errors have numbers, and its calls come in one piece."""
+"""GLM, with the API of Zhipu and Z.ai: numeric error codes, and tool calls in one piece."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
-# ruff: noqa: RUF001  # because: that is how it is said in Chinese
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
+# ruff: noqa: RUF001  # because: the provider's Chinese messages use full-width punctuation
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _error(code: int, message: str) -> dict[str, str]:
 
 
 class GLMWire(ChatWire):
-    """Numbers of errors are text; an answer ends as `sensitive` where a filter has ended it."""
+    """Error codes are numbers in strings; a filtered answer has the finish reason `sensitive`."""
 
     name = "glm"
     suffix = "/api/paas/v4"
-    calls_at_once = True
-    words_of_finish: ClassVar = {"content_filter": "sensitive"}
+    whole_tool_calls = True
+    finish_reasons: ClassVar = {"content_filter": "sensitive"}
     refusals: ClassVar = {
         (400, "invalid_request"): _error(1214, "messages 参数非法。请检查文档。"),
         (400, "context_length"): _error(1261, "Prompt 超长"),

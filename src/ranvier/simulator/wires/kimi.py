@@ -1,6 +1,6 @@
-"""Kimi, by Moonshot's API: it shows its reasoning, and wants it back."""
+"""Kimi, with Moonshot's API: it shows its reasoning, and requires it in later requests."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid, text_of
 
 _FIXED = ("top_p", "n", "presence_penalty", "frequency_penalty")
-"""What every kimi-* has settled for itself, beside the temperature."""
+"""Settings that are fixed for every kimi-* model, besides the temperature."""
 
 
 def _error(kind: str, message: str) -> dict[str, str]:
@@ -24,11 +24,11 @@ def _invalid(message: str) -> dict[str, str]:
 
 
 class KimiWire(ChatWire):
-    """Usage stands in the choice of the last chunk; ids of calls are made of the tool's name."""
+    """The usage is in the choice of the last chunk; a call's id is made from the tool's name."""
 
     name = "kimi"
     suffix = "/v1"
-    wait_words = ", please try again after {wait:g} seconds"
+    wait_suffix = ", please try again after {wait:g} seconds"
     refusals: ClassVar = {
         (400, "invalid_request"): _invalid("Invalid request: the messages are not valid"),
         (400, "context_length"): _invalid(

@@ -1,6 +1,6 @@
-"""Ollama's own chat: `POST {base}/api/chat`, one JSON object per line."""
+"""Ollama's own chat API: `POST {base}/api/chat`, one JSON object per line."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ranvier.simulator.wires.reading import (
     Sent,
     Unacceptable,
     bearer,
-    form_in_words,
     invalid,
     last_words,
     length_of,
     messages_of,
     model_of,
+    schema_in_messages,
 )
 from ranvier.simulator.wires.wire import Wire, encode
 
 ROLES = ("system", "user", "assistant", "tool")
 THOUGHTLESS = ("llama3", "gemma2", "gemma3", "mistral", "phi3")
-"""Models that cannot be told to think."""
+"""Models for which thinking cannot be enabled."""
 
 
 class OllamaWire(Wire):
-    """Lines instead of events, and errors of one sentence, which is a refusal's row."""
+    """Lines instead of events, and error messages as plain strings, which are the rows of `refusals`."""
 
     name = "ollama"
     stream_type = "application/x-ndjson"
@@ -82,7 +82,7 @@ class OllamaWire(Wire):
             tools=tuple(_tool(tool["function"]) for tool in body.get("tools") or ()),
             answers_tool=messages[-1].get("role") == "tool",
             thinks=bool(body.get("think")),
-            form=_form(body, messages),
+            schema=_schema(body, messages),
         )
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
@@ -141,7 +141,7 @@ def _part(answer: Answer, message: dict[str, Any], *, done: bool) -> dict[str, A
 def _end(answer: Answer, message: dict[str, Any]) -> dict[str, Any]:
     return {
         **_part(answer, message, done=True),
-        # Ollama knows no word of its own for the call of a tool.
+        # Ollama has no finish reason of its own for a tool call.
         "done_reason": "length" if answer.finish == "length" else "stop",
         "total_duration": 5_000_000 * (1 + answer.output_tokens),
         "load_duration": 1_000_000,
@@ -164,7 +164,7 @@ def _tool(function: dict[str, Any]) -> Tool:
 
 
 def _check(body: dict[str, Any], model: str, messages: list[dict[str, Any]]) -> None:
-    """Raise `Unacceptable` where Ollama would, which is not often."""
+    """Raise `Unacceptable` if Ollama would reject the request, which is rare."""
     for message in messages:
         if message.get("role") not in ROLES:
             known = ", ".join(f'"{role}"' for role in ROLES)
@@ -182,6 +182,6 @@ def _check(body: dict[str, Any], model: str, messages: list[dict[str, Any]]) -> 
         raise Unacceptable(400, "unsupported_parameter", message=f'"{model}" does not support thinking')
 
 
-def _form(body: dict[str, Any], messages: list[dict[str, Any]]) -> Mapping[str, Any] | None:
-    asked: Mapping[str, Any] | str | None = body.get("format")
-    return form_in_words(messages) if asked == "json" else asked or None  # type: ignore[return-value]
+def _schema(body: dict[str, Any], messages: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    requested: Mapping[str, Any] | str | None = body.get("format")
+    return schema_in_messages(messages) if requested == "json" else requested or None  # type: ignore[return-value]

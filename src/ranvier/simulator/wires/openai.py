@@ -1,6 +1,6 @@
-"""OpenAI itself, and whoever speaks exactly as it does: the base URL ends in `/v1`."""
+"""OpenAI itself, and compatible servers: the base URL ends in `/v1`."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def _error(
 
 
 class OpenAIWire(ChatWire):
-    """Tokens are counted on a chunk of their own, for those who ask for it.
+    """The usage of a stream comes in a chunk of its own, if requested.
 
-    A provider on this wire under a name of its own, such as `"openai-eu"`, is some server: it has
-    none of the rules that OpenAI has for its own models, and it answers without a key.
+    A provider with a suffix, such as `"openai-eu"`, is a compatible server: it has none of OpenAI's
+    rules for its own models, and it answers without a key.
     """
 
     name = "openai"
     suffix = "/v1"
-    beside: ClassVar = {"logprobs": None}
-    wait_words = " Please try again in {wait:g}s."
+    choice_fields: ClassVar = {"logprobs": None}
+    wait_suffix = " Please try again in {wait:g}s."
     refusals: ClassVar = {
         (400, "invalid_request"): _error("Invalid 'messages'.", "invalid_value", param="messages"),
         (400, "context_length"): _error(

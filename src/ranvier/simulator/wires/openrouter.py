@@ -1,6 +1,6 @@
-"""OpenRouter: chat completions of others, with comments while they are waited for."""
+"""OpenRouter: chat completions of other providers, with comments in the stream while it waits for them."""
 
-# ruff: noqa: D102  # because: what an overriding method does is said where it is declared
+# ruff: noqa: D102  # because: overriding methods are documented where they are declared
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def _upstream(raw: str) -> dict[str, Any]:
 
 
 class OpenRouterWire(ChatWire):
-    """The code of an error is its status; a stream that fails ends with a reason, `error`."""
+    """An error's code is its status; a failed stream ends with the finish reason `error`."""
 
     name = "openrouter"
     suffix = "/api/v1"
-    beside: ClassVar = {"logprobs": None}
+    choice_fields: ClassVar = {"logprobs": None}
     refusals: ClassVar = {
         (400, "invalid_request"): _error('Input required: specify "prompt" or "messages"'),
         (400, "context_length"): _error(
@@ -90,10 +90,10 @@ class OpenRouterWire(ChatWire):
         return Unacceptable(401, "auth", message="No auth credentials found")
 
     def thinks(self, model: str, body: Json) -> bool:
-        wish = body.get("reasoning") or {}
-        effort = wish.get("effort", body.get("reasoning_effort"))
-        asked = effort not in (None, "none") or wish.get("enabled") or wish.get("max_tokens")
-        return bool(asked) and not wish.get("exclude")
+        reasoning = body.get("reasoning") or {}
+        effort = reasoning.get("effort", body.get("reasoning_effort"))
+        enabled = effort not in (None, "none") or reasoning.get("enabled") or reasoning.get("max_tokens")
+        return bool(enabled) and not reasoning.get("exclude")
 
     def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
         check_roles(messages, ("system", "developer", "user", "assistant", "tool"))
@@ -111,7 +111,7 @@ class OpenRouterWire(ChatWire):
         return self.ping() * 2 + super().opening(answer, ask)
 
     def closing(self, answer: Answer, ask: Ask) -> bytes:
-        """The last chunk comes twice: once without the usage, and once with it."""
+        """The last chunk is sent twice: first without the usage, then with it."""
         return self.chunk(
             answer, {"role": "assistant", "content": ""}, self.finish(answer)
         ) + super().closing(answer, ask)

@@ -1,4 +1,4 @@
-"""How a request is read where the wires agree, and how it is refused where it cannot be."""
+"""Parsing of requests that several APIs share, and the exception for requests they reject."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request as it arrived.
+    """A request as received.
 
     Attributes:
-        provider: To whom: the first part of the path.
-        path, query: The rest of the path, with its first slash, and what follows the question mark.
-        headers: Their names in lower case.
-        body: The JSON, or `None` where it was none.
+        provider: The provider's name: the first part of the path.
+        path, query: The rest of the path, with its leading slash, and the query string.
+        headers: The headers, with names in lower case.
+        body: The parsed JSON, or `None` if the body was not JSON.
     """
 
     provider: str
@@ -26,22 +26,22 @@ class Sent:
     body: Any
 
 
-class Unacceptable(Exception):  # noqa: N818  # because: it is the provider's verdict, not our error
-    """The request is one that the real provider would refuse, for `reason`.
+class Unacceptable(Exception):  # noqa: N818  # because: it is the provider's rejection, not our error
+    """The real provider would reject the request, with `status` and for `reason`.
 
-    `said` is what its body says in this case, in place of the usual words: `message`, and whatever
-    else the row of the wire's `refusals` has; what it has not is left out.
+    `fields` replace fields of the usual error body: `message`, and any other field of the row in the
+    wire's `refusals`. Fields that the row does not have are ignored.
     """
 
-    def __init__(self, status: int, reason: str, **said: Any) -> None:
-        super().__init__(f"{status} {reason}: {said.get('message', 'as usual')}")
+    def __init__(self, status: int, reason: str, **fields: Any) -> None:
+        super().__init__(f"{status} {reason}: {fields.get('message', 'the usual message')}")
         self.status = status
         self.reason = reason
-        self.said = said
+        self.fields = fields
 
 
 def invalid(message: str, **more: Any) -> Unacceptable:
-    """The commonest verdict: a 400 in these words."""
+    """The most common rejection: a 400 with this message."""
     return Unacceptable(400, "invalid_request", message=message, **more)
 
 
@@ -52,19 +52,19 @@ def bearer(headers: Mapping[str, str]) -> str | None:
 
 
 def text_of(content: Any) -> str:
-    """The words of a message's content, which is a string or a list of parts."""
+    """The text of a message's content, which is a string or a list of parts."""
     if isinstance(content, list):
         return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
 
 
 def last_words(messages: list[dict[str, Any]]) -> str:
-    """The last thing that the user said."""
+    """The text of the last user message."""
     return next((text_of(message.get("content")) for message in reversed(messages) if _is_user(message)), "")
 
 
 def messages_of(body: Any) -> list[dict[str, Any]]:
-    """The history; raises `Unacceptable` where there is none."""
+    """The messages of a request; raises `Unacceptable` if there are none."""
     messages = body.get("messages") if isinstance(body, dict) else None
     if not isinstance(messages, list) or not messages or not all(isinstance(one, dict) for one in messages):
         raise Unacceptable(400, "invalid_request")
@@ -72,7 +72,7 @@ def messages_of(body: Any) -> list[dict[str, Any]]:
 
 
 def model_of(body: dict[str, Any]) -> str:
-    """The model's id; raises `Unacceptable` where there is none."""
+    """The model's id; raises `Unacceptable` if there is none."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise Unacceptable(400, "invalid_request")
@@ -80,7 +80,7 @@ def model_of(body: dict[str, Any]) -> str:
 
 
 def length_of(messages: list[dict[str, Any]]) -> int:
-    """About how many tokens the history has."""
+    """The approximate number of tokens in the messages."""
     return sum(1 + len(text_of(message.get("content"))) // 4 for message in messages)
 
 
@@ -88,16 +88,16 @@ def _is_user(message: dict[str, Any]) -> bool:
     return message.get("role") == "user" and bool(text_of(message.get("content")))
 
 
-def form_in_words(messages: list[dict[str, Any]]) -> Mapping[str, Any]:
-    """The last JSON schema that stands in the words of the history; any object where there is none."""
-    words = "\n".join(text_of(message.get("content")) for message in messages)
-    form, at = {"type": "object"}, words.find("{")
+def schema_in_messages(messages: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """The last JSON schema in the text of the messages; if there is none, the schema of any object."""
+    text = "\n".join(text_of(message.get("content")) for message in messages)
+    schema, at = {"type": "object"}, text.find("{")
     while at >= 0:
         try:
-            found, end = json.JSONDecoder().raw_decode(words, at)
+            found, end = json.JSONDecoder().raw_decode(text, at)
         except ValueError:
             found, end = None, at + 1
         if isinstance(found, dict) and not {"type", "properties", "$ref", "anyOf"}.isdisjoint(found):
-            form = found
-        at = words.find("{", end)
-    return form
+            schema = found
+        at = text.find("{", end)
+    return schema

@@ -1,4 +1,4 @@
-"""What every wire has to say of itself; a wire knows shapes and nothing else."""
+"""The interface of a wire: how one provider's API formats requests and replies."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ranvier.simulator.wires.reading import Sent
 from ranvier.simulator.wires.refusals.own import OWN_REASONS, OWN_REFUSALS
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""JSON as the providers send it: without blanks, with characters that are not ASCII as they are."""
+"""JSON as the providers send it: without blanks, and with non-ASCII characters unescaped."""
 
 Reason = tuple[int, str]
-"""A status and the word for its cause, of those in `REASONS`."""
+"""A status and its cause, one of `REASONS`."""
 
 REASONS = (
     "invalid_request", "context_length", "unsupported_parameter", "stream_refused", "content_filter",
     "auth", "quota_exhausted", "permission", "model_not_found", "not_found", "timeout", "too_large",
     "rate_limit", "server_error", "overloaded", *OWN_REASONS,
-)  # fmt: skip  # because: one word a line would hide that they are one vocabulary
-"""Why a provider refuses: the words of `ProviderError.kind`, and finer ones where bodies differ."""
+)  # fmt: skip  # because: the list is easier to read in few lines
+"""Causes of an error reply: the values of `ProviderError.kind`, and finer ones whose bodies differ."""
 
 
 class Wire(ABC):
-    """How one provider is asked and how it answers.
+    """The format of one provider's requests and replies.
 
     Attributes:
         name: The provider's name.
-        suffix: What its base URL ends in.
+        suffix: The end of its base URL.
         stream_type: The content type of a stream.
-        frame_end: What ends each event of a stream.
-        edge: The statuses that come from the network in front of the provider, as a page of HTML.
-        refusals: What the provider says for each status and reason, in the wire's own terms; the
-            first of a status is what that status says when no reason is given.
+        frame_end: The bytes that end each event of a stream.
+        edge: The statuses that the network in front of the provider sends, as an HTML page.
+        refusals: The provider's error for each status and reason, in a format that `error` understands;
+            the first row of a status is used when no reason is given.
     """
 
     name: ClassVar[str]
@@ -47,23 +47,23 @@ class Wire(ABC):
 
     @abstractmethod
     def read(self, sent: Sent) -> Ask:
-        """What is asked; raises `Unacceptable` where the provider would refuse it."""
+        """Parse a request; raises `Unacceptable` if the provider would reject it."""
 
     @abstractmethod
     def key(self, headers: Mapping[str, str]) -> str | None:
-        """The API key that came with the request."""
+        """The API key in the request's headers."""
 
     @abstractmethod
     def headers(self, unique: str) -> list[tuple[str, str]]:
-        """What every reply carries, the request's id made of `unique` included."""
+        """The headers of every reply, including a request id made from `unique`."""
 
     @abstractmethod
     def whole(self, answer: Answer) -> dict[str, Any]:
-        """The body of an answer that is not streamed."""
+        """The body of a non-streamed answer."""
 
     @abstractmethod
     def opening(self, answer: Answer, ask: Ask) -> bytes:
-        """What a stream begins with, before any content."""
+        """The start of a stream, before any content."""
 
     @abstractmethod
     def tokens(self, answer: Answer, ask: Ask) -> list[bytes]:
@@ -71,11 +71,11 @@ class Wire(ABC):
 
     @abstractmethod
     def closing(self, answer: Answer, ask: Ask) -> bytes:
-        """What a stream ends with: the finish reason, the usage, the terminal event."""
+        """The end of a stream: the finish reason, the usage, the terminal event."""
 
     @abstractmethod
     def error(self, status: int, reason: str, row: Any, wait: float | None) -> dict[str, Any]:
-        """The body of a refusal, from its row in `refusals`; `wait` is what it asks for, in seconds."""
+        """The body of an error reply, from its row in `refusals`; `wait` is the requested wait in seconds."""
 
     def refusal(
         self,
@@ -83,56 +83,56 @@ class Wire(ABC):
         reason: str | None,
         ask: Ask,
         wait: float | None = None,
-        said: Mapping[str, Any] | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The body that the provider sends with `status`, for `reason` or the usual one.
+        """The body that the provider sends with `status`, for `reason` or the most common one.
 
-        `said` stands over the usual words, as `Unacceptable` has it.
+        `fields` replace fields of the usual body, as in `Unacceptable`.
         """
         own = OWN_REFUSALS[self.name].get(reason or "")
         (_, known), row = self._row(status, "invalid_request" if own else reason)
         row = _filled(row, ask)
-        said = said or (own and _filled(dict(own), ask))
-        if said and isinstance(row, dict):
-            row |= {name: value for name, value in said.items() if name in row}
-        elif said:
-            row = said["message"]
+        fields = fields or (own and _filled(dict(own), ask))
+        if fields and isinstance(row, dict):
+            row |= {name: value for name, value in fields.items() if name in row}
+        elif fields:
+            row = fields["message"]
         return self.error(status, known, row, wait)
 
     def refusal_headers(self, status: int, reason: str | None, wait: float | None) -> list[tuple[str, str]]:
-        """What a refusal carries beside Retry-After."""
+        """The headers of an error reply besides Retry-After."""
         return []
 
     def says_wait_in_header(self, status: int, reason: str | None) -> bool:
-        """False where the provider says how long to wait in the body alone."""
+        """False if the provider sends the wait in the body only."""
         return True
 
     def signed(self, body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-        """A refusal's body that is sent whole, with what it repeats of its own headers."""
+        """The body of a non-streamed error reply, with the fields that repeat its headers."""
         return body
 
     def error_event(self, body: dict[str, Any], headers: Mapping[str, str]) -> bytes:
-        """A refusal inside a stream that had begun well, with these headers."""
+        """An error event in a stream that started well, with these headers."""
         return f"data: {encode(body)}\n\n".encode()
 
     def ping(self) -> bytes:
-        """A sign of life that says nothing."""
+        """Activity without content."""
         return b": keep-alive\n\n"
 
     def noise(self) -> bytes:
-        """An event that no one can parse and that nothing is lost with."""
+        """An event that cannot be parsed and has no content."""
         return b"data: <keep-alive>\n\n"
 
     @abstractmethod
     def stopping(self) -> bytes:
-        """An event that gives a finish reason, with which a good stream would be over."""
+        """An event with a finish reason, which would normally end a stream."""
 
     def broken(self, event: bytes) -> bytes:
-        """`event` with the end of its JSON missing: what it said is lost."""
+        """`event` with the end of its JSON cut off, so its content is lost."""
         return event[: len(event) * 2 // 3].rstrip() + self.frame_end
 
     def _row(self, status: int, reason: str | None) -> tuple[Reason, Any]:
-        """The row for both, else for the reason, else the first for the status, else the nearest one."""
+        """The row for status and reason, else for the reason or the status alone, else a generic one."""
         if reason is not None and (status, reason) in self.refusals:
             return (status, reason), self.refusals[status, reason]
         for known, row in self.refusals.items():
@@ -143,7 +143,7 @@ class Wire(ABC):
 
 
 def _filled(row: Any, ask: Ask) -> Any:
-    """A row with the model and the key of the request where it leaves room for them."""
+    """A row with its placeholders replaced by the request's model and masked key."""
     if isinstance(row, str):
         return row.replace("{model}", ask.model).replace("{key}", _masked(ask.key or ""))
     if isinstance(row, dict):
@@ -152,5 +152,5 @@ def _filled(row: Any, ask: Ask) -> Any:
 
 
 def _masked(key: str) -> str:
-    """A key as it is quoted: its ends, and stars between them."""
+    """A key as providers quote it: its ends, with asterisks between them."""
     return f"{key[:4]}{'*' * 8}{key[-4:]}" if len(key) > 8 else "*" * len(key)

@@ -1,4 +1,4 @@
-"""The rules that every provider has to keep, as a class of tests to inherit from."""
+"""The rules that every provider must follow, as a class of tests to inherit from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ProviderContract"]
 
 
 class ProviderContract(Answers, Oddities, Failures, Leaving, Secrecy):
-    r"""Proves that an adapter keeps the rules: inherit from it, and give it bytes of your wire.
+    r"""Tests that an adapter follows the rules: inherit from it, and provide response bodies of your API.
 
         class TestMyProvider(ProviderContract):
             whole = b'{"text": "Hello."}'
@@ -21,7 +21,8 @@ class ProviderContract(Answers, Oddities, Failures, Leaving, Secrecy):
             def provider(self, url):
                 return MyProvider(base_url=url)
 
-    The tests run it against a real server on loopback: typed errors only; a stream is whole only with
-    its terminal event, and says what the whole answer says; a cancellation closes the socket; the key
-    is sent, and shown nowhere; the record is right. They are plain functions that need no plugin.
+    The tests run it against a real server on loopback. They check that it raises only typed errors; that
+    a stream is complete only with its terminal event, and equals the whole answer; that cancelling closes
+    the socket; that the key is sent, and shown nowhere; and that the record is right. They are sync
+    functions that need no plugin.
     """

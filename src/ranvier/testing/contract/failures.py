@@ -1,4 +1,4 @@
-"""Everything that can go wrong: each a typed error that says the truth, and never an answer."""
+"""Failures: each raises the right typed error, and none is taken for an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ranvier.errors.provider import (
 from ranvier.errors.root import RanvierError
 from ranvier.errors.timed_out import TimedOutError
 from ranvier.messages.response import Response
-from ranvier.testing.contract.given import Given, answering, needs, rule, said, shown
+from ranvier.testing.contract.given import Given, answering, content_of, needs, rule, shown
 from ranvier.testing.contract.scene import Scene
 from ranvier.testing.loopback import Script, Visit
 
@@ -33,7 +33,7 @@ REFUSALS: dict[int, tuple[type[ProviderError], ...]] = {
     503: (ServerError,),
     529: (ServerError,),
 }
-"""What a status may mean."""
+"""The errors that a status may raise."""
 
 NONSENSE: dict[str, bytes] = {
     "nothing": b"",
@@ -43,20 +43,20 @@ NONSENSE: dict[str, bytes] = {
     "a list": b"[1, 2]",
     "a text": b'"Hello."',
     "an empty object": b"{}",
-    "bytes that are no text": b"\xff\xfe\x00\x80",
+    "bytes that are not UTF-8": b"\xff\xfe\x00\x80",
 }
-"""Bodies that promise an answer, by their status 200, and are none."""
+"""Bodies that come with status 200 and are no answer."""
 
 PLACES = 24
-"""Places at which a stream is cut, at most, beside the ends of its first and last lines."""
+"""About how many evenly spaced places a stream is cut at, besides the ends of its first and last lines."""
 
 
 class Failures(Given):
-    """What becomes of everything else."""
+    """Rules about failures."""
 
     @rule
     async def test_every_refusal_is_the_error_that_its_status_means(self, scene: Scene) -> AsyncIterator[str]:
-        """With its facts: what counts against the provider, and who said what."""
+        """The error has the provider's name and the status, and only 5xx counts against the provider."""
         for way in scene.ways:
             for status in REFUSALS:
                 outcome = await scene.outcome(way, self._refusing(status))
@@ -69,25 +69,25 @@ class Failures(Given):
         for way in scene.ways:
             outcome = await scene.outcome(way, self._refusing(429, retry_after="7"))
             if getattr(outcome, "retry_after", None) != 7:
-                yield f"{way}, it forgets for how long to wait: {shown(outcome)}"
+                yield f"{way}, the error has no retry_after: {shown(outcome)}"
 
     @rule
     async def test_what_only_this_target_refuses_goes_on_to_the_next(
         self, scene: Scene
     ) -> AsyncIterator[str]:
-        """It falls over, it is not tried again, and it says nothing about the provider's health."""
-        needs(self.only_here, "`only_here` is not given")
+        """The error fails over, is not retryable, and does not count against the provider."""
+        needs(self.only_here, "`only_here` is not set")
         for way in scene.ways:
             script = answering(self.refusal(400, self.only_here or ""), 400)
             outcome = await scene.outcome(way, script)
             if not isinstance(outcome, ProviderError) or not outcome.fails_over:
-                yield f"{way}, the next target is not asked: {shown(outcome)}"
+                yield f"{way}, the error does not fail over: {shown(outcome)}"
             elif outcome.retryable or outcome.counts_against_provider:
-                yield f"{way}, it is held against the provider: {shown(outcome)}"
+                yield f"{way}, the error is retryable or counts against the provider: {shown(outcome)}"
 
     @rule
     async def test_nonsense_is_no_answer(self, scene: Scene) -> AsyncIterator[str]:
-        """Whatever comes with status 200, only an answer is one; all else may be tried again."""
+        """A body with status 200 that is no answer raises a retryable error."""
         for way in scene.ways:
             for name, content in NONSENSE.items():
                 outcome = await scene.outcome(way, answering(content))
@@ -95,8 +95,8 @@ class Failures(Given):
                     yield f"{name}, {way}: {shown(outcome)}"
 
     @rule
-    async def test_no_connection_and_a_broken_one_are_told(self, scene: Scene) -> AsyncIterator[str]:
-        """Nobody listens, or the connection breaks before or within the answer."""
+    async def test_connection_failures_are_reported(self, scene: Scene) -> AsyncIterator[str]:
+        """The server does not listen, or the connection breaks before or within the answer."""
         for way in scene.ways:
             content = self._content(way)
             within = self._stream(content[: len(content) // 2], end=Visit.reset)
@@ -108,12 +108,12 @@ class Failures(Given):
         for way in scene.ways:
             outcome = await scene.outcome(way, Visit.reset)
             if not isinstance(outcome, ConnectionFailedError):
-                yield f"nobody listens, {way}: {shown(outcome)}"
+                yield f"the server does not listen, {way}: {shown(outcome)}"
 
     @rule
     async def test_a_stream_that_ends_early_is_no_answer(self, scene: Scene) -> AsyncIterator[str]:
-        """Only the wire's own terminal event makes an answer whole, and never the end of the body."""
-        needs(scene.streams, "it cannot stream")
+        """Only the API's terminal event completes an answer, never the end of the body."""
+        needs(scene.streams, "the provider cannot stream")
         content = self._stream_given()
         full = await scene.outcome("streamed", self._good("streamed"))
         for place in _places(content):
@@ -123,23 +123,24 @@ class Failures(Given):
                     yield f"cut after {place} of {len(content)} bytes: {shown(outcome)}"
 
     @rule
-    async def test_an_error_within_a_stream_is_told(self, scene: Scene) -> AsyncIterator[str]:
-        """A stream that has begun with status 200 can still say that the provider failed."""
-        needs(self.broken_off, "`broken_off` is not given")
+    async def test_an_error_within_a_stream_is_raised(self, scene: Scene) -> AsyncIterator[str]:
+        """A stream that started with status 200 can still report a failure of the provider."""
+        needs(self.broken_off, "`broken_off` is not set")
         outcome = await scene.outcome("streamed", self._stream(self.broken_off or b""))
         if not isinstance(outcome, (ProviderError, TimedOutError)):
             yield f"an error within a stream: {shown(outcome)}"
 
     @rule
-    async def test_the_record_tells_of_failures_as_their_errors_do(self, scene: Scene) -> AsyncIterator[str]:
-        """The kind and the status."""
+    async def test_the_record_agrees_with_the_errors(self, scene: Scene) -> AsyncIterator[str]:
+        """In kind and status."""
         for status in (401, 500):
             try:
                 await scene.carried("whole", self._refusing(status))
             except RanvierError as error:
                 attempt = error.attempts[-1]
                 if (attempt.outcome, attempt.status) != (error.kind, status):
-                    yield f"{attempt.outcome}, {attempt.status} is recorded of {error.kind}, {status}"
+                    recorded = f"{attempt.outcome}, {attempt.status}"
+                    yield f"the record has {recorded}, the error {error.kind}, {status}"
             else:
                 yield f"{status} is taken for an answer"
 
@@ -150,10 +151,10 @@ class Failures(Given):
 def _misjudged(scene: Scene, status: int, outcome: Response | Exception) -> Iterator[str]:
     """What is wrong with the error for a status."""
     if not isinstance(outcome, REFUSALS[status]):
-        yield f"{shown(outcome)}, instead of {' or '.join(kind.__name__ for kind in REFUSALS[status])}"
+        yield f"{shown(outcome)}, expected {' or '.join(kind.__name__ for kind in REFUSALS[status])}"
         return
     if outcome.provider != scene.provider.name:
-        yield f"it names the provider {outcome.provider!r}"
+        yield f"its provider is {outcome.provider!r}"
     if outcome.status != status:
         yield f"its status is {outcome.status}"
     if outcome.counts_against_provider != (status >= 500):
@@ -161,14 +162,16 @@ def _misjudged(scene: Scene, status: int, outcome: Response | Exception) -> Iter
 
 
 def _is_right(outcome: Response | Exception, full: Response | Exception) -> bool:
-    """True for an error, and for an answer to which nothing is lacking but, at most, its tokens."""
+    """True for an error, and for an answer that lacks nothing except possibly its token counts."""
     if isinstance(outcome, (ProviderError, TimedOutError)):
         return True
-    return isinstance(outcome, Response) and said(outcome) | {"usage": 0} == said(full) | {"usage": 0}
+    return isinstance(outcome, Response) and content_of(outcome) | {"usage": 0} == content_of(full) | {
+        "usage": 0
+    }
 
 
 def _places(content: bytes) -> list[int]:
-    """Some places spread over all, and those where one of the first or last lines ends."""
+    """Places spread evenly over `content`, and the ends of its first and last eight lines."""
     ends = [place + 1 for place, byte in enumerate(content[:-1]) if byte == ord("\n")]
     step = max(1, len(content) // PLACES)
     return sorted({*range(1, len(content), step), *ends[:8], *ends[-8:]})

@@ -1,4 +1,4 @@
-"""What the author of an adapter gives to its contract, and how a rule of it is tried."""
+"""What the author of an adapter provides for the contract tests, and how a rule runs."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from ranvier.testing.loopback import Loopback, Script, Visit
 
 
 class Given:
-    r"""What has to be known of a provider, in bytes of its own wire.
+    r"""The test data of a provider, in bytes of its own API. `None` skips the rules that need the value.
 
     Attributes:
         whole: The body of a good answer.
-        streamed: The body of the same answer as a stream; `None` where the provider cannot stream.
-        streamed_type: The content type of that.
-        broken_off: A stream that an error of the server's ends after its beginning; `None` where
-            the wire has no such thing.
-        only_here: Words with which its server refuses, by a 400, what only it refuses, such as a
-            setting that its model does not take; `None` where it has none.
-        finished_early: The good answer as a stream that gives its finish reason before its end as well;
-            `None` where the wire has no such thing.
+        streamed: The body of the same answer as a stream; `None` if the provider cannot stream.
+        streamed_type: The content type of `streamed`.
+        broken_off: A stream that starts well and ends with an error from the server; `None` if the API
+            has no such event.
+        only_here: The message of a 400 with which only this server rejects a request, such as one for a
+            setting that its model does not accept; `None` if it has none.
+        finished_early: The good answer as a stream that also gives its finish reason before the end;
+            `None` if the API has no such event.
         halved: A good answer as a stream in which one character comes as two halves (`\ud83d` in one
-            event, `\ude00` in the next); `None` where the wire has no such thing.
-        odd_usage, odd_usage_streamed: The good answer with malformed usage, such as counts that are texts;
-            `None` leaves the rule out.
-        silent, silent_streamed: An answer that ends well and holds nothing; `None` leaves the rule out.
-        reads_other_form: True for a provider that also understands a whole answer in reply to a streaming
-            request, and a stream in reply to a whole one.
-        model: The model to ask for.
-        key: The secret that has to arrive, and must never be seen anywhere else.
-        uses_key: False for a provider that works without one.
-        counts_tokens: False for one whose server does not tell what an answer costs.
+            event, `\ude00` in the next); `None` if the API cannot do that.
+        odd_usage, odd_usage_streamed: The good answer with malformed usage, such as counts as strings.
+        silent, silent_streamed: An answer that ends properly and has no content.
+        reads_other_form: True for a provider that also reads a whole answer in reply to a streaming
+            request, and a stream in reply to a non-streaming one.
+        model: The model to request.
+        key: The secret that must be sent, and must never appear anywhere else.
+        uses_key: False for a provider that works without a key.
+        counts_tokens: False if the server reports no token counts.
     """
 
     whole: bytes
@@ -57,25 +56,25 @@ class Given:
     counts_tokens: bool = True
 
     def provider(self, url: str) -> Provider:
-        """A new provider that sends its requests to the server at `url`."""
-        raise NotImplementedError("override `provider`: return yours, with its server at `url`")
+        """Create a provider that sends its requests to the server at `url`."""
+        raise NotImplementedError("override `provider`: return your provider with `url` as its base URL")
 
     def refusal(self, status: int, words: str) -> bytes:
-        """The body of a refusal, as its server would word it."""
+        """The body of an error reply, in the server's format, with `words` as its message."""
         return b'{"error": {"message": "%b", "code": %d}}' % (words.encode(), status)
 
     async def aside(self, visit: Visit) -> bool:
-        """Answer a request that asks for something else, such as a token; true where this is one."""
+        """Answer a request that is not for a completion, such as one for a token; true if it was one."""
         return False
 
     # --- for the rules ---------------------------------------------------------------------------
 
     def _good(self, way: str) -> Script:
-        """The good answer."""
+        """Send the good answer."""
         return answering(self.whole) if way == "whole" else self._stream(self._stream_given())
 
     def _stream(self, *pieces: bytes, end: Callable[[Visit], Awaitable[None]] = Visit.end) -> Script:
-        """A stream in these pieces, and then its end."""
+        """Send a stream in these pieces, then end it with `end`."""
 
         async def script(visit: Visit) -> None:
             await visit.begin(content_type=self.streamed_type)
@@ -88,7 +87,7 @@ class Given:
 
     def _stream_given(self) -> bytes:
         if self.streamed is None:
-            raise AssertionError("the provider has a `stream`: give `streamed`, the good answer as a stream")
+            raise AssertionError("the provider can stream: set `streamed` to the good answer as a stream")
         return self.streamed
 
     def _content(self, way: str) -> bytes:
@@ -99,9 +98,9 @@ G = TypeVar("G", bound=Given)
 
 
 def rule(check: Callable[[G, Scene], AsyncIterator[str]]) -> Callable[[G], None]:
-    """Makes a test of what yields a sentence for each way in which a provider breaks a rule.
+    """Turn `check`, which yields a sentence for each violation of a rule, into a test.
 
-    Each runs on a loop of its own, over real sockets.
+    Each test runs on its own loop, over real sockets.
     """
 
     def test(contract: G) -> None:
@@ -109,8 +108,8 @@ def rule(check: Callable[[G, Scene], AsyncIterator[str]]) -> Callable[[G], None]
         if broken:
             raise AssertionError("\n  ".join(["the provider breaks the contract:", *broken]))
 
-    test.__name__, test.__qualname__ = check.__name__, check.__qualname__  # but not what it wraps: for
-    test.__doc__, test.__module__ = check.__doc__, check.__module__  # pytest, a scene would be a fixture
+    test.__name__, test.__qualname__ = check.__name__, check.__qualname__  # without functools.wraps: pytest
+    test.__doc__, test.__module__ = check.__doc__, check.__module__  # would take `scene` for a fixture
     return test
 
 
@@ -123,32 +122,32 @@ async def _broken(contract: G, check: Callable[[G, Scene], AsyncIterator[str]]) 
 
 
 def needs(given: Any, reason: str) -> None:
-    """Leave a rule out that asks for what is not given: pytest and unittest both know how."""
+    """Skip the rule unless `given` is set: pytest and unittest both understand a `SkipTest`."""
     if not given:
         _skip(reason)
 
 
 def _skip(reason: str) -> NoReturn:
-    from unittest import SkipTest  # because: only who tests something needs it
+    from unittest import SkipTest  # because: only a skipped test needs it
 
     raise SkipTest(reason)
 
 
 def answering(body: bytes, status: int = 200, **headers: str) -> Script:
-    """A server that always answers so."""
+    """A script that answers every request with this reply."""
     return lambda visit: visit.answer(body, status, **headers)
 
 
 def shown(outcome: Response | BaseException | None) -> str:
-    """An outcome in a few words."""
+    """Describe an outcome in a few words."""
     if isinstance(outcome, Response):
         return f"an answer: {outcome.text!r:.60}, finish_reason={outcome.finish_reason}"
     kind = type(outcome).__name__
-    return f"{kind}: {str(outcome)!r:.100}" if isinstance(outcome, RanvierError) else f"{kind} (none of ours)"
+    return f"{kind}: {str(outcome)!r:.100}" if isinstance(outcome, RanvierError) else f"{kind} (untyped)"
 
 
-def said(answer: Response | Exception) -> dict[str, Any]:
-    """What an answer says, without the ids that an adapter may make up; nothing where it is none."""
+def content_of(answer: Response | Exception) -> dict[str, Any]:
+    """The content of an answer, without the ids that an adapter may make up; empty for an error."""
     if not isinstance(answer, Response):
         return {}
     return {

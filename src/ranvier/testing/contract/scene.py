@@ -1,4 +1,4 @@
-"""One provider, a pipeline around it, and the server that it talks to."""
+"""The fixture of a contract test: a provider, its pipeline, and the server that answers it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ranvier.pipeline.place import Place
 from ranvier.testing.loopback import Loopback, Script, Visit
 
 PATIENCE = 10.0
-"""Seconds after which a call is taken to hang."""
+"""Seconds after which a call counts as hung."""
 
 WORDS = "Why do nodes of Ranvier exist?"
 
 
 class Straight(Layer):
-    """Asks one target, with the key that the pipeline has for it."""
+    """Routes every call to one target, with the pipeline's key for it."""
 
     place: ClassVar[Place] = Place.ROUTE
 
@@ -32,28 +32,28 @@ class Straight(Layer):
         self._deployment = deployment
 
     def deployments(self) -> Iterable[Deployment]:
-        """The one."""
+        """The single target."""
         return (self._deployment,)
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Ask it."""
+        """Send the call to the target."""
         directed = call.to(self._deployment)
         directed.credential = await call.pipeline.credentials.resolve(call, self._deployment)
         return await inner(directed)
 
 
 class Scene:
-    """What a test of the contract plays with.
+    """The provider under test, with a pipeline and a server.
 
     Args:
-        server: Answers every request as the test wants.
-        provider: The one under test.
-        model: To ask it for.
-        key: Of the tenant "acme"; every other has one that ends with its name.
-        aside: Answers the requests that are not for an answer; true where it did.
+        server: Answers every request with the current script.
+        provider: The provider under test.
+        model: The model to request.
+        key: The key of the tenant "acme"; the key of any other tenant ends with that tenant's name.
+        aside: Answers requests that are not for a completion; true if it did.
 
     Attributes:
-        pipeline: Without any layer that would hide what the provider does.
+        pipeline: Has no layer that could hide what the provider does.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Scene:
         self.pipeline = Pipeline(route, credentials=lambda tenant, provider: self.key_of(tenant))
 
     def key_of(self, tenant: str) -> str:
-        """Each tenant has its own."""
+        """The tenant's own key."""
         return self.key if tenant == "acme" else f"{self.key}-{tenant}"
 
     def play(self, script: Script) -> None:
-        """From now on the server does this to each request."""
+        """Answer every further request with `script`."""
 
         async def serve(visit: Visit) -> None:
             if not await self._aside(visit):
@@ -87,21 +87,21 @@ class Scene:
 
     @property
     def streams(self) -> bool:
-        """Whether the provider can."""
+        """True if the provider can stream."""
         return getattr(self.provider, "stream", None) is not None
 
     @property
     def ways(self) -> list[str]:
-        """The ways in which it can be asked."""
+        """The supported ways to request an answer."""
         return ["whole", "streamed"] if self.streams else ["whole"]
 
     def call(self, tenant: str = "acme") -> Call:
-        """The first try of a request, past all layers."""
+        """The first attempt of a call, past all layers."""
         request = Request((Message.user(WORDS),))
         return Call(request, tenant, self.pipeline, Record()).to(self._deployment, self.key_of(tenant))
 
     async def ask(self, way: str, tenant: str = "acme") -> Response:
-        """The answer of the provider itself, whole or collected from its stream."""
+        """Call the provider directly, and return the answer, whole or collected from its stream."""
         if way == "whole":
             return await self.provider.complete(self.call(tenant))
         collector = Collector()
@@ -110,7 +110,7 @@ class Scene:
         return collector.response("", "")
 
     async def carried(self, way: str, script: Script) -> Response:
-        """The same through the pipeline, where the server does this."""
+        """Play `script`, call through the pipeline, and return the answer."""
         self.play(script)
         async with asyncio.timeout(PATIENCE):
             if way == "whole":
@@ -118,7 +118,7 @@ class Scene:
             return await (await self.pipeline.stream(WORDS, tenant="acme")).collect()
 
     async def outcome(self, way: str, script: Script, tenant: str = "acme") -> Response | Exception:
-        """The answer of the provider itself, or its error."""
+        """Play `script`, call the provider directly, and return the answer or the error."""
         self.play(script)
         try:
             async with asyncio.timeout(PATIENCE):

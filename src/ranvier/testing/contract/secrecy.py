@@ -1,4 +1,4 @@
-"""The key arrives where it should, and is never seen anywhere else."""
+"""Secrecy: the key never appears in errors, tracebacks or logs."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from ranvier.testing.contract.scene import Scene
 from ranvier.testing.loopback import Visit
 
 OURS = str(Path(__file__).parents[1])
-"""The code of this kit, whose own frames may know the key."""
+"""The folder of this kit, whose own frames may hold the key."""
 
 
 class Secrecy(Given):
-    """What may be told of a key: nothing."""
+    """Rules about where the key must not appear."""
 
     @rule
     async def test_no_error_shows_the_key(self, scene: Scene) -> AsyncIterator[str]:
-        """Neither its message nor what is behind it, though the server says the key back to us."""
+        """Neither its message, its attributes nor its chained errors, even if the server repeats the key."""
         async for name, error in self._errors(scene, f"the key {self.key} is wrong"):
             for where in _shown(error, self.key):
-                yield f"{name}: the key stands in {where}"
+                yield f"{name}: the key is in {where}"
         if self.key in repr(scene.provider):
-            yield f"the key stands in the repr of the provider: {scene.provider!r:.80}"
+            yield f"the key is in the repr of the provider: {scene.provider!r:.80}"
 
     @rule
     async def test_no_traceback_shows_the_key(self, scene: Scene) -> AsyncIterator[str]:
-        """Error reports print the local variables of every frame that an error has passed."""
+        """Error reports print the local variables of every frame in a traceback."""
         async for name, error in self._errors(scene, "no"):
             for link in _chain(error):
                 for where in _locals(link, self.key):
-                    yield f"{name}: the key stands in {where}"
+                    yield f"{name}: the key is in {where}"
 
     @rule
     async def test_no_log_shows_the_key(self, scene: Scene) -> AsyncIterator[str]:
-        """At no level."""
+        """At any level."""
         with _logged() as lines:
             async for _ in self._errors(scene, f"the key {self.key} is wrong"):
                 pass
@@ -48,13 +48,13 @@ class Secrecy(Given):
             yield f"the key is logged: {line:.80}"
 
     async def _errors(self, scene: Scene, words: str) -> AsyncIterator[tuple[str, Exception]]:
-        """The errors of calls to a server that says these words."""
-        said = words.encode()
+        """The errors of calls to a server that repeats `words` in every reply."""
+        content = words.encode()
         scripts = {
-            "a refusal": answering(self.refusal(401, words), 401),
-            "a failure": answering(said, 500),
-            "a page": answering(b"<html><title>%b</title></html>" % said, content_type="text/html"),
-            "half an answer": answering(b'{"text": "%b' % said),
+            "a 401": answering(self.refusal(401, words), 401),
+            "a 500": answering(content, 500),
+            "a page": answering(b"<html><title>%b</title></html>" % content, content_type="text/html"),
+            "half an answer": answering(b'{"text": "%b' % content),
             "a broken connection": Visit.reset,
         }
         for way in scene.ways:
@@ -65,7 +65,7 @@ class Secrecy(Given):
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that is shown behind it."""
+    """An error and all errors that a traceback shows with it."""
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
     while pending:
@@ -80,10 +80,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _shown(error: BaseException, key: str) -> Iterator[str]:
     for link in _chain(error):
         name = type(link).__name__
-        told = {"str": str(link), "repr": repr(link)} | {
+        texts = {"str": str(link), "repr": repr(link)} | {
             attribute: repr(value) for attribute, value in vars(link).items()
         }
-        yield from (f"{where} of {name}" for where, words in told.items() if key in words)
+        yield from (f"{where} of {name}" for where, text in texts.items() if key in text)
 
 
 def _locals(error: BaseException, key: str) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _printed(value: object) -> str:
 
 @contextmanager
 def _logged() -> Iterator[list[str]]:
-    """Every line that is logged meanwhile, at any level."""
+    """Collect every line that is logged during the block, at any level."""
     lines: list[str] = []
 
     class Kept(logging.Handler):

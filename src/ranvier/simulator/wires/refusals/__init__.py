@@ -1,1 +1,1 @@
-"""What each provider refuses, with its own bodies."""
+"""The error replies of the providers, with their own bodies."""

@@ -1,4 +1,4 @@
-"""What Gemini says no with: an error object, often with details of Google's own kinds."""
+"""Gemini's error replies: an error object, often with details of Google's own types."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What each provider refuses for reasons of its own, where another target may well answer.
+"""Error replies for causes that concern only this target, so another target may succeed.
 
-Rows for reasons that all wires share: what stands here stands over the words of `(400, "invalid_request")`,
-with any status that a fault asks for. The words are those of bodies that were reported.
+The reasons are the same for all wires. A row here replaces fields of `(400, "invalid_request")`, with any
+status that a fault requests. The messages come from reported bodies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ OWN_REASONS: Final = (
     "suspended",
     "not_loaded",
 )
-"""Too much output asked for, a part that another provider wrote, no pictures, a request larger than a
-limit of the key, an account that is suspended, and a model that could not be loaded."""
+"""Too much output requested, a part written by another provider, no image input, a request larger than
+a limit of the key, a suspended account, and a model that could not be loaded."""
 
 
 def _field(message: str, param: str | None = None, **more: Any) -> dict[str, Any]:
@@ -115,4 +115,4 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 OWN_REFUSALS: Final = {wire: {**_ANYWHERE, **own} for wire, own in _OWN.items()}
-"""By wire and reason, what is told in place of the usual words."""
+"""The fields that replace those of the usual body, by wire and reason."""

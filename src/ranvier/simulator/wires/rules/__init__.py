@@ -1,1 +1,1 @@
-"""What each provider checks in a request."""
+"""The checks that each provider makes of a request."""

@@ -1,4 +1,4 @@
-"""What Anthropic refuses in a request, in its own words."""
+"""The requests that Anthropic rejects, with its own error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWEST: Final = (
     *("claude-fable-5", "claude-mythos-5", "claude-opus-4-7", "claude-opus-4-8", "claude-opus-5"),
     *("claude-sonnet-5", "claude-haiku-5-5"),
 )
-"""They have settled their sampling, and are not told the beginning of their answer."""
+"""Their sampling settings are fixed, and they accept no prefill of the answer."""
 
 NO_PREFILL: Final = (*NEWEST, "claude-opus-4-6", "claude-sonnet-4-6", "claude-mythos-preview")
 LIMITS: Final = (
@@ -31,14 +31,14 @@ NOT_FORCED: Final = (
     *("claude-fable-5-1", "claude-fable-5-2", "claude-mythos-5-1", "claude-mythos-5-2"),
     *("claude-opus-5-5", "claude-sonnet-5-5"),
 )
-"""They call a tool when they like."""
+"""They cannot be forced to call a tool."""
 
 ID: Final = r"^[a-zA-Z0-9_-]+$"
 NAME: Final = r"^[a-zA-Z0-9_-]{1,128}$"
 
 
 def check(body: Json, model: str, messages: list[Json]) -> None:
-    """Raise `Unacceptable` where Anthropic would."""
+    """Raise `Unacceptable` if Anthropic would reject the request."""
     for name in body:
         if name not in PARAMETERS:
             raise invalid(f"{name}: Extra inputs are not permitted")
@@ -110,7 +110,7 @@ def _check_block(where: str, block: Json) -> None:
 
 
 def _blocks(message: Json) -> list[Json]:
-    """The content as blocks."""
+    """The content as a list of blocks."""
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
@@ -120,7 +120,7 @@ def _ids(message: Json, kind: str, name: str) -> list[str]:
 
 
 def _check_calls(messages: list[Json]) -> None:
-    """All results of a turn's calls are in the next message, and no others."""
+    """Check that the message after a turn with calls has the results of all of them, and no others."""
     waiting: list[str] = []
     for position, message in enumerate(messages):
         results = _ids(message, "tool_result", "tool_use_id")
@@ -169,7 +169,7 @@ def _check_form(body: Json) -> None:
 
 
 def _open(schema: Any) -> Iterator[str]:
-    """What a schema of an answer must not have."""
+    """What Anthropic rejects in the schema of an answer."""
     if isinstance(schema, list):
         for each in schema:
             yield from _open(each)

@@ -1,4 +1,4 @@
-"""What Gemini refuses in a request, in its own words."""
+"""The requests that Gemini rejects, with its own error messages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FIELDS = {
         enableEnhancedCivicAnswers routingConfig modelSelectionConfig audioTimestamp""",
 }
 FIELDS: Final = {where: frozenset(names.split()) for where, names in _FIELDS.items()}
-"""What may stand in a request, and in its `generationConfig`."""
+"""The fields that a request may have, and those of its `generationConfig`."""
 
 UNSIGNED: Final = ("gemini-1", "gemini-2", "gemma", "learnlm")
 EITHER: Final = ("gemini-1", "gemini-2")
-"""They call tools or answer in JSON, one of the two."""
+"""They cannot combine tools with JSON answers."""
 
 LEVELLESS: Final = ("gemini-1", "gemini-2", "gemma", "learnlm")
 NOT_MINIMAL: Final = (
@@ -37,12 +37,12 @@ NOT_MINIMAL: Final = (
 
 
 def uses_signatures(model: str) -> bool:
-    """True for models that sign their calls of tools, and want them back signed."""
+    """True for models that sign their tool calls, and require the signature in later requests."""
     return model.startswith("gemini-") and not model.startswith(UNSIGNED)
 
 
 def check(body: Json, model: str) -> None:
-    """Raise `Unacceptable` where Gemini would."""
+    """Raise `Unacceptable` if Gemini would reject the request."""
     if not isinstance(body, dict):
         raise invalid("Invalid JSON payload received. Expected an object.")
     _check_fields(body, "")
@@ -86,7 +86,7 @@ def _count(content: Json, kind: str) -> int:
 
 
 def _check_calls(contents: list[Json]) -> None:
-    """Calls come right before their responses, and there are as many of these as of those."""
+    """Check that every turn with calls is followed by a turn with as many responses."""
     waiting = 0
     for position, content in enumerate(contents):
         called, answered = _count(content, "functionCall"), _count(content, "functionResponse")

@@ -1,4 +1,4 @@
-"""What OpenAI refuses in a request, in its own words."""
+"""The requests that OpenAI rejects, with its own error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARAMETERS: Final = frozenset(_PARAMETERS.split())
 
 REASONING: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6")
 NOT_REASONING: Final = ("gpt-5-chat",)
-REASONS_IF_ASKED: Final = ("gpt-5.1", "gpt-5.2", "gpt-5.3", "gpt-5.4")
+REASONS_IF_REQUESTED: Final = ("gpt-5.1", "gpt-5.2", "gpt-5.3", "gpt-5.4")
 CAN_STOP_REASONING: Final = ("gpt-5.5", "gpt-5.6", "gpt-6-sol", "gpt-6-luna", "gpt-6.1-terra")
 NEVER_STOP_REASONING: Final = (
     *("gpt-5.1-chat", "gpt-5.2-chat", "gpt-5.3-chat", "gpt-5.1-codex"),
@@ -39,7 +39,7 @@ NAME: Final = r"^[a-zA-Z0-9_-]{1,64}$"
 
 
 def check(body: Json, model: str, messages: list[Json]) -> None:
-    """Raise `Unacceptable` where OpenAI would; an empty `model` is one of which nothing is known."""
+    """Raise `Unacceptable` if OpenAI would reject the request; an empty `model` skips the model's rules."""
     for name in body:
         if model and name not in PARAMETERS:
             raise invalid(f"Unrecognized request argument supplied: {name}", code=None, param=None)
@@ -119,7 +119,7 @@ def _check_form(body: Json, messages: list[Json]) -> None:
 
 
 def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
-    """Where a schema is not as strict as `strict` demands."""
+    """Places where a schema breaks the rules of `strict`."""
     if isinstance(schema, list):
         for each in schema:
             yield from _loose(each, place)
@@ -147,7 +147,7 @@ def _check_stream(body: Json) -> None:
         )
 
 
-# --- what the models have settled ----------------------------------------------------------------
+# --- rules of the models -------------------------------------------------------------------------
 
 
 def _check_settings(body: Json, model: str) -> None:
@@ -168,7 +168,7 @@ def _check_settings(body: Json, model: str) -> None:
         return
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
-    if body.get("tools") and _reasons(model, effort) and _takes_no_tools_then(model):
+    if body.get("tools") and _reasons(model, effort) and _rejects_tools_while_reasoning(model):
         raise invalid(
             f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. To "
             "use function tools, use /v1/responses or set reasoning_effort to 'none'.",
@@ -179,8 +179,8 @@ def _check_settings(body: Json, model: str) -> None:
         raise _unsupported_value(
             "temperature", body["temperature"], "Only the default (1) value is supported."
         )
-    refused = (*PENALTIES, *(SAMPLING[1:] if _reasons(model, effort) else ()))
-    for name in refused if model.startswith("o1") else (*refused, "stop"):
+    rejected = (*PENALTIES, *(SAMPLING[1:] if _reasons(model, effort) else ()))
+    for name in rejected if model.startswith("o1") else (*rejected, "stop"):
         if body.get(name) is not None:
             raise _unsupported(name)
 
@@ -188,12 +188,12 @@ def _check_settings(body: Json, model: str) -> None:
 def _reasons(model: str, effort: str | None) -> bool:
     if model.startswith(NEVER_STOP_REASONING):
         return True
-    if model.startswith(REASONS_IF_ASKED):
+    if model.startswith(REASONS_IF_REQUESTED):
         return effort not in (None, "none")
     return effort != "none" or not model.startswith(CAN_STOP_REASONING)
 
 
-def _takes_no_tools_then(model: str) -> bool:
+def _rejects_tools_while_reasoning(model: str) -> bool:
     return model.startswith(NO_TOOLS_WHILE_REASONING) and not model.startswith(ALWAYS_TOOLS)
 
 
