@@ -1,4 +1,4 @@
-"""Tells a cancellation by the caller from a `CancelledError` that the awaited code raised itself."""
+"""Distinguishes a cancellation by the caller from a `CancelledError` that the awaited code raised itself."""
 
 from __future__ import annotations
 
