@@ -28,7 +28,7 @@ current_tenant: Callable[[], str | None] = _current.get
 def acting_for(name: str | None) -> Iterator[None]:
     """Like `with tenant(name)`, for a name that was validated before; `None` sets no tenant.
 
-    For servers. Applications use `tenant`, which rejects `None`, so that no tenant is never a mistake.
+    For servers. Applications use `tenant`, which rejects `None`, so that a tenant is not omitted by mistake.
     """
     block = object()
     _current.enter(block, name)

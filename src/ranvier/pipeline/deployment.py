@@ -22,7 +22,7 @@ class Provider(Protocol):
     - `stream(call)`, as in `StreamingProvider`; without it, or with `stream = None`, `complete` is called;
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt acquires one before it is timed;
-    - `credential() -> str | None`, the shared key, and `needs_credential`, true if it requires one;
+    - `credential() -> str | None`, its own key, and `needs_credential`, true if it requires a key;
     - `base_url`, by which two different providers with the same name are detected and rejected;
     - `knows_model(model) -> bool`, true if its table of model capabilities has a row for that model.
 

@@ -58,7 +58,7 @@ class Keys(Protocol):
 
     @property
     def resolver(self) -> Callable[..., Any] | None:
-        """The function that returns the keys of tenants; `None` if only shared keys are used."""
+        """The function that returns the keys of tenants; `None` if only the providers' own keys are used."""
 
     async def resolve(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`."""
@@ -67,7 +67,7 @@ class Keys(Protocol):
         """`call` with another key, after `error` was caused by its own."""
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
-        """The shared key of `deployment`."""
+        """The own key of the provider of `deployment`."""
 
     def another(self, call: Call) -> str | None:
         """Another key for the target of `call` that may be used at once."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.dicts.parts import (
-    picture_of,
+    image_from_base64,
     read_call_of,
     read_part,
     read_parts,
@@ -65,7 +65,7 @@ CALLS: Final = ", or tool_calls"
 
 def _words(keys: Keys, role: Role, content: object) -> Message:
     parts = [*_content(keys, content)]
-    parts += [picture_of(data, f"{keys.where}.images") for data in keys.entries("images")]  # Ollama
+    parts += [image_from_base64(data, f"{keys.where}.images") for data in keys.entries("images")]  # Ollama
     if role == "user" and parts and all(isinstance(part, ToolResult) for part in parts):
         role = "tool"  # Anthropic has no such role
     return _message(keys, role, content, parts)
@@ -76,8 +76,8 @@ def _answer(keys: Keys, role: Role, content: object) -> Message:
     parts = [*_thoughts(keys), *_content(keys, content)]
     if refusal := keys.text("refusal"):
         parts.append(Text(refusal))
-    for index, picture in enumerate(keys.entries("images")):
-        parts.append(read_part(picture, f"{keys.where}.images[{index}]"))
+    for index, image in enumerate(keys.entries("images")):
+        parts.append(read_part(image, f"{keys.where}.images[{index}]"))
     for index, call in enumerate(keys.entries("tool_calls")):
         parts += _call(call, f"{keys.where}.tool_calls[{index}]")
     if "function_call" in keys:

@@ -28,7 +28,7 @@ OF_THE_MODEL: Final = (
     "mcp_tool_use",
     "compaction",
 )
-"""Types of blocks that Claude issued for itself; types that end with `_tool_result` are too."""
+"""Types of blocks that Claude issued for itself; so are types that end with `_tool_result`."""
 
 
 def read_parts(content: object, where: str) -> tuple[Part, ...]:
@@ -91,7 +91,7 @@ def _image_url(keys: Keys, part: Mapping[str, Any]) -> Image:
         media_type = inner.text("format") or None  # litellm
         inner.end()
     extra = keys.extra("cache_control", "prompt_cache_breakpoint")
-    return _picture(keys.where, url=str(url), media_type=media_type, detail=detail, extra=extra)
+    return _build_image(keys.where, url=str(url), media_type=media_type, detail=detail, extra=extra)
 
 
 def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
@@ -104,21 +104,21 @@ def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
         raise ConfigurationError(f"{source.where}.type={kind!r:.60}: choose one of base64, url, file")
     url = source.text("url") if kind == "url" else _data_url(source)
     source.end()
-    return _picture(keys.where, url=url, extra=keys.extra("cache_control"))
+    return _build_image(keys.where, url=url, extra=keys.extra("cache_control"))
 
 
 def _data_url(source: Keys) -> str:
     return f"data:{source.text('media_type')};base64,{source.text('data')}"
 
 
-def picture_of(data: object, where: str) -> Image:
+def image_from_base64(data: object, where: str) -> Image:
     """An image given as plain base64, the format of Ollama."""
     if not isinstance(data, str):
         raise ConfigurationError(f"{where} is a {type(data).__name__}: give its bytes as base64")
-    return _picture(where, url=f"data:;base64,{data}")
+    return _build_image(where, url=f"data:;base64,{data}")
 
 
-def _picture(where: str, **fields: Any) -> Image:
+def _build_image(where: str, **fields: Any) -> Image:
     try:
         return Image(**fields)
     except ConfigurationError as error:
