@@ -341,16 +341,16 @@ MOMENTS = 20
 UNIT = 0.002
 
 
-async def perform_for_real(act: Act, progress: bool, cancel_at: float, watches: list[WaitTimer]) -> None:
+async def perform_for_real(act: Act, progress: bool, cancel_at: float, timers: list[WaitTimer]) -> None:
     stage = Stage(UNIT, progress=progress)
     await stage.occupy()
-    watches.clear()
+    timers.clear()
     task = asyncio.create_task(act(stage))
     canceller = asyncio.get_running_loop().call_later(cancel_at, task.cancel)
     await asyncio.wait([task])
     canceller.cancel()
     stage.leave()
-    assert all(watch.rings == math.inf for watch in watches)
+    assert all(timer.fires_at == math.inf for timer in timers)
     stage.assert_nothing_left()
     assert task.cancelling() == int(task.cancelled())
     await stage.pipeline.aclose()
@@ -361,16 +361,16 @@ async def test_on_real_loops_a_cancellation_leaves_nothing_either(
     act: Act, progress: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With real timers of milliseconds, on asyncio and uvloop, a cancelled call gives everything back."""
-    watches: list[WaitTimer] = []
+    timers: list[WaitTimer] = []
     arm = WaitTimer._set
 
     def arm_and_note(self: WaitTimer, when: float) -> None:
         arm(self, when)
-        watches.append(self)
+        timers.append(self)
 
     monkeypatch.setattr(WaitTimer, "_set", arm_and_note)
     for moment in range(MOMENTS):
-        await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, watches)
+        await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, timers)
 
 
 @pytest.mark.parametrize(("act", "progress"), ACTS)

@@ -230,7 +230,7 @@ def test_a_picture_by_its_address_is_not_fetched() -> None:
 )
 def test_a_picture_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     """Neither or both, another scheme, unknown bytes, a broken data: address."""
-    with pytest.raises(ConfigurationError, match=r"Image\(.*give|no base64"):
+    with pytest.raises(ConfigurationError, match=r"Image\(.*give|not base64"):
         Image(**wrong)
 
 

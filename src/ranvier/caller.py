@@ -1,4 +1,4 @@
-"""Who has raised a `CancelledError`: the caller, who cancelled the task, or the code that was awaited."""
+"""Distinguishes a cancellation by the caller from a `CancelledError` that the awaited code raised itself."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import asyncio
 from typing import Any
 
 PLAIN_FAILURES = (Exception, asyncio.CancelledError)
-"""What a plain function fails by. KeyboardInterrupt, SystemExit and GeneratorExit travel on."""
+"""Errors of a plain function that are caught. KeyboardInterrupt, SystemExit and GeneratorExit propagate."""
 
 
 def delivered(task: asyncio.Task[Any]) -> int:
-    """How many cancellations of `task` have been thrown into it.
+    """The number of cancellations that have been thrown into `task`.
 
-    `Task.cancelling()` counts one more where the task was cancelled while it ran, as by Ctrl-C: that one
+    `Task.cancelling()` counts one more if the task was cancelled while it ran, as by Ctrl-C: that one
     is thrown at its next await.
     """
     return task.cancelling() - getattr(task, "_must_cancel", False)
 
 
 class Caller:
-    """The caller of the running task, from now on.
+    """Detects whether the running task is cancelled by its caller from now on.
 
     A `CancelledError` that comes out of an await is the caller's if the task was cancelled since that
-    wait began, and else it was made up by what was awaited.
+    await began. Otherwise the awaited code raised it itself.
     """
 
     __slots__ = ("_before", "_task")
@@ -33,5 +33,5 @@ class Caller:
 
     @property
     def has_cancelled(self) -> bool:
-        """True once the task was cancelled, and always where there is no task of asyncio."""
+        """True once the task was cancelled, and always outside an asyncio task."""
         return self._task is None or self._task.cancelling() > self._before

@@ -1,8 +1,8 @@
-"""The one place where time is read. It is monotonic: a wall clock that jumps changes nothing.
+"""The one module that reads the time. The clock is monotonic: a wall clock that jumps changes nothing.
 
-Time is the event loop's, so that a loop with virtual time moves the whole library. Loops that have
-no time of their own are spared the detour: asyncio's `time()` is the monotonic clock in a wrapper, and
-uvloop's is the same clock rounded down to milliseconds, which stands still within one turn of the loop.
+Time is the event loop's, so that a loop with virtual time moves the whole library. For loops without a
+clock of their own, `time.monotonic` is called directly: asyncio's `time()` only wraps it, and uvloop's
+rounds it down to milliseconds and stands still within one iteration of the loop.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _deadline: Scoped[float] = Scoped("ranvier.deadline")
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
-    """The clock by which everything on `loop` is timed."""
+    """The clock that times everything on `loop`."""
     kind = type(loop)
     monotonic = kind.time is asyncio.BaseEventLoop.time or kind.__module__.startswith("uvloop")
     return time.monotonic if monotonic else loop.time
 
 
 def now() -> float:
-    """The time on the running loop, or the monotonic clock where none runs."""
+    """The time on the running loop, or the monotonic clock if no loop runs."""
     try:
         return clock_of(asyncio.get_running_loop())()
     except RuntimeError:
@@ -37,35 +37,35 @@ def now() -> float:
 
 
 def wall() -> int:
-    """Nanoseconds since the epoch, for time stamps that leave the process; nothing is decided by them."""
+    """Nanoseconds since the epoch, only for time stamps that leave the process; no decision uses them."""
     return time.time_ns()
 
 
 async def sleep_until(when: float, clock: Clock) -> None:
-    """Sleep until `clock` has reached `when`, never less: a loop may wake a little early."""
-    while (rest := when - clock()) > 0:  # noqa: ASYNC110  # because: nothing but time is waited for
+    """Sleep until `clock` has reached `when`, even if the loop wakes a little early."""
+    while (rest := when - clock()) > 0:  # noqa: ASYNC110  # because: only time is awaited
         await asyncio.sleep(rest)
 
 
 current_deadline: Callable[[], float | None] = _deadline.get
-"""When the innermost `with deadline(...)` runs out, on the clock of `now`, or `None`."""
+"""When the innermost `with deadline(...)` expires, on the clock of `now`, or `None`."""
 
 
 def forget_deadline() -> None:
-    """Let calls made in the running context have no deadline of an enclosing `with deadline(...)`."""
+    """Remove the deadline of enclosing `with deadline(...)` blocks from the running context."""
     _deadline.put(None)
 
 
 class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(20):`
-    """Give every call of the enclosed block at most `seconds` from now; of nested ones the earlier counts.
+    """Give every call in the block at most `seconds` from now; of nested deadlines the earliest counts.
 
-    The time starts when the block is entered. The object may be entered by many tasks at once.
+    The time starts when the block is entered. Many tasks may enter the object at once.
 
     Args:
-        seconds: Covers retries, sleeps, fallbacks, and streams to their end. 0 is at once.
+        seconds: Covers retries, sleeps, fallbacks, and streams to their end. 0 expires at once.
 
     Raises:
-        ConfigurationError: `seconds` is negative or no number.
+        ConfigurationError: `seconds` is negative or not a number.
     """
 
     __slots__ = ("seconds",)
@@ -83,7 +83,7 @@ class deadline:  # noqa: N801  # because: it is used as a word: `with deadline(2
 
 
 def earliest(one: float | None, other: float | None) -> float | None:
-    """The earlier of two moments, where `None` is never."""
+    """The earlier of two moments; `None` means never."""
     if one is None or (other is not None and other < one):
         return other
     return one

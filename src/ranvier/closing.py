@@ -1,4 +1,4 @@
-"""To close several things, whatever becomes of each."""
+"""Closes several things, even if closing one of them fails or is cancelled."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ranvier.caller import Caller
 
 
 class Steps(AsyncExitStack):
-    """Steps that are all taken, from the last to the first, whatever cancels or breaks one of them.
+    """Runs every step, from the last to the first, even if one of them is cancelled or fails.
 
-    Of several errors the last one is raised, but a cancellation goes before all others: whoever
-    cancelled waits for it. It goes on with the words of the first that arrived, by which anyio
-    knows its own.
+    Of several errors the last one is raised, except that a cancellation by the caller takes precedence:
+    the caller waits for it. It carries the arguments of the first `CancelledError` that arrived, by which
+    anyio recognizes its own cancellations.
     """
 
-    _said: tuple[Any, ...] = ()
+    _cancel_args: tuple[Any, ...] = ()
 
     def then(self, step: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        """Take `step` before those that are here already."""
+        """Run `step` before the steps that were added earlier."""
 
-        async def taken() -> None:
+        async def run() -> None:
             try:
                 await step(*arguments)
             except asyncio.CancelledError as cancelled:
-                self._hear(cancelled)
+                self._note(cancelled)
                 raise
 
-        self.push_async_callback(taken)
+        self.push_async_callback(run)
 
     async def __aenter__(self) -> Self:
         self._caller = Caller()
@@ -43,14 +43,14 @@ class Steps(AsyncExitStack):
         if kind is GeneratorExit:  # its task is destroyed, and there is no loop to wait in
             self.pop_all()
             return None
-        self._hear(error)
+        self._note(error)
         try:
             return await super().__aexit__(kind, error, trace)
         except Exception as failure:
             if self._caller.has_cancelled:
-                raise asyncio.CancelledError(*self._said) from failure
+                raise asyncio.CancelledError(*self._cancel_args) from failure
             raise
 
-    def _hear(self, error: BaseException | None) -> None:
+    def _note(self, error: BaseException | None) -> None:
         if isinstance(error, asyncio.CancelledError):
-            self._said = self._said or error.args
+            self._cancel_args = self._cancel_args or error.args

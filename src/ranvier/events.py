@@ -1,4 +1,4 @@
-"""What listeners hear of: one class for each event. They hold facts only, no prompts and no keys."""
+"""The events that listeners receive, one class each. They hold facts only, no prompts and no keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened on behalf of `tenant` at `provider`; `verbose` is what every call has."""
+    """Something that happened for `tenant` at `provider`; every call emits events that are `verbose`."""
 
     name: ClassVar[str] = "event"
     verbose: ClassVar[bool] = False
@@ -25,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled(Event):
-    """Attempt number `attempt` failed with an error of `kind`; the next follows in `delay` seconds."""
+    """Attempt number `attempt` failed with an error of `kind`; the next one starts in `delay` seconds."""
 
     name: ClassVar[str] = "retry"
 
@@ -36,7 +36,7 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
-    """The target failed with an error of `kind`, or its answer was `empty`; `to` is asked next."""
+    """The target failed with an error of `kind`, or its answer was `empty`; `to` is called next."""
 
     name: ClassVar[str] = "fallback"
 
@@ -46,7 +46,7 @@ class FallbackTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChanged(Event):
-    """A circuit went from state `before` to state `after`: closed, open, half_open or isolated."""
+    """A circuit changed from state `before` to state `after`: closed, open, half_open or isolated."""
 
     name: ClassVar[str] = "circuit"
 
@@ -56,7 +56,7 @@ class CircuitChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRejected(Event):
-    """A circuit that is not closed, or the closed gate of a key, let a call not through."""
+    """A circuit that is not closed, or the closed gate of a key, rejected a call."""
 
     name: ClassVar[str] = "rejected"
 
@@ -66,19 +66,19 @@ class CallRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled(Event):
-    """The provider limits a key, or is overloaded: for `seconds` nothing more is sent with that key."""
+    """The provider limited a key or is overloaded: nothing is sent with that key for `seconds`."""
 
     name: ClassVar[str] = "throttled"
 
     kind: str
     seconds: float
     key: str
-    """A digest that tells keys apart; it is good for nothing else."""
+    """A digest that only distinguishes keys; the key cannot be recovered from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialRejected(Event):
-    """A key was refused or is out of credit: for `seconds` it is not used again."""
+    """The provider rejected a key, or it is out of credit: it is not used again for `seconds`."""
 
     name: ClassVar[str] = "credential_refused"
 
@@ -90,7 +90,7 @@ class CredentialRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryFull(Event):
-    """Every circuit is in use and there is no room for another: the call passes without one."""
+    """All `max_circuits` circuits are in use: the call proceeds without one."""
 
     name: ClassVar[str] = "registry_full"
 
@@ -99,7 +99,7 @@ class RegistryFull(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInterrupted(Event):
-    """A stream broke after its hand-out, by an error of `kind`."""
+    """A stream broke after its hand-out, with an error of `kind`."""
 
     name: ClassVar[str] = "stream_interrupted"
 
@@ -108,7 +108,7 @@ class StreamInterrupted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDropped(Event):
-    """A parameter, or a field of a part, that only tunes was left out: the target does not take it."""
+    """An optional parameter, or field of a part, was left out because the target does not accept it."""
 
     name: ClassVar[str] = "parameter_dropped"
 
@@ -117,7 +117,7 @@ class ParameterDropped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
-    """Attempt number `attempt` at this target is about to be sent."""
+    """Attempt number `attempt` at this target starts; its request is about to be sent."""
 
     name: ClassVar[str] = "attempt_started"
     verbose: ClassVar[bool] = True
@@ -127,7 +127,7 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded(Event):
-    """`attempt` has ended, as the record has it."""
+    """`attempt` has ended; it is the object in the record of the call."""
 
     name: ClassVar[str] = "attempt_ended"
     verbose: ClassVar[bool] = True
@@ -137,12 +137,13 @@ class AttemptEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Event):
-    """A call has ended, a stream by its end, break or close; `provider` is of its last attempt, or empty.
+    """A call has ended; a stream ends when it is complete, broken or closed.
 
     Attributes:
+        provider, model: Those of the last attempt; `""` and `None` if there was none.
         outcome: `succeeded`, `abandoned`, or the kind of its error.
         seconds: How long it took.
-        streaming: Whether its caller asked for a stream.
+        streaming: True for `stream()`, False for `complete()`.
         story: Where the seconds went.
     """
 
@@ -157,11 +158,11 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAdjusted(Event):
-    """A request was sent otherwise than asked, because its target would refuse it.
+    """A request was changed before it was sent, because its target would not accept it as it was.
 
     Attributes:
-        parameter: What was changed, in the neutral words of a request (`max_tokens`).
-        change: What was done to it: `left out`, `sent as 8192`, `sent as max_completion_tokens`.
+        parameter: What was changed, by its name in `Request` (`max_tokens`).
+        change: How it was changed: `left out`, `sent as 8192`, `sent as max_completion_tokens`.
     """
 
     name: ClassVar[str] = "request_adjusted"
@@ -171,4 +172,4 @@ class RequestAdjusted(Event):
 
 
 Listener = Callable[[Event], object]
-"""Told of every event; a plain function or an async one."""
+"""A plain or async function that receives every event."""

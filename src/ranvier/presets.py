@@ -1,4 +1,4 @@
-"""The stack that we recommend, in one call."""
+"""The recommended stack, built by one function."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ def resilient(
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
-    180 seconds for a call, two retries, no request with a key that the provider has just limited (calls
-    wait up to 10 seconds for it) or refused, a circuit per tenant and provider that opens after five
-    failures for 10 seconds, doubling up to 60, and at most 15 seconds of silence within an answer.
-    The first content may take 20 seconds; 120 from models that think silently, and from Ollama,
-    which may have to load the model first.
+    - A call takes at most 180 seconds and is retried twice per target.
+    - A key that the provider has just rate limited or rejected is not used (calls wait up to 10 seconds
+      for a limited one).
+    - A circuit per tenant and provider opens after five failures for 10 seconds, doubling up to 60.
+    - The first content may take 20 seconds; 120 for models that think silently, and for Ollama, which may
+      have to load the model first. After that, silence may last 15 seconds.
 
     Args:
-        targets: Who is asked, best first: deployments, providers, or `"provider/model"`.
-        credentials: As for `Pipeline`, as are the others.
-        listeners: See there.
-        require_tenant: See there.
-        layers: Further ones around the whole: `[OpenTelemetry()]`.
+        targets: Deployments, providers, or `"provider/model"`; the first is preferred.
+        credentials: As for `Pipeline`.
+        listeners: As for `Pipeline`.
+        require_tenant: As for `Pipeline`.
+        layers: Further layers around the whole stack: `[OpenTelemetry()]`.
     """
     route = Fallback(*targets)
     allowances = {

@@ -1,4 +1,4 @@
-"""Arguments that other libraries have, and what to write here instead."""
+"""Argument names of other libraries, and what to write in ranvier instead."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ OF_A_CALL = {
 
 
 def unknown_option(name: str, known: Iterable[str]) -> TypeError:
-    """The error for an option of a call that does not exist."""
+    """The error for an unknown option of a call."""
     from difflib import get_close_matches  # because only a mistake needs it
 
     options = [*known, "to", "tenant", "deadline"]
@@ -98,17 +98,17 @@ OF_A_PROVIDER = {
     **dict.fromkeys(("url", "endpoint", "api_base", "host", "azure_endpoint"), "write base_url=..."),
     **dict.fromkeys(("proxy", "proxies", "verify", "headers", "default_headers"), "write http_client=..."),
 }
-"""For the providers over HTTP."""
+"""For providers over HTTP."""
 
 
 def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:
-    """The error for an argument that `function` does not have."""
+    """The error for an unknown argument of `function`."""
     remedy = f": {remedies[name]}" if name in remedies else ""
     return TypeError(f"{function}() got an unexpected keyword argument {name!r}{remedy}")
 
 
 def suggests(**remedies: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a function say what to write instead of arguments that it does not have."""
+    """Make a function's errors for unknown arguments suggest what to write instead."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         known = inspect.signature(function).parameters

@@ -1,7 +1,7 @@
 """A context variable that `with` blocks set: `tenant("acme")` and `deadline(20)` are built on it.
 
 A block object may be a constant: it can be entered again while it is entered, in the same task or in
-another. So nothing is kept on the object; each context remembers the blocks that are entered in it.
+another. So the object keeps no state; each context remembers the blocks that are entered in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class _Entered(NamedTuple):
-    """A block that has been entered, and what leaving it restores."""
+    """A block that has been entered, and the value that leaving it restores."""
 
     owner: object
     before: object
@@ -25,7 +25,7 @@ class Scoped(Generic[T]):
     """A context variable, `None` outside every block.
 
     Attributes:
-        get: Its value, as fast as that of a plain context variable.
+        get: Returns the value, as fast as a plain context variable does.
     """
 
     get: Callable[[], T | None]
@@ -41,14 +41,14 @@ class Scoped(Generic[T]):
         self._value.set(value)
 
     def put(self, value: T | None) -> None:
-        """Set `value` for as long as the running context lasts, within whatever block it is."""
+        """Set `value` in the running context, inside the current block if there is one."""
         self._value.set(value)
 
     def leave(self, owner: object) -> None:
         """Undo the innermost `enter` of `owner` in this context.
 
-        A block around a `yield` may be left in another order than it was entered in, or in a context
-        where it was never entered (a generator that another task closes). Other blocks stay as they are.
+        Blocks around a `yield` may be left in another order than they were entered in, or in a context
+        where they were never entered (a generator that another task closes). Other blocks are unaffected.
         """
         above: list[_Entered] = []
         block = self._innermost.get()
@@ -58,7 +58,7 @@ class Scoped(Generic[T]):
         if block is None:
             return
         if not above:
-            self._value.set(block.before)  # type: ignore[arg-type]  # because: `enter` has read it there
+            self._value.set(block.before)  # type: ignore[arg-type]  # because: `enter` stored a T | None
             self._innermost.set(block.outer)
             return
         inner = above.pop()._replace(before=block.before, outer=block.outer)

@@ -1,8 +1,7 @@
-"""On whose behalf a call is made.
+"""The tenant on whose behalf a call is made.
 
-The tenant is a context variable: it follows the code that runs under `with tenant("acme")`, into
-tasks that this code starts, and nowhere else. A pipeline reads it once, when `complete()` or
-`stream()` is called.
+The tenant is a context variable: it applies to the code inside `with tenant("acme")` and to tasks
+started there, and nowhere else. A pipeline reads it once, when `complete()` or `stream()` is called.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ranvier import validation
 from ranvier.scoped import Scoped
 
 DEFAULT_TENANT = "default"
-"""Whose call it is when nobody said."""
+"""The tenant of calls that name none."""
 
 _current: Scoped[str] = Scoped("ranvier.tenant")
 
@@ -27,9 +26,9 @@ current_tenant: Callable[[], str | None] = _current.get
 
 @contextmanager
 def acting_for(name: str | None) -> Iterator[None]:
-    """As `with tenant(name)`, of a name that was checked before, or of nobody.
+    """Like `with tenant(name)`, for a name that was validated before; `None` sets no tenant.
 
-    For whoever serves requests. Users say `tenant`, which is never nobody by mistake.
+    For servers. Applications use `tenant`, which rejects `None`, so that a tenant is not omitted by mistake.
     """
     block = object()
     _current.enter(block, name)
@@ -40,18 +39,19 @@ def acting_for(name: str | None) -> Iterator[None]:
 
 
 def act_for(name: str | None) -> None:
-    """Let the running context be that of the tenant `name`, from here on; `None` is nobody."""
+    """Set the tenant of the running context to `name`, from here on; `None` sets no tenant."""
     _current.put(name)
 
 
 class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme"):`
     """Make every call of the enclosed block on behalf of `name`.
 
-    The object may be a constant, entered by many tasks at once and within itself. In an async generator
-    a block around a `yield` also holds for whoever reads the generator: pass `tenant=` to the calls there.
+    The object may be a constant, entered by many tasks at once and nested in itself. In an async generator
+    a block around a `yield` also applies to the code that reads the generator: pass `tenant=` to the calls
+    there instead.
 
     Args:
-        name: 1 to 256 printable characters. It may come from outside; it is a key, never a path or a header.
+        name: 1 to 256 printable characters. Untrusted input is safe: it is a key, never a path or a header.
 
     Raises:
         ConfigurationError: `name` is empty, too long, or holds control characters.
@@ -76,5 +76,5 @@ class tenant:  # noqa: N801  # because: it is used as a word: `with tenant("acme
 
 
 def digest_of(name: str) -> str:
-    """Twelve characters that tell one tenant from another, the same in every process."""
+    """Twelve characters that distinguish tenants, the same in every process."""
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]

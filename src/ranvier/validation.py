@@ -1,4 +1,4 @@
-"""Bad input is refused here, at the earliest moment, by name, value and remedy."""
+"""Rejects bad input as early as possible; the error names the argument, its value and the remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def seconds(name: str, value: float, *, optional: bool = False) -> float: ...
 @overload
 def seconds(name: str, value: float | None, *, optional: bool) -> float | None: ...
 def seconds(name: str, value: float | None, *, optional: bool = False) -> float | None:
-    """`value` as seconds; `None` (off) passes where it is `optional`, `0` means at once."""
+    """`value` as seconds; `None` (off) is accepted if `optional`, `0` means at once."""
     if value is None and optional:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
@@ -40,14 +40,14 @@ def choice(name: str, value: str, options: tuple[str, ...]) -> str:
 
 
 def listed(name: str, value: Iterable[T]) -> Iterable[T]:
-    """`value` as a list of things, or anything else that can be iterated over."""
+    """`value`, which must be a list or another iterable."""
     if not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} is a {type(value).__name__}: give a list, {name}=[...]")
     return value
 
 
 def identifier(name: str, value: object, *, longest: int = 256) -> str:
-    """`value` as a name that may come from outside: not empty, not huge, without control characters."""
+    """`value` as a name from untrusted input: not empty, not too long, without control characters."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{name}={value!r:.60}: give a str, not {type(value).__name__}")
     if not value or len(value) > longest or not value.isprintable():
@@ -57,16 +57,16 @@ def identifier(name: str, value: object, *, longest: int = 256) -> str:
 
 
 SEVERAL = ("n", "candidateCount", "candidate_count")
-"""Wire fields that say how many answers to give."""
+"""Wire fields that set the number of answers."""
 
 
 def one_answer(name: str, fields: Mapping[Any, Any]) -> None:
-    """Reject wire fields that ask for several answers: all would be billed, and one returned."""
+    """Reject wire fields that request several answers: all would be billed, and one returned."""
     for key in SEVERAL:
         value = fields.get(key)
         if isinstance(value, (int, float)) and value > 1:
             raise ConfigurationError(
-                f"{name}: {key}={value} asks for several answers, and a call returns one: leave it out, "
+                f"{name}: {key}={value} requests several answers, and a call returns one: leave it out, "
                 "and make one call for each answer"
             )
     config = fields.get("generationConfig")  # Gemini

@@ -98,8 +98,8 @@ def test_the_next_target_answers_and_the_record_tells_why(simulator, capsys):
     assert "anthropic/claude-sonnet-5, attempt 1: overloaded (503), " in lines[1]
     assert "openai/gpt-5.2, attempt 1: succeeded, " in lines[-3]
     assert ", first content after 0." in lines[-3]
-    assert lines[-2].startswith("  in all: ")
-    assert lines[-1] == "  tokens: 3, 0 of them in attempts that came to nothing"
+    assert lines[-2].startswith("  total: ")
+    assert lines[-1] == "  tokens: 3, of which 0 on failed attempts"
 
 
 def test_a_wait_is_told(simulator, capsys):

@@ -176,9 +176,9 @@ async def test_nothing_else_closes_it(error: RanvierError) -> None:
         (
             no(AuthenticationError),
             60,
-            "the key of tenant 'acme' at one was refused 12 s ago: try again in 48 s",
+            "the key of tenant 'acme' at one was rejected 12 s ago: try again in 48 s",
         ),
-        (no(AuthenticationError, 90), 90, "was refused 12 s ago"),
+        (no(AuthenticationError, 90), 90, "was rejected 12 s ago"),
         (no(QuotaExceededError), 300, "the key of tenant 'acme' at one was out of credit 12 s ago"),
         (no(QuotaExceededError, 3600), 3600, "was out of credit"),
         (no(QuotaExceededError, 7), 300, "was out of credit"),

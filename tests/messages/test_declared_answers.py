@@ -25,7 +25,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.schema.declared import MAX_WORDS, TOLD
+from ranvier.messages.schema.declared import MAX_MISMATCHES, MAX_WORDS
 from ranvier.providers._models.schemas import is_strict
 
 
@@ -404,7 +404,9 @@ def test_what_is_told_of_one_answer_is_bounded() -> None:
             raise ValueError("x" * 10_000)
 
     _, mismatches = Schema.of(Long).fit(json.dumps({"words": [1] * 50}))
-    assert [mismatch.place for mismatch in mismatches] == [f"$.words[{index}]" for index in range(TOLD)]
+    assert [mismatch.path for mismatch in mismatches] == [
+        f"$.words[{index}]" for index in range(MAX_MISMATCHES)
+    ]
     _, (mismatch,) = Schema.of(Long).fit(json.dumps({"words": []}))
     assert len(mismatch.words) == MAX_WORDS
 
@@ -428,7 +430,7 @@ def test_half_of_a_character_is_no_json_that_could_be_read(text: str) -> None:
     """Escaped or not, it is a mismatch."""
     parsed, (mismatch,) = Schema.of(Careful).fit(text)
     assert parsed is None
-    assert mismatch.place == "$"
+    assert mismatch.path == "$"
     assert "unicode" in mismatch.rule or "JSON" in mismatch.rule
 
 
@@ -441,7 +443,7 @@ def test_an_answer_that_a_validator_cannot_follow_to_its_end_is_a_misfit() -> No
     class Tower(BaseModel):
         tower: Annotated[Any, AfterValidator(follow)]
 
-    assert reading(Tower, {"tower": []}) == (None, ["at $: no JSON that could be read"])
+    assert reading(Tower, {"tower": []}) == (None, ["at $: unreadable JSON"])
 
 
 def test_a_validator_that_breaks_is_your_error_and_not_the_answers() -> None:

@@ -281,12 +281,12 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"role": "assistant", "tool_calls": [{"function": {"name": "look", "arguments": {SECRET: {1}}}}]},
-        r"tool_calls\[0\]: the arguments of a tool call are no JSON: TypeError$",
+        r"tool_calls\[0\]: the arguments of a tool call are not JSON: TypeError$",
     ),
     ({"role": "tool", "tool_call_id": "c1", "content": 7}, r"^messages\[3\].content is a int: give a str"),
     (
         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "tool_use", "id": "a", "name": "b"}]},
-        r"^messages\[3\].content\[0\]: a tool's result holds text, pictures and documents",
+        r"^messages\[3\].content\[0\]: a tool's result may hold text, images and documents",
     ),
     ({"role": "user", "content": "", **MARK}, r"^messages\[3\].cache_control: give it to a part"),
 ]
@@ -321,7 +321,7 @@ REJECTED_PARTS: list[tuple[Any, str]] = [
     ({"type": "image", "image": SECRET}, r"\[1\].source.type=None"),
     (
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": SECRET}},
-        r"\[1\]: Image.*no base64",
+        r"\[1\]: Image.*not base64",
     ),
     ({"type": "tool_use", "id": "c1", "input": {"a": SECRET}}, r"\[1\] has no name"),
     ({"type": "tool_result", "tool_use_id": "c1", "content": {"a": SECRET}}, r"\[1\].content is a dict"),

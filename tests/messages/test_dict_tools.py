@@ -172,9 +172,9 @@ def test_a_call_that_is_demanded_needs_tools(choice: str) -> None:
 )
 def test_several_answers_are_rejected(fields: dict[str, Any]) -> None:
     """One answer is returned, and all would be billed."""
-    with pytest.raises(ConfigurationError, match=r"extra.*=\d asks for several answers.*one call for each"):
+    with pytest.raises(ConfigurationError, match=r"extra.*=\d requests several answers.*one call for each"):
         asked(extra=fields)
-    with pytest.raises(ConfigurationError, match=r"options.*asks for several answers"):
+    with pytest.raises(ConfigurationError, match=r"options.*requests several answers"):
         Deployment(ScriptedProvider("one"), options=fields)
 
 

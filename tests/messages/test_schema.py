@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # because pydantic takes no other befor
 
 from ranvier import ConfigurationError, Schema
 from ranvier.messages.lenient import objects_in
-from ranvier.messages.schema.mismatch import MAX_PLACE, Mismatch, name_for, names_in, place
+from ranvier.messages.schema.mismatch import MAX_PATH, Mismatch, json_path, name_for, names_in
 from ranvier.messages.schema.schema import json_in
 
 WRITTEN = {
@@ -215,8 +215,8 @@ def test_what_is_no_json_is_one_misfit_at_the_root_that_quotes_nothing(form: Any
     parsed, mismatches = Schema.of(form).fit(text)
     (mismatch,) = mismatches
     assert parsed is None
-    assert mismatch.place == "$"
-    assert "no JSON" in mismatch.rule
+    assert mismatch.path == "$"
+    assert mismatch.rule.startswith(("not JSON (", "unreadable JSON", "2 different JSON objects"))
     assert mismatch.rule == mismatch.words
     assert "Oslo" not in str(mismatch)
     assert str(mismatch) == f"at $: {mismatch.rule}"
@@ -238,14 +238,14 @@ def test_a_place_names_what_the_schema_names_and_nothing_else() -> None:
     """A key of the answer's own is content, and shown as a star."""
     names = names_in({"type": "object", "properties": {"items": {}, "A-b": {}}, "anyOf": [{"properties": 5}]})
     assert names == {"items", "A-b"}
-    assert place([], names) == "$"
-    assert place(["items", 0, "A-b", "patient 7", 12], names) == "$.items[0]['A-b'].*[12]"
+    assert json_path([], names) == "$"
+    assert json_path(["items", 0, "A-b", "patient 7", 12], names) == "$.items[0]['A-b'].*[12]"
 
 
 def test_a_long_place_loses_its_middle() -> None:
     """Both ends tell more of it."""
-    shown = place(["first", *["step"] * 500, "last"], {"first", "step", "last"})
-    assert len(shown) == MAX_PLACE + 3
+    shown = json_path(["first", *["step"] * 500, "last"], {"first", "step", "last"})
+    assert len(shown) == MAX_PATH + 3
     assert shown.startswith("$.first.step")
     assert shown.endswith(".step.last")
 

@@ -115,15 +115,15 @@ MISFITS = [
         "at $.unit: Input should be 'c' or 'k'",
     ),
     (Tool.of(forecast), {"place": {"city": "Oslo"}, "SECRET": 1}, "at $.*: Extra inputs are not permitted"),
-    (Tool.of(forecast), '{"place": {"city": "SECRET', "at $: no JSON (Unterminated string"),
+    (Tool.of(forecast), '{"place": {"city": "SECRET', "at $: not JSON (Unterminated string"),
     (Tool.of(forecast), '["SECRET"]', "at $: Input should be an object"),
-    (Tool.of(forecast), {"place": float("nan")}, "at $: no JSON"),
-    (Tool.of(forecast), {"place": object()}, "at $: no JSON"),
+    (Tool.of(forecast), {"place": float("nan")}, "at $: unreadable JSON"),
+    (Tool.of(forecast), {"place": object()}, "at $: not JSON"),
     (Tool.of(forecast), BOTTOMLESS, "at $: "),  # told by json, or by pydantic where json goes deeper
     (Tool.of(Point), {"x": "SECRET"}, "at $.x: Input should be a valid integer"),
     (WRITTEN, {"a": "SECRET"}, 'at $.a: "type": "integer"'),
     (WRITTEN, {}, "at $.a: required"),
-    (WRITTEN, "SECRET", "at $: no JSON"),
+    (WRITTEN, "SECRET", "at $: not JSON"),
 ]
 
 
@@ -133,7 +133,7 @@ def test_arguments_that_do_not_fit_say_where_and_quote_nothing(tool: Tool, argum
     with pytest.raises(InvalidResponseError) as caught:
         given_to(tool, arguments)
     error = caught.value
-    assert str(error).startswith(f"the arguments of {tool.name} do not fit: {told}")
+    assert str(error).startswith(f"the arguments of {tool.name} do not match its parameters: {told}")
     assert "SECRET" not in str(error)
     assert (error.retryable, error.counts_against_provider, error.fails_over) == (False, False, False)
     assert Message.tool("c1", str(error), is_error=True).parts[0].is_error  # type: ignore[union-attr]
@@ -147,7 +147,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 def test_the_call_of_another_tool_is_a_mistake_of_the_program() -> None:
     """No model is to blame for it."""
-    with pytest.raises(ConfigurationError, match="a call of the tool 'add' was given to 'forecast'"):
+    with pytest.raises(ConfigurationError, match="tool 'forecast' was given a call of tool 'add'"):
         Tool.of(forecast).arguments(ToolCall("c1", "add", {"a": 1}))
 
 

@@ -300,7 +300,7 @@ def pattern(a: Annotated[str, Field(pattern="(")]) -> None: ...
         (pattern, r"pattern: it cannot be read from JSON.*regex"),
         (min, r"min\(\): it has no signature to read: write a Tool"),
         (print, r"print\(\*args\): a model fills in"),
-        (int, r"int is no object in JSON"),
+        (int, r"int is not a JSON object"),
     ],
 )
 def test_a_signature_that_no_model_could_fill_in_is_refused_with_the_remedy(declared: Any, says: str) -> None:

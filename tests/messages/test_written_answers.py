@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.schema.written import LARGEST, MAX_WORDS, TOLD
+from ranvier.messages.schema.written import MAX_MISMATCHES, MAX_SCHEMA, MAX_WORDS
 
 
 def of(**properties: Any) -> dict[str, Any]:
@@ -49,18 +49,18 @@ def test_a_written_schema_stays_word_for_word_what_it_is() -> None:
         ({}, "its type is None: give one of type 'object'"),
         ({"type": "array"}, "its type is 'array'"),
         ({"type": ["object", "null"]}, r"its type is \['object', 'null'\]"),
-        ({"type": "object", "properties": 5}, r"no JSON schema, at \$.properties: 5 is not of type"),
-        (of(a={"type": "nope"}), r"no JSON schema, at \$.properties.a.type"),
-        (of(a={"pattern": "("}), r"no JSON schema, at \$.properties.a.pattern"),
-        ({"type": "object", "$schema": 5}, "its .schema is 5: give the address of a draft"),
-        ({"type": "object", "x": object()}, "it is no JSON .TypeError"),
-        ({"type": "object", "x": float("nan")}, "it is no JSON .ValueError"),
-        ({"type": "object", "x": "y" * LARGEST}, "characters, more than any provider takes"),
+        ({"type": "object", "properties": 5}, r"not a JSON schema, at \$.properties: 5 is not of type"),
+        (of(a={"type": "nope"}), r"not a JSON schema, at \$.properties.a.type"),
+        (of(a={"pattern": "("}), r"not a JSON schema, at \$.properties.a.pattern"),
+        ({"type": "object", "$schema": 5}, "its .schema is 5: give the URL of a draft"),
+        ({"type": "object", "x": object()}, "it is not JSON .TypeError"),
+        ({"type": "object", "x": float("nan")}, "it is not JSON .ValueError"),
+        ({"type": "object", "x": "y" * MAX_SCHEMA}, "characters, more than any provider accepts"),
         (tower(300), "nested too deeply"),
-        (tower(5000), "it is no JSON .RecursionError"),
+        (tower(5000), "it is not JSON .RecursionError"),
         (of(a={"$ref": "#/$defs/none"}), "'#/.defs/none' is not in it: put it under '.defs'"),
-        (of(a={"$ref": "https://example.com/schema"}), "since nothing is fetched"),
-        (of(a=[{"$dynamicRef": "file:///etc/passwd"}]), r"no JSON schema|nothing is fetched"),
+        (of(a={"$ref": "https://example.com/schema"}), "because nothing is fetched"),
+        (of(a=[{"$dynamicRef": "file:///etc/passwd"}]), r"not a JSON schema|nothing is fetched"),
     ],
 )
 def test_a_schema_that_cannot_be_held_against_an_answer_is_refused_at_once(
@@ -121,7 +121,7 @@ def test_what_fits_is_the_answer_as_it_is(answer: Any) -> None:
         (of(a={"uniqueItems": True}), {"a": ["SECRET", "SECRET"]}, 'at $.a: "uniqueItems": true'),
         (of(a={"items": {"minimum": 5}}), {"a": [9, 1]}, 'at $.a[1]: "minimum": 5'),
         (of(a={"not": {"type": "string"}}), {"a": "SECRET"}, "at $.a: not"),
-        (of(a=False), {"a": "SECRET"}, "at $: something stands where the schema is false"),
+        (of(a=False), {"a": "SECRET"}, "at $: the schema allows no value here"),
         ({**of(a={}), "required": ["a"]}, {"SECRET": 1}, "at $.a: required"),
         ({**of(a={}, b={}), "dependentRequired": {"a": ["b"]}}, {"a": "SECRET"}, "at $: dependentRequired"),
         ({**of(), "additionalProperties": False}, {"SECRET": 1}, 'at $: "additionalProperties": false'),
@@ -150,7 +150,7 @@ def test_what_the_model_is_told_may_quote_it_and_is_bounded() -> None:
     """The first few mismatches, and of each the beginning: a validator quotes whatever it refuses."""
     schema = Schema.of(of(a={"items": {"type": "integer"}}))
     _, mismatches = schema.fit(json.dumps({"a": ["SECRET" * 1000] * 50}))
-    assert [mismatch.place for mismatch in mismatches] == [f"$.a[{index}]" for index in range(TOLD)]
+    assert [mismatch.path for mismatch in mismatches] == [f"$.a[{index}]" for index in range(MAX_MISMATCHES)]
     assert all(mismatch.words.startswith("'SECRET") for mismatch in mismatches)
     assert {len(mismatch.words) for mismatch in mismatches} == {MAX_WORDS}
 

@@ -108,7 +108,7 @@ async def test_a_layers_answer_is_read_by_the_schema(streaming: bool) -> None:
         return await pipeline.complete("Hi", schema=schema)
 
     assert (await ask('{"a": 1}')).parsed == {"a": 1}
-    with pytest.raises(LayerError, match="Answering failed: its answer does not fit the schema"):
+    with pytest.raises(LayerError, match="Answering failed: its answer does not match the schema"):
         await ask('{"b": 1}')
 
 

@@ -180,7 +180,7 @@ async def test_what_is_forgotten_is_asked_again(provider_name: str | None, asked
     credentials = Credentials(store)
     pipeline = pipeline_of(Keyed(), credentials)
     await ask(pipeline)
-    assert repr(credentials) == "Credentials(ttl=60.0, 1 answers kept)"
+    assert repr(credentials) == "Credentials(ttl=60.0, 1 answers cached)"
     credentials.forget("globex")
     credentials.forget("acme", provider_name)
     await ask(pipeline)

@@ -89,7 +89,7 @@ async def test_a_misfit_is_not_asked_again_counts_in_no_circuit_and_quotes_nothi
     with pytest.raises(InvalidResponseError) as caught:
         await scene.ask()
     error = caught.value
-    assert str(error) == "the answer of a/scripted does not fit the schema: at $.size: Field required"
+    assert str(error) == "the answer of a/scripted does not match the schema: at $.size: Field required"
     assert (error.provider, error.model, error.kind) == ("a", "scripted", "invalid_response")
     assert (error.retryable, error.counts_against_provider, error.fails_over) == (False, False, True)
     assert outcomes(error) == [("a", 1, None, "invalid_response")]
@@ -118,7 +118,7 @@ async def test_where_no_target_does_better_each_of_them_is_told() -> None:
         await scene.ask()
     first, second = caught.value.exceptions
     assert "at $.size: Field required" in str(first)
-    assert "at $: no JSON (Expecting value, line 1 column 1)" in str(second)
+    assert "at $: not JSON (Expecting value, line 1 column 1)" in str(second)
     for error in (caught.value, first, second):
         told = repr(error) + str(error) + repr(vars(error))
         assert "SECRET" not in told
@@ -134,7 +134,7 @@ async def test_an_answer_that_was_cut_off_for_its_length_is_not_mended(limits: A
     scene = Scene([cut_off], [OSLO], limits=limits)
     assert (await scene.ask(repair=1)).provider == "b"
     assert len(scene.providers[0].calls) == 1
-    with pytest.raises(InvalidResponseError, match="stopped for its length before it was whole: at "):
+    with pytest.raises(InvalidResponseError, match="hit max_tokens before it was complete: at "):
         await Scene([cut_off], limits=limits).ask(repair=1)
 
 
@@ -144,7 +144,7 @@ async def test_an_answer_that_was_filtered_is_neither_mended_nor_asked_of_the_ne
 ) -> None:
     """As wherever a provider refuses on policy."""
     scene = Scene([Response(OSLO[:20], finish_reason=FinishReason.CONTENT_FILTER)], [OSLO], limits=limits)
-    with pytest.raises(ContentFilterError, match="stopped by the content filter before it was whole: at "):
+    with pytest.raises(ContentFilterError, match="stopped by the content filter before it was complete: at "):
         await scene.ask(repair=1)
     assert [len(provider.calls) for provider in scene.providers] == [1, 0]
     assert scene.circuits() == {"a": ("closed", 0, 0)}

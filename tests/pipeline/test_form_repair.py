@@ -113,7 +113,7 @@ async def test_a_repair_that_calls_tools_or_is_cut_off_is_what_such_answers_are(
     calls = (ToolCall("c1", "look"),)
     assert (await Scene([UNFIT, Response("", calls)]).ask(repair=1)).tool_calls == calls
     cut_off = Response(OSLO[:9], finish_reason=FinishReason.LENGTH)
-    with pytest.raises(InvalidResponseError, match="stopped for its length"):
+    with pytest.raises(InvalidResponseError, match="hit max_tokens"):
         await Scene([UNFIT, cut_off]).ask(repair=1)
 
 
@@ -221,7 +221,7 @@ async def test_a_repair_that_is_refused_leaves_the_misfit_as_it_was(
     scene = Scene([UNFIT, refusal("too long", provider="a")], [OSLO])
     answer = await scene.ask(repair=1)
     assert (answer.provider, answer.attempts[2].reason) == ("b", "invalid_response")
-    with pytest.raises(InvalidResponseError, match="does not fit"):
+    with pytest.raises(InvalidResponseError, match="does not match"):
         await Scene([UNFIT, refusal("too long", provider="a")]).ask(repair=1)
 
 

@@ -363,7 +363,7 @@ def test_while_its_loop_runs_another_one_is_refused_and_the_remedy_helps() -> No
 
     async def elsewhere() -> None:
         for use in (pipeline.complete("Why?"), pipeline.aclose(), pipeline.__aenter__()):
-            with pytest.raises(ConfigurationError, match=r"loop: aclose\(\) it there, by.*threadsafe"):
+            with pytest.raises(ConfigurationError, match=r"loop: close it there with.*threadsafe"):
                 await use
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop))
         async with pipeline:
@@ -383,7 +383,9 @@ def test_while_its_loop_has_only_stopped_another_one_is_refused_and_the_remedy_h
     loop.run_until_complete(_awaited(lambda: pipeline.complete("Why?")))
 
     async def elsewhere() -> None:
-        with pytest.raises(ConfigurationError, match=r"has stopped: close that with pipeline.loop.close\(\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"has stopped: close that loop with pipeline.loop.close\(\)"
+        ):
             await pipeline.complete("Why?")
         pipeline.loop.close()
         assert (await pipeline.complete("Why?")).text == "ok"

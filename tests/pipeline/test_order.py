@@ -34,7 +34,7 @@ def test_the_message_says_what_is_wrong_why_and_how_it_would_be_right() -> None:
     with pytest.raises(LayerOrderError) as raised:
         Pipeline(deadline, fallback, breaker, retry, timeout)
     message = str(raised.value)
-    assert "Retry (RETRY) stands inside Breaker (ADMIT)" in message
+    assert "Retry (RETRY) is inside Breaker (ADMIT)" in message
     assert "each retry has to be admitted and timed on its own" in message
     assert "check_order=False" in message
     corrected = message[message.index("Pipeline(\n") :]
@@ -53,7 +53,7 @@ def test_every_place_has_its_reason(place: Place) -> None:
 
     Misplaced.place = place
     with pytest.raises(
-        LayerOrderError, match=rf"Misplaced \({place.name}\) stands inside Timeout .*, but (it|each)"
+        LayerOrderError, match=rf"Misplaced \({place.name}\) is inside Timeout .*, but (it|each)"
     ):
         Pipeline(Fallback(ScriptedProvider("one")), Timeout(), Misplaced())
 

@@ -365,11 +365,11 @@ async def test_print_shows_the_stack_by_place_and_the_circuits_that_are_not_clos
     pipeline = Pipeline(
         Deadline(60), Fallback(first, second), Retry(max_retries=0), Breaker(failure_threshold=1), Timeout()
     )
-    assert str(pipeline).startswith("Pipeline (new, 0 calls and 0 streams under way)\n")
+    assert str(pipeline).startswith("Pipeline (new, 0 calls and 0 streams in flight)\n")
     await pipeline.complete("Why?", tenant="acme")
     await pipeline.complete("Why?", tenant="globex")
     lines = str(pipeline).splitlines()
-    assert lines[0] == "Pipeline (open, 0 calls and 0 streams under way)"
+    assert lines[0] == "Pipeline (open, 0 calls and 0 streams in flight)"
     assert [line.split()[0] for line in lines[1:5]] == ["CALL", "ROUTE", "RETRY", "ADMIT"]
     assert "Deadline(seconds=60.0)" in lines[1]
     assert "Fallback(one/scripted -> two/scripted)" in lines[2]
@@ -385,9 +385,9 @@ async def test_print_counts_calls_and_streams_under_way() -> None:
     call = asyncio.create_task(pipeline.complete("Why?"))
     await asyncio.sleep(0)
     async with pipeline.stream("Why?"):
-        assert "(open, 1 calls and 1 streams under way)" in str(pipeline)
+        assert "(open, 1 calls and 1 streams in flight)" in str(pipeline)
     await call
-    assert "(open, 0 calls and 0 streams under way)" in str(pipeline)
+    assert "(open, 0 calls and 0 streams in flight)" in str(pipeline)
 
 
 def test_a_repr_shows_what_it_was_built_from() -> None:

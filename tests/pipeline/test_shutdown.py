@@ -133,7 +133,7 @@ async def test_a_provider_that_never_closes_is_left_behind(
     await pipeline.complete("Why?")
     assert await closed_in(pipeline) == seconds
     assert (first.closed, second.closed) == (False, True)
-    assert ("goes on: provider one" in caplog.text) == (way is ignore)
+    assert ("still running: provider one" in caplog.text) == (way is ignore)
     await let_go()
 
 

@@ -36,9 +36,9 @@ succeeded after 17.000 s, 4 attempts
      8.000 s  one/scripted, attempt 3: timeout, 5.000 s
     13.000 s  waited for a credential, 0.500 s (two/scripted)
     13.500 s  two/scripted, attempt 1: succeeded, 3.500 s
-  in all: 11.000 s in attempts, 5.000 s slept before another attempt, 1.000 s waited for a credential, \
+  total: 11.000 s in attempts, 5.000 s slept before another attempt, 1.000 s waited for a credential, \
 0.000 s elsewhere
-  tokens: 30, 0 of them in attempts that came to nothing"""
+  tokens: 30, of which 0 on failed attempts"""
 
 
 async def ask_for_key(tenant: str, provider: str) -> str:
@@ -135,7 +135,7 @@ async def test_a_target_that_is_passed_over_is_named() -> None:
     pipeline = Pipeline(Fallback(one, ScriptedProvider("two", ["fine"] * 2)), Breaker(failure_threshold=1))
     await pipeline.complete("Why?")
     answer = await pipeline.complete("Why?")
-    assert "     0.000 s  one/scripted was passed over because of circuit open" in answer.explain()
+    assert "     0.000 s  one/scripted skipped because of circuit open" in answer.explain()
     assert answer.story is not None
     assert [skip.target for skip in answer.story.skips] == ["one/scripted"]
 
@@ -189,8 +189,8 @@ async def test_tokens_in_vain_are_summed_and_priced() -> None:
     assert answer.story.wasted_cost(prices) == pytest.approx(vain)
     assert answer.story.cost(prices) == pytest.approx(vain + good)
     assert answer.explain(prices).splitlines()[-2:] == [
-        "  tokens: 270, 150 of them in attempts that came to nothing",
-        "  cost: 0.000870, 0.000600 of it in vain",
+        "  tokens: 270, of which 150 on failed attempts",
+        "  cost: 0.000870, of which 0.000600 on failed attempts",
     ]
     assert answer.story.cost({}) == 0.0
 

@@ -65,8 +65,8 @@ MUTANTS = [
     ),
     mutant(
         "S2", "a cancelled whole answer keeps its slot", ATTEMPT,
-        "    finally:\n        watch.end()",
-        "    except GeneratorExit:\n        pass\n    else:\n        watch.end()",
+        "    finally:\n        timer.end()",
+        "    except GeneratorExit:\n        pass\n    else:\n        timer.end()",
     ),
     mutant(
         "S2", "a whole answer settles twice", GUARD,

@@ -130,7 +130,7 @@ async def test_a_closed_pipeline_refuses_calls_before_they_are_awaited() -> None
     pipeline = Pipeline(Fallback(A))
     await pipeline.aclose()
     for way in (pipeline.complete, pipeline.stream):
-        with pytest.raises(ConfigurationError, match="is closed: build another, or enter it anew"):
+        with pytest.raises(ConfigurationError, match="is closed: build another, or reopen it"):
             way("Why?")
 
 
@@ -144,7 +144,7 @@ async def test_a_second_event_loop_is_refused_before_anything_is_sent() -> None:
         with asyncio.Runner() as runner:
             runner.run(pipeline.complete("Why?"))
 
-    with pytest.raises(ConfigurationError, match=r"belongs to another event loop: aclose\(\) it there"):
+    with pytest.raises(ConfigurationError, match=r"belongs to another event loop: close it there"):
         await asyncio.to_thread(elsewhere)
     assert len(provider.calls) == 1
     await pipeline.aclose()

@@ -1,7 +1,7 @@
-"""Everything that ranvier raises.
+"""Every error that ranvier raises.
 
     RanvierError                          .attempts
-    |- RejectedError                      we said no; nothing was sent      .retry_after
+    |- RejectedError                      rejected locally; nothing sent    .retry_after
     |  |- CircuitOpenError                .tenant .provider
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
@@ -9,23 +9,23 @@
     |- TimedOutError (TimeoutError)
     |  |- DeadlineExceededError           the whole call is out of time      .received
     |  `- AttemptTimeoutError             this attempt was too slow          .phase
-    |- ProviderError                      the provider said no, or said nothing
+    |- ProviderError                      the provider failed or rejected the request
     |  |- ConnectionFailedError           DNS, refused, reset, TLS
     |  |- ServerError -> OverloadedError  5xx; 503, 529 and "overloaded"
     |  |- RateLimitError                  429 that passes with time
-    |  |- QuotaExceededError              one that does not: credit, billing, a daily limit
+    |  |- QuotaExceededError              429 that does not: credit, billing, a daily limit
     |  |- AuthenticationError, PermissionDeniedError
     |  |- InvalidRequestError -> ContextLengthError, ModelNotFoundError, UnsupportedRequestError
-    |  |- ContentFilterError              refused on policy, without an answer
-    |  |- InvalidResponseError            what came back is not what the API promises
-    |  `- StreamInterruptedError          after hand-out, whatever broke it  .received .reason
-    |- LayerError                         a layer of yours failed            .layer .received
+    |  |- ContentFilterError              blocked on policy, without an answer
+    |  |- InvalidResponseError            the response violates the API
+    |  `- StreamInterruptedError          broken after hand-out, for any reason  .received .reason
+    |- LayerError                         a custom layer failed              .layer .received
     |- AllDeploymentsFailedError (ExceptionGroup)
     `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
 
-Layers decide on the facts of an error (`retryable`, `counts_against_provider`, `fails_over`,
-`retry_after`), never on a status code or a text. The facts of a class are its defaults; an
-instance may know better, as when a provider says that this very error should not be retried.
+Layers decide by the attributes of an error (`retryable`, `counts_against_provider`, `fails_over`,
+`retry_after`), never by a status code or a text. A class sets defaults; an instance may override
+them, for example when a provider states that this error must not be retried.
 """
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError

@@ -10,15 +10,15 @@ from ranvier.errors.root import RanvierError
 
 
 class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
-    """Two or more targets were tried, and none answered. `exceptions` has one error per target, in order."""
+    """Two or more targets failed. `exceptions` has one error per target, in the order they were tried."""
 
     kind = "all_failed"
 
-    if TYPE_CHECKING:  # because no group nests in ours
+    if TYPE_CHECKING:  # because this group contains no other group
 
         @property
         def exceptions(self) -> tuple[RanvierError, ...]:
-            """One error for each target, in their order."""
+            """One error for each target, in the order they were tried."""
 
     def __new__(cls, message: str, errors: Sequence[RanvierError]) -> Self:
         """Create the group as `ExceptionGroup` does: its members are set here, not in `__init__`."""
@@ -29,17 +29,17 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
         waits = [error.retry_after for error in errors if error.retry_after is not None]
         self.retry_after = min(waits, default=None)
 
-    def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: ours holds only ours
+    def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: it holds only RanvierErrors
         """Build the part of this group that `split` and `subgroup` keep."""
         return type(self)(self.message, errors)
 
     @property
     def primary(self) -> RanvierError:
-        """The error of the first target that was sent anything; of the first target where none was."""
+        """The error of the first target that a request was sent to; of the first target if none was sent."""
         sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
         return next(sent, self.exceptions[0])
 
     @property
     def nothing_sent(self) -> bool:
-        """True when every target was refused on our side, so that no provider saw the prompt."""
+        """True if every target was rejected locally, so that no provider saw the prompt."""
         return all(isinstance(error, RejectedError) for error in self.exceptions)

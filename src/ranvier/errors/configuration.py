@@ -1,4 +1,4 @@
-"""A setting or an argument that cannot work."""
+"""Errors for invalid settings and arguments."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from ranvier.errors.root import RanvierError
 
 
 class ConfigurationError(RanvierError, ValueError):
-    """A setting or an argument that cannot work; the message names it, its value and the remedy."""
+    """A setting or an argument is invalid; the message names it, its value and the remedy."""
 
     kind = "configuration"
 
 
 class LayerOrderError(ConfigurationError):
-    """The layers stand in an order in which they do not do what they say."""
+    """The layers are in an order in which they cannot work as documented."""
 
 
 class UnknownProviderError(ConfigurationError):
-    """No provider of that name is known."""
+    """No provider is registered under that name."""

@@ -1,4 +1,4 @@
-"""Errors that carry what had arrived until then."""
+"""Errors that carry the part of the answer that had arrived."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class DeadlineExceededError(TimedOutError):
-    """The whole call is out of time.
+    """The deadline of the call has passed.
 
     Attributes:
-        received: What a stream had delivered until then, or `None`.
+        received: What a stream had delivered before, or `None`.
     """
 
     kind = "deadline_exceeded"
@@ -27,11 +27,11 @@ class DeadlineExceededError(TimedOutError):
 
 
 class StreamInterruptedError(ProviderError):
-    """The stream broke after it had been handed out; nothing is repeated silently.
+    """The stream broke after it was handed out to its reader; nothing is repeated silently.
 
     Attributes:
-        received: What had arrived until then: text, tool calls, usage.
-        reason: The kind of what broke it; the cause itself is `__cause__`.
+        received: What had arrived before: text, tool calls, usage.
+        reason: The kind of the error that broke it; the error itself is `__cause__`.
     """
 
     kind = "stream_dropped"
@@ -46,14 +46,14 @@ class StreamInterruptedError(ProviderError):
 
 
 class LayerError(RanvierError):
-    """A layer of the user's failed: its transform raised, or what it returned is no answer.
+    """A custom layer failed: its transform raised, or it returned something that is not an answer.
 
-    No provider is to blame: nothing is retried, counted or asked elsewhere. What the layer raised itself
-    is the `__cause__`.
+    No provider is to blame: there is no retry and no fallback, and no circuit counts it. An error that
+    the layer raised is the `__cause__`.
 
     Attributes:
         layer: The name of the layer's class, or of the function that failed.
-        received: What the reader of a stream had received until then.
+        received: What the reader of a stream had received before.
     """
 
     kind = "layer"

@@ -1,4 +1,4 @@
-"""The provider refused, failed, or answered with something that is no answer."""
+"""Errors of providers: failures, rejected requests, invalid responses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ranvier.errors.root import RanvierError
 from ranvier.errors.timed_out import TimedOutError
 
 MAX_WAIT = 86_400.0
-"""Seconds: the longest `retry_after` of a provider. What lasts longer is no wait, and `resets_at` has it."""
+"""Seconds: the longest `retry_after` of a provider. A longer one is ignored; see `resets_at`."""
 
 
-class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of errors, and none itself
-    """The facts that every failure of a provider carries, whatever branch of the tree it is on."""
+class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of errors, and never raised
+    """The attributes of every failure of a provider, timeouts included."""
 
     fails_over = True
 
@@ -45,7 +45,7 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of er
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the provider asked us to wait, at most a day; what is no such number is unsaid."""
+        """Seconds that the provider requested to wait, at most a day; any other value set becomes `None`."""
         return self._retry_after
 
     @retry_after.setter
@@ -54,17 +54,17 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a part of er
 
 
 def _is_wait(wait: object) -> bool:
-    """True for a number of seconds that a layer can reckon with: errors may come from anybody's code."""
+    """True for a usable number of seconds: custom providers may raise errors with any value."""
     number = isinstance(wait, (int, float)) and not isinstance(wait, bool)
     return number and 0 <= wait <= MAX_WAIT  # type: ignore[operator]  # because: it is a number
 
 
 class AttemptTimeoutError(TimedOutError, _ProviderFacts):
-    """This attempt was too slow.
+    """This attempt exceeded a limit of its `Timeout`.
 
     Attributes:
-        phase: `connect`, `first_token`, `idle` or `attempt`. Only a slow connect is retried at the
-            same target: a silent provider stays silent.
+        phase: The limit: `connect`, `first_token`, `idle` or `attempt`. Only a connect timeout is retried
+            at the same target by default: a silent provider usually stays silent.
     """
 
     counts_against_provider = True
@@ -77,52 +77,52 @@ class AttemptTimeoutError(TimedOutError, _ProviderFacts):
 
 
 class ProviderError(_ProviderFacts):
-    """The provider refused, failed, or answered with something that is no answer.
+    """The provider failed, rejected the request, or sent an invalid response.
 
     Attributes:
-        kind: The category, one word, safe as a metric's label.
-        provider, model: Who was asked for what.
-        status: The HTTP status; `None` where none arrived.
-        code: The provider's own word for it.
-        request_id: The provider's id of the request, for its support desk.
-        retry_after: Seconds the provider asked us to wait, from its header or body: from 0 to a day.
-            Anything else that is given or set (NaN, a text, a year) counts as unsaid and is `None`.
-        in_stream: It came inside a stream that had begun with status 200.
+        kind: The category, one word, safe as a metric label.
+        provider, model: The target of the request.
+        status: The HTTP status; `None` if none arrived.
+        code: The provider's own error code.
+        request_id: The provider's id of the request, for its support.
+        retry_after: Seconds that the provider requested to wait, from its header or body: from 0 to a day.
+            Any other value (NaN, a text, a year) becomes `None`.
+        in_stream: True if the error arrived inside a stream that had begun with status 200.
         body_preview: The start of the body, without secrets.
-        param: The field of the request that the refusal names, as the provider spells it
-            (`max_tokens`, `tools.0.name`); `None` where it names none.
-        resets_at: When it will be over, in seconds since the epoch as `time.time()` counts them, where
-            the provider named a moment, however late; `None` where it named none.
+        param: The field of the request that the provider rejected, as the provider spells it
+            (`max_tokens`, `tools.0.name`); `None` if it names none.
+        resets_at: When the limit or outage ends, in seconds since the epoch (`time.time()`), if the provider
+            named a moment, however late; else `None`.
     """
 
 
 class _ProviderFaultError(ProviderError):
-    """The provider's own failing: try again, count it, go on to the next target."""
+    """The provider is at fault: retry, count it in the circuit breaker, fall back."""
 
     retryable = True
     counts_against_provider = True
 
 
 class ConnectionFailedError(_ProviderFaultError):
-    """No connection, or it broke: DNS, refused, reset, TLS."""
+    """The connection failed or broke: DNS, refused, reset, TLS."""
 
     kind = "network"
 
 
 class ServerError(_ProviderFaultError):
-    """The provider failed: a 5xx status, or the same said in a body."""
+    """The provider failed: a 5xx status, or an equivalent error in a body."""
 
     kind = "server_error"
 
 
 class OverloadedError(ServerError):
-    """The provider has more work than it can do: 503, 529, "overloaded"."""
+    """The provider is overloaded: 503, 529, "overloaded"."""
 
     kind = "overloaded"
 
 
 class RateLimitError(ProviderError):
-    """Too many requests; it passes with time. Never retried earlier than `retry_after`."""
+    """The key is rate limited; it passes with time. Never retried earlier than `retry_after`."""
 
     kind = "rate_limit"
     about_key = True
@@ -130,7 +130,7 @@ class RateLimitError(ProviderError):
 
 
 class QuotaExceededError(ProviderError):
-    """Out of credit, over the budget, or over a limit that no wait within a call outlasts."""
+    """Out of credit, over budget, or over a limit that resets too late for any call to wait."""
 
     kind = "quota_exhausted"
     about_key = True
@@ -144,17 +144,17 @@ class AuthenticationError(ProviderError):
 
 
 class PermissionDeniedError(ProviderError):
-    """The key is good, but not for this."""
+    """The key is valid, but not allowed to do this."""
 
     kind = "permission"
     about_key = True
 
 
 class InvalidRequestError(ProviderError):
-    """The request itself is wrong; every other target would most likely say the same.
+    """The request itself is invalid; most likely every other target would reject it too.
 
     Attributes:
-        refuses_streaming: What the provider refuses is only to stream; asked whole, it may answer.
+        refuses_streaming: True if the provider rejects only streaming; without it, it may answer.
     """
 
     kind = "invalid_request"
@@ -163,40 +163,40 @@ class InvalidRequestError(ProviderError):
 
 
 class ContextLengthError(InvalidRequestError):
-    """The prompt does not fit the model; only a larger context window can help.
+    """The prompt exceeds the model's context window; only a larger one can help.
 
-    Where it does not fit a limit of the key, of the account or of the server (a request larger than all
-    the tokens of a minute, say), `fails_over` is true: then any other target may take it.
+    If it exceeds a limit of the key, the account or the server instead (for example a request larger than
+    the limit of tokens per minute), `fails_over` is true: any other target may accept it.
     """
 
     kind = "context_length"
 
 
 class ModelNotFoundError(InvalidRequestError):
-    """This provider has no such model, or not for this key."""
+    """The provider has no such model, or not for this key."""
 
     kind = "model_not_found"
     fails_over = True
 
 
 class UnsupportedRequestError(InvalidRequestError):
-    """The request may be sound, but this target refuses something that another may take.
+    """The request may be valid, but this target does not support something that another may support.
 
-    A setting, a tool, the dialect of a schema, a picture, a part that another provider wrote, an id's
-    form, a size: anything but the conversation itself.
+    That may be a setting, a tool, the dialect of a schema, an image, a part that another provider issued,
+    the format of an id, a size: anything except the conversation itself.
     """
 
     fails_over = True
 
 
 class ContentFilterError(ProviderError):
-    """The provider refused on policy and gave no answer."""
+    """The provider's content filter blocked the request or the answer."""
 
     kind = "content_filter"
     fails_over = False
 
 
 class InvalidResponseError(_ProviderFaultError):
-    """What came back is not what the API promises: HTML, cut JSON, a stream without its end."""
+    """The response violates the API: HTML, truncated JSON, a stream without its end."""
 
     kind = "invalid_response"

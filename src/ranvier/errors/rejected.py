@@ -1,4 +1,4 @@
-"""We rejected the attempt; nothing was sent."""
+"""Errors of attempts that ranvier rejected itself, before anything was sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ranvier.errors.root import RanvierError
 
 
 class RejectedError(RanvierError):
-    """We refused the attempt ourselves; nothing was sent."""
+    """Ranvier rejected the attempt itself; nothing was sent."""
 
     kind = "rejected"
     fails_over = True
@@ -17,10 +17,10 @@ class RejectedError(RanvierError):
 
 
 class CircuitOpenError(RejectedError):
-    """The circuit of this tenant at this provider lets nobody through now.
+    """The circuit of this tenant at this provider is open and rejects the attempt.
 
-    `retry_after` is the rest of its cooldown or, while a probe is under way, of the probe's lease;
-    `None` when an operator has isolated the circuit.
+    `retry_after` is the rest of its cooldown or, while a probe is in flight, of the probe's lease;
+    `None` if an operator has isolated the circuit.
     """
 
     kind = "circuit_open"
@@ -28,13 +28,13 @@ class CircuitOpenError(RejectedError):
     def __init__(
         self, message: str = "", *, tenant: str, provider: str, retry_after: float | None = None
     ) -> None:
-        self.args = (message,)  # as `super().__init__` would set it, for a third of the price
+        self.args = (message,)  # what `super().__init__` sets, in a third of the time
         self.retry_after = retry_after
         self.tenant = tenant
         self.provider = provider
 
     def __str__(self) -> str:
-        # Rejections come by the thousand during an outage: the sentence is written when it is read.
+        # There are thousands of rejections during an outage: the sentence is built only when it is read.
         if message := super().__str__():
             return message
         when = "it is isolated" if self.retry_after is None else f"try again in {self.retry_after:.3g} s"
@@ -42,13 +42,13 @@ class CircuitOpenError(RejectedError):
 
 
 class ThrottledError(RejectedError):
-    """The provider has said no to this key a moment ago, and would say it again.
+    """The provider limited or rejected this key a moment ago, and most likely would do so again.
 
-    `retry_after` is the rest of the time for which it said so.
+    `retry_after` is the number of seconds until the key may be used again.
 
     Attributes:
-        reason: The kind of what it said: `rate_limit`, `overloaded`, `auth` or `quota_exhausted`.
-        seconds_ago: When it said so, counted back from this error.
+        reason: The kind of the provider's error: `rate_limit`, `overloaded`, `auth` or `quota_exhausted`.
+        seconds_ago: Seconds between the provider's error and this one.
     """
 
     kind = "throttled"
@@ -72,22 +72,22 @@ class ThrottledError(RejectedError):
     def __str__(self) -> str:
         if message := super().__str__():
             return message
-        what = _SAID.get(self.reason, "{provider} turned tenant {tenant!r} away")
-        said = what.format(provider=self.provider, tenant=self.tenant)
+        what = _REASONS.get(self.reason, "{provider} rejected tenant {tenant!r}")
+        reason = what.format(provider=self.provider, tenant=self.tenant)
         when = "" if self.retry_after is None else f": try again in {self.retry_after:.3g} s"
-        return f"{said} {self.seconds_ago:.3g} s ago{when}"
+        return f"{reason} {self.seconds_ago:.3g} s ago{when}"
 
 
-_SAID = {
+_REASONS = {
     "rate_limit": "{provider} limited the rate of tenant {tenant!r}",
     "overloaded": "{provider} was overloaded",
-    "auth": "the key of tenant {tenant!r} at {provider} was refused",
+    "auth": "the key of tenant {tenant!r} at {provider} was rejected",
     "quota_exhausted": "the key of tenant {tenant!r} at {provider} was out of credit",
 }
 
 
 class CredentialMissingError(RejectedError):
-    """There is no key of this tenant for this target, so the target was skipped."""
+    """This tenant has no key for this target, so the target was skipped."""
 
     kind = "credential_missing"
 

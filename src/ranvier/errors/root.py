@@ -1,4 +1,4 @@
-"""The root of every error of ours."""
+"""The root of the error hierarchy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class RanvierError(Exception):
     """The root of every error that ranvier raises.
 
     Attributes:
-        attempts: What was tried on behalf of the call before this was raised, oldest first.
-        record: Of the call, from which its `story` is told; `None` for an error that came out of none.
-        retry_after: Seconds that the provider (or a circuit) asked us to wait, if it said so.
-        retryable: The same target may well answer a second time.
+        attempts: The attempts of the call before this was raised, oldest first.
+        record: The record of the call, from which `story` is built; `None` for an error outside a call.
+        retry_after: Seconds to wait, if the provider or a circuit gave a time.
+        retryable: Another attempt at the same target may succeed.
         counts_against_provider: A circuit breaker should count it.
-        fails_over: The next target may well answer.
-        retry_useless: The target would refuse another attempt now, so that a retry is pointless.
-        about_key: It is about the credential: with another key the same target may well answer.
+        fails_over: The next target may succeed.
+        retry_useless: The target would reject another attempt now, so that a retry is pointless.
+        about_key: The credential is at fault: another key may succeed at the same target.
     """
 
     kind: ClassVar[str] = "unknown"
@@ -37,11 +37,11 @@ class RanvierError(Exception):
 
     @property
     def story(self) -> Story | None:
-        """Where the seconds of the call went; `None` for an error that came out of no call."""
+        """Where the seconds of the call went; `None` for an error outside a call."""
         return None if self.record is None else self.record.story()
 
     def explain(self, prices: Prices | None = None) -> str:
-        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        """`story` as a few lines of text, without prompts or messages; `prices` as in `Story.explain`."""
         story = self.story
         return f"{self.kind}: no call was made" if story is None else story.explain(prices)
 

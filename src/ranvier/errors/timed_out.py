@@ -1,4 +1,4 @@
-"""Something took longer than it may."""
+"""The common root of timeouts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from ranvier.errors.root import RanvierError
 
 
 class TimedOutError(RanvierError, TimeoutError):
-    """Something took longer than it may."""
+    """A call or an attempt took longer than its limit."""
 
     kind = "timeout"

@@ -1,1 +1,1 @@
-"""What is known of a call: its attempts, its story, its price. It imports nothing of the pipeline."""
+"""Facts about a call: its attempts, its story, its price. This package imports nothing of the pipeline."""

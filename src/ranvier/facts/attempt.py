@@ -1,4 +1,4 @@
-"""One try at one target. Categories only: no exception objects, no texts."""
+"""One attempt at one target. It holds categories only: no exception objects, no texts."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from ranvier.messages.usage import Usage
 
 SUCCEEDED: Final = "succeeded"
 EMPTY: Final = "empty"
-"""The outcome of an attempt whose answer holds nothing, where other targets can be asked. It is no error."""
+"""The outcome of an attempt whose answer is empty, if other targets are tried instead. It is not an error."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at one deployment.
+    """One attempt at one deployment.
 
     Attributes:
-        target: Who was asked: `"provider/model"`.
-        number: Which try at this target, from 1.
+        target: The target: `"provider/model"`.
+        number: The number of the attempt at this target, from 1.
         delay: Seconds slept before it.
-        reason: Why it was made: the outcome that a retry or fallback answers, else `None`.
+        reason: The outcome that caused this retry or fallback; `None` for the first attempt.
         circuit: The state of the circuit that admitted it; `None` without a breaker.
         started: When it was sent, on the loop's clock.
         outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended. `empty` is
-            a success that holds nothing, where other targets are asked instead: see `Fallback(on_empty)`.
-        status, request_id: Of the provider's reply, where one came with an error.
-        queued: Seconds it had waited for a connection slot before it was sent.
+            a success without content after which other targets are tried: see `Fallback(on_empty)`.
+        status, request_id: Those of the provider's error response, if there was one.
+        queued: Seconds it waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
         seconds: Seconds from the start to the end.
         usage: Tokens that the provider reported.
-        skipped: Malformed chunks that held no content and were passed over.
+        skipped: Number of malformed chunks without content that were ignored.
     """
 
     target: str
@@ -59,5 +59,5 @@ class Attempt:
         return self.target.partition("/")[2]
 
     def succeeded(self, now: float, usage: Usage) -> None:
-        """The provider has answered."""
+        """Record that the provider has answered."""
         self.outcome, self.usage, self.seconds = SUCCEEDED, usage, now - self.started

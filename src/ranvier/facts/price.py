@@ -10,11 +10,12 @@ from ranvier.messages.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens of one target cost, in a currency of yours.
+    """What a million tokens of one target cost, in any currency.
 
     Attributes:
-        input, output: Of the prompt, and of the answer with its reasoning.
-        cache_read, cache_write: Of that part of the prompt which a cache held or took; `None` is as `input`.
+        input, output: The price of prompt tokens, and of answer tokens with reasoning.
+        cache_read, cache_write: The price of prompt tokens read from or written to a cache; `None` means
+            the same as `input`.
     """
 
     input: float

@@ -1,4 +1,4 @@
-"""What is known of one call: what was sent for it, what it waited for, and how it ended."""
+"""The record of one call: its attempts, its waits, and how it ended."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ranvier.facts.story import Story, Wait
 
 
 class Record:
-    """What was tried for one call: append-only, shared by all that is derived from the call.
+    """What happened to one call: append-only, shared by the call and every call derived from it.
 
     Attributes:
-        attempts: What was sent.
-        waits: What it waited for besides, and the targets that were passed over.
-        started_at, ended: When the call did, on the loop's clock.
-        outcome: How it ended, once it has; a stream that broke ended as its last attempt did.
+        attempts: The attempts, oldest first.
+        waits: Waits outside the attempts, and skipped targets.
+        started_at, ended: When the call started and ended, on the loop's clock; monotonic, not wall time.
+        outcome: How it ended, else `None`; a stream that broke has the outcome of its last attempt.
         tried_keys: Keys that were at fault, as (target, hash of the key).
-        cut_off: The pipeline closed while the call was under way, and cancelled it.
-        context: A copy of the context in which the call began, until it has ended: of a stream, and of
-            any call while somebody listens.
-        muted: Its event loop is gone: what it still gives back, listeners are not told of.
+        cut_off: The pipeline closed while the call was in flight, and cancelled it.
+        context: A copy of the context in which the call began, until it has ended; kept for streams, and for
+            any call if there are listeners.
+        muted: Its event loop is closed: what it still releases is not reported to listeners.
     """
 
     __slots__ = (
@@ -45,12 +45,12 @@ class Record:
         self.context: Context | None = None
 
     def answered_nothing(self) -> None:
-        """The answer that has just come holds nothing, and is not all that will be tried."""
+        """Mark the last attempt as `empty`: its answer has no content, and another target is tried."""
         if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
             self.attempts[-1].outcome = EMPTY
 
     def answered_since(self, tried: tuple[Attempt, ...]) -> bool:
-        """Whether a provider has answered since `tried` was all that had been tried."""
+        """True if a provider has answered in an attempt after those in `tried`."""
         attempts = self.attempts
         if attempts is tried:
             return False
@@ -60,7 +60,7 @@ class Record:
 
     @property
     def ending(self) -> str:
-        """How the call ended, or else how its last attempt did; an empty answer is an answer all the same."""
+        """How the call ended, or else how its last attempt did; an empty answer counts as `succeeded`."""
         if self.outcome is not None:
             return self.outcome
         last = self.attempts[-1].outcome if self.attempts else "abandoned"

@@ -1,4 +1,4 @@
-"""The story of a call: where its seconds went, as far as anybody can say. Categories only, no texts."""
+"""The story of a call: where its seconds went. It holds categories only, no texts."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 WAITED: Final = {
     "backoff": "slept before another attempt",
-    "gate": "waited at the gate of a key at rest",
+    "gate": "waited at the closed gate of a key",
     "slot": "waited for a connection slot",
     "credential": "waited for a credential",
 }
-"""What a call waits for outside its attempts, and how that is told."""
+"""What a call waits for outside its attempts, and how `explain()` describes it."""
 
 
 class Wait(NamedTuple):
-    """A wait outside the attempts, or a target that was passed over.
+    """A wait outside the attempts, or a skipped target.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` is a target passed over.
-        started_at: When, on the loop's clock.
-        seconds: How long.
-        reason: The kind of the error that made it necessary, where there was one.
+        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target.
+        started_at: When it started, on the loop's clock; monotonic, not wall time.
+        seconds: How long it took.
+        reason: The kind of the error that caused it, or `None`.
         target: `"provider/model"`.
     """
 
@@ -44,12 +44,12 @@ class Story:
     """What became of one call: `print(answer.explain())`.
 
     Attributes:
-        started_at, ended: In seconds on the loop's clock, which is no wall time; a call in flight has not
-            ended, and this is when it was looked at.
-        outcome: `succeeded` (also where the answer is empty), `abandoned`, or the kind of its error.
-        attempts: What was sent, oldest first.
-        waits: What it waited for besides.
-        skips: Targets that were passed over; `reason` is why.
+        started_at, ended: In seconds on the loop's clock; monotonic, not wall time. For a call in flight,
+            `ended` is when the story was built.
+        outcome: `succeeded` (also for an empty answer), `abandoned`, or the kind of its error.
+        attempts: The attempts, oldest first.
+        waits: Waits outside the attempts.
+        skips: Skipped targets; `reason` says why.
     """
 
     started_at: float
@@ -66,48 +66,48 @@ class Story:
 
     @property
     def unaccounted_seconds(self) -> float:
-        """Seconds neither in an attempt nor in a wait: in ranvier, in layers of your own, in a busy loop.
+        """Seconds neither in an attempt nor in a wait: in ranvier, in custom layers, in a blocked loop.
 
-        Less than none where a layer of yours does several things at a time.
+        Negative if a custom layer makes attempts in parallel.
         """
         tried = sum(attempt.seconds for attempt in self.attempts)
         return self.seconds - tried - sum(wait.seconds for wait in self.waits)
 
     @property
     def usage(self) -> Usage:
-        """The tokens of all attempts together, as far as their providers told."""
+        """The tokens of all attempts together, as far as their providers reported them."""
         return _sum(self.attempts)
 
     @property
     def wasted_usage(self) -> Usage:
-        """Those of attempts that came to nothing."""
-        return _sum(self._in_vain())
+        """The tokens of attempts that did not succeed."""
+        return _sum(self._failed())
 
     def cost(self, prices: Prices) -> float:
-        """What all attempts cost together; a target that has no price costs nothing."""
+        """What all attempts cost together; a target without a price counts as 0."""
         return _cost(self.attempts, prices)
 
     def wasted_cost(self, prices: Prices) -> float:
-        """What the attempts that came to nothing cost."""
-        return _cost(self._in_vain(), prices)
+        """What the attempts that did not succeed cost."""
+        return _cost(self._failed(), prices)
 
     def explain(self, prices: Prices | None = None) -> str:
-        """A few lines that a person reads: each attempt, each wait and why, and where the seconds went.
+        """A few lines of text: each attempt, each wait and its reason, and where the seconds went.
 
         Args:
-            prices: By `"provider/model"`; with them the tokens are told with what they cost.
+            prices: Prices by `"provider/model"`, to show the cost as well.
         """
         sent = f"{len(self.attempts)} attempt{'' if len(self.attempts) == 1 else 's'}"
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
         steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
         steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips)]
-        for when, told in sorted(steps, key=lambda step: step[0]):
-            lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {told}")
-        lines.append(f"  in all: {', '.join(self._parts())}")
+        for when, line in sorted(steps, key=lambda step: step[0]):
+            lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {line}")
+        lines.append(f"  total: {', '.join(self._parts())}")
         lines.extend(self._spent(prices))
         return "\n".join(lines)
 
-    def _in_vain(self) -> Iterator[Attempt]:
+    def _failed(self) -> Iterator[Attempt]:
         return (attempt for attempt in self.attempts if attempt.outcome != "succeeded")
 
     def _parts(self) -> Iterator[str]:
@@ -116,27 +116,27 @@ class Story:
             if seconds := sum(wait.seconds for wait in self.waits if wait.kind == kind):
                 yield f"{seconds:.3f} s {words}"
         rest = self.unaccounted_seconds
-        yield f"{rest:.3f} s elsewhere" if rest >= 0 else f"{-rest:.3f} s at the same time"
+        yield f"{rest:.3f} s elsewhere" if rest >= 0 else f"{-rest:.3f} s in parallel"
 
     def _spent(self, prices: Prices | None) -> Iterator[str]:
         if self.usage.total:
-            vain = self.wasted_usage.total
-            yield f"  tokens: {self.usage.total}, {vain} of them in attempts that came to nothing"
+            yield f"  tokens: {self.usage.total}, of which {self.wasted_usage.total} on failed attempts"
             if prices is not None:
-                yield f"  cost: {self.cost(prices):.6f}, {self.wasted_cost(prices):.6f} of it in vain"
+                wasted = self.wasted_cost(prices)
+                yield f"  cost: {self.cost(prices):.6f}, of which {wasted:.6f} on failed attempts"
 
 
 def _attempted(attempt: Attempt) -> str:
     status = "" if attempt.status is None else f" ({attempt.status})"
     first = "" if attempt.first_token is None else f", first content after {attempt.first_token:.3f} s"
-    met = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
-    return f"{attempt.target}, attempt {attempt.number}: {met}"
+    result = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
+    return f"{attempt.target}, attempt {attempt.number}: {result}"
 
 
 def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
-        return f"{wait.target} was passed over{because}"
+        return f"{wait.target} skipped{because}"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 
@@ -153,7 +153,7 @@ def _cost(attempts: Iterable[Attempt], prices: Prices) -> float:
 
 
 def _sum(attempts: Iterable[Attempt]) -> Usage:
-    told = [attempt.usage for attempt in attempts if attempt.usage is not None]
+    reported = [attempt.usage for attempt in attempts if attempt.usage is not None]
     names = ("input", "output", "total", "cache_read", "cache_write", "reasoning")
-    sums = {name: sum(getattr(usage, name) for usage in told) for name in names}
-    return Usage(**sums, complete=all(usage.complete for usage in told))
+    sums = {name: sum(getattr(usage, name) for usage in reported) for name in names}
+    return Usage(**sums, complete=all(usage.complete for usage in reported))

@@ -1,4 +1,4 @@
-"""What flows: requests go in, responses and stream events come out. Nothing here knows a provider."""
+"""Requests, responses and stream events, the same for every provider. Nothing here depends on a provider."""
 
 from ranvier.messages.image import Image
 from ranvier.messages.native import CHAT_COMPLETIONS, Native

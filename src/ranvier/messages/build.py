@@ -1,4 +1,4 @@
-"""From what people write to a `Request`: checked once, before anything is sent."""
+"""Builds a `Request` from a prompt and options, and validates it before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ranvier.messages.wire import WireTool
 from ranvier.remedies import unknown_option
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
-"""A question, a conversation (dicts of chat completions and of Anthropic's API too), or a whole request."""
+"""A text, a conversation (also as dicts of chat completions or of Anthropic's API), or a whole request."""
 
 
 class Options(TypedDict, Generic[ParsedT], total=False):
-    """What a call may say beside its prompt; `None` is as if it had not been said. See `Request`.
+    """The options of a call; `None` means unset. See `Request`.
 
-    `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows a model what
-    is wrong with an answer that does not fit it, and asks once more. Tools may be functions, types and
-    dicts; `tool_choice` is `auto`, `none`, `required`, the name of a tool, or a dict that says the same.
+    `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows the model what
+    is wrong with an answer that does not match it, and asks once more. Tools may be functions, types and
+    dicts; `tool_choice` is `auto`, `none`, `required`, the name of a tool, or an equivalent dict.
     """
 
     system: str | None
@@ -44,18 +44,18 @@ class Options(TypedDict, Generic[ParsedT], total=False):
 
 
 def build_request(prompt: Prompt, options: Options) -> Request:
-    """The request for `prompt`; beside a `Request` the options replace its fields.
+    """The request for `prompt`; if that is a `Request`, the options replace its fields.
 
     Raises:
-        ConfigurationError: something cannot be asked like that.
-        TypeError: an option that there is not.
+        ConfigurationError: a message or an option is invalid.
+        TypeError: an unknown option.
     """
     if not options and type(prompt) is str and prompt:
         return Request((Message("user", prompt),))
     given = {name: value for name, value in options.items() if value is not None}
     repair = given.pop("repair", None)
     if isinstance(prompt, Request):
-        given = {**_said_in(prompt), **given}
+        given = {**_options_of(prompt), **given}
     fields = {name: _field(name, value) for name, value in given.items()}
     if repair is not None:
         fields["schema"] = _repaired(fields.get("schema"), repair)
@@ -66,11 +66,11 @@ def build_request(prompt: Prompt, options: Options) -> Request:
     return Request(_conversation(prompt), **fields)
 
 
-def _said_in(request: Request) -> dict[str, object]:
-    """What a request says beside its messages; it is checked like what a call says."""
-    said = {name: getattr(request, name) for name in _CHECKS}
-    unsaid: dict[str, object] = {"stop": (), "tools": (), "extra": {}}
-    return {name: value for name, value in said.items() if value is not None and value != unsaid.get(name)}
+def _options_of(request: Request) -> dict[str, object]:
+    """The fields of a request except its messages, without unset ones; they are validated like options."""
+    fields = {name: getattr(request, name) for name in _CHECKS}
+    unset: dict[str, object] = {"stop": (), "tools": (), "extra": {}}
+    return {name: value for name, value in fields.items() if value is not None and value != unset.get(name)}
 
 
 def _field(name: str, value: object) -> Any:
@@ -107,7 +107,7 @@ def _message(entry: object, index: int) -> Message:
 
 
 def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
-    """The conversation, each tool result bearing the name of the tool that was called."""
+    """The conversation, with the tool's name added to each tool result."""
     names: dict[str, str] = {}
     for index, message in enumerate(messages):
         if isinstance(message.content, str) and message.role != "tool":
@@ -128,7 +128,7 @@ def _with_names_of_tools(messages: list[Message]) -> tuple[Message, ...]:
 
 
 def _check_place(message: Message, index: int) -> None:
-    """Refuse calls and results in messages of others, where most wires have no place for them."""
+    """Reject tool calls and results in messages of other roles, which most wires do not support."""
     if message.role != "assistant" and message.tool_calls:
         raise ConfigurationError(
             f"messages[{index}] of the {message.role} calls a tool: only the assistant may"
@@ -180,14 +180,14 @@ def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
     validation.one_answer("extra", extra)
-    return copy.deepcopy(dict(extra))  # a retry sends what the first attempt sent, whatever the caller does
+    return copy.deepcopy(dict(extra))  # a retry must send the same, even if the caller changes it meanwhile
 
 
 def _repaired(schema: Schema | None, repair: object) -> Schema | None:
     if type(repair) is not int or repair not in (0, 1):
         raise ConfigurationError(f"repair={repair!r:.80}: give 1 to show a model what is wrong, once, or 0")
     if schema is None and repair:
-        raise ConfigurationError("repair=1: give schema=... too, or else nothing can be wrong")
+        raise ConfigurationError("repair=1: give schema=... too, which the answer is checked against")
     return schema and dataclasses.replace(schema, repairs=repair)
 
 
@@ -202,4 +202,4 @@ _CHECKS: dict[str, Any] = {
     "schema": Schema.of,
     "extra": _mapping,
 }
-"""How each field is checked, and made immutable."""
+"""Validates each field, and makes it immutable."""

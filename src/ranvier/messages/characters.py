@@ -1,4 +1,4 @@
-"""Half characters: JSON may name one half of a UTF-16 surrogate pair, and no encoding can write it."""
+"""Repairs unpaired UTF-16 surrogates, which JSON may contain and no encoding can write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def whole_characters(text: str) -> str:
-    """`text` that can be encoded: adjacent halves become one character, a lone one becomes U+FFFD."""
+    """`text` that can be encoded: adjacent surrogates become one character, a lone one becomes U+FFFD."""
     if text.isascii():
         return text
     try:
@@ -18,7 +18,7 @@ def whole_characters(text: str) -> str:
 
 
 def mended(value: Any) -> Any:
-    """A JSON value in which every text has passed through `whole_characters`, names of fields included."""
+    """A JSON value with `whole_characters` applied to every string, names of fields included."""
     if isinstance(value, str):
         return whole_characters(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Puts the steps of a stream together again."""
+"""Collects the events of a stream into a response."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolC
 from ranvier.messages.usage import Usage
 
 Step = StreamEvent | str
-"""One step of an answer: an event, or the words alone of one that says nothing else, as nearly all do."""
+"""One step of an answer: an event, or just the text of an event without other fields, as most are."""
 
 EXPLAINS_SILENCE = (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
-"""Finish reasons that are credible without a word before them."""
+"""Finish reasons that are credible without content before them."""
 
 
 class Collector:
-    """What a stream has delivered so far, as a `Response` at any moment.
+    """Collects what a stream has delivered so far; gives a `Response` at any moment.
 
     Attributes:
         usage: The last report of the tokens.
-        skipped: How many malformed chunks were passed over.
-        finished: A finish reason has come, and no content since.
+        skipped: How many malformed chunks were ignored.
+        finished: A finish reason has arrived, and no content since.
     """
 
     __slots__ = (
@@ -53,14 +53,14 @@ class Collector:
         self._model: str | None = None
         self.skipped = 0
         self.finished = False
-        self._early = False  # content, or a part of it, has followed a finish reason
+        self._early = False  # content or a native part has followed a finish reason
 
     @property
     def settled(self) -> bool:
-        """True where the answer is whole whatever breaks from now on.
+        """True if the answer is complete, even if the stream breaks from now on.
 
-        A finish reason before the first word or tool call does not show that, unless it says why there is
-        none; nor does any once content has followed one. Then only the end of the stream does.
+        A finish reason before the first content does not prove that, unless it explains the missing content;
+        nor does any finish reason once content has followed one. Then only the end of the stream proves it.
         """
         if not self.finished or self._early:
             return False
@@ -68,31 +68,31 @@ class Collector:
 
     @property
     def answered(self) -> bool:
-        """True once words or a tool call have come."""
+        """True once text or a tool call has arrived."""
         return any(not isinstance(piece, Native) for piece in self._order)
 
     @property
     def finish(self) -> StreamEvent:
-        """The last event of a stream that has ended well: why the model stopped, and all that it used."""
+        """The last event of a stream that ended normally: the finish reason and the final usage."""
         return StreamEvent(finish_reason=self._finish_reason, raw_finish_reason=self._raw, usage=self.usage)
 
     @property
     def natives(self) -> list[Native]:
-        """What only the provider understands, in its order."""
+        """The opaque parts that only the provider can use, in their order."""
         return [piece for piece in self._order if isinstance(piece, Native)]
 
     def add(self, step: Step) -> None:
-        """Take in the next step."""
+        """Collect the next step."""
         if isinstance(step, StreamEvent):
             self._add(step)
         elif self._order and isinstance(last := self._order[-1], list) and not self.finished:
-            last.append(step)  # as nearly always
+            last.append(step)  # the most frequent case
         else:
             self._add(StreamEvent(text=step))
 
     def _add(self, event: StreamEvent) -> None:
         if self.finished:
-            self._go_on(event)
+            self._continue(event)
         if event.text:
             self._add_text(event.text)
         if event.reasoning:
@@ -112,14 +112,14 @@ class Collector:
         self._model = event.model or self._model
         self.skipped += event.skipped
 
-    def _go_on(self, event: StreamEvent) -> None:
-        """Look at what follows a finish reason: content takes it back."""
+    def _continue(self, event: StreamEvent) -> None:
+        """Handle an event after a finish reason: content revokes it."""
         if event.has_content:
             self.finished = False
         self._early = self._early or event.has_content or bool(event.parts)
 
     def _add_usage(self, usage: Usage) -> None:
-        """The last report counts; a malformed one that holds no counts makes the one before it incomplete."""
+        """Keep the last report; a malformed one without counts makes the previous one incomplete."""
         if self.usage is not None and not (usage.complete or usage.total):
             usage = replace(self.usage, complete=False)
         self.usage = usage
@@ -142,7 +142,7 @@ class Collector:
         call.arguments.append(delta.arguments)
 
     def response(self, provider: str, model: str) -> Response:
-        """What has been received, as the answer of `provider`."""
+        """What has been received so far, as a response of `provider`."""
         parts = tuple(self._parts())
         calls = tuple(part for part in parts if isinstance(part, ToolCall))
         return Response(
@@ -159,11 +159,11 @@ class Collector:
         )
 
     def answer(self, provider: str, model: str) -> Response:
-        """The same, once the stream has ended well. One that gives no finish reason ends by returning."""
+        """The complete response, once the stream has ended normally, with or without a finish reason."""
         response = self.response(provider, model)
         if response.finish_reason is None:
-            unsaid = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
-            response.finish_reason, response.raw_finish_reason = self._finish_reason or unsaid, self._raw
+            default = FinishReason.TOOL_CALLS if response.tool_calls else FinishReason.STOP
+            response.finish_reason, response.raw_finish_reason = self._finish_reason or default, self._raw
         return response
 
     def _parts(self) -> Iterator[Part]:
@@ -171,7 +171,7 @@ class Collector:
         for piece in self._order:
             if isinstance(piece, list):
                 words += piece
-            elif isinstance(piece, Native) or piece.name:  # a call without a name does not exist
+            elif isinstance(piece, Native) or piece.name:  # calls without a name are dropped
                 if words:
                     yield Text(whole_characters("".join(words)))
                     words = []
@@ -181,7 +181,7 @@ class Collector:
 
 
 class _Call:
-    """A tool call of which fragments still come in."""
+    """A tool call whose fragments are being received."""
 
     __slots__ = ("arguments", "id", "index", "name", "native")
 
@@ -200,7 +200,7 @@ class _Call:
 
 
 def steps_of(response: Response) -> Iterator[StreamEvent]:
-    """The inverse: a whole answer in the steps in which a stream might have brought it."""
+    """The inverse of collecting: a whole answer as the events of a stream."""
     yield StreamEvent(reasoning=response.reasoning, id=response.id, model=response.model or None)
     calls = 0
     for part in response.message.parts:

@@ -1,4 +1,4 @@
-"""Tools from functions and types: names, descriptions, and parameters as their signature has them."""
+"""Builds tools from functions and types: name, description, and parameters from the signature."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ranvier.messages.schema.mismatch import name_for
 from ranvier.messages.tool import Tool
 
 SECTION = re.compile(r"^(?:Args|Arguments|Parameters):$")
-"""How the part of a docstring begins that describes parameters, in Google's style."""
+"""The heading of the parameters in a docstring in Google's style."""
 
 ENTRY = re.compile(r"^\*{0,2}(\w+)(?: *\(.*?\))?: *(.*)$")
-"""A parameter in it, with or without its type."""
+"""A parameter in that section, with or without its type."""
 
 
 def tool_of(declared: Any, name: str | None = None, description: str | None = None) -> Tool:
-    """The tool that a function or a type declares, the same one each time.
+    """The tool that a function or a type declares; cached.
 
     Raises:
-        ConfigurationError: it is neither, or its signature is none that a model could fill in.
+        ConfigurationError: it is neither, or a model could not fill in its parameters.
     """
     if not (is_function(declared) or isinstance(declared, type)):
         raise ConfigurationError(
@@ -49,7 +49,7 @@ def _tool_of(declared: Any, name: str | None, description: str | None) -> Tool:
 
 
 def described(docstring: str) -> tuple[str, dict[str, str]]:
-    """The first paragraph of a docstring, and what its `Args` say of each parameter."""
+    """The first paragraph of a docstring, and the description of each parameter under `Args`."""
     head, _, _ = docstring.partition("\n\n")
     summary = " ".join(head.split())
     lines = docstring.splitlines()

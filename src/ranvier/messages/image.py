@@ -1,4 +1,4 @@
-"""Pictures in a prompt."""
+"""Images in a prompt."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ SIGNATURES = {
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
-"""How the bytes of the kinds that every provider takes begin."""
+"""The first bytes of the image formats that every provider accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture: `Image("https://example.com/a.png")`, or `Image(data=png_bytes)`.
+    """An image: `Image("https://example.com/a.png")`, or `Image(data=png_bytes)`.
 
     Attributes:
-        url: Its address, `http(s)` or `data:`. Nothing is fetched on this side: a provider that does
-            not fetch it either cannot be asked, and the next target is.
+        url: Its URL, `http(s)` or `data:`. Ranvier does not fetch it: if a provider does not fetch it
+            either, the target is skipped and the next one is tried.
         data: Its bytes.
-        media_type: `image/png`, `image/jpeg`, `image/gif` or `image/webp`; told from the bytes where
-            it is left out.
-        detail: How closely to look, `low`, `high` or `auto`: sent in chat completions, left out elsewhere.
+        media_type: `image/png`, `image/jpeg`, `image/gif` or `image/webp`; detected from the bytes if
+            omitted.
+        detail: The resolution, `low`, `high` or `auto`: sent in chat completions, left out elsewhere.
         extra: Further fields on the wire, as for `Text`.
 
     Raises:
-        ConfigurationError: neither or both of `url` and `data`, or a kind that nobody knows.
+        ConfigurationError: neither or both of `url` and `data` are given, or the format is unknown.
     """
 
     url: str | None = None
@@ -53,30 +53,30 @@ class Image:
         if self.detail is not None and not isinstance(self.detail, str):
             raise ConfigurationError(f"Image(detail=...) is a {type(self.detail).__name__}: give a str")
         if self.url is not None and self.url.startswith("data:"):
-            media_type, data = _unpacked(self.url)
+            media_type, data = _decoded(self.url)
             object.__setattr__(self, "url", None)
             object.__setattr__(self, "data", data)
             object.__setattr__(self, "media_type", self.media_type or media_type)
         if self.data is not None and self.media_type is None:
-            object.__setattr__(self, "media_type", _told_from(self.data))
+            object.__setattr__(self, "media_type", _detected(self.data))
 
     @classmethod
     def from_bytes(cls, data: bytes, media_type: str | None = None) -> Self:
-        """A picture by its bytes."""
+        """An image from its bytes."""
         return cls(data=data, media_type=media_type)
 
     @property
     def base64(self) -> str:
-        """The bytes, as most wires want them; empty for one by its address."""
+        """The bytes in base64, as most wires expect them; empty for an image by URL."""
         return base64.b64encode(self.data or b"").decode()
 
     @property
     def data_url(self) -> str:
-        """The bytes as a `data:` address; for one by its address, that."""
+        """The bytes as a `data:` URL; the URL itself for an image by URL."""
         return self.url or f"data:{self.media_type};base64,{self.base64}"
 
 
-def _unpacked(url: str) -> tuple[str | None, bytes]:
+def _decoded(url: str) -> tuple[str | None, bytes]:
     head, _, content = url.partition(",")
     if not head.endswith(";base64"):
         raise ConfigurationError("Image(url='data:...'): give it as data:<media type>;base64,<bytes>")
@@ -85,11 +85,11 @@ def _unpacked(url: str) -> tuple[str | None, bytes]:
             content, validate=True
         )
     except (binascii.Error, ValueError):
-        raise ConfigurationError("Image(url='data:...'): what follows the comma is no base64") from None
+        raise ConfigurationError("Image(url='data:...'): what follows the comma is not base64") from None
 
 
-def _told_from(data: bytes) -> str:
+def _detected(data: bytes) -> str:
     for signature, media_type in SIGNATURES.items():
         if data.startswith(signature):
             return media_type
-    raise ConfigurationError("Image(data=...): its kind cannot be told from the bytes, give media_type=...")
+    raise ConfigurationError("Image(data=...): the format of the bytes is unknown: give media_type=...")

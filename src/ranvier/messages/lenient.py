@@ -1,4 +1,4 @@
-"""JSON with something around it, or nearly right; read where there is exactly one way to read it."""
+"""Reads JSON that is surrounded by other text or slightly malformed, if its meaning is unambiguous."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ import string
 from typing import Any, Final, NoReturn
 
 MAX_FAILED_STARTS: Final = 64
-"""Braces and brackets that begin no JSON, after which a text is not searched any further."""
+"""Braces and brackets that turn out not to begin JSON, after which the search of a text stops."""
 
 MAX_LAYERS: Final = 3
-"""How often JSON may be encoded as a text of JSON."""
+"""How many times JSON may be encoded as a JSON string."""
 
 THOUGHTS: Final = re.compile(r"\s*<(think|thinking|thought|reasoning)>.*?</\1>", re.DOTALL)
-"""Stand before the answer where a server does not tell them apart from it."""
+"""Precede the answer if a server does not separate thoughts from it."""
 
 DECORATION: Final = re.compile(r"(?:[\s\ufeff]|```\w*|<[^<>{}\"\s]{1,60}(?:>|$))*")
-"""What models leave around arguments: white space, fences, tags such as `</tool_call>` and `<|im_end|>`."""
+"""What models write around arguments: white space, fences, tags such as `</tool_call>` and `<|im_end|>`."""
 
 
 def no_json(constant: str) -> NoReturn:
-    """Refuse `NaN` and `Infinity`, which Python would read."""
-    raise ValueError(f"{constant} is no JSON")
+    """Reject `NaN` and `Infinity`, which Python would accept."""
+    raise ValueError(f"{constant} is not JSON")
 
 
 def finite(number: str) -> float:
-    """`number`, or a `ValueError` where no float can hold it."""
+    """`number` as a float; a `ValueError` if it is too large for one."""
     value = float(number)
     if math.isinf(value):  # `parsed` could not be written as JSON any more
-        raise ValueError(f"{number:.20} is more than a number can be")
+        raise ValueError(f"{number:.20} is too large for a number")
     return value
 
 
 STRICT: Final = json.JSONDecoder(parse_constant=no_json, parse_float=finite)
-"""What could not be sent back as JSON is none: NaN, and numbers that no float can hold."""
+"""Rejects what could not be sent back as JSON: NaN, and numbers that are too large for a float."""
 
 _WITH_RAW_CHARACTERS: Final = json.JSONDecoder(parse_constant=no_json, parse_float=finite, strict=False)
-"""The same, but line breaks and tabs may stand inside strings as they are."""
+"""Like `STRICT`, but accepts raw line breaks and tabs inside strings."""
 
 
 # --- arguments of tool calls ---------------------------------------------------------------------
 
 
 def arguments_in(text: str) -> dict[str, Any] | None:
-    """The object that the arguments of a tool call mean; `None` where there is none, or more than one way.
+    """The arguments of a tool call as an object; `None` if they are unreadable or ambiguous.
 
-    Read are: nothing at all, raw control characters in strings, a byte order mark, a fence, tags before and
-    after, an object encoded as a text, an empty list, the same object repeated, and an object after `{}`,
-    with which some gateways begin every call.
+    It accepts an empty text, raw control characters in strings, a byte order mark, a fence, tags before and
+    after, an object encoded as a string, an empty list, the same object repeated, and an object after `{}`,
+    which some gateways send at the beginning of every call.
     """
     try:
         for _ in range(MAX_LAYERS):
@@ -65,10 +65,10 @@ def arguments_in(text: str) -> dict[str, Any] | None:
 
 
 def _one_value(text: str) -> Any:
-    """The one value in `text`, an empty object where there is none but empty ones.
+    """The one value in `text`; an empty object if there are only empty ones.
 
     Raises:
-        ValueError: it cannot be read, or holds several that differ.
+        ValueError: it cannot be read, or holds several different values.
     """
     found: Any = {}
     position = _after_decoration(text, 0)
@@ -83,7 +83,7 @@ def _one_value(text: str) -> Any:
 
 
 _EMPTY: Final[tuple[Any, ...]] = ({}, [], "")
-"""No arguments. An empty list is how PHP writes an empty object."""
+"""Values that mean no arguments. PHP writes an empty object as an empty list."""
 
 
 def _after_decoration(text: str, position: int) -> int:
@@ -95,7 +95,7 @@ def _after_decoration(text: str, position: int) -> int:
 
 
 def json_in(text: str) -> str:
-    """The JSON of an answer: all of it but the thoughts before it, or what its one fenced block holds."""
+    """The JSON of an answer: all of it without the thoughts before it, or the content of its one fence."""
     text = _without_thoughts(text.strip().removeprefix("\ufeff"))
     begin, end = text.find("```"), text.rfind("```")
     if text.startswith("{") or begin == end:
@@ -104,13 +104,13 @@ def json_in(text: str) -> str:
 
 
 def objects_in(text: str) -> list[str]:
-    """The different JSON objects between the words of an answer, as they are written, without its thoughts.
+    """The different JSON objects within the text of an answer, as they are written, without its thoughts.
 
-    There are none where one is cut or broken, since what stands in it would pass for the answer. A list is
-    one value, whatever it holds.
+    The result is empty if any object is truncated or broken, because an object nested in it would be mistaken
+    for the answer. A list is one value, whatever it holds.
     """
     text = _without_thoughts(text.strip())
-    found: dict[str, str] = {}  # by what they say, so that one that is repeated is one
+    found: dict[str, str] = {}  # by normalized content, so that a repeated object counts once
     failed, start = 0, _START.search(text)
     while start is not None and failed < MAX_FAILED_STARTS:
         try:
@@ -127,7 +127,7 @@ def objects_in(text: str) -> list[str]:
 
 _START: Final = re.compile(r"[{\[]")
 _OBJECT: Final = re.compile(r'\{\s*["}]')
-"""Begins an object, and no words in braces."""
+"""Begins an object, not words in braces."""
 
 
 def _without_thoughts(text: str) -> str:
@@ -135,7 +135,7 @@ def _without_thoughts(text: str) -> str:
         text = text[thoughts.end() :].lstrip()
     if text.startswith(("{", "[")):
         return text
-    if text.startswith("<think>"):  # cut within them: there is no answer
+    if text.startswith("<think>"):  # truncated within the thoughts: there is no answer
         return ""
-    _, _, after = text.partition("</think>")  # the opening tag stood in the prompt
+    _, _, after = text.partition("</think>")  # the opening tag was in the prompt
     return after.strip() if "{" in after else text

@@ -1,4 +1,4 @@
-"""Parts of a conversation that only one issuer understands."""
+"""Parts of a conversation that only the provider that issued them can use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 CHAT_COMPLETIONS: Final = "chat_completions"
-"""The `provider` of a `Native` for every server of that dialect: a dict's `reasoning_content`, say."""
+"""The `provider` of a `Native` for every server of the chat completions API: a dict's `reasoning_content`."""
 
 
 def account_of(key: str | None) -> str:
-    """A digest that tells accounts apart without showing the key; `""` where there is none.
+    """A digest that distinguishes accounts without revealing the key; `""` if there is no key.
 
-    Saved histories hold it, so it is the same in every process. It cannot be reversed, and to find a random
-    key of 40 characters by trying is infeasible; a key that can be guessed can be confirmed by it. Each key
-    counts as an account of its own: which keys share one, only the provider knows.
+    Saved histories contain it, so it is the same in every process. It cannot be reversed, and brute force
+    is infeasible for a random key of 40 characters; a guess of a weak key can be confirmed with it. Each key
+    counts as a separate account: only the provider knows which keys share one.
     """
     if key is None:
         return ""
@@ -26,18 +26,18 @@ def account_of(key: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """What only one issuer understands: a signature, reasoning to be sent back, an id.
+    """Opaque data that only its issuer can use: a signature, reasoning to be sent back, an id.
 
-    It travels in the history and is sent back to its issuer only: the same wire, endpoint, account and
+    It stays in the history and is sent back only to its issuer: the same wire, endpoint, account and
     model. Adapters set all four; `Native("anthropic", {...})` made by hand matches every target of that wire,
-    because a fact that is `None` matches anything. Equality compares `provider` and `data` only.
+    because an attribute that is `None` matches anything. Equality compares `provider` and `data` only.
 
     Attributes:
-        provider: The wire: a vendor's name (`"anthropic"`), or `CHAT_COMPLETIONS` for all of its servers.
-        data: Fields, a block or a part, in the words of the wire.
+        provider: The wire: a vendor's name (`"anthropic"`), or `CHAT_COMPLETIONS` for all its servers.
+        data: Fields, a block or a part, in the format of the wire.
         endpoint: The `base_url` that issued it.
-        account: A digest of the key it was issued to, never the key; `""` where no key was used.
-        model: The model that was asked, as the deployment names it.
+        account: A digest of the key it was issued to, never the key; `""` if no key was used.
+        model: The requested model, as the deployment names it.
     """
 
     provider: str

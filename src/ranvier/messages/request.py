@@ -1,4 +1,4 @@
-"""What goes in: a conversation, tools, and how the answer should be.
+"""Requests: a conversation, tools, and settings for the answer.
 
 All of it is immutable, so that a retry sends what the first attempt sent.
 """
@@ -19,20 +19,20 @@ from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool
 
 Role = Literal["system", "user", "assistant", "tool"]
-"""Who speaks in a message."""
+"""The author of a message."""
 
 ROLES = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words.
+    """Text in a message.
 
     Attributes:
-        text: The words.
+        text: The text.
         extra: Further fields on the wire, such as `{"cache_control": {"type": "ephemeral"}}`. They go to
-            providers that know them. Elsewhere those that only tune are left out, with a
-            `ParameterDropped` event; for others the target raises `UnsupportedRequestError`.
+            providers that support them. For other providers, optional ones are left out with a
+            `ParameterDropped` event; for all others the target raises `UnsupportedRequestError`.
     """
 
     text: str
@@ -41,14 +41,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model asks for a tool.
+    """A tool call that the model requests.
 
     Attributes:
-        id: Ties the result to the call. An adapter makes it valid for its own provider.
+        id: Links the result to the call. An adapter makes it valid for its own provider.
         name: The tool's name.
-        arguments: The tool's arguments; empty where `invalid` is set.
-        invalid: What the model wrote instead of a JSON object (cut off by a limit, say), else `None`.
-        native: What only its issuer understands of it (`extra_content`, an id that other wires refuse).
+        arguments: The tool's arguments; empty if `invalid` is set.
+        invalid: What the model wrote instead of a JSON object (for example truncated JSON), else `None`.
+        native: Opaque data that only its issuer can use (`extra_content`, an id that other wires reject).
         extra: Further fields on the wire, as for `Text`.
     """
 
@@ -61,7 +61,7 @@ class ToolCall:
 
     @classmethod
     def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from the text of its arguments, also where it is nearly JSON; no text is no arguments."""
+        """A call from its arguments as text, even if slightly malformed; an empty text means no arguments."""
         try:
             parsed: Any = mended(STRICT.decode(arguments))
         except (ValueError, RecursionError):
@@ -73,13 +73,13 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the tool answered.
+    """The result of a tool call.
 
     Attributes:
         call_id: The `id` of the `ToolCall`.
-        content: The result, as text, or as parts where it holds pictures: `Text`, `Image`, `WirePart`.
-        name: The tool's name; looked up from the call where it is left out.
-        is_error: The tool failed, and `content` says how.
+        content: The result as text, or as parts (`Text`, `Image`, `WirePart`).
+        name: The tool's name; taken from the call if omitted.
+        is_error: The tool failed, and `content` describes the error.
         extra: Further fields on the wire, as for `Text`.
 
     Raises:
@@ -117,23 +117,23 @@ class ToolResult:
 
     @property
     def text(self) -> str:
-        """The words of the result, without the rest."""
+        """The text of the result, without other parts."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content if isinstance(part, Text))
 
 
 Part = Text | Image | ToolCall | ToolResult | Native | WirePart
-"""One piece of a message; order matters."""
+"""One part of a message; the order matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation: `Message("user", "Hi")`, or built by `user`, `assistant` and `tool`.
+    """One message of a conversation: `Message("user", "Hi")`, or built by `user`, `assistant` and `tool`.
 
     Attributes:
         role: `system`, `user`, `assistant` or `tool`.
-        content: The text, or the parts in their order.
+        content: The text, or the parts in order.
         extra: Further fields of the message on the wire, such as `name`; as for `Text`.
 
     Raises:
@@ -158,17 +158,17 @@ class Message:
 
     @classmethod
     def user(cls, text: str) -> Self:
-        """What the user said."""
+        """A message of the user."""
         return cls("user", text)
 
     @classmethod
     def system(cls, text: str) -> Self:
-        """A standing instruction."""
+        """A system message with instructions."""
         return cls("system", text)
 
     @classmethod
     def assistant(cls, text: str = "", *, tool_calls: Iterable[ToolCall] = ()) -> Self:
-        """What the model said, and the tools it asked for."""
+        """A message of the model, with the tool calls it requests."""
         calls = tuple(tool_calls)
         return cls("assistant", (*([Text(text)] if text else []), *calls) if calls else text)
 
@@ -181,7 +181,7 @@ class Message:
         name: str = "",
         is_error: bool = False,
     ) -> Self:
-        """What a tool answered to the call with that id: a text, or parts such as `Text` and `Image`."""
+        """The result of the tool call with that id: a text, or parts such as `Text` and `Image`."""
         words = content if isinstance(content, str) else tuple(content)
         return cls("tool", (ToolResult(call_id, words, name, is_error),))
 
@@ -194,21 +194,21 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The words of the message, without the rest."""
+        """The text of the message, without other parts."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content if isinstance(part, Text))
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tools asked for in this message."""
+        """The tool calls in this message."""
         if isinstance(self.content, str):
             return ()
         return tuple(part for part in self.content if isinstance(part, ToolCall))
 
 
 def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    """`content` as a tuple of parts of these kinds; nothing of it is quoted where it holds others."""
+    """`content` as a tuple of parts of these kinds; an error for other parts quotes no content."""
     if not isinstance(content, Iterable):
         raise ConfigurationError(f"{what} is a {type(content).__name__}: give a str, or parts")
     parts = tuple(Text(part) if isinstance(part, str) else part for part in content)
@@ -222,20 +222,21 @@ def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
 
 @dataclass(slots=True)
 class Request:
-    """What is asked, the same for every target.
+    """One request, the same for every target.
 
-    Derive another with `dataclasses.replace`; never change one. (Frozen it would cost as three layers do.)
+    Derive another with `dataclasses.replace`; never change one. (It is not frozen, because creating a frozen
+    one costs as much as three layers.)
 
     Attributes:
         messages: The conversation, oldest first.
-        system: Standing instructions.
-        max_tokens: The most tokens the answer may have; `None` is the provider's own limit.
-        temperature, top_p: Sampling; left out for models that refuse them.
+        system: System instructions.
+        max_tokens: The maximum number of tokens of the answer; `None` means the provider's default.
+        temperature, top_p: Sampling; left out for models that reject them.
         stop: Texts that end the answer.
-        tools: What the model may call, and what the provider may run itself (`WireTool`).
+        tools: The tools that the model may call, and those that the provider runs itself (`WireTool`).
         tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
-        schema: The form that the answer must have; `Response.parsed` is the answer in it.
-        extra: Fields of the wire. Those under the name of a provider go to that provider alone,
+        schema: The schema that the answer must match; `Response.parsed` is the validated answer.
+        extra: Wire fields. Those under the name of a provider go to that provider only,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
 

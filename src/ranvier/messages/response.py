@@ -1,4 +1,4 @@
-"""What comes out: answers, and the steps of streamed ones."""
+"""Responses, and the events of streamed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ranvier.messages.request import Message, Part, Text, ToolCall
 from ranvier.messages.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar  # because it has defaults, which Python has from 3.13 on
+    from typing_extensions import TypeVar  # because it has defaults, which Python supports from 3.13 on
 
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.price import Prices
@@ -29,7 +29,7 @@ else:
 
 
 class FinishReason(StrEnum):
-    """Why the model stopped, in words that are the same for every provider."""
+    """Why the model stopped, normalized across providers."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -43,19 +43,19 @@ class Response(Generic[ParsedT_co]):
     """An answer; `Response[Invoice]` is one whose `parsed` is an `Invoice`.
 
     Attributes:
-        text: The words of the answer.
-        tool_calls: The tools that the model asks for.
-        reasoning: What the model let us see of its thinking.
-        finish_reason: Why it stopped; `None` in what a broken stream had received.
-        raw_finish_reason: The provider's own word for that.
+        text: The text of the answer.
+        tool_calls: The tool calls that the model requests.
+        reasoning: The reasoning that the provider shows.
+        finish_reason: Why the model stopped; `None` in the partial answer of a broken stream.
+        raw_finish_reason: The finish reason as the provider sent it.
         usage: The tokens of the attempt that answered.
-        model: The model that answered, in the provider's words.
-        provider: Who answered.
+        model: The id of the model that answered, as the provider reports it.
+        provider: The name of the provider that answered.
         id: The provider's id of the answer.
-        parsed: The validated answer, where a `schema` was given; `None` while the answer calls tools.
-        parts: The answer in its order, with what only its provider understands.
-        attempts: What was tried until this answer came, oldest first.
-        record: Of the call, from which its `story` is told.
+        parsed: The validated answer if a `schema` was given; `None` if the answer calls tools.
+        parts: The answer in its order, including opaque parts that only its provider can use.
+        attempts: The attempts up to this answer, oldest first.
+        record: The record of the call, from which `story` is built.
     """
 
     text: str = ""
@@ -67,16 +67,16 @@ class Response(Generic[ParsedT_co]):
     model: str = ""
     provider: str = ""
     id: str | None = None
-    parsed: ParsedT_co = None  # type: ignore[assignment]  # because: it is, until the answer is validated
+    parsed: ParsedT_co = None  # type: ignore[assignment]  # because: it is None until the answer is validated
     parts: tuple[Part, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = field(default=None, repr=False, compare=False)
 
     @property
     def empty(self) -> bool:
-        """True for an answer that ended well and holds nothing: no words, no tool call, no refusal, no media.
+        """True if the answer ended normally without content: no text, tool call, refusal or media.
 
-        Thoughts alone are no words, and it does not matter how many tokens are reported.
+        Reasoning alone is not content. The number of reported tokens does not matter.
         """
         return (
             self.finish_reason is FinishReason.STOP
@@ -88,11 +88,11 @@ class Response(Generic[ParsedT_co]):
 
     @property
     def story(self) -> Story | None:
-        """Where the seconds of the call went; `None` for an answer that came out of no call."""
+        """Where the seconds of the call went; `None` for an answer outside a call."""
         return None if self.record is None else self.record.story()
 
     def explain(self, prices: Prices | None = None) -> str:
-        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        """`story` as a few lines of text, without prompts or messages; `prices` as in `Story.explain`."""
         story = self.story
         return "no call was made" if story is None else story.explain(prices)
 
@@ -105,16 +105,16 @@ class Response(Generic[ParsedT_co]):
 
 
 THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
-"""Types of native parts that are thoughts."""
+"""Types of native parts that hold reasoning."""
 
 FIELDS_OF_THOUGHTS = frozenset(
     ("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details")
 )
-"""A native part that has no other fields holds thoughts, or signs them."""
+"""A native part with no other fields holds reasoning or its signature."""
 
 
 def _holds_nothing(part: Part) -> bool:
-    """True for blank text and for thoughts; false for pictures, sound and what a provider's own tools did."""
+    """True for blank text and reasoning; false for images, audio and results of a provider's own tools."""
     if isinstance(part, Text):
         return not part.text.strip()
     if not isinstance(part, Native):
@@ -127,9 +127,9 @@ def _holds_nothing(part: Part) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A fragment of a tool call. `id` and `name` come once per `index`; `arguments` add up to JSON.
+    """A fragment of a tool call. `id` and `name` arrive once per `index`; `arguments` concatenate to JSON.
 
-    `native` is what only the issuer understands of the call; the last one counts.
+    `native` is opaque data of the call that only its issuer can use; the last one counts.
     """
 
     index: int
@@ -141,19 +141,19 @@ class ToolCallDelta:
 
 @dataclass(slots=True)
 class StreamEvent:
-    """One step of a streamed answer; what it is not about is empty.
+    """One event of a streamed answer; fields that do not apply are empty.
 
     Attributes:
-        text: The next words.
-        reasoning: The next words of the model's thinking.
+        text: The next piece of text.
+        reasoning: The next piece of reasoning.
         tool_call: The next fragment of a tool call.
         finish_reason: Why the model stopped. The reader of a stream gets it once, as the last event, with
             the usage. An adapter may yield several: the last one counts, and content after one shows that
-            it came early.
+            it was premature.
         usage: The tokens so far; the last report counts.
         raw_finish_reason, id, model: As in `Response`, once they are known.
-        parts: What only the provider understands, for the history.
-        skipped: Malformed chunks before this event that held no content.
+        parts: Opaque parts that only the provider can use, for the history.
+        skipped: Number of malformed chunks without content before this event.
     """
 
     text: str = ""
@@ -169,10 +169,10 @@ class StreamEvent:
 
     @property
     def has_content(self) -> bool:
-        """True for what a person or a program waits for: text, reasoning, a tool call."""
+        """True if the event holds text, reasoning or a fragment of a tool call."""
         return bool(self.text or self.reasoning or self.tool_call is not None)
 
 
 SIGN_OF_LIFE = StreamEvent()
-"""Yielded by an adapter for bytes that carry no event (a ping, a comment, half a line): the stream
-knows that its provider is alive, and the consumer never sees it."""
+"""Yielded by an adapter for bytes that carry no event (a ping, a comment, half a line): it restarts the
+`idle` limit of the stream, and the reader never sees it."""

@@ -1,4 +1,4 @@
-"""Tools: what a model may call."""
+"""Tools that a model may call."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the model may ask for.
+    """A tool that the model may call.
 
     Attributes:
         name: Its name, as the model will use it.
         description: What it does and when to use it.
         parameters: A JSON schema of type `object` for its arguments.
-        declared: The function or the type that it was made of; `None` where it was written out.
-        extra: Further fields on the wire, such as `strict`. They go to providers that know them. Elsewhere
-            those that only tune are left out, with a `ParameterDropped` event; for others the target
+        declared: The function or type that it was built from by `Tool.of`, else `None`.
+        extra: Further fields on the wire, such as `strict`. They go to providers that support them. For other
+            providers, optional ones are left out with a `ParameterDropped` event; for all others the target
             raises `UnsupportedRequestError`.
     """
 
@@ -45,39 +45,40 @@ class Tool:
     def of(cls, declared: Any, *, name: str | None = None, description: str | None = None) -> Tool:
         """The tool that a plain or async function, a pydantic model, a dataclass or a TypedDict declares.
 
-        Its name and the first paragraph of its docstring are the tool's, unless they are given;
-        parameters are described by `Annotated[..., Field(description=...)]`, or under `Args:`.
+        The name and description default to its name and the first paragraph of its docstring. Describe
+        parameters by `Annotated[..., Field(description=...)]`, or under `Args:`.
 
         Raises:
-            ConfigurationError: a signature that no model could fill in: a parameter without a type,
-                `*args`, `**kwargs`.
+            ConfigurationError: a model cannot fill in the parameters: one has no type, or the signature has
+                `*args` or `**kwargs`.
         """
         from ranvier.messages.declared_tool import tool_of
 
         return tool_of(declared, name, description)
 
     def arguments(self, call: ToolCall) -> Any:
-        """What a model gave this tool, checked: `get_weather(**tool.arguments(call))`.
+        """The validated arguments of a call of this tool: `get_weather(**tool.arguments(call))`.
 
         Returns:
             For a function its keyword arguments, for a type an instance of it, each value of its
-            declared type; for a tool that was written out a dict that fits its `parameters`.
+            declared type; otherwise a dict that matches `parameters`.
 
         Raises:
-            InvalidResponseError: they do not fit. Its words quote nothing of them, and may go back to
-                the model: `Message.tool(call.id, str(error), is_error=True)`.
-            ConfigurationError: it is the call of another tool.
+            InvalidResponseError: they do not match. Its message quotes nothing of them and can be sent back
+                to the model: `Message.tool(call.id, str(error), is_error=True)`.
+            ConfigurationError: the call is of another tool.
         """
         if call.name != self.name:
-            raise ConfigurationError(f"a call of the tool {call.name!r:.80} was given to {self.name!r:.80}")
+            raise ConfigurationError(f"tool {self.name!r:.80} was given a call of tool {call.name!r:.80}")
         try:
             text = json.dumps(dict(call.arguments)) if call.invalid is None else call.invalid
-        except (TypeError, ValueError, RecursionError):  # made by hand, or as deep as a well
+        except (TypeError, ValueError, RecursionError):  # made by hand, or nested too deeply
             text = ""
         arguments, mismatches = Schema(self.parameters, self.name, self.declared).fit(text)
         if mismatches:
+            found = "; ".join(map(str, mismatches))
             error = InvalidResponseError(
-                f"the arguments of {self.name} do not fit: {'; '.join(map(str, mismatches))}", provider=""
+                f"the arguments of {self.name} do not match its parameters: {found}", provider=""
             )
             error.retryable = error.counts_against_provider = error.fails_over = False
             raise error

@@ -10,11 +10,11 @@ class Usage:
     """Tokens, counted the same way for every provider.
 
     Attributes:
-        input: Tokens of the prompt, those read from and written to a cache included.
-        output: Tokens of the answer, reasoning included.
+        input: Tokens of the prompt, including those read from and written to a cache.
+        output: Tokens of the answer, including reasoning.
         total: Input and output together.
-        cache_read, cache_write, reasoning: Shares of the above.
-        complete: False where the provider's last word on it never came.
+        cache_read, cache_write, reasoning: Parts of `input` (the first two) and of `output`.
+        complete: False if the provider's final report did not arrive.
     """
 
     input: int = 0
@@ -27,4 +27,4 @@ class Usage:
 
 
 UNKNOWN = Usage(complete=False)
-"""Of an answer whose provider reported nothing."""
+"""The usage of an answer whose provider reported none."""

@@ -1,4 +1,4 @@
-"""What only one wire has, in its own words: parts and tools that other wires reject."""
+"""Parts and tools in the format of one wire, which other wires do not support."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class WirePart:
-    """A part of a message that only one wire has: a document, audio, a file by its id. It is sent as it is.
+    """A part of a message that only one wire supports: a document, audio, a file by its id; sent unchanged.
 
-    A target of another wire raises `UnsupportedRequestError`, so that `Fallback` asks the next one; a
-    `Native`, which a model wrote for itself, is left out there instead.
+    A target of another wire raises `UnsupportedRequestError`, so that `Fallback` tries the next one. A
+    `Native`, which a model issued for itself, is left out there instead.
 
     Attributes:
         wire: `anthropic`, `chat_completions`, `gemini` or `ollama`.
-        data: The part, as the API of that wire takes it.
+        data: The part, in the format of that wire's API.
     """
 
     wire: str
@@ -24,19 +24,19 @@ class WirePart:
 
     @property
     def type(self) -> str:
-        """The type that the part gives itself, for error messages."""
+        """The part's own type, for error messages."""
         return str(self.data.get("type") or next(iter(self.data), ""))[:60]
 
 
 @dataclass(frozen=True, slots=True)
 class WireTool:
-    """A tool that only one wire has, such as a web search that the provider runs. It is sent as it is.
+    """A tool that only one wire supports, such as a web search that the provider runs; sent unchanged.
 
-    A target of another wire raises `UnsupportedRequestError`, so that `Fallback` asks the next one.
+    A target of another wire raises `UnsupportedRequestError`, so that `Fallback` tries the next one.
 
     Attributes:
         wire: `anthropic`, `chat_completions`, `gemini` or `ollama`.
-        data: The tool, as the API of that wire takes it.
+        data: The tool, in the format of that wire's API.
     """
 
     wire: str
@@ -44,10 +44,10 @@ class WireTool:
 
     @property
     def type(self) -> str:
-        """The type that the tool gives itself, for error messages."""
+        """The tool's own type, for error messages."""
         return str(self.data.get("type") or next(iter(self.data), ""))[:60]
 
     @property
     def name(self) -> str:
-        """The tool's name, or its type where it has none."""
+        """The tool's name, or its type if it has none."""
         return str(self.data.get("name") or self.type)[:128]

@@ -1,4 +1,4 @@
-"""How a call travels. Start with `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
+"""The path of a call. Start reading at `pipeline.py`, then `call.py`, `layer.py`, and any one layer."""
 
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price

@@ -1,4 +1,4 @@
-"""The facts of one call, as they travel down the stack."""
+"""One call on its way down the stack."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 
 class Probing(Protocol):
-    """The permit of a probe."""
+    """The permit of a probe, notified of the progress of its call."""
 
     def waits(self, call: Call) -> None:
-        """`call` waits for a connection slot now."""
+        """`call` starts to wait for a connection slot."""
 
     def sent(self, call: Call) -> None:
         """The request of `call` is sent now."""
 
 
 class Call:
-    """What a layer is told. Nobody changes one that was passed on: a layer derives its own.
+    """One call on its way down the stack; immutable once passed on: a layer derives its own.
 
     Attributes:
-        request: What is asked.
-        tenant: On whose behalf.
-        start: The target at which the caller wants it to start; `None` is the first.
-        streaming: The caller reads a stream.
-        pipeline: The pipeline it travels through: its clock, its events, its circuits.
-        record: What was tried so far, shared by all derived calls.
-        deadline: When the whole call is out of time, on the pipeline's clock; `None` is never.
-        limits: The bounds of one attempt.
-        deployment: Who is asked; the ROUTE layer sets it, and no layer outside it may read it.
+        request: The request.
+        tenant: The tenant on whose behalf it is made.
+        start: The target at which the caller wants it to start; `None` means the first.
+        streaming: True if the caller reads a stream.
+        pipeline: The pipeline that handles it: its clock, its events, its circuits.
+        record: The record of attempts so far, shared by all derived calls.
+        deadline: When the deadline of the whole call passes, on the pipeline's clock; `None` means never.
+        limits: The limits of one attempt.
+        deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
         credential: The key to use there, or `None`.
-        attempt: Which try at this deployment, from 1.
-        delay, reason: What was slept before this try, and the kind of error that made it necessary.
+        attempt: The number of the attempt at this deployment, from 1.
+        delay, reason: Seconds slept before this attempt, and the kind of the error that caused it.
         circuit: The state of the circuit that admits it; `None` without a breaker.
-        probing: Permits of probes, which are told when the request is sent.
+        probing: Permits of probes, which are notified when the request is sent.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class Call:
         self.streaming = streaming
         self.deadline = deadline
         self.limits = limits
-        self.deployment: Deployment = None  # type: ignore[assignment]  # because: ROUTE sets it before anyone reads it
+        self.deployment: Deployment = None  # type: ignore[assignment]  # because: ROUTE sets it
         self.credential: str | None = None
         self.attempt = 1
         self.delay = 0.0
@@ -92,7 +92,7 @@ class Call:
         self.probing: tuple[Probing, ...] = ()
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
-        """The first try at `deployment`, because of `reason`."""
+        """The first attempt at `deployment`, caused by `reason`."""
         call = _new(Call)
         call.request = self.request
         call.tenant = self.tenant
@@ -112,7 +112,7 @@ class Call:
         return call
 
     def again(self, delay: float = 0.0, reason: str | None = None) -> Call:
-        """The next try at the same deployment, after `delay` seconds, because of `reason`."""
+        """The next attempt at the same deployment, after `delay` seconds, caused by `reason`."""
         call = self._copy()
         call.attempt = self.attempt + 1
         call.delay = delay
@@ -120,51 +120,51 @@ class Call:
         return call
 
     def until(self, deadline: float) -> Call:
-        """The same call, out of time at `deadline` at the latest."""
+        """The same call, with `deadline` if that is earlier than its own."""
         call = self._copy()
         if self.deadline is None or deadline < self.deadline:
             call.deadline = deadline
         return call
 
     def within(self, limits: Limits) -> Call:
-        """The same call, each attempt within `limits`."""
+        """The same call, with `limits` for each attempt."""
         call = self._copy()
         call.limits = limits
         return call
 
     def admitted(self, circuit: str | None) -> Call:
-        """The same call, let through by a circuit in that state."""
+        """The same call, admitted by a circuit in that state."""
         call = self._copy()
         call.circuit = circuit
         return call
 
     def probed_by(self, permit: Probing) -> Call:
-        """The same call, which `permit` makes a probe."""
+        """The same call as a probe of `permit`."""
         call = self._copy()
         call.probing = (*self.probing, permit)
         return call
 
     def afresh(self) -> Call:
-        """The same question as another call, with a record of its own."""
+        """A separate call with the same request, and its own record."""
         call = self._copy()
         call.record = type(self.record)()
         return call
 
     def asking(self, request: Request) -> Call:
-        """The same try, with another request."""
+        """The same attempt, with another request."""
         call = self._copy()
         call.request = request
         return call
 
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
-        """Tell listeners which parameters its target is not sent as asked, and what was done to each."""
+        """Emit a `RequestAdjusted` event for each changed parameter, with a description of the change."""
         events = self.pipeline.events
         if events.listeners:
             for parameter, change in changes:
                 events.emit(RequestAdjusted(**self.where(), parameter=parameter, change=change), self.record)
 
     def where(self) -> dict[str, str]:
-        """What every event says of this call: its tenant, provider and model."""
+        """The fields of this call that every event has: tenant, provider and model."""
         target = self.deployment
         return {"tenant": self.tenant, "provider": target.provider.name, "model": target.model}
 

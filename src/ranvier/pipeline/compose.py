@@ -1,4 +1,4 @@
-"""Layers, composed once: each is given the rest of the stack to pass its calls on to."""
+"""Composes layers into one handler: each layer gets the rest of the stack as its `inner`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def compose(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
-    """One handler: `layers` from the outside in, and `innermost` inside them all."""
+    """One handler of `layers`, given from the outside in, around `innermost`."""
     for layer in reversed(layers):
         innermost = _around(layer, innermost)
         if not type(layer).__module__.startswith("ranvier."):
@@ -31,7 +31,7 @@ def compose(layers: Sequence[Layer], innermost: Handler[Any]) -> Handler[Any]:
 
 
 def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
-    """`layer` with `inner` inside it."""
+    """A handler of `layer` around `inner`."""
     handle = layer.handle
 
     def carry(call: Call) -> Awaitable[Any]:
@@ -41,11 +41,11 @@ def _around(layer: Layer, inner: Handler[Any]) -> Handler[Any]:
 
 
 def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
-    """`handler`, the layer of a user, whose answer has the form that the layers outside it expect.
+    """`handler` of a custom layer, with a check that it returns what the layers outside it expect.
 
     Raises:
-        LayerError: it returned something else, an answer that does not fit the schema, or it raised a
-            CancelledError while nobody cancelled the call.
+        LayerError: it returned something else, an answer that does not match the schema, or it raised a
+            CancelledError although the call was not cancelled.
     """
     name = type(layer).__qualname__
 
@@ -56,9 +56,10 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
         except asyncio.CancelledError as cancelled:
             if caller.has_cancelled:
                 raise
-            raise LayerError("it raised a CancelledError, but nobody cancelled the call", name) from cancelled
+            what = "it raised a CancelledError, but the call was not cancelled"
+            raise LayerError(what, name) from cancelled
         if isinstance(answer, Response):
-            answer = _copied(answer)  # because a cache hands out one object many times
+            answer = _copied(answer)  # because a cache may return the same object many times
             schema_repair.parse_given(call, answer, name)
             return AnsweredStream(call, answer) if call.streaming else answer
         if call.streaming and isinstance(answer, ResponseStream):
@@ -70,10 +71,10 @@ def _checked(layer: Layer, handler: Handler[Any]) -> Handler[Any]:
 
 
 def _copied(answer: Response) -> Response:
-    """Another answer with the same fields."""
+    """A shallow copy of the answer."""
     if type(answer) is Response:
         return Response(*_fields_of(answer))
-    return copy.copy(answer)  # at ten times the price
+    return copy.copy(answer)  # ten times slower
 
 
 _fields_of = attrgetter(*(field.name for field in fields(Response)))

@@ -1,4 +1,4 @@
-"""Who answers: a provider, one of its models, and how it is written down."""
+"""Providers, and deployments: a provider with one of its models."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Provider(Protocol):
-    """Who answers. It translates and never decides: no retries, no timers, no policy.
+    """A provider translates requests and answers. It makes no decisions: no retries, timers or policy.
 
-    Beside these it may have
+    Optional members:
 
-    - `stream(call)`, as `StreamingProvider` has it; without it, or with `stream = None`, it is asked whole;
+    - `stream(call)`, as in `StreamingProvider`; without it, or with `stream = None`, `complete` is called;
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
-    - `slots`, an `asyncio.Semaphore` of connections: an attempt takes one before it is timed;
-    - `credential() -> str | None`, our own key, and `needs_credential`, whether it works without;
-    - `base_url`, which tells two providers of one name apart (and refuses them);
-    - `knows_model(model) -> bool`, whether it has a table of what models take, with a row for that one.
+    - `slots`, an `asyncio.Semaphore` of connections: an attempt acquires one before it is timed;
+    - `credential() -> str | None`, its own key, and `needs_credential`, true if it requires a key;
+    - `base_url`, by which two different providers with the same name are detected and rejected;
+    - `knows_model(model) -> bool`, true if its table of model capabilities has a row for that model.
 
-    Every failure is raised as an error of `ranvier.errors`.
+    It raises every failure as an error of `ranvier.errors`.
     """
 
     @property
     def name(self) -> str:
-        """How targets, circuits and events call it; a plain attribute will do."""
+        """Its name in targets, circuits and events; a plain attribute works too."""
         ...
 
     @property
     def default_model(self) -> str:
-        """The model of a target that names none; a plain attribute will do."""
+        """The model of a target that names none; a plain attribute works too."""
         ...
 
     async def complete(self, call: Call) -> Response:
@@ -48,33 +48,33 @@ class StreamingProvider(Provider, Protocol):
     """A provider that can stream."""
 
     def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
-        """The answer in steps. It returns normally only after the wire's own terminal event."""
+        """The answer as events. The iterator ends normally only after the wire's own terminal event."""
         ...
 
 
 MAX_REFUSALS = 10_000
-"""Credentials for which a deployment remembers that it does not stream."""
+"""Credentials for which a deployment remembers that streaming was rejected."""
 
 
 class Deployment:
     """A provider, a model and its options: `Deployment(OpenAI(), "gpt-5.2")`, written `"openai/gpt-5.2"`.
 
     Args:
-        provider: Who answers.
-        model: The model's id in the provider's words; `None` is the provider's default.
-        context_window: Tokens that fit the model, if known: a prompt that was too long for one
-            target only goes on to one whose window is larger or unknown.
-        options: Wire fields for every request to this deployment; a call's `extra` goes over them.
-        facts_of: The public id of the model (`"gpt-5.2"`) where `model` is only a name for it, such as a
-            deployment at Azure or an alias of a gateway: what that model takes is what is sent. `None`
-            goes by `model`, and by what the server refuses.
+        provider: The provider.
+        model: The provider's id of the model; `None` means the provider's default.
+        context_window: The context window in tokens, if known: a prompt that was too long for one
+            target only falls back to targets whose window is larger or unknown.
+        options: Wire fields for every request to this deployment; a call's `extra` overrides them.
+        facts_of: The public id of the model (`"gpt-5.2"`) if `model` is only a name for it, such as a
+            deployment at Azure or an alias of a gateway: requests contain what that model supports. `None`
+            relies on `model`, and on the errors of the server.
 
     Raises:
-        ConfigurationError: `provider` has no `complete`, an argument cannot be, or nothing is known of the
-            model in `facts_of`.
+        ConfigurationError: `provider` has no `complete`, an argument is invalid, or the model in `facts_of`
+            is unknown.
     """
 
-    __slots__ = ("_asked_whole", "context_window", "facts_of", "model", "options", "provider", "target")
+    __slots__ = ("_not_streaming", "context_window", "facts_of", "model", "options", "provider", "target")
 
     def __init__(
         self,
@@ -100,23 +100,23 @@ class Deployment:
         self.facts_of = facts_of
         validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
-        self._asked_whole: set[int] = set()  # hashes of the credentials with which it refused to stream
+        self._not_streaming: set[int] = set()  # hashes of the credentials for which it rejected streaming
 
     def streams(self, credential: str | None) -> bool:
-        """False where the provider cannot stream, or has refused to for this credential."""
+        """False if the provider cannot stream, or has rejected streaming for this credential."""
         return getattr(self.provider, "stream", None) is not None and (
-            not self._asked_whole or hash(credential) not in self._asked_whole
+            not self._not_streaming or hash(credential) not in self._not_streaming
         )
 
     def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
-        """The answer in steps, of a provider that streams."""
+        """The answer as events, from a provider that streams."""
         return cast(StreamingProvider, self.provider).stream(call)
 
     def ask_whole(self, credential: str | None) -> None:
-        """The provider refused to stream for this credential: never ask it to again."""
-        if len(self._asked_whole) >= MAX_REFUSALS:
-            self._asked_whole.clear()  # each then costs one more refused request
-        self._asked_whole.add(hash(credential))
+        """The provider rejected streaming for this credential: do not try it again."""
+        if len(self._not_streaming) >= MAX_REFUSALS:
+            self._not_streaming.clear()  # each then costs one more rejected request
+        self._not_streaming.add(hash(credential))
 
     def __str__(self) -> str:
         return self.target
@@ -138,22 +138,22 @@ def _check_facts(provider: Provider, facts_of: object) -> None:
     knows_model = getattr(provider, "knows_model", None)
     if knows_model is None or not knows_model(model):
         raise ConfigurationError(
-            f"facts_of={model!r}: {provider.name} knows nothing of such a model: give its public id, such as "
-            f"{provider.default_model!r}, or leave facts_of out and let the server's refusals decide"
+            f"facts_of={model!r}: {provider.name} does not know this model: give its public id, such as "
+            f"{provider.default_model!r}, or omit facts_of and rely on the errors of the server"
         )
 
 
 def distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
-    """The providers behind the targets, each once.
+    """The providers of the targets, each once.
 
     Raises:
-        ConfigurationError: two that differ in where they send to have the same name.
+        ConfigurationError: two with different base URLs have the same name.
     """
     providers: dict[int, Provider] = {id(each.provider): each.provider for each in deployments}
-    places: dict[str, object] = {}
+    urls: dict[str, object] = {}
     for provider in providers.values():
-        place = getattr(provider, "base_url", None)
-        if places.setdefault(provider.name, place) != place:
+        url = getattr(provider, "base_url", None)
+        if urls.setdefault(provider.name, url) != url:
             raise ConfigurationError(
                 f"two providers with different base URLs are named {provider.name!r}: "
                 f"give one a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"

@@ -1,14 +1,14 @@
-"""The most that one call can cost its caller: upstream attempts, and seconds.
+"""Estimates the worst case of one call: the most upstream attempts, and the most seconds.
 
-It is worked out as a call travels, only from the inside out:
+It is computed along the path of a call, from the inside out:
 
-    an attempt   waits for a connection slot, then takes as long as its limits let it
-    the layers   around it each say what they make of that: `Layer.bound`
-    the route    asks the targets of one chain, one after the other
-    the layers   around all of it, of which a deadline cuts off the rest
+    an attempt   waits for a connection slot, then takes as long as its limits allow
+    the layers   around it each add their part: `Layer.bound`
+    the route    calls the targets of one chain, one after the other
+    the layers   around all of it; a deadline cuts off the rest
 
-Everybody is as slow as allowed and fails as often as can be. The time for which the reader of a
-stream holds its events is not in it, nor what a provider does that does not let itself be cancelled.
+It assumes that every step is as slow as allowed and fails as often as possible. Not included are the time
+in which the reader of a stream holds events, and providers that ignore cancellation.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> WorstCase:
-    """The most that one call of `pipeline` can take, wherever it starts.
+    """The worst case of one call of `pipeline`, at whichever target it starts.
 
     Args:
-        pipeline: Whose.
-        repairs: 1 for a call with `repair=1`, which may show a model once what is wrong.
-        refusals: Count that a target may refuse to stream, which costs one attempt, once and for all.
+        pipeline: The pipeline.
+        repairs: 1 for a call with `repair=1`, which may ask the model once more.
+        refusals: Count an attempt for each target that may reject streaming, which happens only once.
     """
     place = next(number for number, layer in enumerate(pipeline.layers) if layer.place == Place.ROUTE)
     inside, route, outside = pipeline.layers[place + 1 :], pipeline.layers[place], pipeline.layers[:place]
@@ -42,7 +42,7 @@ def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> Wo
         sum((at_target(inside, target, repairs=repairs, refusals=refusals) for target in chain), WorstCase())
         for chain in route.chains()
     ).times(keys)
-    if pipeline.credentials.resolver is not None:  # nothing but a deadline bounds the wait for it
+    if pipeline.credentials.resolver is not None:  # only a deadline bounds the wait for a resolver
         bound = bound.later(math.inf)
     for layer in reversed(outside):
         bound = layer.bound(bound, None)
@@ -52,7 +52,7 @@ def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> Wo
 def at_target(
     layers: Iterable[Stacked], target: Deployment, *, repairs: int = 0, refusals: bool = True
 ) -> WorstCase:
-    """The same at one target, through the layers inside the route."""
+    """The worst case at one target, through the layers inside the route."""
     layers = tuple(layers)
     limits = limits_at(layers, target)
     bound = of_attempt(target, limits, repairs=repairs)
@@ -64,7 +64,7 @@ def at_target(
 
 
 def of_attempt(target: Deployment, limits: Limits, *, repairs: int = 0) -> WorstCase:
-    """The same of one attempt. A repair is a second one in its time, but for the wait for a slot."""
+    """The worst case of one attempt. A repair is a second one within the same limit, except its slot wait."""
     slot = 0.0
     if takes_slot(target):
         slot = slot_wait(limits)
@@ -81,7 +81,7 @@ def limits_at(layers: Iterable[Stacked], target: Deployment) -> Limits:
 
 
 def takes_slot(target: Deployment) -> bool:
-    """True where the provider counts its connections, so that a call may have to wait for one."""
+    """True if the provider limits its connections, so that a call may have to wait for a slot."""
     return hasattr(target.provider, "slots")
 
 

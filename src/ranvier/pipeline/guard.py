@@ -1,4 +1,4 @@
-"""A layer that may refuse, and the permit it hands out."""
+"""A layer that may reject attempts, and the permit it issues."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
 
 
 class Permit:
-    """The right to one attempt; it is given back by settling it, exactly once.
+    """The permission for one attempt; it is released by settling it, exactly once.
 
-    Settling never waits, so that no cancellation can fall between an outcome and its effect.
+    Settling never waits, so that no cancellation can occur between an outcome and its effect.
     """
 
     __slots__ = ()
 
     circuit: str | None = ""
-    """The state of the circuit that admits the attempt, for the record; empty where the guard knows none."""
+    """The state of the circuit that admits the attempt, for the record; empty if the guard has no circuit."""
 
     probes: bool = False
-    """It is a probe's: it wants to know when the request waits for a connection, and when it is sent."""
+    """True for a probe: `waits` and `sent` are called when the request waits for a connection or is sent."""
 
     @property
     def refuses_now(self) -> bool:
-        """True when the guard would refuse another attempt now, so that a retry is pointless."""
+        """True if the guard would reject another attempt now, so that a retry is pointless."""
         return False
 
     def waits(self, call: Call) -> None:
-        """The request has to wait for a connection now; `call` has the limits of the attempt.
+        """The request starts to wait for a connection; `call` has the limits of the attempt.
 
-        Also a further request of the same attempt, as where an answer is to be repaired.
+        Called also for further requests of the same attempt, such as the repair of an answer.
         """
 
     def sent(self, call: Call) -> None:
         """The request is sent now, after the wait for a connection; `call` has the limits of the attempt.
 
-        A call may be sent more than once, as where a target refuses to stream and is asked again.
+        A call may be sent more than once, for example when a target rejects streaming.
         """
 
     def settle(self, outcome: Outcome) -> None:
-        """Say how it ended and give the place back; of several calls only the first counts."""
+        """Record the outcome and release the permit; only the first of several calls counts."""
 
     def proved(self) -> None:
-        """A stream has begun: the provider answers, whatever comes of the rest."""
+        """A stream has begun: the provider answers, even if the stream breaks later."""
 
 
 class Guard(Layer):
-    """A layer that admits a call or refuses it by raising a `RejectedError`.
+    """A layer that admits a call or rejects it by raising a `RejectedError`.
 
-    A subclass supplies `admit`; this class sees to it that every permit is settled: with the
-    response, with the error, or with the end of the stream. Where a layer inside it answers, and no
-    provider does, that says nothing about the provider: it is settled as `ABANDONED`.
+    A subclass implements `admit`; this class ensures that every permit is settled: with the
+    response, with the error, or at the end of the stream. If a layer inside answers instead of a
+    provider, the permit is settled as `ABANDONED`, because the answer proves nothing about the provider.
     """
 
     place: ClassVar[Place] = Place.ADMIT
@@ -66,12 +66,12 @@ class Guard(Layer):
         """A permit for `call`. It must not wait.
 
         Raises:
-            RejectedError: not now.
+            RejectedError: the guard does not admit the call now.
         """
         raise NotImplementedError
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Admit the call, carry it out, settle."""
+        """Admit the call, pass it to `inner`, and settle its permit."""
         permit, tried = self.admit(call), call.record.attempts
         try:
             if permit.circuit != call.circuit and permit.circuit != "":
@@ -87,7 +87,7 @@ class Guard(Layer):
         if isinstance(answer, ResponseStream) and answer.is_of_provider:
             try:
                 permit.proved()
-            finally:  # whatever a listener raises
+            finally:  # even if a listener raises
                 answer.on_end(permit.settle)
         else:
             permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)

@@ -1,4 +1,4 @@
-"""What a layer is: one concern around the rest of the stack."""
+"""The base class of layers; each layer wraps the rest of the stack with one concern."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.place import Place
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar  # because it has defaults, which Python has from 3.13 on
+    from typing_extensions import TypeVar  # because it has defaults, which Python supports from 3.13 on
 
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
@@ -26,8 +26,8 @@ else:
     R = TypeVar("R")
 
 Handler = Callable[["Call"], Awaitable[R]]
-"""The rest of the stack, as a layer sees it. `Handler` alone gives a `Response` or a `ResponseStream`; a
-layer that returns what it was given, whichever that is, may write `Handler[R]` with a type variable."""
+"""The rest of the stack inside a layer. A plain `Handler` returns a `Response` or a `ResponseStream`; a
+layer that returns the same type as `inner` may write `Handler[R]` with a type variable."""
 
 
 class Layer:
@@ -35,36 +35,36 @@ class Layer:
 
         class Stopwatch(Layer):
             async def handle(self, call, inner):
-                began = time.monotonic()
+                started_at = time.monotonic()
                 try:
                     return await inner(call)
                 finally:
-                    print(call.tenant, time.monotonic() - began)
+                    print(call.tenant, time.monotonic() - started_at)
 
-    `inner` may be awaited as often as the layer likes, each time with the same call or one derived
-    from it. An instance serves all calls at once, so what belongs to one call stays in local
-    variables. After a cancellation at any `await`, everything taken must be given back.
+    A layer may await `inner` any number of times, with the same call or one derived from it. One instance
+    handles all calls concurrently, so keep the state of a call in local variables. After a cancellation
+    at any `await`, release everything that was acquired.
     """
 
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
 
     def handle(self, call: Call, inner: Handler) -> Awaitable[Response | ResponseStream]:
-        """Carry `call` to its end by way of `inner`.
+        """Handle `call`, usually by awaiting `inner`.
 
         Most layers write `async def handle(...) -> Response | ResponseStream`. One that only derives a
-        call and passes it on may return what `inner` gives, as this does: no call then needs a coroutine.
+        call may return `inner(call)` without awaiting it, as this does, which saves a coroutine per call.
         """
         return inner(call)
 
     def join(self, pipeline: Runtime) -> None:
-        """Called once for each pipeline that the layer becomes part of."""
+        """Called once for each pipeline that the layer is added to."""
 
     def opened(self, pipeline: Runtime) -> None:
-        """Called each time a pipeline opens: `pipeline.loop` is its event loop from now on.
+        """Called each time a pipeline opens; `pipeline.loop` is its event loop from now on.
 
-        That may be another one than before, where the old one is closed. Whatever the layer has that
-        belongs to a loop (locks, futures, tasks) it makes anew; what was in flight there is gone.
+        That may be a different loop than before if the old one is closed. Recreate everything that belongs
+        to a loop (locks, futures, tasks); what was in flight on the old loop is gone.
         """
 
     def deployments(self) -> Iterable[Deployment]:
@@ -72,48 +72,48 @@ class Layer:
         return ()
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
-        """The targets that one call may be sent to, in turn, for each place where it may start."""
+        """The targets that one call may be sent to, in order, for each target where it may start."""
         return (tuple(self.deployments()),)
 
     def check_start(self, start: str) -> None:
-        """Refuse a target for a call to start at that this layer does not have."""
+        """Raise a `ConfigurationError` if a call cannot start at the target `start`."""
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
-        """The longest that this layer lets one attempt at `deployment` take; `None` is no limit of ours."""
+        """The longest that this layer lets one attempt at `deployment` take; `None` means no limit."""
         return None
 
     def limits_at(self, deployment: Deployment) -> Limits | None:
-        """The limits that this layer sets to an attempt at `deployment`; `None` where it sets none."""
+        """The limits that this layer sets for an attempt at `deployment`; `None` if it sets none."""
         return None
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """The most that a call can take through this layer, where `inner` is the most without it.
+        """The worst case of a call through this layer, given the worst case `inner` of the rest.
 
-        A layer that waits or asks again says so here. `deployment` is the target, where the layer
-        stands inside the route.
+        Override it in a layer that waits or retries. `deployment` is the target if the layer is inside
+        the route, else `None`.
         """
         return inner
 
     def recheck(self, call: Call, since: float) -> None:
-        """`call` has waited for a connection since then, and is about to be sent.
+        """Called before `call` is sent, if it waited for a connection slot since the time `since`.
 
         Raises:
-            RejectedError: this layer, which let it pass before, would not do so any more.
+            RejectedError: this layer admitted the call before, and would reject it now.
         """
 
     def status(self, now: float) -> Iterable[str]:
-        """Lines about the layer's live state, for `print(pipeline)`."""
+        """Lines about the layer's current state, for `print(pipeline)`."""
         return ()
 
     def settings_for(self, deployment: Deployment) -> Self:
-        """This layer, or the one that `overrides` names for the target (its model before its provider)."""
+        """The override for the target, by `provider/model` first, then by provider; else this layer."""
         if not self.overrides:
             return self
         override = self.overrides.get(deployment.target)
         return override or self.overrides.get(deployment.provider.name, self)
 
     def override_with(self, overrides: Mapping[str, Self] | None) -> None:
-        """Take over the settings for single targets, or say why not."""
+        """Set `overrides`, after validating them."""
         for target, settings in (overrides or {}).items():
             if type(settings) is not type(self) or not isinstance(target, str):
                 name = type(self).__name__

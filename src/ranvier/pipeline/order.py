@@ -1,4 +1,4 @@
-"""The order of a stack: checked when it is built, and why it matters."""
+"""Checks the order of a stack when a pipeline is built, and explains it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ REASONS = {
     Place.CALL: "it has to cover the whole call, every target and every retry",
     Place.ROUTE: "it chooses the target that the layers inside it act on",
     Place.RETRY: "each retry has to be admitted and timed on its own",
-    Place.ADMIT: "it has to see every single attempt, and to refuse before the attempt is timed",
-    Place.ATTEMPT: "it bounds one attempt and nothing else",
+    Place.ADMIT: "it has to see every single attempt, and to reject it before it is timed",
+    Place.ATTEMPT: "it sets the limits of one attempt and nothing else",
 }
 
 
 def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
-    """Refuse a stack that cannot work.
+    """Raise an error for a stack that cannot work.
 
     Raises:
-        ConfigurationError: something is no layer, or there is not exactly one ROUTE layer.
+        ConfigurationError: something is not a layer, or there is not exactly one ROUTE layer.
         LayerOrderError: the layers do not go from CALL inwards to ATTEMPT.
     """
     for layer in layers:
@@ -55,7 +55,7 @@ def _check_order(layers: Sequence[Layer]) -> None:
             names = type(outer).__name__, type(inner).__name__
             corrected = sorted(layers, key=lambda layer: layer.place)
             raise LayerOrderError(
-                f"{names[1]} ({inner.place.name}) stands inside {names[0]} ({outer.place.name}), but "
+                f"{names[1]} ({inner.place.name}) is inside {names[0]} ({outer.place.name}), but "
                 f"{REASONS[inner.place]}. Put them in this order, or pass check_order=False if you mean it:\n"
                 f"Pipeline(\n{''.join(f'    {layer!r},{chr(10)}' for layer in corrected)})"
             )

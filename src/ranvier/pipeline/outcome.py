@@ -1,4 +1,4 @@
-"""How an admitted call ended, as far as its guard is concerned."""
+"""The outcome of an admitted call, for its guard."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ranvier.errors.root import RanvierError
 
 logger = logging.getLogger("ranvier.stream")
 
-_raised: set[str] = set()  # names of callbacks that did: as many as there are layers, at most
+_raised: set[str] = set()  # names of callbacks that raised; at most one per layer
 
 
 class Outcome(Enum):
-    """What a permit is settled with."""
+    """The outcome that a permit is settled with."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    """The provider is to blame."""
+    """The provider is at fault."""
 
     ABANDONED = "abandoned"
-    """Nobody is to blame: cancelled, dropped, or refused for a reason that is not the provider's.
-    The place is given back and nothing is counted."""
+    """The provider is not at fault: cancelled, dropped, or failed for another reason.
+    The permit is released and nothing is counted."""
 
     @classmethod
     def of(cls, error: BaseException) -> Outcome:
@@ -33,13 +33,13 @@ class Outcome(Enum):
         return cls.ABANDONED
 
 
-SUCCEEDED, FAILED, ABANDONED = Outcome  # a member is dearer to find in its enumeration than in a module
+SUCCEEDED, FAILED, ABANDONED = Outcome  # because a module lookup is faster than an enum lookup
 
 
-def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome, *, log: bool = True) -> None:
-    """Tell each of them, whatever the others do; with `log`, one that raises is logged once.
+def notify(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome, *, log: bool = True) -> None:
+    """Call every callback with `outcome`, even if others raise; with `log`, one that raises is logged once.
 
-    What ends the program is raised in the end.
+    An error that ends the program (KeyboardInterrupt, SystemExit) is raised after all were called.
     """
     fatal: BaseException | None = None
     for callback in callbacks:
@@ -56,4 +56,4 @@ def tell(callbacks: Iterable[Callable[[Outcome], None]], outcome: Outcome, *, lo
         if fatal is not None:
             raise fatal
     finally:
-        del fatal  # it holds this frame: a frame that held it too would be a cycle
+        del fatal  # because an error refers to this frame, and a local would complete a reference cycle

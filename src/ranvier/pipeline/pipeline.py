@@ -1,4 +1,4 @@
-"""The pipeline: layers, composed once, around whoever answers."""
+"""The pipeline: composes layers once, and carries calls through them to a provider."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class Pipeline(Runtime):
 
     Args:
         layers: From the outside in: `Deadline, Fallback, Retry, Breaker, Timeout`.
-        credentials: Whose key is used where: a plain or async `(tenant, provider) -> key`, `None`
-            (no key: the target is skipped) or `SHARED` (ours), or `Credentials(...)` with one and its
-            settings. Without it, ours is used.
-        listeners: Plain or async functions that are told of every event.
-        require_tenant: Refuse a call without a tenant instead of taking "default".
-        check_order: Refuse layers in an order in which they do not do what they say.
+        credentials: A resolver: a plain or async function of a tenant and a provider's name that returns a
+            key, `None` (no key: the target is skipped) or `SHARED` (the provider's own key); or
+            `Credentials(...)` with a resolver and settings. Without it, the provider's own key is used.
+        listeners: Plain or async functions that receive every event.
+        require_tenant: Reject calls without a tenant instead of using the tenant "default".
+        check_order: Reject layers in an order in which they cannot work as documented.
 
     Raises:
-        ConfigurationError: a stack that cannot work; `LayerOrderError` where its order is to blame.
+        ConfigurationError: a stack that cannot work; `LayerOrderError` if its order is wrong.
 
     It opens on first use and then belongs to that event loop until `aclose()`, or until that loop is closed.
 
@@ -93,7 +93,7 @@ class Pipeline(Runtime):
         for layer in layers:
             layer.join(self)
 
-    # --- asking ----------------------------------------------------------------------------------
+    # --- calls -----------------------------------------------------------------------------------
 
     def complete(
         self,
@@ -108,15 +108,15 @@ class Pipeline(Runtime):
 
         Args:
             prompt: A text, a list of messages, or a `Request`.
-            to: The target to start at, by provider or `"provider/model"`; `None` is the first.
-            tenant: On whose behalf; `None` is the tenant of the enclosing `with tenant(...)`.
+            to: The target to start at, by provider or `"provider/model"`; `None` means the first.
+            tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
                 `schema`, `repair`, `extra`: see `ranvier.messages.build.Options`.
 
         Raises:
-            ConfigurationError: bad input, at once.
-            RanvierError: when it is awaited: see `ranvier.errors`. It carries `attempts`.
+            ConfigurationError: invalid arguments, raised at once.
+            RanvierError: raised when awaited: see `ranvier.errors`. It carries `attempts`.
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
@@ -131,10 +131,10 @@ class Pipeline(Runtime):
         deadline: float | None = None,
         **options: Unpack[Options[ParsedT]],
     ) -> PendingStream[ParsedT]:
-        """The answer step by step: `async with pipeline.stream("Why?") as answer: async for event in answer`.
+        """The answer as events: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
-        Takes what `complete` takes. Entering it waits for the first content, and fails as `complete`
-        does; what breaks it after that is a `StreamInterruptedError` out of the `async for`.
+        It takes the arguments of `complete`. Entering it waits for the first content, and fails as `complete`
+        does; if the stream breaks after that, the `async for` raises a `StreamInterruptedError`.
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
@@ -145,7 +145,7 @@ class Pipeline(Runtime):
         self, prompt: Prompt, to: str | None, tenant: str | None, options: Options[Any], streaming: bool
     ) -> Call:
         if self.lifecycle.state != "open":
-            self.lifecycle.refuse_if_closed()
+            self.lifecycle.check_not_closed()
         tenant = current_tenant() if tenant is None else validation.identifier("tenant", tenant)
         if tenant is None:
             if self._require_tenant:
@@ -198,15 +198,16 @@ class Pipeline(Runtime):
         finally:
             lifecycle.leave(record)
 
-    _carry.__qualname__ = "Pipeline.complete"  # which Python names where its `await` was forgotten
+    _carry.__qualname__ = "Pipeline.complete"  # Python shows it if `await` was forgotten
 
     # --- opening and closing ---------------------------------------------------------------------
 
     async def aclose(self, drain: float = 0.0) -> None:
-        """Refuse new calls, let running calls and streams go on for `drain` seconds, then close.
+        """Reject new calls, let calls and streams in flight continue for `drain` seconds, then close.
 
-        What is left by then ends with a `ConfigurationError`, a read with a `StreamInterruptedError`.
-        This takes `drain` + 10 seconds at most; what ignores its cancellation is logged, and left behind.
+        After that, calls in flight raise a `ConfigurationError`, and reads of streams raise a
+        `StreamInterruptedError`. Closing takes at most `drain` + 10 seconds; tasks that ignore their
+        cancellation are logged and left running.
         """
         validation.seconds("drain", drain)
         await self.lifecycle.close(self, drain)
@@ -224,10 +225,10 @@ class Pipeline(Runtime):
     def in_background(
         self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
     ) -> None:
-        """Run `work` beside the calls: see `Runtime.in_background`."""
+        """Run `work` in a background task: see `Runtime.in_background`."""
         self.lifecycle.in_background(work, context, name)
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- inspection ------------------------------------------------------------------------------
 
     @property
     def circuits(self) -> Any:
@@ -243,7 +244,7 @@ class Pipeline(Runtime):
 
     def __str__(self) -> str:
         calls, streams = self.lifecycle.under_way
-        lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams under way)"]
+        lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams in flight)"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")
             lines.extend(f"           {line}" for line in layer.status(now()))
@@ -254,4 +255,4 @@ class Pipeline(Runtime):
 
 
 for _method in (Pipeline.complete, Pipeline.stream):
-    _method.__defaults__ = (None,)  # a call without a prompt is told what to write, `messages=[...]` too
+    _method.__defaults__ = (None,)  # so that a call without a prompt gets our error with its remedy

@@ -1,4 +1,4 @@
-"""Where a layer stands in the stack."""
+"""The position of a layer in the stack."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from enum import IntEnum
 
 
 class Place(IntEnum):
-    """Where a layer stands, from the outside in."""
+    """The position of a layer, from the outside in."""
 
     CALL = 1
-    """Once per call: deadlines, accounting, caches. The place of a user's layer unless it says otherwise."""
+    """Once per call: deadlines, accounting, caches. The default for custom layers."""
 
     ROUTE = 2
     """Chooses the target. Inside it a call has a deployment and a credential."""
 
     RETRY = 3
-    """Asks the same target again."""
+    """Retries at the same target."""
 
     ADMIT = 4
-    """May refuse an attempt before it is sent."""
+    """May reject an attempt before it is sent."""
 
     ATTEMPT = 5
-    """Bounds one attempt."""
+    """Sets the limits of one attempt."""

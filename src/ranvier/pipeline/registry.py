@@ -1,4 +1,4 @@
-"""Providers by their names, so that `"openai/gpt-5.2"` is a target at once."""
+"""Providers by name, so that `"openai/gpt-5.2"` can be used as a target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _factories: dict[str, Callable[[], Provider]] = {}
 
 
 def register(name: str, factory: Callable[[], Provider]) -> None:
-    """Let `"name/model"` mean a model of the provider that `factory` makes."""
+    """Make `"name/model"` a target at the provider that `factory` creates."""
     _factories[name] = factory
 
 
@@ -25,10 +25,10 @@ def names_of(providers: Iterable[Provider]) -> frozenset[str]:
 
 
 def provider_named(name: str) -> Provider:
-    """A new provider of a registered name.
+    """A new provider by its registered name.
 
     Raises:
-        UnknownProviderError: nobody registered that name.
+        UnknownProviderError: no provider is registered under that name.
     """
     factory = _factories.get(name)
     if factory is None:

@@ -1,4 +1,4 @@
-"""What a call, its layers and its provider may know of the pipeline that carries it."""
+"""The interface of the pipeline that calls, layers and providers may use."""
 
 from __future__ import annotations
 
@@ -26,54 +26,54 @@ class Stacked(Protocol):
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """Its position in the stack."""
 
     def deployments(self) -> Iterable[Deployment]:
         """Every target that it may send a call to."""
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
-        """The targets that one call may be sent to, in turn."""
+        """The targets that one call may be sent to, in order."""
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
-        """The longest that it lets one attempt take; `None` is no limit."""
+        """The longest that it lets one attempt take; `None` means no limit."""
 
     def limits_at(self, deployment: Deployment) -> Limits | None:
-        """The limits that it sets to an attempt; `None` where it sets none."""
+        """The limits that it sets for an attempt; `None` if it sets none."""
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """The most that a call can take through it, where `inner` is the most without it."""
+        """The worst case of a call through it, given the worst case `inner` of the rest."""
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens."""
+        """Called each time a pipeline opens."""
 
     def recheck(self, call: Call, since: float) -> None:
-        """Raise a `RejectedError` where it would not admit `call` any more."""
+        """Raise a `RejectedError` if it would not admit `call` any more."""
 
 
 class Keys(Protocol):
-    """Whose key a call uses; each method is documented at `Credentials`."""
+    """Chooses the key of a call; each method is documented at `Credentials`."""
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens."""
+        """Called each time a pipeline opens."""
 
     @property
     def resolver(self) -> Callable[..., Any] | None:
-        """Who is asked for keys; `None` where our own are used."""
+        """The function that returns the keys of tenants; `None` if only the providers' own keys are used."""
 
     async def resolve(self, call: Call, deployment: Deployment) -> str | None:
         """The key for `call` at `deployment`."""
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
-        """`call` with another key, after `error` was about its own."""
+        """`call` with another key, after `error` was caused by its own."""
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
-        """Our own key at `deployment`."""
+        """The own key of the provider of `deployment`."""
 
     def another(self, call: Call) -> str | None:
-        """A further key for the target of `call` that may be used at once."""
+        """Another key for the target of `call` that may be used at once."""
 
     def add_availability_check(self, closed_for: Callable[[Deployment, str, float], float]) -> None:
-        """Of several keys prefer one for which `closed_for` says 0."""
+        """Prefer keys for which `closed_for` returns 0."""
 
     def invalidate(self, call: Call) -> None:
         """The provider has rejected the key of `call`."""
@@ -83,11 +83,11 @@ class Keys(Protocol):
 
 
 class Timed(Protocol):
-    """A layer that sets the deadline of every call: `None` sets none."""
+    """A layer that sets the deadline of every call."""
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from the start of a call."""
+        """Seconds from the start of a call; `None` means no deadline."""
 
 
 class Runtime:
@@ -95,13 +95,13 @@ class Runtime:
 
     Attributes:
         layers: The stack, from the outside in.
-        credentials: Whose key a call uses.
+        credentials: Chooses the key of each call.
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
         events: Delivers events to listeners.
-        complaints: Logs what the code of others does wrong.
+        complaints: Logs mistakes of custom providers, once each.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
-        timed_by, limits: A hook for `Layer.join`: who sets the deadline of each call, and the limits of its
-            attempts, where that is the same for every call. So no call has to be derived for it.
+        timed_by, limits: A hook for `Layer.join`: the layer that sets the deadline of each call, and the
+            limits of attempts, if they are the same for every call. This saves deriving calls for them.
     """
 
     layers: tuple[Stacked, ...]
@@ -116,15 +116,15 @@ class Runtime:
     limits: Limits = UNLIMITED
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
-        """The longest that the stack lets one attempt at `deployment` take; `None` is without limit."""
+        """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""
         bounds = [layer.attempt_seconds(deployment) for layer in self.layers]
         return min((bound for bound in bounds if bound is not None), default=None)
 
     def in_background(
         self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
     ) -> None:
-        """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
+        """Run `work`, which must not raise, in a background task with a copy of `context`.
 
-        `name` says in the log what it is, should it never end.
+        Closing the pipeline waits for it. `name` identifies it in the log if it does not end.
         """
         raise NotImplementedError

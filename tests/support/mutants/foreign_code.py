@@ -25,7 +25,7 @@ MUTANTS = [
         "tests/pipeline/test_cancelled_while_running.py::test_a_call_is_cancelled",
     ),
     mutant(
-        "L1", "a limit rings once", CANCELLATION,
+        "L1", "a limit fires once", CANCELLATION,
         "        self._uncancel()\n        self._task.cancel()",
         "        return\n        self._task.cancel()",
         f"{LOST}::{ENDS}[swallows_1-deadline-fresh]",
@@ -38,7 +38,7 @@ MUTANTS = [
     ),
     mutant(
         "L1", "a cancellation that others have taken back is taken back again", CANCELLATION,
-        "        if self._task.cancelling() > self._before:  # else others have taken ours back",
+        "        if self._task.cancelling() > self._before:  # else other code has taken ours back",
         "        if self._task.cancelling():",
         f"{LOST}::{ENDS}[takes_our_cancellation_back-attempt-unwinding]",
     ),
@@ -82,8 +82,8 @@ MUTANTS = [
     ),
     mutant(
         "L7", "a CancelledError of a provider's own is the caller's", FOREIGN,
-        "    if isinstance(raised, asyncio.CancelledError) and watch.is_theirs(raised):",
-        "    if isinstance(raised, asyncio.CancelledError) and watch.ours is raised:",
+        "    if isinstance(raised, asyncio.CancelledError) and timer.is_theirs(raised):",
+        "    if isinstance(raised, asyncio.CancelledError) and timer.ours is raised:",
         f"{LOST}::test_the_error_names_the_provider_and_keeps_the_cause",
     ),
     mutant(
@@ -94,8 +94,8 @@ MUTANTS = [
     ),
     mutant(
         "L7", "a slot is lost where a listener ends the program", ATTEMPT,
-        "    except BaseException:  # of a listener that ends the program",
-        "    except Exception:  # of a listener that ends the program",
+        "    except BaseException:  # raised by a listener to end the program",
+        "    except Exception:  # raised by a listener to end the program",
         f"{LOST}::test_whatever_a_listener_raises_slots_and_permits_are_given_back[streamed-attempt_started]",
     ),
     mutant(
@@ -155,7 +155,7 @@ MUTANTS = [
     ),
     mutant(
         "L12", "a clean-up that fails is what its reader gets", CLEANUP,
-        "        if not (late or isinstance(error, Exception) or watch.is_theirs(error)):",
+        "        if not (late or isinstance(error, Exception) or timer.is_theirs(error)):",
         "        if not late:",
         f"{MISTAKES}::test_a_clean_up_that_fails_after_a_failure_replaces_nothing",
     ),

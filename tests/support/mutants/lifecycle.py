@@ -50,7 +50,7 @@ MUTANTS = [
     # --- 4: in whose context
     mutant(
         "L4", "a plain listener runs in whatever context emits", EVENTS,
-        "                answer = context.run(listener, event)",
+        "                result = context.run(listener, event)",
         "                answer = listener(event)",
         f"{CONTEXTS}::test_a_stream_that_another_task_reads_is_told_of_in_the_context_of_its_call",
     ),
@@ -112,8 +112,8 @@ MUTANTS = [
     ),
     mutant(
         "L6", "a generator is closed while it runs", PROVIDER_EVENTS,
-        "            while watch.waiting:",
-        "            while not self.watch:",
+        "            while timer.waiting:",
+        "            while not self.timer:",
         f"{CLOSING}::test_a_stream_that_is_read_is_closed_after_its_read_has_ended",
     ),
     mutant(
@@ -125,19 +125,19 @@ MUTANTS = [
     # --- 8: dropped anywhere
     mutant(
         "L8", "a finalizer settles in place", DROPPED,
-        "            loop.call_soon_threadsafe(heir.abandon, context=Context())",
-        "            heir.abandon()",
+        "            loop.call_soon_threadsafe(copy.abandon, context=Context())",
+        "            copy.abandon()",
         f"{DROPS}::test_a_stream_that_is_collected_in_the_middle_of_anything_is_settled_later",
     ),
     mutant(
         "L8", "another thread does not wake the loop", DROPPED,
-        "call_soon_threadsafe(heir",
-        "call_soon(heir",
+        "call_soon_threadsafe(copy",
+        "call_soon(copy",
         f"{DROPS}::test_a_stream_that_another_thread_collects_gives_everything_back",
     ),
     mutant(
         "L8", "a closed loop keeps a place for ever", DROPPED,
-        "    heir.forsake()",
+        "    copy.abandon_silently()",
         "    pass",
         f"{DROPS}::test_a_stream_whose_loop_is_closed_is_settled_in_silence[collected]",
     ),

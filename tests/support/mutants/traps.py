@@ -99,8 +99,8 @@ MUTANTS = [
     ),
     mutant(
         "T6", "a listener that raises breaks the call", EVENTS,
-        "                answer = context.run(listener, event)\n            except PLAIN_FAILURES:",
-        "                answer = context.run(listener, event)\n            except RuntimeError:",
+        "                result = context.run(listener, event)\n            except PLAIN_FAILURES:",
+        "                result = context.run(listener, event)\n            except RuntimeError:",
         "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(
@@ -295,14 +295,14 @@ MUTANTS = [
     ),
     mutant(
         "T14", "a cancelled whole answer keeps its slot", ATTEMPT,
-        "    finally:\n        watch.end()",
-        "    except GeneratorExit:\n        pass\n    else:\n        watch.end()",
+        "    finally:\n        timer.end()",
+        "    except GeneratorExit:\n        pass\n    else:\n        timer.end()",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(
         "T14", "a stream's slot comes back only after a good end", ATTEMPT,
-        "        stream.on_end(lambda outcome: _give_back(slots))",
-        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and _give_back(slots))",
+        "        stream.on_end(lambda outcome: _release(slots))",
+        "        stream.on_end(lambda outcome: outcome.value == 'succeeded' and _release(slots))",
         "test_cancellation_traps.py::test_t14_no_cancellation_loses_a_slot",
     ),
     mutant(
@@ -313,7 +313,7 @@ MUTANTS = [
     ),
     mutant(
         "T32", "a cancelled resolver is a missing key", "pipeline/credentials/credentials.py",
-        "        if isinstance(error, Exception) or watch.is_theirs(error):",
+        "        if isinstance(error, Exception) or timer.is_theirs(error):",
         "        if isinstance(error, BaseException):",
         "test_cancellation_traps.py::test_t32_a_resolver_that_is_cancelled_is_no_missing_key",
     ),

@@ -1,6 +1,6 @@
-"""Messages, parts and tools as dicts, in the words of chat completions or of Anthropic's API.
+"""Reads messages, parts and tools from dicts in the format of chat completions or of Anthropic's API.
 
-Every key is translated, passed on or rejected: `Keys` raises for each that nobody took. Errors name keys,
+Every key is translated, passed on or rejected: `Keys` raises for unread keys. Errors name keys,
 types and positions, and never quote content.
 """
 

@@ -1,4 +1,4 @@
-"""The keys of a dict: each is taken by its reader, or rejected in the end."""
+"""The keys of a dict: each is read, or rejected at the end."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class Keys:
-    """One dict, of which every key that says something has to be taken.
+    """A dict whose keys must all be read, except those with `None` or an empty value.
 
-    `None` and empty values say nothing: SDKs write them for whatever an answer does not have.
+    SDKs write `None` and empty values for every field that an answer does not have.
 
     Args:
         given: The dict.
@@ -31,31 +31,31 @@ class Keys:
         return key in self._left
 
     def put(self, key: str, value: Any) -> bool:
-        """Add a key; False where it is there already and says something else."""
+        """Add a key; False if it already exists with a different value."""
         return _is_empty(value) or bool(self._left.setdefault(key, value) == value)
 
     def take(self, key: str, default: Any = None) -> Any:
-        """The value of `key`; `default` where it is missing or says nothing."""
+        """The value of `key`; `default` if it is missing or empty."""
         return self._left.pop(key, default)
 
     def first(self, *keys: str) -> Any:
-        """The value of the first of several names of one thing; the others are left over, and so rejected."""
+        """The value of the first of several names of one field; the others stay unread, so rejected."""
         return next((self._left.pop(key) for key in keys if key in self._left), None)
 
     def text(self, key: str) -> str:
-        """The value of `key`, which has to be a text; empty where it is missing."""
+        """The value of `key`, which must be a str; empty if it is missing."""
         return self._typed(key, "", str, "a str")
 
     def flag(self, key: str) -> bool:
-        """The value of `key`, which has to be True or False; False where it is missing."""
+        """The value of `key`, which must be True or False; False if it is missing."""
         return self._typed(key, False, bool, "True or False")
 
     def mapping(self, key: str) -> Mapping[str, Any]:
-        """The value of `key`, which has to be a dict; empty where it is missing."""
+        """The value of `key`, which must be a dict; empty if it is missing."""
         return self._typed(key, {}, Mapping, "a dict")
 
     def entries(self, key: str) -> Sequence[Any]:
-        """The value of `key`, which has to be a list; empty where it is missing."""
+        """The value of `key`, which must be a list; empty if it is missing."""
         return self._typed(key, (), (list, tuple), "a list")
 
     def _typed(self, key: str, default: T, kind: Any, wanted: str) -> T:
@@ -65,19 +65,19 @@ class Keys:
         return value
 
     def extra(self, *keys: str) -> dict[str, Any] | None:
-        """Copies of fields that are passed on as they are; `None` where there are none."""
+        """Copies of fields that are passed on unchanged; `None` if there are none."""
         return {key: copy.deepcopy(self._left.pop(key)) for key in keys if key in self._left} or None
 
     def end(self) -> None:
-        """Reject what nobody took.
+        """Reject unread keys.
 
         Raises:
-            ConfigurationError: a key is left; it is named, its value is not.
+            ConfigurationError: a key was not read; the error names it without its value.
         """
         for key in self._left:
             raise ConfigurationError(
                 f"{self.where}: the key {key!r:.60} is not understood here: remove it, or build the message "
-                "from Message, Text and Tool, whose extra={...} passes fields on as they are"
+                "from Message, Text and Tool, whose extra={...} passes fields on unchanged"
             )
 
 

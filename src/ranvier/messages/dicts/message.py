@@ -1,4 +1,4 @@
-"""Messages as dicts: `{"role": "user", "content": "..."}` and what SDKs write beside it."""
+"""Reads messages from dicts: `{"role": "user", "content": "..."}` with the further fields of SDKs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.dicts.parts import (
-    picture_of,
+    image_from_base64,
     read_call_of,
     read_part,
     read_parts,
@@ -29,27 +29,27 @@ ROLES: Final[Mapping[str, Role]] = {
 }
 
 REASONING: Final = ("reasoning_content", "reasoning", "thinking")
-"""What a model thought: at Kimi, GLM and DeepSeek; at OpenRouter and vLLM; at Ollama."""
+"""Fields of reasoning: of Kimi, GLM and DeepSeek; of OpenRouter and vLLM; of Ollama."""
 
 OF_LITELLM: Final = "provider_specific_fields"
-"""Where litellm puts what the form of OpenAI has no place for; no API takes it back."""
+"""Where litellm puts fields that OpenAI's format does not have; no API accepts it."""
 
 LIFTED: Final = (*REASONING, "reasoning_details", "thinking_blocks", "refusal")
-"""Keys that may stand in there instead of in the message, or in both."""
+"""Keys that may be in that dict instead of in the message, or in both."""
 
 
 def read_message(entry: Mapping[str, Any], where: str) -> Message:
     """The message that a dict holds.
 
     Raises:
-        ConfigurationError: an unknown role, no content, or a key that is not understood; nothing is quoted.
+        ConfigurationError: an unknown role, no content, or an unknown key; no content is quoted.
     """
     content = entry.get("content")
     given = entry.get("role")
     role = ROLES.get(given) if isinstance(given, str) else None
     if role is None:
         raise ConfigurationError(f"{where}: role={given!r:.60}: choose one of {', '.join(ROLES)}")
-    if len(entry) == 2 and isinstance(content, str) and role != "tool":  # as nearly all are
+    if len(entry) == 2 and isinstance(content, str) and role != "tool":  # the most frequent case
         return Message(role, content)
     keys = Keys({key: value for key, value in entry.items() if key not in ("role", "content")}, where)
     read = _result if role == "tool" else _answer if role == "assistant" else _words
@@ -65,7 +65,7 @@ CALLS: Final = ", or tool_calls"
 
 def _words(keys: Keys, role: Role, content: object) -> Message:
     parts = [*_content(keys, content)]
-    parts += [picture_of(data, f"{keys.where}.images") for data in keys.entries("images")]  # Ollama
+    parts += [image_from_base64(data, f"{keys.where}.images") for data in keys.entries("images")]  # Ollama
     if role == "user" and parts and all(isinstance(part, ToolResult) for part in parts):
         role = "tool"  # Anthropic has no such role
     return _message(keys, role, content, parts)
@@ -76,8 +76,8 @@ def _answer(keys: Keys, role: Role, content: object) -> Message:
     parts = [*_thoughts(keys), *_content(keys, content)]
     if refusal := keys.text("refusal"):
         parts.append(Text(refusal))
-    for index, picture in enumerate(keys.entries("images")):
-        parts.append(read_part(picture, f"{keys.where}.images[{index}]"))
+    for index, image in enumerate(keys.entries("images")):
+        parts.append(read_part(image, f"{keys.where}.images[{index}]"))
     for index, call in enumerate(keys.entries("tool_calls")):
         parts += _call(call, f"{keys.where}.tool_calls[{index}]")
     if "function_call" in keys:
@@ -111,11 +111,11 @@ def _content(keys: Keys, content: object) -> tuple[Part, ...]:
     return read_parts(content, f"{keys.where}.content")
 
 
-# --- what models write for themselves --------------------------------------------------------------
+# --- reasoning and other opaque fields ------------------------------------------------------------
 
 
 def _lift(keys: Keys) -> dict[str, Any]:
-    """Move what litellm keeps in a dict of its own to where it belongs; returns what has no such place."""
+    """Move fields from litellm's own dict to the message; return the fields that have no place there."""
     given = dict(keys.mapping(OF_LITELLM))
     for key in LIFTED:
         if key in given and keys.put(key, given[key]):
@@ -135,12 +135,12 @@ def _thoughts(keys: Keys) -> Iterator[Part]:
 
 
 def _with_one_thought(parts: list[Part]) -> list[Part]:
-    """The parts with the words of all thoughts in one, since a message has one field for them."""
-    said = [part for part in parts if isinstance(part, Native) and part.provider == CHAT_COMPLETIONS]
-    if len(said) < 2:
+    """The parts with all reasoning texts joined into one, because a message has one field for them."""
+    thoughts = [part for part in parts if isinstance(part, Native) and part.provider == CHAT_COMPLETIONS]
+    if len(thoughts) < 2:
         return parts
-    words = dict.fromkeys(str(part.data["reasoning_content"]) for part in said)  # each once
-    return [thought_of("\n\n".join(words)), *(part for part in parts if part not in said)]
+    words = dict.fromkeys(str(part.data["reasoning_content"]) for part in thoughts)  # each once
+    return [thought_of("\n\n".join(words)), *(part for part in parts if part not in thoughts)]
 
 
 def _call(call: object, where: str) -> Iterator[Part]:
@@ -156,8 +156,8 @@ def _call(call: object, where: str) -> Iterator[Part]:
     keys = Keys(call, where)
     inner = keys if function is call else Keys(keys.mapping("function"), f"{where}.function")
     if keys.take("type", "function") != "function":
-        raise ConfigurationError(f"{where}.type: not every provider has such calls: give 'function'")
-    keys.take("index")  # its place in a stream
+        raise ConfigurationError(f"{where}.type: not every provider supports such calls: give 'function'")
+    keys.take("index")  # its position in a stream
     inner.take("index")  # Ollama
     inner.take("parsed_arguments")  # OpenAI's SDK: the same as `arguments`
     native = keys.mapping("extra_content")

@@ -1,4 +1,4 @@
-"""Parts of a message as dicts: `{"type": "text", "text": "..."}` and its relatives."""
+"""Reads parts of a message from dicts: `{"type": "text", "text": "..."}` and other types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONLY_ONE_WIRE: Final = {
     **dict.fromkeys(("document", "search_result", "container_upload"), "anthropic"),
     **dict.fromkeys(("file", "input_audio", "audio_url", "video_url"), CHAT_COMPLETIONS),
 }
-"""Types that are sent as they are, to the wire that has them."""
+"""Types that only one wire supports; sent there unchanged."""
 
 OF_THE_MODEL: Final = (
     "redacted_thinking",
@@ -28,14 +28,14 @@ OF_THE_MODEL: Final = (
     "mcp_tool_use",
     "compaction",
 )
-"""Types of blocks that Claude wrote for itself; so are those that end with `_tool_result`."""
+"""Types of blocks that Claude issued for itself; so are types that end with `_tool_result`."""
 
 
 def read_parts(content: object, where: str) -> tuple[Part, ...]:
     """The parts of a `content` that is a list.
 
     Raises:
-        ConfigurationError: one of them is not understood.
+        ConfigurationError: one of them is invalid.
     """
     if not isinstance(content, (list, tuple)):
         raise ConfigurationError(f"{where} is a {type(content).__name__}: give a str, or a list of parts")
@@ -43,7 +43,7 @@ def read_parts(content: object, where: str) -> tuple[Part, ...]:
 
 
 def read_part(part: object, where: str) -> Part:
-    """One part, from a dict or as it is."""
+    """One part, from a dict, a str or a part."""
     if isinstance(part, PARTS):
         return part
     if isinstance(part, str):
@@ -82,16 +82,16 @@ def _refusal(keys: Keys, part: Mapping[str, Any]) -> Text:
 
 
 def _image_url(keys: Keys, part: Mapping[str, Any]) -> Image:
-    place = keys.take("image_url", "")
+    url = keys.take("image_url", "")
     detail, media_type = keys.text("detail") or None, None
-    if isinstance(place, Mapping):
-        inner = Keys(place, f"{keys.where}.image_url")
-        place = inner.text("url")
+    if isinstance(url, Mapping):
+        inner = Keys(url, f"{keys.where}.image_url")
+        url = inner.text("url")
         detail = inner.text("detail") or detail
         media_type = inner.text("format") or None  # litellm
         inner.end()
     extra = keys.extra("cache_control", "prompt_cache_breakpoint")
-    return _picture(keys.where, url=str(place), media_type=media_type, detail=detail, extra=extra)
+    return _build_image(keys.where, url=str(url), media_type=media_type, detail=detail, extra=extra)
 
 
 def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
@@ -104,21 +104,21 @@ def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
         raise ConfigurationError(f"{source.where}.type={kind!r:.60}: choose one of base64, url, file")
     url = source.text("url") if kind == "url" else _data_url(source)
     source.end()
-    return _picture(keys.where, url=url, extra=keys.extra("cache_control"))
+    return _build_image(keys.where, url=url, extra=keys.extra("cache_control"))
 
 
 def _data_url(source: Keys) -> str:
     return f"data:{source.text('media_type')};base64,{source.text('data')}"
 
 
-def picture_of(data: object, where: str) -> Image:
-    """A picture given as base64 alone, which is how Ollama takes them."""
+def image_from_base64(data: object, where: str) -> Image:
+    """An image given as plain base64, the format of Ollama."""
     if not isinstance(data, str):
         raise ConfigurationError(f"{where} is a {type(data).__name__}: give its bytes as base64")
-    return _picture(where, url=f"data:;base64,{data}")
+    return _build_image(where, url=f"data:;base64,{data}")
 
 
-def _picture(where: str, **fields: Any) -> Image:
+def _build_image(where: str, **fields: Any) -> Image:
     try:
         return Image(**fields)
     except ConfigurationError as error:
@@ -133,10 +133,10 @@ def _tool_use(keys: Keys, part: Mapping[str, Any]) -> ToolCall:
 def read_call_of(
     where: str, id: str, name: str, arguments: Any, extra: Mapping[str, Any] | None = None
 ) -> ToolCall:
-    """A call of a tool, its arguments as JSON or as they are.
+    """A tool call, with its arguments as JSON text or as data.
 
     Raises:
-        ConfigurationError: it names no tool, or the arguments are no JSON.
+        ConfigurationError: it names no tool, or the arguments are not JSON.
     """
     if not name:
         raise ConfigurationError(f"{where} has no name: give the name of the tool that is called")
@@ -144,7 +144,7 @@ def read_call_of(
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{where}: the arguments of a tool call are no JSON: {type(error).__name__}"
+            f"{where}: the arguments of a tool call are not JSON: {type(error).__name__}"
         ) from None
     call = ToolCall.parse(id, name, text)
     return ToolCall(call.id, call.name, call.arguments, call.invalid, extra=extra) if extra else call
@@ -157,14 +157,14 @@ def _tool_result(keys: Keys, part: Mapping[str, Any]) -> ToolResult:
 
 
 def result_of(content: object, where: str) -> str | tuple[Text | Image | WirePart, ...]:
-    """What a tool gave back: a text where it is nothing but words, else its parts."""
+    """The result of a tool: a str if it is only text, else its parts."""
     if content is None or isinstance(content, str):
         return content or ""
     parts = read_parts(content, where)
     found: list[Text | Image | WirePart] = []
     for index, part in enumerate(parts):
         if not isinstance(part, (Text, Image, WirePart)):
-            raise ConfigurationError(f"{where}[{index}]: a tool's result holds text, pictures and documents")
+            raise ConfigurationError(f"{where}[{index}]: a tool's result may hold text, images and documents")
         found.append(part)
     if all(isinstance(part, Text) and not part.extra for part in found):
         return "".join(part.text for part in found if isinstance(part, Text))
@@ -184,7 +184,7 @@ def _thinking(keys: Keys, part: Mapping[str, Any]) -> Native:
 
 
 def thought_of(text: str) -> Native:
-    """What a model thought, for every server of chat completions that wants it back."""
+    """A model's reasoning, for every server of chat completions that expects it back."""
     return Native(CHAT_COMPLETIONS, {"reasoning_content": text})
 
 
@@ -204,4 +204,4 @@ READERS: Final[Mapping[str, Callable[[Keys, Mapping[str, Any]], Part]]] = {
     "tool_result": _tool_result,
     "thinking": _thinking,
 }
-"""How each type is read; its reader takes the keys that it understands."""
+"""The reader of each type; it takes the keys that it understands."""

@@ -1,4 +1,4 @@
-"""Tools and the choice among them, as dicts of chat completions and of Anthropic's API."""
+"""Reads tools and the tool choice from dicts of chat completions and of Anthropic's API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS: Final = ("auto", "none", "required")
 """Choices that name no tool."""
 
 OF_ANTHROPIC: Final = re.compile(r".+_\d{8}|mcp_toolset")
-"""Types of tools that Anthropic runs, or has trained for: `web_search_20250305`."""
+"""Types of tools that Anthropic runs, or has trained its models for: `web_search_20250305`."""
 
 OF_GEMINI: Final = frozenset(
     (
@@ -27,20 +27,20 @@ OF_GEMINI: Final = frozenset(
         *("googleSearchRetrieval", "google_search_retrieval"),
     )
 )
-"""Tools that Google runs: the only key of their dict."""
+"""Tools that Google runs; the name is the only key of their dict."""
 
 PASSED_ON: Final = (
     *("strict", "cache_control", "input_examples", "defer_loading", "allowed_callers"),
     "eager_input_streaming",
 )
-"""Further fields of a tool, which not every wire has."""
+"""Further fields of a tool, which not every wire supports."""
 
 
 def read_tools(tools: object) -> tuple[Tool | WireTool, ...]:
     """The tools, from objects, functions, types and dicts.
 
     Raises:
-        ConfigurationError: one is none of these, has no name, or has the name of another.
+        ConfigurationError: one is none of these, has no name, or has the same name as another.
     """
     if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
         raise ConfigurationError(f"tools is a {type(tools).__name__}: give a list of Tool")
@@ -88,7 +88,7 @@ def _tool(tool: object, where: str) -> Tool | WireTool:
 
 
 def _wire_of(tool: Mapping[str, Any]) -> str | None:
-    """The wire that has a tool of its own here; `None` for a function, which all have."""
+    """The only wire that supports this tool; `None` for a function, which all support."""
     kind = tool.get("type")
     if kind is None:
         return "gemini" if len(tool) == 1 and not OF_GEMINI.isdisjoint(tool) else None
@@ -101,7 +101,7 @@ def _wire_of(tool: Mapping[str, Any]) -> str | None:
 
 
 def read_choice(choice: object) -> str:
-    """A choice among the tools: a word or the name of a tool, also in the dicts of the two APIs.
+    """The tool choice: a word or the name of a tool, also from the dicts of the two APIs.
 
     Raises:
         ConfigurationError: it is neither.
@@ -118,7 +118,7 @@ def read_choice(choice: object) -> str:
     name = function.text("name") or keys.text("name")
     if keys.flag("disable_parallel_tool_use"):
         raise ConfigurationError(
-            "tool_choice: disable_parallel_tool_use=True is Anthropic's alone: give "
+            "tool_choice: only Anthropic supports disable_parallel_tool_use=True: give "
             "extra={'anthropic': {'tool_choice': {'disable_parallel_tool_use': True}}} beside the choice"
         )
     function.end()
@@ -134,10 +134,10 @@ def read_choice(choice: object) -> str:
 
 
 def check_choice(choice: str | None, tools: Sequence[Tool | WireTool]) -> str | None:
-    """The choice, where the tools allow it; `any`, the word of some APIs, becomes `required`.
+    """The choice, if it matches the tools; `any`, the word of some APIs, becomes `required`.
 
     Raises:
-        ConfigurationError: a tool that there is not, or a tool must be called where there are none.
+        ConfigurationError: an unknown tool, or a tool must be called and there are none.
     """
     names = [tool.name for tool in tools]
     if choice is None or choice in names or choice in ("auto", "none"):

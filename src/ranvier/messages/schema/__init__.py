@@ -1,1 +1,1 @@
-"""The form of structured answers and of tool arguments: JSON schemas, and the types that declare them."""
+"""Schemas of structured answers and tool arguments: JSON schemas, and types that declare them."""

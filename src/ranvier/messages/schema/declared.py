@@ -1,6 +1,6 @@
-"""Answers and tools that people declare, as types and functions; pydantic is imported here, and not before.
+"""Answers and tools declared as types and functions. Only this module and `signature` import pydantic.
 
-What is declared is kept with the schema that was made of it, for the most recently used.
+The schemas of the most recently used types and functions are cached.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pydantic_core.core_schema import ErrorType
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema.mismatch import Mismatch, names_in, place
+from ranvier.messages.schema.mismatch import Mismatch, json_path, names_in
 
 KEPT = 256
-"""Types and functions whose schema is kept. Each refers to what it was made of, so that a weak mapping
-would keep them for ever."""
+"""Types and functions whose schema is cached. A weak mapping would never drop them, because each schema
+refers to the type it was built from."""
 
-TOLD = 5
-"""Misfits that are told of one answer."""
+MAX_MISMATCHES = 5
+"""Mismatches that are reported of one answer."""
 
 MAX_WORDS = 300
-"""Characters of what is told of each of them: a validator of yours may quote whatever it refuses."""
+"""Characters of the description of each mismatch: a custom validator may quote what it rejects."""
 
 UNDECLARABLE = (
     PydanticUserError,
@@ -39,31 +39,31 @@ UNDECLARABLE = (
     TypeError,
     RecursionError,
 )
-"""What pydantic raises for a type that it cannot make a schema of."""
+"""Errors of pydantic for a type that it cannot build a schema from."""
 
 QUOTING = {
     *("value_error", "assertion_error", "union_tag_invalid", "uuid_parsing"),
     *("bytes_invalid_encoding", "timezone_offset"),
 }
-"""Kinds of errors whose words may quote the answer."""
+"""Types of pydantic errors whose message may quote the answer."""
 
 QUIET = set(get_args(ErrorType)) - QUOTING
-"""Kinds of errors whose words hold nothing but the rule; those of your own validators are not among them."""
+"""Types of pydantic errors whose message states only the rule; errors of custom validators are excluded."""
 
 
 WRAPPED = "answer"
-"""The field of the object that is asked for instead of what is no object in JSON, such as a list."""
+"""The field of the object that wraps an answer that is not a JSON object, such as a list."""
 
 
 def definition(kind: Any) -> Mapping[str, Any]:
-    """The JSON schema of an answer of that type, in the form that strict wires take.
+    """The JSON schema of an answer of that type, in the subset that strict wires accept.
 
     Raises:
         ConfigurationError: the type cannot be read from JSON.
     """
     try:
         hash(kind)
-    except TypeError:  # of `Annotated[int, []]`, say
+    except TypeError:  # for example for `Annotated[int, []]`
         raise ConfigurationError(f"schema={kind!r:.200}: give a type that can be hashed") from None
     return _strict_schema(_wrapper(kind) or kind)
 
@@ -71,13 +71,13 @@ def definition(kind: Any) -> Mapping[str, Any]:
 def read(
     declared: Any, text: str, data: Any, definition: Mapping[str, Any]
 ) -> tuple[Any, tuple[Mismatch, ...]]:
-    """What `text` says as an instance of what was declared; or `None`, and where it does not fit.
+    """`text` as an instance of the declared type; or `None` and the mismatches.
 
     Args:
-        declared: A type, or a function: then what fits is its keyword arguments.
+        declared: A type, or a function, whose keyword arguments are then returned.
         text: JSON.
-        data: The same, read.
-        definition: The schema that the model was given; keys that it does not name are content.
+        data: The same, parsed.
+        definition: The schema that was sent to the model; keys that it does not name are content.
     """
     wrapper = _wrapper(declared)
     try:
@@ -85,16 +85,16 @@ def read(
             return adapter(wrapper).validate_json(text)[WRAPPED], ()
         return adapter(declared).validate_json(text), ()
     except ValidationError as error:
-        told = error.errors(include_url=False, include_input=False)[:TOLD]
-    except (ValueError, RecursionError):  # half of a surrogate pair, say
-        return None, (Mismatch("$", "no JSON that could be read", "no JSON that could be read"),)
+        errors = error.errors(include_url=False, include_input=False)[:MAX_MISMATCHES]
+    except (ValueError, RecursionError):  # for example for an unpaired surrogate
+        return None, (Mismatch("$", "unreadable JSON", "unreadable JSON"),)
     names = names_in(definition)
-    return None, tuple(_misfit(each, data, names) for each in told)
+    return None, tuple(_mismatch(each, data, names) for each in errors)
 
 
 @lru_cache(KEPT)
 def _wrapper(declared: Any) -> Any:
-    """A TypedDict around a type that is no object in JSON, since providers take nothing else; or `None`."""
+    """A TypedDict that wraps a type that is not a JSON object, because providers require one; or `None`."""
     if is_function(declared) or _json_schema(declared).get("type") == "object":
         return None
     typed_dict: Any = TypedDict  # because mypy knows only those that are written out
@@ -103,7 +103,7 @@ def _wrapper(declared: Any) -> Any:
 
 @lru_cache(KEPT)
 def adapter(declared: Any) -> TypeAdapter[Any]:
-    """What reads JSON as an instance of that type, or as the arguments of that function.
+    """Reads JSON as an instance of that type, or as the arguments of that function.
 
     Raises:
         ConfigurationError: pydantic cannot read it.
@@ -120,21 +120,21 @@ def adapter(declared: Any) -> TypeAdapter[Any]:
 
 
 def is_function(declared: object) -> bool:
-    """True for functions and methods, but not for a `partial`, which Python 3.14 takes for a method."""
+    """True for functions and methods, but not for a `partial`, which Python 3.14 considers a method."""
     return inspect.isroutine(declared) and not isinstance(declared, partial)
 
 
 def schema_of(declared: Any) -> dict[str, Any]:
-    """The JSON schema of a type, or of the arguments of a function, as pydantic has it.
+    """The JSON schema of a type, or of the arguments of a function, as pydantic generates it.
 
     Raises:
-        ConfigurationError: it has none, or is no object in JSON.
+        ConfigurationError: it has none, or is not a JSON object.
     """
     schema = _json_schema(declared)
     if schema.get("type") != "object":
         raise ConfigurationError(
-            f"{declared.__name__} is no object in JSON: make it a field of a model, since providers take "
-            "nothing else at the root"
+            f"{declared.__name__} is not a JSON object: make it a field of a model, because providers "
+            "require an object at the root"
         )
     return schema
 
@@ -144,15 +144,15 @@ def _json_schema(declared: Any) -> dict[str, Any]:
         schema = adapter(declared).json_schema(schema_generator=_WithoutTitles)
     except UNDECLARABLE as error:
         raise _undeclarable(declared, error) from None
-    if reference := schema.pop("$ref", None):  # a type that refers to itself; no wire takes that at the root
+    if reference := schema.pop("$ref", None):  # a recursive type; no wire accepts a reference at the root
         schema = {**schema["$defs"][reference.removeprefix("#/$defs/")], **schema}
     return schema
 
 
 class _WithoutTitles(GenerateJsonSchema):
-    """Fields without a title that says their name once more; a model pays for every word."""
+    """Omits titles that only repeat the field's name, because every token of a schema is billed."""
 
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # because: pydantic's own
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # because: pydantic declares it so
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -162,27 +162,27 @@ class _WithoutTitles(GenerateJsonSchema):
 
 
 def as_json(default: object) -> Any:
-    """A default as a schema can tell it.
+    """A default value as JSON data for a schema.
 
     Raises:
-        PydanticSerializationError: as JSON there is none, for infinity neither.
+        PydanticSerializationError: JSON cannot represent it, for example infinity.
     """
     try:
-        return json.loads(to_json(default, inf_nan_mode="constants"), parse_constant=_unspeakable)
+        return json.loads(to_json(default, inf_nan_mode="constants"), parse_constant=_reject_constant)
     except ValueError as error:
         raise PydanticSerializationError(str(error)) from None
 
 
-def _unspeakable(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _undeclarable(declared: Any, error: Exception) -> ConfigurationError:
-    name, told = getattr(declared, "__name__", repr(declared)), str(error).partition("\n\nFor further")[0]
-    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {' '.join(told.split()):.400}")
+    name, reason = getattr(declared, "__name__", repr(declared)), str(error).partition("\n\nFor further")[0]
+    return ConfigurationError(f"{name:.80}: it cannot be read from JSON: {' '.join(reason.split()):.400}")
 
 
-# --- what strict wires take ----------------------------------------------------------------------
+# --- what strict wires accept --------------------------------------------------------------------
 
 NAMED = ("properties", "$defs")
 """Keywords that hold schemas by name."""
@@ -197,15 +197,15 @@ def _strict_schema(kind: type) -> Mapping[str, Any]:
 
 
 def _strict(node: Any) -> Any:
-    """`node` with nothing optional, nothing beyond what is named, and without what strict wires refuse."""
+    """`node` with all fields required, no others allowed, and no keywords that strict wires reject."""
     if isinstance(node, list):
         return [_strict(each) for each in node]
     if not isinstance(node, dict):
         return node
     schema = {key: value for key, value in node.items() if key not in ("default", "discriminator")}
-    if "oneOf" in schema:  # of types that tell themselves apart: at most one fits in any case
+    if "oneOf" in schema:  # a discriminated union: at most one matches in any case
         schema["anyOf"] = schema.pop("oneOf")
-    if "$ref" in schema and len(schema) > 1:  # nothing may stand beside a reference
+    if "$ref" in schema and len(schema) > 1:  # a reference allows no sibling keywords
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
     for key in NAMED:
         if key in schema:
@@ -219,26 +219,26 @@ def _strict(node: Any) -> Any:
     return schema
 
 
-# --- where an answer does not fit ----------------------------------------------------------------
+# --- mismatches ----------------------------------------------------------------------------------
 
 
-def _misfit(error: ErrorDetails, data: Any, names: set[str]) -> Mismatch:
+def _mismatch(error: ErrorDetails, data: Any, names: set[str]) -> Mismatch:
     rule = error["msg"] if error["type"] in QUIET else error["type"]
-    return Mismatch(place(_way(error["loc"], data, names), names), rule, error["msg"][:MAX_WORDS])
+    return Mismatch(json_path(_segments(error["loc"], data, names), names), rule, error["msg"][:MAX_WORDS])
 
 
-def _way(location: tuple[str | int, ...], data: Any, names: set[str]) -> list[str | int]:
-    """The way to a value: pydantic's, without the types that it tried and the functions that it called."""
-    way: list[str | int] = []
+def _segments(location: tuple[str | int, ...], data: Any, names: set[str]) -> list[str | int]:
+    """The path to a value: pydantic's location without the types it tried and the functions it called."""
+    path: list[str | int] = []
     for segment in location:
         if _holds(data, segment):
             data = data[segment]
-        elif isinstance(data, dict) and segment in names:  # what is missing
+        elif isinstance(data, dict) and segment in names:  # a missing field
             data = None
         else:
             continue
-        way.append(segment)
-    return way
+        path.append(segment)
+    return path
 
 
 def _holds(data: Any, segment: str | int) -> bool:

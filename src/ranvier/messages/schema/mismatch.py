@@ -1,4 +1,4 @@
-"""Where an answer leaves its schema, without a word of the answer."""
+"""Mismatches between an answer and its schema, described without quoting the answer."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
-MAX_PLACE = 200
-"""Characters of a place that are shown; the middle of a longer one is left out."""
+MAX_PATH = 200
+"""Characters of a path that are shown; the middle of a longer one is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Where and how an answer leaves its schema.
+    """Where and how an answer does not match its schema.
 
     Attributes:
-        place: A JSON path. Keys that the schema does not name are shown as `*`: they are content.
-        rule: What is asked there, without a word of the answer: fit for logs.
-        words: The same in words that may quote the answer: fit for the model that wrote it, alone.
+        path: A JSON path. Keys that the schema does not name are shown as `*`, because they are content.
+        rule: The violated rule, without quoting the answer: safe for logs.
+        words: A description that may quote the answer: only for the model that wrote it.
     """
 
-    place: str
+    path: str
     rule: str
     words: str
 
     def __str__(self) -> str:
-        return f"at {self.place}: {self.rule}"
+        return f"at {self.path}: {self.rule}"
 
 
-def place(segments: Iterable[str | int], names: Set[str]) -> str:
-    """`$.items[0].price` for the way to a value; keys that are not among `names` are content."""
+def json_path(segments: Iterable[str | int], names: Set[str]) -> str:
+    """`$.items[0].price` for the path to a value; keys that are not among `names` are shown as `*`."""
     shown = "$"
     for segment in segments:
         if isinstance(segment, int):
@@ -38,8 +38,8 @@ def place(segments: Iterable[str | int], names: Set[str]) -> str:
             shown += ".*"
         else:
             shown += f".{segment}" if segment.isidentifier() else f"[{segment!r}]"
-    if len(shown) > MAX_PLACE:
-        shown = f"{shown[: MAX_PLACE // 2]}...{shown[-MAX_PLACE // 2 :]}"
+    if len(shown) > MAX_PATH:
+        shown = f"{shown[: MAX_PATH // 2]}...{shown[-MAX_PATH // 2 :]}"
     return shown
 
 
@@ -47,7 +47,7 @@ def names_in(definition: object) -> set[str]:
     """Every name that a schema gives to a property."""
     names: set[str] = set()
     rest = [definition]
-    while rest:  # no recursion: a schema may be as deep as it likes
+    while rest:  # no recursion, because a schema may be nested to any depth
         node = rest.pop()
         if isinstance(node, Mapping):
             properties = node.get("properties")
@@ -59,5 +59,5 @@ def names_in(definition: object) -> set[str]:
 
 
 def name_for(name: str) -> str:
-    """`name` in the characters that every provider takes in the name of a tool or a schema; maybe none."""
+    """`name` in the characters that every provider accepts in names of tools and schemas; may be empty."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:64].strip("_")

@@ -1,6 +1,6 @@
-"""The form that an answer must have, and whether an answer has it.
+"""The schema of a structured answer, and the validation of answers against it.
 
-Nothing is imported for it until a form is asked for: `declared` needs pydantic, `written` jsonschema.
+Its dependencies are imported on first use: `declared` needs pydantic, `written` needs jsonschema.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ranvier.messages.schema.mismatch import Mismatch, name_for
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A JSON schema, and what a valid answer is made into.
+    """A JSON schema, and the type of a valid answer.
 
     Attributes:
-        definition: The JSON schema, as the providers are given it.
-        name: A short name for it; some wires want one.
+        definition: The JSON schema, as it is sent to providers.
+        name: A short name for it; some wires require one.
         model: The type that `parsed` is an instance of: a pydantic model, a dataclass, a TypedDict,
             `list[int]`. `None` leaves it plain data.
-        repairs: 1 to show a model what is wrong with an answer that does not fit, and ask it once
+        repairs: 1 to show the model what is wrong with an answer that does not match, and ask it once
             more; else 0.
     """
 
@@ -38,15 +38,15 @@ class Schema:
     def of(cls, form: Any, *, name: str | None = None) -> Schema:
         """The schema for `form`: a JSON schema of type `object`, a pydantic model, a dataclass, a TypedDict.
 
-        Any other type that JSON can hold (`list[int]`, `Cat | Dog`) is asked for as the only field of an
-        object, since providers take nothing else at the root; `parsed` is the value of that field.
+        Any other type that JSON can represent (`list[int]`, `Cat | Dog`) is requested as the only field of an
+        object, because providers require an object at the root; `parsed` is the value of that field.
 
-        A dict stays word for word what it is. Of a declared type every field is required, those
-        with a default too, and no others are allowed, because strict wires take nothing else; a
-        default still fills what an answer leaves out all the same.
+        A dict is sent unchanged. For a declared type every field is required, including those with a
+        default, and no others are allowed, because strict wires require that; a default still fills a
+        field that an answer omits.
 
         Raises:
-            ConfigurationError: it is none of these, or no provider could take it.
+            ConfigurationError: it is none of these, or no provider could accept it.
         """
         if isinstance(form, Schema):
             checked = form if form.model is not None else cls.of(form.definition, name=form.name)
@@ -64,9 +64,9 @@ class Schema:
         )
 
     def fit(self, text: str) -> tuple[Any, tuple[Mismatch, ...]]:
-        """What `text` says in this form; or `None`, and where it leaves the form.
+        """`text` parsed and validated; or `None` and the mismatches.
 
-        Thoughts, a fence and words around the JSON are passed over, where one JSON object is left that fits.
+        Thoughts, a fence and text around the JSON are ignored if exactly one JSON object matches.
         """
         plain = json_in(text)
         try:
@@ -76,14 +76,14 @@ class Schema:
         return self._read(plain, data)
 
     def _fit_one_of(self, found: list[str], error: Exception) -> tuple[Any, tuple[Mismatch, ...]]:
-        """The one object that fits, of those that were `found` in an answer that is no JSON as a whole."""
+        """The one matching object of those `found` in an answer that is not JSON as a whole."""
         if not found:
-            return None, (_no_json(error),)
+            return None, (_unreadable(error),)
         read = [self._read(each, STRICT.decode(each)) for each in found]
         fitting = [each for each in read if not each[1]]
         if len(found) == 1 or len(fitting) == 1:
             return (fitting or read)[0]
-        rule = f"no JSON that stands alone ({len(found)} different objects)"
+        rule = f"{len(found)} different JSON objects instead of one"
         return None, (Mismatch("$", rule, rule),)
 
     def _read(self, text: str, data: Any) -> tuple[Any, tuple[Mismatch, ...]]:
@@ -93,7 +93,7 @@ class Schema:
 
 
 def _meant(form: object) -> str:
-    """What the author of a wrong `schema=` most likely meant, as the beginning of a list."""
+    """What the author of an invalid `schema=` most likely meant, as the beginning of a list."""
     if isinstance(form, list) and len(form) == 1 and isinstance(form[0], type):
         return f"list[{form[0].__name__}], "
     if hasattr(type(form), "model_fields") or is_dataclass(form):
@@ -101,14 +101,14 @@ def _meant(form: object) -> str:
     return ""
 
 
-def _no_json(error: Exception) -> Mismatch:
-    rule = "no JSON that could be read"  # NaN, 1e999, a number of 5,000 digits, a tower of brackets
+def _unreadable(error: Exception) -> Mismatch:
+    rule = "unreadable JSON"  # NaN, 1e999, a number of 5,000 digits, deeply nested brackets
     if isinstance(error, json.JSONDecodeError):
-        rule = f"no JSON ({error.msg}, line {error.lineno} column {error.colno})"
+        rule = f"not JSON ({error.msg}, line {error.lineno} column {error.colno})"
     return Mismatch("$", rule, rule)
 
 
-# --- what is imported only when it is needed --------------------------------------------------------
+# --- imported on first use -----------------------------------------------------------------------
 
 
 def _declared() -> ModuleType:

@@ -1,4 +1,4 @@
-"""The keyword arguments of a function, as a type that pydantic reads."""
+"""Converts the parameters of a function into a type that pydantic can read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def arguments_of(function: Callable[..., Any]) -> Any:
     """The keyword arguments that `function` takes, as a TypedDict.
 
     Raises:
-        ConfigurationError: a parameter that cannot be filled in by name and type.
+        ConfigurationError: a parameter has no type, or cannot be passed by name.
     """
     name = getattr(function, "__name__", "arguments")
     hints = _hints(function, name)
@@ -40,7 +40,7 @@ def arguments_of(function: Callable[..., Any]) -> Any:
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    """The annotations of the parameters; that of the result may name what is not there at run time."""
+    """The annotations of the parameters, not of the result, which may name types unknown at run time."""
     inner = inspect.unwrap(getattr(function, "__func__", function))
     try:
         annotations = _annotations(inner)
@@ -50,26 +50,26 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
             globalns=getattr(inner, "__globals__", {}),
             include_extras=True,
         )
-    except Exception as error:  # an annotation is code of yours: evaluated here, it may raise anything
+    except Exception as error:  # evaluating an annotation runs user code, which may raise anything
         raise ConfigurationError(f"{name}(): an annotation cannot be read: {error!s:.200}") from None
 
 
 def _annotations(function: Any) -> dict[str, Any]:
-    """The annotations of one function; on Python 3.14 a name that is not defined is a `ForwardRef`."""
+    """The annotations of one function; on Python 3.14 an undefined name becomes a `ForwardRef`."""
     if sys.version_info >= (3, 14):
         return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
     return dict(getattr(function, "__annotations__", {}))
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature, without evaluating what is imported for the type checker only."""
+    """The signature, without evaluating names that are imported only for type checking."""
     if sys.version_info >= (3, 14):
         return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
     return inspect.signature(function)
 
 
 def _field(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
-    """The type of one argument, with what is said about it."""
+    """The type of one parameter, with its description and default."""
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
         raise ConfigurationError(
             f"{name}({parameter}): a model fills in parameters by name: give each a name and a type"
@@ -78,8 +78,8 @@ def _field(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> An
         raise ConfigurationError(f"{name}({parameter.name}): annotate it, so that a model knows what to give")
     if isinstance(parameter.default, FieldInfo):
         raise ConfigurationError(
-            f"{name}({parameter.name}=Field(...)): write it as Annotated[..., Field(...)], since "
-            "your function would be called with the Field itself"
+            f"{name}({parameter.name}=Field(...)): write it as Annotated[..., Field(...)], because "
+            "the function would be called with the Field itself"
         )
     kind = hints[parameter.name]
     if get_origin(kind) is Annotated:
@@ -91,7 +91,7 @@ def _field(name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> An
 
 
 def _with_default(kind: Any, default: object) -> Any:
-    """`kind`, telling the model what it is if it is left out."""
+    """`kind` with the default in its schema, so that the model knows it."""
     if default is None:
         return kind
     try:

@@ -1,4 +1,4 @@
-"""JSON schemas as people write them, checked with jsonschema; imported when the first one is asked for."""
+"""JSON schemas given as dicts, validated with jsonschema; imported on first use."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.schema.mismatch import Mismatch, names_in, place
+from ranvier.messages.schema.mismatch import Mismatch, json_path, names_in
 
-LARGEST = 200_000
-"""Characters of the largest schema; no provider takes one as large."""
+MAX_SCHEMA = 200_000
+"""Characters of the largest schema that is accepted; no provider accepts one as large."""
 
 KEPT = 256
-"""Schemas whose validator is kept; the least recently used goes first."""
+"""Schemas whose validator is cached; the least recently used is dropped first."""
 
-TOLD = 5
-"""Misfits that are told of one answer."""
+MAX_MISMATCHES = 5
+"""Mismatches that are reported of one answer."""
 
 MAX_WORDS = 300
-"""Characters of what is told of each of them; a validator quotes whatever it refuses, however long."""
+"""Characters of the description of each mismatch; a validator quotes values of any length."""
 
 
 def checked(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A copy of `schema`, the same one for equal schemas: what is done to `schema` later changes nothing.
+    """A validated copy of `schema`, cached: later changes to `schema` have no effect.
 
     Raises:
-        ConfigurationError: it is no JSON schema of an object, or leans on what is elsewhere.
+        ConfigurationError: it is not a JSON schema of an object, or refers to another document.
     """
     return _compiled(_as_text(schema))[0]
 
 
 def read(definition: Mapping[str, Any], data: Any) -> tuple[Any, tuple[Mismatch, ...]]:
-    """`data` as it is where it fits; or `None`, and where it does not."""
+    """`data` if it matches the schema; or `None` and the mismatches."""
     _, validator = _compiled(_as_text(definition))
     try:
-        errors = list(islice(validator.iter_errors(data), TOLD))
-        mismatches = [_misfit(best_match([error]) or error, names_in(definition)) for error in errors]
-    except RecursionError:  # a schema that refers to itself, or an answer as deep as a well
+        errors = list(islice(validator.iter_errors(data), MAX_MISMATCHES))
+        mismatches = [_mismatch(best_match([error]) or error, names_in(definition)) for error in errors]
+    except RecursionError:  # a schema that refers to itself, or a deeply nested answer
         mismatches = [Mismatch("$", "nested too deeply", "nested too deeply")]
-    except OverflowError:  # hundreds of digits where a multiple of a fraction is asked for
+    except OverflowError:  # a number of hundreds of digits with a fractional `multipleOf`
         mismatches = [Mismatch("$", "a number is too large", "a number is too large")]
     return (None, tuple(mismatches)) if mismatches else (data, ())
 
 
-def _misfit(error: ValidationError, names: set[str]) -> Mismatch:
-    rule = str(error.validator or "something stands where the schema is false")
+def _mismatch(error: ValidationError, names: set[str]) -> Mismatch:
+    rule = str(error.validator or "the schema allows no value here")
     value, segments = error.validator_value, list(error.absolute_path)
     if rule == "required" and isinstance(value, list):
         segments += [name for name in value if error.message.startswith(repr(name))][:1]
     elif isinstance(value, (str, int, float, list)):
         rule = f'"{rule}": {json.dumps(value):.60}'
-    return Mismatch(place(segments, names), rule, error.message[:MAX_WORDS])
+    return Mismatch(json_path(segments, names), rule, error.message[:MAX_WORDS])
 
 
 # --- schemas -------------------------------------------------------------------------------------
@@ -72,11 +72,12 @@ def _as_text(schema: Mapping[str, Any]) -> str:
         text = json.dumps(dict(schema), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"schema=...: it is no JSON ({type(error).__name__}: {error!s:.80})"
+            f"schema=...: it is not JSON ({type(error).__name__}: {error!s:.80})"
         ) from None
-    if len(text) > LARGEST:
+    if len(text) > MAX_SCHEMA:
         raise ConfigurationError(
-            f"schema=...: it has {len(text)} characters, more than any provider takes: give at most {LARGEST}"
+            f"schema=...: it has {len(text)} characters, more than any provider accepts: "
+            f"give at most {MAX_SCHEMA}"
         )
     return text
 
@@ -90,27 +91,28 @@ def _compiled(text: str) -> tuple[Mapping[str, Any], Validator]:
         )
     if schema.get("type") != "object":
         raise ConfigurationError(
-            f"schema=...: its type is {schema.get('type')!r:.60}: give one of type 'object', since providers "
-            "take nothing else at the root; a list can be a property of it"
+            f"schema=...: its type is {schema.get('type')!r:.60}: give one of type 'object', because "
+            "providers require an object at the root; a list can be a property of it"
         )
     draft = schema.get("$schema", "")
     if not isinstance(draft, str):
         raise ConfigurationError(
-            f"schema=...: its $schema is {draft!r:.60}: give the address of a draft, or none"
+            f"schema=...: its $schema is {draft!r:.60}: give the URL of a draft, or omit it"
         )
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
         for reference in _references(schema):
-            _refuse_elsewhere(schema, reference)
+            _reject_remote(schema, reference)
     except SchemaError as error:
-        at = place(error.absolute_path, {str(segment) for segment in error.absolute_path})
-        raise ConfigurationError(f"schema=...: it is no JSON schema, at {at}: {error.message:.120}") from None
+        at = json_path(error.absolute_path, {str(segment) for segment in error.absolute_path})
+        what = f"it is not a JSON schema, at {at}: {error.message:.120}"
+        raise ConfigurationError(f"schema=...: {what}") from None
     except RecursionError:
         raise ConfigurationError("schema=...: it is nested too deeply") from None
     return schema, kind(
         schema, registry=Registry()
-    )  # an empty one: by default jsonschema fetches what is elsewhere
+    )  # an empty registry, because by default jsonschema fetches remote references
 
 
 def _references(schema: object) -> Iterator[str]:
@@ -124,8 +126,8 @@ def _references(schema: object) -> Iterator[str]:
             rest.extend(node)
 
 
-def _refuse_elsewhere(schema: Mapping[str, Any], reference: str) -> None:
-    """Refuse what cannot be found in the schema itself, now and not when the answer has been paid for."""
+def _reject_remote(schema: Mapping[str, Any], reference: str) -> None:
+    """Reject a reference that does not resolve within the schema, before an answer is paid for."""
     try:
         if not reference.startswith("#"):
             raise Unresolvable(ref=reference)
@@ -133,5 +135,5 @@ def _refuse_elsewhere(schema: Mapping[str, Any], reference: str) -> None:
         Registry().with_resource("", draft.create_resource(schema)).resolver().lookup(reference)
     except Unresolvable:
         raise ConfigurationError(
-            f"schema=...: {reference!r:.80} is not in it: put it under '$defs', since nothing is fetched"
+            f"schema=...: {reference!r:.80} is not in it: put it under '$defs', because nothing is fetched"
         ) from None

@@ -1,1 +1,1 @@
-"""One attempt at one target, and what is made of its answer or error."""
+"""One attempt at one target, and the handling of its answer or error."""

@@ -29,10 +29,10 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
-    """Ask the deployment once: whole, or by a stream that is handed out at its first content.
+    """Send the call to its deployment once; a stream is handed out at its first content.
 
-    A whole answer travels over a stream too where the limits ask for it, so that silence is
-    noticed. A deployment that turns out to refuse streaming is asked whole, now and from then on.
+    A whole answer is streamed too if the limits require it, so that silence is detected. If a deployment
+    rejects streaming, it is called without streaming, now and from then on.
     """
     if call.streaming or call.limits.over_stream:
         return _by_stream(call)
@@ -49,12 +49,12 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
                 raise
             deployment.ask_whole(call.credential)
             call = call.again(reason=error.kind)
-    call = call.within(Limits(call.limits.seconds, call.limits.connect))  # no token comes before the last
+    call = call.within(Limits(call.limits.seconds, call.limits.connect))  # there is no first token
     return await (_streamed(call, _whole_as_stream(call)) if call.streaming else _whole(call))
 
 
 def _events(call: Call) -> AsyncIterator[StreamEvent]:
-    """The stream of the provider, which has not begun."""
+    """The stream of the provider, not started yet."""
     try:
         return call.deployment.stream(call)
     except asyncio.CancelledError as cancelled:
@@ -62,11 +62,11 @@ def _events(call: Call) -> AsyncIterator[StreamEvent]:
 
 
 async def _whole(call: Call) -> Response:
-    watch, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
-    began, queued = watch.begin(), 0.0
+    timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
+    began, queued = timer.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
     if slots is not None and slots.locked():
-        began, queued = await _wait_for_slot(call, watch, slots, began)
+        began, queued = await _wait_for_slot(call, timer, slots, began)
     elif slots is not None:
         await slots.acquire()
     try:
@@ -74,93 +74,93 @@ async def _whole(call: Call) -> Response:
         try:
             response = await provider.complete(call)
         except BaseException as raised:
-            failure = _failed(call, attempt, await failure_of(call, watch, raised))
+            failure = _failed(call, attempt, await failure_of(call, timer, raised))
             try:
                 if failure is raised:
                     raise
                 raise failure  # because: it has its cause
             finally:
-                del failure  # it holds this frame: a frame that held it too would be a cycle
+                del failure  # it refers to this frame: a local would complete a reference cycle
     finally:
-        watch.end()
+        timer.end()
         if slots is not None:
-            _give_back(slots)
+            _release(slots)
     attempt.succeeded(clock(), response.usage)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:
-        return await _formed(call, attempt, response)
+        return await _validated(call, attempt, response)
     if call.pipeline.events.verbose:
         announce_attempt(call, attempt)
     return response
 
 
 def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
-    """`error`, now that the record and the listeners know of it."""
+    """Record `error`, notify listeners, and return it."""
     recorder.attempt_failed(attempt, call.pipeline.clock(), error)
     announce_attempt(call, attempt)
     return error
 
 
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
-    watch = WaitTimer(call)
-    began, queued = watch.begin(), 0.0
+    timer = WaitTimer(call)
+    began, queued = timer.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
     if slots is not None and slots.locked():
-        began, queued = await _wait_for_slot(call, watch, slots, began)
+        began, queued = await _wait_for_slot(call, timer, slots, began)
     elif slots is not None:
         await slots.acquire()
     try:
         attempt = recorder.begin(call, began, queued)
-        stream = ResponseStream(call, attempt, BoundedEvents(call, watch, events))
-    except BaseException:  # of a listener that ends the program
-        watch.end()
+        stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
+    except BaseException:  # raised by a listener to end the program
+        timer.end()
         if slots is not None:
-            _give_back(slots)
+            _release(slots)
         raise
     if slots is not None:
-        stream.on_end(lambda outcome: _give_back(slots))
+        stream.on_end(lambda outcome: _release(slots))
     if call.streaming:
         await stream.begin()
-        return stream.hand_out()  # it looks at its form itself, at its end
+        return stream.hand_out()  # it is validated at its end
     response = await stream.gather()
-    return response if call.request.schema is None else await _formed(call, attempt, response)
+    return response if call.request.schema is None else await _validated(call, attempt, response)
 
 
-async def _formed(call: Call, attempt: Attempt, response: Response) -> Response:
-    """A whole answer, `parsed` as the call asks; or what its model, told what is wrong, says instead.
+async def _validated(call: Call, attempt: Attempt, response: Response) -> Response:
+    """A whole answer with `parsed` set; or its repair, if it does not match the schema.
 
     Raises:
-        InvalidResponseError: it does not fit; the provider is well.
-        ContentFilterError: nor could it, since it was cut off on policy.
+        InvalidResponseError: it does not match; this does not count against the provider.
+        ContentFilterError: it does not match, because the content filter cut it off.
     """
     try:
         mismatches = schema_repair.parse(call, response)
-    except BaseException as error:  # of a validator of the user's
+    except BaseException as error:  # raised by a custom validator
         _failed(call, attempt, error)
         raise
     if not mismatches:
         announce_attempt(call, attempt)
         return response
-    unfit = _failed(call, attempt, schema_repair.unfit(call, response, mismatches))
+    mismatch = _failed(call, attempt, schema_repair.error_of(call, response, mismatches))
     try:
-        if not schema_repair.may_be_repaired(call, response):
-            raise unfit
+        if not schema_repair.can_repair(call, response):
+            raise mismatch
         return await _repaired(call, attempt, response, mismatches)
     except RanvierError as error:
-        if not schema_repair.only_of_the_repair(error):
+        if not schema_repair.concerns_only_repair(error):
             raise
-        raise unfit from None
+        raise mismatch from None
     finally:
-        del unfit  # once raised it holds this frame: a frame that held it too would be a cycle
+        del mismatch  # once raised it refers to this frame: a local would complete a reference cycle
 
 
 async def _repaired(
     call: Call, first: Attempt, response: Response, mismatches: tuple[Mismatch, ...]
 ) -> Response:
-    """The answer to the same conversation with what is wrong, in what is left of the attempt's time.
+    """The answer to the conversation with the mismatches added, within the rest of the attempt's time.
 
-    A guard has let one attempt in, and reckons with no more time than one may take.
+    The guard has admitted one attempt, and expects no more time than one may take.
     """
     limits = call.limits
     left = None if limits.seconds is None else first.started + limits.seconds - call.pipeline.clock()
@@ -173,43 +173,43 @@ async def _repaired(
 
 
 async def _wait_for_slot(
-    call: Call, watch: WaitTimer, slots: asyncio.Semaphore, began: float
+    call: Call, timer: WaitTimer, slots: asyncio.Semaphore, began: float
 ) -> tuple[float, float]:
-    """Take one of the connection slots, which are all in use: when that was, and how long it took.
+    """Wait for a connection slot, because all are in use; returns when it was acquired, and the wait.
 
     Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
     provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
 
     Raises:
-        LocalCapacityError: none became free in time; nothing was sent.
-        RejectedError: a layer would not let the call pass any more, after that wait.
-        TimedOutError: it is too late for an attempt already.
+        LocalCapacityError: no slot became free in time; nothing was sent.
+        RejectedError: after the wait, a layer would not admit the call any more.
+        TimedOutError: no time is left for an attempt.
     """
     for permit in call.probing:
         permit.waits(call)
     try:
-        with watch.until(*earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")):
+        with timer.until(*earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")):
             await slots.acquire()
     finally:
         recorder.waited(call, "slot", began)
     try:
         for layer in call.pipeline.layers:
             layer.recheck(call, began)
-        sent = watch.begin()
+        sent = timer.begin()
     except BaseException:
-        watch.end()
-        _give_back(slots)
+        timer.end()
+        _release(slots)
         raise
     return sent, sent - began
 
 
-def _give_back(slots: asyncio.Semaphore) -> None:
-    """Let another request have the slot."""
-    with suppress(RuntimeError):  # a call that its loop has left behind is collected: who waits is there, too
+def _release(slots: asyncio.Semaphore) -> None:
+    """Release the slot to another request."""
+    with suppress(RuntimeError):  # the call is collected after its loop was closed, and so are the waiters
         slots.release()
 
 
 async def _whole_as_stream(call: Call) -> AsyncGenerator[StreamEvent, None]:
-    """The whole answer of a provider that cannot stream, in steps."""
+    """The whole answer of a provider that cannot stream, as events."""
     for event in steps_of(await call.deployment.provider.complete(call)):
         yield event

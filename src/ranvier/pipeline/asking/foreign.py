@@ -1,8 +1,8 @@
-"""How the code of others fails: by a CancelledError of its own, in its clean-up, by one error for many calls.
+"""Handles failures of user code: its own CancelledErrors, and one error raised in several calls.
 
-Providers, resolvers, listeners and layers are the user's. A `CancelledError` that a plain function raises is
-always its own failure: nobody can cancel in the middle of it. One that comes out of an `await` is, unless
-the task was cancelled since that wait began.
+Providers, resolvers, listeners and layers may be user code. A `CancelledError` that a plain function raises
+is always its own failure, because a task cannot be cancelled inside a plain function. One that comes out of
+an `await` is its own failure unless the task was cancelled since that await began.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
 Raised = TypeVar("Raised", bound=BaseException)
 
 _OF_ITS_CALL = ("attempts", "record", "retry_useless")
-"""What we write into an error about the call in which it was raised."""
+"""Attributes that we set on an error about the call in which it was raised."""
 
 
-async def failure_of(call: Call, watch: WaitTimer, raised: BaseException) -> BaseException:
-    """What a wait for the provider of `call` that `raised` ended has failed by: a limit, or the provider.
+async def failure_of(call: Call, timer: WaitTimer, raised: BaseException) -> BaseException:
+    """The error of a wait for the provider that ended by `raised`: that of a limit, or of the provider.
 
-    The caller's cancellation, and what ends a program, stay what they are.
+    The caller's cancellation, and errors that end the program, stay unchanged.
     """
-    ours, reason = watch.ours, watch.ended_by(raised)
+    ours, reason = timer.ours, timer.ended_by(raised)
     if ours is not None and reason is not None:
         if (cancelled := await ours.absorb(raised)) is not None:
             return cancelled
         late = too_late(call, reason)
         late.__cause__ = cause_of(raised)
         return late
-    if isinstance(raised, asyncio.CancelledError) and watch.is_theirs(raised):
+    if isinstance(raised, asyncio.CancelledError) and timer.is_theirs(raised):
         return cancelled_by_itself(call, raised)
     return own_error(call, raised)
 
 
 def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> ConnectionFailedError:
-    """The error for a provider that raises a `CancelledError` while nobody has cancelled the call."""
+    """The error for a provider that raises a `CancelledError` although the call was not cancelled."""
     deployment = call.deployment
     error = ConnectionFailedError(
-        f"{deployment} raised a CancelledError, but nobody cancelled the call",
+        f"{deployment} raised a CancelledError, but the call was not cancelled",
         provider=deployment.provider.name,
         model=deployment.model,
     )
@@ -55,15 +55,15 @@ def cancelled_by_itself(call: Call, cancelled: asyncio.CancelledError) -> Connec
 
 
 def is_of_another_call(call: Call, error: BaseException) -> bool:
-    """Whether `error` was raised in another call before."""
+    """True if `error` was raised in another call before."""
     return isinstance(error, RanvierError) and error.record not in (None, call.record)
 
 
 def own_error(call: Call, error: Raised) -> Raised:
-    """`error`, for `call` alone: one that was raised in another call before stays with that, and is copied.
+    """`error` with the record of `call`; a copy if it was raised in another call before.
 
-    So a function may keep one error and raise it for everybody. Nothing that we know of one call is told
-    to another, and no traceback of it grows on.
+    So user code may keep one error object and raise it in many calls. No facts of one call leak
+    to another, and its traceback does not grow.
     """
     if not is_of_another_call(call, error):
         if isinstance(error, RanvierError):

@@ -1,4 +1,4 @@
-"""What a reader gets of a stream that ends before its answer does: an error with what had come until then."""
+"""The errors of streams that end before their answer is complete, with what had arrived."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def breaks(error: BaseException | None) -> TypeGuard[Exception]:
-    """Whether a stream that ended by `error` broke.
+    """True if a stream that ended by `error` broke.
 
-    A cancellation, the end of the call's time and a layer that failed do not break it.
+    A cancellation, the deadline of the call and a failed layer do not count.
     """
     return isinstance(error, Exception) and not isinstance(error, (DeadlineExceededError, LayerError))
 
 
 def interrupted(call: Call, error: Exception, received: Response) -> StreamInterruptedError:
-    """What a stream of `call` that `error` broke raises."""
+    """The error of a stream of `call` that broke because of `error`."""
     facts = {
         name: getattr(error, name, None)
         for name in ("status", "code", "request_id", "retry_after", "resets_at")
@@ -43,34 +43,34 @@ def interrupted(call: Call, error: Exception, received: Response) -> StreamInter
 
 
 def expired(call: Call, received: Response) -> DeadlineExceededError:
-    """What a stream of `call` raises whose time ran out while nobody waited for it."""
+    """The error of a stream whose deadline passed between two reads."""
     made = DeadlineExceededError(
-        f"the call ran out of time while the stream of {call.deployment} was being read", received=received
+        f"the deadline passed while the stream of {call.deployment} was being read", received=received
     )
     recorder.attach(call.record, made)
     return made
 
 
 Loss = tuple[str, str]
-"""How a reader has lost a stream without closing it: the `reason` of the error, and what to do instead."""
+"""Why a stream ended without being closed by its reader: the `reason` of the error, and the remedy."""
 
 LOST_BY_CANCELLATION: Loss = (
     "cancelled",
-    "a read of it was cancelled, which closes it; to wait for a while and read on, keep the read in a task "
-    "and wait for that with asyncio.wait(..., timeout=...)",
+    "a read of it was cancelled, which closes it; to wait for a limited time and then read on, run the read "
+    "in a task and wait for that with asyncio.wait(..., timeout=...)",
 )
-LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; give aclose(drain=...) time for streams to end")
+LOST_BY_CLOSING: Loss = ("closed", "its pipeline was closed; use aclose(drain=...) to let streams end first")
 LOST_WITH_LOOP: Loss = (
     "closed",
-    "its event loop was closed; read a stream to its end on the loop it began on",
+    "its event loop was closed; read a stream to its end on the loop it was opened on",
 )
 
 
 def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
-    """What each further read of a stream raises that its reader has lost."""
+    """The error of each read of a stream that ended without being closed by its reader."""
     reason, words = loss
     made = StreamInterruptedError(
-        f"the stream of {call.deployment} ended before its answer did: {words}",
+        f"the stream of {call.deployment} ended before its answer was complete: {words}",
         received=received,
         reason=reason,
         provider=call.deployment.provider.name,
@@ -82,7 +82,7 @@ def lost(call: Call, loss: Loss, received: Response) -> StreamInterruptedError:
 
 
 def announce_interrupted(call: Call, error: Exception) -> None:
-    """Tell whoever listens that a stream of `call` broke."""
+    """Emit that a stream of `call` broke."""
     if call.pipeline.events.listeners:
         call.pipeline.events.emit(StreamInterrupted(**call.where(), kind=_reason(error)), call.record)
 

@@ -1,8 +1,7 @@
-"""Whether an answer has the form that was asked for, and what is done about one that has not.
+"""Validates answers against their schema, and repairs one that does not match.
 
-Such an answer is no failing of its provider, which is well: no circuit counts it, and the same
-question is not put again. The next target may do better, and so may the same model when it is shown
-what is wrong, once, where the call asks for that (`repair=1`).
+A mismatch is not a failure of the provider: no circuit counts it, and the same request is not retried. The
+next target may do better. With `repair=1`, the same model is asked once more, and shown what is wrong.
 """
 
 from __future__ import annotations
@@ -29,56 +28,56 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 CUT = {
-    FinishReason.LENGTH: "stopped for its length before it was whole",
-    FinishReason.CONTENT_FILTER: "was stopped by the content filter before it was whole",
+    FinishReason.LENGTH: "hit max_tokens before it was complete",
+    FinishReason.CONTENT_FILTER: "was stopped by the content filter before it was complete",
 }
-"""What is said of an answer that could not be finished; asked again, it would end the same way."""
+"""Descriptions of truncated answers; they are not repaired, because a repair would end the same way."""
 
 
 def parse(call: Call, response: Response) -> tuple[Mismatch, ...]:
-    """Set `parsed` of an answer to `call`, or say what does not fit; one that calls tools has no form yet."""
+    """Set `parsed` of an answer, or return its mismatches; an answer that calls tools is not validated."""
     schema = call.request.schema
     if schema is None or response.tool_calls:
         return ()
     try:
         response.parsed, mismatches = schema.fit(response.text)
-    except asyncio.CancelledError as cancelled:  # of a validator: nobody can cancel in the middle of one
+    except asyncio.CancelledError as cancelled:  # raised by a validator: a plain function is not cancelled
         raise RuntimeError(
-            "a validator raised a CancelledError, but nobody cancelled the call"
+            "a validator raised a CancelledError, but the call was not cancelled"
         ) from cancelled
     return mismatches
 
 
 def parse_given(call: Call, response: Response, layer: str) -> None:
-    """Set `parsed` of an answer that a layer gave itself, where the layer has not.
+    """Set `parsed` of an answer that a layer returned itself, if the layer has not set it.
 
     Raises:
-        LayerError: it does not fit.
+        LayerError: it does not match the schema.
     """
     if call.request.schema is not None and response.parsed is None and (mismatches := parse(call, response)):
-        raise LayerError(f"its answer does not fit the schema: {mismatches[0]}", layer)
+        raise LayerError(f"its answer does not match the schema: {mismatches[0]}", layer)
 
 
 def check(call: Call, response: Response) -> None:
-    """The same for an answer that nobody would repair.
+    """Set `parsed` of an answer that will not be repaired.
 
     Raises:
-        InvalidResponseError: it does not fit; the provider is well.
-        ContentFilterError: nor could it, since it was cut off on policy.
+        InvalidResponseError: it does not match; this does not count against the provider.
+        ContentFilterError: it does not match, because the content filter cut it off.
     """
     mismatches = parse(call, response)
     if mismatches:
-        raise unfit(call, response, mismatches)
+        raise error_of(call, response, mismatches)
 
 
-def unfit(call: Call, response: Response, mismatches: tuple[Mismatch, ...]) -> ProviderError:
-    """The error for an answer that does not fit. It says where and how, and quotes nothing of the answer."""
+def error_of(call: Call, response: Response, mismatches: tuple[Mismatch, ...]) -> ProviderError:
+    """The error for an answer that does not match. It names the path and the rule, and quotes no content."""
     kind = (
         ContentFilterError if response.finish_reason is FinishReason.CONTENT_FILTER else InvalidResponseError
     )
-    told = CUT.get(response.finish_reason or FinishReason.STOP, "does not fit the schema")
+    what = CUT.get(response.finish_reason or FinishReason.STOP, "does not match the schema")
     error = kind(
-        f"the answer of {call.deployment} {told}: {mismatches[0]}",
+        f"the answer of {call.deployment} {what}: {mismatches[0]}",
         provider=call.deployment.provider.name,
         model=call.deployment.model,
     )
@@ -86,30 +85,30 @@ def unfit(call: Call, response: Response, mismatches: tuple[Mismatch, ...]) -> P
     return error
 
 
-def may_be_repaired(call: Call, response: Response) -> bool:
-    """True where the call asks for a repair, and the model was free to finish what it wrote."""
+def can_repair(call: Call, response: Response) -> bool:
+    """True if the call requests a repair, and the answer is not truncated."""
     schema = call.request.schema
     return schema is not None and schema.repairs > 0 and response.finish_reason not in CUT
 
 
-def only_of_the_repair(error: RanvierError) -> bool:
-    """True where `error` ended a repair, but says nothing against the question, or against the provider.
+def concerns_only_repair(error: RanvierError) -> bool:
+    """True if `error` ended a repair, but is no evidence against the original request or the provider.
 
-    There was no room for it, or what we wrote into it was refused: the answer that did not fit stands.
+    There was no slot or time for the repair, or the provider rejected it: the mismatch is raised instead.
     """
     if isinstance(error, AttemptTimeoutError):
-        return error.phase == "attempt" and error.status is None  # what was left of our time, no 408
+        return error.phase == "attempt" and error.status is None  # our limit, not a 408
     return isinstance(error, (LocalCapacityError, InvalidRequestError))
 
 
 def repair(request: Request, response: Response, mismatches: tuple[Mismatch, ...]) -> Request:
-    """The same conversation, the answer, and what is wrong with it; nothing is repaired twice."""
+    """The request for a repair: the conversation, the answer, and its mismatches; never repaired again."""
     assert request.schema is not None
-    wrong = "; ".join(f"at {mismatch.place}: {mismatch.words}" for mismatch in mismatches)
-    said = (response.message,) if response.text.strip() else ()  # some wires refuse an empty message
-    asked = Message.user(f"Your answer did not fit the schema: {wrong}. Answer again with the JSON alone.")
+    wrong = "; ".join(f"at {mismatch.path}: {mismatch.words}" for mismatch in mismatches)
+    answer = (response.message,) if response.text.strip() else ()  # some wires reject an empty message
+    prompt = Message.user(f"Your answer did not fit the schema: {wrong}. Answer again with the JSON alone.")
     return dataclasses.replace(
         request,
-        messages=(*request.messages, *said, asked),
+        messages=(*request.messages, *answer, prompt),
         schema=dataclasses.replace(request.schema, repairs=0),
     )

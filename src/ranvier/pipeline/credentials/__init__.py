@@ -1,1 +1,1 @@
-"""Whose key a call uses: the resolver, its cache, and the rotation of keys."""
+"""Chooses the key of a call: the resolver, its cache, and key rotation."""

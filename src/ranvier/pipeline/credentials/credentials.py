@@ -1,4 +1,4 @@
-"""Whose key is used at which target."""
+"""Chooses the key for a call at a target, by tenant and provider."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """Finds the key of a call at a target: by the resolver where there is one, else our own.
+    """Finds the key of a call at a target: by the resolver if there is one, else the provider's own key.
 
     Args:
-        resolver: A plain function of a tenant and a provider's name is asked for every call and
-            target. An async one is asked once for all who want to know the same at that time, and
-            its answer is kept. One that fails is asked again by the next call.
-        ttl: Seconds for which an async answer is believed; `forget` makes a change count at once.
+        resolver: A function of a tenant and a provider's name. A plain one is called for every call and
+            target. An async one is called once for all calls that need the same key at that time, and
+            its answer is cached. After a failure the next call calls it again.
+        ttl: Seconds for which an async answer is cached; `forget` invalidates it at once.
         missing_ttl: The same for the answer that a tenant has no key.
-        max_entries: Answers kept at most; the oldest goes first.
+        max_entries: The most answers that are cached; the oldest is dropped first.
 
-    A resolver answers with a key, `SHARED` for ours, `None` where the tenant has none, or several
-    keys: they are used in turn, but for those that the provider limits or refuses at the moment. A
-    conversation stays with the key that its opaque parts (signatures of thoughts) were issued to. A call
-    whose key turns out to be limited or refused goes on with another one at once, if there is one.
+    A resolver returns a key, `SHARED` for the provider's own key, `None` if the tenant has no key, or several
+    keys: they are used in turn, except those that the provider currently limits or rejects. A
+    conversation stays with the key that its opaque parts (signatures of reasoning) were issued to. If a key
+    turns out to be limited or rejected, the call continues at once with another one, if there is one.
     """
 
     def __init__(
@@ -60,15 +60,17 @@ class Credentials:
         self.ttl = validation.seconds("Credentials(ttl)", ttl)
         self.missing_ttl = validation.seconds("Credentials(missing_ttl)", missing_ttl)
         self._max_entries = validation.count("Credentials(max_entries)", max_entries, least=1)
-        self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()  # until when, too
+        self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = (
+            OrderedDict()
+        )  # keys, and when they expire
         self._turns = KeyRotation(self._max_entries)
-        self._lookups: dict[Holder, Lookup] = {}  # under way
+        self._lookups: dict[Holder, Lookup] = {}  # in flight
         self._loops = Loops()
 
     # --- for the pipeline ------------------------------------------------------------------------
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: what was looked up on a loop that is closed is asked for again."""
+        """Called when a pipeline opens: lookups that were in flight on a closed loop are repeated."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is not None:
             self._lookups.clear()
@@ -76,7 +78,7 @@ class Credentials:
                 self._answers[holder] = keys, until + shift
 
     async def resolve(self, call: Call, deployment: Deployment) -> str | None:
-        """The key for `call` at `deployment`, by the resolver; `None` where the provider works without.
+        """The key for `call` at `deployment`, by the resolver; `None` if the provider requires none.
 
         Raises:
             CredentialMissingError: there is none, or the resolver failed (its error is the cause).
@@ -89,62 +91,62 @@ class Credentials:
         return key or None
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
-        """`call` with another key, after `error` was about its own; `None` where there is none to try.
+        """`call` with another key, after `error` was caused by its own; `None` if there is none to try.
 
-        Only keys that may be used at once are tried. Where the provider refuses a key, the resolver is
-        asked whether it has a newer one.
+        Only keys that may be used at once are tried. If the provider has rejected a key, the resolver is
+        called again for a newer one.
         """
-        refused = isinstance(error, AuthenticationError)
-        if refused:
+        rejected = isinstance(error, AuthenticationError)
+        if rejected:
             self.invalidate(call)
         call.record.tried_keys += ((call.deployment.target, hash(call.credential)),)
         again = call.to(call.deployment, None, error.kind)
         again.credential = self.another(call)
-        if again.credential is None and refused:
+        if again.credential is None and rejected:
             again.credential = await self._newer(call)
         return None if again.credential is None else again
 
     async def _newer(self, call: Call) -> str | None:
-        """What the resolver says now of a refused key; `None` where that is no other one."""
+        """The resolver's current key in place of a rejected one; `None` if it is the same."""
         try:
             key = self._turns.untried(await self._answer(call, call.deployment), call)
         except CredentialMissingError:
             return None
         if key is None:
-            self.invalidate(call)  # or the refused one would be kept again
+            self.invalidate(call)  # or the rejected one would stay in the cache
         return key
 
     def another(self, call: Call) -> str | None:
-        """A key for the target of `call`, beside its own, that is known and may be used at once."""
+        """A cached key for the target of `call`, other than its own, that may be used at once."""
         return self._turns.another(call)
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
-        """The same without a resolver, which nobody has to wait for."""
+        """Like `resolve`, for pipelines without a resolver; synchronous."""
         key = own_key(deployment)
         if not key and getattr(deployment.provider, "needs_credential", False):
             raise _missing(call, deployment, ours=True)
         return key or None
 
     def add_availability_check(self, closed_for: ClosedFor) -> None:
-        """Of several keys take one for which `closed_for` says 0, or the least."""
+        """Prefer keys for which `closed_for` returns 0, or else the least."""
         self._turns.closed_for.append(closed_for)
 
     def invalidate(self, call: Call) -> None:
-        """The provider has refused the key of `call`: the next call asks the resolver again."""
+        """The provider has rejected the key of `call`: the next call calls the resolver again."""
         holder = (call.tenant, call.deployment.provider.name)
         kept = self._answers.get(holder)
-        # Another call may have learnt of a newer key meanwhile, which is to be kept.
+        # Another call may have cached a newer key meanwhile, which must stay.
         if kept is not None and (call.credential in kept[0] or SHARED in kept[0]):
             del self._answers[holder]
 
     # --- for operators ---------------------------------------------------------------------------
 
     def forget(self, tenant: str, provider: str | None = None) -> None:
-        """Ask the resolver again, from the next call of `tenant` on: its key has changed.
+        """Drop cached answers, so that the next call of `tenant` calls the resolver: its key has changed.
 
         Args:
-            tenant: Whose key.
-            provider: Where; `None` is everywhere.
+            tenant: The tenant whose key has changed.
+            provider: The name of a provider; `None` means all.
         """
         for holder in [each for each in self._answers if each[0] == tenant and provider in (None, each[1])]:
             del self._answers[holder]
@@ -152,12 +154,12 @@ class Credentials:
             self._lookups.pop(holder).outdated = True
 
     def __repr__(self) -> str:
-        return f"Credentials(ttl={self.ttl!r}, {len(self._answers)} answers kept)"
+        return f"Credentials(ttl={self.ttl!r}, {len(self._answers)} answers cached)"
 
-    # --- asking ----------------------------------------------------------------------------------
+    # --- lookups ---------------------------------------------------------------------------------
 
     async def _answer(self, call: Call, deployment: Deployment) -> tuple[Key, ...]:
-        """The keys for `call`: those that are known, or what the resolver says."""
+        """The keys for `call`: from the cache, or from the resolver."""
         holder = (call.tenant, deployment.provider.name)
         while True:
             if (keys := self._known(holder, call.pipeline.clock())) is not None:
@@ -175,12 +177,12 @@ class Credentials:
                 try:
                     raise CredentialMissingError(f"credentials= {what}") from cause
                 finally:
-                    del cause, lookup  # the error holds this frame: a frame that held it too would be a cycle
+                    del cause, lookup  # the error refers to this frame: locals would complete a cycle
             if lookup.keys is not None and not lookup.outdated:
-                return lookup.keys  # else whoever asked has gone, or the key has changed meanwhile
+                return lookup.keys  # else the call that made the lookup was cancelled, or the key has changed
 
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call, deployment: Deployment) -> None:
-        """Let `lookup` know what the resolver says, or why it says nothing."""
+        """Call the resolver, and store its answer or its error in `lookup`."""
         try:
             answer = self._called(lookup, holder)
             if not inspect.isawaitable(answer):
@@ -198,10 +200,10 @@ class Credentials:
             lookup.ended.set()
             if self._lookups.get(holder) is lookup:
                 del self._lookups[holder]
-            del lookup  # its error holds this frame: a frame that held it too would be a cycle
+            del lookup  # its error refers to this frame: a local would complete a reference cycle
 
     def _called(self, lookup: Lookup, holder: Holder) -> object:
-        """What the resolver returns; `None` where it raises, and `lookup` then knows why."""
+        """The resolver's return value; `None` if it raises, with the error in `lookup`."""
         assert self.resolver is not None
         try:
             return self.resolver(*holder)
@@ -210,7 +212,7 @@ class Credentials:
             return None
 
     def _known(self, holder: Holder, now: float) -> tuple[Key, ...] | None:
-        """What is still believed. Nobody else looks, so that no frame which may raise holds an old key."""
+        """The cached keys, if not expired. A function, so that no frame that may raise holds an old key."""
         kept = self._answers.get(holder)
         return kept[0] if kept is not None and now < kept[1] else None
 
@@ -222,28 +224,28 @@ class Credentials:
 
 
 class _ResolverFailedError(Exception):
-    """The cause is what an async resolver raised itself."""
+    """Wraps an error that an async resolver raised; the error is its cause."""
 
 
 async def _in_time(call: Call, answer: Awaitable[object]) -> object:
-    """What a resolver answers before the deadline of `call`.
+    """The result of a resolver before the deadline of `call`.
 
     Raises:
-        DeadlineExceededError: it does not; an answer that others may wait for, too, is left to them.
-        _ResolverFailedError: it failed, by a deadline of its own or a CancelledError of its own, too.
+        DeadlineExceededError: the deadline has passed; a future that others may await is not cancelled.
+        _ResolverFailedError: it failed, including by its own timeout or its own CancelledError.
     """
-    watch, began = WaitTimer(call), call.pipeline.clock()
-    watch.start(call.deadline, "deadline")
+    timer, began = WaitTimer(call), call.pipeline.clock()
+    timer.start(call.deadline, "deadline")
     try:
         return await (asyncio.shield(answer) if asyncio.isfuture(answer) else answer)
     except BaseException as error:
-        if watch.ours is not None:
-            raise await failure_of(call, watch, error)  # noqa: B904  # because: it has its cause
-        if isinstance(error, Exception) or watch.is_theirs(error):
+        if timer.ours is not None:
+            raise await failure_of(call, timer, error)  # noqa: B904  # because: it has its cause
+        if isinstance(error, Exception) or timer.is_theirs(error):
             raise _ResolverFailedError from error
         raise
     finally:
-        watch.end()
+        timer.end()
         recorder.waited(call, "credential", began)
 
 

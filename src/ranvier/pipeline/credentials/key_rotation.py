@@ -1,4 +1,4 @@
-"""Which of several keys a call uses: in turn, but for those that are limited or refused at the moment."""
+"""Rotates among several keys, skipping those that are currently limited or rejected."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 MAX_FURTHER_KEYS = 2
-"""Keys that a call may try at one target after its first one was at fault."""
+"""Further keys that a call may try at one target if its first one was at fault."""
 
 ClosedFor = Callable[["Deployment", str, float], float]
-"""Given a target, a key and now: seconds until a call with that key may pass; 0 is now."""
+"""A function of a target, a key and the current time: seconds until the key may be used; 0 means now."""
 
 
 class KeyRotation:
     """Chooses among the keys of a tenant at a provider.
 
     Attributes:
-        closed_for: Each says how long a key may not be used.
+        closed_for: Functions that return for how long a key may not be used.
     """
 
     def __init__(self, max_entries: int) -> None:
         self.closed_for: list[ClosedFor] = []
         self._max_entries = max_entries
-        # Of those with several keys: which is next, and the keys.
+        # For holders of several keys: the index of the next one, and the keys.
         self._turns: OrderedDict[Holder, tuple[int, tuple[str, ...]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._turns)
 
     def choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
-        """The key to use of these, or `None`."""
+        """The key to use of those in `answer`, or `None`."""
         keys = [own_key(deployment) if each is SHARED else each for each in answer]
         usable = [key for key in keys if key]
         if len(usable) < 2:
@@ -46,7 +46,7 @@ class KeyRotation:
         turn = self._turns.get(holder, (0, ()))[0] % len(usable)
         in_turn = usable[turn:] + usable[:turn]
         waits = self._waits(in_turn, call, deployment)
-        chosen = waits.index(min(waits))  # the first of those that may be used at once, if there is one
+        chosen = waits.index(min(waits))  # the first that may be used at once, or else the earliest
         following = turn + chosen + 1
         holding = _position_of_issuer(call, in_turn)
         if holding is not None and waits[holding] == waits[chosen]:
@@ -58,7 +58,7 @@ class KeyRotation:
         return in_turn[chosen]
 
     def another(self, call: Call) -> str | None:
-        """A key for the target of `call`, beside its own, that is known and may be used at once."""
+        """A known key for the target of `call`, other than its own, that may be used at once."""
         turn, keys = self._turns.get((call.tenant, call.deployment.provider.name), (0, ()))
         turn = turn % len(keys) if keys else 0
         return self.untried(keys[turn:] + keys[:turn], call)
@@ -81,7 +81,7 @@ class KeyRotation:
 
 
 def _position_of_issuer(call: Call, keys: Sequence[str]) -> int | None:
-    """Which of `keys` the opaque parts of the conversation were issued to; others cannot use them."""
+    """The index of the key that the opaque parts of the conversation were issued to, or `None`."""
     for message in reversed(call.request.messages):
         for part in message.parts if type(message.content) is not str else ():
             if isinstance(part, Native) and part.account is not None:
@@ -91,6 +91,6 @@ def _position_of_issuer(call: Call, keys: Sequence[str]) -> int | None:
 
 
 def own_key(deployment: Deployment) -> str | None:
-    """Our own key at `deployment`."""
+    """The provider's own key at `deployment`: its `api_key` or environment variable."""
     own = getattr(deployment.provider, "credential", None)
     return None if own is None else own()

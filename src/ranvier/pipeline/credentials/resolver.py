@@ -1,4 +1,4 @@
-"""Who knows the keys of tenants: what is asked, and what may be answered."""
+"""The interface of credentials resolvers, and a lookup that several calls share."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ class Shared(Enum):
 
 
 SHARED: Final = Shared.SHARED
-"""A resolver's answer "use our own key": the provider's `api_key` or environment variable."""
+"""A resolver returns it to use the provider's own key: its `api_key` or environment variable."""
 
 Key = str | Shared
-"""One key, or ours."""
+"""One key, or `SHARED`."""
 
 Credential = Key | Sequence[Key] | None
-"""A key; several, to be used in turn; `SHARED`; or `None`: this tenant has no key there."""
+"""A key; several, to be used in turn; `SHARED`; or `None`: this tenant has no key for the provider."""
 
 Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
-"""Given a tenant and a provider's name, says which key to use; plain or async."""
+"""A plain or async function of a tenant and a provider's name that returns the key to use."""
 
 Holder = tuple[str, str]
 """A tenant, and a provider's name."""
 
 
 class Lookup:
-    """One question to the resolver, for all who want to know the answer.
+    """One call of the resolver, shared by all calls that need its answer.
 
     Attributes:
         keys: The answer, once it is known.
-        error: Why there is none.
-        outdated: The key has changed since it was asked for.
-        ended: Set when there is nothing more to wait for.
+        error: The error, if the resolver failed.
+        outdated: The key has changed since the lookup started.
+        ended: Set when the lookup has ended.
     """
 
     __slots__ = ("ended", "error", "keys", "outdated")
@@ -53,16 +53,16 @@ class Lookup:
         self.ended = asyncio.Event()
 
     def error_for_others(self) -> BaseException | None:
-        """`error` for whoever has not asked: a copy, since its traceback holds the call of whoever has."""
+        """A copy of `error` for the other calls: its traceback refers to the call that made the lookup."""
         try:
             return copy.copy(self.error)
-        except Exception:  # of a class that cannot be copied
+        except Exception:  # its class cannot be copied
             return None
 
     def take(self, answer: object) -> None:
-        """Understand the answer of a resolver, unless it failed.
+        """Validate and store the answer of a resolver, unless it failed.
 
-        Nonsense is never raised here: a traceback would show it.
+        An invalid answer is stored as an error and not raised, because a traceback would show it.
         """
         if self.error is not None:
             return
@@ -74,5 +74,5 @@ class Lookup:
         else:
             kinds = ", ".join(sorted({type(key).__name__ for key in several}))
             self.error = TypeError(
-                f"a credentials resolver answers with a str, several, None or SHARED, not {kinds}"
+                f"a credentials resolver must return a str, a list of them, None or SHARED, not {kinds}"
             )

@@ -1,1 +1,1 @@
-"""What is written down and announced about a call: its record, events, log messages."""
+"""Reports about calls: their records, events and log messages."""

@@ -1,4 +1,4 @@
-"""What is told of one call while it is carried: its attempts, what was changed of them, and its end."""
+"""Emits the events of one call: rejections, attempts, and its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def announce_rejected(call: Call, error: RejectedError, provider: str) -> None:
-    """Tell whoever listens that a layer does not let `call` pass at `provider`, by `error`."""
+    """Emit that a layer has rejected `call` at `provider` with `error`."""
     if call.pipeline.events.listeners:
         event = CallRejected(
             tenant=call.tenant,
@@ -26,18 +26,18 @@ def announce_rejected(call: Call, error: RejectedError, provider: str) -> None:
 
 
 def announce_started(call: Call) -> None:
-    """Tell those who are attentive that an attempt begins."""
+    """Emit to verbose listeners that an attempt starts."""
     call.pipeline.events.emit(AttemptStarted(**call.where(), attempt=call.attempt), call.record)
 
 
 def announce_attempt(call: Call, attempt: Attempt) -> None:
-    """Tell whoever wants to know that `attempt` has ended."""
+    """Emit to verbose listeners that `attempt` has ended."""
     if call.pipeline.events.verbose:
         call.pipeline.events.emit(AttemptEnded(**call.where(), attempt=attempt), call.record)
 
 
 def announce_call(call: Call) -> None:
-    """Tell whoever wants to know that `call` has ended."""
+    """Emit to verbose listeners that `call` has ended."""
     if not call.pipeline.events.verbose:
         return
     story = call.record.story()

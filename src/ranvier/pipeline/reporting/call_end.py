@@ -1,4 +1,4 @@
-"""How a call ends: what its record and the listeners are told, and what its error carries."""
+"""Ends a call: updates its record, notifies listeners, and completes its error."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def hand_out(call: Call, stream: ResponseStream, lifecycle: Lifecycle, reader: asyncio.Task[Any]) -> None:
-    """Give a stream to its reader; the call ends with it."""
+    """Hand a stream out to its reader; the call ends when the stream ends."""
     stream.reader = weakref.ref(reader)
-    if stream.response is not None:  # it ended without content; others may have been asked since
+    if stream.response is not None:  # it ended without content; other targets may have been tried since
         stream.response.attempts = call.record.attempts
-    lifecycle.follow(stream)  # before the call leaves, or else a closing pipeline seems quiet
+    lifecycle.follow(stream)  # before the call is removed, or a closing pipeline would seem idle
     stream.on_end(lambda outcome: over(call))
 
 
 def fail(call: Call, error: BaseException) -> None:
-    """Write down how a call has failed.
+    """Record that a call has failed.
 
     Raises:
-        RanvierError: a copy of `error`, where that belongs to another call.
-        ConfigurationError: the pipeline closed, and `error` is what our cancellation came out as.
+        RanvierError: a copy of `error`, if that belongs to another call.
+        ConfigurationError: the pipeline closed, and `error` is the result of our cancellation.
     """
     if call.record.cut_off and isinstance(error, Exception):
         raise failed(call, closed()) from error
@@ -41,13 +41,13 @@ def fail(call: Call, error: BaseException) -> None:
 
 
 def failed(call: Call, error: BaseException) -> BaseException:
-    """`error`, now that the record and the listeners know of it."""
+    """Record `error`, notify listeners, and return it."""
     recorder.call_failed(call.record, call.pipeline.clock(), error)
     over(call)
     return error
 
 
 def over(call: Call) -> None:
-    """Tell that a call has ended."""
+    """Emit that a call has ended."""
     announce_call(call)
-    call.record.context = None  # the record may be kept for long, and the context holds much
+    call.record.context = None  # the record may live long, and the context refers to many objects

@@ -1,7 +1,7 @@
-"""In which context foreign code runs that is not called by the caller's own task: in that of its call.
+"""Runs user code outside the caller's task in the context of its call.
 
-Whatever tells a listener or closes a stream may be running for somebody else: the task of another
-call, a timer, the garbage collector. So a call keeps a copy of the context in which it began.
+Listeners may be notified and streams closed by unrelated code: the task of another call, a timer, the
+garbage collector. So a call keeps a copy of the context in which it began.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ranvier.tenancy import DEFAULT_TENANT, act_for, current_tenant
 
 
 def context_of(tenant: str | None) -> Context:
-    """A copy of the running context for code that runs on behalf of a call of `tenant`.
+    """A copy of the running context, for code that runs on behalf of a call of `tenant`.
 
-    It has no deadline: after a timeout a listener could not use the pipeline otherwise.
-    `None` is a tenant that nobody has named.
+    It has no deadline, so that a listener can use the pipeline after a timeout.
+    If `tenant` is `None`, the tenant of the running context stays.
     """
     context = copy_context()
     if current_deadline() is not None:
@@ -32,9 +32,9 @@ def context_of(tenant: str | None) -> Context:
 def start_task(
     loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], context: Context | None
 ) -> asyncio.Task[None]:
-    """Run `work` in a task with a copy of `context`; `None` is an empty one.
+    """Run `work` in a task with a copy of `context`; `None` means an empty one.
 
-    The task is made without the task factory of the loop: that may know no `context=`, and an eager
-    one would begin the work here and now, inside whoever asks for it.
+    The task is created without the loop's task factory, which may not support `context=`, and which, if
+    eager, would start the work immediately inside the current task.
     """
     return asyncio.Task(work, loop=loop, context=Context() if context is None else context.copy())

@@ -1,8 +1,8 @@
-"""What happens, told to whoever listens.
+"""Emits events to listeners.
 
-An event is delivered after the state that it tells of is committed, in order, and never from inside the
-delivery of another: a listener may use the pipeline. It runs in the context of the call that the event is
-about. One that raises is logged once and never breaks a call. Without listeners nothing is built.
+An event is delivered after the state change that it describes, in order, and never during the delivery of
+another event: a listener may use the pipeline. A listener runs in the context of the call of the event. If
+it raises, that is logged once, and no call fails. Without listeners no event is created.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.reporting.context import context_of
-from ranvier.pipeline.reporting.deliveries import Answer, Deliveries, is_async
+from ranvier.pipeline.reporting.deliveries import Deliveries, Returned, is_async
 
 if TYPE_CHECKING:
     from ranvier.events import Event, Listener
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.events")
 
 MAX_UNDELIVERED = 10_000
-"""Events that may wait for listeners; later ones are lost, and the log says so."""
+"""Events that may wait for listeners; further ones are dropped, which is logged."""
 
 
 class Events:
     """Delivers events to the listeners of one pipeline.
 
-    Plain listeners are called where the event happens. What async ones return is awaited by a task of
-    its own, one after the other.
+    Plain listeners are called synchronously when the event happens. Async listeners are awaited in a separate
+    task, one after the other.
 
     Attributes:
-        listeners: Who is told, in this order; add one by `add`.
-        verbose: Those of them who are told of what is routine, too.
-        lost: Events that were not delivered to somebody, because listeners were too slow.
-        deliveries: What async listeners have still to hear.
+        listeners: All listeners, in order; add one with `add`.
+        verbose: The listeners that also receive verbose events.
+        dropped: Number of deliveries that were dropped because listeners were too slow.
+        deliveries: Pending deliveries to async listeners.
     """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self.listeners: tuple[Listener, ...] = ()
         self.verbose: tuple[Listener, ...] = ()
         self.dropped = 0
-        self._async: set[int] = set()  # ids of those that are called only when they are awaited
+        self._async: set[int] = set()  # ids of async listeners
         for listener in listeners:
             self.add(listener)
         self._delivering = False
         self._queue: deque[tuple[Event, Context]] = deque()
         self.deliveries = self._awaited = Deliveries(self._report)
-        self._broken: set[int] = set()  # ids of listeners: one need not be hashable
-        self._lossy = False
+        self._broken: set[int] = set()  # ids of listeners that raised; ids, because they may not be hashable
+        self._dropping = False
 
     def add(self, listener: Listener, *, verbose: bool = False) -> None:
-        """Tell `listener` too, from the next event on, after those that are told already.
+        """Notify `listener` from the next event on, after the other listeners.
 
         Args:
             listener: A plain or an async function.
-            verbose: Tell it of what every call has as well: each attempt, and the end of the call.
+            verbose: Also deliver the events of every call: each attempt, and the end of the call.
 
         Raises:
             ConfigurationError: it cannot be called.
@@ -75,27 +75,27 @@ class Events:
             self.verbose = (*self.verbose, listener)
 
     def remove(self, listener: Listener) -> None:
-        """Tell `listener` no more."""
+        """Stop notifying `listener`."""
         self.listeners = tuple(each for each in self.listeners if each is not listener)
         self.verbose = tuple(each for each in self.verbose if each is not listener)
         self._async.discard(id(listener))
 
     def emit(self, event: Event, record: Record | None = None) -> None:
-        """Tell everybody of `event` who wants to know; never waits, and raises no error of a listener.
+        """Deliver `event` to its listeners; never waits, and raises no error of a listener.
 
-        `record` is of the call that it is about: it is delivered in the context of that call. `None` is the
-        running context, on behalf of the event's tenant.
+        With the `record` of a call, it is delivered in the context of that call; with `None`, in the running
+        context, on behalf of the event's tenant.
         """
         if not self.listeners or (record is not None and record.muted):
             return
         if len(self._queue) >= MAX_UNDELIVERED:
-            self._lose(event)
+            self._drop(event)
             return
         context = None if record is None else record.context
-        if context is None:  # nobody listened yet when the call began, or there is none
+        if context is None:  # there was no listener when the call began, or there is no call
             context = context_of(event.tenant or None)
         self._queue.append((event, context))
-        if self._delivering:  # by a listener: it is told when the one under way has been told to all
+        if self._delivering:  # emitted by a listener: delivered after the current event
             return
         self._delivering = True
         try:
@@ -110,35 +110,35 @@ class Events:
                 self._send(listener, partial(listener, event), context)
                 continue
             try:
-                answer = context.run(listener, event)
+                result = context.run(listener, event)
             except PLAIN_FAILURES:
                 self._report(listener)
             else:
-                if inspect.isawaitable(answer):
-                    self._send(listener, Answer(answer), context)
+                if inspect.isawaitable(result):
+                    self._send(listener, Returned(result), context)
 
-    def _send(self, listener: Listener, tell: Callable[[], Any], context: Context) -> None:
+    def _send(self, listener: Listener, deliver: Callable[[], Any], context: Context) -> None:
         if len(self.deliveries) >= MAX_UNDELIVERED:
-            self._lose(listener)
+            self._drop(listener)
             return
-        self.deliveries.add(listener, tell, context)
+        self.deliveries.add(listener, deliver, context)
 
     async def drain(self) -> None:
-        """Wait until the async listeners have heard everything said so far."""
+        """Wait until everything emitted so far is delivered to the async listeners."""
         await self.deliveries.drain()
 
-    def give_up(self) -> None:
-        """Tell async listeners nothing more of what has happened: it closes, and they take too long."""
-        self.dropped += (dropped := self.deliveries.give_up())
-        logger.warning("async listeners took too long for the closing: %d events are lost", dropped)
+    def drop_undelivered(self) -> None:
+        """Drop what is not delivered yet to async listeners, because they are too slow for the shutdown."""
+        self.dropped += (dropped := self.deliveries.drop())
+        logger.warning("async listeners were too slow for the shutdown: %d events are dropped", dropped)
 
     def _report(self, listener: Listener) -> None:
         if id(listener) not in self._broken:
             self._broken.add(id(listener))
             logger.exception("listener %r raised; further errors of it are not logged", listener)
 
-    def _lose(self, what: object) -> None:
+    def _drop(self, what: object) -> None:
         self.dropped += 1
-        if not self._lossy:
-            self._lossy = True
-            logger.warning("listeners are too slow: events are lost from now on, first %r", what)
+        if not self._dropping:
+            self._dropping = True
+            logger.warning("listeners are too slow: events are dropped from now on, first %r", what)

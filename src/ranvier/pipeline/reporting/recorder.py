@@ -1,4 +1,4 @@
-"""Writes down what happens to a call, in its record and in the error that it ends by."""
+"""Records what happens to a call, in its record and in its error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def begin(call: Call, now: float, queued: float) -> Attempt:
-    """Write down that `call` is about to be tried, and let the probes among its permits know."""
+    """Record that an attempt of `call` starts, and notify the permits of probes."""
     attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
     attempt.queued = queued
     call.record.attempts += (attempt,)
@@ -28,13 +28,13 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
 
 
 def waited(call: Call, kind: str, began: float, reason: str | None = None) -> None:
-    """Write down that `call` has waited since `began`, for what, and why; or was passed over then."""
+    """Record that `call` has waited since `began`, for `kind`, because of `reason`; or skipped a target."""
     seconds = call.pipeline.clock() - began
     call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
-    """It ended with `error`; a cancellation, an unknown one or none is `abandoned`."""
+    """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`."""
     attempt.seconds = now - attempt.started
     if isinstance(error, RanvierError):
         attempt.outcome = error.kind
@@ -45,7 +45,7 @@ def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) ->
 
 
 def call_failed(record: Record, now: float, error: BaseException) -> None:
-    """The call has ended by `error`, which carries its record from now on."""
+    """Record that the call has ended with `error`, and attach the record to it."""
     record.ended, record.outcome = now, "abandoned"
     if isinstance(error, RanvierError):
         record.outcome = error.kind
@@ -53,6 +53,6 @@ def call_failed(record: Record, now: float, error: BaseException) -> None:
 
 
 def attach(record: Record, error: RanvierError) -> None:
-    """From now on `error`, and what it consists of, carries this record."""
+    """Attach this record to `error`, and to the members of a group."""
     for each in (error, *getattr(error, "exceptions", ())):
         each.attempts, each.record = record.attempts, record

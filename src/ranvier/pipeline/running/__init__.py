@@ -1,1 +1,1 @@
-"""A pipeline in its event loop: it opens, follows its calls, and closes."""
+"""The lifecycle of a pipeline on its event loop: opening, calls in flight, closing."""

@@ -1,4 +1,4 @@
-"""What a pipeline and its streams answer once they are closed, or on an event loop that is not their own."""
+"""The errors for using a closed pipeline, or a pipeline or stream on the wrong event loop."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from ranvier.errors.configuration import ConfigurationError
 
 
 def closed() -> ConfigurationError:
-    """What a closed pipeline answers."""
-    return ConfigurationError("this pipeline is closed: build another, or enter it anew with `async with`")
+    """The error for a closed pipeline."""
+    return ConfigurationError("this pipeline is closed: build another, or reopen it with `async with`")
 
 
 def elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
-    """What a pipeline answers on a loop that is not its own, while that one lives."""
+    """The error for a pipeline that belongs to another loop, which is not closed."""
     if loop.is_running():
         remedy = (
-            ": aclose() it there, by asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop), "
-            "then enter it here with `async with`"
+            ": close it there with asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop), "
+            "then open it here with `async with`"
         )
     else:
-        remedy = ", which has stopped: close that with pipeline.loop.close(), and this one takes over"
+        remedy = ", which has stopped: close that loop with pipeline.loop.close(), then use the pipeline here"
     return ConfigurationError(
         f"this pipeline belongs to another event loop{remedy}; or build one pipeline per loop"
     )
 
 
-def refuse_elsewhere(loop: asyncio.AbstractEventLoop) -> None:
-    """Raise a `ConfigurationError` on any loop but that of the stream."""
+def check_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise a `ConfigurationError` if the running loop is not `loop`, the stream's."""
     if asyncio.get_running_loop() is not loop:
         raise ConfigurationError("this stream belongs to another event loop: read and close it there")

@@ -1,4 +1,4 @@
-"""From its first use to its end: what a pipeline has in flight, and on which event loop."""
+"""The lifecycle of a pipeline: its event loop, its state, and what is in flight."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 class Lifecycle:
-    """Opens the providers on first use, knows what is in flight, and ends it when it has to.
+    """Opens the providers on first use, tracks what is in flight, and ends it on closing.
 
-    A pipeline belongs to the event loop of its first use, open or closed. When that loop has been closed,
+    A pipeline belongs to the event loop of its first use, open or closed. After that loop is closed,
     the next use opens it on another one; the state of its layers is kept.
 
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
-        calls: In flight, each in its task. A stream leaves at its hand-out.
-        quiet: Made by a closing; done when calls and streams are gone.
+        calls: Calls in flight, with their tasks. A streaming call is removed at its hand-out.
+        quiet: Created by a shutdown; done when no calls and streams are in flight.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -44,25 +44,25 @@ class Lifecycle:
         self.providers = list(providers)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
-        # Handed out and not yet ended. A dropped stream leaves its source here: it is closed by us.
+        # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
-        self._opening = RLock()  # of two threads that open it at once one gets it
-        self._undoing: asyncio.Task[None] | None = None  # closes again what a failed opening had opened
+        self._opening = RLock()  # if two threads open it concurrently, only one succeeds
+        self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened
         self._closing: Shutdown | None = None
 
     def enter(self, record: Record) -> asyncio.Task[Any] | None:
-        """Count a call as in flight in the running task; `None` where it has to `open` first."""
+        """Count a call as in flight in the running task; `None` if the pipeline must `open` first."""
         if self.state != "open" or self._thread != get_ident():
             return None
-        task = asyncio.current_task(self.loop)  # in this thread: so it runs, and no other loop does
+        task = asyncio.current_task(self.loop)  # the loop runs in this thread, so it is the running loop
         if task is not None:
             self.calls[record] = task
         return task
 
     async def enter_late(self, pipeline: Runtime, record: Record) -> asyncio.Task[Any]:
-        """The same where the pipeline is not open here.
+        """Open the pipeline on the running loop first, then `enter`.
 
         Raises:
             ConfigurationError: it is closed, or belongs to another loop.
@@ -75,7 +75,7 @@ class Lifecycle:
     # --- opening ---------------------------------------------------------------------------------
 
     async def open(self, pipeline: Runtime) -> None:
-        """Belong to the running loop, if not already; all providers are open then, or none.
+        """Open on the running loop, if not open already; after that all providers are open, or none.
 
         Raises:
             ConfigurationError: it is closed, or belongs to another loop.
@@ -89,7 +89,7 @@ class Lifecycle:
             raise
 
     async def undone(self) -> None:
-        """Wait until what a failed opening had opened is closed again."""
+        """Wait until everything that a failed opening had opened is closed."""
         undoing = self._undoing
         if undoing is not None and undoing.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([undoing])
@@ -98,8 +98,8 @@ class Lifecycle:
         if self._belongs_elsewhere(loop):
             raise elsewhere(self.loop)
         if self.state == "open" and self.loop is not loop:
-            self._forsake()
-        self.refuse_if_closed()
+            self._forget_loop()
+        self.check_not_closed()
         self._thread = get_ident()
         if self.state == "open":
             return
@@ -124,53 +124,53 @@ class Lifecycle:
             if hasattr(provider, "open"):
                 provider.open(pipeline)
             opened.append(provider)
-        pipeline.events.deliveries.start_anew()
+        pipeline.events.deliveries.restart()
 
     def _belongs_elsewhere(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """True while another loop has it that still lives."""
+        """True while it belongs to another loop that is not closed."""
         undoing = self._undoing is not None and not self._undoing.done()
         held = self.state in ("open", "closing") or undoing
         return held and self.loop is not loop and not self.loop.is_closed()
 
-    def refuse_other_loops(self) -> None:
-        """Raise a `ConfigurationError` while it belongs to another loop that still lives."""
+    def check_loop(self) -> None:
+        """Raise a `ConfigurationError` while it belongs to another loop that is not closed."""
         if self._belongs_elsewhere(asyncio.get_running_loop()):
             raise elsewhere(self.loop)
 
-    def refuse_if_closed(self) -> None:
-        """Raise a `ConfigurationError` once it closes, as long as the loop lives on which it did."""
+    def check_not_closed(self) -> None:
+        """Raise a `ConfigurationError` if it is closing or closed, unless its loop is closed too."""
         if self.state in ("closing", "closed"):
             if self._home is None or not self._home.is_closed():
                 raise closed()
-            self._forsake()
+            self._forget_loop()
 
     def renew(self) -> None:
-        """Let a closed pipeline be opened again, by any loop."""
+        """Allow a closed pipeline to be opened again, on any loop."""
         if self.state == "closed" or (self.state == "closing" and self.loop.is_closed()):
-            self._forsake()
+            self._forget_loop()
 
-    def _forsake(self) -> None:
-        """Its loop is closed: forget what was in flight there, and tell nobody."""
+    def _forget_loop(self) -> None:
+        """Forget what was in flight on a loop that is closed, without notifying listeners."""
         for record in self.calls:
             record.muted = True
         streams, self._streams, self.calls = self.streams(), {}, {}
         self._background, self._undoing, self._closing, self.quiet = {}, None, None, None
         self.state = "new"
         for stream in streams:
-            stream.forsake()
+            stream.abandon_silently()
 
     # --- what is in flight -----------------------------------------------------------------------
 
     def leave(self, record: Record) -> None:
-        """A call is no more in flight."""
-        task = self.calls.pop(record, None)  # forgotten already, where its loop was closed
+        """A call is no longer in flight."""
+        task = self.calls.pop(record, None)  # None if its loop was closed
         if record.cut_off and task is not None:
-            task.uncancel()  # whatever has become of our cancellation
+            task.uncancel()  # take our cancellation back, even if it was swallowed
         if self.quiet is not None:
             self.check_quiet()
 
     def follow(self, stream: ResponseStream) -> None:
-        """A stream has been handed out."""
+        """Track a stream that has been handed out, until it ends."""
         source = stream.source
         self._streams[source] = weakref.ref(stream)
         stream.on_end(lambda outcome: self._unfollow(source))
@@ -181,15 +181,15 @@ class Lifecycle:
             self.check_quiet()
 
     def streams(self) -> list[ResponseStream]:
-        """Those that were handed out, and have neither ended nor been dropped."""
+        """The streams that were handed out, and have neither ended nor been dropped."""
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     def in_background(
         self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
     ) -> None:
-        """Run `work`, which must not raise, beside the calls, in a copy of `context`; closing waits for it.
+        """Run `work`, which must not raise, in a background task with a copy of `context`.
 
-        `name` says in the log what it is, should it never end.
+        Closing waits for it. `name` identifies it in the log if it does not end.
         """
         task = start_task(self.loop, work, context)
         self._background[task] = name
@@ -197,16 +197,16 @@ class Lifecycle:
 
     @property
     def background(self) -> dict[asyncio.Task[None], str]:
-        """What runs beside the calls, with its name."""
+        """The background tasks, with their names."""
         return dict(self._background)
 
     @property
     def under_way(self) -> tuple[int, int]:
-        """How many calls, and how many streams."""
+        """The number of calls and of streams in flight."""
         return len(self.calls), len(self._streams)
 
     def check_quiet(self) -> None:
-        """Let a closing know when nothing is left."""
+        """Let a shutdown continue once nothing is in flight."""
         quiet, closing = self.quiet, self._closing
         if quiet is None or quiet.done() or closing is None or self._thread != get_ident():
             return
@@ -216,13 +216,13 @@ class Lifecycle:
     # --- the end ---------------------------------------------------------------------------------
 
     async def close(self, pipeline: Runtime, drain: float) -> None:
-        """Refuse what is new, let the rest go on for `drain` seconds, then end it and the providers.
+        """Reject new calls, let others continue for `drain` seconds, then end them and close the providers.
 
         Raises:
             ConfigurationError: it belongs to another loop.
         """
         await self.undone()
-        self.refuse_other_loops()
+        self.check_loop()
         if self.state == "closing" and self._closing is not None and not self.loop.is_closed():
             await self._closing.done()
             return
@@ -231,7 +231,7 @@ class Lifecycle:
             self.state = "closed"
             return
         if self.loop.is_closed():
-            self._forsake()
+            self._forget_loop()
             self.loop = self._home = asyncio.get_running_loop()
         self.state, self._thread = "closing", get_ident()
         self._closing = Shutdown(self, pipeline.events)
@@ -239,6 +239,6 @@ class Lifecycle:
         await self._closing.run(drain)
 
     def finish(self) -> None:
-        """All is closed."""
+        """Record that everything is closed."""
         self.state, self.quiet, self._closing = "closed", None, None
         self._timers.close()

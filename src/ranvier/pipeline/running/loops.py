@@ -1,4 +1,4 @@
-"""Which event loops something belongs to that outlives them, such as the circuits of a breaker."""
+"""Tracks the event loops of state that outlives them, such as the circuits of a breaker."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class Loops:
-    """The event loops by whose clocks the moments of something shared are kept."""
+    """The event loops whose clocks measure the time stamps of shared state."""
 
     def __init__(self) -> None:
         self._clocks: dict[asyncio.AbstractEventLoop, Clock] = {}
 
     def enter(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> float | None:
-        """Count `loop`, whose time `clock` tells, among them.
+        """Add `loop`, whose clock is `clock`.
 
-        Returns the seconds to add to every moment that is kept, where all the loops so far are closed
-        and what was under way on them is gone; `None` where everything goes on as it is.
+        Returns the seconds to add to every time stamp if all previous loops are closed, so that everything
+        in flight on them is gone; `None` if nothing changes.
         """
         known = self._clocks
         gone = loop not in known and all(each.is_closed() for each in known)
@@ -35,7 +35,7 @@ class Loops:
 
 
 class _Slots:
-    """What follows a semaphore on the event loops to come; all who share it share that too."""
+    """The replacements of a semaphore on later event loops; all providers that share it share these too."""
 
     def __init__(self, first: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
         self._count: int = getattr(first, "_bound_value", first._value)
@@ -43,13 +43,13 @@ class _Slots:
         self._current = ref(first)
 
     def on(self, loop: asyncio.AbstractEventLoop, known: asyncio.Semaphore) -> asyncio.Semaphore:
-        """The semaphore for `loop`, made like `known` if need be; `known` while another loop has it."""
+        """The semaphore for `loop`, copied from `known` if needed; `known` while another loop uses it."""
         before, current = self._loop(), self._current()
         if before is not loop and before is not None and not before.is_closed():
             return known
         if before is loop and current is not None:
             return current
-        fresh = copy.copy(known)  # of whatever class it is; whoever held the old one may still release that
+        fresh = copy.copy(known)  # of any subclass; holders of the old one may still release that
         vars(fresh).update(_value=self._count, _waiters=None, _loop=None)
         self._loop, self._current = ref(loop), ref(fresh)
         return fresh
@@ -59,12 +59,12 @@ _slots: WeakKeyDictionary[asyncio.Semaphore, _Slots] = WeakKeyDictionary()
 
 
 def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
-    """Give a provider whose `slots` are a plain semaphore a new one, where the old loop is closed.
+    """Give a provider whose `slots` are a plain semaphore a new one if the old loop is closed.
 
-    Waiters of a closed loop stay in a semaphore for ever, and whoever held it never gives it back.
+    Waiters of a closed loop stay in a semaphore forever, and its holders never release it.
 
     Raises:
-        ConfigurationError: it does not let its `slots` be assigned, and is not told of loops by `open`.
+        ConfigurationError: its `slots` cannot be assigned, and it has no `open` to replace them itself.
     """
     own = getattr(provider, "slots", None)
     if not isinstance(own, asyncio.Semaphore):
@@ -81,13 +81,13 @@ def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
     except AttributeError:
         if not hasattr(provider, "open"):
             raise ConfigurationError(
-                f"the slots of {provider.name} belong to an event loop that is closed: let them be assigned, "
-                "or make them anew in its open(pipeline)"
+                f"the slots of {provider.name} belong to an event loop that is closed: make them assignable, "
+                "or recreate them in its open(pipeline)"
             ) from None
 
 
 def _holder(provider: Provider) -> Any:
-    """The provider, or the class of it whose instances share their slots."""
+    """The provider, or its class if the instances share their slots."""
     if "slots" not in getattr(provider, "__dict__", {}):
         for each in type(provider).__mro__:
             if isinstance(vars(each).get("slots"), asyncio.Semaphore):

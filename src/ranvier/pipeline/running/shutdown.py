@@ -1,4 +1,4 @@
-"""Ends what a pipeline has in flight, and closes its providers, in a time that nobody can exceed."""
+"""Ends what a pipeline has in flight and closes its providers, within a fixed time."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.closing")
 
 CUT_OFF_GRACE = 5.0
-"""Seconds for calls, streams and listeners to end when their pipeline closes, and then for its providers."""
+"""Seconds for calls, streams and listeners to end when their pipeline closes, and again for its providers."""
 
 MAX_DRAIN = 1e9
 
 Tasks = dict[asyncio.Task[None], str]
-"""What runs, and its name for the log."""
+"""Running tasks, with their names for the log."""
 
 
 class Shutdown:
-    """One closing of a pipeline: the drain, then a grace period for what is left, then one for the providers.
+    """One shutdown of a pipeline: the drain, then a grace period for the rest, then one for the providers.
 
-    What has not ended by the end of its period is cancelled; what has not ended by the end of the second
-    one is left behind, and the log names it.
+    Tasks that have not ended by the end of their period are cancelled; tasks that have not ended by the end
+    of the second one are left running, and logged by name.
 
     Attributes:
-        inside: Calls that wait for this closing themselves.
+        inside: The number of calls that wait for this shutdown themselves.
     """
 
     def __init__(self, lifecycle: Lifecycle, events: Events) -> None:
@@ -48,11 +48,11 @@ class Shutdown:
         self._quiet = lifecycle.quiet = loop.create_future()
         self._done: asyncio.Future[None] = loop.create_future()
         self._providers: Tasks = {}
-        self._begun: set[asyncio.Task[Any] | None] = set()  # of the providers' tasks
+        self._begun: set[asyncio.Task[Any] | None] = set()  # closing tasks of providers that have started
         self.inside = sum(1 for task in lifecycle.calls.values() if task is self._own)
 
     async def run(self, drain: float) -> None:
-        """Close; whatever is cancelled or fails on the way, everything is closed."""
+        """Close everything, even if a step is cancelled or fails."""
         async with Steps() as steps:  # from the last to the first
             steps.callback(self._finish)
             steps.then(self._close_providers)
@@ -60,7 +60,7 @@ class Shutdown:
             await asyncio.wait([self._quiet], timeout=min(drain, MAX_DRAIN))
 
     async def done(self) -> None:
-        """Wait for the end of a closing that somebody else has begun."""
+        """Wait for the end of a shutdown that another task has started."""
         await asyncio.wait([self._done])
 
     def _finish(self) -> None:
@@ -83,15 +83,15 @@ class Shutdown:
         try:
             await self._wait(lambda: self._tasks() | self._calls(), self._cancels_at)
         finally:
-            self._cancel_what_is_left()
+            self._cancel_leftovers()
 
-    def _cancel_what_is_left(self) -> None:
+    def _cancel_leftovers(self) -> None:
         for record, task in self._lifecycle.calls.items():
-            if record.cut_off:  # again, and still no more than once: see `Lifecycle.leave`
+            if record.cut_off:  # a second time, without counting twice: see `Lifecycle.leave`
                 task.uncancel()
                 task.cancel()
         if self._events.deliveries.tasks:
-            self._events.give_up()
+            self._events.drop_undelivered()
         for each in self._tasks():
             each.cancel()
 
@@ -99,7 +99,7 @@ class Shutdown:
         return set() if self._quiet.done() else {self._quiet}
 
     def _tasks(self) -> set[asyncio.Future[None]]:
-        """The tasks of ours that run, in which foreign code may do what it likes."""
+        """Our running tasks, which run user code."""
         tasks = {*self._lifecycle.background, *self._events.deliveries.tasks, *self._providers}
         return {task for task in tasks if task is not self._own and not task.done()}
 
@@ -118,9 +118,9 @@ class Shutdown:
             except asyncio.CancelledError as by_caller:
                 cancelled = cancelled or by_caller
             for task in self._providers:
-                if task in self._begun:  # else it was us who were cancelled, before it could begin
+                if task in self._begun:  # else this shutdown was cancelled before it could start
                     task.cancel()
-        self._tell_what_is_left()
+        self._log_leftovers()
         errors = failures(self._providers)
         for name, error in errors if cancelled else errors[:-1]:
             log_failure(name, error)
@@ -129,14 +129,14 @@ class Shutdown:
         if errors:
             raise errors[-1][1]
 
-    def _tell_what_is_left(self) -> None:
+    def _log_leftovers(self) -> None:
         lifecycle = self._lifecycle
         names = {**lifecycle.background, **self._providers}
         names.update(dict.fromkeys(self._events.deliveries.tasks, "an async listener"))
         left = [name for task, name in names.items() if task is not self._own and not task.done()]
         left += ["a call that ignores its cancellation"] * (len(lifecycle.calls) - self.inside)
         if left:
-            logger.warning("the pipeline is closed, but goes on: %s", ", ".join(sorted(left)))
+            logger.warning("the pipeline is closed, but still running: %s", ", ".join(sorted(left)))
 
 
 def closings(
@@ -158,18 +158,18 @@ def closings(
 
 
 def failures(tasks: Tasks) -> list[tuple[str, BaseException]]:
-    """Why some of them failed."""
+    """The errors of tasks that failed, with their names."""
     ended = [(name, task) for task, name in tasks.items() if task.done() and not task.cancelled()]
     return [(name, error) for name, task in ended if (error := task.exception()) is not None]
 
 
 def log_failure(name: str, error: BaseException) -> None:
-    """An error that nobody else hears of."""
+    """Log an error that is not raised."""
     logger.error("%s could not be closed: %s", name, type(error).__name__, exc_info=error)
 
 
 async def close_again(providers: list[Provider], loop: asyncio.AbstractEventLoop) -> None:
-    """Close what had been opened before another provider could not be; it does not take long."""
+    """Close the providers that were opened before another one failed to open, within two grace periods."""
     tasks = closings(reversed(providers), loop, set())
     for _ in range(2):
         if running := {task for task in tasks if not task.done()}:

@@ -1,1 +1,1 @@
-"""A streamed answer: from the provider to its reader, and how it ends."""
+"""Streamed answers: the path of events from the provider to the reader, and the end of a stream."""

@@ -1,4 +1,4 @@
-"""A whole answer that a layer gave itself (a cache, say) to a call whose caller reads a stream."""
+"""A stream of a whole answer that a layer (for example a cache) returned to a streaming call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AnsweredStream(ResponseStream):
-    """The steps of an answer that is already whole. No attempt belongs to it."""
+    """The events of a complete answer. It has no attempt."""
 
     def __init__(self, call: Call, answer: Response) -> None:
         self._answer = answer
@@ -25,7 +25,7 @@ class AnsweredStream(ResponseStream):
 
     @property
     def received(self) -> Response:
-        """What has been read so far, as a response of whoever gave the answer."""
+        """What has been read so far, as a response of the answer's provider."""
         received = self._source.collector.response(self._answer.provider, self._answer.model)
         return self._shown(received)
 

@@ -1,4 +1,4 @@
-"""A provider's events, with every wait for one bounded."""
+"""Receives the events of a provider, with a limit on every wait."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 AFTER_FINISH = 5.0
-"""Seconds to wait for the usage and the end of a body, once the answer is known to be whole."""
+"""Seconds to wait for the usage and the end of a body, once the answer is known to be complete."""
 
 
 class BoundedEvents:
-    """What a provider sends on behalf of one attempt.
+    """The events that a provider sends in one attempt.
 
-    Only time spent in `receive` is charged to the provider. Before the first content `first_token`
-    bounds it, whatever pings come; from then on `idle` does, and any byte starts that anew.
+    Only time spent in `receive` is charged to the provider. Until the first content it is limited by
+    `first_token`, which pings do not restart; from then on by `idle`, which any byte restarts.
 
-    A provider may give a finish reason early, or several times. So it is held back, with the usage that
-    follows it, and is the last event of all; content takes it back.
+    A provider may send a finish reason prematurely, or several times. So it is held back, with the usage that
+    follows it, and becomes the very last event; content after it revokes it.
 
     Attributes:
-        collector: What has come.
-        ended: Nothing more is to come; the event that `receive` has just returned is the last one.
-        watch: What bounds the waits.
-        first: When the first content came; `None` while none has.
+        collector: Collects what has arrived.
+        ended: Nothing more follows; the event that `receive` has just returned is the last one.
+        timer: Limits the waits.
+        first: When the first content arrived, or `None`.
     """
 
     __slots__ = (
@@ -52,28 +52,28 @@ class BoundedEvents:
         "collector",
         "ended",
         "first",
-        "watch",
+        "timer",
     )
 
-    def __init__(self, call: Call, watch: WaitTimer, events: AsyncIterator[StreamEvent]) -> None:
-        self.watch = watch
+    def __init__(self, call: Call, timer: WaitTimer, events: AsyncIterator[StreamEvent]) -> None:
+        self.timer = timer
         self.collector = Collector()
         self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
         self._events = ProviderEvents(call, events)
         self._some: Some = getattr(events, "some", None) or partial(_one, events)
-        self._left: Iterator[Step] = iter(())  # steps that have come, and have not been asked for
-        self.ended = False  # nothing more is to come from the provider
-        self._stopped = 0.0  # when the model has said why it stopped
+        self._left: Iterator[Step] = iter(())  # steps that have arrived, and have not been read
+        self.ended = False  # nothing more follows from the provider
+        self._stopped = 0.0  # when the finish reason arrived
         self._waited = 0.0  # seconds spent waiting, in all
-        self._bound: Limit = (None, "")  # of the wait under way, by the attempt and the deadline
+        self._bound: Limit = (None, "")  # of the current wait, by the attempt and the deadline
 
     async def receive(self) -> StreamEvent | None:
-        """The next event that tells something, or `None` at the end.
+        """The next event with information, or `None` at the end.
 
         Raises:
-            RanvierError: a limit was met, or whatever the provider's adapter says.
+            RanvierError: a limit was reached, or the provider's adapter raised an error.
         """
         event = self._next()
         if event is not None or self.ended:
@@ -85,7 +85,7 @@ class BoundedEvents:
                 event = self._next()
                 if event is not None:
                     return event
-                if not self._goes_on(began):
+                if not self._may_continue(began):
                     return self._last()
         except BaseException as raised:
             return await self._ended_by(raised)
@@ -93,7 +93,7 @@ class BoundedEvents:
             self._stop(began)
 
     async def gather(self) -> None:
-        """Receive all that is left, in one wait, since nobody holds an event meanwhile.
+        """Receive all that is left in one wait, because no reader processes events in between.
 
         Raises:
             RanvierError: as `receive`.
@@ -102,9 +102,9 @@ class BoundedEvents:
         idle = inf if self._call.limits.idle is None else self._call.limits.idle
         try:
             while True:
-                if self._take_in(await some()) and self.watch.hears(self._clock(), idle):
+                if self._collect(await some()) and self.timer.hears(self._clock(), idle):
                     continue
-                if not self._goes_on(began):
+                if not self._may_continue(began):
                     self._last()
                     return
         except BaseException as raised:
@@ -118,23 +118,23 @@ class BoundedEvents:
         if limits.seconds is not None:
             self._bound = earlier(self._bound, began + limits.seconds - self._waited, "attempt")
         due, phase, silent = self._due(began, began)
-        self.watch.start(due, phase, silent)
+        self.timer.start(due, phase, silent)
         return began
 
     def _stop(self, began: float) -> None:
-        self.watch.stop()
+        self.timer.stop()
         self._waited += self._clock() - began
         if self._events.read_ended is not None:
             self._events.was_read()
 
     def _next(self) -> StreamEvent | None:
-        """The next event that tells something, of the steps that have come."""
-        return next(filter(None, map(self._told, self._left)), None)
+        """The next event with information, of the steps that have arrived."""
+        return next(filter(None, map(self._process, self._left)), None)
 
-    def _take_in(self, steps: Iterable[Step]) -> bool:
-        """Collect `steps`: true where all of them are words of an answer that has begun.
+    def _collect(self, steps: Iterable[Step]) -> bool:
+        """Collect `steps`; true if all of them are text of an answer that has begun.
 
-        They are no variable of the frame that waits for more: a traceback of that might show them.
+        This is a function so that they are no local variable of a waiting frame, which a traceback may show.
         """
         only_words = self.first is not None and not self.collector.finished
         for step in steps:
@@ -142,18 +142,18 @@ class BoundedEvents:
                 self.collector.add(step)
             else:
                 only_words = False
-                self._told(step)
+                self._process(step)
         return only_words
 
-    def _told(self, step: Step) -> StreamEvent | None:
-        """What the reader is told of `step` now; `None` where that is nothing."""
+    def _process(self, step: Step) -> StreamEvent | None:
+        """Collect `step`; the event to show to the reader now, or `None`."""
         event = StreamEvent(text=step) if isinstance(step, str) else step
         if event is step or self.first is None or self.collector.finished:
-            return None if event is SIGN_OF_LIFE else self._told_event(event)
-        self.collector.add(step)  # words go on, as nearly always
+            return None if event is SIGN_OF_LIFE else self._process_event(event)
+        self.collector.add(step)  # the most frequent case: more text
         return event
 
-    def _told_event(self, event: StreamEvent) -> StreamEvent | None:
+    def _process_event(self, event: StreamEvent) -> StreamEvent | None:
         self.collector.add(event)
         if event.text or event.has_content:
             if self.first is None:
@@ -168,47 +168,47 @@ class BoundedEvents:
         return dataclasses.replace(event, finish_reason=None, raw_finish_reason=None, usage=None)
 
     async def _ended_by(self, raised: BaseException) -> StreamEvent | None:
-        """What is left to tell where a wait has ended by `raised`, and that is a good end.
+        """The last event if a wait ended by `raised` and that is a normal end.
 
         Raises:
-            BaseException: what it has failed by.
+            BaseException: the error of the wait, if it failed.
         """
-        closed = self.watch.ours is not None and self.watch.ours.reason == CLOSED
+        closed = self.timer.ours is not None and self.timer.ours.reason == CLOSED
         failure = await self._failure(raised)
         try:
             if failure is None:
                 return None if closed else self._last()
             raise failure
         finally:
-            del failure, raised  # they hold this frame: a frame that held them too would be a cycle
+            del failure, raised  # they refer to this frame: locals would complete a reference cycle
 
     def _last(self) -> StreamEvent | None:
-        """The finish reason that was held back, now that the stream has ended well."""
+        """The finish reason that was held back, now that the stream has ended normally."""
         self.ended = True
         if not self.collector.finished:
             return None
-        self.first = self._clock() if self.first is None else self.first  # of an answer without content
+        self.first = self._clock() if self.first is None else self.first  # for an answer without content
         return self.collector.finish
 
-    def _goes_on(self, began: float) -> bool:
-        """Let a wait since `began` go on after a sign of life, or end it: quietly, where the answer is whole.
+    def _may_continue(self, began: float) -> bool:
+        """Extend a wait since `began` after a sign of life; false if it timed out and the answer is complete.
 
         Raises:
-            TimedOutError: it has met its limit.
+            TimedOutError: it has reached its limit.
         """
         now = self._clock()
         due, phase, silent = self._due(began, now)
-        if silent <= now or (due is not None and due <= now):  # a provider so busy that the loop never turns
+        if silent <= now or (due is not None and due <= now):  # steps arrive so fast that timers do not run
             if not self.collector.settled:
                 raise too_late(self._call, earlier((due, phase), silent, "idle")[1])
             return False
-        self.watch.extend(due, phase, silent)
+        self.timer.extend(due, phase, silent)
         return True
 
     def _due(self, began: float, alive: float) -> tuple[float | None, str, float]:
-        """When a wait since `began` is too long, and for what; and when it is, by silence since `alive`.
+        """When a wait since `began` reaches a limit, and which; and when silence since `alive` is too long.
 
-        The deadline is named first, and so wins a tie.
+        The deadline is compared first, and so wins a tie.
         """
         limits, (due, phase), silent = self._call.limits, self._bound, inf
         if self.collector.finished and self.collector.settled:
@@ -220,26 +220,26 @@ class BoundedEvents:
         return due, phase, silent
 
     async def _failure(self, raised: BaseException) -> BaseException | None:
-        """What a wait that `raised` ended has failed by; `None` where it was closed, or the answer is whole.
+        """The error of a wait that ended by `raised`; `None` if it was closed, or the answer is complete.
 
-        A provider that made a good end of our cancellation has failed as well.
+        A provider that turns our cancellation into a normal end has failed as well.
         """
-        watch = self.watch
-        ours = watch.ours
+        timer = self.timer
+        ours = timer.ours
         if ours is None and isinstance(raised, StopAsyncIteration):
             return None
         quietly = ours is not None and (ours.reason == CLOSED or self.collector.settled)
-        if quietly and watch.ended_by(raised) is not None:
+        if quietly and timer.ended_by(raised) is not None:
             return None
-        failure = await failure_of(self._call, watch, raised)
+        failure = await failure_of(self._call, timer, raised)
         if not (self.collector.settled and isinstance(failure, RanvierError)):
             return failure
-        told = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
-        return failure if told and not self.collector.answered else None
+        reported = isinstance(failure, ProviderError) and failure.in_stream  # by the provider itself
+        return failure if reported and not self.collector.answered else None
 
     async def aclose(self) -> None:
         """Let the provider close its connection: see `ProviderEvents.aclose`."""
-        await self._events.aclose(self.watch)
+        await self._events.aclose(self.timer)
 
 
 async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:

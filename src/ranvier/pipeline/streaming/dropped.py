@@ -1,4 +1,4 @@
-"""What becomes of a stream that is dropped while it goes on."""
+"""Ends a stream that is garbage collected before it has ended."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from ranvier.pipeline.streaming.streamed_answer import StreamedAnswer
 
 
-def settle_later(dying: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:
+def settle_later(stream: StreamedAnswer, loop: asyncio.AbstractEventLoop) -> None:
     """End a stream whose finalizer runs: on its loop, and as another object in the same state.
 
-    The garbage collector runs in any thread, and in the middle of anything, also of a change of state.
+    The garbage collector may run in any thread, and in the middle of any code, even of a change of state.
     """
-    heir = object.__new__(type(dying))
-    heir.__dict__.update(dying.__dict__)
+    copy = object.__new__(type(stream))
+    copy.__dict__.update(stream.__dict__)
     try:
         if not sys.is_finalizing():
-            loop.call_soon_threadsafe(heir.abandon, context=Context())
+            loop.call_soon_threadsafe(copy.abandon, context=Context())
             return
     except RuntimeError:  # the loop is closed
         pass
-    heir.forsake()
+    copy.abandon_silently()
 
 
 def warn_of_drop(
     reader: weakref.ref[asyncio.Task[object]] | None, deployment: Deployment, loop: asyncio.AbstractEventLoop
 ) -> None:
-    """Warn of a stream that its reader dropped, unless that was cancelled, or it or its loop has ended."""
+    """Warn of a dropped stream, unless its reader was cancelled, or the reader or the loop has ended."""
     task = None if reader is None or loop.is_closed() or sys.is_finalizing() else reader()
     if task is not None and not task.cancelled() and not task.cancelling():
         warnings.warn(
@@ -46,7 +46,7 @@ def warn_of_drop(
 
 
 def expiry_of(stream: StreamedAnswer) -> Callable[[], None]:
-    """What ends `stream` at its deadline. It holds it weakly, or a dropped one would live on in its timer."""
+    """A callback that ends `stream` at its deadline; weakly bound, so that a timer keeps no stream alive."""
     held = weakref.ref(stream)
 
     def expire() -> None:

@@ -1,4 +1,4 @@
-"""A stream that has been asked for and has not begun."""
+"""A stream that has not been started."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ranvier.pipeline.streaming.stream import ResponseStream
 
 
 class PendingStream(Generic[ParsedT_co]):
-    """Nothing happens until it is used: `async with` it, `await` it, or read it at once with `async for`.
+    """A lazy stream: it starts with `async with`, `await`, or when it is read directly with `async for`.
 
-    Each use is a call of its own, one after another or several at once.
+    Each use is a separate call; several uses may follow each other or run concurrently.
     """
 
     __slots__ = ("_entered", "_open", "_used")
@@ -42,7 +42,7 @@ class PendingStream(Generic[ParsedT_co]):
         await self._left().aclose()
 
     def _left(self) -> ResponseStream[ParsedT_co]:
-        """The stream whose block is left: the last that this task entered, or else (a fixture) the last."""
+        """The stream whose block is left: the last that this task entered, else (in a fixture) the last."""
         task = asyncio.current_task()
         own = [index for index, (entered_by, _) in enumerate(self._entered) if entered_by is task]
         return self._entered.pop(own[-1] if own else -1)[1]

@@ -1,4 +1,4 @@
-"""What a provider streams, as it gives it: one event or several at a time; and how it is closed."""
+"""Reads the iterator that a provider streams, one or several events at a time, and closes it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 Some = Callable[[], Awaitable[Iterable[Step]]]
-"""Gives the next steps of a provider, as many as have come; `StopAsyncIteration` is the end."""
+"""Returns the next steps of a provider, all that have arrived; raises `StopAsyncIteration` at the end."""
 
 
 class ProviderEvents:
     """The iterator that a provider's `stream` returned.
 
     Attributes:
-        read_ended: Made by who waits for the end of a read, to close then; else `None`.
+        read_ended: Set while `aclose` waits for a read to end; else `None`.
     """
 
     __slots__ = ("_call", "_closing", "_events", "read_ended")
@@ -31,29 +31,29 @@ class ProviderEvents:
     def __init__(self, call: Call, events: AsyncIterator[StreamEvent]) -> None:
         self._call = call
         self._events = events
-        self._closing = asyncio.Lock()  # a generator refuses to be closed twice at once
+        self._closing = asyncio.Lock()  # a generator cannot be closed twice concurrently
         self.read_ended: asyncio.Future[None] | None = None
 
     def was_read(self) -> None:
-        """A read has ended: whoever closes need not wait for it any more."""
+        """A read has ended: let `aclose` continue."""
         assert self.read_ended is not None
         if not self.read_ended.done():
             self.read_ended.set_result(None)
 
-    async def aclose(self, watch: WaitTimer) -> None:
-        """Let the provider close its connection, and wait until it has, for `CLEANUP_SECONDS` at most.
+    async def aclose(self, timer: WaitTimer) -> None:
+        """Close the provider's iterator, and wait for that for at most `CLEANUP_SECONDS`.
 
-        What goes wrong then is logged: it changes nothing about how the stream has ended. While `watch`
-        bounds a read, that has to end before.
+        A failure is logged and does not change how the stream ended. While `timer` limits a read, closing
+        waits until that read has ended.
         """
         generator = getattr(self._events, "chunks", self._events)
         close = getattr(generator, "aclose", None)
         if close is None or getattr(generator, "ag_frame", close) is None:  # it has ended
             return
         async with self._closing:
-            while watch.waiting:  # in another task: a generator that runs cannot be closed
+            while timer.waiting:  # in another task: a running generator cannot be closed
                 self.read_ended = asyncio.get_running_loop().create_future()
                 await self.read_ended
-            if gc.is_finalized(generator):  # collected together with its stream: the loop closes it
+            if gc.is_finalized(generator):  # collected together with its stream: asyncio closes it
                 return
             await close_in_time(self._call, close)

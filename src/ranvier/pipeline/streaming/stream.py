@@ -1,4 +1,4 @@
-"""A streamed answer as its reader, and the layers around it, see it."""
+"""A streamed answer: the interface for its reader and for layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ranvier.errors.partial import LayerError
 from ranvier.messages.response import ParsedT_co, Response, StreamEvent
 from ranvier.pipeline.asking.interruption import breaks, interrupted, lost
 from ranvier.pipeline.outcome import Outcome
-from ranvier.pipeline.running.elsewhere import refuse_elsewhere
+from ranvier.pipeline.running.elsewhere import check_loop
 from ranvier.pipeline.streaming.dropped import settle_later, warn_of_drop
 from ranvier.pipeline.streaming.transform import Flush, Transform, Transformation
 from ranvier.pipeline.timing.limit import CLOSED
@@ -28,17 +28,19 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
     """The events of one answer: read it with `async for`, inside `async with`.
 
     It is handed out once its first content has arrived; from then on nothing is repeated silently.
-    Time that the reader holds an event is not charged to the provider, but the deadline runs on.
+    The time in which the reader processes an event is not charged to the provider, but the deadline of the
+    call continues.
 
     Attributes:
-        response: The whole answer, `parsed` where a `schema` asks for it, once the stream has ended well.
+        response: The whole answer, once the stream has ended normally; `parsed` if a `schema` was given.
 
     Raises, while it is read:
-        StreamInterruptedError: it broke, or its answer does not fit the `schema`; `received` has what came.
-            Also each read after one that was cancelled, which closes the stream, and after its pipeline
-            was closed.
-        DeadlineExceededError: the call's time is over; `received` has what came.
-        LayerError: a transform of one of your layers failed; `received` has what came.
+        StreamInterruptedError: it broke, or its answer does not match the `schema`. A cancelled read closes
+            the stream, and so does closing its pipeline: each read after that raises this error as well.
+        DeadlineExceededError: the deadline of the call has passed.
+        LayerError: a transform of a custom layer failed.
+
+    The `received` of each error has what had arrived.
     """
 
     response: Response[ParsedT_co] | None
@@ -47,18 +49,18 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
 
     @property
     def empty(self) -> bool:
-        """True once it has ended with an answer that holds nothing: see `Response.empty`."""
+        """True once it has ended with an empty answer: see `Response.empty`."""
         return self.response is not None and self.response.empty
 
     @property
     def story(self) -> Story:
-        """Where the seconds of the call have gone, those in which the reader held events included."""
+        """Where the seconds of the call went, including those in which the reader processed events."""
         if not self.ended:
             self._call.record.ended = self._clock()
         return self._call.record.story()
 
     def explain(self, prices: Prices | None = None) -> str:
-        """The same as a few lines to be read, quoting nobody; `prices` are as in `Story.explain`."""
+        """`story` as a few lines of text, without prompts or messages; `prices` as in `Story.explain`."""
         return self.story.explain(prices)
 
     def __aiter__(self) -> Self:
@@ -92,9 +94,9 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
         if self._outcome is not None:
             raise self._leftover()
         if asyncio.get_running_loop() is not self._loop:
-            refuse_elsewhere(self._loop)
-        if self._watch.waiting:
-            raise RuntimeError("another task is waiting for the next event of this stream")
+            check_loop(self._loop)
+        if self._timer.waiting:
+            raise RuntimeError("another task is already waiting for the next event of this stream")
         try:
             next_event = await self._advance()
         except Exception as error:
@@ -106,11 +108,11 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
         return next_event
 
     async def collect(self) -> Response[ParsedT_co]:
-        """Read the stream to its end.
+        """Read the stream to its end, and return the whole answer.
 
         Raises:
             RuntimeError: it was closed before its end.
-            RanvierError: as when it is read.
+            RanvierError: the errors of reading it.
         """
         async for _ in self:
             pass
@@ -119,15 +121,15 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
         return self.response
 
     async def aclose(self) -> None:
-        """Stop here: the connection is closed, nothing is counted against the provider."""
+        """Stop the stream: its connection is closed, and nothing is counted against the provider."""
         if asyncio.get_running_loop() is not self._loop and self._loop.is_closed():
-            self.forsake()
+            self.abandon_silently()
             return
-        refuse_elsewhere(self._loop)
+        check_loop(self._loop)
         self._end(Outcome.ABANDONED)
         self._drop_unread()
-        if self._watch.waiting:  # another task reads; its read ends as if the stream had
-            self._watch.interrupt(CLOSED)
+        if self._timer.waiting:  # another task reads; its read ends like at the end of the stream
+            self._timer.interrupt(CLOSED)
         else:
             await self._source.aclose()
 
@@ -145,16 +147,16 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
             warn_of_drop(self.reader, self._call.deployment, self._loop)
 
     def _leftover(self) -> BaseException:
-        """What a read after the end gives: the failure met while nobody read, then the end.
+        """The exception for a read after the end: first a failure that occurred between reads, then the end.
 
-        A stream that was lost, though nobody closed it, never seems to have ended.
+        A stream that ended early, without being closed by its reader, raises an error at every read.
         """
         failure, self._failure = self._failure, None
         if failure is None and self._lost is not None:
             return lost(self._call, self._lost, self.received)
         return failure or StopAsyncIteration()
 
-    # --- for the layers --------------------------------------------------------------------------
+    # --- for layers ------------------------------------------------------------------------------
 
     def on_end(self, callback: Callable[[Outcome], None]) -> None:
         """Call `callback` once, with the outcome, when the stream ends, breaks or is closed."""
@@ -164,16 +166,16 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
             callback(self._outcome)
 
     def transform(self, function: Transform, flush: Flush | None = None) -> None:
-        """Change what the reader sees: text, `parsed`, and the collected response are made of it.
+        """Change the events that the reader sees, and with them `parsed` and the collected response.
 
         Call it before the reader has read anything: in `handle`, on what `inner` returned. The functions
-        of inner layers come first. Usage and the provider's health are taken from its own events. The
-        functions must not wait; their time is not the provider's silence, but the deadline runs on.
+        of inner layers run first. Usage and the provider's health come from its own events. The
+        functions must not wait; their time is not charged to the provider, but the deadline continues.
 
         Args:
-            function: Called with each event that has content. Returns the event to show, several, or
+            function: Called with each event that has content. Returns the event to show, several events, or
                 `None` to hold the content back.
-            flush: Returns what is still held back, before the event that says why the model stopped.
+            flush: Returns what is still held back; called before the event with the finish reason.
         """
         if self._transformation is None:
             self._transformation = Transformation()

@@ -1,4 +1,4 @@
-"""A streamed answer on its way: its first content, its end, and what is given back then."""
+"""The state of a streamed answer: its first content, its end, and the release of its resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ranvier.pipeline.asking.interruption import (
     breaks,
     expired,
 )
-from ranvier.pipeline.outcome import Outcome, tell
+from ranvier.pipeline.outcome import Outcome, notify
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.reporting.context import context_of
@@ -39,8 +39,8 @@ class StreamedAnswer:
     """The pipeline's side of a stream: it receives the events, and settles everything once, at the end.
 
     Attributes:
-        response: The whole answer, once the stream has ended well.
-        reader: The task whose call ended with it.
+        response: The whole answer, once the stream has ended normally.
+        reader: The task that the stream was handed out to.
     """
 
     def __init__(self, call: Call, attempt: Attempt | None, source: BoundedEvents) -> None:
@@ -48,15 +48,15 @@ class StreamedAnswer:
         self._call = call
         self._attempt = attempt
         self._source = self.source = source
-        self._watch = source.watch
+        self._timer = source.timer
         self._loop = call.pipeline.loop
-        self._context = call.record.context  # until it ends, which may be after its call
+        self._context = call.record.context  # kept until the stream ends, possibly after its call
         self._clock = call.pipeline.clock
         self._on_end: list[Callable[[Outcome], None]] = []
         self._first: StreamEvent | None = None  # arrived before the hand-out, not yet read
         self._outcome: Outcome | None = None  # set once, by `_end`
-        self._failure: DeadlineExceededError | None = None  # met while nobody read; raised at the next read
-        self._lost: Loss | None = None  # the reader has lost it, and did not close it
+        self._failure: DeadlineExceededError | None = None  # occurred between reads; the next one raises it
+        self._lost: Loss | None = None  # why it ended, if the reader did not close it
         self._handed_out = False
         self.reader: weakref.ref[asyncio.Task[object]] | None = None
         self._transformation: Transformation | None = None
@@ -68,17 +68,17 @@ class StreamedAnswer:
 
     @property
     def is_of_provider(self) -> bool:
-        """False for the answer of a layer, which no attempt belongs to."""
+        """False for the answer of a layer, which has no attempt."""
         return self._attempt is not None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """What was tried for this call, oldest first; the last one is this stream."""
+        """The attempts of this call, oldest first; the last one is this stream."""
         return self._call.record.attempts
 
     @property
     def received(self) -> Response:
-        """What has arrived so far, as a response without a finish reason until there is one."""
+        """What has arrived so far, as a response; its finish reason is `None` until one arrives."""
         deployment = self._call.deployment
         return self._shown(self._source.collector.response(deployment.provider.name, deployment.model))
 
@@ -88,13 +88,13 @@ class StreamedAnswer:
         response.record = self._call.record
         return response if self._transformation is None else self._transformation.applied_to(response)
 
-    # --- until the hand-out ----------------------------------------------------------------------
+    # --- before the hand-out ---------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Wait for the first content, or for the end where there is none.
+        """Wait for the first content, or for the end if there is no content.
 
         Raises:
-            RanvierError: the stream failed before; it has ended and given everything back.
+            RanvierError: the stream failed before that; it has ended and released everything.
         """
         while (event := await self._advance()) is not None:
             if event.has_content or event.finish_reason is not None:
@@ -104,17 +104,17 @@ class StreamedAnswer:
                 return
 
     def hand_out(self) -> Self:
-        """From here on the reader has it: what breaks it is told, and never repeated."""
+        """Hand the stream out to its reader: from now on a failure is raised, and nothing is repeated."""
         self._handed_out = True
         if self._call.deadline is not None and self._outcome is None:
-            self._watch.while_idle(self._call.deadline, expiry_of(self))
+            self._timer.while_idle(self._call.deadline, expiry_of(self))
         return self
 
     async def gather(self) -> Response:
-        """Wait for the whole answer, of which nobody is shown a part; instead of `begin` and `collect`.
+        """Wait for the whole answer without showing events to a reader; replaces `begin` and `collect`.
 
         Raises:
-            RanvierError: the stream failed; it has ended and given everything back.
+            RanvierError: the stream failed; it has ended and released everything.
         """
         try:
             await self._source.gather()
@@ -129,7 +129,7 @@ class StreamedAnswer:
     async def _advance(self) -> StreamEvent | None:
         """The next event, `None` at the end.
 
-        The stream settles with the last event, and not when its reader comes back for more.
+        The stream settles with the last event, not with the read after it.
         """
         try:
             event = await self._source.receive()
@@ -156,17 +156,17 @@ class StreamedAnswer:
     # --- the end ---------------------------------------------------------------------------------
 
     def _complete(self) -> Response:
-        """The whole answer, now that all of it has come.
+        """The whole answer, after all events have arrived.
 
         Raises:
-            InvalidResponseError, ContentFilterError: it does not have the form that was asked for.
+            InvalidResponseError, ContentFilterError: it does not match the schema.
             LayerError: a transform failed.
         """
         if self._transformation is not None:
             self._transformation.flush(self._source.collector)
         deployment = self._call.deployment
         response = self._shown(self._source.collector.answer(deployment.provider.name, deployment.model))
-        if self._call.streaming:  # else whoever collects it looks at its form, and may ask again
+        if self._call.streaming:  # else `attempt` validates it, and may request a repair
             schema_repair.check(self._call, response)
         return response
 
@@ -175,16 +175,16 @@ class StreamedAnswer:
         if self._outcome is not None:
             return
         self._outcome = outcome
-        self._watch.close()
+        self._timer.close()
         try:
             self._write_down(error)
-        finally:  # whatever a listener raises, all is given back
+        finally:  # everything is released even if a listener raises
             callbacks, self._on_end = self._on_end, []
-            tell(callbacks, outcome, log=not self._call.record.muted)
+            notify(callbacks, outcome, log=not self._call.record.muted)
             self._context = None
 
     def _write_down(self, error: BaseException | None) -> None:
-        """Write down how it ended, and tell of it."""
+        """Record how it ended, and emit the events."""
         record, now = self._call.record, self._clock()
         record.ended = now
         if self._attempt is not None:
@@ -196,7 +196,7 @@ class StreamedAnswer:
                 record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
 
     def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
-        """Write down how the attempt ended; whatever a layer made of its events, it was the provider's."""
+        """Record how the attempt ended, from the provider's events, before any transform of a layer."""
         self._note_first_token()
         attempt.skipped = self._source.collector.skipped
         if self.response is not None:
@@ -208,7 +208,7 @@ class StreamedAnswer:
                 attempt.outcome = StreamInterruptedError.kind
                 announce_interrupted(self._call, error)
         if self.response is None or self._call.streaming or self._call.request.schema is None:
-            announce_attempt(self._call, attempt)  # else whoever looks at its form does
+            announce_attempt(self._call, attempt)  # else `attempt` does, after it has validated the answer
 
     def _drop_unread(self) -> None:
         self._first = None
@@ -225,23 +225,23 @@ class StreamedAnswer:
         self.abandon(self._failure)
 
     def cut_off(self) -> None:
-        """End it for a reader who did not want that, since its pipeline closes: reading on is an error."""
+        """End the stream because its pipeline closes; further reads raise an error."""
         if self._outcome is None:
             self._lost = LOST_BY_CLOSING
         self.abandon()
 
     def abandon(self, error: BaseException | None = None) -> None:
-        """End now, whoever reads, without waiting; the provider is let go in the background."""
+        """End now, even during a read, without waiting; the connection is closed in the background."""
         call = self._call
         context = self._context or _context_of(call)
         self._drop_unread()
-        context.copy().run(self._end, Outcome.ABANDONED, error)  # with what layers do at its end
-        self._watch.interrupt(CLOSED)
+        context.copy().run(self._end, Outcome.ABANDONED, error)  # also runs the callbacks of layers
+        self._timer.interrupt(CLOSED)
         name = f"the cleanup of a stream of {call.deployment}"
         call.pipeline.in_background(self._source.aclose(), context, name)
 
-    def forsake(self) -> None:
-        """End where no loop runs any more: give back what was taken, and tell nobody."""
+    def abandon_silently(self) -> None:
+        """End after the event loop is closed: release everything, and notify no listeners."""
         self._call.record.muted = True
         if self._outcome is None:
             self._lost = LOST_WITH_LOOP
@@ -250,5 +250,5 @@ class StreamedAnswer:
 
 
 def _context_of(call: Call) -> Context:
-    """The context of `call`, or where it kept none, an empty one that knows its tenant."""
+    """The context of `call`; if it kept none, an empty one with its tenant."""
     return call.record.context or Context().run(context_of, call.tenant)

@@ -1,4 +1,4 @@
-"""What layers make of the events of a stream before its reader sees them: `stream.transform(function)`."""
+"""Applies the functions of layers to the events of a stream: `stream.transform(function)`."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
     from ranvier.messages.response import Response
 
 Made = StreamEvent | Iterable[StreamEvent] | None
-"""What a function makes of an event: one, several, or none, where it holds the content back."""
+"""The result of a function: one event, several, or `None` to hold the content back."""
 
 Transform = Callable[[StreamEvent], Made]
 Flush = Callable[[], Made]
 
 MAX_EVENTS = 10_000
-"""Events that a function may make of one, so that an endless iterator ends."""
+"""Events that a function may return for one event, as a guard against endless iterators."""
 
 
 class Transformation:
     """The functions of one stream, those of inner layers first.
 
-    They see events with content. How the answer ended and its usage pass them by, after everything that
-    `flush` gives.
+    They are called with events that have content. The finish reason and the usage bypass them, and follow
+    after everything that `flush` returns.
 
     Attributes:
-        ready: Events that the reader has not taken yet.
+        ready: Events that the reader has not read yet.
     """
 
     def __init__(self) -> None:
         self.ready: deque[StreamEvent] = deque()
         self._steps: list[tuple[Transform, Flush | None]] = []
         self._collector = Collector()  # of what the reader sees
-        self._natives = 0  # parts of one provider that the collector has got
+        self._natives = 0  # native parts that the collector has already
         self._flushed = False
 
     def add(self, function: Transform, flush: Flush | None) -> None:
-        """Let `function` see what the functions before it make."""
+        """Add `function` after the others; it is called with their results."""
         self._steps.append((function, flush))
 
     def feed(self, event: StreamEvent, raw: Collector) -> None:
-        """Take in the next event of the provider, whose events so far are in `raw`.
+        """Process the next event of the provider; `raw` has collected the events so far.
 
         Raises:
-            LayerError: a function failed, or returned something else than events.
+            LayerError: a function failed, or returned something other than events.
         """
         self._keep_natives(raw)
         ends = event.finish_reason is not None
@@ -66,7 +66,7 @@ class Transformation:
             self.ready.append(dataclasses.replace(event, text="", reasoning="", tool_call=None, parts=()))
 
     def flush(self, raw: Collector) -> None:
-        """Take what the functions have held back, once; all events of the provider are in `raw`.
+        """Release what the functions have held back, once; `raw` has collected all events of the provider.
 
         Raises:
             LayerError: as `feed`.
@@ -80,14 +80,14 @@ class Transformation:
                 self._pass_on(_called(flush), number + 1)
 
     def applied_to(self, response: Response) -> Response:
-        """`response`, the provider's, with the content that the reader sees."""
+        """The provider's `response` with the content that the reader sees."""
         seen = self._collector.response(response.provider, response.model)
         response.text, response.reasoning = seen.text, seen.reasoning
         response.tool_calls, response.parts = seen.tool_calls, seen.parts
         return response
 
     def _pass_on(self, events: Iterable[StreamEvent], start: int) -> None:
-        """Carry `events` through the functions from number `start` on, to the reader."""
+        """Pass `events` through the functions from index `start` on, to the reader."""
         for function, _ in self._steps[start:]:
             events = [made for event in events for made in _called(function, event)]
         for event in events:
@@ -103,14 +103,14 @@ class Transformation:
 
 
 def _called(function: Callable[..., Made], *event: StreamEvent) -> list[StreamEvent]:
-    """The events that a function of a layer makes; a plain call that raises CancelledError has failed."""
+    """The events that a function of a layer returns; a CancelledError that it raises is its own failure."""
     try:
         made = function(*event)
         several = [made] if isinstance(made, StreamEvent) else list(islice(made or (), MAX_EVENTS + 1))
     except (Exception, asyncio.CancelledError) as error:
         raise LayerError(f"its transform raised {type(error).__name__}", _name_of(function)) from error
     if len(several) > MAX_EVENTS:
-        raise LayerError(f"its transform made more than {MAX_EVENTS} events of one", _name_of(function))
+        raise LayerError(f"its transform returned more than {MAX_EVENTS} events for one", _name_of(function))
     for each in several:
         if not isinstance(each, StreamEvent):
             raise LayerError(
@@ -121,7 +121,7 @@ def _called(function: Callable[..., Made], *event: StreamEvent) -> list[StreamEv
 
 
 def _name_of(function: Callable[..., Made]) -> str:
-    """The layer that a function belongs to: `Redact` for a method, `Redact.handle` for one inside it."""
+    """The name of the layer of a function: `Redact` for a method, `Redact.handle` for one inside it."""
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, type):
         return type(owner).__qualname__

@@ -1,4 +1,4 @@
-"""Our cancellation of a task that has waited too long, repeated as long as it goes on."""
+"""Cancels a task that has waited too long, repeatedly until its wait ends."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ CLEANUP_SECONDS = 5.0
 """Seconds that a provider may take to close a stream; after that it is cancelled."""
 
 AGAIN = 0.25
-"""Seconds after which a wait that goes on is cancelled a second time: something swallowed the first."""
+"""Seconds until a wait that continues is cancelled a second time, because the first was swallowed."""
 
 AND_AGAIN = 1.0
-"""Seconds between any two cancellations after that."""
+"""Seconds between later cancellations."""
 
 UNSTOPPABLE = 2
-"""Further cancellations after which the log says that a provider cannot be stopped."""
+"""Repeated cancellations after which a warning is logged."""
 
 
 class Cancellation:
-    """Cancels `task`, which waits on behalf of `call`, until `take_back`.
+    """Cancels `task`, which waits on behalf of `call`, repeatedly until `take_back`.
 
-    Each time it takes the former cancellation back first, so that never more than one of them is ours.
+    Each time it takes the previous cancellation back first, so that at most one of them is ours.
 
     Args:
         before: `task.cancelling()` when the wait began.
-        reason: Why the wait has to end.
+        reason: Why the wait must end.
     """
 
     __slots__ = ("_before", "_call", "_next", "_repeated", "_task", "reason")
@@ -55,25 +55,25 @@ class Cancellation:
             self._call.pipeline.complaints.log(
                 "unstoppable",
                 self._call.deployment.provider.name,
-                "%s swallows every cancellation: a call that has met its limit (%s) waits until it returns",
+                "%s swallows every cancellation: a call that reached its limit (%s) waits until it returns",
                 self._call.deployment,
                 self.reason,
             )
 
     def take_back(self) -> None:
-        """The wait is over: our cancellation has come out of it, or was swallowed there."""
+        """Take our cancellation back: the wait is over, whether the cancellation was raised or swallowed."""
         self._next.cancel()
         self._uncancel()
 
     def _uncancel(self) -> None:
-        if self._task.cancelling() > self._before:  # else others have taken ours back
+        if self._task.cancelling() > self._before:  # else other code has taken ours back
             self._task.uncancel()
 
     async def absorb(self, error: BaseException) -> BaseException | None:
-        """After a wait that ended by `error`: let nothing of our cancellation be left, which was taken back.
+        """Remove the rest of our cancellation, which was taken back, after a wait that ended by `error`.
 
-        From Python 3.13 on a TaskGroup that fails cancels its task once more, for the next await. To take
-        that back does not help in a task that counts cancellations from before.
+        From Python 3.13 on a failing TaskGroup cancels its task once more, for the next await. Taking
+        that back has no effect in a task with earlier cancellations, so it is awaited and ignored here.
 
         Returns the `CancelledError` of a caller who cancels right now, else `None`.
         """

@@ -1,4 +1,4 @@
-"""Closing what a provider has begun: bounded, and without a say in how the call has ended."""
+"""Closes what a provider has opened, with a time limit, and without effect on the outcome of the call."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 async def close_in_time(call: Call, close: Callable[[], Awaitable[object]]) -> None:
-    """Await `close()` for `CLEANUP_SECONDS` at most; what goes wrong then is logged."""
-    watch = WaitTimer(call)
-    watch.start(call.pipeline.clock() + CLEANUP_SECONDS, "cleanup")
+    """Await `close()` for at most `CLEANUP_SECONDS`; a failure is logged."""
+    timer = WaitTimer(call)
+    timer.start(call.pipeline.clock() + CLEANUP_SECONDS, "cleanup")
     try:
         await close()
     except BaseException as error:
-        late = watch.ended_by(error) is not None
-        if not (late or isinstance(error, Exception) or watch.is_theirs(error)):
+        late = timer.ended_by(error) is not None
+        if not (late or isinstance(error, Exception) or timer.is_theirs(error)):
             raise
         _complain(call, late)
     finally:
-        watch.end()
+        timer.end()
 
 
 def _complain(call: Call, late: bool) -> None:

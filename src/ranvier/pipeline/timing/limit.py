@@ -1,4 +1,4 @@
-"""The limits of a wait: which is met first, and the error for it."""
+"""The limits of a wait: which is reached first, and its error."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 Limit = tuple[float | None, str]
-"""When a wait has to end, `None` is never, and the phase that is too long then."""
+"""When a wait must end (`None` means never), and the phase that has timed out then."""
 
 CLOSED = "closed"
-"""The reason of a wait that was ended because its stream or pipeline closes."""
+"""The reason of a wait that ended because its stream or pipeline closes."""
 
 
 def too_late(call: Call, phase: str) -> RanvierError:
-    """The error for a wait of `call` that met the limit named `phase`."""
+    """The error for a wait of `call` that reached the limit named `phase`."""
     deployment, limits = call.deployment, call.limits
     if phase == "deadline":
-        return DeadlineExceededError(f"the call ran out of time at {deployment}")
+        return DeadlineExceededError(f"the deadline passed at {deployment}")
     if phase == "slot":
         return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
     limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
@@ -37,5 +37,5 @@ def too_late(call: Call, phase: str) -> RanvierError:
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """What an error for a limit is raised from: whatever our cancellation came out as, but for itself."""
+    """The cause of an error for a limit: what our cancellation was turned into, or `None` if unchanged."""
     return None if isinstance(error, (asyncio.CancelledError, StopAsyncIteration)) else error

@@ -1,18 +1,18 @@
-"""How long one attempt may take."""
+"""The limits of one attempt."""
 
 from __future__ import annotations
 
 
 class Limits:
-    """How long one attempt may take, in seconds; `None` is without limit.
+    """How long one attempt may take, in seconds; `None` means no limit.
 
     Attributes:
-        seconds: The whole attempt, the consumer's own time not counted.
-        connect: Until the connection stands.
+        seconds: The whole attempt, without the time in which the reader processes events.
+        connect: Until the connection is established.
         first_token: Until the first content.
-        idle: Between two signs of life, from the first content on.
-        stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set.
-        over_stream: It is so: a whole answer should travel over a stream, so that silence is noticed.
+        idle: The longest silence after the first content; any byte restarts it.
+        stream_complete: Use a stream for `complete()` if `first_token` or `idle` is set.
+        over_stream: True if `complete()` uses a stream, so that silence is detected.
     """
 
     __slots__ = ("connect", "first_token", "idle", "over_stream", "seconds", "stream_complete")
@@ -37,9 +37,9 @@ UNLIMITED = Limits()
 
 
 SLOT_WAIT = 10.0
-"""Seconds to wait for a connection slot at most, where the attempt has no `connect` limit."""
+"""The longest wait for a connection slot, in seconds, if the attempt has no `connect` limit."""
 
 
 def slot_wait(limits: Limits) -> float:
-    """Seconds that an attempt within `limits` waits for a connection slot at most."""
+    """The longest wait for a connection slot, in seconds, of an attempt with `limits`."""
     return SLOT_WAIT if limits.connect is None else limits.connect

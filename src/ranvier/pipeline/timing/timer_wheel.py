@@ -1,4 +1,4 @@
-"""All the timers of a pipeline, on one timer of its event loop."""
+"""Multiplexes all timers of a pipeline onto one timer of its event loop."""
 
 from __future__ import annotations
 
@@ -12,80 +12,80 @@ from typing import Protocol
 from ranvier.clock import Clock
 
 MAX_EMPTY_SECONDS = 4096
-"""Seconds with nothing left in them that may be remembered before they are swept away."""
+"""Empty buckets that may accumulate before they are removed."""
 
 
-class Ringing(Protocol):
-    """What waits for its moment.
+class Timer(Protocol):
+    """A timer.
 
     Attributes:
-        rings: When; never is infinity.
-        among: Those that wait for the same second, it among them.
+        fires_at: When it fires; infinity if it is not set.
+        bucket: The bucket of timers that fire in the same second, including this one.
     """
 
-    rings: float
-    among: dict[Ringing, None]
+    fires_at: float
+    bucket: dict[Timer, None]
 
-    def ring(self, now: float) -> None:
-        """The moment has come."""
+    def fire(self, now: float) -> None:
+        """Called when the time has come."""
 
     def discard(self) -> None:
-        """It shall not ring."""
+        """Cancel the timer, which is set."""
 
 
-_NOBODY: dict[Ringing, None] = {}
+_NO_BUCKET: dict[Timer, None] = {}
 
 
 class TimerWheel:
-    """Rings watches when it is time.
+    """Fires timers when they are due.
 
-    Almost every timer is given back before it rings, and a loop's own costs more than a layer does. So
-    those that ring in a later second wait together, and only when their second has begun are they put
-    in order; the loop is asked to wake us for the earliest of all. One that is given back is dropped
-    where it waits, and the loop wakes us for nothing once in a while.
+    Almost every timer is cancelled before it fires, and a timer of the loop costs more than a layer. So
+    timers wait unsorted in one bucket per second, and are sorted only when their second has begun; the
+    loop's timer is set for the earliest bucket. A cancelled timer is removed from its bucket, so that the
+    loop sometimes wakes the wheel without need.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock
-        self._later: dict[int, dict[Ringing, None]] = {}  # by the second, in the order of their coming
+        self._later: dict[int, dict[Timer, None]] = {}  # buckets by second, each in order of insertion
         self._seconds: list[int] = []  # a heap of its keys
-        self._begun = -1  # seconds up to this one are in order
-        self._soon: list[tuple[float, int, Ringing]] = []  # a heap: their watches, with when each rings
-        self._number = count()  # of several at one moment the one that came first rings first
+        self._begun = -1  # buckets up to this second have been sorted
+        self._soon: list[tuple[float, int, Timer]] = []  # a heap of their timers, by time
+        self._number = count()  # of timers due at the same moment, the first one set fires first
         self._sweep_at = MAX_EMPTY_SECONDS
         self._handle: asyncio.TimerHandle | None = None
-        self._wakes = inf  # when the loop will wake us
+        self._wakes = inf  # when the loop will call `_wake`
 
-    def set(self, watch: Ringing, when: float) -> None:
-        """Ring `watch` at `when`, which is not never, and no more at the moment that was set before."""
-        if watch.rings != inf:
-            watch.discard()
-        watch.rings = when
+    def set(self, timer: Timer, when: float) -> None:
+        """Fire `timer` at `when`, which is finite, instead of the time set before."""
+        if timer.fires_at != inf:
+            timer.discard()
+        timer.fires_at = when
         second = int(when)
         if second <= self._begun:
-            heappush(self._soon, (when, next(self._number), watch))
-            watch.among = _NOBODY  # should it be discarded, that is found out at its moment
+            heappush(self._soon, (when, next(self._number), timer))
+            timer.bucket = _NO_BUCKET  # if it is cancelled, that is detected when it is due
         else:
             waiting = self._later.get(second)
             if waiting is None:
                 waiting = self._begin(second)
-            waiting[watch] = None
-            watch.among = waiting
+            waiting[timer] = None
+            timer.bucket = waiting
             when = second
         if when < self._wakes:
             self._wake_at(when)
 
     def close(self) -> None:
-        """Give the timer of the loop back."""
+        """Cancel the timer of the loop."""
         if self._handle is not None and not self._loop.is_closed():
             self._handle.cancel()
 
     def __len__(self) -> int:
-        soon = sum(1 for when, _, watch in self._soon if watch.rings == when)
+        soon = sum(1 for when, _, timer in self._soon if timer.fires_at == when)
         return soon + sum(map(len, self._later.values()))
 
-    def _begin(self, second: int) -> dict[Ringing, None]:
+    def _begin(self, second: int) -> dict[Timer, None]:
         if len(self._later) >= self._sweep_at:
             self._later = {second: waiting for second, waiting in self._later.items() if waiting}
             self._seconds = list(self._later)
@@ -98,7 +98,7 @@ class TimerWheel:
     def _wake_at(self, when: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        # Empty, or else everything that it rings for would run in the context of whoever set it.
+        # An empty context, or all timers would run in the context of the task that set this one.
         self._handle = self._loop.call_at(when, self._wake, context=Context())
         self._wakes = when
 
@@ -108,15 +108,15 @@ class TimerWheel:
         self._begun = int(now)
         while self._seconds and self._seconds[0] <= self._begun:
             waiting = self._later.pop(heappop(self._seconds))
-            for watch in waiting:
-                heappush(self._soon, (watch.rings, next(self._number), watch))
-            waiting.clear()  # its watches hold it: no cycles
+            for timer in waiting:
+                heappush(self._soon, (timer.fires_at, next(self._number), timer))
+            waiting.clear()  # its timers refer to it: avoid reference cycles
         try:
             while self._soon and self._soon[0][0] <= now:
-                when, _, watch = heappop(self._soon)
-                if watch.rings == when:
-                    watch.ring(now)
-        finally:  # one that raises must not keep the others from ringing
+                when, _, timer = heappop(self._soon)
+                if timer.fires_at == when:
+                    timer.fire(now)
+        finally:  # a timer that raises must not stop the others
             following = min(
                 self._soon[0][0] if self._soon else inf, self._seconds[0] if self._seconds else inf
             )

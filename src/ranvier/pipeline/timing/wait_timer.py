@@ -1,11 +1,11 @@
-"""Bounds all the waits of one attempt.
+"""Limits all waits of one attempt.
 
-A watch cancels the task that waits, and only while that task is inside one of our own awaits. It
-tells its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so that
-`task.cancel()` from outside always wins.
+A `WaitTimer` cancels the task that waits, and only while that task is inside one of our own awaits. It
+distinguishes its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so
+that `task.cancel()` from outside always wins.
 
-What is waited for is the code of others: it may swallow a cancellation, or change the count of them.
-So a limit always cancels, whatever that count is, and again and again while the wait goes on.
+The awaited code may be user code: it may swallow a cancellation, or change the count of cancellations.
+So a limit always cancels, whatever that count is, and repeats that while the wait continues.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier.pipeline.timing.cancellation import Cancellation
 from ranvier.pipeline.timing.limit import Limit, cause_of, too_late
-from ranvier.pipeline.timing.timer_wheel import Ringing
+from ranvier.pipeline.timing.timer_wheel import Timer
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
 class WaitTimer:
-    """Bounds the waits of `call` between `start` and `stop`, or inside `with watch.until(...)`.
+    """Limits the waits of `call` between `start` and `stop`, or inside `with timer.until(...)`.
 
-    Its timer is not moved at every wait: it is let run out, and then set anew for what is due by
-    then. So a stream of a thousand events costs a few timers, not a thousand.
+    The timer is not moved at every wait: when it fires early, it is set again for the limit that is valid
+    then. So a stream of a thousand events needs a few timers, not a thousand.
 
     Attributes:
-        ours: Our cancellation of the task that waits, once it has waited too long.
-        rings: When its timer will ring; never is infinity.
-        among: Those that wait with it for the second in which theirs ring, while it is set.
+        ours: Our cancellation of the waiting task, once a limit is reached.
+        fires_at: When it fires; infinity if it is not set.
+        bucket: The bucket of timers that fire in the same second, while it is set.
     """
 
     __slots__ = (
@@ -44,34 +44,34 @@ class WaitTimer:
         "_phase",
         "_silent",
         "_task",
-        "among",
+        "bucket",
+        "fires_at",
         "ours",
-        "rings",
     )
 
-    among: dict[Ringing, None]
+    bucket: dict[Timer, None]
     _cancelling: int  # of the task, when the wait began
     _due: float | None
     _phase: str  # the limit that is reached at `_due`
-    _silent: float  # when silence has lasted too long
+    _silent: float  # when the limit of silence is reached
 
     def __init__(self, call: Call) -> None:
-        self.rings = inf
+        self.fires_at = inf
         self._call = call
-        self._task: asyncio.Task[object] | None = None  # set while it waits; what `interrupt` may cancel
+        self._task: asyncio.Task[object] | None = None  # set while it waits; `interrupt` may cancel it
         self.ours: Cancellation | None = None
         self._on_idle: tuple[float, Callable[[], None]] | None = None
 
     @property
     def waiting(self) -> bool:
-        """True while a task waits."""
+        """True while a task is waiting."""
         return self._task is not None
 
     def begin(self) -> float:
-        """An attempt begins now, and waits until its limit or the deadline; the deadline wins a tie.
+        """Start an attempt now, limited by its limit and the deadline; the deadline wins a tie.
 
         Raises:
-            TimedOutError: it is too late for it already.
+            TimedOutError: no time is left.
         """
         call, phase = self._call, "deadline"
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
@@ -83,7 +83,7 @@ class WaitTimer:
         return now
 
     def until(self, due: float | None, phase: str) -> Self:
-        """Bound the waits of a `with` block: one that meets its limit raises the error for `phase`."""
+        """Limit the waits of a `with` block: one that reaches the limit raises the error for `phase`."""
         self.start(due, phase)
         return self
 
@@ -102,7 +102,7 @@ class WaitTimer:
             raise too_late(self._call, reason) from cause_of(error)
 
     def start(self, due: float | None, phase: str, silent: float = inf) -> None:
-        """The running task begins to wait, until `due` at most (`None` is for ever), and until `silent`."""
+        """The running task begins to wait, at most until `due` (`None` means forever) and until `silent`."""
         pipeline = self._call.pipeline
         task = asyncio.current_task(pipeline.loop)
         assert task is not None
@@ -112,45 +112,45 @@ class WaitTimer:
         self._due = due
         self._phase = phase
         self._silent = silent
-        if due is not None and due < self.rings:
+        if due is not None and due < self.fires_at:
             pipeline.timers.set(self, due)
-        if silent < self.rings:
+        if silent < self.fires_at:
             pipeline.timers.set(self, silent)
 
     def extend(self, due: float | None, phase: str, silent: float = inf) -> None:
-        """The wait goes on, until `due` at most, and until `silent`, which each sign of life moves."""
-        if self.ours is not None:  # what came was too late for that limit, and stands all the same
+        """The wait continues, at most until `due`, and until `silent`, which each sign of life moves."""
+        if self.ours is not None:  # the result came after that limit, and is accepted nevertheless
             self._take_back()
         self._due = due
         self._phase = phase
         self._silent = silent
-        if due is not None and due < self.rings:
+        if due is not None and due < self.fires_at:
             self._set(due)
-        if silent < self.rings:
+        if silent < self.fires_at:
             self._set(silent)
 
     def hears(self, now: float, idle: float) -> bool:
-        """A sign of life moves the limit of silence by `idle`; false where that is not all there is to do."""
+        """Move the limit of silence by `idle` after a sign of life; false if another limit is reached."""
         if self.ours is not None or (self._due is not None and self._due <= now):
             return False
         self._silent = now + idle
         return True
 
     def stop(self) -> None:
-        """The wait is over, with whatever result."""
-        if self.ours is not None:  # our cancellation came out as a result
+        """The wait has ended with a result."""
+        if self.ours is not None:  # our cancellation was turned into a result
             self._take_back()
         self._task = None
 
     def ended_by(self, error: BaseException) -> str | None:
-        """After a wait that `error` ended: why we ended it, or `None` where we did not.
+        """The reason of our cancellation if it ended a wait with `error`; `None` if it did not.
 
-        Whatever came out of our cancellation counts as ours, but for what ends a program, and for a
-        `CancelledError` while there are more cancellations than at the beginning: then the caller has
-        cancelled too, or code of others has swallowed a cancellation of its own. Nobody can tell these
-        apart, and the caller always wins.
+        Every error after our cancellation counts as its result, except errors that end the program, and
+        a `CancelledError` with more pending cancellations than at the beginning: then the caller has
+        cancelled too, or user code has swallowed its own cancellation. These cannot be distinguished,
+        so the caller always wins.
 
-        This takes our part of the cancellations back.
+        This takes our cancellation back.
         """
         ours, task = self.ours, self._task
         if ours is None or task is None:
@@ -161,7 +161,7 @@ class WaitTimer:
         return ours.reason if isinstance(error, Exception) else None
 
     def is_theirs(self, error: BaseException) -> bool:
-        """Whether `error`, not of our making, is a CancelledError that what was waited for made up itself."""
+        """True if `error`, not caused by us, is a CancelledError that the awaited code raised itself."""
         task = self._task
         cancelled = task is None or task.cancelling() > self._cancelling
         return isinstance(error, asyncio.CancelledError) and not cancelled
@@ -172,7 +172,7 @@ class WaitTimer:
         if task is None or self.ours is not None:
             return
         if task is asyncio.current_task(call.pipeline.loop):
-            # A running task must not be cancelled: before Python 3.13 that cannot be taken back.
+            # Do not cancel a running task: before Python 3.13 that cannot be taken back.
             self.extend(call.pipeline.clock(), reason)
         else:
             self.ours = Cancellation(call, task, self._cancelling, reason)
@@ -181,46 +181,46 @@ class WaitTimer:
         assert self.ours is not None
         self.ours.take_back()
         self.ours = None
-        if self._on_idle is not None and self._on_idle[0] < self.rings:
+        if self._on_idle is not None and self._on_idle[0] < self.fires_at:
             self._set(self._on_idle[0])
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
-        """Call `then` at `when`, if no task waits by then."""
+        """Call `then` at `when`, if no task is waiting at that time."""
         self._on_idle = (when, then)
-        if when < self.rings:
+        if when < self.fires_at:
             self._set(when)
 
     def end(self) -> None:
-        """The last wait is over: give the timer back."""
+        """The last wait has ended: cancel the timer."""
         if self.ours is not None:
             self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
-        if self.rings != inf:
+        if self.fires_at != inf:
             self.discard()
 
     def close(self) -> None:
-        """Give the timer back; a wait goes on unbounded."""
+        """Cancel the timer; a wait continues without limits."""
         self._on_idle = None
-        if self.rings != inf:
+        if self.fires_at != inf:
             self.discard()
 
     def discard(self) -> None:
-        """It shall not ring; a timer was set."""
-        self.rings = inf
-        self.among.pop(self, None)
+        """Cancel the pending timer."""
+        self.fires_at = inf
+        self.bucket.pop(self, None)
 
     def _set(self, when: float) -> None:
         self._call.pipeline.timers.set(self, when)
 
-    def ring(self, now: float) -> None:
-        """It is time."""
-        self.rings = inf
+    def fire(self, now: float) -> None:
+        """Called when the timer fires."""
+        self.fires_at = inf
         if self._task is not None:
             first, phase = earlier((self._due, self._phase), self._silent, "idle")
             if first is not None and first <= now:
                 self.interrupt(phase)
             elif first is not None and first != inf:
-                # It has moved since the timer was set, or the loop was early.
+                # The limit has moved since the timer was set, or the loop was early.
                 self._set(first)
         elif self._on_idle is not None:
             when, then = self._on_idle
@@ -232,5 +232,5 @@ class WaitTimer:
 
 
 def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """Of two limits the one that is met first; `limit` wins a tie."""
+    """The limit that is reached first; `limit` wins a tie."""
     return (when, phase) if limit[0] is None or when < limit[0] else limit
