@@ -95,7 +95,7 @@ class Gates:
                 self._drop(key, queue)
 
     def close(self, key: Key, reason: Reason, until: float, now: float) -> bool:
-        """Close the gate of `key`, which the provider limited or rejected. True if it was open before."""
+        """Close the gate of `key`. True if that is new: it was not closed, or for a reason that passes."""
         queue = self.known.get(key)
         if queue is None:
             if not self._make_room(now):
