@@ -292,11 +292,11 @@ async def test_a_hundred_thousand_circuits_are_looked_at_in_portions() -> None:
             await asyncio.sleep(0)
 
     other = asyncio.create_task(others())
-    look = await viewer.look()
+    look = await viewer.overview()
     other.cancel()
     assert (look.total, len(look.rows)) == (3 * PORTION, 500)
     assert turns >= 3
-    assert await viewer.look() is look
+    assert await viewer.overview() is look
 
 
 async def test_searches_beyond_what_can_be_served_are_refused() -> None:
@@ -312,7 +312,7 @@ async def test_searches_beyond_what_can_be_served_are_refused() -> None:
     viewer = CircuitViewer(pipeline.circuits, Names(hashed=False))
     viewer._waiting = 8
     with pytest.raises(TooBusyError):
-        await viewer.look()
+        await viewer.overview()
 
 
 # --- health --------------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ async def test_a_circuit_that_the_next_call_may_probe_is_no_trouble() -> None:
         await asyncio.sleep(100)
         told = (await ask(app, "/status.json")).json
     assert (told["level"], told["providers"][0]["probes_due"]) == ("strained", 1)
-    assert told["findings"][0]["text"] == "1 circuit at first to be probed by the next call"
+    assert told["findings"][0]["text"] == "1 circuit at first ready for a probe"
 
 
 # --- Prometheus ----------------------------------------------------------------------------------

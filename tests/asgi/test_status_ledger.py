@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.stats import MAX_ACCOUNTS, MAX_CHANGES, MAX_KINDS, Stats, TargetStats
+from ranvier.asgi.status.stats import MAX_CHANGES, MAX_KINDS, MAX_PROVIDERS, Stats, TargetStats
 from ranvier.asgi.status.stories import KEPT
 from ranvier.asgi.status.windows import SLICE, SPAN, Counts, Histogram, Latencies
 from ranvier.events import AttemptStarted, CircuitChanged, RetryScheduled
@@ -98,7 +98,7 @@ async def test_attempts_are_counted_by_provider_and_outcome() -> None:
         ledger(AttemptStarted(tenant="acme", provider="openai", attempt=1))
         ledger(ended(attempt("openai", outcome, seconds)))
     ledger(AttemptStarted(tenant="acme", provider="openai", attempt=1))
-    account = ledger.account("openai")
+    account = ledger.provider("openai")
     assert account.running == 1
     assert account.kinds("attempts", 0.0, 60) == dict.fromkeys(
         ("succeeded", "overloaded", "timeout", "abandoned"), 1
@@ -117,7 +117,7 @@ async def test_an_attempt_that_started_before_we_listened_is_not_under_way_when_
     """There is never less than nothing under way."""
     ledger = Stats(slow=10)
     ledger(ended(attempt("openai")))
-    assert ledger.account("openai").running == 0
+    assert ledger.provider("openai").running == 0
 
 
 @pytest.mark.virtual_time
@@ -128,7 +128,7 @@ async def test_the_series_tells_whole_seconds() -> None:
         ledger(ended(attempt("openai", outcome)))
     await asyncio.sleep(1)
     ledger(ended(attempt("openai")))
-    assert ledger.account("openai").series("attempts", 1.0, 3) == {
+    assert ledger.provider("openai").series("attempts", 1.0, 3) == {
         "succeeded": [0, 0, 2],
         "failed": [0, 0, 1],
     }
@@ -142,7 +142,7 @@ async def test_a_flood_drives_out_nothing_of_another_sort() -> None:
     ledger(call(attempt("openai", "overloaded"), attempt("ollama"), tenant="the rescued one"))
     for _ in range(1000):
         ledger(call(attempt("openai", "overloaded"), outcome="overloaded", tenant="another"))
-    told = ledger.stories.told(0.0, Names(hashed=False))
+    told = ledger.stories.facts(0.0, Names(hashed=False))
     assert Counter(each["sort"] for each in told) == {"failed": KEPT["failed"], "slow": 1, "rescued": 1}
     assert {each["tenant"] for each in told} == {"the slow one", "the rescued one", "another"}
     assert [each["number"] for each in told] == sorted((each["number"] for each in told), reverse=True)
@@ -152,11 +152,11 @@ async def test_a_flood_drives_out_nothing_of_another_sort() -> None:
 async def test_providers_and_changes_are_bounded() -> None:
     """Whatever they are called, and however often something changes."""
     ledger = Stats(slow=10)
-    for number in range(MAX_ACCOUNTS * 2):
+    for number in range(MAX_PROVIDERS * 2):
         where = {"tenant": "acme", "provider": f"provider {number}"}
         ledger(RetryScheduled(**where, attempt=1, delay=1.0, kind="overloaded"))
         ledger(CircuitChanged(**where, before="closed", after="open"))
-    assert len(ledger.accounts) == MAX_ACCOUNTS + 1
-    assert sum(account.counts["retries", "overloaded"].total for account in ledger.accounts.values()) == 200
+    assert len(ledger.providers) == MAX_PROVIDERS + 1
+    assert sum(account.counts["retries", "overloaded"].total for account in ledger.providers.values()) == 200
     assert len(ledger.changes) == MAX_CHANGES
     assert ledger.changes[-1].words == "circuit closed \u2192 open"

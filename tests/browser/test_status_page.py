@@ -160,7 +160,7 @@ async def test_a_wrong_token_is_told_and_forgotten(page: Page, scene: Scene) -> 
     await page.type("this is not the token")
     await page.press("Enter")
     await page.click(".acts button[aria-label^=Reset]")
-    await page.until("document.getElementById('notice').innerText.includes('Give the token')")
+    await page.until("document.getElementById('notice').innerText.includes('Send the token')")
     assert not await page.run("document.querySelector('.acts button').checkVisibility()")
     assert scene.pipeline.circuits.state("acme", "anthropic") == "open"
 

@@ -71,7 +71,7 @@ def test_what_is_asked_is_sent(simulator, capsys):
     assert main([*arguments, "--system", "Be brief.", "--max-tokens", "3"]) == 0
     said, told = capsys.readouterr()
     assert len(said.split()) == 3
-    assert told == "ranvier ask: anthropic has ended the answer early: max_tokens\n"
+    assert told == "ranvier ask: anthropic ended the answer early: max_tokens\n"
     body = simulator.requests[0].body
     assert (body["model"], body["system"], body["max_tokens"]) == ("claude-haiku-4-5", "Be brief.", 3)
     assert body["messages"] == [{"role": "user", "content": "Why not?"}]
@@ -116,8 +116,8 @@ def test_a_missing_key_names_its_variable(simulator, capsys, monkeypatch):
     assert main(command(simulator, "anthropic/claude-sonnet-5", "gemini")) == 1
     assert capsys.readouterr() == (
         "",
-        "ranvier ask: there is no key for anthropic: set ANTHROPIC_API_KEY\n"
-        "ranvier ask: there is no key for gemini: set GEMINI_API_KEY or GOOGLE_API_KEY\n",
+        "ranvier ask: no key for anthropic: set ANTHROPIC_API_KEY\n"
+        "ranvier ask: no key for gemini: set GEMINI_API_KEY or GOOGLE_API_KEY\n",
     )
     assert simulator.total == 0
 
@@ -129,7 +129,7 @@ def test_a_target_without_a_key_is_skipped(simulator, capsys, monkeypatch):
     assert main(command(simulator, "anthropic", "ollama")) == 0
     said, told = capsys.readouterr()
     assert said == "Here.\n"
-    assert told == "ranvier ask: there is no key for anthropic: set ANTHROPIC_API_KEY\n"
+    assert told == "ranvier ask: no key for anthropic: set ANTHROPIC_API_KEY\n"
 
 
 def test_when_nobody_answers_each_says_why(simulator, capsys):

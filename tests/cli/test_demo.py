@@ -63,11 +63,11 @@ def test_the_tally_counts_what_it_hears():
     """Retries, fallbacks and openings are counted by provider, and tenants by what they met."""
     tally = Tally()
     who = {"tenant": "acme", "provider": "a", "model": "m"}
-    tally.heard(RetryScheduled(**who, attempt=1, delay=0.1, kind="server_error"))
-    tally.heard(FallbackTaken(**who, to="b/m", kind="server_error"))
-    tally.heard(CircuitChanged(tenant="acme", provider="a", before="closed", after="open"))
+    tally.record(RetryScheduled(**who, attempt=1, delay=0.1, kind="server_error"))
+    tally.record(FallbackTaken(**who, to="b/m", kind="server_error"))
+    tally.record(CircuitChanged(tenant="acme", provider="a", before="closed", after="open"))
     assert (tally.retries["a"], tally.fallbacks["a"], tally.openings["a"]) == (1, 1, 1)
-    assert tally.touched["a circuit open"] == {"acme"}
+    assert tally.affected["a circuit open"] == {"acme"}
 
 
 def test_percentiles_of_few_calls_are_sensible():

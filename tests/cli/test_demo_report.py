@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_the_verdict(told, outage):
         str(verdict.rescued),
         "0",
     )
-    assert int(tiles["skipped"]) == film.spared("anthropic") > 0
+    assert int(tiles["skipped"]) == film.skipped("anthropic") > 0
     assert "All calls were answered; the records of the calls and the log of the providers agree." in told
 
 
@@ -94,7 +94,7 @@ def test_every_request_is_counted_at_its_provider(told, outage):
         assert f"{good} answered" in said[said.index(provider) :]
     refused = sum(not each.good for each in film.tried if each.provider == "anthropic")
     assert f"{refused} failed" in said
-    assert "not asked" in said[said.index("ollama") :]
+    assert "no requests" in said[said.index("ollama") :]
 
 
 def test_each_tenant_has_a_line_and_its_circuit_opens_in_the_outage(told, outage):

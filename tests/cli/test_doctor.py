@@ -44,13 +44,13 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
         "  ROUTE    Fallback(ours/gpt-5.2 -> ollama/qwen3)\n",
         "  ours/gpt-5.2\n    key      OPENAI_API_KEY\n"
         "    limits   seconds 120 s, connect 10 s, first_token 120 s, idle 15 s\n",
-        "  ollama/qwen3\n    key      none, and it needs none\n",
-        "  6 upstream attempts; 12 where it asks for a repair (repair=1)\n",
-        "  180 s, when its deadline cuts it off\n",
+        "  ollama/qwen3\n    key      none needed\n",
+        "  6 attempts; 12 with a schema repair (repair=1)\n",
+        "  180 s, the deadline\n",
     ):
         assert part in said
     assert re.search(rf"http://127.0.0.1:{port}/v1: DNS \d+ ms, TCP \d+ ms\n", said)
-    assert said.endswith("nothing to warn of\n")
+    assert said.endswith("no warnings\n")
 
 
 def test_the_pipeline_of_the_readme_is_well(write, capsys):
@@ -101,7 +101,7 @@ def test_layers_of_the_user_that_say_nothing_of_their_cost_are_named(write, caps
         "pipeline = Pipeline(Guard(), Deadline(60), Fallback('ollama/qwen3'), Breaker(), Timeout(50, idle=9))"
     )
     main(["doctor", spec, "--offline"])
-    assert "not counting what Guard may add: give it a method `bound`" in capsys.readouterr().out
+    assert "without what Guard may add: give it a method `bound`" in capsys.readouterr().out
 
 
 def test_keys_of_a_resolver_are_not_asked_for(write, capsys):
@@ -167,9 +167,9 @@ def test_the_password_of_a_proxy_is_not_shown(write, port, monkeypatch, capsys):
     ("source", "name", "why"),
     [
         ("pipeline = resilient('ollama/qwen3')", "nothing", "has no 'nothing': it has pipeline"),
-        ("", "nothing", "it has no pipeline at all"),
-        ("pipeline = 7", "pipeline", "is a int: give a Pipeline, or what makes one"),
-        ("async def make(): ...", "make", "is async: give a plain function"),
+        ("", "nothing", "it has no pipeline"),
+        ("pipeline = 7", "pipeline", "is a int: name a Pipeline, or a function that returns one"),
+        ("async def make(): ...", "make", "is async: name a plain function"),
         ("def make(): return 1 / 0", "make", "ZeroDivisionError: division by zero (app.py, line 5)"),
         ("def f():\n    raise KeyError('DB')\nf()", "pipeline", "KeyError: 'DB' (app.py, line 6)"),
         ("import nowhere_to_be_found", "pipeline", "ModuleNotFoundError: No module named 'nowhere_to_be"),
@@ -191,7 +191,7 @@ def test_a_module_that_gives_no_pipeline_is_told_in_one_line(write, capsys, sour
 def test_a_spec_that_names_nothing_is_refused(environment, spec, capsys):
     """Status 2, with what one should write, or with what is missing."""
     assert main(["doctor", spec]) == 2
-    assert re.search("say where the pipeline is|cannot import", capsys.readouterr().err)
+    assert re.search("name the pipeline|cannot import", capsys.readouterr().err)
 
 
 def test_the_traceback_is_shown_to_who_wants_it(write, capsys):

@@ -74,14 +74,14 @@ WRONG = [
         f"{DEADLINE}, Fallback('ollama/qwen3', 'openai/gpt-4.1'), Breaker(), "
         "Timeout(first_token=20, idle=15)",
         ["ollama/qwen3"],
-        "let first_token be 120",
+        "set first_token to 120",
     ),
     (
         "lease-below-attempt",
         f"{DEADLINE}, Fallback('ollama/qwen3'), Breaker(probe_lease=30), "
         "Timeout(120, first_token=120, idle=15)",
         ["ollama/qwen3"],
-        "leave probe_lease out",
+        "leave probe_lease unset",
     ),
     (
         "long-cooldown",
@@ -113,7 +113,7 @@ WRONG = [
         "unknown-model",
         f"{DEADLINE}, Fallback('anthropic/gpt-5.2', 'openrouter/qwen3'), {REST}",
         ["anthropic/gpt-5.2", "openrouter/qwen3"],
-        "look the model's id up",
+        "look up the model id",
     ),
     (
         "key-over-http",
@@ -175,7 +175,7 @@ def test_a_missing_key_is_warned_of(write, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     ("host", "why"),
-    [("127.0.0.1", "the connection was refused"), (f"{'a' * 64}.invalid", "its name is not known")],
+    [("127.0.0.1", "connection refused"), (f"{'a' * 64}.invalid", "unknown host name")],
 )
 def test_a_base_url_that_cannot_be_reached_is_warned_of(write, capsys, host, why):
     """With why; a name that no name server could be asked for is one that is not known."""
@@ -194,7 +194,7 @@ def test_a_port_that_cannot_be_is_warned_of(write, capsys):
     provider = "ollama = Ollama(); ollama.base_url = 'http://127.0.0.1:99999'"  # or it would be refused
     spec = write(f"{provider}\npipeline = Pipeline({DEADLINE}, Fallback(Deployment(ollama, 'a')), {REST})")
     [found] = the("unreachable", warnings_of(spec, capsys))
-    assert found["why"] == "http://127.0.0.1:99999 cannot be reached: there is no such port"
+    assert found["why"] == "http://127.0.0.1:99999 cannot be reached: invalid port"
 
 
 def test_a_server_that_speaks_no_tls_is_warned_of(write, capsys, monkeypatch):

@@ -75,7 +75,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
     assert first.endswith("Status(503)")
     assert "#2 ollama qwen3 200 sent" in second
     assert "#3 ollama - 400 sent" in third
-    assert 'refused: 400 invalid_request: invalid role: "robot"' in third
+    assert 'rejected: 400 invalid_request: invalid role: "robot"' in third
     assert last == "3 requests served"
 
 

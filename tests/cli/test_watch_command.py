@@ -264,7 +264,7 @@ def test_once_tells_by_its_status(application: Application, capsys: pytest.Captu
     assert main(["watch", application.url, "--once", "--plain", "--search", "nobody"]) == 0
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["watch", application.url + "/elsewhere", "--once"]) == 3
-    assert "the server answers 404" in capsys.readouterr().out
+    assert "status 404" in capsys.readouterr().out
 
 
 def test_once_tells_an_outage_that_is_over(

@@ -70,7 +70,7 @@ class GateMachine(RuleBasedStateMachine):
     def arrive(self, patience: float, number: int) -> None:
         for who in [next(self.names) for _ in range(number)]:
             free = self.now >= self.model.closed_until and self.model.free and not self.model.queue
-            assert self.gate.meet(who, self.now) == bool(free)
+            assert self.gate.try_pass(who, self.now) == bool(free)
             if free:
                 self.model.let_in(who, self.now)
             elif self.gate.reason.passes:
@@ -204,9 +204,9 @@ def test_a_refused_key_is_waited_for_by_nobody() -> None:
     """Those who wait already are sent away, and after its time only a probe passes."""
     gate = closed()
     gate.wait("a", 10.0)
-    gate.close(Reason.REFUSED, 60.0, 1.0)
+    gate.close(Reason.REJECTED, 60.0, 1.0)
     assert gate.advance(1.0) == [("a", False)]
-    assert (gate.meet("b", 60.0), gate.meet("c", 60.0)) == (True, False)
+    assert (gate.try_pass("b", 60.0), gate.try_pass("c", 60.0)) == (True, False)
 
 
 def test_the_longest_time_counts_and_an_unheard_refusal_of_an_old_call_too() -> None:

@@ -85,8 +85,8 @@ MUTANTS = [
     ),
     mutant(
         "S5", "what was asked is shortened", BACKOFF,
-        "        return max(wait, asked + extra)",
-        "        return max(wait, asked - extra)",
+        "        return max(wait, retry_after + extra)",
+        "        return max(wait, retry_after - extra)",
     ),
     mutant(
         "S1", "the timer runs on while the reader has the word", WATCH,

@@ -43,7 +43,7 @@ async def _filmed(scenario: Scenario) -> tuple[Film, Verdict]:
         Breaker(failure_threshold=3, cooldown=scenario.seconds / 10),
         credentials=scenario.key_of,
     ) as pipeline:
-        pipeline.events.add(film.heard, verbose=True)
+        pipeline.events.add(film.record, verbose=True)
         await scenario.run(pipeline, tally)
     rescued = sum(call.became == "rescued" for call in film.calls)
     return film, Verdict(len(tally.calls), rescued, 0, (), ())

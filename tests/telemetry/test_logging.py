@@ -37,12 +37,12 @@ EVENTS = [
     (
         RetryScheduled(**WHO, attempt=2, delay=0.25, kind="overloaded"),
         logging.INFO,
-        "acme: attempt 2 at one/m failed (overloaded), next in 0.250 s",
+        "acme: attempt 2 at one/m failed (overloaded), retrying in 0.250 s",
     ),
     (
         FallbackTaken(**WHO, to="two/n", kind="rate_limit"),
         logging.WARNING,
-        "acme: one/m failed (rate_limit), going on to two/n",
+        "acme: one/m failed (rate_limit), falling back to two/n",
     ),
     (
         CircuitChanged(**WHO, before="closed", after="open"),
@@ -52,28 +52,28 @@ EVENTS = [
     (
         RequestAdjusted(**WHO, parameter="max_tokens", change="sent as 8192"),
         logging.DEBUG,
-        "acme: one/m is not sent max_tokens as asked: sent as 8192",
+        "acme: max_tokens was adjusted for one/m: sent as 8192",
     ),
     (CallRejected(**WHO, kind="circuit_open", retry_after=3.0), logging.DEBUG, "rejected: acme at one"),
     (
         Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
         logging.INFO,
-        "acme: one slows the key a1 down (rate_limit): nothing is sent for 2.000 s",
+        "acme: one limits the key a1 (rate_limit), not used for 2.000 s",
     ),
     (
         CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),
         logging.WARNING,
-        "acme: one refused the key a1 (authentication), next tried in 60 s",
+        "acme: one rejected the key a1 (authentication), not used for 60 s",
     ),
     (
         RegistryFull(**WHO, max_circuits=9),
         logging.WARNING,
-        "acme: all 9 circuits are in use, a call at one passed without one",
+        "acme: all 9 circuits are in use, a call to one is sent without one",
     ),
     (
         StreamInterrupted(**WHO, kind="network"),
         logging.WARNING,
-        "acme: a stream of one/m broke while it was read (network)",
+        "acme: a stream of one/m broke after hand-out (network)",
     ),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),
 ]
@@ -175,7 +175,7 @@ async def test_what_repeats_itself_is_told_a_few_times_and_then_at_debug(
     listener(FallbackTaken(**WHO, to="two/n", kind="overloaded"))
     last = log.records[-1]
     assert (last.levelno, last.repeats) == (logging.WARNING, 97)
-    assert last.getMessage().endswith("going on to two/n (and 97 more like it before)")
+    assert last.getMessage().endswith("falling back to two/n (and 97 similar messages before)")
     listener(FallbackTaken(**WHO, to="two/n", kind="overloaded"))
     assert log.records[-1].repeats == 0
 

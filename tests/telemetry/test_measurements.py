@@ -197,7 +197,7 @@ def test_the_series_of_the_gauge_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     keys = [("t", "one"), ("t", "two/model"), ("t", "three"), ("t", "four"), "mine"]
     layer = SimpleNamespace(circuits=SimpleNamespace(states=lambda: [(key, "open") for key in keys]))
     pipeline: Any = type("Fake", (), {"layers": (layer,)})()
-    gauge.watch(pipeline, ("one", "two"))
+    gauge.add(pipeline, ("one", "two"))
     assert states(sdk) == {("one", "open"): 1, ("two", "open"): 1, ("others", "open"): 3}
 
 

@@ -433,7 +433,7 @@ def test_the_result_of_a_tool_with_a_picture_is_told_by_its_parts() -> None:
     """Its words, and the kind and the size of the picture."""
     picture = Image(data=b"\x89PNG\r\n\x1a\n...")
     request = Request((Message.tool("c1", ("see", picture)),))
-    (message,) = json.loads(str(content.asked(request)["gen_ai.input.messages"]))
+    (message,) = json.loads(str(content.request(request)["gen_ai.input.messages"]))
     assert message["parts"] == [
         {
             "type": "tool_call_response",

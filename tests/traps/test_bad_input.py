@@ -49,7 +49,7 @@ BUILDING: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Deployment(A, "m" * 10_000), "(10000 characters)", "1 to 256 printable"),
     (lambda: Deployment(A, context_window=0), "context_window=0", "1 or more"),
     (lambda: Fallback("openai/\n"), "model='\\n'", "printable characters"),
-    (lambda: Fallback(A, chains={"a": "b"}), "chains={'a': 'b'}", "give a list of targets"),
+    (lambda: Fallback(A, chains={"a": "b"}), "chains={'a': 'b'}", "pass a list of targets"),
     (lambda: Retry(max_retries=-1), "Retry(max_retries)=-1", "give a whole number, 0 or more"),
     (lambda: Retry(max_retries=1.5), "Retry(max_retries)=1.5", "give a whole number, 0 or more"),
     (lambda: Retry(jitter="some"), "Retry(jitter)='some'", "choose one of 'full', 'equal', 'none'"),

@@ -1,4 +1,4 @@
-"""On whose behalf a request is, and whether anybody still waits for its answer."""
+"""Middlewares that set the tenant of a request, and cancel its handler when its client disconnects."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.tenancy import acting_for, current_tenant
 
 TenantResolver = Callable[[Scope], str | Awaitable[str | None] | None]
-"""Says on whose behalf a request is; `None` is nobody's."""
+"""Returns the tenant of a request, from its ASGI scope; `None` means no tenant."""
 
 _BODY: Final = {"http.response.body", "http.response.zerocopysend", "http.response.pathsend"}
-_REFUSAL: Final = Reply.refusing(
+_INVALID_TENANT: Final = Reply.error(
     400, "invalid_tenant", "A tenant is one name of 1 to 256 printable characters."
 )
 
@@ -27,19 +27,19 @@ _REFUSAL: Final = Reply.refusing(
 class TenantMiddleware:
     """Serves each request on behalf of its tenant.
 
-    The tenant reaches handlers, also those in a thread, the tasks that they start, background tasks
-    and streamed bodies. A request that names nobody has no tenant, whatever ran before it on the same
-    connection. One that names an impossible tenant gets a 400; a websocket is closed with 1008.
+    The tenant applies in handlers, also in a thread, in the tasks that they start, in background tasks
+    and in streamed bodies. A request that names no tenant has none, whatever ran before it on the same
+    connection. A request with an invalid tenant gets a 400; a websocket is closed with 1008.
 
     Args:
         app: The application inside.
-        header: Names the tenant. It is believed, so only a gateway of yours may be able to set it.
-        resolve: Asked instead of reading the header. What it raises is raised to whoever serves us,
-            as an error of the application: most answer it with a 500.
+        header: The header with the tenant. It is trusted, so only your own gateway may be able to set it.
+        resolve: Called instead of reading the header. An exception that it raises reaches the server as
+            an error of the application: most servers answer with a 500.
         cancel_on_disconnect: Wrap all of it in `CancelOnDisconnect`.
 
     Raises:
-        ConfigurationError: `header` cannot be a header's name, or `resolve` cannot be called.
+        ConfigurationError: `header` is not a valid header name, or `resolve` is not callable.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class TenantMiddleware:
         cancel_on_disconnect: bool = True,
     ) -> None:
         if not header.isascii() or not header.replace("-", "").replace("_", "").isalnum():
-            raise ConfigurationError(f"header={header!r:.60}: give the name of a header, such as x-tenant-id")
+            raise ConfigurationError(f"header={header!r:.60}: pass the name of a header, such as x-tenant-id")
         if resolve is not None and not callable(resolve):
-            raise ConfigurationError(f"resolve={type(resolve).__name__}: give a function of the ASGI scope")
+            raise ConfigurationError(f"resolve={type(resolve).__name__}: pass a function of the ASGI scope")
         self.app = app
         self._header = header.lower().encode()
         self._resolve = resolve
@@ -69,18 +69,18 @@ class TenantMiddleware:
         try:
             name = _only(names)
         except ConfigurationError:
-            await _refuse(scope, receive, send)
+            await _reject(scope, receive, send)
             return
-        # What a server starts while we call it, such as the next request on the same connection,
-        # inherits our context: it must find there what the server itself would have found.
+        # A task that the server starts while we call it, such as for the next request on the same
+        # connection, inherits our context: it must find the tenant that the server had outside.
         outside = partial(_call_for, current_tenant())
         await _call_for(name, self.app, scope, partial(outside, receive), partial(outside, send))
 
     async def _names(self, scope: Scope) -> set[str]:
-        """Whom a request names, as it came: a header may come twice."""
+        """The tenants that a request names, not yet validated: a header may occur twice."""
         if self._resolve is None:
             values = [value for name, value in scope["headers"] if name == self._header]
-            # What is not UTF-8 becomes surrogates, which no tenant may contain.
+            # Bytes that are not UTF-8 become surrogates, which no tenant may contain.
             return {value.strip(b" \t").decode(errors="surrogateescape") for value in values}
         caller = Caller()
         try:
@@ -90,20 +90,21 @@ class TenantMiddleware:
         except asyncio.CancelledError as cancelled:
             if caller.has_cancelled:
                 raise
-            raise RuntimeError("resolve raised a CancelledError, but nobody cancelled it") from cancelled
+            raise RuntimeError("resolve raised a CancelledError without being cancelled") from cancelled
         if name is not None and not isinstance(name, str):
             raise ConfigurationError(f"resolve returned a {type(name).__name__}: return a str, or None")
         return set() if name is None else {name}
 
 
 class CancelOnDisconnect:
-    """Cancels a handler whose client goes before it is answered.
+    """Cancels a handler whose client disconnects before the response is sent.
 
-    For a handler that awaits a whole answer, which no framework stops by itself. An application that
-    waits in `receive` when the client goes, as a streamed response does, is told there and left to
-    itself. Once the response was sent nothing is cancelled: background tasks run to their end.
+    It is for handlers that await a whole answer, which no framework cancels by itself. An application that
+    waits in `receive` when the client disconnects, as a streamed response does, gets the disconnect there
+    and is not cancelled. Once the response is sent nothing is cancelled: background tasks run to their end.
 
-    What must not be broken off half-way belongs into a background task, or on a route without this.
+    Put work that must not be cancelled half-way into a background task, or on a route without this
+    middleware.
 
     Args:
         app: The application inside.
@@ -113,36 +114,36 @@ class CancelOnDisconnect:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; websockets and lifespan pass through untouched."""
+        """Serve one request; websockets and lifespan pass through unchanged."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         with _Client(receive, send) as client:
-            # A client that waits for "100 Continue" would be told to go on, before the application is asked.
+            # Listening would send "100 Continue" to a client that waits for it before the application does.
             if not any(name == b"expect" for name, _ in scope["headers"]):
                 client.listen()
             await self.app(scope, client.receive, client.send)
 
 
 class _Client:
-    """The client of one request, listened to while the application does not.
+    """The client of one request: listens for its disconnect while the application does not.
 
-    The end of a connection comes behind the last message of the body, so that the body has to be
-    read ahead: one message waits in the inbox, one in hand, and the rest stays with the server.
+    The disconnect comes after the last message of the body, so the body has to be read ahead: one
+    message is held in the inbox, one in `_listen`, and the rest stays with the server.
 
-    At the end of its block our own cancellation is taken back; one from outside always wins.
+    At the end of the block our own cancellation is undone; a cancellation from outside always wins.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._inbox: asyncio.Queue[Message | Exception] = asyncio.Queue(maxsize=1)
-        self._last: Message | Exception | None = None  # set once, by `_listen`; each reader gets it
-        self._readers = 0  # how many wait in `receive` now
+        self._last: Message | Exception | None = None  # set once, by `_listen`; every reader gets it
+        self._readers = 0  # how many readers wait in `receive` now
         self._quiet = asyncio.Event()  # nothing is being sent now
         self._quiet.set()
         self._listener: asyncio.Task[None] | None = None
-        self._answered = False  # from then on nothing is cancelled
+        self._answered = False  # the response is complete: nothing is cancelled from then on
         self._cut_off = False  # we have cancelled the task, once
 
     def __enter__(self) -> Self:
@@ -164,7 +165,7 @@ class _Client:
     # --- for the application ---------------------------------------------------------------------
 
     async def receive(self) -> Message:
-        """The next message, as the server gave it; after the last one, that one again."""
+        """The next message from the server; after the last one, that one again."""
         self.listen()
         self._readers += 1
         try:
@@ -178,8 +179,8 @@ class _Client:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass `message` on, and see whether it completes the response."""
-        # Before it is sent: servers call the end of a response a disconnect as well.
+        """Send `message`, and note whether it completes the response."""
+        # Noted before it is sent: servers also report the end of a response as a disconnect.
         if message["type"] in _BODY and not message.get("more_body", False):
             self._answered = True
         self._quiet.clear()
@@ -191,7 +192,7 @@ class _Client:
     # --- listening -------------------------------------------------------------------------------
 
     def listen(self) -> None:
-        """Listen from now on."""
+        """Start listening, once."""
         if self._listener is None:
             self._listener = asyncio.get_running_loop().create_task(self._listen())
 
@@ -204,14 +205,14 @@ class _Client:
             if not self._answered and not self._readers:
                 self._cut_off = True
                 self._task.cancel()
-        except Exception as error:  # from a middleware around us: the application's, when it asks
+        except Exception as error:  # from a middleware around us: raised in the application's `receive`
             message = error
         self._last = message
         await self._inbox.put(message)
 
 
 def _only(names: set[str]) -> str | None:
-    """The one name of `names`, if it can be a tenant; `None` where there is none."""
+    """The only name in `names`, validated as a tenant; `None` if there is none."""
     if len(names) > 1:
         raise ConfigurationError(f"{len(names)} tenants: a request has one, or none")
     return validation.identifier("tenant", names.pop()) if names else None
@@ -222,9 +223,9 @@ async def _call_for(name: str | None, function: Callable[..., Awaitable[Any]], *
         return await function(*arguments)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _reject(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        await receive()  # its `websocket.connect`, to which this is the answer; the server makes it a 403
+        await receive()  # its `websocket.connect`; the server answers a close at this point with a 403
         await send({"type": "websocket.close", "code": 1008, "reason": "invalid tenant"})
         return
-    await _REFUSAL.send(send)
+    await _INVALID_TENANT.send(send)

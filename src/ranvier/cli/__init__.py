@@ -13,17 +13,17 @@ from ranvier.errors import ConfigurationError
 _COMMANDS = ("ask", "demo", "doctor", "simulate", "watch")
 """The modules of this package that are subcommands, in the order of the help.
 
-Such a module has `add_parser(subparsers)`, which adds its parser and lets `run` be its default for
-`run`, and `run(args) -> int`, which returns the exit status. It may import at its top only what
-ranvier always has; what comes with the extra `cli` is imported in `run`.
+Such a module has `add_parser(subparsers)`, which adds its parser with `run` as the default for `run`,
+and `run(args) -> int`, which returns the exit status. At its top it may import only what ranvier always
+has; what comes with the extra `cli` is imported in `run`.
 """
 
 CLOSED_PIPE = 141
-"""Exit status when the reader of our output has gone, as shells have it: 128 and the number of SIGPIPE."""
+"""Exit status when the reader of our output closed it: 128 plus the number of SIGPIPE, as in shells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments, by default the process's own; returns its exit status.
+    """Run the command with `argv`, by default the arguments of the process; returns its exit status.
 
     Status 2 means bad input or a missing extra, reported on stderr in one line.
     """
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Otherwise the interpreter would flush the rest at exit, and print a traceback.
+        # Otherwise the interpreter would flush the remaining output at exit, and print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except ConfigurationError as error:

@@ -1,9 +1,9 @@
-"""`ranvier ask`: a real answer from real providers, streamed to the terminal.
+"""`ranvier ask`: stream an answer from real providers to the terminal.
 
     ranvier ask "Why do nodes of Ranvier exist?" --to anthropic/claude-sonnet-5 --to openai/gpt-5.2
 
 The answer goes to standard output; everything else, such as why a target was skipped, to standard
-error. Keys come from the environment. Status 1 is no answer, or one that broke off.
+error. Keys come from the environment. Status 1 means that there is no complete answer.
 """
 
 from __future__ import annotations
@@ -25,61 +25,62 @@ if TYPE_CHECKING:
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 INTERRUPTED = 130
-"""As shells have it: 128 and the number of SIGINT."""
+"""Exit status after Ctrl-C: 128 plus the number of SIGINT, as in shells."""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
         "ask",
-        help="ask real providers, with fallbacks and retries",
-        description="Ask the first target, and the next where that fails. Keys come from the environment.",
+        help="send a prompt to real providers, with fallbacks and retries",
+        description="Send a prompt to the first target, and fall back to the next. "
+        "Keys come from the environment.",
     )
-    parser.add_argument("prompt", help="what to ask; - reads it from standard input")
+    parser.add_argument("prompt", help="the prompt; - reads standard input")
     parser.add_argument(
         "--to",
         action="append",
         required=True,
         metavar="PROVIDER[/MODEL]",
-        help="whom to ask, such as anthropic/claude-sonnet-5; again for who is asked next",
+        help="a target, such as anthropic/claude-sonnet-5; repeat it for fallbacks",
     )
-    parser.add_argument("--system", help="instructions that stand before the prompt")
+    parser.add_argument("--system", help="system prompt")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="maximum length of the answer")
     parser.add_argument(
-        "--max-tokens", type=int, metavar="N", help="the most tokens that the answer may have"
+        "--deadline", type=float, metavar="SECONDS", help="deadline for the call; default and maximum 180"
     )
-    parser.add_argument("--deadline", type=float, metavar="SECONDS", help="for all of it, at most 180 (180)")
     parser.add_argument(
         "--base-url",
         action="append",
         default=[],
         metavar="PROVIDER=URL",
-        help="where that provider is, such as a proxy or `ranvier simulate`; once for each",
+        help="base URL of a provider, such as a proxy or `ranvier simulate`; repeatable",
     )
-    parser.add_argument("--explain", action="store_true", help="tell what was tried, and where the time went")
+    parser.add_argument("--explain", action="store_true", help="print the attempts, and where the time went")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, and print the answer as it comes."""
+    """Send the prompt, and print the answer as it arrives."""
     pipeline = _pipeline(args.to, args.base_url)
-    if not _told_of_keys(pipeline):
+    if not _has_keys(pipeline):
         return 1
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     options = {"system": args.system, "max_tokens": args.max_tokens, "deadline": args.deadline}
     try:
-        return asyncio.run(_ask(pipeline, prompt, options, explain=args.explain))
+        return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-# --- whom to ask ---------------------------------------------------------------------------------
+# --- the targets ---------------------------------------------------------------------------------
 
 
-def _pipeline(targets: Sequence[str], places: Sequence[str]) -> Pipeline:
+def _pipeline(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.presets import resilient
 
-    urls = dict(map(_place, places))
+    urls = dict(map(_base_url, base_urls))
     providers: dict[str, Provider] = {}
     deployments = []
     for target in targets:
@@ -92,11 +93,11 @@ def _pipeline(targets: Sequence[str], places: Sequence[str]) -> Pipeline:
     return resilient(*deployments)
 
 
-def _place(said: str) -> tuple[str, str]:
-    name, found, url = said.partition("=")
+def _base_url(option: str) -> tuple[str, str]:
+    name, found, url = option.partition("=")
     if not found or not url:
         raise ConfigurationError(
-            f"--base-url {said}: give the provider too, as in anthropic=http://localhost:8700"
+            f"--base-url {option}: name the provider too, as in anthropic=http://localhost:8700"
         )
     return name, url
 
@@ -111,13 +112,13 @@ def _provider(name: str, url: str | None) -> Provider:
     return provider
 
 
-def _told_of_keys(pipeline: Pipeline) -> bool:
-    """Tell which keys are missing, and by which variable they are given; False where none is there."""
+def _has_keys(pipeline: Pipeline) -> bool:
+    """Print which keys are missing and which variables set them; False if no target has its key."""
     deployments = [deployment for layer in pipeline.layers for deployment in layer.deployments()]
     keyless = [deployment for deployment in deployments if _lacks_key(deployment)]
     for provider in dict.fromkeys(deployment.provider for deployment in keyless):
         variables = " or ".join(getattr(provider, "environment", ()))
-        _tell(f"there is no key for {provider.name}: set {variables}")
+        _print_to_stderr(f"no key for {provider.name}: set {variables}")
     return len(keyless) < len(deployments)
 
 
@@ -126,30 +127,30 @@ def _lacks_key(deployment: Deployment) -> bool:
     return bool(getattr(provider, "needs_credential", False)) and provider.credential() is None
 
 
-# --- asking --------------------------------------------------------------------------------------
+# --- the call ------------------------------------------------------------------------------------
 
 
-async def _ask(pipeline: Pipeline, prompt: str, options: dict[str, Any], *, explain: bool) -> int:
-    told: ResponseStream | RanvierError | None = None
+async def _stream(pipeline: Pipeline, prompt: str, options: dict[str, Any], *, explain: bool) -> int:
+    result: ResponseStream | RanvierError | None = None
     try:
         async with pipeline, pipeline.stream(prompt, **options) as answer:
-            told = answer
-            await _print(answer)
-        _tell_how_it_ended(answer)
+            result = answer
+            await _print_answer(answer)
+        _report_early_end(answer)
         return 0
     except ConfigurationError:
         raise
     except RanvierError as error:
-        told = error
-        _tell(*_complaints(error))
+        result = error
+        _print_to_stderr(*_messages(error))
         return 1
     finally:
-        if explain and told is not None:
-            _tell(told.explain(), prefix="")
+        if explain and result is not None:
+            _print_to_stderr(result.explain(), prefix="")
 
 
-async def _print(answer: ResponseStream) -> None:
-    """Each word as it comes, and the end of the line, however the answer ends."""
+async def _print_answer(answer: ResponseStream) -> None:
+    """Print the text as it arrives, and a newline at the end, also if the stream fails."""
     last = ""
     try:
         async for event in answer:
@@ -161,23 +162,23 @@ async def _print(answer: ResponseStream) -> None:
             print(flush=True)
 
 
-def _tell_how_it_ended(answer: ResponseStream) -> None:
+def _report_early_end(answer: ResponseStream) -> None:
     response = answer.response
     if response is not None and response.finish_reason is not FinishReason.STOP:
         why = response.raw_finish_reason or response.finish_reason
-        _tell(f"{response.provider} has ended the answer early: {why}")
+        _print_to_stderr(f"{response.provider} ended the answer early: {why}")
 
 
-def _complaints(error: RanvierError) -> Iterator[str]:
+def _messages(error: RanvierError) -> Iterator[str]:
     if isinstance(error, AllDeploymentsFailedError):
         yield from map(str, error.exceptions)
     else:
         yield str(error)
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- output --------------------------------------------------------------------------------------
 
 
-def _tell(*lines: str, prefix: str = "ranvier ask: ") -> None:
+def _print_to_stderr(*lines: str, prefix: str = "ranvier ask: ") -> None:
     for line in lines:
         print(f"{prefix}{line}", file=sys.stderr, flush=True)

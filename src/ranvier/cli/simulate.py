@@ -1,9 +1,9 @@
-"""`ranvier simulate`: providers that fail on a script, in a process of their own.
+"""`ranvier simulate`: simulated providers that fail according to a script, in a process of their own.
 
     ranvier simulate --port 8700 --script outage.toml --seed 1
 
 It prints the base URLs and how to point a client at each, then a line for each request, until Ctrl-C
-or SIGTERM ends it with exit status 0. The form of a script is told by `--help`.
+or SIGTERM ends it with exit status 0. `--help` documents the script.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ a script, as TOML (or the same as JSON in a file that ends in .json):
   latency = 0.3          # seconds before the first token of a good answer
   pace = 0.02            # seconds between two tokens
 
-  [[rules]]              # asked in this order; the first that hits a request decides
+  [[rules]]              # checked in this order; the first that matches a request applies
   fault = { kind = "Status", status = 503 }
   provider = "openai"
   start = 5              # seconds since the start
@@ -42,7 +42,7 @@ a script, as TOML (or the same as JSON in a file that ends in .json):
   fault = ["SetCookie", { kind = "Cut", after = 3 }]
   probability = 0.05
 
-a rule may say provider, key, model, streaming, start, end, cycle = [seconds on, seconds off],
+a rule may set provider, key, model, streaming, start, end, cycle = [seconds on, seconds off],
 first, every, above and probability. faults and their fields:
 
 """
@@ -52,27 +52,27 @@ def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
         "simulate",
-        help="run providers that fail on a script",
-        description="Run providers that fail on a script, over real HTTP.",
+        help="run simulated providers that fail according to a script",
+        description="Run simulated providers that fail according to a script, over real HTTP.",
         epilog=_SCRIPT + _vocabulary(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8700, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--script", type=Path, help="a TOML or JSON file; without one, nothing goes wrong")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of words, jitter and chance (default: %(default)s)"
+        "--port", type=int, default=8700, help="port; 0 takes a free one (default: %(default)s)"
     )
+    parser.add_argument("--script", type=Path, help="a TOML or JSON file; without one nothing fails")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until the process is told to end."""
+    """Serve until the process gets a signal to end."""
     simulator = _simulator(args)
     try:
         asyncio.run(_serve(simulator))
     except KeyboardInterrupt:
-        pass  # because: that is how it is meant to end where the loop takes no signal handlers
+        pass  # because: this is the usual end where the event loop has no signal handlers
     except OSError as error:
         raise ConfigurationError(f"port={args.port!r}: {error}") from error
     print(f"{simulator.total} requests served")
@@ -91,16 +91,16 @@ def _simulator(args: argparse.Namespace) -> Simulator:
         seed=args.seed,
         latency=script.latency,
         pace=script.pace,
-        on_end=_tell,
+        on_end=_print_exchange,
     )
 
 
 async def _serve(simulator: Simulator) -> None:
-    told_to_end = asyncio.Event()
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    if sys.platform != "win32":  # pragma: no branch  # because: there loops take no signal handlers
+    if sys.platform != "win32":  # pragma: no branch  # because: there loops have no signal handlers
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, told_to_end.set)
+            loop.add_signal_handler(number, stopped.set)
     async with simulator:
         for provider, url in simulator.urls.items():
             print(f"{provider:<10} {url}")
@@ -108,36 +108,36 @@ async def _serve(simulator: Simulator) -> None:
         for rule in simulator.rules:
             print(f"rule       {rule}")
         sys.stdout.flush()
-        await told_to_end.wait()
+        await stopped.wait()
 
 
 def _directions(simulator: Simulator) -> str:
-    """How each provider is pointed here, in Python and on the command line."""
+    """How to use each provider's base URL, in Python and on the command line."""
     from ranvier.providers import ADAPTERS
 
-    lines = ["", "any key is good, and any model; in Python:"]
+    lines = ["", "any key and any model work; in Python:"]
     for provider, url in simulator.urls.items():
         lines.append(f'  {ADAPTERS[provider]}("any-key", base_url="{url}")')
-    place = f"anthropic={simulator.url('anthropic')}"
-    command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {place}'
+    base_url = f"anthropic={simulator.url('anthropic')}"
+    command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {base_url}'
     return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])
 
 
-def _tell(exchange: Exchange) -> None:
-    """One line for an exchange that has ended."""
+def _print_exchange(exchange: Exchange) -> None:
+    """Print one line for an exchange that has ended."""
     model = f"{exchange.model or '-'}{' stream' if exchange.streaming else ''}"
     played = "" if exchange.fault is None else f" {exchange.fault!r}"
-    refused = "" if exchange.refused is None else f" refused: {exchange.refused}"
+    rejected = "" if exchange.refused is None else f" rejected: {exchange.refused}"
     took = (exchange.ended or 0.0) - exchange.started
     print(
         f"{exchange.started:9.3f} #{exchange.number} {exchange.provider} {model} "
-        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{refused}",
+        f"{exchange.status or '---'} {exchange.end} {exchange.tokens} tokens {took:.3f} s{played}{rejected}",
         flush=True,
     )
 
 
 def _vocabulary() -> str:
-    """Every fault with its fields, one a line."""
+    """Every fault with its fields, one per line."""
     from dataclasses import fields
 
     from ranvier.simulator import faults

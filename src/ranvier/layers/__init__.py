@@ -1,4 +1,4 @@
-"""What protects a call: one concern, one layer."""
+"""The layers that protect a call, one concern each."""
 
 from ranvier.layers.breaker import Breaker, CircuitState
 from ranvier.layers.deadline import Deadline

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Deadline(Layer):
     """Give every call `seconds` from its start; of several deadlines the earliest counts.
 
-    It only writes the moment down: whoever waits honours it, so that time has one owner per wait.
+    The layer only sets the deadline on the call. Each wait further in enforces it, so that one timer
+    limits each wait.
 
     Args:
-        seconds: 60 by default. 0 is at once, `None` switches it off.
+        seconds: 60 by default. With 0 a call times out at once; `None` switches the deadline off.
 
-    A call that meets it raises `DeadlineExceededError`, which is never retried.
+    A call that exceeds it raises `DeadlineExceededError`, which is never retried.
     """
 
     place: ClassVar[Place] = Place.CALL
@@ -35,18 +36,18 @@ class Deadline(Layer):
         self.seconds = validation.seconds("Deadline(seconds)", seconds, optional=True)
 
     def join(self, pipeline: Runtime) -> None:
-        """With nothing outside it, let calls have their deadline from their start: none is derived for it."""
+        """As the outermost layer, set the deadline when a call starts, which saves a copy of the call."""
         if pipeline.layers[0] is self and getattr(self.handle, "__func__", None) is Deadline.handle:
             pipeline.timed_by = self
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Pass on the call with its deadline, unless it has had it from its start."""
+        """Pass on the call with its deadline, unless it was set when the call started."""
         if self.seconds is None or call.pipeline.timed_by is self:
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Never more than `seconds`."""
+        """At most `seconds`."""
         return inner.within(self.seconds)
 
     def __repr__(self) -> str:

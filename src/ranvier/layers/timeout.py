@@ -1,4 +1,4 @@
-"""Bounds one attempt."""
+"""Limits one attempt: its total time, its connect, and the silence of the provider."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class Timeout(Layer):
-    """How long one attempt may take, and how long a provider may be silent.
+    """Limit how long one attempt may take, and how long a provider may be silent.
 
-    Like the deadline it only writes the limits down; whoever waits for the provider honours them.
+    Like the deadline layer it only sets the limits on the call. Each wait for the provider enforces them.
 
     Args:
-        seconds: The whole attempt, from its connection slot on. Time that the reader of a stream
-            holds an event does not count.
-        connect: Until the connection stands; never more than `seconds`.
-        first_token: Until the first content. Pings and comments are none.
-        idle: From the first content on, between two signs of life; any byte is one.
-        stream_complete: Carry `complete()` over a stream where `first_token` or `idle` is set, so
-            that a silent or cut reply is noticed in seconds.
+        seconds: The whole attempt, starting when it has its connection slot. Time that the reader of
+            a stream spends on an event does not count.
+        connect: Until the connection is established; never more than `seconds`.
+        first_token: Until the first content. Pings and comments do not count as content.
+        idle: After the first content, the longest silence. Any byte ends a silence.
+        stream_complete: Use a stream for `complete()` where `first_token` or `idle` is set, so
+            that a silent or cut response is noticed in seconds.
         overrides: The settings for single targets, by `"provider"` or `"provider/model"`.
 
-    All in seconds; 0 is at once and `None` is off. An attempt that meets one raises
-    `AttemptTimeoutError` with that `phase`, which goes on to the next target.
+    All are in seconds; 0 times out at once and `None` is off. An attempt that exceeds a limit raises
+    `AttemptTimeoutError` with that `phase`, and the call falls back to the next target.
     """
 
     place: ClassVar[Place] = Place.ATTEMPT
@@ -64,7 +64,7 @@ class Timeout(Layer):
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
-        """Let calls have the innermost's limits from their start: none is derived for them."""
+        """Set the innermost timeout's limits when a call starts, which saves a copy of the call."""
         if getattr(self.handle, "__func__", None) is Timeout.handle:
             pipeline.limits = self.limits
 

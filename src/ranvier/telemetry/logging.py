@@ -1,4 +1,4 @@
-"""Events written to the standard library's logging, with their facts as fields."""
+"""Logs events through the standard library's logging, with their attributes as fields."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from ranvier.telemetry.repeats import Repeats
 SENTENCES: dict[type[Event], tuple[int, str]] = {
     RetryScheduled: (
         logging.INFO,
-        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), next in %(delay).3f s",
+        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), "
+        "retrying in %(delay).3f s",
     ),
     FallbackTaken: (
         logging.WARNING,
-        "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), going on to %(to)s",
+        "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), falling back to %(to)s",
     ),
     CircuitChanged: (
         logging.WARNING,
@@ -37,23 +38,23 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
     ),
     CredentialRejected: (
         logging.WARNING,
-        "%(tenant)s: %(provider)s refused the key %(key)s (%(kind)s), next tried in %(seconds).0f s",
+        "%(tenant)s: %(provider)s rejected the key %(key)s (%(kind)s), not used for %(seconds).0f s",
     ),
     Throttled: (
         logging.INFO,
-        "%(tenant)s: %(provider)s slows the key %(key)s down (%(kind)s): nothing is sent for %(seconds).3f s",
+        "%(tenant)s: %(provider)s limits the key %(key)s (%(kind)s), not used for %(seconds).3f s",
     ),
     StreamInterrupted: (
         logging.WARNING,
-        "%(tenant)s: a stream of %(provider)s/%(model)s broke while it was read (%(kind)s)",
+        "%(tenant)s: a stream of %(provider)s/%(model)s broke after hand-out (%(kind)s)",
     ),
     RegistryFull: (
         logging.WARNING,
-        "%(tenant)s: all %(max_circuits)d circuits are in use, a call at %(provider)s passed without one",
+        "%(tenant)s: all %(max_circuits)d circuits are in use, a call to %(provider)s is sent without one",
     ),
     RequestAdjusted: (
         logging.DEBUG,
-        "%(tenant)s: %(provider)s/%(model)s is not sent %(parameter)s as asked: %(change)s",
+        "%(tenant)s: %(parameter)s was adjusted for %(provider)s/%(model)s: %(change)s",
     ),
     AttemptEnded: (
         logging.DEBUG,
@@ -64,27 +65,27 @@ SENTENCES: dict[type[Event], tuple[int, str]] = {
         "%(tenant)s: the call ended (%(outcome)s) after %(seconds).3f s and %(attempts)d attempts",
     ),
 }
-"""How loud each event is, and how it reads; all others are DEBUG and named only."""
+"""The level and the message of each event; all others are logged at DEBUG by name only."""
 
-MORE = " (and %(repeats)d more like it before)"
+MORE = " (and %(repeats)d similar messages before)"
 
 
 class LoggingListener:
     """Give it to a pipeline: `Pipeline(..., listeners=[LoggingListener()])`.
 
-    Every record has `event`, `tenant`, `provider`, `model` and the event's own facts (`attempt`,
-    `delay`, `kind`, `before`, `after`, `to`) as fields, so that a structured handler can write them
-    out. The message itself is only put together where a handler wants it.
+    Every log record has `event`, `tenant`, `provider`, `model` and the event's own attributes (`attempt`,
+    `delay`, `kind`, `before`, `after`, `to`) as fields, for structured handlers. The message itself is
+    only formatted if a handler needs it.
 
-    A healthy call writes nothing above DEBUG. What repeats itself, for whatever tenants, is written a few
-    times and then at DEBUG, until a while is over: an outage is told in a few lines, not in one for each
-    call. `repeats` is how often it happened unsaid in the while before.
+    A healthy call logs nothing above DEBUG. Identical messages are limited to `burst` per `every` seconds
+    across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call.
+    The field `repeats` is how many were logged at DEBUG in the period before.
 
     Args:
-        logger: Where to write; `ranvier` by default.
-        burst: How often the same is told within `every` seconds: the same event, at the same target, of
-            the same kind.
-        every: Seconds; 0 tells everything.
+        logger: The logger to use; `ranvier` by default.
+        burst: How often a message is logged within `every` seconds. Messages are identical if they have
+            the same event, target and kind.
+        every: Seconds; 0 switches the limit off.
 
     Raises:
         ConfigurationError: a `burst` below 1, or a negative `every`.
@@ -96,23 +97,23 @@ class LoggingListener:
         self._repeats = Repeats(burst, validation.seconds("LoggingListener(every)", every))
 
     def __call__(self, event: Event) -> None:
-        """Write `event` down."""
+        """Log `event`."""
         level, sentence = SENTENCES.get(type(event), (logging.DEBUG, "%(event)s: %(tenant)s at %(provider)s"))
-        unsaid: int | None = 0
+        suppressed: int | None = 0
         if level > logging.DEBUG and self._logger.isEnabledFor(level):
-            unsaid = self._repeats.admit(_sameness(event), clock.now())
-            if unsaid is None:
+            suppressed = self._repeats.admit(_similarity_key(event), clock.now())
+            if suppressed is None:
                 level = logging.DEBUG
         if self._logger.isEnabledFor(level):
-            facts = _facts(event) | {"repeats": unsaid or 0}
-            self._logger.log(level, sentence + MORE if unsaid else sentence, facts, extra=facts)
+            facts = _facts(event) | {"repeats": suppressed or 0}
+            self._logger.log(level, sentence + MORE if suppressed else sentence, facts, extra=facts)
 
     def __repr__(self) -> str:
         return f"LoggingListener({self._logger.name!r})"
 
 
-def _sameness(event: Event) -> tuple[object, ...]:
-    """What two events have in common of which one says what the other does: never the tenant."""
+def _similarity_key(event: Event) -> tuple[object, ...]:
+    """The same for events whose messages are identical but for the tenant."""
     what = getattr(event, "kind", None) or getattr(event, "after", None)
     return type(event), event.provider, event.model, what
 

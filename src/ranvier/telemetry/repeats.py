@@ -1,4 +1,4 @@
-"""Tells what is new from what is said over and over."""
+"""Limits how often identical messages are logged."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 MAX_REMEMBERED = 1000
-"""Different things that are remembered; of more, those that were not said for longest are forgotten."""
+"""Different messages that are tracked; beyond that, the one with the oldest window is dropped."""
 
 
 class Repeats:
-    """Lets each thing be said a few times in a while, and counts the rest. It knows no clock.
+    """Admits each message a few times per window, and counts the rest. Pure: it never reads a clock.
 
     Args:
-        burst: How often the same may be said in one while.
-        seconds: How long that is, from the first time on.
+        burst: How often the same message is admitted in one window.
+        seconds: The length of a window, from its first message on.
     """
 
     def __init__(self, burst: int, seconds: float) -> None:
         self.burst = burst
         self.seconds = seconds
-        self._said: OrderedDict[Hashable, list[float]] = OrderedDict()  # since when, how often
+        self._seen: OrderedDict[Hashable, list[float]] = OrderedDict()  # start of the window, count
 
     def admit(self, what: Hashable, now: float) -> int | None:
-        """`None` where it was said often enough; else how often it was not said in the while before."""
-        said = self._said.get(what)
-        if said is None or now - said[0] >= self.seconds:
-            unsaid = 0 if said is None else max(0, int(said[1]) - self.burst)
-            self._said[what] = [now, 1]
-            self._said.move_to_end(what)
-            if len(self._said) > MAX_REMEMBERED:
-                self._said.popitem(last=False)
-            return unsaid
-        said[1] += 1
-        return 0 if said[1] <= self.burst else None
+        """`None` if `what` is suppressed; else how often it was suppressed in the window before."""
+        window = self._seen.get(what)
+        if window is None or now - window[0] >= self.seconds:
+            suppressed = 0 if window is None else max(0, int(window[1]) - self.burst)
+            self._seen[what] = [now, 1]
+            self._seen.move_to_end(what)
+            if len(self._seen) > MAX_REMEMBERED:
+                self._seen.popitem(last=False)
+            return suppressed
+        window[1] += 1
+        return 0 if window[1] <= self.burst else None

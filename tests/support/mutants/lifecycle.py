@@ -186,7 +186,7 @@ MUTANTS = [
     ),
     mutant(
         "L13", "a lock of the old loop is never free", CIRCUIT,
-        "        self._lock = None  # whoever held it never gives it back",
+        "        self._lock = None  # a holder on the old loop never releases it",
         "        pass",
         f"{LOOP}::test_an_operators_lock_that_was_held_on_a_closed_loop_is_free_on_the_next",
     ),

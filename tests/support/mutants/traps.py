@@ -215,20 +215,20 @@ MUTANTS = [
     ),
     mutant(
         "T25", "chance is taken from what was asked", BACKOFF,
-        "        return max(wait, asked + extra)",
-        "        return max(wait, asked - extra)",
+        "        return max(wait, retry_after + extra)",
+        "        return max(wait, retry_after - extra)",
         "test_retry_traps.py::test_t25_a_retry_never_comes_earlier_than_the_provider_asked",
     ),
     mutant(
         "T25", "what was asked is shortened to max_delay", RETRY,
-        "        if asked is not None and asked > self.max_delay:\n            return None",
-        "        asked = None if asked is None else min(asked, self.max_delay)",
+        "        if retry_after is not None and retry_after > self.max_delay:\n            return None",
+        "        retry_after = None if retry_after is None else min(retry_after, self.max_delay)",
         "test_retry_traps.py::test_t25_a_wait_longer_than_max_delay_is_not_begun_and_not_shortened",
     ),
     mutant(
         "T25", "jitter costs an attempt that would have fitted", RETRY,
-        "            delay = min(delay, (asked + left) / 2)",
-        "            delay = max(delay, (asked + left) / 2)",
+        "            delay = min(delay, (retry_after + left) / 2)",
+        "            delay = max(delay, (retry_after + left) / 2)",
         "test_retry_traps.py::test_t25_a_wait_that_fits_the_deadline_is_not_lost_to_chance",
     ),
     mutant(

@@ -1,8 +1,8 @@
-"""A page that a person can leave open: how a pipeline does, drawn so that trouble is seen before it is read.
+"""The status page: the state of a pipeline as a web page, as JSON, and as metrics for Prometheus.
 
-Start with `app.py`, which answers. `ledger.py` listens and counts in the windows of `windows.py`,
-`stories.py` keeps calls, `circuits.py` looks at circuits; `report.py` puts it together and `health.py`
-judges it.
+Start with `app.py`, which answers requests. `stats.py` listens to events and counts them in the windows
+of `windows.py`, `stories.py` keeps calls, `circuits.py` reads circuits; `report.py` combines them and
+`health.py` rates the result.
 """
 
 from ranvier.asgi.status.app import status_app

@@ -1,4 +1,4 @@
-"""What operators do to circuits from outside, if they know the token."""
+"""Commands by which operators with the token reset and isolate circuits."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_BYTES = 4096
-"""Of the body of a command."""
+"""The longest body of a command, in bytes."""
 
-SHORTEST_TOKEN = 16
-"""Characters, so that nobody guesses it."""
+MIN_TOKEN = 16
+"""The shortest token, in characters, so that it cannot be guessed."""
 
 MAX_NAME = 300
-"""Characters of a provider's name, or of a further part of a circuit's key."""
+"""The longest name of a provider, or further part of a circuit's key, in characters."""
 
-READ_ONLY = Reply.refusing(403, "read_only", "This page only shows: status_app was given no token.")
-WRONG_TOKEN = Reply.refusing(
-    401, "wrong_token", "Give the token: Authorization: Bearer ...", www_authenticate="Bearer"
+READ_ONLY = Reply.error(403, "read_only", "This page is read-only: status_app has no token.")
+WRONG_TOKEN = Reply.error(
+    401, "wrong_token", "Send the token: Authorization: Bearer ...", www_authenticate="Bearer"
 )
-TOO_LONG = Reply.refusing(413, "too_long", f"A command has at most {MAX_BYTES} bytes.")
+TOO_LONG = Reply.error(413, "too_long", f"A command has at most {MAX_BYTES} bytes.")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is to be done to which circuit, and in which process, if that was said."""
+    """An action on one circuit, in a certain process if `process` is set."""
 
     action: str
     tenant: str
@@ -47,13 +47,13 @@ class Admin:
     """Serves commands.
 
     Attributes:
-        allowed: Whether there is a token at all.
+        allowed: Whether a token is configured.
     """
 
     def __init__(self, pipeline: Pipeline, report: Report, token: str | None) -> None:
         if token is not None and not (isinstance(token, str) and re.fullmatch(r"[!-~]{16,}", token)):
             raise ConfigurationError(
-                f"token: give at least {SHORTEST_TOKEN} printable ASCII characters without spaces, "
+                f"token: use at least {MIN_TOKEN} printable ASCII characters without spaces, "
                 "such as those of secrets.token_urlsafe()"
             )
         self.allowed = token is not None
@@ -62,54 +62,54 @@ class Admin:
         self._report = report
 
     async def serve(self, action: str, scope: Scope, receive: Receive) -> Reply:
-        """Do it, or say why not."""
+        """Execute a command, or return an error."""
         if self._digest is None:
             return READ_ONLY
         scheme, _, given = (header(scope, "authorization") or "").partition(" ")
         if not hmac.compare_digest(_digest(given.strip()), self._digest) or scheme.lower() != "bearer":
             return WRONG_TOKEN
-        body = await read_body(receive, most=MAX_BYTES)
+        body = await read_body(receive, max_bytes=MAX_BYTES)
         if body is None:
             return TOO_LONG
         try:
             command = _parsed(action, body)
         except ValueError as error:
-            return Reply.refusing(400, "bad_command", str(error))
-        return await self._obey(command)
+            return Reply.error(400, "bad_command", str(error))
+        return await self._execute(command)
 
-    async def _obey(self, command: Command) -> Reply:
+    async def _execute(self, command: Command) -> Reply:
         viewer = self._report.viewer
         if viewer is None:
-            return Reply.refusing(409, "no_circuits", "This pipeline has no breaker.")
+            return Reply.error(409, "no_circuits", "This pipeline has no breaker.")
         if command.process not in (None, self._report.process):
-            return Reply.refusing(409, "another_process", "Another process has answered; ask again.")
+            return Reply.error(409, "another_process", "Another process has answered; try again.")
         if self._pipeline.lifecycle.state == "open" and self._pipeline.loop is not asyncio.get_running_loop():
-            return Reply.refusing(409, "another_loop", "Serve this page on the event loop of its pipeline.")
+            return Reply.error(409, "another_loop", "Serve this page on the event loop of its pipeline.")
         key = await viewer.find(command.tenant, command.provider, command.more)
         if key is None and (command.action == "reset" or not self._could_be(command)):
-            return Reply.refusing(404, "no_such_circuit", "There is no circuit of this tenant and provider.")
+            return Reply.error(404, "no_such_circuit", "There is no circuit for this tenant and provider.")
         key = _key(command) if key is None else key
         try:
             await getattr(self._pipeline.circuits, command.action)(key)
-        except ConfigurationError as error:  # isolated before its first call, and there is no room
-            return Reply.refusing(409, "registry_full", str(error))
+        except ConfigurationError as error:  # isolated before its first call, and the registry is full
+            return Reply.error(409, "registry_full", str(error))
         viewer.forget()
         state = self._pipeline.circuits.state(key)
-        return Reply.telling({"state": state, "process": self._report.process})
+        return Reply.json({"state": state, "process": self._report.process})
 
     def _could_be(self, command: Command) -> bool:
-        """Whether calls could come to that circuit: a wrong name must not seem to be isolated."""
-        asked = {
+        """Whether calls can use that circuit: a wrong name must not seem to be isolated."""
+        known = {
             name
             for layer in self._pipeline.layers
             for each in layer.deployments()
             for name in (each.provider.name, each.target)
         }
-        return bool(command.tenant) and command.provider in asked and not self._report.names.hashed
+        return bool(command.tenant) and command.provider in known and not self._report.names.hashed
 
 
 def _digest(token: str) -> bytes:
-    """All tokens are equally long, once they are digests: how long it takes to compare them tells nothing."""
+    """A digest, which has the same length for all tokens: the time to compare it reveals nothing."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
@@ -117,27 +117,27 @@ def _key(command: Command) -> tuple[str, ...]:
     return command.tenant, command.provider, *command.more
 
 
-def _tenant(told: dict[str, Any]) -> str:
-    """The tenant of a command; none where it says `null`, for a circuit whose key has none."""
-    tenant = told.get("tenant", "")
+def _tenant(fields: dict[str, Any]) -> str:
+    """The tenant of a command; empty if it is `null`, for a circuit whose key has no tenant."""
+    tenant = fields.get("tenant", "")
     return "" if tenant is None else validation.identifier("tenant", tenant)
 
 
 def _parsed(action: str, body: bytes) -> Command:
     """The command in a body; a `ValueError` says what is wrong with it."""
     try:
-        told = json.loads(body)
+        fields = json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError('Send JSON: {"tenant": "acme", "provider": "openai"}') from None
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise ValueError('Send an object: {"tenant": "acme", "provider": "openai"}')
-    more, process = told.get("more", []), told.get("process")
+    more, process = fields.get("more", []), fields.get("process")
     if not isinstance(more, list) or len(more) > 4:
-        raise ValueError("more: give a list of at most 4 strings")
+        raise ValueError("more: send a list of at most 4 strings")
     return Command(
         action,
-        _tenant(told),
-        validation.identifier("provider", told.get("provider"), longest=MAX_NAME),
+        _tenant(fields),
+        validation.identifier("provider", fields.get("provider"), longest=MAX_NAME),
         tuple(validation.identifier("more", each, longest=MAX_NAME) for each in more),
         None if process is None else validation.identifier("process", process),
     )

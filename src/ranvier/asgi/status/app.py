@@ -1,4 +1,4 @@
-"""The status page as an ASGI application: what is asked for, and what is answered."""
+"""The status page as an ASGI application: its routes and responses."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ranvier.asgi.status.stats import Stats
 from ranvier.pipeline.pipeline import Pipeline
 
 MAX_QUERY = 2048
-"""Bytes of a query string."""
+"""The longest query string, in bytes."""
 
 MAX_SEARCH = 256
-"""Characters that are searched for."""
+"""The longest search, in characters."""
 
 ROWS = 100
-"""Circuits that are told one by one, unless more or fewer are asked for."""
+"""Circuits that are listed by default."""
 
 HEADERS = {
     "cache-control": "no-store",
@@ -36,10 +36,10 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-"""Of every answer: nothing is kept, embedded, guessed, or loaded from elsewhere."""
+"""Headers of every response: no caching, embedding, content sniffing or loading from other origins."""
 
-NOT_FOUND = Reply.refusing(404, "not_found", "There are /, /status.json and /metrics.")
-BUSY = Reply.refusing(503, "busy", "Too many searches at once.", retry_after="1")
+NOT_FOUND = Reply.error(404, "not_found", "Not found. Paths: /, /status.json and /metrics.")
+BUSY = Reply.error(503, "busy", "Too many searches at once.", retry_after="1")
 
 
 def status_app(
@@ -50,29 +50,29 @@ def status_app(
     tenant_metrics: bool = False,
     slow: float = 10.0,
 ) -> App:
-    """How a pipeline does: a page for people, JSON for programs, and text for Prometheus.
+    """The state of a pipeline: a page for people, JSON for programs, and metrics for Prometheus.
 
         app.mount("/ranvier", status_app(pipeline))
 
     It is a plain ASGI application; serve it on the pipeline's event loop. It listens to the pipeline from
-    now on. It shows no prompt, no answer and no key, but tenants, providers, models and numbers: who may
-    see those is for you to say, since it does not ask who is there.
+    now on. It shows no prompt, no answer and no key, but tenants, providers, models and numbers. It has no
+    login, so control who can reach it.
 
     Args:
-        pipeline: The one that it is about; with `listeners` of its own or without.
-        token: Lets whoever knows it reset and isolate circuits. `None`: the page only shows.
-        tenants: Whether tenants are shown by their names or by digests of these.
-        tenant_metrics: Let Prometheus know each circuit that is not closed, with its tenant, 500 at most.
-        slow: Seconds from which on a call is slow: its story is kept longer.
+        pipeline: The pipeline to show, with or without `listeners` of its own.
+        token: Allows anyone with the token to reset and isolate circuits. `None` makes the page read-only.
+        tenants: Whether tenants are shown by their names or by digests of their names.
+        tenant_metrics: Also export one sample per circuit that is not closed, with its tenant; 500 at most.
+        slow: Seconds from which on a call counts as slow: its story is kept longer.
 
     Raises:
-        ConfigurationError: a token that can be guessed, or another argument that cannot be.
+        ConfigurationError: the token is too easy to guess, or another argument is invalid.
     """
     names = Names(hashed=validation.choice("tenants", tenants, ("shown", "hashed")) == "hashed")
-    ledger = Stats(validation.seconds("slow", slow))
-    report = Report(pipeline, ledger, names)
+    stats = Stats(validation.seconds("slow", slow))
+    report = Report(pipeline, stats, names)
     app = StatusApp(report, Admin(pipeline, report, token), tenant_metrics=tenant_metrics)
-    pipeline.events.add(ledger, verbose=True)
+    pipeline.events.add(stats, verbose=True)
     return app
 
 
@@ -80,11 +80,11 @@ Answer = Callable[[Scope, Receive], Awaitable[Reply]]
 
 
 class StatusApp:
-    """Answers requests about one pipeline."""
+    """Serves the status of one pipeline."""
 
-    def __init__(self, report: Report, operator: Admin, *, tenant_metrics: bool) -> None:
+    def __init__(self, report: Report, admin: Admin, *, tenant_metrics: bool) -> None:
         self._report = report
-        self._operator = operator
+        self._admin = admin
         self._tenant_metrics = tenant_metrics
         self._shown: dict[str, Answer] = {
             "/": self._page,
@@ -94,13 +94,13 @@ class StatusApp:
         self._done = {"/circuits/reset": "reset", "/circuits/isolate": "isolate"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; lifespan is acknowledged, and a websocket refused."""
+        """Serve one request; lifespan is acknowledged, and a websocket rejected."""
         if scope["type"] == "http":
             reply = await self._answer(scope, receive)
             await reply.send(send, headers=HEADERS, head=scope["method"] == "HEAD")
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "there is no websocket here"})
+            await send({"type": "websocket.close", "code": 1008, "reason": "websockets are not supported"})
         else:
             while (message := await receive())["type"] != "lifespan.shutdown":
                 await send({"type": f"{message['type']}.complete"})
@@ -111,7 +111,7 @@ class StatusApp:
         if path in self._done:
             if method != "POST":
                 return _not_allowed("POST")
-            return await self._operator.serve(self._done[path], scope, receive)
+            return await self._admin.serve(self._done[path], scope, receive)
         if path not in self._shown:
             return NOT_FOUND
         if method not in ("GET", "HEAD"):
@@ -126,29 +126,29 @@ class StatusApp:
 
     async def _json(self, scope: Scope, receive: Receive) -> Reply:
         try:
-            search, rows = _asked(scope.get("query_string", b""))
+            search, rows = _query(scope.get("query_string", b""))
         except ValueError as error:
-            return Reply.refusing(400, "bad_query", str(error))
+            return Reply.error(400, "bad_query", str(error))
         facts = await self._report.facts(search, rows)
-        return Reply.telling({**facts, "operable": self._operator.allowed})
+        return Reply.json({**facts, "operable": self._admin.allowed})
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
-        text = metrics.exposition(self._report, await self._report.look(), by_tenant=self._tenant_metrics)
+        text = metrics.exposition(self._report, await self._report.overview(), by_tenant=self._tenant_metrics)
         return Reply(200, text, metrics.CONTENT_TYPE)
 
 
-def _asked(query: bytes) -> tuple[str, int]:
-    """Which circuits are searched for, and how many of them are wanted."""
+def _query(query: bytes) -> tuple[str, int]:
+    """The search for circuits, and how many rows to return."""
     if len(query) > MAX_QUERY:
-        raise ValueError(f"A query has at most {MAX_QUERY} bytes.")
-    told = parse_qs(query.decode("latin-1"), max_num_fields=10, errors="replace")
-    search, rows = told.get("search", [""])[0], told.get("rows", [str(ROWS)])[0]
+        raise ValueError(f"A query string has at most {MAX_QUERY} bytes.")
+    fields = parse_qs(query.decode("latin-1"), max_num_fields=10, errors="replace")
+    search, rows = fields.get("search", [""])[0], fields.get("rows", [str(ROWS)])[0]
     if len(search) > MAX_SEARCH:
-        raise ValueError(f"search: give at most {MAX_SEARCH} characters")
+        raise ValueError(f"search: pass at most {MAX_SEARCH} characters")
     if not re.fullmatch("[0-9]{1,3}", rows) or not 1 <= int(rows) <= MAX_ROWS:
-        raise ValueError(f"rows: give a number from 1 to {MAX_ROWS}")
+        raise ValueError(f"rows: pass a number from 1 to {MAX_ROWS}")
     return search, int(rows)
 
 
 def _not_allowed(methods: str) -> Reply:
-    return Reply.refusing(405, "method_not_allowed", f"Here there is {methods}.", allow=methods)
+    return Reply.error(405, "method_not_allowed", f"Allowed methods: {methods}.", allow=methods)

@@ -1,8 +1,7 @@
-"""The circuits of a breaker, looked at without stopping anything: troubled ones first, and never all of them.
+"""An overview of a breaker's circuits that does not block the event loop: troubled circuits come first.
 
-A hundred thousand circuits take a quarter of a second to look at. They are looked at in portions, between
-which the calls go on; what was seen is shown to everybody who asks in the next moment; and the more it
-takes, the longer that moment is.
+Reading a hundred thousand circuits takes a quarter of a second. They are read in portions, between which
+calls go on. The result is cached for a short time, which is longer the longer reading took.
 """
 
 from __future__ import annotations
@@ -20,24 +19,24 @@ from ranvier.asgi.status.names import Names
 from ranvier.tenancy import digest_of
 
 MAX_ROWS = 500
-"""Circuits that are told one by one, at most."""
+"""The maximum number of circuits to list."""
 
 MAX_PROVIDERS = 100
-"""Providers whose circuits are counted apart; all others together."""
+"""Providers whose circuits are counted separately; all others are counted as `OTHERS`."""
 
 OTHERS = "others"
 
 PORTION = 1000
-"""Circuits looked at in one go: two milliseconds."""
+"""Circuits that are read in one go: two milliseconds."""
 
 FRESH = 0.5
-"""Seconds for which a look is good, at least."""
+"""Seconds for which an overview is cached, at least."""
 
 SHARE = 20
-"""Looking may take one part in so many of the time."""
+"""Reading circuits may take at most one part in `SHARE` of the time."""
 
-MAX_LOOKS = 8
-"""Searches whose findings are remembered; as many may wait for theirs."""
+MAX_OVERVIEWS = 8
+"""Searches whose overviews are cached, and searches that may wait at a time."""
 
 RANKS = {"open": 0, "isolated": 1, "half_open": 2, "closed": 4}
 FAILING = 3
@@ -45,20 +44,20 @@ FAILING = 3
 
 
 class TooBusyError(Exception):
-    """More searches than can be served."""
+    """Too many searches are waiting."""
 
 
 @dataclass(slots=True)
-class Look:
-    """What was seen.
+class Overview:
+    """The result of reading the circuits.
 
     Attributes:
-        total: How many circuits there are.
-        matching: How many of them were searched for.
-        states: How many there are in each state, by provider.
-        probes_due: Of the open ones, those that the next call may probe, by provider.
-        rows: Those searched for, the most troubled first, `MAX_ROWS` at most.
-        good_until: When to look again, on the loop's clock.
+        total: The number of circuits.
+        matching: How many of them match the search.
+        states: How many are in each state, by provider.
+        probes_due: How many of the open ones would admit the next call as a probe, by provider.
+        rows: Those that match, the most troubled first, `MAX_ROWS` at most.
+        good_until: When to read them again, on the loop's clock.
     """
 
     total: int = 0
@@ -69,7 +68,7 @@ class Look:
     good_until: float = 0.0
 
     def count(self, provider: str, seen: Any) -> None:
-        """One more is in that state."""
+        """Count one circuit."""
         if provider not in self.states and len(self.states) >= MAX_PROVIDERS:
             provider = OTHERS
         self.states[provider][str(seen.state)] += 1
@@ -78,88 +77,88 @@ class Look:
 
     @property
     def by_state(self) -> Counter[str]:
-        """How many are in each state, wherever."""
+        """How many are in each state, at all providers."""
         return sum(self.states.values(), Counter())
 
 
 class CircuitViewer:
-    """Looks at the circuits of one pipeline."""
+    """Reads the circuits of one pipeline."""
 
     def __init__(self, circuits: Any, names: Names) -> None:
         self._circuits = circuits
         self._names = names
-        self._looks: OrderedDict[str, Look] = OrderedDict()
-        self._looking = asyncio.Lock()
+        self._overviews: OrderedDict[str, Overview] = OrderedDict()
+        self._counting = asyncio.Lock()
         self._waiting = 0
 
-    async def look(self, search: str = "") -> Look:
-        """The circuits whose tenant or provider contains `search`, and the numbers of all.
+    async def overview(self, search: str = "") -> Overview:
+        """The circuits whose tenant or provider contains `search`, and the counts of all circuits.
 
         Raises:
-            TooBusyError: too many others wait for what they search.
+            TooBusyError: too many searches are waiting.
         """
-        if self._waiting >= MAX_LOOKS:
+        if self._waiting >= MAX_OVERVIEWS:
             raise TooBusyError
         self._waiting += 1
         try:
-            async with self._looking:
-                look = self._looks.get(search)
-                if look is None or clock.now() >= look.good_until:
-                    look = self._looks[search] = await self._look(search)
-                self._looks.move_to_end(search)
-                if len(self._looks) > MAX_LOOKS:
-                    self._looks.popitem(last=False)
-                return look
+            async with self._counting:
+                overview = self._overviews.get(search)
+                if overview is None or clock.now() >= overview.good_until:
+                    overview = self._overviews[search] = await self._count(search)
+                self._overviews.move_to_end(search)
+                if len(self._overviews) > MAX_OVERVIEWS:
+                    self._overviews.popitem(last=False)
+                return overview
         finally:
             self._waiting -= 1
 
     def forget(self) -> None:
-        """Something was changed: the next look is a new one."""
-        self._looks.clear()
+        """Clear the cache, after a command has changed a circuit."""
+        self._overviews.clear()
 
     async def find(self, tenant: str, provider: str, more: tuple[str, ...]) -> Hashable | None:
-        """The key of a circuit by its names as they are, or as they are shown; `None` if there is none.
+        """The key of a circuit by its real names, or by the names as shown; `None` if there is none.
 
-        One whose key is not made of a tenant and a provider is found by what is shown as its provider.
+        A circuit whose key is not a tenant and a provider is found by what is shown as its provider.
         """
         key = (tenant, provider, *more) if tenant else provider
         if self._circuits.state(key) is not None:
             return key
         shown = (tenant, provider, list(more))
-        for place, (other, _) in enumerate(self._circuits):
-            if place % PORTION == 0:
+        for index, (other, _) in enumerate(self._circuits):
+            if index % PORTION == 0:
                 await asyncio.sleep(0)
             if self._names.circuit(other) == shown:
                 found: Hashable = other
                 return found
         return None
 
-    async def _look(self, search: str) -> Look:
-        look, took = Look(), 0.0
+    async def _count(self, search: str) -> Overview:
+        overview, took = Overview(), 0.0
         best: list[tuple[Any, ...]] = []
-        walk, began = iter(self._circuits), clock.now()
-        while portion := list(islice(walk, PORTION)):
-            best = heapq.nsmallest(MAX_ROWS, chain(best, self._found(portion, search, look)))
-            took += clock.now() - began
+        circuits, started_at = iter(self._circuits), clock.now()
+        while portion := list(islice(circuits, PORTION)):
+            best = heapq.nsmallest(MAX_ROWS, chain(best, self._found(portion, search, overview)))
+            took += clock.now() - started_at
             await asyncio.sleep(0)
-            began = clock.now()
-        look.rows = [_row(tenant, provider, more, seen) for _, _, tenant, provider, more, _, seen in best]
-        look.good_until = clock.now() + max(FRESH, SHARE * took)
-        return look
+            started_at = clock.now()
+        overview.rows = [_row(tenant, provider, more, seen) for _, _, tenant, provider, more, _, seen in best]
+        overview.good_until = clock.now() + max(FRESH, SHARE * took)
+        return overview
 
-    def _found(self, portion: Sequence[Any], search: str, look: Look) -> Iterator[tuple[Any, ...]]:
-        """Of a portion, what is searched for, in an order that puts trouble first; all of it is counted."""
+    def _found(self, portion: Sequence[Any], search: str, overview: Overview) -> Iterator[tuple[Any, ...]]:
+        """Count a portion, and yield the circuits that match, as tuples that sort troubled ones first."""
         needle = search.casefold()
         digest = digest_of(search) if search and self._names.hashed else None
         for key, seen in portion:
             tenant, provider, more = self._names.circuit(key)
-            look.total += 1
-            look.count(provider.partition("/")[0], seen)
+            overview.total += 1
+            overview.count(provider.partition("/")[0], seen)
             if needle and needle not in f"{tenant}\n{provider}".casefold() and tenant != digest:
                 continue
-            look.matching += 1
+            overview.matching += 1
             rank = RANKS[seen.state] if seen.failures == 0 or seen.state != "closed" else FAILING
-            yield rank, -seen.failures, tenant, provider, more, look.total, seen
+            yield rank, -seen.failures, tenant, provider, more, overview.total, seen
 
 
 def _row(tenant: str, provider: str, more: list[str], seen: Any) -> dict[str, Any]:

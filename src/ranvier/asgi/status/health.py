@@ -1,4 +1,4 @@
-"""Whether anything is wrong, in one word and a few sentences. Pure: it judges what the report says."""
+"""Rates the health of a pipeline by a level and a few sentences. Pure: it reads only the report."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LEVELS = ("well", "strained", "trouble")
-"""From good to bad. Strained is what is being dealt with; trouble is what customers notice, or soon will."""
+"""From good to bad. Strained: failures are being handled. Trouble: users notice failures, or soon will."""
 
 OF_THE_REQUEST = {"invalid_request", "context_length", "content_filter", "model_not_found"}
-"""Failures that say nothing about a provider: the same request fails wherever it goes."""
+"""Failures that say nothing about a provider: the same request fails at every provider."""
 
 MANY = 0.5
-"""The part of a provider's attempts that has failed when it is in trouble."""
+"""The share of failed attempts from which on a provider is in trouble."""
 
 SOME = 0.05
-"""The part of attempts, or of calls, that has to fail before anybody is told."""
+"""The share of failed attempts, or calls, from which on there is a finding."""
 
 FEW = 5
-"""Attempts of which one cannot yet say that a part of them has failed."""
+"""The number of attempts, or of failed calls, from which on a share is meaningful."""
 
 QUIET = 10
-"""Seconds with successes and without a failure, after which an outage is over."""
+"""Seconds with successes and without a failure after which an outage is over."""
 
 Finding = tuple[str, str]
 """A level, and a sentence."""
 
 
 def worst(findings: list[Finding]) -> str:
-    """The worst level of all."""
+    """The worst level of the findings."""
     return max((level for level, _ in findings), key=LEVELS.index, default="well")
 
 
 def of_provider(facts: Mapping[str, Any]) -> list[Finding]:
-    """What is wrong at one provider."""
+    """The findings about one provider."""
     name, states = facts["name"], facts["circuits"]
     findings = [*_attempts(name, facts), *_keys(name, facts)]
     due = facts["probes_due"]
     if opened := states.get("open", 0) - due:
         findings.append(("trouble", f"{_number(opened, 'circuit')} open at {name}"))
     if due:
-        findings.append(("strained", f"{_number(due, 'circuit')} at {name} to be probed by the next call"))
+        findings.append(("strained", f"{_number(due, 'circuit')} at {name} ready for a probe"))
     if probing := states.get("half_open"):
-        findings.append(("strained", f"{_number(probing, 'circuit')} probing {name}"))
+        findings.append(("strained", f"{_number(probing, 'circuit')} half-open at {name}"))
     if isolated := states.get("isolated"):
         findings.append(("strained", f"{_number(isolated, 'circuit')} isolated at {name}"))
     return findings
@@ -57,18 +57,18 @@ def _attempts(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
         over = _is_over(facts)
         level = "trouble" if share >= MANY and not over else "strained"
         fail = f"failed, none in the last {QUIET} s" if over else "fail"
-        yield level, f"{share:.0%} of attempts at {name} {fail}, most by {most.replace('_', ' ')}"
+        yield level, f"{share:.0%} of attempts at {name} {fail}, most often {most.replace('_', ' ')}"
 
 
 def _keys(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
     if facts["refused"]:
-        yield "strained", f"{name} refused {_number(facts['refused'], 'key')}"
+        yield "strained", f"{name} rejected {_number(facts['refused'], 'key')}"
     if facts["throttled"]:
-        yield "strained", f"{name} slows us down"
+        yield "strained", f"{name} limits the rate of calls"
 
 
 def of_calls(facts: Mapping[str, Any]) -> list[Finding]:
-    """What customers notice."""
+    """The findings about calls, which users notice."""
     failed, good = facts["failed"], facts["succeeded"]
     if not failed:
         return []
@@ -81,7 +81,7 @@ def of_calls(facts: Mapping[str, Any]) -> list[Finding]:
 
 
 def _is_over(facts: Mapping[str, Any]) -> bool:
-    """True where nothing has failed of late, though something was tried."""
+    """True if there were successes and no failures in the last `QUIET` seconds."""
     succeeded, failed = facts["series"]["succeeded"], facts["series"]["failed"]
     return any(succeeded[-QUIET:]) and not any(failed[-QUIET:])
 

@@ -1,13 +1,13 @@
-"""The report as Prometheus reads it: text, format 0.0.4.
+"""The report as metrics for Prometheus, in text format 0.0.4.
 
-Labels are providers, outcomes and kinds of errors; never a tenant, unless that was asked for.
+Labels are providers, outcomes and kinds of errors; never a tenant, unless `tenant_metrics` is set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ranvier.asgi.status.circuits import Look
+from ranvier.asgi.status.circuits import Overview
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import TargetStats
 from ranvier.asgi.status.windows import Histogram
@@ -44,25 +44,25 @@ COUNTERS = {
         "Calls without a circuit: the registry was full.",
     ),
 }
-"""What is counted, by the ledger's word for it: its name, its label beside the provider, and what it is."""
+"""By the name of a count in `Stats`: the metric's name, its label beside the provider, and its help text."""
 
 
-def exposition(report: Report, look: Look, *, by_tenant: bool) -> bytes:
-    """The whole text."""
+def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
+    """The metrics as text."""
     lines = [
-        *_counters(report.ledger.accounts),
+        *_counters(report.stats.providers),
         *_histograms(report),
-        *_gauges(report, look),
-        *(_troubled(look) if by_tenant else ()),
+        *_gauges(report, overview),
+        *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _counters(accounts: Mapping[str, TargetStats]) -> Iterator[str]:
+def _counters(providers: Mapping[str, TargetStats]) -> Iterator[str]:
     for what, (name, label, meaning) in COUNTERS.items():
         yield from _head(name, "counter", meaning)
-        for provider, account in accounts.items():
-            for (each, kind), counts in account.counts.items():
+        for provider, numbers in providers.items():
+            for (each, kind), counts in numbers.counts.items():
                 if each == what:
                     yield _sample(name, {"provider": provider, label: kind}, counts.total)
 
@@ -70,40 +70,40 @@ def _counters(accounts: Mapping[str, TargetStats]) -> Iterator[str]:
 def _histograms(report: Report) -> Iterator[str]:
     name = "ranvier_call_duration_seconds"
     yield from _head(name, "histogram", "Duration of calls, including all attempts and waits.")
-    for succeeded, histogram in report.ledger.calls.durations.items():
+    for succeeded, histogram in report.stats.calls.durations.items():
         yield from _histogram(name, {"outcome": _outcome(succeeded)}, histogram)
     name = "ranvier_attempt_duration_seconds"
     yield from _head(name, "histogram", "Duration of attempts.")
-    for provider, account in report.ledger.accounts.items():
-        for succeeded, histogram in account.durations.items():
+    for provider, numbers in report.stats.providers.items():
+        for succeeded, histogram in numbers.durations.items():
             yield from _histogram(name, {"provider": provider, "outcome": _outcome(succeeded)}, histogram)
     name = "ranvier_first_token_seconds"
     yield from _head(name, "histogram", "Time to first token of streamed attempts.")
-    for provider, account in report.ledger.accounts.items():
-        yield from _histogram(name, {"provider": provider}, account.first_tokens)
+    for provider, numbers in report.stats.providers.items():
+        yield from _histogram(name, {"provider": provider}, numbers.first_tokens)
 
 
-def _gauges(report: Report, look: Look) -> Iterator[str]:
+def _gauges(report: Report, overview: Overview) -> Iterator[str]:
     yield from _head("ranvier_attempts_in_flight", "gauge", "Attempts in flight.")
-    for provider, account in report.ledger.accounts.items():
-        yield _sample("ranvier_attempts_in_flight", {"provider": provider}, account.running)
+    for provider, numbers in report.stats.providers.items():
+        yield _sample("ranvier_attempts_in_flight", {"provider": provider}, numbers.running)
     calls, streams = report.in_flight
     yield from _head("ranvier_in_flight", "gauge", "Calls and handed-out streams in flight.")
     yield _sample("ranvier_in_flight", {"kind": "call"}, calls)
     yield _sample("ranvier_in_flight", {"kind": "stream"}, streams)
     yield from _head("ranvier_circuits", "gauge", "Circuits by state; each tenant has one per provider.")
-    for provider in dict.fromkeys([*report.providers, *look.states]):
+    for provider in dict.fromkeys([*report.providers, *overview.states]):
         for state in STATES:
-            number = look.states[provider][state] if provider in look.states else 0
+            number = overview.states[provider][state] if provider in overview.states else 0
             yield _sample("ranvier_circuits", {"provider": provider, "state": state}, number)
 
 
-def _troubled(look: Look) -> Iterator[str]:
-    """One sample for each circuit that is not closed, as far as they are told one by one."""
+def _troubled(overview: Overview) -> Iterator[str]:
+    """One sample for each circuit that is not closed, among those that the overview lists."""
     name = "ranvier_circuit_not_closed"
     yield from _head(name, "gauge", "1 for each circuit that is open, half-open or isolated.")
     seen = set()
-    for row in look.rows:
+    for row in overview.rows:
         labels = {each: row[each] for each in ("tenant", "provider", "state")}
         if row["state"] != "closed" and (line := _sample(name, labels, 1)) not in seen:
             seen.add(line)

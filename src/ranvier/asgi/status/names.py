@@ -1,4 +1,4 @@
-"""How tenants are called on the page: by their names, or by digests of them."""
+"""How tenants are shown on the page: by their names, or by digests of their names."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Hashable
 from ranvier.tenancy import digest_of
 
 MAX_LENGTH = 256
-"""Characters of a name that are shown."""
+"""The maximum number of characters of a name to show."""
 
 
 class Names:
-    """Says tenants' names aloud, or hides them behind digests that are the same each time."""
+    """Shows tenants by name, or by a digest that is the same each time."""
 
     def __init__(self, *, hashed: bool) -> None:
         self.hashed = hashed
 
     def tenant(self, name: Hashable) -> str:
-        """What is shown for a tenant."""
-        words = str(name)
-        return digest_of(words) if self.hashed else words[:MAX_LENGTH]
+        """The text to show for a tenant."""
+        text = str(name)
+        return digest_of(text) if self.hashed else text[:MAX_LENGTH]
 
     def circuit(self, key: Hashable) -> tuple[str, str, list[str]]:
-        """What is shown for the key of a circuit: its tenant, its provider, and what else it has.
+        """The parts to show of the key of a circuit: its tenant, its provider, and any further parts.
 
-        A key that a breaker's own function made of one thing has no tenant that we know of.
+        A key that is not a tuple, from a breaker's own key function, has no known tenant.
         """
         if isinstance(key, tuple) and len(key) >= 2:
             return (

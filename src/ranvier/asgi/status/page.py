@@ -1,4 +1,4 @@
-"""The page: one file that needs no other, and the policy that lets it do only what it does."""
+"""The page, in one file that loads no other, and its content security policy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _asset(name: str) -> str:
 
 
 def _source(code: str) -> str:
-    """How a policy names a script or a style that is part of the page: by what it says."""
+    """The source expression for an inline script or style: the hash of its text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
@@ -36,4 +36,4 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Nothing but this very script and style; whatever a tenant is called, it cannot become either."""
+"""Allows only this script and this style, so that no tenant name can inject another."""

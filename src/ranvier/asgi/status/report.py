@@ -1,4 +1,4 @@
-"""All that is known of a pipeline, at one moment: what the page, the terminal and Prometheus show."""
+"""The state of a pipeline at one moment, for the page, the terminal and Prometheus."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Any
 
 from ranvier import clock
 from ranvier.asgi.status import health
-from ranvier.asgi.status.circuits import CircuitViewer, Look
+from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.stats import ENDED_WELL, Stats, TargetStats
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
-"""Of the form of `status.json`; what is added to it changes nothing."""
+"""The version of the format of `status.json`; adding fields does not change it."""
 
 WINDOW = 60
-"""Seconds over which rates are told."""
+"""Seconds over which events are counted and rates are computed."""
 
 SERIES = 120
-"""Seconds that are told one by one."""
+"""Seconds that the series cover, with one value per second."""
 
 MAX_GATES = 20
-"""Keys at rest that are told one by one."""
+"""Throttled keys that are listed."""
 
 
 class Report:
     """Reports on one pipeline.
 
     Attributes:
-        process: Tells this process from the others that serve the same application.
-        viewer: Of the stack's circuits; `None` where it has no breaker.
+        process: Identifies this process among the others that serve the same application.
+        viewer: Reads the stack's circuits; `None` if it has no breaker.
     """
 
-    def __init__(self, pipeline: Pipeline, ledger: Stats, names: Names) -> None:
+    def __init__(self, pipeline: Pipeline, stats: Stats, names: Names) -> None:
         self.process = secrets.token_hex(4)
-        self.ledger = ledger
+        self.stats = stats
         self.names = names
         layers = pipeline.layers
         circuits = next((layer.circuits for layer in layers if hasattr(layer, "circuits")), None)
@@ -49,75 +49,75 @@ class Report:
 
     @property
     def providers(self) -> list[str]:
-        """Those of the stack in its order, and whoever else was asked."""
-        return list(dict.fromkeys([*self._providers, *filter(None, self.ledger.accounts)]))
+        """The providers of the stack in its order, and any others that calls were sent to."""
+        return list(dict.fromkeys([*self._providers, *filter(None, self.stats.providers)]))
 
     @property
     def in_flight(self) -> tuple[int, int]:
-        """How many calls, and how many streams that were handed out."""
+        """How many calls, and how many handed-out streams, are in flight."""
         return self._pipeline.lifecycle.under_way
 
-    async def look(self, search: str = "") -> Look:
-        """At the circuits; where there are none, at nothing."""
-        return Look() if self.viewer is None else await self.viewer.look(search)
+    async def overview(self, search: str = "") -> Overview:
+        """An overview of the circuits; an empty one if there is no breaker."""
+        return Overview() if self.viewer is None else await self.viewer.overview(search)
 
     async def facts(self, search: str = "", rows: int = 100) -> dict[str, Any]:
-        """Everything, with the circuits that `search` finds, `rows` of them at most."""
-        look = await self.look(search)
+        """The content of `status.json`, with at most `rows` of the circuits that `search` finds."""
+        overview = await self.overview(search)
         now = clock.now()
-        providers = [self._provider(name, now, look) for name in self.providers]
+        providers = [self._provider(name, now, overview) for name in self.providers]
         calls = self._calls(now)
-        findings = health.of_calls(calls) + [each for told in providers for each in told.pop("findings")]
+        findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
-            "process": {"id": self.process, "number": os.getpid(), "up": now - self.ledger.started_at},
+            "process": {"id": self.process, "number": os.getpid(), "up": now - self.stats.started_at},
             "state": self._pipeline.lifecycle.state,
             "level": health.worst(findings),
             "findings": [{"level": level, "text": text} for level, text in findings],
             "window": WINDOW,
             "calls": calls,
             "providers": providers,
-            "circuits": None if self.viewer is None else _circuits(look, search, rows),
+            "circuits": None if self.viewer is None else _circuits(overview, search, rows),
             "keys": self._keys(),
             "changes": self._changes(now),
-            "stories": self.ledger.stories.told(now, self.names),
+            "stories": self.stats.stories.facts(now, self.names),
         }
 
     def _calls(self, now: float) -> dict[str, Any]:
-        account = self.ledger.calls
+        numbers = self.stats.calls
         calls, streams = self.in_flight
         return {
-            **self._outcomes(account, "calls", now),
-            **self._percentiles("seconds", account.latency.percentiles(now, 0.5, 0.95, 0.99)),
-            "rescued": sum(account.kinds("rescued", now, WINDOW).values()),
+            **self._outcomes(numbers, "calls", now),
+            **self._percentiles("seconds", numbers.latency.percentiles(now, 0.5, 0.95, 0.99)),
+            "rescued": sum(numbers.kinds("rescued", now, WINDOW).values()),
             "running": calls,
             "streams": streams,
-            "series": account.series("calls", now, SERIES),
+            "series": numbers.series("calls", now, SERIES),
         }
 
-    def _provider(self, name: str, now: float, look: Look) -> dict[str, Any]:
-        account = self.ledger.account(name)
+    def _provider(self, name: str, now: float, overview: Overview) -> dict[str, Any]:
+        numbers = self.stats.provider(name)
         facts = {
             "name": name,
-            **self._outcomes(account, "attempts", now),
-            **self._percentiles("seconds", account.latency.percentiles(now, 0.5, 0.95, 0.99)),
-            **self._percentiles("first_token", account.first_token.percentiles(now, 0.5, 0.95, 0.99)),
-            "running": account.running,
-            "circuits": dict(look.states.get(name, {})),
-            "probes_due": look.probes_due[name],
-            "series": account.series("attempts", now, SERIES),
+            **self._outcomes(numbers, "attempts", now),
+            **self._percentiles("seconds", numbers.latency.percentiles(now, 0.5, 0.95, 0.99)),
+            **self._percentiles("first_token", numbers.first_token.percentiles(now, 0.5, 0.95, 0.99)),
+            "running": numbers.running,
+            "circuits": dict(overview.states.get(name, {})),
+            "probes_due": overview.probes_due[name],
+            "series": numbers.series("attempts", now, SERIES),
         }
         for what in ("retries", "fallbacks", "rejections", "throttled", "refused", "interrupted"):
-            facts[what] = sum(account.kinds(what, now, WINDOW).values())
+            facts[what] = sum(numbers.kinds(what, now, WINDOW).values())
         findings = health.of_provider(facts)
         return {**facts, "level": health.worst(findings), "findings": findings}
 
-    def _outcomes(self, account: TargetStats, what: str, now: float) -> dict[str, Any]:
-        """How many of the last minute ended how, and how many there were in a second."""
-        kinds = account.kinds(what, now, WINDOW)
+    def _outcomes(self, numbers: TargetStats, what: str, now: float) -> dict[str, Any]:
+        """The outcomes of the last minute, and the rate per second."""
+        kinds = numbers.kinds(what, now, WINDOW)
         failures = {kind: number for kind, number in kinds.items() if kind not in ENDED_WELL}
-        seconds = min(max(now - self.ledger.started_at, 1.0), WINDOW)
+        seconds = min(max(now - self.stats.started_at, 1.0), WINDOW)
         return {
             "rate": sum(kinds.values()) / seconds,
             "succeeded": kinds.get("succeeded", 0),
@@ -130,7 +130,7 @@ class Report:
         return {name: dict(zip(("p50", "p95", "p99"), seconds, strict=True))}
 
     def _keys(self) -> list[dict[str, Any]]:
-        """The keys that rest, because their provider said so."""
+        """The keys that are throttled, because their provider limited or rejected them."""
         return [
             {
                 "provider": gate.provider,
@@ -150,17 +150,17 @@ class Report:
                 "provider": change.provider,
                 "text": change.words,
             }
-            for change in reversed(self.ledger.changes)
+            for change in reversed(self.stats.changes)
         ]
 
 
-def _circuits(look: Look, search: str, rows: int) -> dict[str, Any]:
-    states: Counter[str] = look.by_state
+def _circuits(overview: Overview, search: str, rows: int) -> dict[str, Any]:
+    states: Counter[str] = overview.by_state
     return {
-        "total": look.total,
-        "matching": look.matching,
+        "total": overview.total,
+        "matching": overview.matching,
         "states": dict(states),
-        "troubled": look.total - states["closed"],
+        "troubled": overview.total - states["closed"],
         "search": search,
-        "rows": look.rows[:rows],
+        "rows": overview.rows[:rows],
     }

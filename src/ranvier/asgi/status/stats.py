@@ -1,4 +1,4 @@
-"""What a pipeline's events tell, added up for operators: bounded, by provider, of late and ever."""
+"""Counts a pipeline's events for operators: by provider, recent and in total, bounded in memory."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from ranvier.events import (
     Throttled,
 )
 
-MAX_ACCOUNTS = 100
-"""Providers that are told apart; all later ones are `OTHERS`."""
+MAX_PROVIDERS = 100
+"""Providers that are counted separately; all later ones are counted as `OTHERS`."""
 
 MAX_KINDS = 100
-"""Kinds of things that are told apart at one provider."""
+"""Kinds that are counted separately at one provider."""
 
 OTHERS = "others"
 
 MAX_CHANGES = 50
-"""Things out of the ordinary that are remembered."""
+"""Unusual events that are kept."""
 
 ENDED_WELL = ("succeeded", "abandoned")
 """The outcomes that are no failure; all others are the kind of an error."""
 
-TOOK_ITS_TIME = ("succeeded", "timeout")
-"""The outcomes whose time says how fast a provider is. Without the timeouts a silent one would look quick;
-a refusal in two milliseconds says nothing."""
+TIMED = ("succeeded", "timeout")
+"""The outcomes whose duration shows how fast a provider is. Without timeouts a silent provider would look
+fast; an error after two milliseconds shows nothing."""
 
 
 class TargetStats:
-    """What has happened at one provider.
+    """Counts and latencies of one provider.
 
     Attributes:
-        counts: How often, by what and by which kind: `("attempts", "overloaded")`.
-        running: Attempts that are under way.
-        latency, first_token: How long attempts took of late; to their first content, where they stream.
-        durations: How long attempts ever took, by whether they succeeded.
-        first_tokens: How long it ever took to the first content.
+        counts: How often each thing happened, by its name and kind: `("attempts", "overloaded")`.
+        running: Attempts in flight.
+        latency, first_token: Recent durations of attempts, and of streamed ones until their first content.
+        durations: Durations of all attempts, by whether they succeeded.
+        first_tokens: Times to first content of all streamed attempts.
     """
 
     def __init__(self) -> None:
@@ -63,26 +63,26 @@ class TargetStats:
         self.first_tokens = Histogram()
 
     def count(self, what: str, kind: str, now: float) -> None:
-        """It has happened once more."""
+        """Count one more."""
         key = (what, kind)
         if key not in self.counts and len(self.counts) >= MAX_KINDS:
             key = (what, OTHERS)
         self.counts.setdefault(key, Counts()).add(now)
 
     def kinds(self, what: str, now: float, seconds: int) -> dict[str, int]:
-        """How often in the last seconds, by kind."""
+        """The counts of the last seconds, by kind."""
         recent = {kind: counts.within(now, seconds) for kind, counts in self._of(what)}
         return {kind: number for kind, number in recent.items() if number}
 
     def series(self, what: str, now: float, seconds: int) -> dict[str, list[int]]:
-        """How often in each of the last whole seconds: what succeeded and what failed."""
-        told = {"succeeded": [0] * seconds, "failed": [0] * seconds}
+        """The successes and failures in each of the last whole seconds."""
+        series = {"succeeded": [0] * seconds, "failed": [0] * seconds}
         for kind, counts in self._of(what):
             if kind != "abandoned":
-                line = told["succeeded" if kind in ENDED_WELL else "failed"]
-                for place, number in enumerate(counts.last(now - 1.0, seconds)):
-                    line[place] += number
-        return told
+                line = series["succeeded" if kind in ENDED_WELL else "failed"]
+                for index, number in enumerate(counts.last(now - 1.0, seconds)):
+                    line[index] += number
+        return series
 
     def _of(self, what: str) -> Iterator[tuple[str, Counts]]:
         return ((kind, counts) for (each, kind), counts in self.counts.items() if each == what)
@@ -90,7 +90,7 @@ class TargetStats:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something out of the ordinary: when it was, on the loop's clock, where, and what in a few words."""
+    """An unusual event: when it happened on the loop's clock, where, and what in a few words."""
 
     when: float
     tenant: str
@@ -103,94 +103,94 @@ class Stats:
 
     Attributes:
         started_at: When it began to listen, on the loop's clock.
-        accounts: What has happened, by provider; `""` is where nothing was sent.
-        calls: What became of calls, wherever they went, and how long they took.
-        changes: What was out of the ordinary, the latest last.
+        providers: Counts and latencies by provider; `""` is for calls that were not sent anywhere.
+        calls: Counts and latencies of calls at all providers together.
+        changes: Unusual events, the latest last.
         stories: The stories of calls.
     """
 
     def __init__(self, slow: float) -> None:
         self.started_at = clock.now()
-        self.accounts: dict[str, TargetStats] = {}
+        self.providers: dict[str, TargetStats] = {}
         self.calls = TargetStats()
         self.changes: deque[Change] = deque(maxlen=MAX_CHANGES)
         self.stories = Stories(slow)
 
     def __call__(self, event: Event) -> None:
-        """Write `event` down."""
-        write = _WRITERS.get(type(event))
-        if write is not None:
-            write(self, event, clock.now())
+        """Count `event`."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, clock.now())
 
-    def account(self, provider: str) -> TargetStats:
-        """That of `provider`."""
-        account = self.accounts.get(provider)
-        if account is None:
-            if len(self.accounts) >= MAX_ACCOUNTS:
+    def provider(self, provider: str) -> TargetStats:
+        """The counts of `provider`, created if new."""
+        numbers = self.providers.get(provider)
+        if numbers is None:
+            if len(self.providers) >= MAX_PROVIDERS:
                 provider = OTHERS
-            account = self.accounts.setdefault(provider, TargetStats())
-        return account
+            numbers = self.providers.setdefault(provider, TargetStats())
+        return numbers
 
     # --- attempts and calls ----------------------------------------------------------------------
 
     def _attempt_started(self, event: AttemptStarted, now: float) -> None:
-        self.account(event.provider).running += 1
+        self.provider(event.provider).running += 1
 
     def _attempt_ended(self, event: AttemptEnded, now: float) -> None:
-        account, attempt = self.account(event.provider), event.attempt
-        if account.running:  # it may have started before we listened
-            account.running -= 1
-        account.count("attempts", attempt.outcome, now)
+        numbers, attempt = self.provider(event.provider), event.attempt
+        if numbers.running:  # it may have started before we listened
+            numbers.running -= 1
+        numbers.count("attempts", attempt.outcome, now)
         if attempt.outcome != "abandoned":
-            account.durations[attempt.outcome == "succeeded"].add(attempt.seconds)
-        if attempt.outcome in TOOK_ITS_TIME:
-            account.latency.add(now, attempt.seconds)
+            numbers.durations[attempt.outcome == "succeeded"].add(attempt.seconds)
+        if attempt.outcome in TIMED:
+            numbers.latency.add(now, attempt.seconds)
         if attempt.first_token is not None:
-            account.first_token.add(now, attempt.first_token)
-            account.first_tokens.add(attempt.first_token)
+            numbers.first_token.add(now, attempt.first_token)
+            numbers.first_tokens.add(attempt.first_token)
 
     def _call_ended(self, event: CallEnded, now: float) -> None:
-        for account in (self.calls, self.account(event.provider)):
-            account.count("calls", event.outcome, now)
+        for numbers in (self.calls, self.provider(event.provider)):
+            numbers.count("calls", event.outcome, now)
         if event.outcome != "abandoned":
             self.calls.latency.add(now, event.seconds)
             self.calls.durations[event.outcome == "succeeded"].add(event.seconds)
         if self.stories.keep(event, now) == "rescued":
             self.calls.count("rescued", "succeeded", now)
 
-    # --- what else happens -----------------------------------------------------------------------
+    # --- other events ----------------------------------------------------------------------------
 
     def _retry(self, event: RetryScheduled, now: float) -> None:
-        self.account(event.provider).count("retries", event.kind, now)
+        self.provider(event.provider).count("retries", event.kind, now)
 
     def _fallback(self, event: FallbackTaken, now: float) -> None:
-        self.account(event.provider).count("fallbacks", event.kind, now)
+        self.provider(event.provider).count("fallbacks", event.kind, now)
 
     def _rejected(self, event: CallRejected, now: float) -> None:
-        self.account(event.provider).count("rejections", event.kind, now)
+        self.provider(event.provider).count("rejections", event.kind, now)
 
     def _throttled(self, event: Throttled, now: float) -> None:
-        self.account(event.provider).count("throttled", event.kind, now)
-        self._note(event, now, f"key {event.key} rests for {event.seconds:.3g} s: {event.kind}")
+        self.provider(event.provider).count("throttled", event.kind, now)
+        self._note(event, now, f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}")
 
-    def _credential_refused(self, event: CredentialRejected, now: float) -> None:
-        self.account(event.provider).count("refused", event.kind, now)
-        self._note(event, now, f"key {event.key} was refused: {event.kind}")
+    def _credential_rejected(self, event: CredentialRejected, now: float) -> None:
+        self.provider(event.provider).count("refused", event.kind, now)
+        self._note(event, now, f"key {event.key} was rejected: {event.kind}")
 
     def _interrupted(self, event: StreamInterrupted, now: float) -> None:
-        self.account(event.provider).count("interrupted", event.kind, now)
+        self.provider(event.provider).count("interrupted", event.kind, now)
         self._note(event, now, f"a stream broke: {event.kind}")
 
     def _circuit(self, event: CircuitChanged, now: float) -> None:
-        self.account(event.provider).count("circuits", event.after, now)
+        self.provider(event.provider).count("circuits", event.after, now)
         self._note(event, now, f"circuit {event.before} \u2192 {event.after}".replace("_", "-"))
 
     def _full(self, event: RegistryFull, now: float) -> None:
-        self.account(event.provider).count("untracked", "registry_full", now)
-        self._note(event, now, f"all {event.max_circuits} circuits are in use: a call passed without one")
+        self.provider(event.provider).count("untracked", "registry_full", now)
+        self._note(event, now, f"all {event.max_circuits} circuits are in use: a call was sent without one")
 
     def _note(self, event: Event, now: float, words: str) -> None:
-        """Remember it; the same thing again at once moves up the time of the one that is there."""
+        """Keep a change; if it repeats the latest one, only update the time of that one."""
         change = Change(now, event.tenant, event.provider, words)
         latest = self.changes[-1] if self.changes else None
         if latest and (latest.tenant, latest.provider, latest.words) == (event.tenant, event.provider, words):
@@ -198,7 +198,7 @@ class Stats:
         self.changes.append(change)
 
 
-_WRITERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
+_HANDLERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
     AttemptStarted: Stats._attempt_started,
     AttemptEnded: Stats._attempt_ended,
     CallEnded: Stats._call_ended,
@@ -206,9 +206,9 @@ _WRITERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
     FallbackTaken: Stats._fallback,
     CallRejected: Stats._rejected,
     Throttled: Stats._throttled,
-    CredentialRejected: Stats._credential_refused,
+    CredentialRejected: Stats._credential_rejected,
     StreamInterrupted: Stats._interrupted,
     CircuitChanged: Stats._circuit,
     RegistryFull: Stats._full,
 }
-"""What is done about each event."""
+"""The handler of each event."""

@@ -1,4 +1,4 @@
-"""The stories of calls: the latest of all, and longer those that a person will ask about."""
+"""Keeps the stories of recent calls; of failed, slow and rescued calls it keeps more."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ranvier.asgi.status.names import Names
 from ranvier.events import CallEnded
 
 KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
-"""How many of each sort are kept: a thousand of one do not drive out the only one of another."""
+"""How many calls of each sort are kept: a thousand of one sort do not evict the only one of another."""
 
 MAX_PARTS = 40
-"""Attempts and waits of one story that are told."""
+"""Attempts, and waits, of one story that are shown."""
 
 MAX_TEXT = 6000
-"""Characters of a story's text that are told."""
+"""Characters of a story's text that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A call that has ended: which it was, when on the loop's clock, of what sort, and what is known."""
+    """A call that has ended: its number, when it ended on the loop's clock, its sort, and its event."""
 
     number: int
     when: float
@@ -31,7 +31,7 @@ class Kept:
 
 
 class Stories:
-    """Keeps some of them; one that is slow took `slow` seconds or more."""
+    """Keeps stories by sort; a slow call took `slow` seconds or more."""
 
     def __init__(self, slow: float) -> None:
         self._slow = slow
@@ -53,8 +53,8 @@ class Stories:
             return "slow"
         return "rescued" if len(call.story.attempts) > 1 else "good"
 
-    def told(self, now: float, names: Names) -> list[dict[str, Any]]:
-        """All that are kept, the latest first."""
+    def facts(self, now: float, names: Names) -> list[dict[str, Any]]:
+        """All stories that are kept, the latest first."""
         kept = sorted(
             (each for shelf in self._shelves.values() for each in shelf), key=lambda each: -each.number
         )

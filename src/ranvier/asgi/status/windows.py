@@ -1,4 +1,4 @@
-"""Counts and latencies of the last minutes, in little memory that never grows. Pure: `now` is an argument."""
+"""Counts and latencies of the last minutes, in little memory of fixed size. Pure: `now` is an argument."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 SPAN = 300
-"""Seconds that are remembered one by one."""
+"""Seconds that are kept, with one count per second."""
 
 SLICE = 10
-"""Seconds whose latencies are kept together."""
+"""Seconds whose latencies share one histogram."""
 
 STEPS = tuple(0.001 * 2 ** (step / 4) for step in range(81))
-"""Where one class of latencies ends and the next begins: from 1 ms to 17 minutes, each a fifth wider."""
+"""The bounds of the latency buckets: from 1 ms to 17 minutes, each a fifth wider than the one before."""
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
-"""The upper bounds of what Prometheus is told, in seconds."""
+"""The upper bounds of the buckets for Prometheus, in seconds."""
 
 
 class Counts:
-    """How often something has happened: in each of the last `SPAN` seconds, and ever."""
+    """How often something has happened: in each of the last `SPAN` seconds, and in total."""
 
     __slots__ = ("_latest", "_seconds", "total")
 
@@ -30,7 +30,7 @@ class Counts:
         self._seconds = [0] * SPAN
 
     def add(self, now: float) -> None:
-        """It has happened once more."""
+        """Count one more."""
         second = int(now // 1)
         if second > self._latest or self.total == 0:
             for passed in range(max(self._latest + 1, second - SPAN + 1), second + 1):
@@ -40,19 +40,19 @@ class Counts:
         self.total += 1
 
     def last(self, now: float, seconds: int) -> list[int]:
-        """How often in each of the last seconds, the oldest first and the running one last."""
+        """The count of each of the last seconds, the oldest first and the current one last."""
         present = int(now // 1)
         known = range(self._latest - SPAN + 1, self._latest + 1)
         wanted = range(present - seconds + 1, present + 1)
         return [self._seconds[second % SPAN] if second in known else 0 for second in wanted]
 
     def within(self, now: float, seconds: int) -> int:
-        """How often in the last seconds."""
+        """The count of the last seconds together."""
         return sum(self.last(now, seconds))
 
 
 class Latencies:
-    """How long something took, of late: its percentiles, a fifth too long at most."""
+    """Recent latencies: their percentiles, at most a fifth too high."""
 
     __slots__ = ("_slices",)
 
@@ -60,24 +60,24 @@ class Latencies:
         self._slices: deque[tuple[int, list[int]]] = deque(maxlen=SPAN // SLICE)
 
     def add(self, now: float, seconds: float) -> None:
-        """It took so many seconds."""
+        """Count one latency."""
         number = int(now // SLICE)
         if not self._slices or self._slices[-1][0] < number:
             self._slices.append((number, [0] * (len(STEPS) + 1)))
         self._slices[-1][1][bisect_left(STEPS, seconds)] += 1
 
     def percentiles(self, now: float, *shares: float) -> list[float | None]:
-        """For each share, the seconds within which that part of all was done; `None` where nothing was."""
+        """The percentile in seconds for each share, such as 0.95; `None` without any latency."""
         oldest = int(now // SLICE) - SPAN // SLICE
         merged = [
             sum(step)
-            for step in zip(*(told for number, told in self._slices if number > oldest), strict=True)
+            for step in zip(*(counts for number, counts in self._slices if number > oldest), strict=True)
         ]
         return [_percentile(merged, share) for share in shares]
 
 
 def _percentile(counts: Sequence[int], share: float) -> float | None:
-    """The upper end of the class in which that part of all is reached."""
+    """The upper bound of the bucket in which `share` of all counts is reached."""
     wanted = share * sum(counts)
     reached = 0
     for step, count in enumerate(counts):
@@ -88,21 +88,21 @@ def _percentile(counts: Sequence[int], share: float) -> float | None:
 
 
 class Histogram:
-    """How long something ever took, as Prometheus wants to know it."""
+    """All latencies since the start, as a Prometheus histogram."""
 
     __slots__ = ("_counts", "seconds")
 
     def __init__(self) -> None:
         self._counts = [0] * (len(BOUNDS) + 1)
-        self.seconds = 0.0  # of all of them together
+        self.seconds = 0.0  # the sum of all latencies
 
     def add(self, seconds: float) -> None:
-        """It took so many seconds."""
+        """Count one latency."""
         self._counts[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
 
     def cumulated(self) -> Iterable[tuple[str, int]]:
-        """For each bound, how many took at most that long; the last is `+Inf`, and all of them."""
+        """For each bound, how many latencies are at most that long; the last is `+Inf`, with all of them."""
         reached = 0
         for bound, count in zip((*map(str, BOUNDS), "+Inf"), self._counts, strict=True):
             reached += count

@@ -1,4 +1,4 @@
-"""`ranvier demo`: an outage, and what becomes of fifty tenants' calls."""
+"""`ranvier demo`: fifty simulated tenants in an outage."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import argparse
 from pathlib import Path
 
 DESCRIPTION = """\
-Starts three simulated providers on loopback and drives fifty tenants through an outage of the first,
-a rate limit of the second, and one tenant's bad key. Ends with status 1 if a tenant with a good key
-was not served, or if the records of the calls and the log of the providers do not agree.
+Starts three simulated providers on loopback and runs fifty tenants through an outage of the first,
+a rate limit of the second, and one tenant's bad key. Exits with status 1 if a tenant with a good key
+was not served, or if the records of the calls differ from the log of the providers.
 """
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `ranvier demo`."""
-    parser = subparsers.add_parser("demo", help="show what becomes of an outage", description=DESCRIPTION)
-    parser.add_argument("--plain", action="store_true", help="print lines instead of drawing")
-    parser.add_argument("--tenants", type=int, default=50, help="how many customers there are (50)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long they ask (20)")
-    parser.add_argument("--seed", type=int, default=0, help="of their pauses and the answers (0)")
+    parser = subparsers.add_parser(
+        "demo", help="run simulated tenants through an outage", description=DESCRIPTION
+    )
+    parser.add_argument("--plain", action="store_true", help="print lines instead of a screen")
+    parser.add_argument("--tenants", type=int, default=50, help="number of tenants (50)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration (20)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (0)")
     parser.add_argument(
-        "--report", type=Path, metavar="FILE.html", help="draw all of it into a page that needs no other file"
+        "--report", type=Path, metavar="FILE.html", help="write a report as a single HTML file"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play it; 1 where somebody with a good key was not served, or the books do not balance."""
+    """Run the demo; 1 if a tenant with a good key was not served, or records and log differ."""
     from ranvier.cli.demo.scenario import Scenario  # because: the extra `cli` may not be installed
     from ranvier.cli.demo.stage import play
 

@@ -1,12 +1,12 @@
-"""What the demo does: fifty tenants, three providers, one bad afternoon in twenty seconds.
+"""What the demo does: fifty tenants and three providers in an outage of twenty seconds.
 
-    second  0   all is well
+    second  0   all providers work
             4   the first provider goes down; circuits open, one tenant at a time
-                the second takes a limited number of requests per second, and says when to come back
-                what it cannot take goes on to the third
-           12   the first provider is up again; probes find out, and the circuits close
+                calls fall back to the second, which limits requests per second with a `retry_after`
+                calls that it rejects fall back to the third
+           12   the first provider recovers; probes succeed, and the circuits close
 
-One tenant's key is refused by the first provider all the time. Nobody else notices.
+The first provider rejects one tenant's key all the time. No other tenant is affected.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ BAD_KEY = "sk-expired"
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How much of it, and how long.
+    """The size and duration of the demo.
 
     Attributes:
-        tenants: How many customers there are.
-        seconds: How long they ask; the outage lasts from a fifth of it to three fifths.
-        seed: Of their pauses and of the simulator's answers.
+        tenants: The number of tenants.
+        seconds: How long they make calls; the outage lasts from a fifth of it to three fifths.
+        seed: The random seed of their pauses and of the simulator's answers.
     """
 
     tenants: int = 50
@@ -54,7 +54,7 @@ class Scenario:
 
     @property
     def names(self) -> list[str]:
-        """The tenants."""
+        """The names of the tenants."""
         return [f"tenant-{number:02}" for number in range(1, self.tenants + 1)]
 
     @property
@@ -64,21 +64,21 @@ class Scenario:
 
     @property
     def outage(self) -> tuple[float, float]:
-        """From which second until which the first provider is down."""
+        """The first and the last second of the outage of the first provider."""
         return self.seconds / 5, self.seconds * 3 / 5
 
     def simulator(self) -> Simulator:
-        """The three providers, and what will go wrong with them."""
-        began, ended = self.outage
-        down = Rule(Status(503), provider="anthropic", start=began, end=ended)
+        """The three simulated providers, with their faults."""
+        started_at, ended = self.outage
+        down = Rule(Status(503), provider="anthropic", start=started_at, end=ended)
         busy = Rule(Status(429), provider="openai", above=self.tenants * 0.5)
         refused = Rule(Status(401), provider="anthropic", key=BAD_KEY)
         return Simulator([refused, down, busy], seed=self.seed, latency=0.08, pace=0.004)
 
     def pipeline(self, simulator: Simulator, tally: Tally, layers: Iterable[Layer] = ()) -> Pipeline:
-        """A stack as a user would build it, with waits that fit twenty seconds; `layers` go around it.
+        """A stack as a user would build it, with waits that fit twenty seconds, inside `layers`.
 
-        Nobody in it is slow on purpose: only a machine that has no time for it could meet its limits.
+        No provider is slow on purpose: only an overloaded machine could exceed its limits.
         """
         return Pipeline(
             *layers,
@@ -92,17 +92,17 @@ class Scenario:
             Breaker(failure_threshold=3, cooldown=self.seconds / 10),
             Timeout(seconds=60, connect=30, first_token=30, idle=30),
             credentials=self.key_of,
-            listeners=[tally.heard],
+            listeners=[tally.record],
         )
 
     def key_of(self, tenant: str, provider: str) -> str | None:
-        """Each tenant brings a key of its own to the first provider; the second is asked with ours."""
+        """Each tenant has its own key for the first provider; all share one key for the second."""
         if provider == "anthropic":
             return BAD_KEY if tenant == self.unlucky else f"sk-{tenant}"
         return "sk-shared" if provider == "openai" else None
 
     async def run(self, pipeline: Pipeline, tally: Tally) -> None:
-        """Let every tenant ask, until the time is over and the last call has ended."""
+        """Run all tenants until the time is over and the last call has ended."""
         until = clock.now() + self.seconds
         async with asyncio.TaskGroup() as customers:
             for number, tenant in enumerate(self.names):
@@ -113,20 +113,20 @@ class Scenario:
 async def _customer(
     pipeline: Pipeline, tally: Tally, tenant: str, pauses: random.Random, until: float
 ) -> None:
-    """Ask again and again, whole and streamed in turn, with pauses in between."""
+    """Make calls with pauses in between, whole and streamed in turn."""
     await asyncio.sleep(pauses.random())
     while clock.now() < until:
         number = tally.next_number()
-        began = clock.now()
+        started_at = clock.now()
         try:
-            attempts = await _ask(pipeline, tenant, number, streamed=number % 2 == 0)
-            tally.ended(number, tenant, clock.now() - began, attempts)
+            attempts = await _call(pipeline, tenant, number, streamed=number % 2 == 0)
+            tally.ended(number, tenant, clock.now() - started_at, attempts)
         except RanvierError as error:
-            tally.ended(number, tenant, clock.now() - began, error.attempts, failed=error.kind)
+            tally.ended(number, tenant, clock.now() - started_at, error.attempts, failed=error.kind)
         await asyncio.sleep(pauses.expovariate(1.5))
 
 
-async def _ask(pipeline: Pipeline, tenant: str, number: int, *, streamed: bool) -> tuple[Any, ...]:
+async def _call(pipeline: Pipeline, tenant: str, number: int, *, streamed: bool) -> tuple[Any, ...]:
     prompt = f"call {number}: why do nodes of Ranvier exist?"
     if not streamed:
         return (await pipeline.complete(prompt, tenant=tenant)).attempts

@@ -1,4 +1,4 @@
-"""The demo, seen: live on a terminal, or in plain lines."""
+"""Shows the demo: live on a terminal, or in plain lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Screen:
     # --- live ------------------------------------------------------------------------------------
 
     def draw(self, second: float) -> Group:
-        """Everything at once, for `rich.live.Live`."""
+        """The whole screen, for `rich.live.Live`."""
         total = self._scenario.seconds
         title = f"{min(second, total):4.1f} of {total:g} s: {self._caption(second)}"
         return Group(
@@ -43,10 +43,10 @@ class Screen:
 
     def _caption(self, second: float) -> str:
         if second < self._scenario.seconds / 5:
-            return "all is well, but for one tenant's key"
+            return "all providers work; one tenant's key is invalid"
         if second < self._scenario.seconds * 3 / 5:
-            return "anthropic is down, openai takes only so many a second"
-        return "anthropic is up again"
+            return "anthropic is down, openai limits the rate of requests"
+        return "anthropic has recovered"
 
     def _providers(self, second: float) -> Table:
         table = Table("provider", "requests/s", "success", "latency", "retries", "fallbacks", "opened")
@@ -64,7 +64,7 @@ class Screen:
         return table
 
     def _rates(self, provider: str, second: float) -> tuple[float, float, float]:
-        """Requests a second, the part of them that was answered, and how long that took, of late."""
+        """Recent requests per second, the share that succeeded, and their median latency."""
         since = max(0.0, second - RECENT)
         ended = [
             exchange
@@ -85,36 +85,36 @@ class Screen:
             grid.append("\n")
         grid.append("\u25a0 closed  ", style="green")
         grid.append("\u25a0 open  ", style="red")
-        grid.append("\u25a0 half open  ", style="yellow")
-        grid.append("\u25a0 not asked yet", style="grey35")
+        grid.append("\u25a0 half-open  ", style="yellow")
+        grid.append("\u25a0 not used yet", style="grey35")
         return grid
 
     # --- plain -----------------------------------------------------------------------------------
 
     def line(self, second: float) -> str:
-        """The same in one line of text."""
+        """The state in one line of text."""
         parts = []
         for provider in PROVIDERS:
             rate, success, latency = self._rates(provider, second)
-            told = f"{rate:.0f}/s, {success:.0%} ok, {latency * 1000:.0f} ms" if rate else "not asked"
-            parts.append(f"{provider} {told}")
+            label = f"{rate:.0f}/s, {success:.0%} ok, {latency * 1000:.0f} ms" if rate else "no requests"
+            parts.append(f"{provider} {label}")
         states = [seen.state for _, seen in self._pipeline.circuits]
-        troubled = f"circuits open {states.count('open')}, half open {states.count('half_open')}"
+        troubled = f"circuits open {states.count('open')}, half-open {states.count('half_open')}"
         return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {troubled}"
 
 
 def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: Verdict) -> None:
-    """What a person wants to know at the end; the last line is the verdict."""
+    """Print the summary; the last line is the verdict."""
     rows: list[tuple[str, Any]] = [
         ("calls", verdict.calls),
         ("rescued: would have failed without ranvier", verdict.rescued),
-        (f"skipped {PROVIDERS[0]}, its circuit being open", tally.spared(PROVIDERS[0])),
+        (f"skipped {PROVIDERS[0]}: its circuit was open", tally.skipped(PROVIDERS[0])),
         ("failed", verdict.failed),
         ("latency p50", f"{tally.percentile(50):.2f} s"),
         ("latency p95", f"{tally.percentile(95):.2f} s"),
         ("latency p99", f"{tally.percentile(99):.2f} s"),
     ]
-    for what, tenants in sorted(tally.touched.items()):
+    for what, tenants in sorted(tally.affected.items()):
         rows.append((f"tenants affected by {what}", _tenants(scenario, tenants)))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

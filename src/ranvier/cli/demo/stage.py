@@ -1,4 +1,4 @@
-"""Puts the demo together: the simulator, the tenants, and the screen."""
+"""Runs the demo: the simulator, the tenants, and the screen."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ranvier.cli.demo.tally import Tally, Verdict, judge
 from ranvier.errors.configuration import ConfigurationError
 
 FRAME = 0.2
-"""Seconds between two pictures."""
+"""Seconds between two frames."""
 
 
 def play(scenario: Scenario, *, plain: bool, report: Path | None = None) -> Verdict:
-    """Play the scenario before the user's eyes, tell what came of it, and draw it into `report`.
+    """Run the scenario on the screen, print a summary, and write it to `report`.
 
     Raises:
-        ConfigurationError: the report cannot be written; that is known before anything is played.
+        ConfigurationError: the report cannot be written; this is checked before the scenario runs.
     """
     console = Console()
     if report is not None:
@@ -39,7 +39,7 @@ def play(scenario: Scenario, *, plain: bool, report: Path | None = None) -> Verd
 
 
 def _write(report: Path, words: str | None) -> None:
-    """Write it, or only see whether that can be done."""
+    """Write the report; with `None`, only check that it can be written."""
     try:
         with report.open("a" if words is None else "w", encoding="utf-8") as file:
             file.write(words or "")
@@ -51,7 +51,7 @@ async def _play(scenario: Scenario, console: Console, *, plain: bool) -> tuple[T
     tally = Tally()
     async with scenario.simulator() as simulator:
         pipeline, film = scenario.pipeline(simulator, tally), Film(clock.now())
-        pipeline.events.add(film.heard, verbose=True)
+        pipeline.events.add(film.record, verbose=True)
         screen = Screen(scenario, simulator, pipeline, tally)
         async with pipeline, _shown(screen, console, plain=plain):
             await scenario.run(pipeline, tally)
@@ -61,7 +61,7 @@ async def _play(scenario: Scenario, console: Console, *, plain: bool) -> tuple[T
 
 @asynccontextmanager
 async def _shown(screen: Screen, console: Console, *, plain: bool) -> AsyncGenerator[None, None]:
-    """Show it while the enclosed block runs."""
+    """Show the screen while the enclosed block runs."""
     task = asyncio.create_task(_print_lines(screen, console) if plain else _draw(screen, console))
     try:
         yield
@@ -71,15 +71,15 @@ async def _shown(screen: Screen, console: Console, *, plain: bool) -> AsyncGener
 
 
 async def _print_lines(screen: Screen, console: Console) -> None:
-    began = clock.now()
+    started_at = clock.now()
     while True:
         await asyncio.sleep(1.0)
-        console.print(screen.line(clock.now() - began), highlight=False, soft_wrap=True)
+        console.print(screen.line(clock.now() - started_at), highlight=False, soft_wrap=True)
 
 
 async def _draw(screen: Screen, console: Console) -> None:
-    began = clock.now()
+    started_at = clock.now()
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(screen.draw(clock.now() - began), refresh=True)
+            live.update(screen.draw(clock.now() - started_at), refresh=True)
             await asyncio.sleep(FRAME)

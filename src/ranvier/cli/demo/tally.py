@@ -1,7 +1,7 @@
-"""What happened in the demo, counted twice: by the record of each call, and by the simulator's log.
+"""Counts the calls of the demo twice: by the record of each call, and by the simulator's log.
 
-The two are kept by different programs on different ends of a socket, so where they agree, nothing
-was lost, repeated or made up.
+The two are written at different ends of a socket, so if they agree, no request was lost, repeated or
+invented.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"call (\d+):")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A call that has ended: whose, how long it took, what was tried, and the kind of its error."""
+    """A call that has ended: its tenant, duration, attempts, and the kind of its error."""
 
     number: int
     tenant: str
@@ -32,18 +32,18 @@ class Ended:
 
 
 class Tally:
-    """Counts calls as they end, and events as they are heard."""
+    """Counts calls as they end, and events as they are emitted."""
 
     def __init__(self) -> None:
         self.calls: list[Ended] = []
         self.retries: Counter[str] = Counter()  # by provider
-        self.fallbacks: Counter[str] = Counter()  # by the provider that was left
-        self.openings: Counter[str] = Counter()  # of circuits, by provider
-        self.touched: defaultdict[str, set[str]] = defaultdict(set)  # tenants, by what they met
+        self.fallbacks: Counter[str] = Counter()  # by the provider that failed
+        self.openings: Counter[str] = Counter()  # opened circuits, by provider
+        self.affected: defaultdict[str, set[str]] = defaultdict(set)  # tenants, by what affected them
         self._numbers = itertools.count(1)
 
     def next_number(self) -> int:
-        """A number for the next call; its prompt bears it."""
+        """The number of the next call, which its prompt contains."""
         return next(self._numbers)
 
     def ended(
@@ -59,9 +59,9 @@ class Tally:
         self.calls.append(Ended(number, tenant, seconds, attempts, failed))
         for attempt in attempts:
             if attempt.outcome != "succeeded":
-                self.touched[f"{attempt.provider} {attempt.outcome}"].add(tenant)
+                self.affected[f"{attempt.provider} {attempt.outcome}"].add(tenant)
 
-    def heard(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Count an event; a listener."""
         if isinstance(event, RetryScheduled):
             self.retries[event.provider] += 1
@@ -69,14 +69,14 @@ class Tally:
             self.fallbacks[event.provider] += 1
         elif isinstance(event, CircuitChanged) and event.after == "open":
             self.openings[event.provider] += 1
-            self.touched[f"{event.provider} circuit open"].add(event.tenant)
+            self.affected[f"{event.provider} circuit open"].add(event.tenant)
 
-    def spared(self, primary: str) -> int:
-        """Calls that went straight to another provider, because the circuit of the first was open."""
+    def skipped(self, primary: str) -> int:
+        """Calls that skipped the first provider because its circuit was open."""
         return sum(1 for call in self.calls if call.attempts and call.attempts[0].provider != primary)
 
     def percentile(self, percent: int) -> float:
-        """So many percent of the calls took at most this many seconds."""
+        """The latency percentile in seconds."""
         seconds = sorted(call.seconds for call in self.calls)
         if len(seconds) < 2:
             return seconds[0] if seconds else 0.0
@@ -85,14 +85,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it.
+    """The result of the demo.
 
     Attributes:
-        calls: How many calls there were.
-        rescued: Answered, though by the simulator's log their first request failed.
-        failed: Not answered.
-        unserved: Tenants with a good key who had a call that was not answered.
-        differences: Where the records and the simulator's log do not agree.
+        calls: The number of calls.
+        rescued: Calls that succeeded although their first request failed, by the simulator's log.
+        failed: Calls that failed.
+        unserved: Tenants with a good key that had a failed call.
+        differences: Where the records differ from the simulator's log.
     """
 
     calls: int
@@ -103,7 +103,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """True where everybody with a good key was served and the books balance."""
+        """True if every tenant with a good key was served, and records and log agree."""
         return not self.unserved and not self.differences
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ class Verdict:
 
 
 def judge(calls: Iterable[Ended], log: Iterable[Exchange], unlucky: str) -> Verdict:
-    """Hold the records of the calls against the simulator's log."""
+    """Compare the records of the calls with the simulator's log."""
     seen: defaultdict[int, list[Exchange]] = defaultdict(list)
     for exchange in log:
         seen[_number_of(exchange)].append(exchange)
@@ -122,7 +122,7 @@ def judge(calls: Iterable[Ended], log: Iterable[Exchange], unlucky: str) -> Verd
     failed = [call for call in calls if call.failed is not None]
     rescued = [call for call in calls if call.failed is None and not all(_answers(seen[call.number][:1]))]
     differences = [line for call in calls for line in _differences(call, seen.pop(call.number))]
-    differences += [f"call {number}: the simulator saw it, and no record tells of it" for number in seen]
+    differences += [f"call {number}: it is in the simulator's log, but has no record" for number in seen]
     return Verdict(
         calls=len(calls),
         rescued=len(rescued),
@@ -137,12 +137,12 @@ def _answers(exchanges: Iterable[Exchange]) -> list[bool]:
 
 
 def _differences(call: Ended, exchanges: list[Exchange]) -> Iterable[str]:
-    told = [(attempt.provider, attempt.outcome == "succeeded") for attempt in call.attempts]
-    saw = [(exchange.provider, exchange.answered) for exchange in exchanges]
-    if told != saw:
-        yield f"call {call.number}: the record says {told}, the simulator saw {saw}"
+    recorded = [(attempt.provider, attempt.outcome == "succeeded") for attempt in call.attempts]
+    logged = [(exchange.provider, exchange.answered) for exchange in exchanges]
+    if recorded != logged:
+        yield f"call {call.number}: the record has {recorded}, the simulator's log {logged}"
     elif (call.failed is None) != any(_answers(exchanges)):
-        yield f"call {call.number}: failed={call.failed}, and the simulator saw {saw}"
+        yield f"call {call.number}: failed={call.failed}, but the simulator's log has {logged}"
 
 
 def _number_of(exchange: Exchange) -> int:

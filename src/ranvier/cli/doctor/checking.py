@@ -1,4 +1,4 @@
-"""What a check is: a function that says where something is wrong, why it matters, and what to do."""
+"""Registers checks: functions that find what is wrong, why it matters, and what to do."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ Found = Iterator[tuple[str | None, str, str]]
 """A target, or `None` for the whole stack; why it matters; the remedy."""
 
 CHECKS: list[Check] = []
-"""All of them, in the order in which they are told."""
+"""All checks, in the order of their warnings."""
 
 
 def check(function: Callable[[PipelineReport], Found]) -> Check:
-    """A check is called as its function is; that yields (target, why, remedy)."""
+    """Register `function`, which yields (target, why, remedy), as a check with its name."""
     name = function.__name__.replace("_", "-")
 
-    def examine(patient: PipelineReport) -> Iterator[Finding]:
-        at: dict[tuple[str, str], list[str]] = {}  # what is the same at several targets is told once
-        for target, why, remedy in function(patient):
+    def run(report: PipelineReport) -> Iterator[Finding]:
+        at: dict[tuple[str, str], list[str]] = {}  # the same finding at several targets is reported once
+        for target, why, remedy in function(report):
             at.setdefault((why, remedy), []).extend([] if target is None else [target])
         for (why, remedy), targets in at.items():
             yield Finding(name, tuple(dict.fromkeys(targets)), why, remedy)
 
-    examine.__name__, examine.__doc__ = name, function.__doc__
-    CHECKS.append(examine)
-    return examine
+    run.__name__, run.__doc__ = name, function.__doc__
+    CHECKS.append(run)
+    return run
 
 
-def settings_of(patient: PipelineReport, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """For each target the settings of the layer of that kind, where there is one."""
-    for layer in patient.layers:
+def settings_of(report: PipelineReport, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+    """The settings of each layer of that kind for each target."""
+    for layer in report.layers:
         if isinstance(layer, kind):
-            yield from ((target.target, layer.settings_for(target)) for target in patient.targets)
+            yield from ((target.target, layer.settings_for(target)) for target in report.targets)
 
 
 def family_of(target: Deployment) -> str:
-    """Whose models it asks for, whatever its user calls it."""
+    """The vendor whose models the target serves, whatever the provider's name is."""
     return str(getattr(target.provider, "family", target.provider.name))

@@ -1,4 +1,4 @@
-"""What the doctor warns of in the layers, and in their times."""
+"""Checks of the layers and of their times."""
 
 from __future__ import annotations
 
@@ -15,71 +15,71 @@ from ranvier.pipeline.order import check_stack
 from ranvier.providers._models.models import first_token_allowance
 
 LONG_COOLDOWN = 300.0
-"""Seconds of an open circuit that are worth a word."""
+"""The cooldown in seconds from which on there is a warning."""
 
 
 # --- the stack -----------------------------------------------------------------------------------
 
 
 @check
-def order(patient: PipelineReport) -> Found:
-    """The layers stand in an order in which they do not do what they say."""
+def order(report: PipelineReport) -> Found:
+    """The order of the layers breaks one of them."""
     try:
-        check_stack(patient.layers, order=True)
+        check_stack(report.layers, order=True)
     except LayerOrderError as error:
-        yield None, str(error).split(". Put")[0], "leave out check_order=False, and follow what it says"
+        yield None, str(error).split(". Put")[0], "remove check_order=False, and follow the error"
 
 
 @check
-def no_deadline(patient: PipelineReport) -> Found:
-    """Nothing bounds the whole call."""
-    if math.isinf(patient.deadline):
-        why = "nothing bounds the whole call: retries and fallbacks may keep a customer waiting for minutes"
+def no_deadline(report: PipelineReport) -> Found:
+    """The whole call has no limit."""
+    if math.isinf(report.deadline):
+        why = "the whole call has no limit: with retries and fallbacks a user may wait for minutes"
         yield None, why, "put Deadline(seconds=60) outermost"
 
 
 @check
-def no_attempt_limit(patient: PipelineReport) -> Found:
-    """An attempt may take for ever."""
-    for target, limits in patient.limits.items():
+def no_attempt_limit(report: PipelineReport) -> Found:
+    """An attempt has no limit."""
+    for target, limits in report.limits.items():
         if limits.seconds is None:
-            why = "an attempt may take until the deadline, so that nobody else is asked"
+            why = "an attempt may take until the deadline, so that no other target is tried"
             yield target, why, "put Timeout(seconds=120, first_token=120, idle=15) innermost"
 
 
 @check
-def silence_unnoticed(patient: PipelineReport) -> Found:
+def silence_unnoticed(report: PipelineReport) -> Found:
     """Neither `first_token` nor `idle` is set, so that a silent provider is noticed late."""
-    for target, limits in patient.limits.items():
+    for target, limits in report.limits.items():
         missing = [name for name in ("first_token", "idle") if getattr(limits, name) is None]
         if limits.seconds is not None and missing:
-            told = " and ".join(missing)
-            why = f"without {told} a silent provider is noticed only after {limits.seconds:g} s"
-            yield target, why, f"give Timeout({'=..., '.join(missing)}=...)"
+            names = " and ".join(missing)
+            why = f"without {names} a silent provider is noticed only after {limits.seconds:g} s"
+            yield target, why, f"set Timeout({'=..., '.join(missing)}=...)"
 
 
 @check
-def several_timeouts(patient: PipelineReport) -> Found:
-    """Of several Timeout layers only the innermost counts."""
-    if sum(isinstance(layer, Timeout) for layer in patient.layers) > 1:
-        why = "of several Timeout layers only the innermost counts"
+def several_timeouts(report: PipelineReport) -> Found:
+    """Of several Timeout layers only the innermost applies."""
+    if sum(isinstance(layer, Timeout) for layer in report.layers) > 1:
+        why = "of several Timeout layers only the innermost applies"
         yield None, why, "keep one, with overrides= for single targets"
 
 
 @check
-def no_breaker(patient: PipelineReport) -> Found:
-    """Nobody remembers that a provider is down."""
-    if not any(isinstance(layer, Breaker) for layer in patient.layers):
-        why = "nobody remembers that a provider is down: every call asks it again, and waits for it again"
+def no_breaker(report: PipelineReport) -> Found:
+    """There is no circuit breaker."""
+    if not any(isinstance(layer, Breaker) for layer in report.layers):
+        why = "without a circuit breaker every call is sent to a provider that is down, and waits for it"
         yield None, why, "add Breaker(failure_threshold=5, cooldown=30) around the Timeout"
 
 
 @check
-def throttle_without_retry(patient: PipelineReport) -> Found:
-    """Calls wait at a gate, but the one that met the limit is not tried again."""
-    kinds = {type(layer) for layer in patient.layers}
+def throttle_without_retry(report: PipelineReport) -> Found:
+    """Calls wait at a gate, but the call that hits the rate limit is not retried."""
+    kinds = {type(layer) for layer in report.layers}
     if Throttle in kinds and Retry not in kinds:
-        why = "the call that meets a rate limit is lost, though those after it wait until it has passed"
+        why = "the call that hits a rate limit fails, though the calls after it wait for the limit to pass"
         yield None, why, "add Retry(max_retries=2) around the Throttle"
 
 
@@ -87,79 +87,79 @@ def throttle_without_retry(patient: PipelineReport) -> Found:
 
 
 @check
-def silence_fills_deadline(patient: PipelineReport) -> Found:
-    """A silent attempt uses up the deadline, so that no other target is asked."""
-    for target, limits in patient.limits.items():
+def silence_fills_deadline(report: PipelineReport) -> Found:
+    """A silent attempt uses up the deadline, so that no other target is tried."""
+    for target, limits in report.limits.items():
         noticed = min(_or_never(limits.first_token), _or_never(limits.seconds))
-        if patient.deadline <= noticed < math.inf:
-            why = f"a silent attempt is given up after {noticed:g} s, when the deadline is over"
-            yield target, why, f"let first_token be well below the {patient.deadline:g} s of the deadline"
+        if report.deadline <= noticed < math.inf:
+            why = f"a silent attempt times out after {noticed:g} s, when the deadline has passed"
+            yield target, why, f"set first_token well below the {report.deadline:g} s of the deadline"
 
 
 @check
-def retries_miss_deadline(patient: PipelineReport) -> Found:
+def retries_miss_deadline(report: PipelineReport) -> Found:
     """The waits before the retries do not fit the deadline."""
-    for target, retry in settings_of(patient, Retry):
+    for target, retry in settings_of(report, Retry):
         waits = [
             min(retry.base_delay * retry.multiplier**step, retry.max_delay)
             for step in range(min(retry.max_retries, 100))
         ]
         waiting = sum(waits) * (1.0 if retry.jitter == "none" else 0.5)
-        if waits and waiting >= patient.deadline:
-            told = f"the waits before {len(waits)} retries take about {waiting:g} s"
-            why = f"{told}, and the deadline is {patient.deadline:g} s"
+        if waits and waiting >= report.deadline:
+            total = f"the waits before {len(waits)} retries take about {waiting:g} s"
+            why = f"{total}, and the deadline is {report.deadline:g} s"
             yield target, why, "lower max_retries or base_delay"
 
 
 @check
-def max_delay_beyond_deadline(patient: PipelineReport) -> Found:
+def max_delay_beyond_deadline(report: PipelineReport) -> Found:
     """`max_delay` allows waits that the deadline does not."""
-    for target, retry in settings_of(patient, Retry):
-        if retry.max_retries and retry.max_delay > patient.deadline:
-            why = f"max_delay={retry.max_delay:g} is longer than the deadline of {patient.deadline:g} s"
-            yield target, why, "lower max_delay, so that the next target is asked sooner"
+    for target, retry in settings_of(report, Retry):
+        if retry.max_retries and retry.max_delay > report.deadline:
+            why = f"max_delay={retry.max_delay:g} is longer than the deadline of {report.deadline:g} s"
+            yield target, why, "lower max_delay, so that the next target is tried sooner"
 
 
 @check
-def limit_beyond_attempt(patient: PipelineReport) -> Found:
-    """A limit within the attempt is longer than the attempt, and never acts."""
-    for target, limits in patient.limits.items():
+def limit_beyond_attempt(report: PipelineReport) -> Found:
+    """A limit within the attempt is longer than the attempt, and has no effect."""
+    for target, limits in report.limits.items():
         for name in ("first_token", "idle"):
             limit = getattr(limits, name)
             if limit is not None and limits.seconds is not None and limit > limits.seconds:
-                why = f"{name}={limit:g} never acts, since the whole attempt may take {limits.seconds:g} s"
+                why = f"{name}={limit:g} has no effect: the whole attempt may take only {limits.seconds:g} s"
                 yield target, why, f"lower {name}, or raise seconds"
 
 
 @check
-def first_token_too_short(patient: PipelineReport) -> Found:
+def first_token_too_short(report: PipelineReport) -> Found:
     """The model thinks in silence for longer than `first_token`."""
-    for target in patient.targets:
+    for target in report.targets:
         needed = first_token_allowance(family_of(target), target.facts_of or target.model)
-        limit = patient.limits[target.target].first_token
+        limit = report.limits[target.target].first_token
         if limit is not None and limit < needed and needed > 20:
-            why = f"first_token={limit:g} cuts it off while it thinks or is loaded: it may need {needed:g} s"
-            yield target.target, why, f"let first_token be {needed:g}, by overrides= for these targets alone"
+            why = f"first_token={limit:g} stops it while it thinks or is loaded: it may need {needed:g} s"
+            yield target.target, why, f"set first_token to {needed:g}, in overrides= for these targets only"
 
 
 @check
-def lease_below_attempt(patient: PipelineReport) -> Found:
-    """A probe's place is taken from it before its attempt is over."""
-    for target, breaker in settings_of(patient, Breaker):
-        seconds = patient.limits[target].seconds
+def lease_below_attempt(report: PipelineReport) -> Found:
+    """The lease of a probe is shorter than its attempt."""
+    for target, breaker in settings_of(report, Breaker):
+        seconds = report.limits[target].seconds
         if breaker.probe_lease is not None and seconds is not None and breaker.probe_lease < seconds:
-            why = f"a probe is given up after {breaker.probe_lease:g} s, though it may take {seconds:g} s"
-            yield target, why, "leave probe_lease out: it then follows the attempt"
+            why = f"a probe fails after {breaker.probe_lease:g} s, though it may take {seconds:g} s"
+            yield target, why, "leave probe_lease unset: it then follows the attempt"
 
 
 @check
-def long_cooldown(patient: PipelineReport) -> Found:
-    """A circuit stays open for minutes after its provider is well."""
-    for target, breaker in settings_of(patient, Breaker):
+def long_cooldown(report: PipelineReport) -> Found:
+    """A circuit may stay open for minutes after its provider has recovered."""
+    for target, breaker in settings_of(report, Breaker):
         longest = max(breaker.rules.cooldown, breaker.rules.max_cooldown or 0.0)
         if longest > LONG_COOLDOWN:
-            why = f"a circuit stays open for up to {longest:g} s, though its provider may be well by then"
-            yield target, why, "let cooldown be 10 to 60"
+            why = f"a circuit stays open for up to {longest:g} s, though its provider may recover sooner"
+            yield target, why, "set cooldown to 10 to 60"
 
 
 def _or_never(limit: float | None) -> float:

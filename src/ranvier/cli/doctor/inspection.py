@@ -1,4 +1,4 @@
-"""What the doctor looks at, and what he finds."""
+"""Collects what the doctor reports about a pipeline."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 HTTP = ("http://", "https://")
 
-NEEDS_NONE = "none, and it needs none"
+NEEDS_NONE = "none needed"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: by which check, where, why it matters, and what to do."""
+    """One warning: the check, the targets, why it matters, and what to do."""
 
     check: str
     targets: tuple[str, ...]
@@ -36,14 +36,14 @@ class Finding:
 
 @dataclass(slots=True)
 class PipelineReport:
-    """A pipeline, looked at from all sides. Of keys only the source is known here.
+    """The facts about a pipeline. Of keys it holds only the source.
 
     Attributes:
         targets: Every deployment.
-        keys: By target, where its key comes from; `None` where it needs one and has none.
-        limits: By target, those of one attempt.
-        deadline: Seconds after which the stack cuts a call off; infinity is never.
-        reach: By base URL; empty when nobody looked.
+        keys: By target, where its key comes from; `None` if it needs a key and has none.
+        limits: By target, the limits of one attempt.
+        deadline: Seconds after which the stack ends a call; infinity means never.
+        reach: The connection test by base URL; empty with `--offline`.
     """
 
     pipeline: Pipeline
@@ -61,21 +61,21 @@ class PipelineReport:
 
     @property
     def chains(self) -> list[tuple[Deployment, ...]]:
-        """The targets that a call goes through, for each place where it may start."""
+        """The targets that a call is sent to in turn, for each target where it may start."""
         return [chain for layer in self.layers if layer.place == Place.ROUTE for chain in layer.chains()]
 
     @property
     def own_layers(self) -> list[str]:
-        """Layers of the user that do not say what they add to a call."""
+        """The user's layers without a `bound`, which does not count what they add to a call."""
         kinds = [type(layer) for layer in self.layers if not type(layer).__module__.startswith("ranvier.")]
         return [kind.__name__ for kind in kinds if kind.bound is Layer.bound]
 
     def bound(self, *, refusals: bool = False, repairs: int = 0) -> WorstCase:
-        """The most that one call can take."""
+        """The longest time and most attempts of one call."""
         return of_call(self.pipeline, refusals=refusals, repairs=repairs)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for JSON; what has no limit is `None`."""
+        """The report for JSON; a missing limit is `None`."""
         usual, first = self.bound(), self.bound(refusals=True)
         return {
             "stack": [repr(layer) for layer in self.layers],
@@ -102,8 +102,8 @@ class PipelineReport:
         }
 
 
-def look_at(pipeline: Pipeline, *, offline: bool = False) -> PipelineReport:
-    """See everything, and judge nothing."""
+def inspect_pipeline(pipeline: Pipeline, *, offline: bool = False) -> PipelineReport:
+    """Collect the facts about a pipeline, without warnings yet."""
     targets = [target for layer in pipeline.layers for target in layer.deployments()]
     trust = {url: getattr(each.provider, "ssl_context", None) for each in targets if (url := url_of(each))}
     return PipelineReport(
@@ -117,7 +117,7 @@ def look_at(pipeline: Pipeline, *, offline: bool = False) -> PipelineReport:
 
 
 def url_of(target: Deployment) -> str | None:
-    """Where a request of ours goes; `None` for a provider that has no address."""
+    """The base URL of a target; `None` for a provider without an address."""
     provider: Any = target.provider
     place = getattr(provider, "place", None)
     url = getattr(provider, "base_url", None) if place is None else place(provider.credential())
@@ -125,7 +125,7 @@ def url_of(target: Deployment) -> str | None:
 
 
 def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
-    """Where the key comes from, never what it is."""
+    """Where the key comes from; never the key itself."""
     provider: Any = target.provider
     if pipeline.credentials.resolver is not None:
         return "by tenant, from credentials="
@@ -144,5 +144,5 @@ def _deadline(layers: Sequence[Layer]) -> float:
 
 
 def finite(seconds: float) -> float | None:
-    """`None` for what has no limit, as JSON has no infinity."""
+    """`seconds`, or `None` for infinity, which JSON does not have."""
     return None if math.isinf(seconds) else seconds

@@ -1,4 +1,4 @@
-"""Whether a base URL can be reached: its name, its port, its certificate, and how long each took."""
+"""Tests whether a base URL can be reached, and how long DNS, TCP and TLS take."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ranvier.providers._http.proxies import public_proxy_for
 from ranvier.providers._http.trust import context_of
 
 LIMIT = 5.0
-"""Seconds for all of it."""
+"""Seconds for all steps together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far one came, in seconds for each step; `failed` says why not all the way.
+    """The duration of each step in seconds; `failed` says why a step failed.
 
-    Where the environment names a proxy for the address, it is the proxy that was tried: `proxy` is it.
+    If the environment sets a proxy for the address, the proxy was tested instead: `proxy` is its URL.
     """
 
     dns: float | None = None
@@ -33,7 +33,7 @@ class Reach:
 
 
 def reach_all(trust: Mapping[str, ssl.SSLContext | None]) -> dict[str, Reach]:
-    """All of these addresses at once, each by the TLS context of its provider, if that has its own."""
+    """Test all addresses at once, each with the TLS context of its provider, if that has its own."""
 
     async def all_at_once() -> dict[str, Reach]:
         reached = await asyncio.gather(*(_reach(url, context) for url, context in trust.items()))
@@ -43,8 +43,8 @@ def reach_all(trust: Mapping[str, ssl.SSLContext | None]) -> dict[str, Reach]:
 
 
 async def _reach(url: str, context: ssl.SSLContext | None) -> Reach:
-    by = public_proxy_for(url)
-    parts = urlsplit(by or url)
+    proxy = public_proxy_for(url)
+    parts = urlsplit(proxy or url)
     secure = parts.scheme == "https"
     taken: dict[str, float] = {}
     try:
@@ -52,32 +52,32 @@ async def _reach(url: str, context: ssl.SSLContext | None) -> Reach:
         async with asyncio.timeout(LIMIT):
             await _connect(str(parts.hostname), parts.port or (443 if secure else 80), trusted, taken)
     except TimeoutError:
-        return _told(taken, by, f"no answer within {LIMIT:g} s")
+        return _result(taken, proxy, f"no answer within {LIMIT:g} s")
     except (OSError, ValueError) as error:
-        return _told(taken, by, _why(error))
-    return _told(taken, by)
+        return _result(taken, proxy, _why(error))
+    return _result(taken, proxy)
 
 
-def _told(taken: dict[str, float], proxy: str | None, failed: str | None = None) -> Reach:
+def _result(taken: dict[str, float], proxy: str | None, failed: str | None = None) -> Reach:
     return Reach(taken.get("dns"), taken.get("tcp"), taken.get("tls"), failed, proxy)
 
 
 async def _connect(host: str, port: int, trusted: ssl.SSLContext | None, taken: dict[str, float]) -> None:
-    began = clock.now()
+    started_at = clock.now()
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    taken["dns"], began = clock.now() - began, clock.now()
+    taken["dns"], started_at = clock.now() - started_at, clock.now()
     writer = await _first_open(list(dict.fromkeys(str(each[4][0]) for each in found)), port)
     try:
-        taken["tcp"], began = clock.now() - began, clock.now()
+        taken["tcp"], started_at = clock.now() - started_at, clock.now()
         if trusted is not None:
             await writer.start_tls(trusted, server_hostname=host)
-            taken["tls"] = clock.now() - began
+            taken["tls"] = clock.now() - started_at
     finally:
         writer.transport.abort()
 
 
 async def _first_open(addresses: list[str], port: int) -> asyncio.StreamWriter:
-    """A connection to the first address that takes one: `localhost` is ::1, too, where few servers listen."""
+    """Connect to the first address that accepts: `localhost` is also ::1, where few servers listen."""
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
             return (await asyncio.open_connection(address, port))[1]
@@ -85,12 +85,12 @@ async def _first_open(addresses: list[str], port: int) -> asyncio.StreamWriter:
 
 
 def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, (socket.gaierror, UnicodeError)):  # the latter: it cannot even be asked for
-        return "its name is not known"
-    if isinstance(error, ssl.SSLError):  # that of a certificate is a ValueError, too
+    if isinstance(error, (socket.gaierror, UnicodeError)):  # UnicodeError: the name is invalid in DNS
+        return "unknown host name"
+    if isinstance(error, ssl.SSLError):  # a certificate error is a ValueError, too
         return f"TLS failed: {getattr(error, 'verify_message', None) or error.reason or 'no handshake'}"
     if isinstance(error, ValueError):
-        return "there is no such port"  # what urlsplit says of one beyond 65535
+        return "invalid port"  # urlsplit raises it for a port above 65535
     if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
+        return "connection refused"
     return f"no connection: {error.strerror or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""What the doctor has found, for people."""
+"""Formats the doctor's report as text."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
 
 
-def lines(patient: PipelineReport) -> Iterator[str]:
-    """All of it, line by line."""
+def lines(report: PipelineReport) -> Iterator[str]:
+    """The report, line by line."""
     yield "stack"
-    yield from (f"  {layer.place.name:<8} {layer!r}" for layer in patient.layers)
+    yield from (f"  {layer.place.name:<8} {layer!r}" for layer in report.layers)
     yield "targets"
-    for target in patient.targets:
-        yield from _of_target(patient, target)
-    yield "one call at most"
-    yield from (f"  {line}" for line in _of_bounds(patient))
-    yield from _of_warnings(patient)
+    for target in report.targets:
+        yield from _of_target(report, target)
+    yield "longest call"
+    yield from (f"  {line}" for line in _of_bounds(report))
+    yield from _of_warnings(report)
 
 
-def _of_target(patient: PipelineReport, target: Deployment) -> Iterator[str]:
+def _of_target(report: PipelineReport, target: Deployment) -> Iterator[str]:
     yield f"  {target}"
-    yield f"    key      {patient.keys[target.target] or 'not found'}"
-    yield f"    limits   {_limits(patient.limits[target.target])}"
+    yield f"    key      {report.keys[target.target] or 'not found'}"
+    yield f"    limits   {_limits(report.limits[target.target])}"
     url = url_of(target)
     if url is not None:
-        seen = patient.reach.get(url)
+        seen = report.reach.get(url)
         yield f"    address  {url}{'' if seen is None else f': {_reach(seen)}'}"
 
 
@@ -40,33 +40,33 @@ def _limits(limits: Limits) -> str:
 
 def _reach(seen: Reach) -> str:
     steps = [("DNS", seen.dns), ("TCP", seen.tcp), ("TLS", seen.tls)]
-    told = ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in steps if value is not None)
+    text = ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in steps if value is not None)
     if seen.failed is not None:
-        told = f"{seen.failed}{f' (after {told})' if told else ''}"
-    return told if seen.proxy is None else f"by the proxy {seen.proxy}: {told}"
+        text = f"{seen.failed}{f' (after {text})' if text else ''}"
+    return text if seen.proxy is None else f"by the proxy {seen.proxy}: {text}"
 
 
-def _of_bounds(patient: PipelineReport) -> Iterator[str]:
-    usual, first, repaired = patient.bound(), patient.bound(refusals=True), patient.bound(repairs=1)
+def _of_bounds(report: PipelineReport) -> Iterator[str]:
+    usual, first, repaired = report.bound(), report.bound(refusals=True), report.bound(repairs=1)
     more = first.attempts - usual.attempts
-    yield f"{usual.attempts} upstream attempts; {repaired.attempts} where it asks for a repair (repair=1)"
+    yield f"{usual.attempts} attempts; {repaired.attempts} with a schema repair (repair=1)"
     if more:
-        yield f"and once {more} more, should the targets turn out to refuse streaming"
+        yield f"and {more} more once, if the targets do not support streaming"
     if math.isinf(first.seconds):
-        yield "any number of seconds: nothing bounds it"
+        yield "no time limit"
     else:
-        cut = ", when its deadline cuts it off" if first.seconds == patient.deadline else ""
+        cut = ", the deadline" if first.seconds == report.deadline else ""
         yield f"{first.seconds:g} s{cut}"
-    if patient.own_layers:
-        yield f"not counting what {', '.join(patient.own_layers)} may add: give it a method `bound`"
+    if report.own_layers:
+        yield f"without what {', '.join(report.own_layers)} may add: give it a method `bound`"
 
 
-def _of_warnings(patient: PipelineReport) -> Iterator[str]:
-    if not patient.warnings:
-        yield "nothing to warn of"
+def _of_warnings(report: PipelineReport) -> Iterator[str]:
+    if not report.warnings:
+        yield "no warnings"
         return
-    yield f"{len(patient.warnings)} warnings" if len(patient.warnings) > 1 else "1 warning"
-    for each in patient.warnings:
+    yield f"{len(report.warnings)} warnings" if len(report.warnings) > 1 else "1 warning"
+    for each in report.warnings:
         yield f"  {each.check}" + (f" at {', '.join(each.targets)}" if each.targets else "")
         yield f"    {each.why}"
         yield f"    -> {each.remedy}"

@@ -9,33 +9,33 @@ from ranvier import validation
 from ranvier.errors import ConfigurationError
 
 DESCRIPTION = """\
-Asks the status page of an application (ranvier.asgi.status_app) again and again, and shows what it says:
-http://localhost:8000/ranvier. Ctrl-C ends it. With --once it shows it once and ends with status 0, with 1
-where there is trouble that is not over, and with 3 where nobody answers.
+Shows the status page of a running application (ranvier.asgi.status_app), such as
+http://localhost:8000/ranvier, and updates it until Ctrl-C. With --once it prints it once and exits with
+status 0, with 1 if there is trouble that is not over, and with 3 if the server does not answer.
 """
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `ranvier watch`."""
-    parser = subparsers.add_parser("watch", help="show how a pipeline does", description=DESCRIPTION)
-    parser.add_argument("url", help="where the status page is mounted")
+    parser = subparsers.add_parser("watch", help="show the status of a pipeline", description=DESCRIPTION)
+    parser.add_argument("url", help="URL of the status page")
     parser.add_argument(
-        "--token", help="sent as a bearer's; better in RANVIER_STATUS_TOKEN, which nobody sees"
+        "--token", help="bearer token; prefer RANVIER_STATUS_TOKEN, which other users cannot see"
     )
     parser.add_argument(
-        "--search", default="", help="only circuits of tenants or providers with this in them"
+        "--search", default="", help="show only circuits whose tenant or provider contains this"
     )
-    parser.add_argument("--interval", type=float, default=2.0, help="seconds between two looks (2)")
-    parser.add_argument("--once", action="store_true", help="look once")
-    parser.add_argument("--plain", action="store_true", help="print lines instead of drawing")
+    parser.add_argument("--interval", type=float, default=2.0, help="seconds between updates (2)")
+    parser.add_argument("--once", action="store_true", help="print once and exit")
+    parser.add_argument("--plain", action="store_true", help="print lines instead of a screen")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Watch until Ctrl-C; or once, and tell by the status what was seen."""
+    """Watch until Ctrl-C; or print once, and return the level as exit status."""
     if not arguments.url.startswith(("http://", "https://")):
         raise ConfigurationError(
-            f"url={arguments.url!r:.200}: give an address, such as http://localhost:8000/ranvier"
+            f"url={arguments.url!r:.200}: pass a URL, such as http://localhost:8000/ranvier"
         )
     validation.seconds("interval", arguments.interval)
     from ranvier.cli.watch.watching import watch  # because: the extra `cli` may not be installed

@@ -1,4 +1,4 @@
-"""What the status page says, drawn for a terminal: marks, words and colours say the same."""
+"""Draws the status page in a terminal, with marks, words and colours of the same meaning."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ MARKS = {
 BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
 BESIDES = 14
-"""Lines that are taken by what is not a list."""
+"""Lines used by everything but the lists."""
 
 WIDE = 110
-"""Columns of a terminal that has room for retries and charts."""
+"""Columns of a terminal from which on retries and charts are shown."""
 
 FIXED = 54
 """Columns that a row of the circuit table needs besides the tenant and the provider."""
@@ -47,7 +47,7 @@ FIXED = 54
 def draw(
     facts: dict[str, Any], *, rows: int, columns: int = 80, failure: Text | None = None
 ) -> RenderableType:
-    """Everything, in about `rows` lines of so many columns; below a `failure` if the facts are old."""
+    """The whole status in about `rows` lines and `columns` columns, below a `failure` if it is old."""
     left = max(rows - BESIDES - len(facts["providers"]), 4)
     parts: list[RenderableType] = [failure] if failure is not None else []
     parts += [_verdict(facts), _calls(facts["calls"]), _providers(facts["providers"], wide=columns >= WIDE)]
@@ -58,24 +58,24 @@ def draw(
 
 
 def line(facts: dict[str, Any]) -> Text:
-    """The same in one line of text."""
+    """The status in one line of text."""
     calls, circuits = facts["calls"], facts["circuits"]
-    told = [
+    parts = [
         f"{calls['rate']:.1f} calls/s, {_share(calls)} succeeded",
         f"p50 {_seconds(calls['seconds']['p50'])}, p95 {_seconds(calls['seconds']['p95'])}",
         *(f"{each['name']} {_share(each)} of {each['rate']:.1f}/s" for each in facts["providers"]),
     ]
     if circuits is not None:
-        told.append(f"{circuits['troubled']} of {circuits['total']} circuits not closed")
+        parts.append(f"{circuits['troubled']} of {circuits['total']} circuits not closed")
     words = Text(f"{MARKS[facts['level']]} {facts['level']}", style=STYLES[facts["level"]])
     reasons = "; ".join(each["text"] for each in facts["findings"][:2])
     return words.append(
-        _clean(f"  {'; '.join(told)}{' | ' if reasons else ''}{reasons}"), style="default not bold"
+        _clean(f"  {'; '.join(parts)}{' | ' if reasons else ''}{reasons}"), style="default not bold"
     )
 
 
 def unreachable(why: str, seconds: float) -> Text:
-    """Nobody answers."""
+    """A line that says that the server does not answer, and why."""
     since = f", for {_seconds(seconds)}; last known state below" if seconds else ""
     return Text(f"? no answer from the server ({_clean(why)}){since}", style="bold reverse")
 
@@ -84,7 +84,7 @@ def _verdict(facts: dict[str, Any]) -> Text:
     level = facts["level"]
     text = Text(f"{MARKS[level]} {'all is well' if level == 'well' else level}", style=STYLES[level])
     text.append(
-        f"   process {facts['process']['number']}, watched for {_seconds(facts['process']['up'])}", "dim"
+        f"   process {facts['process']['number']}, counting for {_seconds(facts['process']['up'])}", "dim"
     )
     for finding in facts["findings"][:4]:
         text.append(f"\n  {MARKS[finding['level']]} {_clean(finding['text'])}", STYLES[finding["level"]])
@@ -127,14 +127,14 @@ def _providers(providers: Sequence[dict[str, Any]], *, wide: bool) -> Table:
 
 
 def _states(states: dict[str, int], *, wide: bool) -> Text:
-    """How many circuits are in each state; in a narrow terminal closed ones only if all are."""
+    """How many circuits are in each state; in a narrow terminal, closed ones only if all are closed."""
     shown = {state: number for state, number in states.items() if wide or state != "closed"} or states
     return Text(" ").join(Text(f"{MARKS[state]}{number}", STYLES[state]) for state, number in shown.items())
 
 
 def _circuits(circuits: dict[str, Any], rows: int, columns: int) -> Table:
     table = _table("circuit", "tenant", "provider", "failures", "opened", "next probe")
-    for column in table.columns[1:3]:  # else a long name would shorten the other columns, too
+    for column in table.columns[1:3]:  # otherwise a long name would shorten the other columns, too
         column.max_width = max((columns - FIXED) // 2, 8)
     table.title = f"{circuits['total']} circuits, {circuits['troubled']} not closed"
     table.title_justify = "left"
@@ -168,11 +168,11 @@ def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
     return text
 
 
-# --- saying numbers ------------------------------------------------------------------------------
+# --- formatting ----------------------------------------------------------------------------------
 
 
 def _clean(words: str) -> str:
-    """Names come from outside: what steers a terminal is no part of them."""
+    """Remove control characters: names come from outside and must not control the terminal."""
     return "".join(each if each.isprintable() else "\ufffd" for each in words)
 
 
@@ -193,7 +193,7 @@ def _share(facts: dict[str, Any]) -> str:
 
 
 def _bars(series: dict[str, list[int]]) -> Text:
-    """The last minute, two seconds a character; red where more than half has failed."""
+    """The last minute, two seconds per character; red where more than half failed."""
     good, bad = (_pairs(series[name][-60:]) for name in ("succeeded", "failed"))
     most = max(4, *(a + b for a, b in zip(good, bad, strict=True)))
     text = Text()

@@ -1,4 +1,4 @@
-"""Asks again and again, also where nobody answers any more, and shows what comes."""
+"""Polls the status page, also while the server does not answer, and shows the result."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ from ranvier import clock
 from ranvier.cli.watch.screen import draw, line, unreachable
 from ranvier.errors.configuration import ConfigurationError
 
-PATIENCE = 5.0
-"""Seconds until a server that says nothing is taken for gone."""
+TIMEOUT = 5.0
+"""Seconds after which a request times out."""
 
 MAX_BYTES = 5_000_000
-"""Of an answer."""
+"""The longest response, in bytes."""
 
 ROWS = 100
-"""Circuits that are asked for; a terminal shows fewer."""
+"""Circuits that are requested; a terminal shows fewer."""
 
-NOBODY = 3
-"""The exit status where nobody answers."""
+NO_ANSWER = 3
+"""The exit status if the server does not answer."""
 
 Shown = Callable[[dict[str, Any] | None, str, float], None]
-"""Shows what is known, why it is no longer so, and for how many seconds it has not been."""
+"""Shows the last facts, the error since then, if any, and the age of the facts in seconds."""
 
 
 class NoAnswerError(Exception):
-    """Nothing that could be shown came back; the message says why."""
+    """The server returned nothing that can be shown; the message says why."""
 
 
 def watch(url: str, *, token: str | None, search: str, interval: float, once: bool, plain: bool) -> int:
-    """Watch until it is interrupted, or once; returns the exit status."""
+    """Watch until interrupted, or print once; returns the exit status."""
     console = Console()
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     try:
-        client = httpx.AsyncClient(headers=headers, timeout=PATIENCE)
+        client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
         request = client.build_request(
             "GET", f"{url.rstrip('/')}/status.json", params={"search": search, "rows": ROWS}
         )
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigurationError(f"url={url!r:.200}: {type(error).__name__}") from None
     if not request.url.host:
-        raise ConfigurationError(f"url={url!r:.200}: it names no host")
+        raise ConfigurationError(f"url={url!r:.200}: the URL has no host")
     try:
         if once:
             return asyncio.run(_once(client, request, console, plain=plain))
         with ExitStack() as stack:
             show = _lines(console) if plain else _picture(stack, console)
-            asyncio.run(_go_on(client, request, show, interval))
+            asyncio.run(_watch(client, request, show, interval))
     except KeyboardInterrupt:
-        pass  # because: that is how it is meant to end
+        pass  # because: this is the usual end
     return 0
 
 
 async def _once(client: httpx.AsyncClient, request: httpx.Request, console: Console, *, plain: bool) -> int:
     async with client:
         try:
-            facts = await _ask(client, request)
+            facts = await _fetch(client, request)
         except NoAnswerError as error:
             console.print(unreachable(str(error), 0.0), soft_wrap=True)
-            return NOBODY
+            return NO_ANSWER
     if plain:
         console.print(line(facts), soft_wrap=True)
     else:
@@ -74,22 +74,22 @@ async def _once(client: httpx.AsyncClient, request: httpx.Request, console: Cons
     return 1 if facts["level"] == "trouble" else 0
 
 
-async def _go_on(client: httpx.AsyncClient, request: httpx.Request, show: Shown, interval: float) -> None:
-    facts, heard, error = None, clock.now(), ""
+async def _watch(client: httpx.AsyncClient, request: httpx.Request, show: Shown, interval: float) -> None:
+    facts, received_at, error = None, clock.now(), ""
     async with client:
         while True:
             try:
-                facts, heard, error = await _ask(client, request), clock.now(), ""
-            except NoAnswerError as told:
-                error = str(told)
-            show(facts, error, clock.now() - heard)
+                facts, received_at, error = await _fetch(client, request), clock.now(), ""
+            except NoAnswerError as no_answer:
+                error = str(no_answer)
+            show(facts, error, clock.now() - received_at)
             await asyncio.sleep(interval)
 
 
-async def _ask(client: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
-    """The facts, or a `NoAnswerError` that says why there are none."""
+async def _fetch(client: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
+    """Return the facts, or raise a `NoAnswerError`."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             response = await client.send(request, stream=True)
             try:
                 body = await _body(response)
@@ -98,13 +98,13 @@ async def _ask(client: httpx.AsyncClient, request: httpx.Request) -> dict[str, A
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         raise NoAnswerError(type(error).__name__) from None
     if response.status_code != httpx.codes.OK:
-        raise NoAnswerError(f"the server answers {response.status_code}")
+        raise NoAnswerError(f"status {response.status_code}")
     try:
         facts = json.loads(body)
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or facts.get("version") != 1:
-        raise NoAnswerError("the server has no status page there that is understood here")
+        raise NoAnswerError("the response is not from a status page of this version")
     return facts
 
 
@@ -113,12 +113,12 @@ async def _body(response: httpx.Response) -> bytes:
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) > MAX_BYTES:
-            raise NoAnswerError(f"the answer has more than {MAX_BYTES} bytes")
+            raise NoAnswerError(f"the response has more than {MAX_BYTES} bytes")
     return bytes(body)
 
 
 def _lines(console: Console) -> Shown:
-    """A line for each look."""
+    """Print one line per update."""
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:
         console.print(unreachable(error, seconds) if error or facts is None else line(facts), soft_wrap=True)
@@ -127,7 +127,7 @@ def _lines(console: Console) -> Shown:
 
 
 def _picture(stack: ExitStack, console: Console) -> Shown:
-    """The whole terminal, given back at the end."""
+    """Draw on the whole terminal, which is restored at the end."""
     live = stack.enter_context(Live(console=console, auto_refresh=False, screen=True))
 
     def show(facts: dict[str, Any] | None, error: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The state machine of one circuit. Pure: it never waits, and time is what it is told.
+"""The state machine of one circuit. Pure: it never waits, and the caller passes the time.
 
     closed --- failure_threshold failures in a row ---> open
     open --- the next call after the cooldown, as a probe ---> half_open
@@ -6,8 +6,8 @@
     half_open --- one probe fails, or outlives its lease ---> open, for longer
     any --- isolate ---> isolated --- reset ---> closed
 
-Every state has a generation. A result counts only in the generation in which its call was admitted,
-so that a late one cannot decide about a state it knows nothing of.
+Every change of state starts a new generation. A result counts only in the generation in which its call
+was admitted, so that a late result cannot change a later state.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CircuitSettings:
 
 
 class Circuit:
-    """One circuit: what it is in, what it counts, and who is under way through it."""
+    """One circuit: its state, its counts, and its probes."""
 
     __slots__ = (
         "_lock",
@@ -77,37 +77,37 @@ class Circuit:
 
     def __init__(self, rules: CircuitSettings, number: int = 0) -> None:
         self.rules = rules
-        self.number = number  # in the order in which circuits are made
-        self.entered_at = math.inf  # for its registry: the moment at which to ask whether it may be forgotten
+        self.number = number  # counts circuits in the order of their creation
+        self.entered_at = math.inf  # for its registry: when to check whether it may be evicted
         self.state = CLOSED
-        self.generation = 0  # moves with every change of state
-        self.oldest = 0  # the generation in which its event loop began: what is older is gone
+        self.generation = 0  # goes up with every change of state
+        self.oldest = 0  # the first generation on this event loop: calls of older ones are gone
         self.failures = 0  # in a row, while closed
-        self.successes = 0  # of probes, while half-open
+        self.successes = 0  # probes that succeeded, while half-open
         self.reopenings = 0  # since it was last closed
-        self.reopens_at = 0.0  # when the cooldown is over, while open
+        self.reopens_at = 0.0  # when the cooldown ends, while open
         self.in_flight = 0  # calls admitted and not yet settled
         self.total_opens = 0
         self._probes: dict[object, float] | None = (
-            None  # while half-open: who probes, and until when they may
+            None  # while half-open: the probes, and when the lease of each expires
         )
         self._lock: asyncio.Lock | None = None
 
     # --- admission -------------------------------------------------------------------------------
 
     def admit(self, who: object, now: float, lease: float) -> bool:
-        """Let `who` pass, or not. A probe may hold its place for `lease` seconds until it is sent."""
+        """Admit `who` if the state allows it. A probe must be sent within `lease` seconds."""
         if self.state is CLOSED:
             self.in_flight += 1
             return True
-        if self.refuses(now):
+        if self.rejects(now):
             return False
         if self._probes is None:  # it is open, and its cooldown is over
             self._enter(HALF_OPEN)
             self.successes = 0
             self._probes = {}
         if any(until <= now for until in self._probes.values()):
-            self._open(now)  # a probe that outlived its lease is given up
+            self._open(now)  # a probe whose lease has expired counts as failed
             return False
         if len(self._probes) >= self.rules.max_probes:
             return False
@@ -116,12 +116,12 @@ class Circuit:
         return True
 
     def extend(self, who: object, now: float, lease: float) -> None:
-        """If `who` is a probe, it may hold its place for `lease` seconds from now."""
+        """If `who` is a probe, let its lease expire `lease` seconds from now."""
         if self._probes is not None and who in self._probes:
             self._probes[who] = now + lease
 
     def retry_after(self, now: float) -> float | None:
-        """Seconds until a refused call may be worth another try; `None` when nobody can say."""
+        """Seconds until a rejected call is worth another try; `None` if unknown."""
         if self.state is OPEN:
             return max(self.reopens_at - now, 0.0)
         until = min(self._probes.values(), default=math.inf) if self._probes is not None else math.inf
@@ -133,21 +133,21 @@ class Circuit:
             self.state, self.failures, self.in_flight, self.total_opens, self.retry_after(now)
         )
 
-    def refuses(self, now: float) -> bool:
-        """True while no call at all may pass."""
+    def rejects(self, now: float) -> bool:
+        """True while the circuit rejects every call."""
         return self.state is ISOLATED or (self.state is OPEN and now < self.reopens_at)
 
     # --- results ---------------------------------------------------------------------------------
 
     def prove(self, who: object, now: float) -> bool:
-        """A probe has shown that the provider answers. True if `who` was a probe, and is none any more."""
+        """Count `who` as a successful probe: the provider answers. True if `who` was a probe until now."""
         probing = self._leave(who, now)
         if probing:
             self._succeed()
         return probing
 
     def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
-        """`who`, admitted in `generation`, has ended: give its place back, and count what counts."""
+        """Release `who`, admitted in `generation`, and count its outcome if it counts."""
         self.in_flight -= 1
         if self._probes is not None:
             self._leave(who, clock())
@@ -162,7 +162,7 @@ class Circuit:
                 self._succeed()
 
     def _leave(self, who: object, now: float) -> bool:
-        """Give back the place of a probe; one that outlived its lease opens the circuit instead."""
+        """Release a probe, and return true; if its lease has expired, open the circuit instead."""
         until = None if self._probes is None else self._probes.pop(who, None)
         if until is None:
             return False
@@ -172,7 +172,7 @@ class Circuit:
         return False
 
     def _succeed(self) -> None:
-        """A probe has; a listener may have isolated the circuit as it heard of the probe."""
+        """Count a successful probe, unless a listener isolated the circuit on the event of that probe."""
         if self.state is HALF_OPEN:
             self.successes += 1
             if self.successes >= self.rules.success_threshold:
@@ -189,19 +189,19 @@ class Circuit:
     # --- changes of state ------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Closed, with nothing held against the provider."""
+        """Close the circuit and reset its counts of failures and reopenings."""
         self._enter(CLOSED)
         self.failures = 0
         self.reopenings = 0
 
     def isolate(self) -> None:
-        """Refuse everything until `close`."""
+        """Reject every call until `close`."""
         self._enter(ISOLATED)
 
     def start_anew(self, shift: float) -> None:
-        """Go on, in the same state, on an event loop whose clock is `shift` seconds ahead of the old one's.
+        """Move to an event loop whose clock is `shift` seconds ahead of the old one's; keep the state.
 
-        Who was under way on the old one is gone; should one of them settle all the same, it does nothing.
+        Calls in flight on the old loop are gone; if one of them settles all the same, it has no effect.
         """
         self.generation += 1
         self.oldest = self.generation
@@ -209,7 +209,7 @@ class Circuit:
         self.in_flight = 0
         self.reopens_at += shift
         self._probes = None if self._probes is None else {}
-        self._lock = None  # whoever held it never gives it back
+        self._lock = None  # a holder on the old loop never releases it
 
     def _open(self, now: float) -> None:
         self._enter(OPEN)
@@ -224,7 +224,7 @@ class Circuit:
 
     @property
     def lock(self) -> asyncio.Lock:
-        """Serialises what must wait (an operator's commands); never held while a call is under way."""
+        """Serialises an operator's commands; never held while a call is in flight."""
         if self._lock is None:
             self._lock = asyncio.Lock()
         return self._lock

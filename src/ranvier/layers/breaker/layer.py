@@ -1,4 +1,4 @@
-"""Stops asking a provider that has failed this tenant again and again."""
+"""Rejects calls of a tenant to a provider that has failed this tenant repeatedly."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 LEASE_MARGIN = 1.0
-"""Seconds that a probe may hold its place beyond the longest attempt."""
+"""Seconds by which the lease of a probe exceeds the longest attempt."""
 
 LEASE_WITHOUT_TIMEOUT = 121.0
-"""Seconds that a probe may hold its place where nothing bounds an attempt."""
+"""The lease of a probe, in seconds, where no timeout limits an attempt."""
 
 MAX_SHOWN = 12
 """Circuits that `print(pipeline)` lists."""
 
 
 class Breaker(Guard):
-    """Keep a circuit per tenant and provider: one customer's failures never open another's.
+    """Keep one circuit per tenant and provider: one customer's failures never open another's circuit.
 
     Args:
-        failure_threshold: Failures in a row that open a circuit. A refused key, a rate limit, a bad
-            request or a cancelled call is no failure.
+        failure_threshold: Failures in a row that open a circuit. A rejected key, a rate limit, an invalid
+            request or a cancelled call is not a failure.
         success_threshold: Successful probes that close it again.
-        cooldown: Seconds that it stays open, plus up to a fifth at random, before a probe may pass.
-        max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps it as it is.
-        max_probes: Probes at a time.
-        probe_lease: Seconds that a probe may hold its place, from the moment that its request is sent;
-            after that it is given up. `None` is one second more than the longest attempt that the stack
-            lets pass, and 121 more than `first_token` and `idle` where it does not bound all of it.
-        max_circuits: Circuits kept at most.
-        key: Of a call, the key of its circuit: anything hashable; `None` is `(tenant, provider)`. It may
-            add a model or a region; without the tenant, tenants share circuits.
+        cooldown: Seconds that it stays open, plus up to a fifth at random, before it admits a probe.
+        max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps the cooldown constant.
+        max_probes: Probes in flight at a time.
+        probe_lease: Seconds after sending its request within which a probe must end; after that it counts
+            as failed. `None` is one second more than the longest attempt that the stack allows, or 121
+            seconds more than `first_token` and `idle` where the stack does not limit the whole attempt.
+        max_circuits: The maximum number of circuits to keep.
+        key: A function of a call that returns the key of its circuit, anything hashable; `None` is
+            `(tenant, provider)`. It may add a model or a region; without the tenant, tenants share circuits.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
-            circuits of its own, with `"provider/model"` in the place of the provider.
+            circuits of its own, whose keys have `"provider/model"` instead of the provider.
 
-    A refused call raises `CircuitOpenError`, and the next target is asked at once.
+    A rejected call raises `CircuitOpenError`, and falls back to the next target at once.
 
     Attributes:
         circuits: The registry: states, `reset`, `isolate`.
@@ -93,15 +93,15 @@ class Breaker(Guard):
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
-        """Tell the pipeline's listeners of what operators do to circuits."""
+        """Send events to the pipeline's listeners when operators change circuits."""
         self.circuits.listen(pipeline.events)
 
     def opened(self, pipeline: Runtime) -> None:
-        """The circuits go on as they are, on whatever event loop."""
+        """Keep the circuits as they are on the pipeline's event loop, also if it is a new one."""
         self.circuits.opened(pipeline)
 
     def admit(self, call: Call) -> Permit:
-        """A permit for `call`, or `CircuitOpenError`."""
+        """Return a permit for `call`, or raise `CircuitOpenError`."""
         if self._key is None and not self.overrides:
             return self.circuits.admit(call, (call.tenant, call.deployment.provider.name), self)
         return self.circuits.admit(call, self._key_of(call), self.settings_for(call.deployment))
@@ -124,7 +124,7 @@ class Breaker(Guard):
         return call.tenant, call.deployment.provider.name
 
     def lease(self, call: Call) -> float:
-        """Seconds that `call`, as a probe that is sent now, may hold its place; infinity is to its end."""
+        """The lease in seconds of `call` as a probe that is sent now; infinity means until it ends."""
         if self.probe_lease is not None:
             return self.probe_lease
         limits = call.limits
@@ -134,14 +134,14 @@ class Breaker(Guard):
         if longest is not None:
             return longest + LEASE_MARGIN
         first_token, idle = limits.first_token, limits.idle
-        if call.streaming and first_token is not None:  # it has proved the provider by its first content
+        if call.streaming and first_token is not None:  # its first content makes the probe a success
             return first_token + LEASE_MARGIN
         if limits.over_stream and first_token is not None and idle is not None:
-            return math.inf  # silence ends it, and else it goes on
+            return math.inf  # silence ends it; without silence it may take any time
         return LEASE_WITHOUT_TIMEOUT + (first_token or 0.0) + (idle or 0.0)
 
     def reservation(self, call: Call) -> float:
-        """Seconds that `call`, as a probe, may hold its place until it is sent: it may wait for a slot."""
+        """The lease in seconds of `call` as a probe until it is sent, including a wait for a connection."""
         if self.probe_lease is not None and not takes_slot(call.deployment):
             return self.probe_lease
         limits = limits_at(call.pipeline.layers, call.deployment)

@@ -1,4 +1,4 @@
-"""The right to one attempt through a circuit."""
+"""Permits for one attempt through a circuit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class UntrackedPermit(Permit):
-    """For a call that passes without a circuit, since there was no room for another."""
+    """A permit without a circuit, for when the registry is full."""
 
     __slots__ = ()
     circuit = None
 
 
 class CircuitPermit(Permit):
-    """Ties a call to the circuit, and to the generation, that let it pass."""
+    """Ties a call to the circuit and the generation that admitted it."""
 
     __slots__ = ("_call", "_circuit", "_generation", "_key", "_proved", "_registry", "_settled", "circuit")
 
@@ -39,26 +39,26 @@ class CircuitPermit(Permit):
 
     @property
     def refuses_now(self) -> bool:
-        """True while the circuit lets nobody pass."""
-        return self._circuit.refuses(self._call.pipeline.clock())
+        """True while the circuit rejects every call."""
+        return self._circuit.rejects(self._call.pipeline.clock())
 
     def proved(self) -> None:
-        """A stream has begun: if it is a probe, it has succeeded, and its place is free."""
+        """A stream has begun: if the call is a probe, it has succeeded, and another may follow."""
         before = self._circuit.state
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
         if self._circuit.state is not before:
-            self._registry.moved(self._call, before, self._circuit)
+            self._registry.emit_change(self._call, before, self._circuit)
 
     def settle(self, outcome: Outcome) -> None:
-        """Give the place back and count the outcome, once."""
+        """Release the call and count its outcome, once."""
         if self._settled:
             return
         self._settled = True
         circuit, generation = self._circuit, self._generation
-        if generation < circuit.oldest:  # its event loop is closed, and the circuit has gone on without it
+        if generation < circuit.oldest:  # its event loop is closed, and the circuit has moved to another
             return
-        if self._proved:  # it has been counted; a later break counts in whatever state it finds
+        if self._proved:  # its success was counted; if the stream breaks later, that counts in any state
             generation = circuit.generation
             outcome = FAILED if outcome is FAILED else ABANDONED
         if outcome is FAILED:
@@ -67,13 +67,13 @@ class CircuitPermit(Permit):
         circuit.settle(self, generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
-            self._registry.moved(self._call, before, circuit)
+            self._registry.emit_change(self._call, before, circuit)
 
 
 class ProbePermit(CircuitPermit):
-    """Of a probe: its lease begins when its request is sent, and not while it waits for a connection.
+    """The permit of a probe. Its lease starts when its request is sent, not while it waits for a connection.
 
-    Of an attempt with two requests it begins anew with the second.
+    If the attempt sends a second request, the lease starts again.
     """
 
     __slots__ = ("_lease",)
@@ -86,14 +86,14 @@ class ProbePermit(CircuitPermit):
         self._lease = lease
 
     def admitted(self) -> None:
-        """It may pass, by which the circuit may just have changed."""
+        """Take over the circuit's state and generation, which admitting the probe may have changed."""
         self.circuit = self._circuit.state
         self._generation = self._circuit.generation
 
     def waits(self, call: Call) -> None:
-        """Let the place be held until the connection has come, and for the lease that begins then."""
+        """Extend the lease by the wait for a connection."""
         self._circuit.extend(self, call.pipeline.clock(), slot_wait(call.limits) + self._lease(call))
 
     def sent(self, call: Call) -> None:
-        """Let the lease begin."""
+        """Start the lease."""
         self._circuit.extend(self, call.pipeline.clock(), self._lease(call))

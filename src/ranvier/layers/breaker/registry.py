@@ -1,4 +1,4 @@
-"""All circuits of a breaker: found by key, bounded in number."""
+"""All circuits of a breaker by key, bounded in number."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 NO_PART: Hashable = object()
-"""Of a key that is not made of a tenant and a provider."""
+"""Stands for a part that the caller did not pass, as when the key is not a tenant and a provider."""
 
 
 class Circuits:
-    """The circuits by key, `(tenant, provider)` unless the breaker has a key function.
+    """The circuits by key, which is `(tenant, provider)` unless the breaker has a key function.
 
-    At most `max_circuits` are kept. For a new one the least recently used closed circuit goes, then open
-    and half-open ones that nobody has asked for ten minutes after their cooldown. Where all others are in
-    use, the new call passes without a circuit: it is never refused for want of memory.
+    At most `max_circuits` are kept. A new one evicts the least recently used closed circuit, or else open
+    and half-open ones without a call for ten minutes after their cooldown. If all others are in use, the
+    call is admitted without a circuit: it is never rejected for lack of memory.
 
-    Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the key as it
-    is, as in `reset(key)` for a key of this iteration or of a key function.
+    Operators name a circuit by the parts of its key, as in `reset("acme", "openai")`, or by the whole key,
+    as in `reset(key)` for a key from iterating over the registry or from a key function.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class Circuits:
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
         self._numbers = count()
         self._unasked = Unasked()  # open or half-open, and without calls
-        self._unclaimed: set[Hashable] = set()  # made by an operator: no call has told whose rules count
+        self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
         self._loops = Loops()
 
     # --- for operators ---------------------------------------------------------------------------
 
     def state(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> CircuitState | None:
-        """The state of a circuit, `None` before its first call. Looking never changes it."""
+        """The state of a circuit, `None` before its first call. Reading never changes it."""
         circuit = self._circuits.get(self._named(tenant, provider, *more))
         return None if circuit is None else circuit.state
 
     async def reset(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> bool:
-        """Close a circuit, isolated or not, with nothing held against the provider; false where none is."""
+        """Close a circuit, also an isolated one, and reset its counts. False if there is no such circuit."""
         key = self._named(tenant, provider, *more)
         circuit = self._circuits.get(key)
         if circuit is None:
@@ -77,14 +77,14 @@ class Circuits:
             before = circuit.state
             circuit.close()
             self._park(key, circuit)
-            self._tell_all(key, before, circuit.state)
+            self._emit_to_all(key, before, circuit.state)
         return True
 
     async def isolate(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> None:
-        """Refuse every call through a circuit until it is reset.
+        """Reject every call through a circuit until it is reset.
 
         Raises:
-            ConfigurationError: there is no such circuit yet, and no room for another.
+            ConfigurationError: there is no such circuit yet, and the registry is full.
         """
         key = self._named(tenant, provider, *more)
         circuit = self._circuits.get(key)
@@ -99,10 +99,10 @@ class Circuits:
             before = circuit.state
             circuit.isolate()
             self._idle.pop(key, None)
-            self._tell_all(key, before, circuit.state)
+            self._emit_to_all(key, before, circuit.state)
 
     def _named(self, *parts: Hashable) -> Hashable:
-        """The key that an operator means."""
+        """The key that an operator's parts name."""
         key = tuple(part for part in parts if part is not NO_PART)
         return key[0] if len(key) == 1 and key not in self._circuits else key
 
@@ -125,11 +125,11 @@ class Circuits:
     # --- for the breaker -------------------------------------------------------------------------
 
     def listen(self, events: Events) -> None:
-        """Tell `events` of what operators do."""
+        """Send the changes that operators make to `events`."""
         self._listening.add(events)
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: where the old event loop is closed, nothing is in flight any more."""
+        """A pipeline opens: if the old event loop is closed, drop what was in flight on it."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
@@ -143,16 +143,16 @@ class Circuits:
                 self._idle[key] = circuit
 
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
-        """A permit for `call` through the circuit at `key`, which is made by `settings` if it is new.
+        """Return a permit for `call` through the circuit at `key`; a new circuit gets `settings`.
 
         Raises:
-            CircuitOpenError: the circuit lets nobody through now.
+            CircuitOpenError: the circuit rejects the call.
         """
         circuit = self._circuits.get(key)
         if circuit is None:
             circuit = self._add(key, settings.rules, call.pipeline.clock())
             if circuit is None:
-                self._tell_full(call)
+                self._emit_full(call)
                 return UntrackedPermit()
         if circuit.state is CLOSED:
             permit = CircuitPermit(self, call, key, circuit)
@@ -163,26 +163,26 @@ class Circuits:
         return permit
 
     def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
-        """A permit for `call` as a probe, or a `CircuitOpenError`."""
+        """Return a permit for `call` as a probe, or raise `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
-        if circuit.refuses(now):  # by far the most frequent, so that nothing is made for it
-            raise self._refusal(call, circuit, now)
+        if circuit.rejects(now):  # by far the most frequent case: it creates no permit
+            raise self._rejection(call, circuit, now)
         permit = ProbePermit(self, call, key, circuit, settings.lease)
         admitted = circuit.admit(permit, now, settings.reservation(call))
         permit.admitted()
         try:
             if circuit.state is not before:
-                self.moved(call, before, circuit)
-        except BaseException:  # of a listener that ends the program
+                self.emit_change(call, before, circuit)
+        except BaseException:  # such as a KeyboardInterrupt in a listener
             if admitted:
                 permit.settle(ABANDONED)
             raise
         if not admitted:
-            raise self._refusal(call, circuit, now)
+            raise self._rejection(call, circuit, now)
         return permit
 
     def claim(self, key: Hashable, circuit: Circuit, call: Call) -> None:
-        """The circuit at `key` is about to count a failure of `call`: by the rules of its target."""
+        """Give a circuit made by an operator the rules of the target that is about to fail in it first."""
         if key in self._unclaimed:
             self._unclaimed.discard(key)
             circuit.rules = self._rules_for(call.deployment)
@@ -192,12 +192,12 @@ class Circuits:
         if circuit.in_flight > 0:
             return
         if circuit.state is CLOSED:
-            self._idle[key] = circuit  # behind all others: it was taken out when the call was admitted
+            self._idle[key] = circuit  # at the end: it was taken out when the call was admitted
         else:
             self._unasked.add(key, circuit, self._circuits)
 
-    def moved(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
-        """Tell of a change of state that `call` brought about."""
+    def emit_change(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
+        """Emit the change of state that `call` caused."""
         if call.pipeline.events.listeners:
             call.pipeline.events.emit(
                 CircuitChanged(
@@ -223,7 +223,7 @@ class Circuits:
         return circuit
 
     def _evict(self, now: float) -> bool:
-        """Forget what may be forgotten: one closed circuit, or some that are not."""
+        """Evict one closed circuit, or else open and half-open ones. True if there is room now."""
         if self._idle:
             forgettable = [next(iter(self._idle))]
             del self._idle[forgettable[0]]
@@ -234,21 +234,21 @@ class Circuits:
             self._unclaimed.discard(key)
         return len(self._circuits) < self._max_circuits
 
-    # --- telling ---------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------
 
-    def _refusal(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
+    def _rejection(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
         provider = call.deployment.provider.name
         error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
         announce_rejected(call, error, provider)
         return error
 
-    def _tell_full(self, call: Call) -> None:
+    def _emit_full(self, call: Call) -> None:
         if call.pipeline.events.listeners:
             provider = call.deployment.provider.name
             event = RegistryFull(tenant=call.tenant, provider=provider, max_circuits=self._max_circuits)
             call.pipeline.events.emit(event, call.record)
 
-    def _tell_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:
+    def _emit_to_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:
         if before is after:
             return
         whole = isinstance(key, tuple) and len(key) > 1

@@ -1,4 +1,4 @@
-"""The states of a circuit, and what a look at one shows."""
+"""The states of a circuit, and a snapshot of one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ class CircuitState(StrEnum):
     """What a circuit does with the next call."""
 
     CLOSED = "closed"
-    """Lets it pass."""
+    """Admits it."""
 
     OPEN = "open"
-    """Refuses it until the cooldown is over."""
+    """Rejects it until the cooldown is over."""
 
     HALF_OPEN = "half_open"
-    """Lets a probe pass, if there is none under way."""
+    """Admits it as a probe, if fewer than `max_probes` are in flight."""
 
     ISOLATED = "isolated"
-    """Refuses it until an operator resets the circuit."""
+    """Rejects it until an operator resets the circuit."""
 
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED = CircuitState
@@ -27,14 +27,14 @@ CLOSED, OPEN, HALF_OPEN, ISOLATED = CircuitState
 
 @dataclass(frozen=True, slots=True)
 class CircuitSnapshot:
-    """A circuit as it was when it was looked at.
+    """The state and counts of a circuit at one moment.
 
     Attributes:
         state: closed, open, half_open or isolated.
-        failures: In a row, while closed.
+        failures: Failures in a row, while closed.
         in_flight: Calls admitted and not yet ended.
         total_opens: How often it has opened.
-        retry_after: Seconds until a refused call is worth another try, if anybody can say.
+        retry_after: Seconds until a rejected call is worth another try; `None` if unknown.
     """
 
     state: CircuitState

@@ -1,4 +1,4 @@
-"""Which open circuits nobody has asked for long enough, found without looking at the others."""
+"""Finds open circuits that have had no call for long enough to be evicted, without a scan of all circuits."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.state import HALF_OPEN, OPEN
 
 IDLE_OPEN_SECONDS = 600.0
-"""How long after its cooldown an open circuit that nobody asks for is remembered."""
+"""Seconds after its cooldown for which an open circuit without calls is kept."""
 
 SLACK = 64
-"""Entries of circuits that are gone, beside as many as there are circuits."""
+"""Stale entries that the heap may hold in addition to twice the number of circuits."""
 
 MAX_STEPS = 1000
-"""Entries that are looked at for one newcomer: a few milliseconds, after which the loop has to turn."""
+"""Entries to check per new circuit: a few milliseconds, so that the event loop is not blocked for longer."""
 
 _Entry = tuple[float, int, Hashable, Circuit]
 
 
 class Unasked:
-    """Open and half-open circuits without calls, in the order in which they may be forgotten.
+    """Open and half-open circuits without calls, in the order in which they may be evicted.
 
-    Each has one entry, at the moment that was known first, or at an earlier one. When that has come, the
-    circuit says whether its own has: so nothing is moved while circuits open and close.
+    Each circuit has one entry, at a moment no later than its eviction. At that moment the circuit is
+    checked, and added again if it is not due yet: entries need not move while circuits open and close.
     """
 
     def __init__(self) -> None:
-        self._heap: list[_Entry] = []  # of those at one moment the circuit that was made first goes first
+        self._heap: list[_Entry] = []  # at equal moments the oldest circuit comes first
 
     def add(self, key: Hashable, circuit: Circuit, circuits: Mapping[Hashable, Circuit]) -> None:
-        """The last call of `circuit` has ended."""
+        """Add `circuit`, whose last call has ended."""
         when = circuit.reopens_at + IDLE_OPEN_SECONDS
         if when >= circuit.entered_at:
             return
@@ -43,7 +43,7 @@ class Unasked:
             heapify(self._heap)
 
     def take(self, circuits: Mapping[Hashable, Circuit], now: float) -> list[Hashable]:
-        """The keys of those that may be forgotten by `now`, as far as a few steps find them."""
+        """Remove and return the keys that may be evicted by `now`, checking at most `MAX_STEPS` entries."""
         due: list[Hashable] = []
         for _ in range(MAX_STEPS):
             if not self._heap or self._heap[0][0] > now:
@@ -64,5 +64,5 @@ class Unasked:
 
 
 def _counts(entry: _Entry) -> bool:
-    """Whether it is the entry of its circuit: an earlier one takes the place of a later one."""
+    """Whether it is the current entry of its circuit: an earlier one replaces a later one."""
     return entry[3].entered_at == entry[0]

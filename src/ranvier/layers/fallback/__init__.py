@@ -1,4 +1,4 @@
-"""One target after another."""
+"""The fallback layer: one target after another."""
 
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.fallback.targets import Target

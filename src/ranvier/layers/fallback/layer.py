@@ -1,4 +1,4 @@
-"""Chooses who is asked, and who is asked next."""
+"""Chooses the target of each attempt, and the next one when a target fails."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
 
 Failures = tuple[tuple[Deployment, RanvierError], ...]
-"""Who has been asked in vain, and what came of it."""
+"""The failed targets with their errors."""
 
 
 class Fallback(Layer):
-    """Ask the targets in their order until one answers.
+    """Send a call to the targets in order until one answers.
 
     Args:
-        targets: Who is asked, best first. One is enough.
-        chains: For single primaries a chain of their own: `{"anthropic": ["openrouter", "ollama"]}`.
-        on_invalid_request: Also go on after a request that the target calls invalid.
-        on_content_filter: Also go on after a refusal on policy.
-        on_empty: Also go on after an answer that ended well but holds nothing (`Response.empty`), unless the
-            last message is a tool's result, after which a model may have nothing to say.
+        targets: The targets, best first. One is enough.
+        chains: The chain to use for a single primary: `{"anthropic": ["openrouter", "ollama"]}`.
+        on_invalid_request: Also fall back when the target reports an invalid request.
+        on_content_filter: Also fall back when a content filter rejects the request.
+        on_empty: Also fall back after a response that ended well but is empty (`Response.empty`), unless the
+            last message is a tool result, after which an empty response can be right.
 
-    If no target has more to say, the first empty answer is returned; it is no error, and no circuit counts
-    it. A stream can be followed by another target until its first content, thoughts included.
+    If all targets answer with an empty response, the first one is returned; it is no error, and no circuit
+    counts it. A stream can fall back until its first content, thoughts included.
 
-    One failed target raises its own error; two or more an `AllDeploymentsFailedError` with one error
-    each. Where all of them refused the request itself, the first one's refusal is raised bare: there is
-    something to mend in the request, and the record has what the others said. What another target would
-    most likely say too (an invalid request) is raised at once.
+    If one target was tried, its own error is raised; if two or more were, an `AllDeploymentsFailedError`
+    with one error each. If all of them reported an invalid request, the first one's error is raised by
+    itself: the request has to be corrected, and the record has the other errors. An error that other
+    targets would most likely return too (an invalid request) is raised at once.
     """
 
     place: ClassVar[Place] = Place.ROUTE
@@ -65,7 +65,7 @@ class Fallback(Layer):
         self._on_empty = on_empty
         named = TargetNames([*targets, *(target for chain in (chains or {}).values() for target in chain)])
         self.targets = tuple([named.deployment(target) for target in targets])
-        self._chains: dict[str, tuple[Deployment, ...]] = {}  # by where a call starts: target or provider
+        self._chains: dict[str, tuple[Deployment, ...]] = {}  # by the target or provider where a call starts
         for position, deployment in enumerate(self.targets):
             for name in (deployment.target, deployment.provider.name):
                 self._chains.setdefault(name, self.targets[position:])
@@ -78,56 +78,57 @@ class Fallback(Layer):
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
 
-    # --- the way of a call -----------------------------------------------------------------------
+    # --- handling a call -------------------------------------------------------------------------
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Ask one target after another."""
+        """Send the call to one target after another."""
         failures: Failures = ()
         chain = self._default if call.start is None else self._chain(call.start)
         credentials = call.pipeline.credentials
         answer: R | None = None
-        empty: R | None = None  # the first answer that holds nothing
-        passed: tuple[Deployment, str] | None = None  # who was asked last, and why that was not enough
+        empty: R | None = None  # the first empty response
+        previous: tuple[Deployment, str] | None = None  # the target tried last, and why the call fell back
         try:
             for deployment in chain:
                 if failures and _too_small(deployment, failures):
                     continue
                 directed = call
-                try:  # nowhere is the key a local variable, which a report of a traceback might show
+                try:  # the key is never a local variable: a traceback report might show it
                     _check_time(call, deployment, failures)
-                    directed = call.to(deployment, None, _move_on(call, deployment, passed))
+                    directed = call.to(deployment, None, _fall_back(call, deployment, previous))
                     if credentials.resolver is None:
                         directed.credential = credentials.default(call, deployment)
                         answer = await inner(directed)
                     else:
                         answer = await _by_keys(directed, inner)
-                    if len(chain) == 1 or not self._asks_on(call, answer):
+                    if len(chain) == 1 or not self._falls_back_on(call, answer):
                         return answer
                     call.record.answered_nothing()
-                    empty, passed = empty or answer, (deployment, EMPTY)
+                    empty, previous = empty or answer, (deployment, EMPTY)
                 except RanvierError as error:
                     _note(directed, error)
-                    if not self._goes_on(error):
+                    if not self._fails_over(error):
                         if empty is not None:
                             break
                         raise
                     failures += ((deployment, own_error(directed, error)),)
-                    passed = deployment, error.kind
+                    previous = deployment, error.kind
             if empty is None:
                 raise _verdict(failures)
             call.record.outcome = SUCCEEDED
             return empty
         finally:
-            # Each error holds this frame: held here too they would be a cycle, and keep a dropped stream.
+            # Each error references this frame: references from here would make a cycle, and a stream
+            # that was dropped would not be freed.
             del failures, answer, empty
 
-    def _asks_on(self, call: Call, answer: object) -> bool:
-        """True where `answer` holds nothing, and another target may have more to say."""
+    def _falls_back_on(self, call: Call, answer: object) -> bool:
+        """True where `answer` is empty, and another target may return more."""
         if not (self._on_empty and getattr(answer, "empty", False)):
             return False
         return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
 
-    def _goes_on(self, error: RanvierError) -> bool:
+    def _fails_over(self, error: RanvierError) -> bool:
         if error.fails_over or isinstance(error, ContextLengthError):
             return True  # another window may be larger
         if type(error) is InvalidRequestError:
@@ -146,15 +147,15 @@ class Fallback(Layer):
         return chain
 
     def check_start(self, start: str) -> None:
-        """Refuse a start that is none of our targets."""
+        """Raise `UnknownProviderError` unless `start` is one of the targets."""
         self._chain(start)
 
     def deployments(self) -> Iterable[Deployment]:
-        """Every target, those of the chains included."""
+        """Every target, including those of the chains."""
         return dict.fromkeys(deployment for chain in self._chains.values() for deployment in chain)
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
-        """The targets that one call is sent to in turn, for each place where it may start."""
+        """The targets that a call is sent to in turn, for each target where it may start."""
         return dict.fromkeys(self._chains.values())
 
     def __repr__(self) -> str:
@@ -166,23 +167,23 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
     window = deployment.context_window
     return window is not None and any(
         isinstance(error, ContextLengthError)
-        and not error.fails_over  # else it was a limit of that key or server, and no window
+        and not error.fails_over  # otherwise it was a limit of that key or server, not of the model
         and (failed.context_window or 0) >= window
         for failed, error in failures
     )
 
 
 def _check_time(call: Call, deployment: Deployment, failures: Failures) -> None:
-    """Refuse to ask `deployment` once the call is out of time."""
+    """Raise `DeadlineExceededError` if the deadline has passed before `deployment` is tried."""
     if call.deadline is not None and call.deadline <= call.pipeline.clock():
         raise _too_late(deployment, failures)
 
 
-def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] | None) -> str | None:
-    """Tell that `deployment` is asked now, and why: what came of the one before it, if there was one."""
-    if passed is None:
+def _fall_back(call: Call, deployment: Deployment, previous: tuple[Deployment, str] | None) -> str | None:
+    """Emit that the call falls back to `deployment`; return why, or `None` for the first target."""
+    if previous is None:
         return None
-    before, kind = passed
+    before, kind = previous
     if call.pipeline.events.listeners:
         call.pipeline.events.emit(
             FallbackTaken(
@@ -198,7 +199,7 @@ def _move_on(call: Call, deployment: Deployment, passed: tuple[Deployment, str] 
 
 
 async def _by_keys(call: Call, inner: Handler[R]) -> R:
-    """Ask a target with the key that the resolver gives, and with others where that is at fault."""
+    """Send the call with the key that the resolver returns, and with another when that key fails."""
     credentials = call.pipeline.credentials
     call.credential = await credentials.resolve(call, call.deployment)
     while True:
@@ -212,17 +213,17 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
 
 
 def _note(call: Call, error: RanvierError) -> None:
-    """Tell the record of a target that was passed over."""
+    """Record a target that was skipped because a layer rejected the call."""
     if isinstance(error, RejectedError):
         recorder.waited(call, "skipped", call.pipeline.clock(), error.kind)
 
 
 def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:
     if not failures:
-        return DeadlineExceededError(f"the call ran out of time before {deployment} was asked")
+        return DeadlineExceededError(f"the deadline passed before {deployment} was tried")
     failed, error = failures[-1]
     late = DeadlineExceededError(
-        f"out of time after {failed} failed ({error.kind}) and before {deployment} was asked"
+        f"the deadline passed after {failed} failed ({error.kind}) and before {deployment} was tried"
     )
     late.__cause__ = error
     return late
@@ -231,7 +232,7 @@ def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededErr
 def _verdict(failures: Failures) -> RanvierError:
     if len(failures) == 1 or all(isinstance(error, InvalidRequestError) for _, error in failures):
         return failures[0][1]
-    told = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
+    summary = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
     return AllDeploymentsFailedError(
-        f"none of {len(failures)} targets answered: {told}", [error for _, error in failures]
+        f"none of {len(failures)} targets answered: {summary}", [error for _, error in failures]
     )

@@ -1,4 +1,4 @@
-"""What the targets of a fallback are, and how they are named."""
+"""The targets of a fallback, and how their names are resolved."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Target = Deployment | Provider | str
 
 
 class TargetNames:
-    """What targets mean: a string is a model of a provider given beside it, else of a registered one."""
+    """Resolves targets: a string names a provider passed in the same call, or else a registered one."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
         self._providers: dict[str, Provider] = {}
         for target in targets:
             if isinstance(target, (list, tuple, set)):
                 raise ConfigurationError(
-                    f"a {type(target).__name__} is no target: give the targets one by one, as in "
+                    f"a {type(target).__name__} is not a target: pass the targets one by one, as in "
                     "resilient(first, second), or unpack them: resilient(*targets)"
                 )
             if not isinstance(target, str):
@@ -28,7 +28,7 @@ class TargetNames:
                 self._providers.setdefault(getattr(provider, "name", ""), provider)
 
     def deployment(self, target: Target, among: Iterable[Deployment] = ()) -> Deployment:
-        """The deployment that `target` means, one of `among` where that has its name."""
+        """The deployment that `target` names: one of `among` if the name matches, or else a new one."""
         if isinstance(target, Deployment):
             return target
         if not isinstance(target, str):
@@ -46,8 +46,8 @@ def listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
     """`chain`, the targets after `primary`.
 
     Raises:
-        ConfigurationError: it is a text.
+        ConfigurationError: it is a string.
     """
     if isinstance(chain, str):
-        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: give a list of targets")
+        raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: pass a list of targets")
     return chain

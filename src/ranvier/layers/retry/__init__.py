@@ -1,4 +1,4 @@
-"""Retries, and the backoff between them."""
+"""The retry layer and its backoff."""
 
 from ranvier.layers.retry.layer import Retry
 

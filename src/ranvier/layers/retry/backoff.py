@@ -1,7 +1,7 @@
 """How long to wait before trying again: exponential backoff with jitter.
 
 After "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): full jitter spreads callers
-best, equal jitter keeps half of the wait, none keeps them in step.
+best, equal jitter keeps half of the wait, and without jitter callers retry in step.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Literal
 
 Jitter = Literal["full", "equal", "none"]
-"""How much of a wait is random: all of it, half of it, nothing."""
+"""How much of a wait is random: all of it, half of it, none of it."""
 
 MAX_LENGTH = 1e9
-"""Seconds that no wait exceeds of itself, so that all arithmetic on it stays finite."""
+"""The longest backoff in seconds, so that all arithmetic on it stays finite."""
 
 
 class Backoff:
@@ -34,16 +34,17 @@ class Backoff:
         self._jitter = jitter
         self._rng = rng
 
-    def delay(self, retry: int, asked: float | None = None) -> float:
-        """Seconds to wait before `retry` (from 1), when the provider has `asked` for so many.
+    def delay(self, retry: int, retry_after: float | None = None) -> float:
+        """Seconds to wait before `retry` (counted from 1).
 
-        Chance is added to what was asked and never taken from it: the wait is at least `asked`.
+        `retry_after` is the wait that the provider asks for, if it does. Jitter is added to it and never
+        taken from it: the wait is at least `retry_after`.
         """
         wait = self._spread(self._growth(retry - 1))
-        if asked is None:
+        if retry_after is None:
             return wait
         extra = 0.0 if self._jitter == "none" else self._rng() * self._base
-        return max(wait, asked + extra)
+        return max(wait, retry_after + extra)
 
     def _growth(self, steps: int) -> float:
         if self._base == 0:

@@ -1,4 +1,4 @@
-"""Asks the same target again, when that may help."""
+"""Retries a failed attempt at the same target, where that may help."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 
 
 class Retry(Layer):
-    """Try again what may pass with time: broken connections, 5xx, overload, rate limits.
+    """Retry transient errors: broken connections, 5xx, overload, rate limits.
 
     Args:
-        max_retries: Further attempts after the first; 0 is none.
+        max_retries: Further attempts after the first; 0 switches retries off.
         base_delay: Seconds before the first retry, before jitter.
-        max_delay: The longest wait. A provider that asks for more is left at once, for the next target.
-        multiplier: By which each wait is longer than the one before.
-        jitter: `full` spreads waits over their whole length, `equal` over the upper half, `none` not.
-        on_timeout: Also retry an attempt that was too slow. Off, since a silent provider stays
-            silent; a slow connect is retried in any case.
+        max_delay: The longest wait. If a provider asks for more, the call falls back to the next target
+            at once.
+        multiplier: The factor by which each wait is longer than the one before.
+        jitter: `full` spreads waits over their whole length, `equal` over the upper half, `none` not at all.
+        on_timeout: Also retry an attempt that timed out. Off, since a silent provider stays
+            silent; a connect that timed out is retried in any case.
         overrides: The settings for single targets, by `"provider"` or `"provider/model"`.
 
-    A `retry_after` is never shortened. A wait that does not fit the deadline is not begun: the
-    provider's error is raised at once, and the next target gets the time that is left.
+    A `retry_after` is never shortened. Where a wait would outlast the deadline, the provider's error
+    is raised at once, and the next target gets the remaining time.
     """
 
     place: ClassVar[Place] = Place.RETRY
@@ -74,7 +75,7 @@ class Retry(Layer):
         self.override_with(overrides)
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Try, and try again."""
+        """Send the call, and retry it until it succeeds or a retry cannot help."""
         failed: RanvierError | None = None
         try:
             while True:
@@ -83,42 +84,42 @@ class Retry(Layer):
                 except RejectedError:
                     if failed is None:
                         raise
-                    raise failed from None  # the circuit has opened meanwhile: the provider said more
+                    raise failed from None  # the circuit has opened meanwhile: the provider's error says more
                 except RanvierError as error:
                     delay = self.settings_for(call.deployment)._delay(call, error)
                     if delay is None:
                         raise
                     failed = error
-                self._tell(call, failed, delay)
-                began = call.pipeline.clock()
+                self._emit(call, failed, delay)
+                started_at = call.pipeline.clock()
                 try:
-                    await sleep_until(began + delay, call.pipeline.clock)
+                    await sleep_until(started_at + delay, call.pipeline.clock)
                 finally:
-                    recorder.waited(call, "backoff", began, failed.kind)
+                    recorder.waited(call, "backoff", started_at, failed.kind)
                 call = call.again(delay, failed.kind)
         finally:
             del failed  # the error holds this frame: a frame that held it too would be a cycle
 
     def _delay(self, call: Call, error: RanvierError) -> float | None:
-        """Seconds to wait before the next attempt, or `None` where there is none to be made."""
+        """Seconds to wait before the next attempt; `None` means do not retry."""
         if call.attempt > self.max_retries or error.retry_useless:
             return None
         if error.about_key and call.pipeline.credentials.another(call) is not None:
-            return None  # the route goes on with that key at once
+            return None  # the fallback sends the call with that key at once
         if not error.retryable and not (self.on_timeout and isinstance(error, AttemptTimeoutError)):
             return None
-        asked = error.retry_after
-        if asked is not None and asked > self.max_delay:
+        retry_after = error.retry_after
+        if retry_after is not None and retry_after > self.max_delay:
             return None
-        delay = self._backoff.delay(call.attempt, asked)
+        delay = self._backoff.delay(call.attempt, retry_after)
         if call.deadline is None:
             return delay
         left = call.deadline - call.pipeline.clock()
-        if asked is not None and asked < left:
-            delay = min(delay, (asked + left) / 2)  # chance must not cost an attempt that would fit
+        if retry_after is not None and retry_after < left:
+            delay = min(delay, (retry_after + left) / 2)  # jitter must not cost an attempt that would fit
         return delay if delay < left else None
 
-    def _tell(self, call: Call, error: RanvierError, delay: float) -> None:
+    def _emit(self, call: Call, error: RanvierError, delay: float) -> None:
         events = call.pipeline.events
         if events.listeners:
             events.emit(
@@ -132,7 +133,7 @@ class Retry(Layer):
             )
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Every attempt fails, and every wait is the longest that a provider may ask for."""
+        """Every attempt fails, and every wait is as long as a provider may ask for."""
         settings = self if deployment is None else self.settings_for(deployment)
         jitter = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
         return inner.times(settings.max_retries + 1, settings.max_delay + jitter)

@@ -1,4 +1,4 @@
-"""What closes a gate, and for how long: whatever a provider says, one call asks again before long."""
+"""Which errors close a gate, and for how long, within limits on what a provider may ask for."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from ranvier.layers.throttle.layer import Throttle
 
 MAX_WITHOUT_CREDIT = 3600.0
-"""Seconds that a gate is closed at most because a provider says so of an account without credit."""
+"""The longest time in seconds that a provider can close a gate because an account is out of credit."""
 
 WITHOUT_A_TIME = 1.0
-"""Seconds that a gate is closed again when its probe was limited without being told for how long."""
+"""Seconds that a gate closes again when its probe is rate limited without a `retry_after`."""
 
 
 def closes(error: BaseException, settings: Throttle, *, probed: bool) -> tuple[Reason, float] | None:
-    """For what, and for how many seconds, `error` closes the gate; `None` where it does not.
+    """The reason and the seconds for which `error` closes the gate; `None` if it does not close it.
 
-    What the provider asks for counts up to a limit. What the settings say is the user's, and counts whole.
+    The provider's `retry_after` counts up to a limit. The settings' own times have no limit.
     """
     if isinstance(error, (RateLimitError, OverloadedError)):
-        asked = error.retry_after
-        if asked is None:
-            asked = WITHOUT_A_TIME if probed else 0.0
-        seconds = min(asked, settings.max_closed)
+        retry_after = error.retry_after
+        if retry_after is None:
+            retry_after = WITHOUT_A_TIME if probed else 0.0
+        seconds = min(retry_after, settings.max_closed)
     elif isinstance(error, AuthenticationError):
         seconds = _at_least(settings.auth_cooldown, error.retry_after, settings.max_closed)
     elif isinstance(error, QuotaExceededError):
@@ -36,6 +36,6 @@ def closes(error: BaseException, settings: Throttle, *, probed: bool) -> tuple[R
     return (Reason(error.kind), seconds) if seconds else None
 
 
-def _at_least(ours: float, asked: float | None, longest: float) -> float:
-    """Our own time, or the provider's where that is longer; 0 switches both off."""
-    return max(ours, min(asked or 0.0, longest)) if ours else 0.0
+def _at_least(configured: float, retry_after: float | None, longest: float) -> float:
+    """The configured time, or the provider's where that is longer; 0 switches both off."""
+    return max(configured, min(retry_after or 0.0, longest)) if configured else 0.0

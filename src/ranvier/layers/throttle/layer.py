@@ -1,4 +1,4 @@
-"""Stops sending with a key to which the provider has just said no."""
+"""Holds back calls with a key that the provider has just limited or rejected."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 MAX_WAITING = 10_000
-"""Calls that wait at one gate at most; the next ones go on to their next target."""
+"""The maximum number of calls that wait at one gate; further ones fall back to their next target."""
 
 MAX_SHOWN = 12
 """Gates that `print(pipeline)` lists."""
 
 
 class Throttle(Layer):
-    """Close a gate before a key that the provider limits or refuses, for everyone who would use it.
+    """Close a gate for a key that the provider limits or rejects, for all calls with that key.
 
     A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
-    until then, for `max_closed` at most; a refused key is remembered for `auth_cooldown`, one out of
-    credit for `quota_cooldown`. Tenants who share our key share its gate; another key has another gate.
-    After its time one call passes as a probe, then two, four, and so on, in the order of their coming,
-    until nobody waits.
+    until then, for `max_closed` at most; a rejected key closes it for `auth_cooldown`, a key out of
+    credit for `quota_cooldown`. Tenants that share a key share its gate; each key has a gate of its own.
+    After that time the gate admits one call as a probe, then two, four, and so on, first come, first
+    served, until no call waits.
 
     Args:
-        max_wait: The longest that a call waits at a gate. One that would have to wait longer, or
-            past its deadline, goes on to the next target at once. 0 is never to wait.
-        auth_cooldown: Seconds that a key is not used after the provider has refused it.
-        quota_cooldown: The same after it was out of credit; longer where the provider says so.
-        max_gates: Gates kept at most.
-        max_closed: Seconds that a gate is closed at most, whatever the provider says (an hour where the
-            account is out of credit); then one call asks. `auth_cooldown` and `quota_cooldown` are yours, and
-            are kept.
+        max_wait: The longest time in seconds that a call waits at a gate. A call that would have to wait
+            longer, or past its deadline, falls back to the next target at once. With 0 no call waits.
+        auth_cooldown: Seconds for which a key is not used after the provider rejected it.
+        quota_cooldown: Seconds for which a key out of credit is not used; longer if the provider says so.
+        max_gates: The maximum number of gates to keep.
+        max_closed: The longest time in seconds that a provider can close a gate (one hour if the account is
+            out of credit); after that a probe is sent. It does not limit your `auth_cooldown` and
+            `quota_cooldown`.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             gates of its own.
 
-    Put it outside the breaker, so that nobody waits with a probe's place taken. A call that is
-    turned away raises `ThrottledError`, and no circuit counts it. Nobody waits for a refused key.
+    Put it outside the breaker, so that no call waits while it occupies a probe. A call that is
+    rejected raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
 
     Attributes:
-        gates: The registry: which are closed, why, until when, how many calls wait; and `open`.
+        gates: The registry: which gates are closed, why, until when, how many calls wait; and `open`.
     """
 
     place: ClassVar[Place] = Place.ADMIT
@@ -84,90 +84,90 @@ class Throttle(Layer):
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
-        """Where there are several keys, let those be used whose gates are open."""
+        """Make the pipeline prefer keys whose gates are open, where there are several keys."""
         pipeline.credentials.add_availability_check(self.closed_for)
 
     def opened(self, pipeline: Runtime) -> None:
-        """The gates stay closed for as long as the provider has said, on whatever event loop."""
+        """Keep the closed times of the gates on the pipeline's event loop, also if it is a new one."""
         self.gates.opened(pipeline)
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Pass the gate, if there is one; learn from what the provider says."""
+        """Pass the gate, if there is one; close, widen or release it by the result."""
         while True:
-            visit = await self._enter(call) if self.gates.known else None
+            ticket = await self._enter(call) if self.gates.known else None
             try:
                 answer = await inner(call)
             except _RequeueError as error:
-                self._learn(call, visit, error)
+                self._learn(call, ticket, error)
                 if error.by is not self:
                     raise
             except BaseException as error:
-                self._learn(call, visit, error)
+                self._learn(call, ticket, error)
                 raise
             else:
-                if visit is not None:
-                    visit.accepted()
+                if ticket is not None:
+                    ticket.accepted()
                 return answer
 
-    # --- going in --------------------------------------------------------------------------------
+    # --- before the call -------------------------------------------------------------------------
 
     async def _enter(self, call: Call) -> Ticket | None:
-        """Wait until `call` may pass, if that is worth it."""
-        key, visit = self._key(call.deployment, call.credential), None
-        while (keeper := self.gates.known.get(key)) is not None:
-            if visit is None:
-                visit = keeper.meet(call)
-            if visit is not None and call.pipeline.clock() >= keeper.gate.until:
-                break  # else it was closed again between the moment that let us pass and this one
-            due = self._worth_waiting(call, keeper.gate)
-            visit = None if due is None else await self._wait(call, keeper, due)
-            if visit is None:
-                raise self._refusal(call, keeper)
-        return visit
+        """Wait until the gate admits `call`, if that is worth it."""
+        key, ticket = self._key(call.deployment, call.credential), None
+        while (queue := self.gates.known.get(key)) is not None:
+            if ticket is None:
+                ticket = queue.try_pass(call)
+            if ticket is not None and call.pipeline.clock() >= queue.gate.until:
+                break  # otherwise it was closed again after it admitted this call
+            due = self._worth_waiting(call, queue.gate)
+            ticket = None if due is None else await self._wait(call, queue, due)
+            if ticket is None:
+                raise self._rejection(call, queue)
+        return ticket
 
-    async def _wait(self, call: Call, keeper: WaitQueue, due: float) -> Ticket | None:
-        """Wait at the gate, and let the record of the call know."""
-        began, reason = call.pipeline.clock(), keeper.gate.reason.value
+    async def _wait(self, call: Call, queue: WaitQueue, due: float) -> Ticket | None:
+        """Wait at the gate, and record the wait."""
+        started_at, reason = call.pipeline.clock(), queue.gate.reason.value
         try:
-            return await keeper.wait(call, due)
+            return await queue.wait(call, due)
         finally:
-            recorder.waited(call, "gate", began, reason)
+            recorder.waited(call, "gate", started_at, reason)
 
     def _worth_waiting(self, call: Call, gate: Gate[Ticket]) -> float | None:
-        """Until when `call` should wait at `gate` at most; `None` is not at all."""
+        """Until when `call` may wait at `gate`; `None` means not at all."""
         now = call.pipeline.clock()
         due = earliest(now + self.settings_for(call.deployment).max_wait, call.deadline)
         assert due is not None
         fits = now + gate.opens_in(now) < due and gate.waiting < MAX_WAITING
         return due if fits and gate.reason.passes else None
 
-    def _refusal(self, call: Call, keeper: WaitQueue) -> Exception:
+    def _rejection(self, call: Call, queue: WaitQueue) -> Exception:
         now = call.pipeline.clock()
         if call.deadline is not None and call.deadline <= now:
             return too_late(call, "deadline")
-        error = ThrottledError(**_facts(call, keeper.gate))
+        error = ThrottledError(**_facts(call, queue.gate))
         announce_rejected(call, error, call.deployment.provider.name)
         return error
 
     def recheck(self, call: Call, since: float) -> None:
-        """Send back a call before which the gate was closed while it waited for a connection."""
-        keeper = self.gates.known.get(self._key(call.deployment, call.credential))
-        if keeper is not None and keeper.gate.since >= since:
-            raise _RequeueError(self)  # not by way of a variable: the error holds this frame
+        """Send a call back to its gate if that was closed while the call waited for a connection."""
+        queue = self.gates.known.get(self._key(call.deployment, call.credential))
+        if queue is not None and queue.gate.since >= since:
+            raise _RequeueError(self)  # not through a variable: the error references this frame
 
-    # --- coming out ------------------------------------------------------------------------------
+    # --- after the call --------------------------------------------------------------------------
 
-    def _learn(self, call: Call, visit: Ticket | None, error: BaseException) -> None:
-        """Close the gate, or say what its probe has found out."""
-        closing = closes(error, self.settings_for(call.deployment), probed=visit is not None)
+    def _learn(self, call: Call, ticket: Ticket | None, error: BaseException) -> None:
+        """Close the gate if the error says so, or else settle the ticket."""
+        closing = closes(error, self.settings_for(call.deployment), probed=ticket is not None)
         if closing is not None:
             self._close(call, *closing)
-        elif visit is not None:
-            # Whoever hears that the request is wrong has passed the limits.
+        elif ticket is not None:
+            # A provider that reports an invalid request has accepted it within its limits.
             if isinstance(error, ProviderError) and not error.counts_against_provider:
-                visit.accepted()
+                ticket.accepted()
             else:
-                visit.leave()
+                ticket.leave()
 
     def _close(self, call: Call, reason: Reason, seconds: float) -> None:
         now, key = call.pipeline.clock(), self._key(call.deployment, call.credential)
@@ -185,18 +185,18 @@ class Throttle(Layer):
             )
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """After a wait at the gate; after any number where a call may wait for a connection meanwhile.
+        """Adds one wait at the gate, or any number where a call may also wait for a connection.
 
-        One before which the gate was closed during that wait is sent back to it.
+        If the gate is closed during that wait, the call is sent back to the gate.
         """
         settings = self if deployment is None else self.settings_for(deployment)
         returns = deployment is None or takes_slot(deployment)
         return inner.later(math.inf if returns else settings.max_wait)
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------
 
     def closed_for(self, deployment: Deployment, credential: str, now: float) -> float:
-        """Seconds until a call with this key may pass, as far as that is known; 0 is now."""
+        """Seconds until the gate would admit a call with this key, as far as known; 0 means now."""
         return self.gates.opens_in(self._key(deployment, credential), now)
 
     def _key(self, deployment: Deployment, credential: str | None) -> Key:
@@ -204,11 +204,11 @@ class Throttle(Layer):
         return deployment.target if own else deployment.provider.name, hash(credential)
 
     def status(self, now: float) -> Iterable[str]:
-        """How many gates are closed, and the first of them."""
+        """How many gates are closed, and the first ones."""
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
-            when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is under way"
-            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls wait"
+            when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
+            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls waiting"
 
     def __repr__(self) -> str:
         return self._describe(
@@ -220,12 +220,12 @@ class Throttle(Layer):
 
 
 class _RequeueError(RejectedError):
-    """Back to the gate: it was closed before the call could be sent. It never leaves its throttle."""
+    """Sends a call back to its gate, which was closed before the call was sent. Never leaves its throttle."""
 
     kind = "throttled"
 
     def __init__(self, by: Throttle) -> None:
-        super().__init__("the gate of its key was closed while it waited for a connection")
+        super().__init__("the gate of its key was closed while the call waited for a connection")
         self.by = by
 
 

@@ -1,4 +1,4 @@
-"""All gates of a throttle that are not open: found by key, bounded in number."""
+"""All gates of a throttle that are not open, by key, bounded in number."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 IDLE_SECONDS = 60.0
-"""How long after its time a gate that nobody has come to is remembered."""
+"""Seconds after its closed time for which a gate without calls is kept."""
 
 Key = tuple[str, int]
 """A provider's name (or a target's), and the hash of the credential there.
 
 Python's hash of a string is keyed by a secret of the process, cached in the string and 64 bits long:
-it tells keys apart, it costs nothing, and nobody can reckon back from it.
+it distinguishes keys, costs nothing, and cannot be reversed.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class GateSnapshot:
-    """A gate as it was when it was looked at.
+    """The state of a gate at one moment.
 
     Attributes:
-        provider: Of the gate; with `overrides` for one target, that target.
-        key: A digest of the credential, which tells keys apart and is good for nothing else.
-        reason: The kind of what the provider said.
-        closed_for: Seconds until a first call may pass; 0 when one may, or is under way.
-        waiting: Calls that wait before it.
+        provider: The provider of the gate; with `overrides` for one target, that target.
+        key: A digest of the credential, which only distinguishes keys.
+        reason: The kind of the provider's error.
+        closed_for: Seconds until the gate admits a probe; 0 when it would now, or one is in flight.
+        waiting: Calls that wait at it.
     """
 
     provider: str
@@ -46,23 +46,23 @@ class GateSnapshot:
 
 
 class Gates:
-    """The gates that are closed, or before which somebody waits. An open gate is none at all.
+    """The gates that are closed or have waiting calls. An open gate is not kept.
 
-    At most `max_gates` are kept; for a new one the gate goes that was closed the longest time ago
-    and before which nobody waits. Where there is none, a key simply gets no gate.
+    At most `max_gates` are kept. A new one evicts the gate that was closed the longest time ago and has
+    no waiting call or probe. If there is none, the new key gets no gate.
     """
 
     def __init__(self, max_gates: int) -> None:
         self._max_gates = max_gates
         self._loops = Loops()
-        self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # from the one closed first to the last
+        self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
     # --- for operators ---------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[GateSnapshot]:
         now = clock.now()
-        for key, keeper in list(self.known.items()):
-            gate = keeper.gate
+        for key, queue in list(self.known.items()):
+            gate = queue.gate
             if now < gate.until or not gate.idle:
                 yield GateSnapshot(
                     key[0], digest(key), gate.reason.value, max(gate.until - now, 0.0), gate.waiting
@@ -74,46 +74,46 @@ class Gates:
     def __repr__(self) -> str:
         seen = list(self)
         waiting = sum(each.waiting for each in seen)
-        return f"<{len(seen)} gates of at most {self._max_gates} are closed, {waiting} calls wait>"
+        return f"<{len(seen)} closed gates of at most {self._max_gates}, {waiting} calls waiting>"
 
     def open(self, provider: str, key: str | None = None) -> None:
-        """Forget what a provider said to `key` (a digest, as iteration shows it), or to every key."""
-        for each, keeper in list(self.known.items()):
+        """Open the gate of `key` (a digest, as `GateSnapshot.key`) at a provider, or all its gates."""
+        for each, queue in list(self.known.items()):
             if each[0] == provider and key in (None, digest(each)):
-                keeper.reopen(clock.now())
+                queue.reopen(clock.now())
 
     # --- for the throttle ------------------------------------------------------------------------
 
     def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: where the old event loop is closed, nobody waits at a gate any more."""
+        """A pipeline opens: if the old event loop is closed, drop the calls that waited on it."""
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
-        for key, keeper in list(self.known.items()):
-            keeper.start_anew(shift)
-            if keeper.gate.open:
-                self._drop(key, keeper)
+        for key, queue in list(self.known.items()):
+            queue.start_anew(shift)
+            if queue.gate.open:
+                self._drop(key, queue)
 
     def close(self, key: Key, reason: Reason, until: float, now: float) -> bool:
-        """The provider has said no to `key`. True if its gate was not closed before."""
-        keeper = self.known.get(key)
-        if keeper is None:
+        """Close the gate of `key`. True if that is new: it was not closed, or for a reason that passes."""
+        queue = self.known.get(key)
+        if queue is None:
             if not self._make_room(now):
                 return True
-            keeper = WaitQueue(lambda done: self._drop(key, done))
-        self.known[key] = keeper
+            queue = WaitQueue(lambda done: self._drop(key, done))
+        self.known[key] = queue
         self.known.move_to_end(key)
-        news = now >= keeper.gate.until or (keeper.gate.reason.passes and not reason.passes)
-        keeper.close(reason, until, now)
+        news = now >= queue.gate.until or (queue.gate.reason.passes and not reason.passes)
+        queue.close(reason, until, now)
         return news
 
     def opens_in(self, key: Key, now: float) -> float:
-        """Seconds until a call with `key` may pass, as far as that is known; 0 is now."""
-        keeper = self.known.get(key)
-        return 0.0 if keeper is None else keeper.gate.opens_in(now)
+        """Seconds until the gate would admit a call with `key`, as far as known; 0 means now."""
+        queue = self.known.get(key)
+        return 0.0 if queue is None else queue.gate.opens_in(now)
 
-    def _drop(self, key: Key, keeper: WaitQueue) -> None:
-        if self.known.get(key) is keeper:
+    def _drop(self, key: Key, queue: WaitQueue) -> None:
+        if self.known.get(key) is queue:
             del self.known[key]
 
     def _make_room(self, now: float) -> bool:
@@ -124,12 +124,12 @@ class Gates:
             del self.known[key]
         if len(self.known) < self._max_gates:
             return True
-        idle = next((key for key, keeper in self.known.items() if keeper.gate.idle), None)
+        idle = next((key for key, queue in self.known.items() if queue.gate.idle), None)
         if idle is not None:
             del self.known[idle]
         return idle is not None
 
 
 def digest(key: Key) -> str:
-    """The credential's part of a gate's key, for people."""
+    """The credential's part of a gate's key, as shown to people."""
     return f"{key[1] & 0xFFFFFFFF:08x}"

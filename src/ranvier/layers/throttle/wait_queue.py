@@ -1,4 +1,4 @@
-"""Tends one gate: holds a future for each call that waits, and one timer for all of them."""
+"""The queue at one gate: a future for each waiting call, and one timer for all of them."""
 
 from __future__ import annotations
 
@@ -15,98 +15,98 @@ if TYPE_CHECKING:
 
 
 class Ticket:
-    """One call at a gate: it waits, or it has passed and the provider's word is awaited."""
+    """One call at a gate: waiting, or admitted and without a result yet."""
 
-    __slots__ = ("_call", "_keeper", "future")
+    __slots__ = ("_call", "_queue", "future")
 
-    def __init__(self, keeper: WaitQueue, call: Call) -> None:
-        self._keeper = keeper
+    def __init__(self, queue: WaitQueue, call: Call) -> None:
+        self._queue = queue
         self._call = call
-        self.future: asyncio.Future[bool] = call.pipeline.loop.create_future()  # whether it may pass
+        self.future: asyncio.Future[bool] = call.pipeline.loop.create_future()  # whether it is admitted
 
     def accepted(self) -> None:
-        """The provider did not say no."""
-        self._keeper.gate.accepted(self)
-        self._keeper.look(self._call.pipeline.clock())
+        """The provider did not reject the call."""
+        self._queue.gate.accepted(self)
+        self._queue.update(self._call.pipeline.clock())
 
     def leave(self) -> None:
-        """It goes, with nothing learnt."""
-        self._keeper.gate.leave(self)
-        self._keeper.look(self._call.pipeline.clock())
+        """Leave without a result."""
+        self._queue.gate.leave(self)
+        self._queue.update(self._call.pipeline.clock())
 
 
 class WaitQueue:
-    """Lets calls through a gate.
+    """Passes calls through a gate.
 
-    Only `wait` waits. All else is done between two awaits, so that nobody needs a lock, and whoever
-    is cancelled, waiting or let in already, leaves its place to the next.
+    Only `wait` awaits. Everything else happens between two awaits, so that no lock is needed, and a call
+    that is cancelled, waiting or admitted already, gives its place to the next.
 
     `done` is called when the gate is open and need not be kept.
     """
 
-    __slots__ = ("_done", "_pipeline", "_rings_at", "_timer", "gate")
+    __slots__ = ("_done", "_pipeline", "_timer", "_timer_at", "gate")
 
     def __init__(self, done: Callable[[WaitQueue], None]) -> None:
         self.gate: Gate[Ticket] = Gate()
         self._done = done
         self._pipeline: Runtime | None = None  # whose loop the timer is on
         self._timer: asyncio.Handle | None = None
-        self._rings_at = 0.0  # uvloop's handle of a timer that is due already does not say it
+        self._timer_at = 0.0  # when the timer fires; uvloop's handle does not say it once it is due
 
-    def meet(self, call: Call) -> Ticket | None:
-        """A visit that has passed the gate, if `call` may at once."""
+    def try_pass(self, call: Call) -> Ticket | None:
+        """A ticket that the gate has admitted, or `None` if `call` has to wait."""
         now = call.pipeline.clock()
-        self.look(now)
-        visit = Ticket(self, call)
-        return visit if self.gate.meet(visit, now) else None
+        self.update(now)
+        ticket = Ticket(self, call)
+        return ticket if self.gate.try_pass(ticket, now) else None
 
     async def wait(self, call: Call, due: float) -> Ticket | None:
-        """The same when the gate lets it pass; `None` where it does not before `due`."""
-        visit = Ticket(self, call)
+        """Wait for a ticket that the gate has admitted; `None` if it is not admitted before `due`."""
+        ticket = Ticket(self, call)
         self._pipeline = call.pipeline
-        self.gate.wait(visit, due)
-        self.look(call.pipeline.clock())
+        self.gate.wait(ticket, due)
+        self.update(call.pipeline.clock())
         try:
-            return visit if await visit.future else None
+            return ticket if await ticket.future else None
         except BaseException:
-            visit.leave()
+            ticket.leave()
             raise
 
     def close(self, reason: Reason, until: float, now: float) -> None:
-        """The provider has said no."""
+        """Close the gate."""
         self.gate.close(reason, until, now)
-        self.look(now)
+        self.update(now)
 
     def reopen(self, now: float) -> None:
-        """An operator knows better."""
+        """End the closed time, as an operator commands."""
         self.gate.reopen(now)
-        self.look(now)
+        self.update(now)
 
     def start_anew(self, shift: float) -> None:
-        """The event loop of those who wait is closed: keep what the provider said, and nobody."""
+        """Move to a new event loop: keep the closed time, and drop the calls that waited on the old one."""
         self.gate.start_anew(shift)
         self._pipeline = self._timer = None
 
-    def look(self, now: float) -> None:
-        """Tell those whose waiting is over, and set the timer for the next."""
-        for visit, passes in self.gate.advance(now):
-            if not visit.future.done():  # a cancelled one leaves by itself, and hands its place on
-                visit.future.set_result(passes)
+    def update(self, now: float) -> None:
+        """Resolve the tickets whose wait is over, and set the timer for the next."""
+        for ticket, passes in self.gate.advance(now):
+            if not ticket.future.done():  # a cancelled one leaves by itself, and passes its place on
+                ticket.future.set_result(passes)
         if self.gate.open:
             self._done(self)
         self._set_timer(self.gate.next_at(now))
 
     def _set_timer(self, when: float | None) -> None:
         if self._timer is not None:
-            if when is not None and self._rings_at <= when:
-                return  # let it run out: it is then set anew for what is due by that time
+            if when is not None and self._timer_at <= when:
+                return  # let it fire: it is then set again for what is due by that time
             self._timer.cancel()
             self._timer = None
         if when is not None and self._pipeline is not None:
-            self._timer = self._pipeline.loop.call_at(when, self._ring, context=Context())
-            self._rings_at = when
+            self._timer = self._pipeline.loop.call_at(when, self._on_timer, context=Context())
+            self._timer_at = when
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         assert self._pipeline is not None
-        self.look(self._pipeline.clock())
+        self.update(self._pipeline.clock())

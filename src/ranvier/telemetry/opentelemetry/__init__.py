@@ -1,4 +1,4 @@
-"""Calls, told to OpenTelemetry. Start with `layer.py`; every name stands in `names.py`."""
+"""Spans and metrics for OpenTelemetry. Start with `layer.py`; all names are in `names.py`."""
 
 from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 

@@ -1,4 +1,4 @@
-"""One call as OpenTelemetry is told of it: its span, the spans of its attempts, its measurements."""
+"""Reports one call to OpenTelemetry: its span, the spans of its attempts, and its metrics."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Instrumentation:
-    """To whom calls are told, and how much.
+    """Where calls are reported, and with which details.
 
     Attributes:
-        tracer: Makes spans; `None` where nobody wants them.
-        meters: Measure; `None` where nobody wants that.
+        tracer: Creates spans; `None` without an SDK for traces.
+        instruments: Record metrics; `None` without an SDK for metrics.
         naming: Which names of the conventions are used.
-        content: Messages are told too.
-        tenant_on_spans, tenant_on_metrics: The attributes that tell a tenant, if any.
+        content: Whether spans contain messages.
+        tenant_on_spans, tenant_on_metrics: Return the attributes for a tenant, if any.
     """
 
     tracer: Tracer | None
-    meters: Instruments | None
+    instruments: Instruments | None
     naming: Naming
     content: bool
     tenant_on_spans: Callable[[str], Attributes]
@@ -49,51 +49,61 @@ class Instrumentation:
 
 
 class CallSpan:
-    """One call, from its beginning to its end, which comes once.
+    """One call from its start to its end, which is reported once.
 
     The span is never made current: between two events of a stream other code runs in the same
-    context. It is handed on by hand instead, to the spans of the attempts and to the measurements.
-    A stream is known weakly, so that one that is dropped can be seen to be gone.
+    context. Instead it is passed explicitly to the spans of the attempts and to the metrics.
+    A stream is referenced weakly, so that a dropped stream can be garbage collected.
     """
 
-    __slots__ = ("_began", "_call", "_context", "_first", "_span", "_stream", "_targets", "_teller", "_wall")
+    __slots__ = (
+        "_call",
+        "_context",
+        "_first",
+        "_instrumentation",
+        "_span",
+        "_started_at",
+        "_stream",
+        "_targets",
+        "_wall",
+    )
 
-    def __init__(self, teller: Instrumentation, call: Call, targets: Targets) -> None:
-        self._teller = teller
+    def __init__(self, instrumentation: Instrumentation, call: Call, targets: Targets) -> None:
+        self._instrumentation = instrumentation
         self._call = call
         self._targets = targets
         self._first = targets.start(call)
-        self._began = call.pipeline.clock()
+        self._started_at = call.pipeline.clock()
         self._wall = 0
         self._span: Span = INVALID_SPAN
         self._context: Context | None = None
         self._stream: weakref.ref[ResponseStream] | None = None
-        if teller.tracer is not None:
-            self._start(teller.tracer)
+        if instrumentation.tracer is not None:
+            self._start(instrumentation.tracer)
 
     @never_raises
     def _start(self, tracer: Tracer) -> None:
-        """Start the span; the caller's own current one is its parent."""
+        """Start the span, as a child of the caller's current span."""
         self._wall = clock.wall()
         current = contexts.get_current()
-        attributes = {**self._first.attributes, **self._teller.tenant_on_spans(self._call.tenant)}
+        attributes = {**self._first.attributes, **self._instrumentation.tenant_on_spans(self._call.tenant)}
         span = tracer.start_span(
             self._first.name, current, SpanKind.CLIENT, attributes, start_time=self._wall
         )
         if span.is_recording():
             self._span, self._context = span, set_span_in_context(span, current)
             span.set_attributes(span_attributes.request(self._call))
-            if self._teller.content:
-                span.set_attributes(content.asked(self._call.request))
+            if self._instrumentation.content:
+                span.set_attributes(content.request(self._call.request))
 
-    # --- how it ended ----------------------------------------------------------------------------
+    # --- the end ---------------------------------------------------------------------------------
 
     def answered(self, response: Response) -> None:
-        """With an answer."""
+        """End with a response."""
         self._end(SUCCEEDED, response)
 
     def failed(self, error: BaseException) -> None:
-        """With an error, or cancelled."""
+        """End with an error or a cancellation."""
         if isinstance(error, RanvierError):
             self._end(error.kind)
         elif isinstance(error, Exception):
@@ -102,7 +112,7 @@ class CallSpan:
             self._end(ABANDONED)
 
     def follow(self, stream: ResponseStream) -> None:
-        """It will, with the stream."""
+        """End when `stream` ends."""
         self._stream = weakref.ref(stream)
         stream.on_end(self._stream_ended)
 
@@ -113,13 +123,13 @@ class CallSpan:
 
     @never_raises
     def _end(self, outcome: str, response: Response | None = None, error_type: str | None = None) -> None:
-        if self._teller.meters is None and not self._span.is_recording():
+        if self._instrumentation.instruments is None and not self._span.is_recording():
             return
         call, attempts = self._call, self._call.record.attempts
         if error_type is None and outcome not in (SUCCEEDED, ABANDONED):
             error_type = outcome
         end = Ending(
-            seconds=call.pipeline.clock() - self._began,
+            seconds=call.pipeline.clock() - self._started_at,
             first_chunk=self._first_chunk(attempts[-1]) if self._stream is not None and attempts else None,
             outcome=outcome,
             error_type=error_type,
@@ -127,40 +137,41 @@ class CallSpan:
             target=self._targets.named(attempts[-1].target) if attempts else self._first,
             response=response,
         )
-        if self._teller.meters is not None:
-            self._measure(self._teller.meters, end)
+        if self._instrumentation.instruments is not None:
+            self._measure(self._instrumentation.instruments, end)
         if self._span.is_recording():
             self._end_span(end)
 
     def _first_chunk(self, attempt: Attempt) -> float | None:
         """Seconds from the call to the first content of its stream."""
         first = attempt.first_token
-        return None if first is None else attempt.started + first - self._began
+        return None if first is None else attempt.started + first - self._started_at
 
     @never_raises
-    def _measure(self, meters: Instruments, end: Ending) -> None:
-        meters.tell(end, self._targets, self._teller.tenant_on_metrics(self._call.tenant), self._context)
+    def _measure(self, instruments: Instruments, end: Ending) -> None:
+        tenant = self._instrumentation.tenant_on_metrics(self._call.tenant)
+        instruments.record_call(end, self._targets, tenant, self._context)
 
     @never_raises
     def _end_span(self, end: Ending) -> None:
         span = self._span
         try:
             for attempt in end.attempts:
-                self._tell_attempt(attempt)
+                self._record_attempt(attempt)
             for wait in self._call.record.waits:
                 span.add_event(names.WAIT, span_attributes.wait(wait), self._when(wait.started_at))
             span.update_name(end.target.name)
-            span.set_attributes(span_attributes.ending(end, self._teller.naming))
-            if self._teller.content and end.response is not None:
-                span.set_attributes(content.answered(end.response, end.finish_reason))
+            span.set_attributes(span_attributes.ending(end, self._instrumentation.naming))
+            if self._instrumentation.content and end.response is not None:
+                span.set_attributes(content.response(end.response, end.finish_reason))
             if end.error_type is not None:
                 span.set_status(StatusCode.ERROR, end.error_type)
         finally:
-            span.end(self._when(self._began + end.seconds))
+            span.end(self._when(self._started_at + end.seconds))
 
     @never_raises
-    def _tell_attempt(self, attempt: Attempt) -> None:
-        tracer = self._teller.tracer
+    def _record_attempt(self, attempt: Attempt) -> None:
+        tracer = self._instrumentation.tracer
         assert tracer is not None
         attributes = {**self._targets.named(attempt.target).server, **span_attributes.attempt(attempt)}
         started = self._when(attempt.started)
@@ -173,4 +184,4 @@ class CallSpan:
 
     def _when(self, moment: float) -> int:
         """A moment of the pipeline's clock, in nanoseconds since the epoch."""
-        return self._wall + round((moment - self._began) * 1e9)
+        return self._wall + round((moment - self._started_at) * 1e9)

@@ -1,4 +1,4 @@
-"""How many circuits are open, half open or isolated, told whenever a reader of metrics asks."""
+"""A gauge of circuits by state, observed whenever metrics are collected."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 STATES = ("closed", "open", "half_open", "isolated")
 
 MAX_PROVIDERS = 100
-"""Providers whose circuits are counted apart; all others are `OTHERS`."""
+"""Providers whose circuits are counted separately; all others are counted as `OTHERS`."""
 
 OTHERS = "others"
 
 
 class CircuitGauge:
-    """The circuits of all pipelines that report to one meter provider, added up by provider and state.
+    """The circuits of all pipelines that report to one meter provider, summed by provider and state.
 
-    It counts when it is asked, in the thread of whoever asks, and never by tenant: its series are bounded
-    by the providers of the pipelines. A pipeline that is gone is forgotten.
+    It counts in the thread that collects the metrics, and never by tenant: the number of its series is
+    bounded by the providers of the pipelines. A pipeline that is garbage collected is dropped.
     """
 
     def __init__(self, meter: Meter) -> None:
@@ -36,26 +36,26 @@ class CircuitGauge:
         gauge = names.CIRCUITS
         meter.create_observable_gauge(gauge.name, [self._observe], gauge.unit, gauge.description)
 
-    def watch(self, pipeline: Runtime, providers: tuple[str, ...]) -> None:
-        """Count the circuits of `pipeline` too; those of `providers` from nought on."""
+    def add(self, pipeline: Runtime, providers: tuple[str, ...]) -> None:
+        """Count the circuits of `pipeline` too; each of `providers` starts at 0."""
         with self._lock:
             self._pipelines[pipeline] = providers
 
     def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
         with self._lock:
-            watched = list(self._pipelines.items())
+            pipelines = list(self._pipelines.items())
         counts: Counter[tuple[str, str]] = Counter()
         for registry in {
-            id(each): each for pipeline, _ in watched for each in _registries(pipeline)
+            id(each): each for pipeline, _ in pipelines for each in _registries(pipeline)
         }.values():
             counts.update((_provider_of(key), str(state)) for key, state in registry.states())
-        known = [provider for _, providers in watched for provider in providers]
-        told = list(dict.fromkeys([*known, *(provider for provider, _ in counts)]))
-        for provider in told[:MAX_PROVIDERS]:
+        known = [provider for _, providers in pipelines for provider in providers]
+        names_seen = list(dict.fromkeys([*known, *(provider for provider, _ in counts)]))
+        for provider in names_seen[:MAX_PROVIDERS]:
             for state in STATES:
                 yield _observation(provider, state, counts[provider, state])
-        for state in STATES if len(told) > MAX_PROVIDERS else ():
-            rest = sum(counts[provider, state] for provider in told[MAX_PROVIDERS:])
+        for state in STATES if len(names_seen) > MAX_PROVIDERS else ():
+            rest = sum(counts[provider, state] for provider in names_seen[MAX_PROVIDERS:])
             yield _observation(OTHERS, state, rest)
 
 
@@ -64,7 +64,7 @@ def _registries(pipeline: Runtime) -> list[Any]:
 
 
 def _provider_of(key: Hashable) -> str:
-    """The provider in the key of a circuit, which may hold a whole target; one made by a user has none."""
+    """The provider in the key of a circuit, which may contain a target; a user's own key has no provider."""
     return str(key[1]).partition("/")[0] if isinstance(key, tuple) and len(key) > 1 else OTHERS
 
 

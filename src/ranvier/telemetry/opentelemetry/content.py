@@ -1,4 +1,4 @@
-"""Messages in the form of the conventions, as JSON, for those who want them in their spans."""
+"""Messages in the format of the conventions, as JSON, for spans with content."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ranvier.telemetry.opentelemetry.target import Attributes
 
 FINISHES = {"tool_calls": "tool_call"}
-"""Reasons that the form of a message calls otherwise."""
+"""Finish reasons that have another name in a message."""
 
 
-def asked(request: Request) -> Attributes:
-    """The attributes that hold what is asked."""
+def request(request: Request) -> Attributes:
+    """The attributes with the messages of a request, its instructions and its tools."""
     attributes: Attributes = {
         names.INPUT_MESSAGES: _json(
             [{"role": each.role, "parts": _parts(each.parts)} for each in request.messages]
@@ -33,8 +33,8 @@ def asked(request: Request) -> Attributes:
     return attributes
 
 
-def answered(response: Response, finish_reason: str) -> Attributes:
-    """The attribute that holds the answer, or what has come of it."""
+def response(response: Response, finish_reason: str) -> Attributes:
+    """The attribute with the response, or with as much of it as was received."""
     thoughts = [{"type": "reasoning", "content": response.reasoning}] if response.reasoning else []
     words = [{"type": "text", "content": response.text}] if response.text else []
     message = {
@@ -46,11 +46,11 @@ def answered(response: Response, finish_reason: str) -> Attributes:
 
 
 def _parts(parts: Iterable[Part]) -> list[dict[str, Any]]:
-    return [told for part in parts if (told := _part(part))]
+    return [content for part in parts if (content := _part(part))]
 
 
 def _part(part: Part) -> dict[str, Any] | None:
-    """One part; the bytes of a picture are left out, and so is what only its provider understands."""
+    """One part. The bytes of an image are omitted, and so are parts that only one provider understands."""
     match part:
         case Text():
             return {"type": "text", "content": part.text}

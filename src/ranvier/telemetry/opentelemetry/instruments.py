@@ -1,4 +1,4 @@
-"""The instruments of one meter provider, and what they are told."""
+"""The instruments of one meter provider, and what they record."""
 
 from __future__ import annotations
 
@@ -22,29 +22,31 @@ Naming = Literal["new", "old", "both"]
 NOTHING = Usage(complete=False)
 
 MAX_MODELS = 100
-"""Models by which answers are told apart, in the words of whoever answers; all later ones are left out."""
+"""Response models that get their own series, as the providers name them; later ones are omitted."""
 
 
 class Instruments:
-    """Counts and measures under the new names, the old ones, or both.
+    """Records metrics under the new names, the old ones, or both.
 
     Args:
-        meter: Makes the instruments.
-        naming: Which names the metrics of the conventions have; those of ours have only one.
+        meter: Creates the instruments.
+        naming: Which names to use for the metrics of the conventions; `ranvier.` metrics have only one name.
     """
 
     def __init__(self, meter: Meter, naming: Naming) -> None:
         self._meter = meter
-        self._known: weakref.WeakSet[Target] = weakref.WeakSet()  # those whose series have begun
+        self._known: weakref.WeakSet[Target] = weakref.WeakSet()  # targets whose series exist
         self._models: set[str] = set()
-        self._made: dict[str, Any] = {}  # by name: two have shared one name before
-        told = [each for each in names.METRICS if each.kind != "gauge"]
+        self._made: dict[str, Any] = {}  # by name: two metrics share one old name
+        recorded = [each for each in names.METRICS if each.kind != "gauge"]
         self._new = {
             each: self._instrument(each, each.name)
-            for each in told
+            for each in recorded
             if naming != "old" or not each.name.startswith("gen_ai.")
         }
-        self._old = {each: self._instrument(each, each.old) for each in told if each.old and naming != "new"}
+        self._old = {
+            each: self._instrument(each, each.old) for each in recorded if each.old and naming != "new"
+        }
 
     def _instrument(self, metric: Metric, name: str) -> Any:
         if name not in self._made:
@@ -67,19 +69,19 @@ class Instruments:
     def measure(
         self, metric: Metric, value: float, attributes: Attributes, at: Context | None = None, kind: str = ""
     ) -> None:
-        """Record a value in a histogram; `kind` is what the old one, which was for several, calls it."""
+        """Record a value in a histogram; `kind` is its token type, where the old histogram has several."""
         if metric in self._new:
             self._new[metric].record(value, attributes, at)
         if metric in self._old:
             old = {**attributes, names.OLD_TOKEN_TYPE: kind} if kind else attributes
             self._old[metric].record(value, old, at)
 
-    def tell(self, end: Ending, targets: Targets, whose: Attributes, at: Context | None) -> None:
-        """Measure a call that has ended, and its attempts."""
-        what: Attributes = {names.OUR_PROVIDER: end.target.provider, names.OUTCOME: end.outcome, **whose}
+    def record_call(self, end: Ending, targets: Targets, tenant: Attributes, at: Context | None) -> None:
+        """Record a call that has ended, and its attempts."""
+        what: Attributes = {names.OUR_PROVIDER: end.target.provider, names.OUTCOME: end.outcome, **tenant}
         self.count(names.CALLS, what, at=at)
         of_call = dict(end.target.attributes)
-        if end.response is not None and self._is_told_apart(end.response.model):
+        if end.response is not None and self._has_own_series(end.response.model):
             of_call[names.RESPONSE_MODEL] = end.response.model
         if end.first_chunk is not None:
             self.measure(names.TIME_TO_FIRST_CHUNK, end.first_chunk, of_call, at)
@@ -91,24 +93,24 @@ class Instruments:
         self.measure(names.CALL_OUTPUT, usage.output, of_call, at, "output")
         for attempt in end.attempts:
             target = targets.named(attempt.target)
-            what = {names.OUR_PROVIDER: target.provider, names.OUTCOME: attempt.outcome, **whose}
+            what = {names.OUR_PROVIDER: target.provider, names.OUTCOME: attempt.outcome, **tenant}
             self.count(names.ATTEMPTS_MADE, what, at=at)
             self.measure(names.ATTEMPT_DURATION, attempt.seconds, what, at)
             self._count_tokens(attempt.usage or NOTHING, target, at)
         if not end.attempts:
             self._count_tokens(NOTHING, end.target, at)
 
-    def _is_told_apart(self, model: str) -> bool:
-        """True for the first models that answered: a provider may say what it likes."""
+    def _has_own_series(self, model: str) -> bool:
+        """True for the first `MAX_MODELS` models: a provider may report any number of names."""
         if model and model not in self._models and len(self._models) < MAX_MODELS:
             self._models.add(model)
         return model in self._models
 
     def _count_tokens(self, usage: Usage, target: Target, at: Context | None) -> None:
-        """Count what an attempt has used, at the target that was asked; 0 where that is not known.
+        """Count the tokens of an attempt at its target; 0 if unknown.
 
-        A 0 is told once of each target, which begins its series. Later ones would change nothing, and cost
-        as much as others.
+        A 0 is recorded only once per target, to create its series. Further zeros would change nothing, and
+        cost as much as other values.
         """
         attributes = {**target.attributes, names.MODALITY: names.UNKNOWN}
         new = target not in self._known

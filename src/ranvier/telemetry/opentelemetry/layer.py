@@ -1,4 +1,4 @@
-"""Tells OpenTelemetry of calls, where somebody has installed its SDK."""
+"""Reports calls to OpenTelemetry, if an SDK is installed."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ if TYPE_CHECKING:
 SCOPE = "ranvier"
 """The instrumentation scope of all spans and instruments."""
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks for an SDK, as long as there is none."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks for an SDK, as long as there is none."""
 
-NOBODY = ("opentelemetry.trace", "opentelemetry.metrics")
-"""Where the API keeps its own providers, which do nothing."""
+API_MODULES = ("opentelemetry.trace", "opentelemetry.metrics")
+"""The modules of the API's own providers, which do nothing."""
 
 Tenants = Literal["hashed", "plain", "omitted"]
 
 
 class OpenTelemetry(Layer):
-    """One span for each call with one for each attempt below it, and measurements, by the GenAI conventions.
+    """Export a span per call, with a child span per attempt, and metrics, by the GenAI conventions.
 
         Pipeline(OpenTelemetry(), Deadline(60), Fallback(...), Retry(), Breaker(), Timeout())
 
-    It goes first, so that it sees all of a call. As long as no SDK is installed it lets calls pass, and
-    looks for one now and then. What fails inside an SDK is logged once and breaks no call.
+    Put it first, so that it covers the whole call. Without an SDK it passes calls on, and checks for an
+    SDK every second. An error inside an SDK is logged once and never fails a call.
 
     Args:
-        tracer_provider: Where spans go; `None` is the global one, also where that is set later.
-        meter_provider: The same for measurements.
+        tracer_provider: Receives the spans; `None` is the global one, also if that is set later.
+        meter_provider: Receives the metrics; `None` is the global one, also if that is set later.
         names: The conventions' names: `new`, `old` (those before 2026), or `both`.
-        tenants: On spans: `hashed` (as the status page has them), `plain`, or `omitted`.
-        tenant_metrics: Tell tenants on the metrics of ours too: a series for each of them.
-        content: Put prompts, answers, instructions and the names of tools into the spans.
+        tenants: Tenants on spans: `hashed` (as on the status page), `plain`, or `omitted`.
+        tenant_metrics: Add the tenant to the `ranvier.` metrics too: one series per tenant.
+        content: Add prompts, answers, instructions and the names of tools to the spans.
 
     Raises:
-        ConfigurationError: `names` or `tenants` is none of those.
+        ConfigurationError: `names` or `tenants` is not one of these values.
     """
 
     place: ClassVar[Place] = Place.CALL
@@ -80,71 +80,75 @@ class OpenTelemetry(Layer):
         self._naming, self._tenants = names, tenants
         self._tenant_metrics = tenant_metrics
         self._content = content
-        self._teller: Instrumentation | None = None  # once there is an SDK
+        self._instrumentation: Instrumentation | None = None  # once there is an SDK
         self._gauge: CircuitGauge | None = None
-        self._look_again = -1.0
+        self._next_check = -1.0
         self._targets: weakref.WeakKeyDictionary[Runtime, Targets] = weakref.WeakKeyDictionary()
 
-    # --- the way of a call -----------------------------------------------------------------------
+    # --- handling a call -------------------------------------------------------------------------
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Observe the call, if anybody wants to know."""
-        teller = self._teller
-        if teller is None:
-            if call.pipeline.clock() < self._look_again:
+        """Pass on the call, and observe it if there is an SDK."""
+        instrumentation = self._instrumentation
+        if instrumentation is None:
+            if call.pipeline.clock() < self._next_check:
                 return inner(call)
-            teller = self._look(call)
-            if teller is None:
+            instrumentation = self._find_sdk(call)
+            if instrumentation is None:
                 return inner(call)
-        targets = self._targets.get(call.pipeline) or self._watch(call.pipeline, teller)
+        targets = self._targets.get(call.pipeline) or self._register(call.pipeline, instrumentation)
         if targets is None:
             return inner(call)
-        return self._observed(teller, targets, call, inner)
+        return self._observed(instrumentation, targets, call, inner)
 
-    async def _observed(self, teller: Instrumentation, targets: Targets, call: Call, inner: Handler[R]) -> R:
-        observation = CallSpan(teller, call, targets)  # here, where whatever begins a span also ends it
+    async def _observed(
+        self, instrumentation: Instrumentation, targets: Targets, call: Call, inner: Handler[R]
+    ) -> R:
+        span = CallSpan(instrumentation, call, targets)  # created here, so that a span that begins also ends
         try:
             answer = await inner(call)
         except BaseException as error:
-            observation.failed(error)
+            span.failed(error)
             raise
         if isinstance(answer, ResponseStream):
-            observation.follow(answer)
+            span.follow(answer)
         else:
-            observation.answered(answer)  # type: ignore[arg-type]  # because: what is no stream is a Response
+            span.answered(answer)  # type: ignore[arg-type]  # because: it is a stream or a Response
         return answer
 
     # --- finding the SDK -------------------------------------------------------------------------
 
     @never_raises
-    def _look(self, call: Call) -> Instrumentation | None:
-        """See whether there is an SDK now."""
-        self._look_again = call.pipeline.clock() + LOOK_EVERY
+    def _find_sdk(self, call: Call) -> Instrumentation | None:
+        """Check whether there is an SDK now."""
+        self._next_check = call.pipeline.clock() + CHECK_INTERVAL
         tracers = _real(self._tracers or trace.get_tracer_provider())
         providers = _real(self._meter_providers or metrics.get_meter_provider())
         if tracers is None and providers is None:
             return None
-        meters = None
+        instruments = None
         if providers is not None:
-            meters, self._gauge = _meters(providers, self._naming), _gauge(providers)
-        self._teller = Instrumentation(
+            instruments, self._gauge = _instruments(providers, self._naming), _gauge(providers)
+        self._instrumentation = Instrumentation(
             tracers and tracers.get_tracer(SCOPE),
-            meters,
+            instruments,
             self._naming,
             self._content,
-            _whose(self._tenants),
-            _whose(self._tenants if self._tenant_metrics else "omitted"),
+            _tenant_attributes(self._tenants),
+            _tenant_attributes(self._tenants if self._tenant_metrics else "omitted"),
         )
-        return self._teller
+        return self._instrumentation
 
     @never_raises
-    def _watch(self, pipeline: Runtime, teller: Instrumentation) -> Targets:
-        """Know the targets of `pipeline` from now on, and listen to its events."""
+    def _register(self, pipeline: Runtime, instrumentation: Instrumentation) -> Targets:
+        """Register the targets of `pipeline`, and listen to its events."""
         targets = self._targets[pipeline] = Targets(pipeline)
-        if teller.meters is not None:
-            pipeline.events.add(CountingListener(teller.meters, teller.tenant_on_metrics))
+        if instrumentation.instruments is not None:
+            pipeline.events.add(
+                CountingListener(instrumentation.instruments, instrumentation.tenant_on_metrics)
+            )
         if self._gauge is not None:
-            self._gauge.watch(pipeline, targets.providers)
+            self._gauge.add(pipeline, targets.providers)
         return targets
 
     def __repr__(self) -> str:
@@ -153,10 +157,10 @@ class OpenTelemetry(Layer):
 
 def _real(provider: Any) -> Any:
     """`provider`, unless it is one of the API's own."""
-    return None if type(provider).__module__.startswith(NOBODY) else provider
+    return None if type(provider).__module__.startswith(API_MODULES) else provider
 
 
-def _whose(tenants: Tenants) -> Any:
+def _tenant_attributes(tenants: Tenants) -> Any:
     if tenants == "omitted":
         return lambda tenant: {}
     return _plain if tenants == "plain" else _hashed
@@ -172,15 +176,15 @@ def _hashed(tenant: str) -> Attributes:
 
 
 _made: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
-"""What was made of each meter provider: an SDK makes each instrument once."""
+"""The instruments of each meter provider: an SDK creates each instrument only once."""
 
 
-def _meters(provider: Any, naming: Naming) -> Instruments:
+def _instruments(provider: Any, naming: Naming) -> Instruments:
     made = _made.setdefault(provider, {})
     if naming not in made:
         made[naming] = Instruments(provider.get_meter(SCOPE), naming)
-    meters: Instruments = made[naming]
-    return meters
+    instruments: Instruments = made[naming]
+    return instruments
 
 
 def _gauge(provider: Any) -> CircuitGauge:

@@ -1,4 +1,4 @@
-"""Events, counted."""
+"""Counts events."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ COUNTED: dict[type[Event], tuple[Metric, str, Callable[[Any], str]]] = {
 
 
 class CountingListener:
-    """Counts what attempts and calls do not tell.
+    """Counts the events that are not part of the record of a call.
 
     Args:
-        meters: Where.
-        of_tenant: The attributes that tell whose it was, if they shall.
+        instruments: Where to count them.
+        tenant_attributes: Returns the attributes for a tenant, if any.
     """
 
-    def __init__(self, meters: Instruments, of_tenant: Callable[[str], Attributes]) -> None:
-        self._meters = meters
-        self._of_tenant = of_tenant
+    def __init__(self, instruments: Instruments, tenant_attributes: Callable[[str], Attributes]) -> None:
+        self._instruments = instruments
+        self._tenant_attributes = tenant_attributes
 
     def __call__(self, event: Event) -> None:
-        """Count `event`, if it is one of those."""
+        """Count `event`, if it is one of `COUNTED`."""
         counted = COUNTED.get(type(event))
         if counted is not None:
             metric, attribute, value = counted
             attributes = {names.OUR_PROVIDER: event.provider, attribute: value(event)}
-            self._meters.count(metric, {**attributes, **self._of_tenant(event.tenant)})
+            self._instruments.count(metric, {**attributes, **self._tenant_attributes(event.tenant)})

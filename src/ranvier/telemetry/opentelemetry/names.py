@@ -1,8 +1,8 @@
-"""Every name that OpenTelemetry is told, in one table.
+"""All names of spans, attributes and metrics, in one table.
 
 Names that begin with `gen_ai.`, `server.`, `error.` or `http.` are those of the semantic conventions for
-generative AI (open-telemetry/semantic-conventions-genai, read in November 2026). What they lack is ours,
-and begins with `ranvier.`.
+generative AI (open-telemetry/semantic-conventions-genai, read in November 2026). Names that the conventions
+lack begin with `ranvier.`.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ MODALITY: Final = "gen_ai.token.modality"
 STATUS: Final = "http.response.status_code"
 
 OLD_ATTRIBUTES: Final = {CACHE_WRITE: "gen_ai.usage.cache_creation.input_tokens"}
-"""What attributes were called before, where that was something else."""
+"""The old names of attributes that were renamed."""
 
 OLD_TOKEN_TYPE: Final = "gen_ai.token.type"
-"""`input` or `output`: of the one histogram that there was for both."""
+"""`input` or `output`, on the one old histogram for both."""
 
-# --- attributes of ours --------------------------------------------------------------------------
+# --- ranvier's attributes ------------------------------------------------------------------------
 
 OUTCOME: Final = "ranvier.outcome"
 ATTEMPTS: Final = "ranvier.attempts"
@@ -75,7 +75,7 @@ ATTEMPT_SPAN: Final = "ranvier.attempt"
 """The type of the span of one attempt; its name is `attempt` and the target."""
 
 WAIT: Final = "ranvier.wait"
-"""The event of a span for each wait outside the attempts, and for each target that was passed over."""
+"""The span event for each wait outside the attempts, and for each target that was skipped."""
 
 WAIT_FOR: Final = "ranvier.wait.for"
 WAIT_SECONDS: Final = "ranvier.wait.seconds"
@@ -83,13 +83,13 @@ WAIT_SECONDS: Final = "ranvier.wait.seconds"
 # --- values --------------------------------------------------------------------------------------
 
 PROVIDERS: Final = {"gemini": "gcp.gemini", "kimi": "moonshot_ai"}
-"""Families that the conventions call otherwise; all others are called as we call them."""
+"""Provider families that have another name in the conventions; all others have the same name."""
 
 OPERATIONS: Final = {"gemini": "generate_content"}
-"""What each family's operation is called, where it is not `chat`."""
+"""The name of a family's operation, where it is not `chat`."""
 
 UNKNOWN: Final = "unknown"
-"""The modality of tokens, since usages do not tell it; the provider of a target that nobody knows."""
+"""The modality of tokens, which usages do not report; also the provider of an unknown target."""
 
 # --- instruments ---------------------------------------------------------------------------------
 
@@ -101,12 +101,12 @@ class Metric(NamedTuple):
     """An instrument.
 
     Attributes:
-        name: The newest one.
-        kind: What sort of instrument it is.
-        unit: In UCUM, as OpenTelemetry wants it.
+        name: The newest name.
+        kind: The kind of instrument.
+        unit: The unit in UCUM, as OpenTelemetry requires.
         description: What is measured.
-        old: Its name before; `None` where there was no such instrument.
-        buckets: Of a histogram.
+        old: The old name; `None` if there was no such instrument.
+        buckets: The bucket boundaries of a histogram.
     """
 
     name: str
@@ -121,7 +121,7 @@ DURATION: Final = Metric(
     "gen_ai.client.inference.duration",
     "histogram",
     "s",
-    "How long calls took, all attempts and waits together.",
+    "Duration of calls, including all attempts and waits.",
     "gen_ai.client.operation.duration",
     SECONDS,
 )
@@ -129,7 +129,7 @@ TIME_TO_FIRST_CHUNK: Final = Metric(
     "gen_ai.client.inference.time_to_first_chunk",
     "histogram",
     "s",
-    "How long it took from a streamed call to its first content.",
+    "Time to first content of streamed calls.",
     "gen_ai.client.operation.time_to_first_chunk",
     SECONDS,
 )
@@ -137,7 +137,7 @@ CALL_INPUT: Final = Metric(
     "gen_ai.client.inference.operation.input_tokens",
     "histogram",
     "{token}",
-    "Tokens of the prompt of a call, as its answer reports them.",
+    "Prompt tokens of a call, as its response reports them.",
     "gen_ai.client.token.usage",
     TOKENS,
 )
@@ -145,7 +145,7 @@ CALL_OUTPUT: Final = Metric(
     "gen_ai.client.inference.operation.output_tokens",
     "histogram",
     "{token}",
-    "Tokens of the answer of a call, reasoning included.",
+    "Response tokens of a call, including reasoning.",
     "gen_ai.client.token.usage",
     TOKENS,
 )
@@ -155,41 +155,41 @@ def _usage(name: str, description: str) -> Metric:
     return Metric(f"gen_ai.client.inference.usage.{name}", "counter", "{token}", description)
 
 
-USED_INPUT: Final = _usage("input_tokens", "Tokens of prompts, cached ones included, of every attempt.")
-USED_OUTPUT: Final = _usage("output_tokens", "Tokens of answers, reasoning included, of every attempt.")
-USED_CACHE_READ: Final = _usage("cache_read.input_tokens", "Tokens of prompts that came from a cache.")
-USED_CACHE_WRITE: Final = _usage("cache_write.input_tokens", "Tokens of prompts that went into a cache.")
-USED_REASONING: Final = _usage("reasoning.output_tokens", "Tokens of answers that were reasoning.")
+USED_INPUT: Final = _usage("input_tokens", "Prompt tokens of all attempts, including cached ones.")
+USED_OUTPUT: Final = _usage("output_tokens", "Response tokens of all attempts, including reasoning.")
+USED_CACHE_READ: Final = _usage("cache_read.input_tokens", "Prompt tokens read from a cache.")
+USED_CACHE_WRITE: Final = _usage("cache_write.input_tokens", "Prompt tokens written to a cache.")
+USED_REASONING: Final = _usage("reasoning.output_tokens", "Reasoning tokens of responses.")
 
 CALLS: Final = Metric("ranvier.calls", "counter", "{call}", "Calls that have ended.")
 ATTEMPTS_MADE: Final = Metric(
     "ranvier.attempts", "counter", "{attempt}", "Attempts of calls that have ended."
 )
 ATTEMPT_DURATION: Final = Metric(
-    "ranvier.attempt.duration", "histogram", "s", "How long attempts took.", buckets=SECONDS
+    "ranvier.attempt.duration", "histogram", "s", "Duration of attempts.", buckets=SECONDS
 )
-RETRIES: Final = Metric("ranvier.retries", "counter", "{retry}", "Retries that were scheduled.")
+RETRIES: Final = Metric("ranvier.retries", "counter", "{retry}", "Retries at the same target.")
 FALLBACKS_TAKEN: Final = Metric(
-    "ranvier.fallbacks", "counter", "{fallback}", "Times that a call left a provider for another."
+    "ranvier.fallbacks", "counter", "{fallback}", "Calls that fell back to the next target."
 )
 CHANGES: Final = Metric(
-    "ranvier.circuit.changes", "counter", "{change}", "Circuits that have gone to this state."
+    "ranvier.circuit.changes", "counter", "{change}", "Circuit transitions to this state."
 )
 REJECTIONS: Final = Metric(
-    "ranvier.rejections", "counter", "{rejection}", "Times that a circuit or gate let a call not through."
+    "ranvier.rejections", "counter", "{rejection}", "Calls rejected by an open circuit or closed gate."
 )
 THROTTLED: Final = Metric(
-    "ranvier.throttled", "counter", "{event}", "Times that a provider has slowed down a key."
+    "ranvier.throttled", "counter", "{event}", "Times that a provider rate limited a key."
 )
-REFUSED: Final = Metric("ranvier.credentials.refused", "counter", "{event}", "Keys that were refused.")
+REFUSED: Final = Metric("ranvier.credentials.refused", "counter", "{event}", "Keys that a provider rejected.")
 INTERRUPTED: Final = Metric(
-    "ranvier.streams.interrupted", "counter", "{stream}", "Streams that broke after their hand-out."
+    "ranvier.streams.interrupted", "counter", "{stream}", "Streams that broke after hand-out."
 )
 UNTRACKED: Final = Metric(
-    "ranvier.calls.untracked", "counter", "{call}", "Calls without a circuit, since all were in use."
+    "ranvier.calls.untracked", "counter", "{call}", "Calls without a circuit: the registry was full."
 )
 CIRCUITS: Final = Metric(
-    "ranvier.circuits", "gauge", "{circuit}", "Circuits, one for each tenant and provider, by their state."
+    "ranvier.circuits", "gauge", "{circuit}", "Circuits by state; each tenant has one per provider."
 )
 
 METRICS: Final = (
@@ -197,4 +197,4 @@ METRICS: Final = (
     USED_INPUT, USED_OUTPUT, USED_CACHE_READ, USED_CACHE_WRITE, USED_REASONING,
     CALLS, ATTEMPTS_MADE, ATTEMPT_DURATION, RETRIES, FALLBACKS_TAKEN, CHANGES, REJECTIONS, THROTTLED, REFUSED,
     INTERRUPTED, UNTRACKED, CIRCUITS,
-)  # fmt: skip  # because: so one sees that the first two lines are the conventions' and the rest ours
+)  # fmt: skip  # because: the first two lines are the conventions' and the rest are ranvier's

@@ -1,4 +1,4 @@
-"""What spans are told of a request, of an ending and of an attempt. Never a text of either side."""
+"""The span attributes of requests, results and attempts. They never contain prompts or answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ranvier.telemetry.opentelemetry.target import Attributes, Target
 
 SUCCEEDED, EMPTY, ABANDONED = "succeeded", "empty", "abandoned"
-"""The outcomes that are no error; all others are the kind of one."""
+"""The outcomes that are no error; all others are the kind of an error."""
 
 CUT = "error"
-"""The finish reason of what did not finish."""
+"""The finish reason of a response that did not finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Ending:
 
     Attributes:
         seconds: How long it took.
-        first_chunk: Seconds to the first content of its stream; `None` where it came not to that.
+        first_chunk: Seconds to the first content of its stream; `None` if there was none.
         outcome: `succeeded`, `abandoned`, or the kind of its error.
-        error_type: That kind, or the class of an error that is none of ours; `None` is no error.
-        attempts: What was tried.
-        target: Who was asked last; where nothing was sent, who would have been first.
-        response: The answer, or as much of it as has come.
+        error_type: That kind, or the class of an error from outside ranvier; `None` without an error.
+        attempts: All attempts.
+        target: The target of the last attempt; without attempts, the target that would have been first.
+        response: The response, or as much of it as was received.
     """
 
     seconds: float
@@ -48,12 +48,12 @@ class Ending:
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens of the last attempt, as far as they are known."""
+        """The tokens of the last attempt, if known."""
         return self.attempts[-1].usage if self.attempts else None
 
     @property
     def finish_reason(self) -> str:
-        """Why the model stopped; `error` where it did not come to that."""
+        """Why the model stopped; `error` if the response did not finish."""
         response = self.response
         if self.outcome != SUCCEEDED or response is None or response.finish_reason is None:
             return CUT
@@ -61,22 +61,22 @@ class Ending:
 
 
 def request(call: Call) -> Attributes:
-    """How the answer shall be; what the caller left open is left out."""
-    asked = call.request
+    """The settings of the request; unset ones are omitted."""
+    settings = call.request
     return _known(
         {
-            names.MAX_TOKENS: asked.max_tokens,
-            names.TEMPERATURE: asked.temperature,
-            names.TOP_P: asked.top_p,
-            names.STOP: asked.stop or None,
+            names.MAX_TOKENS: settings.max_tokens,
+            names.TEMPERATURE: settings.temperature,
+            names.TOP_P: settings.top_p,
+            names.STOP: settings.stop or None,
             names.STREAM: call.streaming or None,
-            names.OUTPUT_TYPE: None if asked.schema is None else "json",
+            names.OUTPUT_TYPE: None if settings.schema is None else "json",
         }
     )
 
 
 def ending(end: Ending, naming: Naming) -> Attributes:
-    """How the call ended, and what it cost where it ended."""
+    """How the call ended, and the tokens of its last attempt."""
     targets = [attempt.target for attempt in end.attempts]
     facts: dict[str, Any] = {
         names.OUTCOME: end.outcome,
@@ -95,7 +95,7 @@ def ending(end: Ending, naming: Naming) -> Attributes:
 
 
 def attempt(attempt: Attempt) -> Attributes:
-    """One try. Its tokens have names of ours: those of the conventions, here too, would count twice."""
+    """One attempt. Its tokens have `ranvier.` names: with the conventions' names they would count twice."""
     facts: dict[str, Any] = {
         names.TARGET: attempt.target,
         names.ATTEMPT_NUMBER: attempt.number,
@@ -116,7 +116,7 @@ def attempt(attempt: Attempt) -> Attributes:
 
 
 def wait(wait: Wait) -> Attributes:
-    """What the call waited for outside its attempts, or whom it passed over."""
+    """A wait outside the attempts, or a target that was skipped."""
     return _known(
         {
             names.WAIT_FOR: wait.kind,
@@ -128,7 +128,7 @@ def wait(wait: Wait) -> Attributes:
 
 
 def is_known(usage: Usage | None) -> TypeGuard[Usage]:
-    """True where a provider has said anything about tokens."""
+    """True if a provider has reported any tokens."""
     return usage is not None and (usage.complete or usage.total > 0)
 
 

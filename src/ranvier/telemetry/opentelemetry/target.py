@@ -1,4 +1,4 @@
-"""What the conventions want to know of whoever is asked, worked out once for each target."""
+"""The attributes that the conventions require of a target, computed once per target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 Value = str | bool | int | float | tuple[str, ...]
-"""What an attribute may be, of all that OpenTelemetry allows."""
+"""The types of attribute values that are used here."""
 
 Attributes = dict[str, Value]
 
@@ -23,14 +23,14 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Target:
-    """One target, in the words of the conventions.
+    """One target, in the terms of the conventions.
 
     Attributes:
-        name: Of a span about it.
+        name: The name of a span about it.
         provider: Its provider's name in this pipeline.
-        family: The vendor whose dialect it speaks, in our word.
-        attributes: What tells it from others; on spans and on the conventions' metrics.
-        server: Of these, its address and port, where it has them.
+        family: The vendor whose API it has, by ranvier's name.
+        attributes: The attributes that identify it, on spans and on the conventions' metrics.
+        server: The address and port among these attributes, if known.
     """
 
     __slots__ = ("__weakref__", "attributes", "family", "name", "provider", "server")
@@ -50,7 +50,7 @@ class Target:
 
     @classmethod
     def of(cls, deployment: Deployment) -> Target:
-        """That of a deployment."""
+        """The target of a deployment."""
         provider = deployment.provider
         return cls(
             deployment.target, getattr(provider, "family", None), getattr(provider, "base_url", None) or None
@@ -67,7 +67,7 @@ def _server(base_url: str | None) -> Mapping[str, Value]:
 
 
 NOWHERE = Target("")
-"""Of a call that was not sent, in a pipeline whose route does not say where it would have been."""
+"""The target of a call that was not sent, if the route does not name a first target."""
 
 
 class Targets:
@@ -94,9 +94,9 @@ class Targets:
                 self._starts.setdefault(name, first)
 
     def start(self, call: Call) -> Target:
-        """Who is asked first."""
+        """The target where `call` starts."""
         return self._starts.get(call.start) or NOWHERE
 
     def named(self, target: str) -> Target:
-        """The target of an attempt; a route of the user's may know others than it has said."""
+        """The target of an attempt; a user's own route may use targets that it has not declared."""
         return self._known.get(target) or Target(target)

@@ -1,17 +1,17 @@
 "use strict";
-// Asks for status.json every two seconds and draws it. Every text goes in as text, never as HTML.
+// Loads status.json every two seconds and draws it. All text is inserted as text, never as HTML.
 (() => {
-  const EVERY = 2000, PATIENCE = 8000, SLOWEST = 15000, FEW_ROWS = 50, MANY_ROWS = 500;
-  const ROOT = location.pathname.replace(/\/?$/, "/");  // also where we are mounted without a slash
+  const INTERVAL = 2000, TIMEOUT = 8000, MAX_DELAY = 15000, FIRST_ROWS = 50, MAX_ROWS = 500;
+  const ROOT = location.pathname.replace(/\/?$/, "/");  // also when mounted without a trailing slash
   const SVG = "http://www.w3.org/2000/svg";
-  const WORDS = { half_open: "half-open", quiet: "not asked yet" };
+  const WORDS = { half_open: "half-open", quiet: "not used yet" };
   const COLOURS = { well: "#2c6e54", strained: "#c98500", trouble: "#c8291f", unknown: "#7a828a" };
   const SORTS = ["all", "failed", "slow", "rescued", "good", "abandoned"];
   const $ = (id) => document.getElementById(id);
 
   const state = {
-    facts: null, search: "", rows: FEW_ROWS, sort: "all", paused: false, token: null, heard: 0, failures: 0,
-    asking: null, timer: null, processes: [],
+    facts: null, search: "", rows: FIRST_ROWS, sort: "all", paused: false, token: null, receivedAt: 0, failures: 0,
+    request: null, timer: null, processes: [],
   };
 
   // --- making elements -------------------------------------------------------------------------
@@ -27,7 +27,7 @@
     draw("use", { href: `#${name}` }));
   const setText = (element, words) => { if (element.textContent !== words) element.textContent = words; };
 
-  // Keeps the elements of what is still there, so that nothing loses the focus or closes.
+  // Reuses the elements of items that are still present, so that none loses the focus or closes.
   const keyed = (parent, items, keyOf, create, update) => {
     const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
     items.forEach((item, place) => {
@@ -41,7 +41,7 @@
     for (const child of old.values()) child.remove();
   };
 
-  // --- saying numbers --------------------------------------------------------------------------
+  // --- formatting numbers ----------------------------------------------------------------------
 
   const seconds = (value) => {
     if (value === null || value === undefined) return "\u2013";
@@ -54,14 +54,14 @@
   const rate = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2));
   const share = (good, bad) => {
     if (good + bad === 0) return "\u2013";
-    const part = good / (good + bad);  // never 100 % as long as anything has failed
+    const part = good / (good + bad);  // never shown as 100 % if anything has failed
     return bad && part > 0.999 ? "99.9 %" : `${(part * 100).toFixed(bad && good ? 1 : 0)} %`;
   };
   const word = (kind) => (WORDS[kind] ?? kind).replaceAll("_", " ");
 
   // --- drawing ---------------------------------------------------------------------------------
 
-  // What succeeded stands on the line and what failed hangs below it: one sees it without colours, too.
+  // Successes are above the line and failures below it, so that they differ without colours, too.
   const spark = ({ succeeded, failed }, what) => {
     const pair = (line) => line.filter((_, i) => i % 2 === 0).map((n, i) => n + (line[2 * i + 1] ?? 0));
     const up = pair(succeeded), down = pair(failed), most = Math.max(4, ...up, ...down);
@@ -79,7 +79,7 @@
       draw("line", { class: "axis", x1: 0, x2: 120, y1: high, y2: high }));
   };
 
-  // From 10 ms to 100 s, the same for all, each step ten times the one before.
+  // A logarithmic scale from 10 ms to 100 s, the same for all providers.
   const range = (times) => {
     if (times.p50 === null) return null;
     const at = (value) => Math.min(100, Math.max(0, (Math.log10(value) + 2) * 25));
@@ -102,9 +102,9 @@
       return part;
     }));
     bar.setAttribute("viewBox", `0 0 ${x} 4`);
-    const said = parts.map((name) => make("span", { class: name === "closed" ? "nothing" : name },
+    const words = parts.map((name) => make("span", { class: name === "closed" ? "nothing" : name },
       `${count(states[name])} ${word(name)} `));
-    return make("div", {}, make("div", { class: "shares" }, bar), make("div", { class: "said" }, said));
+    return make("div", {}, make("div", { class: "shares" }, bar), make("div", { class: "detail" }, words));
   };
 
   const timeline = (story) => {
@@ -116,9 +116,9 @@
       return draw("rect", { class: sort, x: at(each.began), y: sort === "failed" ? 5 : 2, height: sort === "failed" ? 6 : 12,
         width: Math.max(0.8, at(each.seconds) - 0.3) });
     });
-    const told = story.attempts.map((each) => `${each.target} ${word(each.outcome)} after ${seconds(each.seconds)}`).join(", then ");
+    const label = story.attempts.map((each) => `${each.target} ${word(each.outcome)} after ${seconds(each.seconds)}`).join(", then ");
     return draw("svg", { class: "bar", viewBox: "0 0 100 16", preserveAspectRatio: "none", role: "img",
-      "aria-label": told || "nothing was sent" }, waits, attempts);
+      "aria-label": label || "nothing was sent" }, waits, attempts);
   };
 
   // --- the parts of the page -------------------------------------------------------------------
@@ -165,14 +165,14 @@
     "Fell back", "Rejected", "Circuits"];
   const showProviders = (facts) => keyed($("providers").tBodies[0], facts.providers, (each) => each.name,
     () => make("tr"), (row, each) => {
-      const asked = each.succeeded + each.failed + each.abandoned + each.running > 0;
-      const sort = each.level !== "well" ? each.level : asked ? "well" : "quiet";
+      const used = each.succeeded + each.failed + each.abandoned + each.running > 0;
+      const sort = each.level !== "well" ? each.level : used ? "well" : "quiet";
       const kinds = Object.entries(each.failures).map(([kind, n]) => `${n} ${word(kind)}`).join(", ");
       const times = each.seconds;
       const contents = [
         spark(each.series, "Attempts"), rate(each.rate),
         [share(each.succeeded, each.failed), kinds ? make("div", { class: "failed kinds" }, kinds) : null],
-        times.p50 === null ? "\u2013" : [range(times), make("div", { class: "said" }, [times.p50, times.p95, times.p99].map(seconds).join(" \u00b7 "))],
+        times.p50 === null ? "\u2013" : [range(times), make("div", { class: "detail" }, [times.p50, times.p95, times.p99].map(seconds).join(" \u00b7 "))],
         seconds(each.first_token.p50), count(each.running), count(each.retries), count(each.fallbacks), count(each.rejections),
         shares(each.circuits),
       ];
@@ -190,7 +190,7 @@
     const rest = seen.rows.length < seen.matching ? `, ${count(seen.rows.length)} shown` : "";
     const found = seen.search ? `${count(seen.matching)} found among ` : "";
     setText($("circuits-count"), `${found}${count(seen.total)}, ${count(seen.troubled)} not closed${rest}`);
-    $("more").hidden = seen.rows.length >= seen.matching || state.rows === MANY_ROWS;
+    $("more").hidden = seen.rows.length >= seen.matching || state.rows === MAX_ROWS;
     keyed($("circuits").querySelector("tbody"), seen.rows, (each) => JSON.stringify([each.tenant, each.provider, each.more]),
       circuitRow, (row, each) => {
         const sort = each.state === "closed" && each.failures ? "failing" : each.state;
@@ -212,22 +212,22 @@
   const circuitRow = (each) => {
     const cell = (words, sort) => make("td", { class: sort }, words);
     const acts = [button("Reset", each, "reset"), button("Isolate", each, "isolate")];
-    return make("tr", {}, make("td"), cell(each.tenant || "every tenant", "name"), cell([each.provider, ...each.more].join(" "), "name provider"),
+    return make("tr", {}, make("td"), cell(each.tenant || "all tenants", "name"), cell([each.provider, ...each.more].join(" "), "name provider"),
       cell("", "number"), cell("", "number rare"), cell("", "number rare"), cell("", "number"), make("td", { class: "acts" }, acts));
   };
 
-  // To refuse a customer's every call takes two presses within four seconds.
+  // Isolating a circuit, which rejects all its calls, takes two presses within four seconds.
   const button = (words, each, action) => {
-    const made = make("button", { type: "button", "aria-label": `${words} ${each.tenant || "every tenant"} at ${each.provider}` }, words);
-    const calm = () => { made.classList.remove("sure"); setText(made, words); };
+    const made = make("button", { type: "button", "aria-label": `${words} ${each.tenant || "all tenants"} at ${each.provider}` }, words);
+    const restore = () => { made.classList.remove("confirm"); setText(made, words); };
     made.addEventListener("click", () => {
-      if (action === "isolate" && !made.classList.contains("sure")) {
-        made.classList.add("sure");
+      if (action === "isolate" && !made.classList.contains("confirm")) {
+        made.classList.add("confirm");
         setText(made, "Reject all calls?");
-        setTimeout(calm, 4000);
+        setTimeout(restore, 4000);
         return;
       }
-      calm();
+      restore();
       operate(action, each);
     });
     return made;
@@ -237,17 +237,17 @@
     keyed($("keys"), facts.keys, (each) => each.provider + each.key,
       (each) => make("li", {}, make("span", { class: "state strained" }, mark("strained"), "throttled"), make("span", { class: "name" })),
       (item, each) => setText(item.lastChild, `a key of ${each.provider}, for ${seconds(each.seconds)}: ${word(each.reason)}`
-        + (each.waiting ? `, ${count(each.waiting)} calls wait` : "")));
+        + (each.waiting ? `, ${count(each.waiting)} calls waiting` : "")));
     if (!facts.changes.length) {
-      $("changes").replaceChildren(make("li", { class: "nothing" }, "Nothing out of the ordinary yet."));
+      $("changes").replaceChildren(make("li", { class: "nothing" }, "No events yet."));
       return;
     }
     let alike = 0, last = "";
     keyed($("changes"), facts.changes, (each) => {
-      const told = JSON.stringify([each.tenant, each.provider, each.text, Math.round((facts.at - each.ago) * 10)]);
-      alike = told === last ? alike + 1 : 0;
-      last = told;
-      return told + alike;
+      const key = JSON.stringify([each.tenant, each.provider, each.text, Math.round((facts.at - each.ago) * 10)]);
+      alike = key === last ? alike + 1 : 0;
+      last = key;
+      return key + alike;
     }, (each) => make("li", {}, make("span", { class: "ago" }), make("span", { class: "name" },
       make("b", {}, each.provider), ` ${each.tenant}: ${each.text}`)),
     (item, each) => setText(item.firstChild, seconds(each.ago)));
@@ -294,49 +294,50 @@
   const showAge = () => {
     if (!state.facts) return;
     const { process } = state.facts;
-    const others = new Set(state.processes).size > 1 ? `, one of ${new Set(state.processes).size} that answer in turn` : "";
-    const age = (Date.now() - state.heard) / 1000;
-    setText($("about"), `${state.paused ? "paused, " : ""}${age < 3 ? "now" : `${seconds(age)} ago`}; process ${process.number}${others}, watched for ${seconds(process.up)}`);
+    const others = new Set(state.processes).size > 1 ? `, one of ${new Set(state.processes).size} processes behind this address` : "";
+    const age = (Date.now() - state.receivedAt) / 1000;
+    setText($("about"), `${state.paused ? "paused, " : ""}${age < 3 ? "now" : `${seconds(age)} ago`}; process ${process.number}${others}, counting for ${seconds(process.up)}`);
   };
 
-  // --- asking ----------------------------------------------------------------------------------
+  // --- requests --------------------------------------------------------------------------------
 
-  const ask = async () => {
+  const refresh = async () => {
     clearTimeout(state.timer);
-    state.asking?.abort();
-    const asking = state.asking = new AbortController();
-    const patience = setTimeout(() => asking.abort("late"), PATIENCE);
+    state.request?.abort();
+    const request = state.request = new AbortController();
+    const timeout = setTimeout(() => request.abort("late"), TIMEOUT);
     try {
       const query = new URLSearchParams({ search: state.search, rows: state.rows });
-      const answer = await fetch(`${ROOT}status.json?${query}`, { signal: asking.signal, cache: "no-store" });
-      if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+      const answer = await fetch(`${ROOT}status.json?${query}`, { signal: request.signal, cache: "no-store" });
+      if (!answer.ok) throw new Error(`The server answered with status ${answer.status}`);
       const facts = await answer.json();
-      if (asking !== state.asking) return;
-      heard(facts);
+      if (request !== state.request) return;
+      received(facts);
     } catch (error) {
-      if (asking !== state.asking) return;  // another question has taken the place of this one
-      unheard(error);
+      if (request !== state.request) return;  // a newer request has replaced this one
+      requestFailed(error);
     } finally {
-      clearTimeout(patience);
+      clearTimeout(timeout);
     }
-    if (!state.paused && !document.hidden) state.timer = setTimeout(ask, Math.min(EVERY * 2 ** Math.min(state.failures, 3), SLOWEST));
+    if (!state.paused && !document.hidden) state.timer = setTimeout(refresh, Math.min(INTERVAL * 2 ** Math.min(state.failures, 3), MAX_DELAY));
   };
 
-  const heard = (facts) => {
+  const received = (facts) => {
     if (state.failures) setText($("notice"), "The server answers again.");
     facts.at = Date.now() / 1000;
-    Object.assign(state, { facts, heard: Date.now(), failures: 0 });
+    Object.assign(state, { facts, receivedAt: Date.now(), failures: 0 });
     state.processes = [...state.processes, facts.process.id].slice(-20);
     document.body.classList.remove("stale");
     show(facts);
   };
 
-  const unheard = (error) => {
+  const requestFailed = (error) => {
     state.failures += 1;
     document.body.classList.add("stale");
     showVerdict("unknown", "The server does not answer", []);
-    const why = error instanceof Error ? error.message : "it takes too long";
-    setText($("notice"), `${why}. What is shown is what was known ${state.heard ? `${seconds((Date.now() - state.heard) / 1000)} ago` : "never"}; it is asked again.`);
+    const why = error instanceof Error ? error.message : "The request timed out";
+    const shown = state.receivedAt ? `The page shows data from ${seconds((Date.now() - state.receivedAt) / 1000)} ago` : "There is no data yet";
+    setText($("notice"), `${why}. ${shown}. Retrying.`);
     showAge();
   };
 
@@ -345,13 +346,13 @@
     const headers = { authorization: `Bearer ${state.token}`, "content-type": "application/json" };
     try {
       const answer = await fetch(`${ROOT}circuits/${action}`, { method: "POST", headers, body });
-      const told = await answer.json();
+      const result = await answer.json();
       if (answer.status === 401) lock();
-      setText($("notice"), answer.ok ? `${each.tenant || "every tenant"} at ${each.provider}: the circuit is ${word(told.state)}.` : told.message);
+      setText($("notice"), answer.ok ? `${each.tenant || "all tenants"} at ${each.provider}: the circuit is ${word(result.state)}.` : result.message);
     } catch (error) {
-      setText($("notice"), `Nothing is known of it: ${error.message}`);
+      setText($("notice"), `The result of the command is unknown: ${error.message}`);
     }
-    ask();
+    refresh();
   };
 
   const lock = () => {
@@ -360,12 +361,12 @@
     setText($("unlock"), "Operate\u2026");
   };
 
-  // --- what a person does ----------------------------------------------------------------------
+  // --- user input ------------------------------------------------------------------------------
 
   $("pause").addEventListener("click", () => {
     state.paused = !state.paused;
     $("pause").setAttribute("aria-pressed", String(state.paused));
-    if (state.paused) { clearTimeout(state.timer); showAge(); } else ask();
+    if (state.paused) { clearTimeout(state.timer); showAge(); } else refresh();
   });
   $("unlock").addEventListener("click", () => {
     if (state.token) { lock(); return; }
@@ -375,7 +376,7 @@
   });
   $("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    state.token = $("token").value.trim();  // kept in this page alone, and gone with it
+    state.token = $("token").value.trim();  // kept only in this page's memory
     $("token").value = "";
     $("token-form").hidden = true;
     $("unlock").setAttribute("aria-expanded", "false");
@@ -387,10 +388,10 @@
   let typing = null;
   $("search").addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { state.search = $("search").value.trim(); ask(); }, 250);
+    typing = setTimeout(() => { state.search = $("search").value.trim(); refresh(); }, 250);
   });
-  $("more").addEventListener("click", () => { state.rows = MANY_ROWS; $("search").focus(); ask(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && !state.paused) ask(); });
+  $("more").addEventListener("click", () => { state.rows = MAX_ROWS; $("search").focus(); refresh(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && !state.paused) refresh(); });
   setInterval(showAge, 1000);
-  ask();
+  refresh();
 })();

@@ -1,13 +1,13 @@
-"""The outage as a picture: `ranvier demo --report FILE.html`.
+"""The report of the demo: `ranvier demo --report FILE.html`.
 
     film = Film(clock.now())
-    pipeline.events.add(film.heard, verbose=True)
-    ...                                   # calls, and what becomes of them
-    page(film, scenario, verdict)         # one HTML file that needs no other, and no script
+    pipeline.events.add(film.record, verbose=True)
+    ...                                   # make calls
+    page(film, scenario, verdict)         # one HTML file without other files or scripts
 
-`film` keeps what happens; `strips`, `circuits` and `calls` each draw one picture of it, with the pieces
-of `drawing`; `page` puts them together. The page is made of what was recorded and of nothing else, so
-that the same record is the same file, byte for byte.
+`film` records events; `strips`, `circuits` and `calls` each draw pictures of them, with the elements of
+`drawing`; `page` combines them. The page depends only on the record, so that the same record gives the
+same file, byte for byte.
 """
 
 from __future__ import annotations

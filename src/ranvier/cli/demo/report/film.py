@@ -1,4 +1,4 @@
-"""What happened, and at which second: attempts, calls and circuits, as the pipeline tells of them."""
+"""Records a pipeline's attempts, calls and circuit changes with their times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ranvier.facts.story import Story
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """An attempt: when it ended, at whom, and whether it was answered."""
+    """An attempt: when it ended, its provider, and whether it succeeded."""
 
     at: float
     provider: str
@@ -22,7 +22,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A call: when it ended, whose it was, and where its seconds went."""
+    """A call: when it ended, its tenant, and its story."""
 
     at: float
     tenant: str
@@ -30,9 +30,9 @@ class Called:
 
     @property
     def became(self) -> str:
-        """`first`: its first request was answered; `rescued`: a later one; `failed`: none.
+        """`first` if its first attempt succeeded, `rescued` if a later one did, `failed` if none did.
 
-        A call that was spared the request to a provider that is known to be down is `first`, too.
+        A call that skipped a provider with an open circuit can be `first`, too.
         """
         if self.story.outcome != "succeeded":
             return "failed"
@@ -41,7 +41,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when until when a circuit was in a state that is not closed."""
+    """A period in which a circuit was in a state other than closed."""
 
     started_at: float
     ended: float
@@ -49,17 +49,17 @@ class Span:
 
 
 class Film:
-    """Records the events of a pipeline, in seconds since `began` on the loop's clock."""
+    """Records the events of a pipeline, in seconds since `started_at` on the loop's clock."""
 
-    def __init__(self, began: float) -> None:
-        self._began = began
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
         self.tried: list[Tried] = []
         self.calls: list[Called] = []
         self._changes: defaultdict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
 
-    def heard(self, event: Event) -> None:
-        """Record an event; a listener that wants the routine ones, too."""
-        at = clock.now() - self._began
+    def record(self, event: Event) -> None:
+        """Record an event; a listener, to be added with `verbose=True`."""
+        at = clock.now() - self._started_at
         if isinstance(event, AttemptEnded):
             self.tried.append(Tried(at, event.provider, event.attempt.outcome == "succeeded"))
         elif isinstance(event, CallEnded):
@@ -69,23 +69,23 @@ class Film:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The time of the last attempt or call."""
         ends = [each.at for each in self.tried] + [each.at for each in self.calls]
         return max(ends, default=0.0)
 
-    def spared(self, primary: str) -> int:
-        """Calls that went straight to another provider, because the circuit of the first was open."""
+    def skipped(self, primary: str) -> int:
+        """Calls that skipped the first provider because its circuit was open."""
         tried = (call.story.attempts for call in self.calls if call.story.attempts)
         return sum(attempts[0].provider != primary for attempts in tried)
 
     def troubled(self, provider: str) -> list[str]:
-        """The tenants whose circuit at that provider has ever changed."""
+        """The tenants whose circuit at that provider has changed."""
         return [tenant for tenant, at in self._changes if at == provider]
 
     def spans(self, tenant: str, provider: str) -> Iterator[Span]:
-        """When that circuit was not closed, one state after the other."""
+        """The periods in which that circuit was not closed, in order."""
         changes = self._changes.get((tenant, provider), [])
         ends = [at for at, _ in changes[1:]] + [max(self.seconds, *(at for at, _ in changes), 0.0)]
-        for (began, state), ended in zip(changes, ends, strict=False):
+        for (started_at, state), ended in zip(changes, ends, strict=False):
             if state != "closed":
-                yield Span(began, ended, state)
+                yield Span(started_at, ended, state)

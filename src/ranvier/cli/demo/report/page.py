@@ -1,4 +1,4 @@
-"""The page: what came of it in a sentence, four pictures, and one call told whole."""
+"""The page: a summary, four pictures, and one call in detail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ranvier.cli.demo.scenario import PROVIDERS, Scenario
 from ranvier.cli.demo.tally import Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Nothing is fetched and nothing runs, whatever is written in the page."""
+"""Allows no requests and no scripts, whatever the page contains."""
 
 
 def page(film: Film, scenario: Scenario, verdict: Verdict) -> str:
@@ -35,17 +35,17 @@ def page(film: Film, scenario: Scenario, verdict: Verdict) -> str:
 
 
 def _summary(film: Film, scenario: Scenario, verdict: Verdict) -> str:
-    """What a person wants to know first."""
-    began, ended = scenario.outage
+    """The result in two sentences, and tiles with numbers."""
+    started_at, ended = scenario.outage
     what = (
-        f"From second {began:g} to second {ended:g} {PROVIDERS[0]} was down, {PROVIDERS[1]} was rate "
+        f"From second {started_at:g} to second {ended:g} {PROVIDERS[0]} was down, {PROVIDERS[1]} was rate "
         f"limited, and the key of {scenario.unlucky} was invalid all the time."
     )
     served = "All calls were answered" if not verdict.failed else f"{verdict.failed} calls failed"
     agree = "agree" if not verdict.differences else f"do not agree: {verdict.differences[0]}"
-    came = f"{served}; the records of the calls and the log of the providers {agree}."
+    result = f"{served}; the records of the calls and the log of the providers {agree}."
     kind = "verdict" if verdict.good else "verdict bad"
-    return tag("p", tag("strong", escape(came)) + " " + escape(what), class_=kind) + _tiles(film, verdict)
+    return tag("p", tag("strong", escape(result)) + " " + escape(what), class_=kind) + _tiles(film, verdict)
 
 
 def _tiles(film: Film, verdict: Verdict) -> str:
@@ -54,7 +54,7 @@ def _tiles(film: Film, verdict: Verdict) -> str:
         ("calls", verdict.calls, "in all"),
         ("rescued", verdict.rescued, "succeeded after a failed attempt"),
         ("failed", verdict.failed, "no target answered"),
-        ("skipped", film.spared(PROVIDERS[0]), f"rejected by the open circuit at {PROVIDERS[0]}"),
+        ("skipped", film.skipped(PROVIDERS[0]), f"rejected by the open circuit at {PROVIDERS[0]}"),
         ("p50", f"{statistics.median(took):.2f} s", "latency"),
         ("p95", f"{took[int(0.95 * (len(took) - 1))]:.2f} s", "latency"),
         ("p99", f"{took[int(0.99 * (len(took) - 1))]:.2f} s", "latency"),
@@ -79,7 +79,7 @@ def _figures(film: Film, scenario: Scenario) -> Iterator[str]:
                 f"The circuits at {provider}",
                 "One line per tenant. A tenant's failures open only its own circuit.",
                 circuits(film, scenario, provider, time),
-                (("closed", "closed"), ("open", "open"), ("half_open", "half open: probes are let through")),
+                (("closed", "closed"), ("open", "open"), ("half_open", "half-open: probes are admitted")),
             )
     yield _figure(
         "The calls",
@@ -97,21 +97,21 @@ def _figures(film: Film, scenario: Scenario) -> Iterator[str]:
     yield from _longest(film)
 
 
-def _figure(title: str, says: str, drawn: str, legend: tuple[tuple[str, str], ...] = ()) -> str:
+def _figure(title: str, note: str, drawn: str, legend: tuple[tuple[str, str], ...] = ()) -> str:
     keys = "".join(tag("li", tag("i", class_=f"key {kind}") + words) for kind, words in legend)
-    caption = tag("h2", escape(title)) + tag("p", escape(says)) + (tag("ul", keys) if keys else "")
+    caption = tag("h2", escape(title)) + tag("p", escape(note)) + (tag("ul", keys) if keys else "")
     return tag("figure", tag("figcaption", caption) + tag("div", drawn, class_="scroll"))
 
 
 def _longest(film: Film) -> Iterator[str]:
-    """The rescued call that took longest, told by the second."""
+    """The slowest rescued call, with its `explain()`."""
     rescued = [call for call in film.calls if call.became == "rescued"]
     if rescued:
         call = max(rescued, key=_seconds)
-        says = f"explain() of the slowest rescued call, of {call.tenant}."
-        told = tag("pre", escape(call.story.explain()), tabindex=0)
-        caption = tag("h2", "One call in detail") + tag("p", escape(says))
-        yield tag("figure", tag("figcaption", caption) + told)
+        note = f"explain() of the slowest rescued call, of {call.tenant}."
+        story = tag("pre", escape(call.story.explain()), tabindex=0)
+        caption = tag("h2", "One call in detail") + tag("p", escape(note))
+        yield tag("figure", tag("figcaption", caption) + story)
 
 
 def _seconds(call: Called) -> float:

@@ -1,4 +1,4 @@
-"""Two pictures of the providers: how each fared, and who answered the calls."""
+"""Two pictures of the providers: successes and failures of each, and the answered calls by provider."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BINS = 80
 """Columns of a strip."""
 
 UP, DOWN, GAP = 62, 40, 22
-"""Room of a provider's row: for what it answered, for what it did not, and to the next row."""
+"""Heights in a provider's row: for successes, for failures, and the gap to the next row."""
 
 ANSWERS = 130
-"""Height of the picture of who answered."""
+"""Height of the picture of answered calls by provider."""
 
 
 def health(film: Film, scenario: Scenario, time: Time) -> str:
-    """For each provider, attempts that it answered upwards, and those that it did not downwards."""
+    """For each provider, successful attempts upwards and failed attempts downwards."""
     good, bad = ({name: Counter[int]() for name in PROVIDERS} for _ in range(2))
     for each in film.tried:
         (good if each.good else bad)[each.provider][_bin(each.at, time)] += 1
@@ -34,12 +34,12 @@ def health(film: Film, scenario: Scenario, time: Time) -> str:
         parts.append(_columns(good[provider], time, middle, UP / most_good, f"bar {provider}"))
         parts.append(_columns(bad[provider], time, middle + 1, -DOWN / most_bad, "bar bad"))
         parts.append(_names(provider, good[provider].total(), bad[provider].total(), middle))
-    says = "requests to each provider that succeeded and that failed, over time"
-    return picture(rows + AXIS, says, *parts)
+    description = "requests to each provider that succeeded and that failed, over time"
+    return picture(rows + AXIS, description, *parts)
 
 
 def answers(film: Film, time: Time) -> str:
-    """Whose answers the calls got, one upon the other."""
+    """Answered calls by provider, stacked."""
     by: dict[str, Counter[int]] = {name: Counter() for name in PROVIDERS}
     for call in film.calls:
         if call.became != "failed":
@@ -56,14 +56,14 @@ def answers(film: Film, time: Time) -> str:
 
 
 def _outage(scenario: Scenario, time: Time, middle: float) -> Iterator[str]:
-    began, ended = scenario.outage
-    yield time.band(began, ended, middle - UP, middle + DOWN, "outage")
-    yield text("down: every request is answered 503", time.x(began) + 8, middle - UP + 17, "trouble")
+    started_at, ended = scenario.outage
+    yield time.band(started_at, ended, middle - UP, middle + DOWN, "outage")
+    yield text("down: every request gets a 503", time.x(started_at) + 8, middle - UP + 17, "trouble")
 
 
 def _names(provider: str, good: int, bad: int, middle: float) -> Iterator[str]:
     yield text(provider, 0, middle - 22, "name")
-    yield text(f"{good} answered" if good or bad else "not asked", 0, middle - 4)
+    yield text(f"{good} answered" if good or bad else "no requests", 0, middle - 4)
     if bad:
         yield text(f"{bad} failed", 0, middle + 16, "trouble")
     yield box(LEFT, middle, Time(1).x(1) - LEFT, 1, "base")
@@ -72,7 +72,7 @@ def _names(provider: str, good: int, bad: int, middle: float) -> Iterator[str]:
 def _columns(
     counts: Counter[int], time: Time, foot: float, scale: float, kind: str, base: Counter[int] | None = None
 ) -> Iterator[str]:
-    """Columns on `foot`, upwards, or downwards where `scale` is less than nothing."""
+    """Columns on `foot`, upwards, or downwards if `scale` is negative."""
     width = (time.x(time.seconds) - LEFT) / BINS
     for number, count in sorted(counts.items()):
         height = count * abs(scale)
