@@ -53,3 +53,26 @@ def test_no_page_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
         text = QUOTED.sub("", page.read_text(encoding="utf-8"))
         match = found.search(text)
         assert match is None, f"{page.relative_to(ROOT)}: {match[0]!r}: write {PHRASES[phrase]}"
+
+
+SOURCE = [*(ROOT / "src").rglob("*.py")]
+COUNTED = ("said", "told", "tell")
+MAX_OF_EACH = 20
+"""How often these words, which hide who does what, may stand in the source: in names, prose and messages."""
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_no_source_has_a_phrase_that_has_to_be_decoded(phrase: str) -> None:
+    """In docstrings, comments, errors and log messages, across the lines of each."""
+    found = re.compile(r"\b" + r"[\s#]+".join(map(re.escape, phrase.split())) + r"\b", re.IGNORECASE)
+    for path in SOURCE:
+        match = found.search(path.read_text(encoding="utf-8"))
+        assert match is None, f"{path.relative_to(ROOT)}: {match[0]!r}: write {PHRASES[phrase]}"
+
+
+@pytest.mark.parametrize("word", COUNTED)
+def test_words_that_hide_the_subject_are_rare(word: str) -> None:
+    """Verb first, subject named: an event is emitted, an error is raised, a field is sent."""
+    found = re.compile(rf"\b{word}\b", re.IGNORECASE)
+    number = sum(len(found.findall(path.read_text(encoding="utf-8"))) for path in SOURCE)
+    assert number <= MAX_OF_EACH, f"{word!r} stands {number} times in src"
