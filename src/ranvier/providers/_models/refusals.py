@@ -104,7 +104,7 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
     ("gemini", "gemini-3 gemini-4", "reasoning_effort",
      one_of({"none": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}, others="HIGH")),
     ("gemini", "*", "reasoning_effort", drop),  # a level is a 400 there; 2.5 accepts only a budget
-    # -- Kimi. Sampling is fixed for every kimi-*; never send a 1: without thinking it is 0.6 (D, L).
+    # -- Kimi. Fixed sampling for every kimi-*; never send temperature 1: without thinking it is 0.6 (D, L).
     ("kimi", "kimi-", "temperature top_p n presence_penalty frequency_penalty", drop),
     ("kimi", "moonshot-v1", "temperature", moonshot_temperature),  # L
     ("kimi", "kimi-thinking-preview", "tools", reject),  # L
