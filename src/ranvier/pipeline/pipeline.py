@@ -30,7 +30,7 @@ from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.emitter import Events
-from ranvier.pipeline.running.elsewhere import closed
+from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
@@ -189,7 +189,7 @@ class Pipeline(Runtime):
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise failed(call, closed()) from None
+                raise failed(call, closed_error()) from None
             failed(call, cancelled)
             raise
         except BaseException as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_call
-from ranvier.pipeline.running.elsewhere import closed
+from ranvier.pipeline.running.elsewhere import closed_error
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -34,7 +34,7 @@ def fail(call: Call, error: BaseException) -> None:
         ConfigurationError: the pipeline closed, and `error` is the result of our cancellation.
     """
     if call.record.cut_off and isinstance(error, Exception):
-        raise failed(call, closed()) from error
+        raise failed(call, closed_error()) from error
     if is_of_another_call(call, error):
         raise failed(call, own_error(call, error))
     failed(call, error)

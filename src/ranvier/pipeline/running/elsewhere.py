@@ -7,12 +7,12 @@ import asyncio
 from ranvier.errors.configuration import ConfigurationError
 
 
-def closed() -> ConfigurationError:
+def closed_error() -> ConfigurationError:
     """The error for a closed pipeline."""
     return ConfigurationError("this pipeline is closed: build another, or reopen it with `async with`")
 
 
-def elsewhere(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
+def wrong_loop_error(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
     """The error for a pipeline that belongs to another loop, which is not closed."""
     if loop.is_running():
         remedy = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.pipeline.reporting.context import start_task
-from ranvier.pipeline.running.elsewhere import closed, elsewhere
+from ranvier.pipeline.running.elsewhere import closed_error, wrong_loop_error
 from ranvier.pipeline.running.loops import renew_slots
 from ranvier.pipeline.running.shutdown import Shutdown, close_again
 from ranvier.pipeline.timing.timer_wheel import TimerWheel
@@ -96,7 +96,7 @@ class Lifecycle:
 
     def _open(self, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -> None:
         if self._belongs_elsewhere(loop):
-            raise elsewhere(self.loop)
+            raise wrong_loop_error(self.loop)
         if self.state == "open" and self.loop is not loop:
             self._forget_loop()
         self.check_not_closed()
@@ -135,13 +135,13 @@ class Lifecycle:
     def check_loop(self) -> None:
         """Raise a `ConfigurationError` while it belongs to another loop that is not closed."""
         if self._belongs_elsewhere(asyncio.get_running_loop()):
-            raise elsewhere(self.loop)
+            raise wrong_loop_error(self.loop)
 
     def check_not_closed(self) -> None:
         """Raise a `ConfigurationError` if it is closing or closed, unless its loop is closed too."""
         if self.state in ("closing", "closed"):
             if self._home is None or not self._home.is_closed():
-                raise closed()
+                raise closed_error()
             self._forget_loop()
 
     def renew(self) -> None:
