@@ -108,7 +108,7 @@ class EventReader(AnswerReader):
         if block.kind == "tool_use":
             self._begin_call(block)
         elif block.kind == "text":
-            self.say(text(start.get("text"), "text"))
+            self.add_text(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
 
@@ -125,7 +125,7 @@ class EventReader(AnswerReader):
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            self.say(text(delta.get("text"), "text"))
+            self.add_text(text(delta.get("text"), "text"))
         elif block is None:
             raise NoAnswerError("a block of the answer goes on that has not begun")
         elif kind == "thinking_delta":

@@ -43,7 +43,7 @@ class ChunkReader(AnswerReader):
         """What one chunk says."""
         if self._introduced and (words := only_words(body)):
             self._last = "words"
-            self.say(words)
+            self.add_text(words)
         else:
             self._read_all(body)
 
@@ -77,7 +77,7 @@ class ChunkReader(AnswerReader):
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
             self._last = "words"
-            self.say(words)
+            self.add_text(words)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned or (not words and ("images" in delta or "audio" in delta)):

@@ -29,7 +29,7 @@ class GLM(ChatCompletions):
         self._follows_key = base_url is None
         return super().address(base_url)
 
-    def place(self, key: str | None) -> str:
+    def base_url_for(self, key: str | None) -> str:
         """Where that key is good."""
         if self._follows_key and not self._api_key and key and key == os.environ.get(ZAI_VARIABLE):
             return ZAI_BASE_URL

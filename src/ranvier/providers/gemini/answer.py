@@ -171,7 +171,7 @@ class PartReader(AnswerReader):
             self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
             self._read_signature(part)
-            self.say(words)
+            self.add_text(words)
         elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part

@@ -143,7 +143,7 @@ class LineReader(AnswerReader):
         if thinking := text(message.get("thinking"), "thinking"):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
-        self.say(text(message.get("content"), "content"))
+        self.add_text(text(message.get("content"), "content"))
         for call in _read_calls(message):
             self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
