@@ -73,7 +73,7 @@ class PartFields:
         self._known = KNOWN.get(adapter.facts(call).provider)
         self._left_out: set[str] = set()
 
-    def sent(self, kind: str, extra: Mapping[str, Any] | None) -> Json:
+    def accepted(self, kind: str, extra: Mapping[str, Any] | None) -> Json:
         """Those of `extra` to send with a `text`, `image`, `call`, `result`, `message` or `tool`.
 
         Raises:
@@ -117,7 +117,7 @@ class PartFields:
         words: list[Text] = []
         for message in self._call.request.messages:
             if message.role == "system":
-                self.sent("message", message.extra)
+                self.accepted("message", message.extra)
                 words += [self._words(part) for part in message.parts if not isinstance(part, Native)]
         return words
 

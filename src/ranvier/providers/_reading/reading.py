@@ -31,15 +31,18 @@ class NoAnswerError(Exception):
 
     Attributes:
         kind: The error that says so.
-        said: What the provider says of it itself, where it does: that is then classified instead.
+        provider_error: The provider's own error, if it sent one: that is then classified instead.
     """
 
     def __init__(
-        self, message: str, kind: type[ProviderError] = InvalidResponseError, said: Json | None = None
+        self,
+        message: str,
+        kind: type[ProviderError] = InvalidResponseError,
+        provider_error: Json | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
-        self.said = said
+        self.provider_error = provider_error
 
 
 # --- the parts of a JSON body, and what they must be ---------------------------------------------
@@ -198,8 +201,8 @@ class ErrorFactory:
 
     def no_answer(self, reason: NoAnswerError, body: bytes = b"") -> ProviderError | AttemptTimeoutError:
         """The error for a `body` that cannot be used, for that reason."""
-        if reason.said is not None:
-            return self.refusal({"error": reason.said})
+        if reason.provider_error is not None:
+            return self.refusal({"error": reason.provider_error})
         request = self.reply.request
         preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), MAX_PREVIEW)
         return reason.kind(

@@ -138,7 +138,7 @@ class StreamedBody:
         if not isinstance(reason, NoAnswerError):
             reason = NoAnswerError(str(reason))
         error = self._judge.no_answer(reason, self._start if not self._understood else b"")
-        if self._reader.complete and (reason.said is None or self._says_nothing_new(error)):
+        if self._reader.complete and (reason.provider_error is None or self._says_nothing_new(error)):
             self._end_well()
         else:
             self.error = error

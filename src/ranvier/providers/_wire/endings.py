@@ -133,4 +133,4 @@ class AnswerReader(ABC):
             NoAnswerError: the answer is incomplete.
         """
         if self.stopped is None:
-            raise NoAnswerError("the stream ended before the answer was complete")
+            raise NoAnswerError("the stream was cut off before the answer was complete")
