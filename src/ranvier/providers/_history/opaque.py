@@ -1,4 +1,4 @@
-"""Opaque parts in the fields of a request that was refused for one of them."""
+"""Finds and removes opaque parts in a request that was rejected for one of them."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ OPAQUE_FIELDS: Final = (
     *("thoughtSignature", "reasoning_details", "extra_content", "provider_specific_fields"),
     *("thinking_blocks", "encrypted_content"),
 )
-"""Fields of a turn, or of one of its parts, that hold what only the issuer understands."""
+"""Fields of a turn, or of one of its parts, with data that only the issuer can read."""
 
 OPAQUE_ID: Final = "__thought__"
-"""In an id of LiteLLM's: a signature follows."""
+"""Precedes a signature in an id of LiteLLM's."""
 
 NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+"""The documented signature for a call by another model: `skip_thought_signature_validator`."""
 
 MARKS: Final[Mapping[str, Json]] = {
     "functionCall": {"thoughtSignature": NOT_OURS},
     "function": {"extra_content": {"google": {"thought_signature": NOT_OURS}}},
 }
-"""Where it stands: at Gemini, and in Google's version of chat completions."""
+"""The field that holds it: in Gemini's API, and in Google's version of chat completions."""
 
-NOBODYS: Final = (NOT_OURS, MARKS["function"]["extra_content"])
-"""Opaque values that nobody issued."""
+WITHOUT_ISSUER: Final = (NOT_OURS, MARKS["function"]["extra_content"])
+"""Opaque values that have no issuer."""
 
 MAX_PARTS: Final = 1_000
-"""Refused parts that are remembered for one model; the oldest are forgotten first."""
+"""Maximum number of rejected parts remembered for one model; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True)
 class LeaveOutOpaque:
-    """Leaves out the opaque parts with these digests, which their own issuer refuses.
+    """Removes the opaque parts with these digests, which their own issuer rejects.
 
-    With `signs`, calls that lose their signature are signed as another model's: Gemini 3 refuses any without.
+    With `signs`, calls that lose their signature get that of another model's call: Gemini 3 rejects calls
+    without one.
     """
 
     digests: tuple[str, ...]
@@ -61,12 +62,12 @@ class LeaveOutOpaque:
     lasting: bool = True
 
     def grown(self, older: Fix) -> Self:
-        """The same for the parts of `older` too."""
+        """This fix, extended by the parts of `older`."""
         assert isinstance(older, LeaveOutOpaque)
         return replace(self, digests=tuple(dict.fromkeys((*older.digests, *self.digests)))[-MAX_PARTS:])
 
     def apply(self, fields: Json) -> list[Change]:
-        """Remove them; a turn of nothing else goes as well."""
+        """Remove the parts, and any turn that is empty afterwards."""
         refused = frozenset(self.digests)
         changed = change_turns(fields, lambda turn: self._without(turn, refused))
         changed = (
@@ -93,7 +94,7 @@ class LeaveOutOpaque:
 
 
 def _stop_thinking(fields: Json) -> bool:
-    """Leave out the budget for thoughts where the last turn calls a tool without the one that it demands."""
+    """Switch thinking off if the last turn calls a tool without the thinking that it requires."""
     thinking = fields.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return False
@@ -120,11 +121,11 @@ def _opaque(turn: Json) -> Iterator[object]:
         if piece.get("type") in THOUGHTS:
             yield _essence(piece)
         found = (piece[name] for name in OPAQUE_FIELDS if name in piece)
-        yield from (value for value in found if value not in NOBODYS)
+        yield from (value for value in found if value not in WITHOUT_ISSUER)
 
 
 def _essence(block: Json) -> object:
-    """What tells a thought from others: its signature, else all of it."""
+    """The value that identifies a thinking block: its signature, else the whole block."""
     return block.get("signature") or block.get("data") or block
 
 
@@ -134,7 +135,7 @@ def _digest(value: object) -> str:
 
 
 def _strip(piece: Json, refused: frozenset[str]) -> Json | None:
-    """A turn or a part without what is refused; `None` where nothing of it stays, as of a thought."""
+    """A turn or a part without the rejected fields; `None` if nothing is left, as with thinking."""
     if piece.get("type") in THOUGHTS:
         return None if _digest(_essence(piece)) in refused else piece
     names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in refused]
