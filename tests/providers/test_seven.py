@@ -180,7 +180,7 @@ async def test_a_finish_reason_that_says_that_it_broke_off_is_none(
     whole_reply = httpx.Response(200, content=content.replace(usual, broken))
     for reply, way in ((whole_reply, "complete"), (streamed(stream.replace(usual, broken)), "stream")):
         async with ask(SEVEN[name], reply) as server:
-            with pytest.raises(InvalidResponseError, match=f"broke the answer off: {word}") as caught:
+            with pytest.raises(InvalidResponseError, match=f"cut the answer off: {word}") as caught:
                 await getattr(server, way)(model="m")
         assert caught.value.retryable
 

@@ -104,10 +104,10 @@ class HttpReply(ABC):
     Attributes:
         status: The HTTP status.
         headers: By their names in lower case.
-        said: The refusal in it, by its status or within an answer; `None` where it holds none, or not yet.
+        error_body: The provider's error in the reply, whatever its status; `None` if there is none so far.
     """
 
-    said: object = None
+    error_body: object = None
 
     def __init__(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> None:
         self.request = request

@@ -23,7 +23,7 @@ from ranvier.providers._http.aiohttp_engine.pool import Connector, limits, pool_
 from ranvier.providers._http.aiohttp_engine.routes import Route, route_to
 from ranvier.providers._http.loop_end import close_without_loop
 from ranvier.providers._http.port import KEEP_ALIVE_SECONDS, HttpClient, HttpReply, HttpRequest
-from ranvier.providers._reading.decoding import ACCEPTED, Decompressor, unzipper
+from ranvier.providers._reading.decoding import ACCEPTED, Decompressor, decompressor
 
 MAX_CONNECTIONS: Final = 1 << 16
 """At once. It is never met: whoever wants a connection has a slot for it, and waits there and not here."""
@@ -196,7 +196,7 @@ class _AiohttpReply(HttpReply):
         try:
             if not self._begun:
                 self._begun = True
-                self._unzip = unzipper(self.headers.get("content-encoding"))
+                self._unzip = decompressor(self.headers.get("content-encoding"))
             if self._unzip is not None:
                 return await self._unzipped(self._unzip)
             return await self._raw()

@@ -13,7 +13,7 @@ from ranvier.errors.provider import ConnectionFailedError
 from ranvier.providers._http.httpx_engine.errors import map_exception
 from ranvier.providers._http.httpx_engine.pools import SingleConnectionPool, SingleConnectionPools
 from ranvier.providers._http.port import HttpRequest
-from ranvier.providers._reading.decoding import ACCEPTED, unzipper
+from ranvier.providers._reading.decoding import ACCEPTED, decompressor
 from ranvier.providers._reading.parts import Parts
 
 
@@ -176,7 +176,7 @@ async def _decoded(response: Any) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:  # by a transport of somebody's tests, which holds all of it
         yield response.content
         return
-    unzip = unzipper(response.headers.get("content-encoding"))
+    unzip = decompressor(response.headers.get("content-encoding"))
     async for chunk in response.stream:  # not aiter_raw, which closes it while it may yet be cancelled
         for piece in (chunk,) if unzip is None else unzip.pieces(chunk):
             if piece:  # to whoever reads, an empty one is the end
