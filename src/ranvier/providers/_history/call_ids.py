@@ -69,8 +69,8 @@ def with_valid_ids(
     """`messages` with valid, unique call ids; results get the new ids of their calls.
 
     An id that the target issued itself (`owns` is true for the call's `native`) stays as it is. Servers that
-    number their calls anew in each turn repeat ids, which Anthropic rejects, and which would leave it open
-    to which call a result belongs.
+    number their calls from the start in each turn repeat ids, which Anthropic rejects, and which would make
+    it unclear to which call a result belongs.
     """
     calls = [call for message in messages if type(message.content) is not str for call in message.tool_calls]
     stay = {call.id for call in calls if _stays(call, rule, owns)}

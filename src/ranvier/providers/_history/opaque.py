@@ -21,7 +21,7 @@ from ranvier.providers._history.turns import (
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.fixes import Change, Fix
 
-THOUGHTS: Final = ("thinking", "redacted_thinking")
+THINKING_BLOCKS: Final = ("thinking", "redacted_thinking")
 """Types of blocks that are opaque as a whole."""
 
 OPAQUE_FIELDS: Final = (
@@ -68,10 +68,10 @@ class LeaveOutOpaque:
 
     def apply(self, fields: Json) -> list[Change]:
         """Remove the parts, and any turn that is empty afterwards."""
-        refused = frozenset(self.digests)
-        changed = change_turns(fields, lambda turn: self._without(turn, refused))
+        rejected = frozenset(self.digests)
+        changed = change_turns(fields, lambda turn: self._without(turn, rejected))
         changed = (
-            rename_calls(fields, {each for each in _signed_ids(fields) if _digest(each) in refused})
+            rename_calls(fields, {each for each in _signed_ids(fields) if _digest(each) in rejected})
             or changed
         )
         if not changed:
@@ -79,12 +79,12 @@ class LeaveOutOpaque:
         thinking = [Change("thinking", "left out")] if _stop_thinking(fields) else []
         return [Change("opaque_parts", "left out"), *thinking]
 
-    def _without(self, turn: Json, refused: frozenset[str]) -> Json | None:
-        stripped = change_parts(_strip(turn, refused) or turn, lambda part: self._part(part, refused))
+    def _without(self, turn: Json, rejected: frozenset[str]) -> Json | None:
+        stripped = change_parts(_strip(turn, rejected) or turn, lambda part: self._part(part, rejected))
         return None if stripped is not turn and not any(map(stripped.get, INNER)) else stripped
 
-    def _part(self, part: Json, refused: frozenset[str]) -> Json | None:
-        rest = _strip(part, refused)
+    def _part(self, part: Json, rejected: frozenset[str]) -> Json | None:
+        rest = _strip(part, rejected)
         if rest is None or rest is part or not self.signs:
             return rest
         lost = {name: value for name, value in part.items() if name not in rest}
@@ -100,7 +100,7 @@ def _stop_thinking(fields: Json) -> bool:
         return False
     last = next((turn for turn in reversed(turns_of(fields)) if turn.get("role") == "assistant"), {})
     kinds = [part.get("type") for part in parts_of(last)]
-    if "tool_use" not in kinds or kinds[0] in THOUGHTS:
+    if "tool_use" not in kinds or kinds[0] in THINKING_BLOCKS:
         return False
     del fields["thinking"]
     return True
@@ -118,7 +118,7 @@ def _signed_ids(fields: Json) -> list[str]:
 
 def _opaque(turn: Json) -> Iterator[object]:
     for piece in (turn, *parts_of(turn)):
-        if piece.get("type") in THOUGHTS:
+        if piece.get("type") in THINKING_BLOCKS:
             yield _essence(piece)
         found = (piece[name] for name in OPAQUE_FIELDS if name in piece)
         yield from (value for value in found if value not in WITHOUT_ISSUER)
@@ -134,11 +134,11 @@ def _digest(value: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _strip(piece: Json, refused: frozenset[str]) -> Json | None:
+def _strip(piece: Json, rejected: frozenset[str]) -> Json | None:
     """A turn or a part without the rejected fields; `None` if nothing is left, as with thinking."""
-    if piece.get("type") in THOUGHTS:
-        return None if _digest(_essence(piece)) in refused else piece
-    names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in refused]
+    if piece.get("type") in THINKING_BLOCKS:
+        return None if _digest(_essence(piece)) in rejected else piece
+    names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in rejected]
     rest = without(piece, names)
     is_thought = rest.get("thought") or (rest.keys() <= {"text"} and not rest.get("text"))
     return None if names and is_thought else rest

@@ -47,7 +47,8 @@ class Adapter(Wire):
     Args:
         api_key: The default API key; `None` reads the first of the `environment` variables that is set.
         base_url: The base URL of the API; `None` means the vendor's own.
-        name: The provider name; it tells apart two of a kind (`OpenAI(name="openai-eu", base_url=...)`).
+        name: The provider name; the default is the vendor's. Two providers of one vendor need different
+            names (`OpenAI(name="openai-eu", base_url=...)`).
         http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`, with
             your proxies, certificates and hooks; you close it.
         engine: The HTTP library to use if you give no client: `"aiohttp"`, `"httpx"`, or `"auto"` for the
@@ -91,7 +92,7 @@ class Adapter(Wire):
                 "api_key is not a str: give the key itself, or set an environment variable"
             )
         self.name = self.family if name is None else validation.identifier("name", name)
-        self.base_url = checked_url(self.address(base_url))
+        self.base_url = checked_url(self.resolved_base_url(base_url))
         validation.count("max_connections", max_connections, least=1)
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)

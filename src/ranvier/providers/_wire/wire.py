@@ -50,7 +50,7 @@ class Wire(ABC):
 
     # --- the request and the answer --------------------------------------------------------------
 
-    def address(self, base_url: str | None) -> str:
+    def resolved_base_url(self, base_url: str | None) -> str:
         """The base URL of the API, from the user's `base_url` argument."""
         return self.default_base_url if base_url is None else base_url
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 VERSION = "2023-06-01"
 """The API version of these request and response formats."""
 
-THOUGHTS = ("thinking", "redacted_thinking")
-"""Blocks that must not end a message: a model that reaches a limit while it thinks leaves one last."""
+THINKING_BLOCKS = ("thinking", "redacted_thinking")
+"""Blocks that the API rejects at the end of a message; a limit reached while thinking leaves one there."""
 
 
 class Anthropic(Adapter):
@@ -122,13 +122,13 @@ class Anthropic(Adapter):
         part_fields.accepted("message", message.extra)
         written = (self._block(call, part, part_fields) for part in message.parts)
         blocks = [block for block in written if block is not None]
-        while blocks and blocks[-1].get("type") in THOUGHTS:  # the API rejects a message that ends with one
+        while blocks and blocks[-1].get("type") in THINKING_BLOCKS:
             blocks.pop()
         return blocks
 
     def _block(self, call: Call, part: Part, part_fields: PartFields) -> Json | None:
         if isinstance(part, Text):
-            if not part.text.strip():  # a blank one is refused
+            if not part.text.strip():  # the API rejects a blank one
                 return None
             return {"type": "text", "text": part.text, **part_fields.accepted("text", part.extra)}
         if isinstance(part, Image):
@@ -136,8 +136,8 @@ class Anthropic(Adapter):
                 part_fields.leave_out("detail")
             return {"type": "image", "source": _source(part), **part_fields.accepted("image", part.extra)}
         if isinstance(part, ToolCall):
-            asked: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
-            return {**asked, **part_fields.accepted("call", part.extra)}
+            tool_use: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
+            return {**tool_use, **part_fields.accepted("call", part.extra)}
         if isinstance(part, ToolResult):
             return self._result(call, part, part_fields)
         if isinstance(part, WirePart):

@@ -41,7 +41,7 @@ def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: boo
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
         reason = f": {explanation[:300]}" if explanation else ""
-        raise NoAnswerError(f"refused on policy{reason}", ContentFilterError)
+        raise NoAnswerError(f"stopped by the content filter{reason}", ContentFilterError)
     if raw == "tool_use" and not calls_tools:  # no call has a name
         return FinishReason.STOP
     return STOP_REASONS.get(raw, FinishReason.OTHER)

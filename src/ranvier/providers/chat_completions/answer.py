@@ -64,10 +64,10 @@ def failed(choice: Json) -> NoAnswerError | None:
     return NoAnswerError("the provider's answer failed", provider_error=error)
 
 
-def refused(words: str = "") -> NoAnswerError:
+def content_filtered(words: str = "") -> NoAnswerError:
     """The error for a content filter that left no answer."""
     explanation = f": {words[:300]}" if words else ""
-    return NoAnswerError(f"refused on policy{explanation}", ContentFilterError)
+    return NoAnswerError(f"stopped by the content filter{explanation}", ContentFilterError)
 
 
 MEDIA = ("images", "audio")
@@ -111,7 +111,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
         if not words and not calls:
-            raise refused(refusal)
+            raise content_filtered(refusal)
         reason = FinishReason.CONTENT_FILTER
     kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()

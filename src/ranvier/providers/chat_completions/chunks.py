@@ -14,11 +14,11 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (
     MEDIA,
     calls_in,
+    content_filtered,
     failed,
     finish_reason,
     message_of,
     read_content,
-    refused,
 )
 from ranvier.providers.chat_completions.fragments import CallsInFlight, only_words
 
@@ -123,7 +123,7 @@ class ChunkReader(AnswerReader):
         reason = finish_reason(raw, calls_tools=self._calls.any)
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
             if not self.answered:
-                raise refused("".join(self._refusal))
+                raise content_filtered("".join(self._refusal))
             reason = FinishReason.CONTENT_FILTER
         self.stopped = reason
         parts = [] if self.early else self._parts()  # if early: at the end, joined only once

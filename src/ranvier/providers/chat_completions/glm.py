@@ -24,10 +24,10 @@ class GLM(ChatCompletions):
     default_base_url = "https://open.bigmodel.cn/api/paas/v4"
     returned = (REASONING,)
 
-    def address(self, base_url: str | None) -> str:
+    def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`; without it, each call's key decides."""
         self._follows_key = base_url is None
-        return super().address(base_url)
+        return super().resolved_base_url(base_url)
 
     def base_url_for(self, key: str | None) -> str:
         """The base URL at which that key is valid."""

@@ -51,9 +51,9 @@ class OpenAI(ChatCompletions):
     default_model = "gpt-5.2"
     default_base_url = "https://api.openai.com/v1"
 
-    def address(self, base_url: str | None) -> str:
+    def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""
-        address = super().address(base_url)
+        address = super().resolved_base_url(base_url)
         host = f".{urlsplit(address).hostname or ''}" if isinstance(address, str) else ""
         self._is_azure = host.endswith(AZURE)
         self._vendor = next((vendor for end, vendor in HOSTS.items() if host.endswith(end)), "")
@@ -80,8 +80,8 @@ class OpenAI(ChatCompletions):
         if not isinstance(fix, Rename) or fix.new != "max_completion_tokens":
             return fix
         settings = {name: fields[name] for name in PLACES if name in fields}
-        refused = fit(self.family, fields["model"], settings).dropped
-        return Together((fix, LeaveOut(refused))) if refused else fix
+        unsupported = fit(self.family, fields["model"], settings).dropped
+        return Together((fix, LeaveOut(unsupported))) if unsupported else fix
 
     # --- what is sent back to the server ---------------------------------------------------------
 

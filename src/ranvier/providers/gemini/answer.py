@@ -71,7 +71,7 @@ def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReaso
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
     if not answered and reason is FinishReason.CONTENT_FILTER:
-        raise NoAnswerError(f"refused on policy: {raw}", ContentFilterError)
+        raise NoAnswerError(f"stopped by the content filter: {raw}", ContentFilterError)
     if not answered and reason is FinishReason.OTHER:
         raise NoAnswerError(f"the provider gave no answer: {raw or 'no reason given'}")
     return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason

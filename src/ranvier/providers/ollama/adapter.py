@@ -54,7 +54,7 @@ class Ollama(Adapter):
     default_base_url = f"http://localhost:{DEFAULT_PORT}"
     needs_credential = False
 
-    def address(self, base_url: str | None) -> str:
+    def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else `OLLAMA_HOST`, which may be only a host or a port."""
         given = base_url or os.environ.get("OLLAMA_HOST", "").strip()
         return parse_host(given) if given else self.default_base_url
