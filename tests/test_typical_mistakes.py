@@ -65,7 +65,7 @@ MISTAKES = [
     ("OpenAI('sk', timeout=5)", "give the pipeline a Timeout(...) layer"),
     ("OpenAI('sk', max_retries=5)", "give the pipeline a Retry(max_retries=...) layer"),
     ("OpenAI(key='sk')", "write api_key=..."),
-    ("OpenAI('sk', base_url='api.openai.com')", "give an address such as 'https://"),
+    ("OpenAI('sk', base_url='api.openai.com')", "give a URL such as 'https://"),
     ("Retry(max_attempts=3)", "max_retries=2 is three attempts at most"),
     ("Retry(retries=3)", "write max_retries=..."),
     ("Timeout(timeout=5)", "write seconds=..."),

@@ -58,7 +58,7 @@ def test_a_refusal_is_one_line() -> None:
         "finish_reason": "stop",
     }
     error = outcome("openai", [json.dumps({"choices": [choice]}).encode()], streamed=False)
-    assert str(error) == "fuzz/m: refused on policy: no WARNING all is well"
+    assert str(error) == "fuzz/m: stopped by the content filter: no WARNING all is well"
 
 
 def test_thoughts_in_pieces_are_whole_again_in_their_order() -> None:

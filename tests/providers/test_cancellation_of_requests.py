@@ -70,7 +70,7 @@ async def test_a_request_cancelled_at_any_turn_leaves_no_connection_in_the_pool(
                 await task
             assert await server.settled() == 0
             ((_, shared),) = asked.provider._connections._leases
-            assert len(shared.client._lanes) == 0
+            assert len(shared.client._pools) == 0
 
 
 async def test_a_request_cancelled_while_it_connects_closes_its_socket(loopback: Any, over: Any) -> None:

@@ -428,7 +428,7 @@ async def test_pictures_in_instructions_are_refused_where_these_are_words(name: 
         name, [Message("system", (Text("Like this:"), Image(data=PNG))), Message.user("Go.")]
     )
     assert isinstance(outcome.error, UnsupportedRequestError)
-    assert "nothing but words" in str(outcome.error)
+    assert "only text as instructions" in str(outcome.error)
 
 
 @each_provider

@@ -233,7 +233,7 @@ def test_a_client_of_the_users_cannot_be_moved_and_the_error_names_it(
     loop.close()
     name = {"httpx": r"<httpx\.AsyncClient", "aiohttp": r"<aiohttp\.client\.ClientSession"}[kind]
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match=rf"http_client={name}.*cannot be moved: make"):
+        with pytest.raises(ConfigurationError, match=rf"http_client={name}.*cannot be moved: create"):
             asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
         assert pipeline.lifecycle.state == "new"
     _close_all(client, loop)

@@ -129,7 +129,7 @@ ERRORS = [
     (ConnectionResetError("reset"), ConnectionFailedError, "reset"),
     (OSError(), ConnectionFailedError, "OSError"),
     (TimeoutError(errno.ETIMEDOUT, "connection timed out"), ConnectionFailedError, "timed out"),
-    (TimeoutError(), AttemptTimeoutError, "too slow"),
+    (TimeoutError(), AttemptTimeoutError, "timed out"),
 ]
 
 

@@ -72,16 +72,19 @@ async def ask(streaming: bool, **functions: Any) -> tuple[RanvierError, Any]:
 
 
 MISTAKES = [
-    ({"complete": lambda call: "text"}, r"mine returned a str at once: make it `async def`"),
-    ({"complete": lambda call: None}, r"mine returned a NoneType at once"),
-    ({"complete": yielding("text")}, r"mine returned a async_generator at once"),
-    ({"complete": returning(None)}, r"mine returned a NoneType: return a Response or a str"),
-    ({"complete": returning(b"x")}, r"mine returned a bytes"),
-    ({"complete": returning(coroutine(None))}, r"mine returned a coroutine"),
-    ({"stream": lambda call: (each for each in "text")}, r"returned a generator: make it an async generator"),
+    ({"complete": lambda call: "text"}, r"complete returned a str synchronously: make it `async def`"),
+    ({"complete": lambda call: None}, r"complete returned a NoneType synchronously"),
+    ({"complete": yielding("text")}, r"complete returned a async_generator synchronously"),
+    ({"complete": returning(None)}, r"complete returned a NoneType: return a Response or a str"),
+    ({"complete": returning(b"x")}, r"complete returned a bytes"),
+    ({"complete": returning(coroutine(None))}, r"complete returned a coroutine"),
+    (
+        {"stream": lambda call: (each for each in "text")},
+        r"stream returned a generator: make it an async generator",
+    ),
     ({"stream": coroutine}, r"returned a coroutine: make it an async generator"),
     ({"stream": lambda call: None}, r"returned a NoneType: make it an async generator"),
-    ({"stream": yielding(None)}, r"yielded a NoneType: yield StreamEvents or texts"),
+    ({"stream": yielding(None)}, r"yielded a NoneType: yield StreamEvents or strs"),
     ({"stream": yielding(3)}, r"yielded a int"),
     ({"stream": yielding({"text": "x"})}, r"yielded a dict"),
     ({"complete": raising(StopIteration())}, r"raised StopIteration"),
@@ -99,7 +102,7 @@ async def test_a_function_that_breaks_its_contract_is_told_so(
         functions = {"complete": lambda call: returning(coroutine(call))(call)}  # a new one for each attempt
     error, circuit = await ask(streaming, **functions)
     assert isinstance(error, InvalidResponseError)
-    assert error.args[0].startswith("the function of mine")
+    assert error.args[0].startswith("mine: ")
     assert (error.provider, error.model) == ("mine", "mine")
     assert circuit.failures == 2
     with pytest.raises(InvalidResponseError, match=words):

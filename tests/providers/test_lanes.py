@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ranvier.providers._http.httpx_engine.pools import (
-    SWEPT_AT_ONCE,
+    MAX_SWEPT,
     SingleConnectionPool,
     SingleConnectionPools,
 )
@@ -52,7 +52,7 @@ async def test_a_cancelled_closing_loses_no_connection() -> None:
 
 async def test_a_cancelled_sweep_loses_no_connection() -> None:
     """A few are closed at a time, each on its own."""
-    lanes, pools = idle(SWEPT_AT_ONCE + 2)
+    lanes, pools = idle(MAX_SWEPT + 2)
     await asyncio.sleep(KEEP_ALIVE_SECONDS + 1)
     task = asyncio.create_task(lanes.sweep())
     await asyncio.sleep(1.5)

@@ -9,7 +9,7 @@ import pytest
 from ranvier.errors import ConnectionFailedError, InvalidResponseError
 from ranvier.messages import FinishReason, Response
 from ranvier.providers import Anthropic, OpenAI
-from ranvier.providers.chat_completions.fragments import CallsUnderWay
+from ranvier.providers.chat_completions.fragments import CallsInFlight
 from support.providers.five_wires import WIRES, as_chat, as_sse, chat_chunk
 from support.providers.seven import collected
 
@@ -203,7 +203,7 @@ async def test_fragments_are_put_together_by_what_tells_calls_apart(
 
 def test_a_server_that_repeats_the_name_is_read_in_linear_time() -> None:
     """Each character of the arguments is looked at once, whatever they look like."""
-    calls = CallsUnderWay()
+    calls = CallsInFlight()
     calls.fragment(part(0, "", "f", '{"a": "'))
     for _ in range(30_000):
         assert calls.fragment(part(0, "", "f", "{}{}")) is not None

@@ -180,7 +180,7 @@ async def test_a_finish_reason_that_says_that_it_broke_off_is_none(
     whole_reply = httpx.Response(200, content=content.replace(usual, broken))
     for reply, way in ((whole_reply, "complete"), (streamed(stream.replace(usual, broken)), "stream")):
         async with ask(SEVEN[name], reply) as server:
-            with pytest.raises(InvalidResponseError, match=f"broke the answer off: {word}") as caught:
+            with pytest.raises(InvalidResponseError, match=f"cut the answer off: {word}") as caught:
                 await getattr(server, way)(model="m")
         assert caught.value.retryable
 
@@ -268,7 +268,7 @@ async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, nam
     async with ask(SEVEN[name], NOTHING) as server:
         request = asked(Image(address))
         if name in ("kimi", "ollama"):
-            with pytest.raises(UnsupportedRequestError, match="does not fetch pictures") as caught:
+            with pytest.raises(UnsupportedRequestError, match="does not fetch images") as caught:
                 await server.complete(request, model="m")
             assert caught.value.fails_over
             assert not server.requests
@@ -289,7 +289,7 @@ async def test_a_picture_of_the_assistants_is_never_lost_silently(ask: Any, name
             sent = await server.sent(Request(history))
             assert "inlineData" in sent["contents"][1]["parts"][0]
             return
-        with pytest.raises(UnsupportedRequestError, match="no pictures from the assistant"):
+        with pytest.raises(UnsupportedRequestError, match="no images from the assistant"):
             await server.complete(Request(history))
 
 

@@ -222,7 +222,7 @@ async def test_connections_are_shared_by_those_who_trust_the_same(authority: tru
         ("company.pem", r"ssl_context='company\.pem': give an ssl\.SSLContext, such as"),
         (False, "ssl_context=False: give an"),
         (True, "ssl_context=True: give an"),
-        (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "ssl_context is one for servers"),
+        (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "ssl_context is for servers"),
     ],
 )
 def test_what_is_no_context_for_clients_is_refused(kind: Any, context: Any, says: str) -> None:
@@ -236,5 +236,7 @@ async def test_a_client_of_yours_has_a_context_of_its_own() -> None:
     context = ssl.create_default_context()
     async with httpx.AsyncClient() as one, aiohttp.ClientSession() as another:
         for client in (one, another):
-            with pytest.raises(ConfigurationError, match="http_client has its own: give one of the two"):
+            with pytest.raises(
+                ConfigurationError, match="http_client, which has its own: give one of the two"
+            ):
                 OpenAI(KEY, http_client=client, ssl_context=context)

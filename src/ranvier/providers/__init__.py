@@ -1,7 +1,7 @@
-"""Who answers: one adapter for each provider. They translate, and decide nothing.
+"""Provider adapters, one per API. They only translate; the layers make the decisions.
 
-An adapter is imported when it is first used, and the HTTP client with it, so that `import ranvier`
-costs little. Its name is known before: `"openai/gpt-5.2"` is a target at once.
+An adapter and its HTTP client are imported on first use, so `import ranvier` stays cheap. Names are
+registered up front: `"openai/gpt-5.2"` is a valid target before its adapter is loaded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ADAPTERS = {
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
 }
-"""The class of each vendor's adapter, by the vendor's name."""
+"""The adapter class of each vendor."""
 
 _MODULES = {
     "anthropic": "anthropic.adapter",
@@ -43,7 +43,7 @@ _MODULES = {
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
 }
-"""Where each is defined."""
+"""The module that defines each adapter class."""
 
 __all__ = [
     "GLM",
@@ -59,11 +59,11 @@ __all__ = [
 
 
 def adapter(vendor: str) -> Any:
-    """The class of a vendor's adapter."""
+    """The adapter class of `vendor`, imported on first use."""
     return getattr(import_module(f"ranvier.providers.{_MODULES[vendor]}"), ADAPTERS[vendor])
 
 
-if not TYPE_CHECKING:  # because a type checker would let any name pass
+if not TYPE_CHECKING:  # because a type checker would then accept any name
 
     def __getattr__(name: str) -> Any:
         for vendor, class_name in ADAPTERS.items():

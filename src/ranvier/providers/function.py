@@ -1,4 +1,4 @@
-"""Any async function as a provider: behind the same layers as everyone else."""
+"""Turns any async function into a provider, behind the same layers as the others."""
 
 from __future__ import annotations
 
@@ -26,34 +26,35 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.providers")
 
 Complete = Callable[["Call"], Awaitable[Response | str]]
-"""Given a call, returns the whole answer."""
+"""Takes a call and returns the complete answer."""
 
 Stream = Callable[["Call"], AsyncIterator[StreamEvent | str]]
-"""Given a call, yields the answer in steps; it is whole when the generator returns."""
+"""Takes a call and yields the answer piece by piece; the answer is complete when the generator returns."""
 
 
 class FunctionProvider:
-    """A provider made of functions; it needs no key.
+    """A provider built from functions; it needs no API key.
 
     Args:
-        name: How targets and circuits call it.
-        complete: An async function from a `Call` to a `Response` or a text.
-        stream: An async generator function from a `Call` to `StreamEvent`s or texts.
-        classify: From an exception to one of our errors. It is asked about everything that is not
-            ours. What it does not know is a failed connection if it is an `OSError`, and else passes
-            through unchanged: it is not retried and counts nothing. A group of errors that are all known
-            is the first of them.
+        name: The provider name, used in targets and circuits.
+        complete: An async function that takes a `Call` and returns a `Response` or a str.
+        stream: An async generator function that takes a `Call` and yields `StreamEvent`s or strs.
+        classify: Maps an exception to a ranvier error, or returns `None` for an unknown one. It is called
+            for every exception that is not a ranvier error. An `OSError` that it does not know becomes a
+            `ConnectionFailedError`; any other unknown exception propagates unchanged: it is not retried
+            and does not count against the provider. An exception group becomes its first error if all of
+            its errors are known.
 
-    A function may ask another pipeline: where all targets of that fail, its deadline passes or its stream
-    breaks, this target has failed, and the next one is asked.
+    A function may call another pipeline. If all targets of that pipeline fail, its deadline passes or its
+    stream breaks, this target has failed, and the next one is tried.
 
     Raises:
-        ConfigurationError: it can do nothing, or an argument is no function.
+        ConfigurationError: neither `complete` nor `stream` is given, or an argument is not callable.
     """
 
     needs_credential = False
     stream: Callable[[Call], AsyncIterator[StreamEvent]] | None
-    """`None` where it cannot stream."""
+    """`None` if this provider cannot stream."""
 
     def __init__(
         self,
@@ -79,19 +80,20 @@ class FunctionProvider:
         return f"FunctionProvider({self.name!r})"
 
     async def complete(self, call: Call) -> Response:
-        """What the function answers; what its stream yields where it has no other."""
+        """Return the answer of `complete`; without that function, collect the stream."""
         if self._complete is None:
             return await self._collected(call)
         try:
             answer = self._called(self._complete, call)
             if not inspect.isawaitable(answer):
-                raise self._errors.unfit(call, f"returned a {_kind(answer)} at once: make it `async def`")
+                reason = f"complete returned a {_kind(answer)} synchronously: make it `async def`"
+                raise self._errors.invalid(call, reason)
             answer = await answer
         except Exception as error:
-            ours = self._errors.mapped(error, call)
-            if ours is None:
+            mapped = self._errors.mapped(error, call)
+            if mapped is None:
                 raise
-            raise ours from error
+            raise mapped from error
         return self._response(answer, call)
 
     async def _steps(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
@@ -101,15 +103,14 @@ class FunctionProvider:
         try:
             steps = self._called(self._stream, call)
             if not hasattr(steps, "__aiter__"):
-                raise self._errors.unfit(
-                    call,
-                    f"for streams returned a {_kind(steps)}: make it an async generator",
+                raise self._errors.invalid(
+                    call, f"stream returned a {_kind(steps)}: make it an async generator"
                 )
             async for step in steps:
                 event = StreamEvent(text=step) if isinstance(step, str) else step
                 if not isinstance(event, StreamEvent):
-                    raise self._errors.unfit(
-                        call, f"for streams yielded a {_kind(step)}: yield StreamEvents or texts"
+                    raise self._errors.invalid(
+                        call, f"stream yielded a {_kind(step)}: yield StreamEvents or strs"
                     )
                 if halves is None and may_be_halved(event):
                     halves = Halves()
@@ -118,25 +119,25 @@ class FunctionProvider:
             for each in () if halves is None else halves.rest():
                 yield each
         except Exception as error:
-            ours = self._errors.mapped(error, call)
-            if ours is None:
+            mapped = self._errors.mapped(error, call)
+            if mapped is None:
                 raise
-            raise ours from error
+            raise mapped from error
         finally:
             await self._close(steps)
 
     def _called(self, function: Callable[[Call], Any], call: Call) -> Any:
         try:
             return function(call)
-        except asyncio.CancelledError as cancelled:  # nobody can cancel in the middle of a plain function
+        except asyncio.CancelledError as cancelled:  # a synchronous function cannot be cancelled midway
             raise ConnectionFailedError(
-                f"{call.deployment} raised a CancelledError, but nobody cancelled the call",
+                f"{call.deployment} raised a CancelledError, but the call was not cancelled",
                 provider=self.name,
                 model=call.deployment.model,
             ) from cancelled
 
     async def _close(self, steps: Any) -> None:
-        """Close what the stream function returned. What goes wrong then is logged, and changes nothing."""
+        """Close what the stream function returned; an error in doing so is only logged."""
         close = getattr(steps, "aclose", None)
         if close is None:
             return
@@ -169,11 +170,11 @@ class FunctionProvider:
                 provider=answer.provider or self.name,
                 model=answer.model or model,
             )
-        raise self._errors.unfit(call, f"returned a {_kind(answer)}: return a Response or a str")
+        raise self._errors.invalid(call, f"complete returned a {_kind(answer)}: return a Response or a str")
 
 
 def _kind(value: object) -> str:
-    """The type of what a function gave instead of an answer, which is closed where it would complain."""
+    """The type name of an invalid result; closes a coroutine, which would warn that it was never awaited."""
     if inspect.iscoroutine(value):
         value.close()
     return type(value).__name__

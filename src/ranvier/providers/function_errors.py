@@ -1,4 +1,4 @@
-"""What the errors of a user's function mean: which of ours each is, so that the layers know what to do."""
+"""Maps the errors of a user's function to ranvier errors, so that the layers can handle them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ranvier.providers")
 
 Classify = Callable[[Exception], RanvierError | None]
-"""Given an exception that is not ours, says which of our errors it is, or `None`."""
+"""Maps an exception to a ranvier error; returns `None` for an exception that it does not know."""
 
 _BROKEN_BY = {kind.kind: kind for kind in (ServerError, OverloadedError, InvalidResponseError)}
-"""By the reason of a stream of another pipeline that broke; a failed connection for all others."""
+"""The error for each `reason` of an interrupted stream of another pipeline.
+
+Any other reason is a `ConnectionFailedError`.
+"""
 
 
 class FunctionErrors:
-    """The errors of one provider made of functions."""
+    """Maps the errors of one `FunctionProvider`."""
 
     def __init__(self, owner: object, name: str, classify: Classify | None) -> None:
         self._owner = owner
@@ -43,7 +46,10 @@ class FunctionErrors:
         self._complained = False
 
     def mapped(self, error: Exception, call: Call) -> RanvierError | None:
-        """Our error for `error`; `None` where it is one of ours that means what it says, or is unknown."""
+        """The ranvier error to raise for `error`; `None` to raise `error` itself.
+
+        `None` means that `error` is already the right ranvier error, or is unknown.
+        """
         if isinstance(error, RanvierError):
             return self._of_another_pipeline(error, call)
         return (
@@ -53,9 +59,9 @@ class FunctionErrors:
             or self._of_system(error, call)
         )
 
-    def unfit(self, call: Call, what: str) -> InvalidResponseError:
-        """The error for a function that does not keep to its contract."""
-        return InvalidResponseError(f"the function of {self._name} {what}", **self._facts(call))
+    def invalid(self, call: Call, reason: str) -> InvalidResponseError:
+        """The error for a function that breaks its contract."""
+        return InvalidResponseError(f"{self._name}: {reason}", **self._facts(call))
 
     def _facts(self, call: Call) -> dict[str, Any]:
         return {"provider": self._name, "model": call.deployment.model}
@@ -63,7 +69,7 @@ class FunctionErrors:
     # --- of another pipeline ---------------------------------------------------------------------
 
     def _of_another_pipeline(self, error: RanvierError, call: Call) -> RanvierError | None:
-        """What ended a whole call of another pipeline is, here, the failure of one target."""
+        """The failure of this target for an error that ended a whole call of another pipeline."""
         mapped: RanvierError
         if isinstance(error, AllDeploymentsFailedError):
             mapped = ServerError(f"{call.deployment}: {error.message}", **self._facts(call))
@@ -89,24 +95,24 @@ class FunctionErrors:
             return None
         try:
             answer: object = self._classify(error)
-        except (Exception, asyncio.CancelledError):  # nobody can cancel in the middle of a plain function
+        except (Exception, asyncio.CancelledError):  # a synchronous function cannot be cancelled midway
             self._complain("raised", trace=True)
             return None
         if isinstance(answer, RanvierError) or answer is None:
             return answer
         if inspect.iscoroutine(answer):
             answer.close()
-        self._complain(f"returned a {type(answer).__name__}, and no error of ranvier's or None")
+        self._complain(f"returned a {type(answer).__name__}: return a ranvier error or None")
         return None
 
     def _complain(self, what: str, *, trace: bool = False) -> None:
         if not self._complained:
             self._complained = True
-            words = "classify of %r %s: the error is treated as unknown; this is logged once"
-            logger.error(words, self._owner, what, exc_info=trace)
+            message = "classify of %r %s: the error is treated as unknown; this is logged once"
+            logger.error(message, self._owner, what, exc_info=trace)
 
     def _of_group(self, error: Exception, call: Call) -> RanvierError | None:
-        """Of a group whose errors are all known, the first: what is left of a TaskGroup mostly has one."""
+        """The first error of a group whose errors are all known; a TaskGroup's group mostly has one."""
         if not isinstance(error, ExceptionGroup):
             return None
         found: RanvierError | None = None
@@ -119,24 +125,24 @@ class FunctionErrors:
         return found
 
     def _of_generator(self, error: Exception, call: Call) -> RanvierError | None:
-        """The end of somebody's iteration that got lost; Python makes a RuntimeError of most of them."""
+        """The error for a stray StopIteration; Python turns most of them into a RuntimeError."""
         lost = (StopIteration, StopAsyncIteration)
         for each in (error, error.__cause__ if isinstance(error, RuntimeError) else None):
             if isinstance(each, lost):
-                return self.unfit(call, f"raised {type(each).__name__}, which is the end of some iteration")
+                return self.invalid(
+                    call, f"the function raised {type(each).__name__}, which ends an iteration"
+                )
         return None
 
     def _of_system(self, error: Exception, call: Call) -> RanvierError | None:
         if not isinstance(error, OSError):
             return None
-        if isinstance(error, TimeoutError) and error.errno is None:  # of asyncio, not of a socket
-            return AttemptTimeoutError(
-                f"{call.deployment} was too slow", phase="attempt", **self._facts(call)
-            )
-        said = shown(str(error), MAX_WORDS, call.credential) or type(error).__name__
-        return ConnectionFailedError(f"{call.deployment}: {said}", **self._facts(call))
+        if isinstance(error, TimeoutError) and error.errno is None:  # from asyncio, not from a socket
+            return AttemptTimeoutError(f"{call.deployment} timed out", phase="attempt", **self._facts(call))
+        message = shown(str(error), MAX_WORDS, call.credential) or type(error).__name__
+        return ConnectionFailedError(f"{call.deployment}: {message}", **self._facts(call))
 
 
 def _is_late(call: Call) -> bool:
-    """Whether the deadline of the call itself has passed: then it is out of time, whoever says so first."""
+    """True if the call's own deadline has passed: that error then ends the call itself."""
     return call.deadline is not None and call.deadline <= call.pipeline.clock()

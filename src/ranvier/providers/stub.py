@@ -1,4 +1,4 @@
-"""A provider without a network, for a last resort and for examples."""
+"""A provider that makes no network request: a last-resort fallback, and handy in examples."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Stub:
-    """Answers at once, always, with the same text: `Fallback(..., Stub("We will be back soon."))`.
+    """Answers every call immediately with a fixed text: `Fallback(..., Stub("We will be back soon."))`.
 
     Args:
-        reply: The answer, or a plain function from the `Call` to it.
-        name: How targets and circuits call it.
+        reply: The answer text, or a synchronous function that returns it for a `Call`.
+        name: The provider name, used in targets and circuits.
 
     Raises:
-        ConfigurationError: `reply` is neither a text nor a function.
+        ConfigurationError: `reply` is neither a str nor callable.
     """
 
     needs_credential = False
     default_model = "stub"
 
     def __init__(
-        self, reply: str | Callable[[Call], str] = "No model is here to answer.", *, name: str = "stub"
+        self, reply: str | Callable[[Call], str] = "No model is available to answer.", *, name: str = "stub"
     ) -> None:
         if not isinstance(reply, str) and not callable(reply):
             raise ConfigurationError(f"reply={reply!r:.80}: give a text, or a function from a Call to a text")
@@ -42,7 +42,7 @@ class Stub:
         return f"Stub(name={self.name!r})"
 
     async def complete(self, call: Call) -> Response:
-        """The reply, whole."""
+        """Return the reply as one response."""
         reply = self._answer(call)
         return Response(
             text=reply,
@@ -54,7 +54,7 @@ class Stub:
         )
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
-        """The reply, word by word."""
+        """Yield the reply word by word."""
         for word in re.findall(r"\s*\S+\s*$|\s*\S+", self._answer(call)):
             yield StreamEvent(text=word)
         yield StreamEvent(finish_reason=FinishReason.STOP, raw_finish_reason="stop", usage=Usage())

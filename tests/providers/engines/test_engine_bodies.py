@@ -10,7 +10,7 @@ import pytest
 
 from ranvier.errors import InvalidResponseError
 from ranvier.providers._http.port import MAX_BODY_BYTES, HttpClient
-from ranvier.providers._reading.decoding import LARGEST_PIECE
+from ranvier.providers._reading.decoding import MAX_PIECE
 from support.engines.engine_servers import bare, until_gone
 from support.engines.five import answered, body_of, request
 from support.providers.asking import Visit
@@ -91,7 +91,7 @@ async def test_a_bomb_goes_off_in_small_pieces(loopback: Any, client: HttpClient
         tracemalloc.start()
         reply = await client.send(request(server.url))
         for _ in range(20):
-            assert 0 < len(await reply.chunk()) <= LARGEST_PIECE
+            assert 0 < len(await reply.chunk()) <= MAX_PIECE
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         await reply.aclose()

@@ -247,7 +247,7 @@ MUTANTS = [
     ),
     mutant(
         "L13", "httpx's sockets stay open when their loop was closed", HTTPX,
-        "                close_without_loop(lane.socket(), self._loop)",
+        "                close_without_loop(pool.socket(), self._loop)",
         "                pass",
         f"{CLIENTS}::test_each_loop_has_its_own_connections_and_leaves_none",
     ),

@@ -1,1 +1,1 @@
-"""A conversation as its target accepts it: ids, tool names, opaque parts."""
+"""Adapts a conversation to its target: call ids, tool names, opaque parts."""

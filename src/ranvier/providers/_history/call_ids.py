@@ -1,4 +1,4 @@
-"""Ids of tool calls: as they were for whoever made them, valid for everybody else, and no two alike."""
+"""Tool call ids: unchanged for the target that issued them, valid for any other, and unique."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _digest(given: str) -> bytes:
 
 
 class IdRule(NamedTuple):
-    """The ids that a wire takes.
+    """The tool call ids that a wire accepts.
 
     Attributes:
-        allowed: Matches all of such an id.
-        made: Makes one from any other text, always the same.
-        tolerated: Matches further ones, which stay unless another target is known to have made them.
+        allowed: Matches a valid id.
+        made: Makes a valid id from any other text, deterministically.
+        tolerated: Matches further ids, which are kept unless another target is known to have issued them.
     """
 
     allowed: re.Pattern[str]
@@ -50,13 +50,13 @@ class IdRule(NamedTuple):
 
 
 ANY_ID: Final = IdRule(re.compile(r"(?s).+"))
-"""Of a wire that takes them all."""
+"""For a wire that accepts every id."""
 
 OPENAI_IDS: Final = IdRule(re.compile(r"[!-~]{1,40}"))
-"""OpenAI refuses longer ones."""
+"""OpenAI rejects longer ones."""
 
 CHAT_IDS: Final = OPENAI_IDS._replace(tolerated=re.compile(r"[!-~]*__thought__[!-~]*"))
-"""Of any other server of its dialect: LiteLLM's proxy keeps a signature of Gemini's in its ids."""
+"""For any other chat completions server: LiteLLM's proxy keeps Gemini's signatures in its ids."""
 
 MISTRAL_IDS: Final = IdRule(re.compile(r"[a-zA-Z0-9]{9}"), _nine)
 
@@ -66,11 +66,11 @@ ANTHROPIC_IDS: Final = IdRule(re.compile(r"[a-zA-Z0-9_-]+"))
 def with_valid_ids(
     messages: Sequence[Message], rule: IdRule, owns: Callable[[Native], bool]
 ) -> Sequence[Message]:
-    """`messages` with ids of calls that the wire takes, no two of them alike; results keep to their calls.
+    """`messages` with valid, unique call ids; results get the new ids of their calls.
 
-    An id that the target made itself (`owns` says so of the call's `native`) stays as it was. Servers that
-    count their calls anew in each turn give the same id again, which Anthropic refuses, and of which nobody
-    could say whose result it is.
+    An id that the target issued itself (`owns` is true for the call's `native`) stays as it is. Servers that
+    number their calls from the start in each turn repeat ids, which Anthropic rejects, and which would make
+    it unclear to which call a result belongs.
     """
     calls = [call for message in messages if type(message.content) is not str for call in message.tool_calls]
     stay = {call.id for call in calls if _stays(call, rule, owns)}
@@ -89,17 +89,17 @@ def _stays(call: ToolCall, rule: IdRule, owns: Callable[[Native], bool]) -> bool
 
 
 class _Renaming:
-    """Ids as the wire takes them: the given one where it may stay, else one made from it, always the same."""
+    """Valid ids: the given id if it may stay, else one derived from it deterministically."""
 
     def __init__(self, rule: IdRule, stay: set[str], owns: Callable[[Native], bool]) -> None:
         self._rule = rule
         self._owns = owns
         self._taken = stay  # ids that no other call may get
-        self._given: Counter[str] = Counter()  # how often each id has been that of a call
-        self._waiting: dict[str, list[str]] = {}  # calls without a result so far, as they are sent
+        self._given: Counter[str] = Counter()  # number of calls with each id
+        self._waiting: dict[str, list[str]] = {}  # the sent ids of calls without a result so far
 
     def of_message(self, message: Message) -> Message:
-        """The same message with other ids."""
+        """The message with valid ids."""
         if type(message.content) is str:
             return message
         return replace(message, content=tuple(map(self._of_part, message.parts)))
@@ -112,18 +112,18 @@ class _Renaming:
             return replace(part, id=sent)
         if isinstance(part, ToolResult):
             waiting = self._waiting.get(part.call_id)
-            return replace(part, call_id=waiting.pop(0) if waiting else self._of_nobody(part.call_id))
+            return replace(part, call_id=waiting.pop(0) if waiting else self._without_call(part.call_id))
         return part
 
     def _sent(self, call: ToolCall) -> str:
         time = self._given[call.id]
         if time == 1 and _stays(call, self._rule, self._owns):
             return call.id
-        told_apart = (call.id if again == 1 else f"{call.id} {again}" for again in count(time))
-        sent = next(each for each in map(self._rule.made, told_apart) if each not in self._taken)
+        distinct = (call.id if again == 1 else f"{call.id} {again}" for again in count(time))
+        sent = next(each for each in map(self._rule.made, distinct) if each not in self._taken)
         self._taken.add(sent)
         return sent
 
-    def _of_nobody(self, given: str) -> str:
+    def _without_call(self, given: str) -> str:
         """The id of a result whose call is missing."""
         return given if self._rule.allowed.fullmatch(given) else self._rule.made(given)

@@ -1,4 +1,4 @@
-"""A conversation as its target takes it: own parts only, valid ids, names of tools that the wire takes."""
+"""Adapts a conversation to its target: only the target's own parts, valid call ids and tool names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def translated(call: Call, wire: Wire) -> Call:
-    """`call` with the conversation as its target takes it; itself where nothing has to change."""
+    """`call` with its conversation adapted to the target; `call` itself if nothing has to change."""
     request = call.request
     if _is_taken(request, wire):
         return call
@@ -36,7 +36,7 @@ def translated(call: Call, wire: Wire) -> Call:
 
 
 def _is_taken(request: Request, wire: Wire) -> bool:
-    """True for most requests, in which nothing has to change; one pass, since every request is looked at."""
+    """True if nothing has to change, as in most requests; one pass, since it runs for every request."""
     names, ids = [tool.name for tool in request.tools if isinstance(tool, Tool)], []
     for message in request.messages:
         if type(message.content) is str:
@@ -57,7 +57,7 @@ def _is_taken(request: Request, wire: Wire) -> bool:
 
 
 def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]:
-    """`messages` without what only others understand."""
+    """`messages` without the opaque parts of other issuers."""
     if not any(map(_holds_natives, messages)):
         return messages
     own = [_own(message, target) if _holds_natives(message) else message for message in messages]
@@ -67,7 +67,7 @@ def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]
 
 
 def _thoughts(messages: Sequence[Message]) -> list[Native]:
-    """Reasoning that the caller gave in plain words; listeners hear when it is not sent."""
+    """Reasoning that the caller gave as plain text; an event reports when it is not sent."""
     parts = (part for message in messages for part in message.parts if isinstance(part, Native))
     return [part for part in parts if part.provider == CHAT_COMPLETIONS and REASONING in part.data]
 
@@ -100,31 +100,31 @@ def _own_native(native: Native, target: Issuer) -> Native | None:
 
 
 def results(message: Message) -> list[ToolResult]:
-    """What tools answered in `message`."""
+    """The tool results in `message`."""
     return [part for part in message.parts if isinstance(part, ToolResult)]
 
 
 def instructions(request: Request) -> str:
-    """All standing instructions, wherever they stand, as one text."""
+    """All system instructions, also those among the messages, as one text."""
     within = (message.text for message in request.messages if message.role == "system")
     return "\n\n".join(filter(None, (request.system, *within)))
 
 
 def introduction(result: ToolResult) -> str:
-    """The words before what a tool gave back, where that cannot stand in the result itself."""
+    """The text before the content of a tool result that cannot be in the result itself."""
     return f"This is from the result of the tool {result.name} (call {result.call_id}):"
 
 
 def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:
-    """The tools by the ids of the calls for them."""
+    """The name of the called tool, by call id."""
     return {call.id: call.name for message in messages for call in message.tool_calls}
 
 
 def natives(message: Message) -> Iterator[Mapping[str, Any]]:
-    """What in `message` only its issuer understands, which is the target."""
+    """The data of the opaque parts of `message`; their issuer is the target."""
     return (part.data for part in message.parts if isinstance(part, Native))
 
 
 def arguments_text(call: ToolCall) -> str:
-    """The arguments of `call` as JSON; none where the model wrote what is none, which no wire takes back."""
+    """The arguments of `call` as JSON; `{}` if the model wrote invalid JSON, which no wire accepts back."""
     return json.dumps(call.arguments, separators=(",", ":"), ensure_ascii=False, default=dict)

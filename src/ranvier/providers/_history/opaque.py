@@ -1,4 +1,4 @@
-"""Opaque parts in the fields of a request that was refused for one of them."""
+"""Finds and removes opaque parts in a request that was rejected for one of them."""
 
 from __future__ import annotations
 
@@ -21,39 +21,40 @@ from ranvier.providers._history.turns import (
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.fixes import Change, Fix
 
-THOUGHTS: Final = ("thinking", "redacted_thinking")
+THINKING_BLOCKS: Final = ("thinking", "redacted_thinking")
 """Types of blocks that are opaque as a whole."""
 
 OPAQUE_FIELDS: Final = (
     *("thoughtSignature", "reasoning_details", "extra_content", "provider_specific_fields"),
     *("thinking_blocks", "encrypted_content"),
 )
-"""Fields of a turn, or of one of its parts, that hold what only the issuer understands."""
+"""Fields of a turn, or of one of its parts, with data that only the issuer can read."""
 
 OPAQUE_ID: Final = "__thought__"
-"""In an id of LiteLLM's: a signature follows."""
+"""Precedes a signature in an id of LiteLLM's."""
 
 NOT_OURS: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""The documented signature of a call that another model made: `skip_thought_signature_validator`."""
+"""The documented signature for a call by another model: `skip_thought_signature_validator`."""
 
 MARKS: Final[Mapping[str, Json]] = {
     "functionCall": {"thoughtSignature": NOT_OURS},
     "function": {"extra_content": {"google": {"thought_signature": NOT_OURS}}},
 }
-"""Where it stands: at Gemini, and in Google's version of chat completions."""
+"""The field that holds it: in Gemini's API, and in Google's version of chat completions."""
 
-NOBODYS: Final = (NOT_OURS, MARKS["function"]["extra_content"])
-"""Opaque values that nobody issued."""
+WITHOUT_ISSUER: Final = (NOT_OURS, MARKS["function"]["extra_content"])
+"""Opaque values that have no issuer."""
 
 MAX_PARTS: Final = 1_000
-"""Refused parts that are remembered for one model; the oldest are forgotten first."""
+"""Maximum number of rejected parts remembered for one model; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True)
 class LeaveOutOpaque:
-    """Leaves out the opaque parts with these digests, which their own issuer refuses.
+    """Removes the opaque parts with these digests, which their own issuer rejects.
 
-    With `signs`, calls that lose their signature are signed as another model's: Gemini 3 refuses any without.
+    With `signs`, calls that lose their signature get that of another model's call: Gemini 3 rejects calls
+    without one.
     """
 
     digests: tuple[str, ...]
@@ -61,16 +62,16 @@ class LeaveOutOpaque:
     lasting: bool = True
 
     def grown(self, older: Fix) -> Self:
-        """The same for the parts of `older` too."""
+        """This fix, extended by the parts of `older`."""
         assert isinstance(older, LeaveOutOpaque)
         return replace(self, digests=tuple(dict.fromkeys((*older.digests, *self.digests)))[-MAX_PARTS:])
 
     def apply(self, fields: Json) -> list[Change]:
-        """Remove them; a turn of nothing else goes as well."""
-        refused = frozenset(self.digests)
-        changed = change_turns(fields, lambda turn: self._without(turn, refused))
+        """Remove the parts, and any turn that is empty afterwards."""
+        rejected = frozenset(self.digests)
+        changed = change_turns(fields, lambda turn: self._without(turn, rejected))
         changed = (
-            rename_calls(fields, {each for each in _signed_ids(fields) if _digest(each) in refused})
+            rename_calls(fields, {each for each in _signed_ids(fields) if _digest(each) in rejected})
             or changed
         )
         if not changed:
@@ -78,12 +79,12 @@ class LeaveOutOpaque:
         thinking = [Change("thinking", "left out")] if _stop_thinking(fields) else []
         return [Change("opaque_parts", "left out"), *thinking]
 
-    def _without(self, turn: Json, refused: frozenset[str]) -> Json | None:
-        stripped = change_parts(_strip(turn, refused) or turn, lambda part: self._part(part, refused))
+    def _without(self, turn: Json, rejected: frozenset[str]) -> Json | None:
+        stripped = change_parts(_strip(turn, rejected) or turn, lambda part: self._part(part, rejected))
         return None if stripped is not turn and not any(map(stripped.get, INNER)) else stripped
 
-    def _part(self, part: Json, refused: frozenset[str]) -> Json | None:
-        rest = _strip(part, refused)
+    def _part(self, part: Json, rejected: frozenset[str]) -> Json | None:
+        rest = _strip(part, rejected)
         if rest is None or rest is part or not self.signs:
             return rest
         lost = {name: value for name, value in part.items() if name not in rest}
@@ -93,13 +94,13 @@ class LeaveOutOpaque:
 
 
 def _stop_thinking(fields: Json) -> bool:
-    """Leave out the budget for thoughts where the last turn calls a tool without the one that it demands."""
+    """Switch thinking off if the last turn calls a tool without the thinking that it requires."""
     thinking = fields.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return False
     last = next((turn for turn in reversed(turns_of(fields)) if turn.get("role") == "assistant"), {})
     kinds = [part.get("type") for part in parts_of(last)]
-    if "tool_use" not in kinds or kinds[0] in THOUGHTS:
+    if "tool_use" not in kinds or kinds[0] in THINKING_BLOCKS:
         return False
     del fields["thinking"]
     return True
@@ -117,14 +118,14 @@ def _signed_ids(fields: Json) -> list[str]:
 
 def _opaque(turn: Json) -> Iterator[object]:
     for piece in (turn, *parts_of(turn)):
-        if piece.get("type") in THOUGHTS:
+        if piece.get("type") in THINKING_BLOCKS:
             yield _essence(piece)
         found = (piece[name] for name in OPAQUE_FIELDS if name in piece)
-        yield from (value for value in found if value not in NOBODYS)
+        yield from (value for value in found if value not in WITHOUT_ISSUER)
 
 
 def _essence(block: Json) -> object:
-    """What tells a thought from others: its signature, else all of it."""
+    """The value that identifies a thinking block: its signature, else the whole block."""
     return block.get("signature") or block.get("data") or block
 
 
@@ -133,11 +134,11 @@ def _digest(value: object) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _strip(piece: Json, refused: frozenset[str]) -> Json | None:
-    """A turn or a part without what is refused; `None` where nothing of it stays, as of a thought."""
-    if piece.get("type") in THOUGHTS:
-        return None if _digest(_essence(piece)) in refused else piece
-    names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in refused]
+def _strip(piece: Json, rejected: frozenset[str]) -> Json | None:
+    """A turn or a part without the rejected fields; `None` if nothing is left, as with thinking."""
+    if piece.get("type") in THINKING_BLOCKS:
+        return None if _digest(_essence(piece)) in rejected else piece
+    names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in rejected]
     rest = without(piece, names)
     is_thought = rest.get("thought") or (rest.keys() <= {"text"} and not rest.get("text"))
     return None if names and is_thought else rest

@@ -1,8 +1,8 @@
-"""Further fields of parts, messages and tools, as their `extra` gives them: which servers know which.
+"""Extra fields of parts, messages and tools (their `extra`), and which servers support them.
 
-What a server knows is sent. Elsewhere a field that only tunes is left out, with an event; for one that
-carries meaning the target cannot be asked. A server that is in no row speaks OpenAI's dialect and gets
-everything, as it does with settings.
+A supported field is sent. An unsupported field that only tunes is dropped, with an event; with one that
+carries meaning, the target cannot serve the request. A server without a row in the table speaks OpenAI's
+dialect and gets every field, as with settings.
 
 Sources: S, the vendor's SDK; D, its documentation; L, litellm.
 """
@@ -48,7 +48,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "gemini": {},
     "ollama": {},
 }
-"""By provider and by what they belong to, the fields that it knows."""
+"""The fields that a provider supports, by what they belong to."""
 
 TUNING: Final = frozenset(
     (
@@ -56,14 +56,14 @@ TUNING: Final = frozenset(
         *("input_examples", "defer_loading", "eager_input_streaming", "extra_content"),
     )
 )
-"""They change the cost or the quality of an answer, and not what is asked."""
+"""Fields that change the cost or quality of an answer, not the meaning of the request."""
 
 OF_ANSWERS: Final = frozenset(("annotations", "provider_specific_fields"))
-"""What answers have and no API takes back."""
+"""Fields of answers that no API accepts back."""
 
 
 class PartFields:
-    """The further fields of one request's parts, as far as its server knows them."""
+    """The extra fields of one request's parts that its server supports."""
 
     __slots__ = ("_adapter", "_call", "_known", "_left_out")
 
@@ -73,11 +73,11 @@ class PartFields:
         self._known = KNOWN.get(adapter.facts(call).provider)
         self._left_out: set[str] = set()
 
-    def sent(self, kind: str, extra: Mapping[str, Any] | None) -> Json:
-        """Those of `extra` to send with a `text`, `image`, `call`, `result`, `message` or `tool`.
+    def accepted(self, kind: str, extra: Mapping[str, Any] | None) -> Json:
+        """The fields of `extra` to send with a `text`, `image`, `call`, `result`, `message` or `tool`.
 
         Raises:
-            UnsupportedRequestError: one that the server does not know carries meaning.
+            UnsupportedRequestError: an unsupported field carries meaning.
         """
         if not extra:
             return {}
@@ -90,12 +90,12 @@ class PartFields:
                 self.leave_out(name)
             else:
                 raise self._adapter.unsupported(
-                    self._call, f"does not know the field {name!r:.60} of a {kind}"
+                    self._call, f"does not support the field {name!r:.60} of a {kind}"
                 )
         return fields
 
     def leave_out(self, name: str) -> None:
-        """Tell listeners that the field is not sent; once for each request."""
+        """Emit an event that the field is not sent, once per request."""
         events = self._call.pipeline.events
         if name not in self._left_out and events.listeners:
             events.emit(
@@ -109,28 +109,28 @@ class PartFields:
         self._left_out.add(name)
 
     def instructions(self) -> list[Text]:
-        """The parts of the system's messages within the conversation, where its wire takes words alone.
+        """The parts of system messages within the conversation, for a wire that takes them only as text.
 
         Raises:
-            UnsupportedRequestError: there is something else among them, a picture say.
+            UnsupportedRequestError: one of them is not text, for example an image.
         """
         words: list[Text] = []
         for message in self._call.request.messages:
             if message.role == "system":
-                self.sent("message", message.extra)
+                self.accepted("message", message.extra)
                 words += [self._words(part) for part in message.parts if not isinstance(part, Native)]
         return words
 
     def _words(self, part: Part) -> Text:
         if isinstance(part, Text):
             return part
-        raise self._adapter.unsupported(self._call, "takes nothing but words as instructions")
+        raise self._adapter.unsupported(self._call, "takes only text as instructions")
 
     def of_wire(self, part: WirePart | WireTool, *wires: str) -> Json:
-        """What only one wire has, as it is sent to a server of these.
+        """The data of a wire-specific part or tool, for a server that speaks `wires`.
 
         Raises:
-            UnsupportedRequestError: this one is another.
+            UnsupportedRequestError: `part` is for another wire.
         """
         if part.wire in wires:
             return dict(part.data)

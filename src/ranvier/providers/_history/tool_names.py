@@ -1,7 +1,7 @@
-"""Names of tools as a wire takes them: mapped in the request, and mapped back in the answer.
+"""Tool names as a wire accepts them: mapped in the request, and mapped back in the answer.
 
-`devserver.stop` is sent as `devserver_stop` to whoever refuses dots. The map is made from the request alone,
-so that nothing has to be kept; a name that the wire takes is never changed.
+`devserver.stop` is sent as `devserver_stop` to a server that rejects dots. The mapping follows from the
+request alone, so no state is kept; a name that the wire accepts is never changed.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from ranvier.messages.request import Part, Request, ToolCall, ToolResult
 from ranvier.messages.tool import Tool
 
 UNKNOWN: Final = "tool"
-"""The start of a name that is sent for one without a single character."""
+"""Sent instead of an empty name."""
 
 DIGEST: Final = 8
-"""Characters that tell apart two names that would be sent as the same one."""
+"""Characters of the digest that distinguishes two names that would otherwise be sent as the same."""
 
 
 NAMING: Final = (ToolCall, ToolResult)
-"""Parts that name a tool."""
+"""The parts that hold a tool name."""
 
 
 class NameRule(NamedTuple):
-    """The names of tools that a wire takes.
+    """The tool names that a wire accepts.
 
     Attributes:
-        allowed: Matches all of such a name.
-        refused: Matches a character that no name has.
-        longest: Characters of the longest name.
+        allowed: Matches a valid name.
+        invalid: Matches an invalid character.
+        max_length: Maximum number of characters.
     """
 
     allowed: re.Pattern[str]
-    refused: re.Pattern[str]
-    longest: int
+    invalid: re.Pattern[str]
+    max_length: int
 
     def valid(self, name: str, suffix: str = "") -> str:
-        """The name closest to `name` that is allowed, with `suffix` at its end."""
-        near = self.refused.sub("_", name) or UNKNOWN
+        """The valid name closest to `name`, with `suffix` at its end."""
+        near = self.invalid.sub("_", name) or UNKNOWN
         if not self.allowed.fullmatch(near[0]):
             near = f"_{near}"
-        return near[: self.longest - len(suffix)] + suffix
+        return near[: self.max_length - len(suffix)] + suffix
 
 
-def name_rule(characters: str, longest: int, first: str = "") -> NameRule:
-    """The rule for names of these characters (as in brackets of a pattern), the first of `first`."""
-    allowed = f"[{first or characters}][{characters}]{{0,{longest - 1}}}"
-    return NameRule(re.compile(allowed), re.compile(f"[^{characters}]"), longest)
+def name_rule(characters: str, max_length: int, first: str = "") -> NameRule:
+    """The rule for names of `characters` (a regex character class), the first one from `first`."""
+    allowed = f"[{first or characters}][{characters}]{{0,{max_length - 1}}}"
+    return NameRule(re.compile(allowed), re.compile(f"[^{characters}]"), max_length)
 
 
 COMMON: Final = name_rule("a-zA-Z0-9_-", 64)
-"""OpenAI's, which its dialect shares."""
+"""OpenAI's rule, which chat completions servers share."""
 
 
 def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
-    """The names that are sent for those which the wire refuses; no two tools get the same one."""
+    """The names to send instead of those that the wire rejects; no two tools get the same one."""
     allowed = rule.allowed.fullmatch
     names = _names(request)
     if all(map(allowed, names)):
@@ -74,7 +74,7 @@ def sent_names(request: Request, rule: NameRule) -> dict[str, str]:
 
 
 def _names(request: Request) -> list[str]:
-    """All names of tools in `request`, those that are offered first."""
+    """All tool names in `request`, offered tools first."""
     names = [tool.name for tool in request.tools if isinstance(tool, Tool)]
     for message in request.messages:
         if type(message.content) is not str:
@@ -90,7 +90,7 @@ def _candidates(name: str, rule: NameRule) -> Iterator[str]:
 
 
 def with_sent_names(request: Request, names: Mapping[str, str]) -> Request:
-    """`request` with the tools under the names that are sent: offered, chosen, called and answered."""
+    """`request` with the sent names everywhere: in tools, tool choice, calls and results."""
     tools = tuple(
         replace(tool, name=names[tool.name]) if isinstance(tool, Tool) and tool.name in names else tool
         for tool in request.tools

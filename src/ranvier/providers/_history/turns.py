@@ -1,4 +1,4 @@
-"""The turns of a conversation in the fields of a request, on any wire: found, and changed as copies."""
+"""Finds the turns of a conversation in the fields of a request, on any wire, and changes copies of them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def turns_of(fields: Json) -> list[Json]:
 
 
 def parts_of(turn: Json) -> Iterator[Json]:
-    """The parts of a turn: blocks, parts, calls of tools."""
+    """The parts of a turn: blocks, parts, tool calls."""
     for name in INNER:
         if isinstance(turn.get(name), list):
             yield from (part for part in turn[name] if isinstance(part, dict))
 
 
 def change_turns(fields: Json, change: Callable[[Json], Json | None]) -> bool:
-    """Replace each turn by what `change` makes of it, `None` being nothing; True if one was changed."""
+    """Replace each turn by `change(turn)`, and remove it for `None`; True if any turn was changed."""
     turns = turns_of(fields)
     changed = [change(turn) for turn in turns]
     if all(new is old for new, old in zip(changed, turns, strict=True)):
@@ -40,7 +40,7 @@ def change_turns(fields: Json, change: Callable[[Json], Json | None]) -> bool:
 
 
 def change_parts(turn: Json, change: Callable[[Json], Json | None]) -> Json:
-    """The turn with each part replaced by what `change` makes of it; itself where nothing was changed."""
+    """The turn with each part replaced by `change(part)`; the same object if nothing was changed."""
     for name in INNER:
         parts = turn.get(name)
         if not isinstance(parts, list):
@@ -52,7 +52,7 @@ def change_parts(turn: Json, change: Callable[[Json], Json | None]) -> Json:
 
 
 def without(piece: Json, names: Sequence[str]) -> Json:
-    """`piece` without these fields; itself where it has none of them."""
+    """`piece` without these fields; the same object if it has none of them."""
     if not any(name in piece for name in names):
         return piece
     return {name: value for name, value in piece.items() if name not in names}
@@ -62,7 +62,7 @@ def without(piece: Json, names: Sequence[str]) -> Json:
 
 
 def ids_of_calls(fields: Json) -> Iterator[str]:
-    """The ids of tool calls in the history."""
+    """The tool call ids in the history."""
     for turn in turns_of(fields):
         for part in parts_of(turn):
             if ("function" in part or part.get("type") == "tool_use") and isinstance(part.get("id"), str):
@@ -70,7 +70,7 @@ def ids_of_calls(fields: Json) -> Iterator[str]:
 
 
 def rename_calls(fields: Json, odd: set[str]) -> bool:
-    """Replace these ids by ones that every server takes, in calls and results; True if there are any."""
+    """Replace these ids in calls and results by ids that every server accepts; True if any was replaced."""
     names = _short_names(odd, set(ids_of_calls(fields)) - odd)
 
     def renamed(piece: Json) -> Json:
@@ -87,9 +87,9 @@ def rename_calls(fields: Json, odd: set[str]) -> bool:
 def _short_names(ids: set[str], taken: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for each in sorted(ids):
-        told_apart = each
-        while (made := MISTRAL_IDS.made(told_apart)) in taken:
-            told_apart += " "
+        distinct = each
+        while (made := MISTRAL_IDS.made(distinct)) in taken:
+            distinct += " "
         names[each] = made
         taken.add(made)
     return names

@@ -1,1 +1,1 @@
-"""A small port to HTTP, and who shares which client."""
+"""The HTTP port, its engines, and the clients that providers share."""

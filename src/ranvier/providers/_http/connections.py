@@ -1,4 +1,4 @@
-"""Who shares which HTTP client, and when it closes."""
+"""Which providers share an HTTP client, and when it closes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class SharedClient:
-    """A client, the loop that its sockets belong to, and how many leases keep it open.
+    """A client, the event loop of its sockets, and the number of leases that keep it open.
 
     Attributes:
-        slots: As many as its pool has, for all who use it; `None` where the pool is unbounded.
+        slots: One for each connection of its pool, shared by all users; `None` if the pool is unbounded.
     """
 
     __slots__ = ("_owner", "client", "leases", "loop", "slots")
@@ -36,14 +36,14 @@ class SharedClient:
         self.slots = None if client.pool_size is None else asyncio.BoundedSemaphore(client.pool_size)
 
     async def give_back(self) -> None:
-        """One lease ends; with the last one the client closes."""
+        """End one lease; the last one closes the client."""
         self.leases -= 1
         if not self.leases:
             _forget(self, self._owner())
             await self.client.aclose()
 
     def abandon(self) -> None:
-        """All leases end, since the event loop is closed."""
+        """End all leases, because the event loop is closed."""
         if self.leases:
             self.leases = 0
             _forget(self, self._owner())
@@ -51,45 +51,45 @@ class SharedClient:
 
 
 Kind = tuple[str, ssl.SSLContext | None]
-"""An engine, and the user's TLS context for it: providers with the same ones share a client."""
+"""An engine and the user's TLS context: providers with the same two share a client."""
 
 _shared: WeakKeyDictionary[Any, dict[Kind, SharedClient]] = WeakKeyDictionary()
-"""Of each pipeline our clients by their kinds, and of each client of a user what is made of it."""
+"""The shared clients by kind, for each pipeline, or for each `http_client` of a user."""
 
 _used_on: WeakKeyDictionary[Any, ref[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
-"""Of each client of a user the event loop that it was used on last."""
+"""The event loop on which each `http_client` of a user was last used."""
 
 
 class Connections:
     """One provider's leases on the clients that it uses.
 
-    The providers of a pipeline that have the same engine and `ssl_context` share one client of ours. A
-    client that the user has given is used instead, and never closed. A provider may serve several
-    pipelines, on one event loop.
+    The providers of a pipeline with the same engine and `ssl_context` share one client. A user's
+    `http_client` is used instead if given, and never closed. A provider may serve several pipelines on one
+    event loop.
 
     Attributes:
-        slots: Of the connections that may be in use at once; `None` while nothing is open.
+        slots: The connection slots; `None` while nothing is open.
     """
 
     def __init__(self, engine: Engine, max_connections: int) -> None:
         self.slots: asyncio.Semaphore | None = None
         self._engine = engine
         self._max_connections = max_connections
-        self._loop: asyncio.AbstractEventLoop | None = None  # of all leases
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop of all leases
         self._leases: list[tuple[ref[Runtime], SharedClient]] = []
-        self._returned = 0  # leases given back and not yet ended, see `aclose`
+        self._returned = 0  # leases given back but not ended, see `aclose`
 
     def open(self, pipeline: Runtime) -> None:
         """Take a lease on behalf of `pipeline`.
 
         Raises:
-            ConfigurationError: it is in use on another event loop that still lives, or it has a client of
-                the user's that was in use on one that is closed.
+            ConfigurationError: the provider is in use on another event loop that is not closed, or has a
+                user's `http_client` that was in use on a closed one.
         """
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._leases:
-                _refuse_while_alive(self._loop)
+                _check_closed(self._loop)
                 if self._engine.client is not None:
                     raise _cannot_move(self._engine.client)
             self._abandon()
@@ -103,19 +103,19 @@ class Connections:
         """The client for calls of `pipeline`.
 
         Raises:
-            ConfigurationError: that has not opened this provider, or has closed it.
+            ConfigurationError: `pipeline` has not opened this provider, or has closed it.
         """
         for owner, shared in self._leases:
             if owner() is pipeline:
                 return shared.client
-        raise ConfigurationError("the provider is not open: it is asked through a pipeline, which opens it")
+        raise ConfigurationError("the provider is not open: call it through a pipeline, which opens it")
 
     async def aclose(self) -> None:
         """Give one lease back.
 
-        Which pipeline closes is not said, and a client must not close under the calls of another.
-        So where several have leases, all are kept until the last one closes, but for those of
-        pipelines that are gone.
+        The caller does not say which pipeline closes, and a client must not close while another pipeline
+        has calls in flight. So if several pipelines have leases, all are kept until the last one closes,
+        except those of pipelines that no longer exist.
         """
         if self._loop is not None and self._loop.is_closed():
             self._abandon()
@@ -133,7 +133,7 @@ class Connections:
                 steps.then(shared.give_back)
 
     def _abandon(self) -> None:
-        """Forget what was opened on an event loop that is closed."""
+        """Drop all leases of a closed event loop."""
         for _, shared in self._leases:
             shared.abandon()
         self._leases, self._returned, self.slots = [], 0, None
@@ -149,7 +149,7 @@ def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -
     clients: MutableMapping[Kind, SharedClient] = _shared.setdefault(owner, {})
     shared = clients.get(kind)
     if shared is not None and shared.leases and shared.loop is not loop:
-        _refuse_while_alive(shared.loop)
+        _check_closed(shared.loop)
         shared.abandon()
         clients = _shared.setdefault(owner, {})
         shared = None
@@ -162,10 +162,10 @@ def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -
 
 
 def _check_loop(client: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Refuse a client of the user's whose connections belong to another event loop."""
+    """Reject a user's `http_client` whose connections belong to another event loop."""
     last = _used_on.get(client)
     moved = last is not None and last() is not loop and has_connections(client)
-    own = getattr(client, "_loop", loop)  # of an aiohttp.ClientSession
+    own = getattr(client, "_loop", loop)  # an aiohttp.ClientSession has one
     if moved or own is not loop:
         raise _cannot_move(client)
     _used_on[client] = ref(loop)
@@ -173,22 +173,22 @@ def _check_loop(client: Any, loop: asyncio.AbstractEventLoop) -> None:
 
 def _cannot_move(client: Any) -> ConfigurationError:
     return ConfigurationError(
-        f"http_client={client!r:.80} belongs to another event loop, and cannot be moved: "
-        "make client, provider and pipeline anew for each loop, or leave http_client out"
+        f"http_client={client!r:.80} belongs to another event loop and cannot be moved: "
+        "create a client, provider and pipeline for each loop, or omit http_client"
     )
 
 
 def _forget(shared: SharedClient, owner: Any) -> None:
-    """Keep nothing that nobody uses: what is made of a user's client would keep that."""
+    """Forget an unused client: a view of a user's `http_client` would keep that alive."""
     clients = _shared.get(owner, {}) if owner is not None else {}
     for kind in [kind for kind, client in clients.items() if client is shared]:
         del clients[kind]
 
 
-def _refuse_while_alive(loop: asyncio.AbstractEventLoop | None) -> None:
-    """A loop that was closed has taken its connections with it; one that was not still needs them."""
+def _check_closed(loop: asyncio.AbstractEventLoop | None) -> None:
+    """Raise unless `loop` is closed: an open loop still needs its connections."""
     if loop is not None and not loop.is_closed():
         raise ConfigurationError(
             "this provider is in use on another event loop: aclose() its pipeline there first, "
-            "or make a provider (and http_client) for each loop"
+            "or create a provider (and http_client) for each loop"
         )

@@ -1,6 +1,6 @@
-"""Which HTTP client does the work: the fastest that is installed, one by its name, or the user's own.
+"""Chooses the HTTP library: the fastest one installed, a named one, or that of the user's client.
 
-They are imported when the first pipeline that needs one opens.
+A library is imported when the first pipeline that needs it opens.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ REMEDY: Final = "pip install 'ranvier[fast]'"
 
 
 class Engine:
-    """What sends the requests of one provider.
+    """The HTTP engine of one provider.
 
     Args:
         name: `"auto"`, `"aiohttp"` or `"httpx"`.
-        client: The user's own, which is an engine by itself; `None` is one of ours.
-        ssl_context: The user's own, for a client of ours; `None` trusts whom httpx trusts.
+        client: The user's own client, which decides the engine; `None` makes one.
+        ssl_context: The user's own context for a client made here; `None` trusts what httpx trusts.
 
     Raises:
-        ConfigurationError: there is no such engine, or it is not installed, or what is given is no client
-            or no context, or both are given.
+        ConfigurationError: the engine is unknown or not installed, `client` or `ssl_context` has the wrong
+            type, or both are given.
     """
 
     __slots__ = ("client", "name", "ssl_context")
 
     def __init__(self, name: str, client: Any = None, ssl_context: ssl.SSLContext | None = None) -> None:
         if name not in get_args(EngineName):
-            raise ConfigurationError(f"engine={name!r:.80}: there are 'auto', 'aiohttp' and 'httpx'")
+            raise ConfigurationError(f"engine={name!r:.80}: give 'auto', 'aiohttp' or 'httpx'")
         if name == "aiohttp" and find_spec("aiohttp") is None:
             raise ConfigurationError(f"engine='aiohttp': aiohttp is not installed: {REMEDY}")
         self.name = name
@@ -49,13 +49,13 @@ class Engine:
             self._check_context(ssl_context)
 
     def chosen(self) -> str:
-        """The engine by its name, for a client of ours, now that one is needed."""
+        """The name of the engine for a client made here; `"auto"` is resolved now."""
         if self.name != "auto":
             return self.name
         return "aiohttp" if _takes_aiohttp() else "httpx"
 
     def make(self) -> HttpClient:
-        """A client of ours, or a view of the user's."""
+        """A new client, or a view of the user's."""
         if (_kind(self.client) or self.chosen()) == "aiohttp":
             from ranvier.providers._http.aiohttp_engine.engine import AiohttpClient as Client
         else:
@@ -72,18 +72,18 @@ class Engine:
                 "or an aiohttp.ClientSession"
             )
         if self.name not in ("auto", kind):
-            raise ConfigurationError(f"engine={self.name!r} is not that of http_client: give one of the two")
+            raise ConfigurationError(f"engine={self.name!r} does not match http_client: give one of the two")
 
     def _check_context(self, context: ssl.SSLContext) -> None:
         check_context(context)
         if self.client is not None:
             raise ConfigurationError(
-                "ssl_context is for clients of ours, and http_client has its own: give one of the two"
+                "ssl_context does not apply to http_client, which has its own: give one of the two"
             )
 
 
 def _kind(client: Any) -> str | None:
-    """The engine of a user's client, known by its class: whoever has one has imported it."""
+    """The engine of a user's client, by its class; the library of a client is already imported."""
     for library, word in (("httpx", "AsyncClient"), ("httpx2", "AsyncClient"), ("aiohttp", "ClientSession")):
         module = sys.modules.get(library)
         if module is not None and isinstance(client, getattr(module, word)):
@@ -92,9 +92,9 @@ def _kind(client: Any) -> str | None:
 
 
 def _takes_aiohttp() -> bool:
-    """True where aiohttp is there, and can do what the environment asks for."""
+    """True if aiohttp is installed and supports the proxies of the environment."""
     try:
-        import aiohttp  # noqa: F401  # because: one that is installed may yet be broken
+        import aiohttp  # noqa: F401  # because: an installed one may be broken
     except ImportError:
         return False
     return all(url.startswith(("http://", "https://")) for url in proxies.from_environment().values())

@@ -1,12 +1,12 @@
-"""A small port to HTTP: one request in; a status, headers and the bytes of the body out.
+"""The HTTP port: takes one request, returns a status, headers and the bytes of the body.
 
-Adapters see nothing but this; which engine is behind it is chosen in `_engines`. An engine adds
-no cookies, follows no redirects and knows no credentials but the ones in the request. It enforces
-the connect limit and no other, gives every failure as one of our errors, with the secrets taken
-out, and closes the socket of a request that is cancelled.
+Adapters use only this interface; `engines` chooses the engine behind it. An engine adds no cookies,
+follows no redirects and has no credentials except those in the request. It enforces the connect limit and
+no other, maps every failure to a ranvier error with the secrets removed, and closes the socket of a
+cancelled request.
 
-Nothing here keeps a key or a body in a local variable of a frame that raises: tracebacks are often
-logged with their locals.
+No frame that raises holds a key or a body in a local variable: tracebacks are often logged with their
+locals.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ from ranvier.errors.provider import InvalidResponseError, ProviderError
 from ranvier.providers._failures.shown import MAX_CODE, masked, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""The longest answer, or single event of a stream, that is held in memory."""
+"""Maximum size of an answer, or of a single event of a stream, which is held in memory."""
 
 MAX_STREAM_BYTES: Final = 8 * MAX_BODY_BYTES
-"""The longest streamed answer: there every word is wrapped in some hundred bytes."""
+"""Maximum size of a streamed answer; larger because each token is wrapped in some hundred bytes."""
 
 KEEP_ALIVE_SECONDS: Final = 20.0
-"""How long an idle connection is kept."""
+"""How long an idle connection is kept open."""
 
 MAX_ERROR_BYTES: Final = 64 * 1024
-"""As much of the body of a refusal is read."""
+"""Maximum number of bytes read from the body of an error."""
 
 MAX_DRAINED_BYTES: Final = 64 * 1024
 MAX_DRAIN_SECONDS: Final = 0.1
-"""What the end of a body may cost, after all that matters has come, for the connection to be used again."""
+"""Limits on reading the rest of a body after a complete answer, so that the connection can be reused."""
+
+ABORTED: Final = "the request was aborted because the client is closing"
+"""The message of the error for a request in flight when its client closes."""
 
 
 class HttpRequest:
-    """A POST, on its way to one provider.
+    """A POST to one provider.
 
     Attributes:
-        url: Where to.
-        headers: All headers, the key among them.
+        url: The URL.
+        headers: All headers, including the key.
         body: The bytes to send.
-        connect: Seconds until the connection must stand; `None` is without limit.
-        provider, model: For whom, as errors tell it.
-        secret: The key among the headers: it is masked wherever it comes back.
+        connect: Maximum seconds to connect; `None` means no limit.
+        provider, model: The target, as shown in errors.
+        secret: The key in the headers; it is masked wherever a reply or an error repeats it.
     """
 
     __slots__ = ("body", "connect", "headers", "model", "provider", "secret", "url")
@@ -81,17 +84,17 @@ class HttpRequest:
         return masked(text, self.secret)
 
     def shown(self, text: str, longest: int) -> str:
-        """As much of `text` as an error may show."""
+        """The part of `text` that an error may show."""
         return shown(text, longest, self.secret)
 
     @property
     def target(self) -> str:
-        """For whom, as a person reads it."""
+        """The provider and the model, as shown in messages."""
         return f"{self.provider}/{self.model}" if self.model else self.provider
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What an error about this request knows."""
+        """The attributes of an error about this request."""
         return {"provider": self.provider, "model": self.model}
 
     def __repr__(self) -> str:
@@ -99,15 +102,15 @@ class HttpRequest:
 
 
 class HttpReply(ABC):
-    """A status and headers that have come, and a body that still may. Close it, whatever happens.
+    """A reply whose status and headers have arrived; its body may still follow. Always close it.
 
     Attributes:
         status: The HTTP status.
-        headers: By their names in lower case.
-        said: The refusal in it, by its status or within an answer; `None` where it holds none, or not yet.
+        headers: The headers, by their lower-case names.
+        error_body: The provider's error in the reply, whatever its status; `None` if there is none so far.
     """
 
-    said: object = None
+    error_body: object = None
 
     def __init__(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> None:
         self.request = request
@@ -117,12 +120,12 @@ class HttpReply(ABC):
 
     @property
     def ok(self) -> bool:
-        """What comes is an answer, by its status."""
+        """True if the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
     def ended(self) -> bool:
-        """True where it is known that no more will come; a body that has ended need not know it yet."""
+        """True if the body is known to have ended; it may have ended without that being known yet."""
         return False
 
     @property
@@ -134,7 +137,7 @@ class HttpReply(ABC):
 
     @abstractmethod
     async def chunk(self) -> bytes:
-        """The next bytes of the body, decoded; none at its end.
+        """The next bytes of the body, decoded; empty at its end.
 
         Raises:
             ConnectionFailedError: the connection broke before the end.
@@ -143,14 +146,14 @@ class HttpReply(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Give the connection back if the body was read to its end, else close its socket."""
+        """Return the connection to the pool if the body was read to its end, else close its socket."""
 
     async def read(self) -> bytes:
         """The whole body.
 
         Raises:
             ConnectionFailedError: the connection broke before the end.
-            InvalidResponseError: it is longer than `MAX_BODY_BYTES`, or wrongly encoded.
+            InvalidResponseError: the body is longer than `MAX_BODY_BYTES`, or wrongly encoded.
         """
         while self._keep(await self.chunk()):
             if len(self._body) > MAX_BODY_BYTES:
@@ -164,14 +167,14 @@ class HttpReply(ABC):
         return bytes(self._body)
 
     async def read_start(self) -> bytes:
-        """The start of the body, enough to tell what a refusal says; empty where even that breaks."""
+        """The start of the body, enough to classify an error; empty if the connection breaks before it."""
         with suppress(ProviderError):
             while len(self._body) < MAX_ERROR_BYTES and self._keep(await self.chunk()):
                 pass
         return bytes(self._body[:MAX_ERROR_BYTES])
 
     async def drain(self) -> None:
-        """Read what little may end the body, so that the connection can be used again; never fails."""
+        """Read the short rest of the body, so that the connection can be reused; never fails."""
         left = MAX_DRAINED_BYTES
         with suppress(TimeoutError, ProviderError):
             async with asyncio.timeout(MAX_DRAIN_SECONDS):
@@ -184,10 +187,10 @@ class HttpReply(ABC):
 
 
 class HttpClient(ABC):
-    """An engine: sends requests, and keeps connections for the next.
+    """An engine: sends requests, and keeps connections open for reuse.
 
     Attributes:
-        pool_size: How many requests it takes at once; `None` is without bound.
+        pool_size: Maximum number of concurrent requests; `None` means unbounded.
     """
 
     pool_size: int | None
@@ -195,26 +198,26 @@ class HttpClient(ABC):
     @property
     @abstractmethod
     def in_flight(self) -> Collection[HttpRequest]:
-        """What was sent, and has not ended: replies end when they are closed."""
+        """The requests in flight; a request ends when its reply is closed."""
 
     @abstractmethod
     async def send(self, request: HttpRequest) -> HttpReply:
         """Send `request` and wait for the headers of the reply. A cancellation closes the socket.
 
         Raises:
-            AttemptTimeoutError: the connection did not stand within `request.connect` seconds.
-            ConnectionFailedError: there is none, or it broke.
-            ConfigurationError: the address cannot be, or the user has closed the client.
+            AttemptTimeoutError: no connection was established within `request.connect` seconds.
+            ConnectionFailedError: connecting failed, or the connection broke.
+            ConfigurationError: the URL is invalid, or the user has closed the client.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """End every request that is under way, and close every connection unless the client is the user's."""
+        """Abort every request in flight, and close every connection unless the client is the user's."""
 
     @abstractmethod
     async def hang_up(self) -> None:
-        """Close every connection of ours: the event loop shuts down. Later requests open new ones."""
+        """Close every connection of our own, as the event loop shuts down; later requests open new ones."""
 
     @abstractmethod
     def abandon(self) -> None:
-        """Close every connection of ours: the event loop is closed already, and runs no more."""
+        """Close every connection of our own, without the event loop, which is already closed."""

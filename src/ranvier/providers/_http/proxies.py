@@ -1,7 +1,7 @@
-"""The proxies of the environment, by the rules of httpx, for the engines that have none of their own.
+"""Reads the proxies of the environment, by the rules of httpx, for both engines.
 
-`HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` say which, `NO_PROXY` for whom there is none: `*`, or hosts,
-each with what lies below it, perhaps with a scheme and a port.
+`HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` name the proxies. `NO_PROXY` lists the exceptions: `*`, or hosts
+with their subdomains, optionally with a scheme and a port.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import httpx
 
 
 def from_environment() -> dict[str, str]:
-    """The proxy for each scheme, `all` among them, as the environment has them now."""
+    """The proxy for each scheme, including `all`, as the environment is now."""
     found = getproxies()
     return {
         scheme: found[scheme] if "://" in found[scheme] else f"http://{found[scheme]}"
@@ -24,17 +24,17 @@ def from_environment() -> dict[str, str]:
 
 
 def proxy_for(url: httpx.URL) -> httpx.URL | None:
-    """The proxy that the environment names for an address, if any."""
+    """The proxy that the environment names for a URL, if any."""
     proxies = from_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    spared = (each.strip() for each in getproxies().get("no", "").split(","))
-    if proxy is None or any(_spares(each, url) for each in spared if each):
+    rules = (each.strip() for each in getproxies().get("no", "").split(","))
+    if proxy is None or any(_matches(each, url) for each in rules if each):
         return None
     return httpx.URL(proxy)
 
 
-def _spares(rule: str, url: httpx.URL) -> bool:
-    """True where a rule of `NO_PROXY` speaks of that address."""
+def _matches(rule: str, url: httpx.URL) -> bool:
+    """True if a rule of `NO_PROXY` applies to that URL."""
     if rule == "*":
         return True
     wanted = httpx.URL(_pattern(rule))
@@ -47,7 +47,7 @@ def _spares(rule: str, url: httpx.URL) -> bool:
 
 
 def _pattern(rule: str) -> str:
-    """A rule as an address; a `*` before the host stands for whatever lies below it."""
+    """A rule as a URL; a `*` before the host stands for its subdomains."""
     if "://" in rule:
         return rule
     with suppress(ValueError):
@@ -57,6 +57,6 @@ def _pattern(rule: str) -> str:
 
 
 def public_proxy_for(url: str) -> str | None:
-    """The same to be shown: without its user and password."""
+    """The proxy for a URL, without user and password, for display."""
     proxy = proxy_for(httpx.URL(url))
     return None if proxy is None else f"{proxy.scheme}://{proxy.netloc.decode()}"

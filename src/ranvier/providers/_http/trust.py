@@ -1,4 +1,4 @@
-"""Which servers are trusted: the TLS context of the clients that are ours."""
+"""The TLS context of our own clients, which decides the servers to trust."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ranvier.errors.configuration import ConfigurationError
 
 
 class _Untouched(ssl.SSLContext):
-    """A context of the user's: an engine that sets an option of it sets one of this."""
+    """A wrapper of the user's context: an engine sets its options here instead of there."""
 
     users: ssl.SSLContext
 
     def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """One connection, which all loops and engines of ours begin here, as the user's context has it."""
+        """Begin a TLS connection with the user's context; every loop and engine begins them here."""
         return self.users.wrap_bio(*given, **named)
 
 
 def context_of(users: ssl.SSLContext | None) -> ssl.SSLContext:
-    """The context for one client of ours.
+    """The context for a client of our own.
 
     Args:
-        users: The user's, which is used and never changed; `None` is a new one that trusts whom httpx
+        users: The user's context, which is used and never modified; `None` makes one that trusts what httpx
             trusts, by the environment.
     """
     if users is None:
@@ -35,10 +35,10 @@ def context_of(users: ssl.SSLContext | None) -> ssl.SSLContext:
 
 
 def check_context(context: object) -> None:
-    """Refuse what connects to no server over TLS.
+    """Check that `context` can be used to connect to a server over TLS.
 
     Raises:
-        ConfigurationError: it is no context, or that of a server.
+        ConfigurationError: it is not an `ssl.SSLContext`, or it is one for servers.
     """
     if not isinstance(context, ssl.SSLContext):
         raise ConfigurationError(
@@ -47,5 +47,5 @@ def check_context(context: object) -> None:
         )
     if context.protocol is ssl.PROTOCOL_TLS_SERVER:
         raise ConfigurationError(
-            "ssl_context is one for servers: give one for clients, such as ssl.create_default_context()"
+            "ssl_context is for servers: give one for clients, such as ssl.create_default_context()"
         )

@@ -1,1 +1,1 @@
-"""Bytes to events and answers: decoding, server-sent events, JSON, usage."""
+"""Turns bytes into events and answers: decoding, Server-Sent Events, JSON, usage."""

@@ -1,7 +1,7 @@
-"""The body of a reply, decoded a piece at a time.
+"""Decodes the body of a reply piece by piece.
 
-HTTP clients undo whatever encodings a server names, one upon the other, and of each chunk all at once: so a
-few kilobytes may become gigabytes before anybody can count them. Only gzip is asked for here.
+HTTP clients apply every encoding that a server names, even nested ones, and decode a whole chunk at once: a
+few kilobytes may become gigabytes before any limit can be checked. Requests therefore accept only gzip.
 """
 
 from __future__ import annotations
@@ -11,64 +11,64 @@ from collections.abc import Iterator
 from typing import Final
 
 ACCEPTED: Final = "gzip"
-"""What requests ask for; a body without any encoding is always accepted."""
+"""The `accept-encoding` of requests; an unencoded body is always accepted."""
 
-LARGEST_PIECE: Final = 64 * 1024
-"""Bytes that are decoded at once."""
+MAX_PIECE: Final = 64 * 1024
+"""Maximum number of bytes decoded at once."""
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_PLAIN, _ZIPPED = ("", "identity"), ("gzip", "x-gzip", "deflate")
+_PLAIN, _COMPRESSED = ("", "identity"), ("gzip", "x-gzip", "deflate")
 
 
 class DecodingError(ValueError):
-    """A body is not encoded as its headers say, or in a way that nobody asked for."""
+    """A body is not encoded as its headers say, or in an encoding that was not accepted."""
 
 
 class Decompressor:
-    """Undoes gzip, of one part or of several, one after the other."""
+    """Decompresses gzip, of one member or of several in a row."""
 
     def __init__(self) -> None:
-        self._zipped = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._within = False  # a part that has begun and not ended
+        self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._within = False  # inside a gzip member
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What one more chunk says, in bounded pieces whatever it holds; none is empty.
+        """The decompressed data of one more chunk, in bounded pieces; none is empty.
 
         Raises:
-            DecodingError: it is no gzip.
+            DecodingError: it is not gzip.
         """
         while True:
             try:
-                piece = self._zipped.decompress(chunk, LARGEST_PIECE)
+                piece = self._zlib.decompress(chunk, MAX_PIECE)
             except zlib.error as error:
                 raise DecodingError(str(error)) from None
-            self._within = not self._zipped.eof
-            chunk = self._zipped.unconsumed_tail or self._zipped.unused_data
-            if self._zipped.eof:
-                self._zipped = zlib.decompressobj(_GZIP_OR_ZLIB)
+            self._within = not self._zlib.eof
+            chunk = self._zlib.unconsumed_tail or self._zlib.unused_data
+            if self._zlib.eof:
+                self._zlib = zlib.decompressobj(_GZIP_OR_ZLIB)
             if piece:
                 yield piece
-            if not chunk and len(piece) < LARGEST_PIECE:
+            if not chunk and len(piece) < MAX_PIECE:
                 return
 
     def check_end(self) -> None:
-        """No more will come.
+        """Check that the data is complete, at the end of the body.
 
         Raises:
-            DecodingError: there should be more.
+            DecodingError: the data is truncated.
         """
         if self._within:
-            raise DecodingError("it is cut")
+            raise DecodingError("the compressed data is truncated")
 
 
-def unzipper(encoding: str | None) -> Decompressor | None:
-    """What decodes a body with that `content-encoding`; `None` where there is nothing to decode.
+def decompressor(encoding: str | None) -> Decompressor | None:
+    """The decompressor for that `content-encoding`; `None` if there is nothing to decode.
 
     Raises:
-        DecodingError: nobody asked for that.
+        DecodingError: requests do not accept that encoding.
     """
     if encoding is None or (encoding := encoding.strip().lower()) in _PLAIN:
         return None
-    if encoding in _ZIPPED:
+    if encoding in _COMPRESSED:
         return Decompressor()
-    raise DecodingError(f"an encoding that was not asked for: {encoding}")
+    raise DecodingError(f"unexpected content-encoding: {encoding}")

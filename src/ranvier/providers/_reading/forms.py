@@ -1,7 +1,7 @@
-"""Bodies in another form than was asked for: a whole answer for a stream, a JSON array for events, and so on.
+"""Bodies in another format than requested: a complete answer for a stream, a JSON array for events, etc.
 
-Servers that cannot stream answer whole, proxies lose the parameter that asks for events, and gateways stream
-unless they are told not to. How a body begins says which form it has.
+Servers that cannot stream answer in one piece, proxies lose the parameter that requests events, and gateways
+stream by default. The start of a body shows which format it has.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from ranvier.providers._http.port import MAX_BODY_BYTES
 from ranvier.providers._reading.sse import Decoder, LineDecoder, SseDecoder, WireEvent
 
 BLANK: Final = b"\xef\xbb\xbf \t\r\n"
-"""May stand before a body; the first three bytes are a byte order mark."""
+"""Bytes skipped before a body; the first three are a byte order mark."""
 
 MAX_UNDECIDED: Final = 16 * 1024
-"""Bytes that may come before the form of a body shows; after that it is read as it was asked for."""
+"""Maximum number of bytes read to detect the format; after that, the requested format is assumed."""
 
 SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 def is_sse(content: bytes) -> bool:
-    """True for a body that begins as Server-Sent Events do."""
+    """True for a body that begins like Server-Sent Events."""
     return content.lstrip(BLANK).startswith(SSE_FIELDS)
 
 
 class AnyForm(Decoder):
-    """Decodes a body as the decoder of its wire does, unless it begins in another form.
+    """Detects the format of a body and decodes it; the default is the decoder of the wire.
 
     Attributes:
-        chosen: The decoder that fits; `None` while too little has come.
+        chosen: The matching decoder; `None` while too little has arrived.
     """
 
     def __init__(self, usual: Decoder) -> None:
@@ -52,17 +52,17 @@ class AnyForm(Decoder):
         return [*self._usual.feed(self._held), *self._usual.finish()]
 
     def _take(self, line: bytes) -> WireEvent | None:
-        raise NotImplementedError("another decoder cuts it into lines")
+        raise NotImplementedError("the chosen decoder splits the body")
 
 
 def _decoder_for(content: bytes, usual: Decoder) -> Decoder | None:
-    """What decodes a body that begins like that; `None` where that is not enough to tell."""
+    """The decoder for a body that begins with `content`; `None` if that is too little to decide."""
     start = content.lstrip(BLANK)
     if not start:
         return usual if len(content) > MAX_UNDECIDED else None
     if not isinstance(usual, LineDecoder):
         return ObjectDecoder() if start.startswith((b"{", b"[")) else usual
-    if start.startswith(b"{"):  # a line holds all of its object, unless that is written over many lines
+    if start.startswith(b"{"):  # an object is on one line, unless it is pretty-printed
         lines = start.splitlines()
         if len(lines) == 1 and not start.endswith((b"\n", b"\r")):
             return usual if len(content) > MAX_UNDECIDED else None
@@ -73,9 +73,9 @@ def _decoder_for(content: bytes, usual: Decoder) -> Decoder | None:
 
 
 class ObjectDecoder(Decoder):
-    """JSON objects one after the other, on however many lines, or in one array.
+    """Splits a body into JSON objects: one after another, on any number of lines, or in one array.
 
-    What stands between them is skipped. An array of chunks is read chunk by chunk, as they come.
+    Bytes between objects are skipped. The objects of an array are returned as they arrive.
     """
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
@@ -98,10 +98,10 @@ class ObjectDecoder(Decoder):
         return events
 
     def _passes(self, mark: bytes) -> bool:
-        """Take note of a mark; true where it ends an object."""
+        """Process a mark; true if it ends an object."""
         if mark == b'"':
             self._quoted = self._depth > 0 and not self._quoted
-        elif mark == b"\\":  # what it escapes comes with the next chunk
+        elif mark == b"\\":  # the escaped character comes with the next chunk
             self._escaped = self._quoted
         elif mark == b"{" and not self._quoted:
             self._depth += 1
@@ -122,11 +122,11 @@ class ObjectDecoder(Decoder):
         return content
 
     def finish(self) -> list[WireEvent]:
-        """The object that was cut, if one was."""
+        """The truncated object, if there is one."""
         return [(bytes(self._begun), "")] if self._begun else []
 
     def _take(self, line: bytes) -> WireEvent | None:
-        raise NotImplementedError("objects are not told by lines")
+        raise NotImplementedError("objects are not split by lines")
 
 
 _MARKS: Final = re.compile(rb'\\.?|["{}]', re.DOTALL)

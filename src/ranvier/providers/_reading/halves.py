@@ -1,4 +1,4 @@
-"""Puts together the halves of a character that come in two pieces of a stream."""
+"""Joins the halves of a surrogate pair that arrive in two pieces of a stream."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ranvier.providers._reading.reading import NoAnswerError
 
 
 class Halves:
-    """Holds the first half of a character back until the second comes; a half that stays alone is U+FFFD.
+    """Holds the first half of a surrogate pair until the second arrives; a lone half becomes U+FFFD.
 
-    Texts, thoughts and the arguments of each tool call are put together apart from each other. A half that
-    still waits when the model has stopped is given out before the finish reason.
+    Text, reasoning and the arguments of each tool call are joined separately. A half that is still held when
+    the model stops is emitted before the finish reason.
     """
 
     def __init__(self) -> None:
         self._held: dict[str | int, str] = {}  # by "text", "reasoning" or the index of a tool call
 
     def joined(self, steps: Iterable[Step]) -> list[StreamEvent]:
-        """The same steps, as events with whole characters; one of which nothing is left is left out.
+        """The steps as events with whole characters; events that become empty are dropped.
 
         Raises:
-            NoAnswerError: something in them is nested too deeply.
+            NoAnswerError: a part is nested too deeply.
         """
         whole: list[StreamEvent] = []
         for step in steps:
@@ -69,7 +69,7 @@ class Halves:
         return whole_characters(text)
 
     def rest(self) -> Iterable[StreamEvent]:
-        """What was held back in vain, as U+FFFD."""
+        """The halves still held, each as U+FFFD."""
         held, self._held = self._held, {}
         for key in held:
             if key == "text":
@@ -81,14 +81,14 @@ class Halves:
 
 
 def may_be_halved(event: StreamEvent) -> bool:
-    """True where a text of `event` cannot be encoded."""
+    """True if a text of `event` holds half of a surrogate pair, and so cannot be encoded."""
     call = event.tool_call
     texts = (event.text, event.reasoning, "" if call is None else call.arguments)
     return any(not text.isascii() and whole_characters(text) is not text for text in texts)
 
 
 def _part(part: Native) -> Native:
-    """`part` with whole characters and the same issuer; itself where it has them, since its data may grow."""
+    """`part` with whole characters; the same object if it has them already, since its data may grow."""
     data = mended(part.data)
     return part if data == part.data else dataclasses.replace(part, data=data)
 

@@ -1,7 +1,7 @@
-"""JSON, written and read: by orjson where that is installed, else by the standard library, with one result.
+"""Writes and reads JSON, by orjson if it is installed, else by the standard library, with the same result.
 
-orjson refuses much that the library takes: half of a surrogate pair, numbers beyond 64 bits, encodings other
-than UTF-8, `NaN`. Whatever it refuses is given to the library; what it would read otherwise it is not given.
+orjson rejects much that the library accepts: half of a surrogate pair, numbers beyond 64 bits, encodings
+other than UTF-8, `NaN`. The library handles what orjson rejects, and what orjson would read differently.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _AS_ZEROS: Final = bytes(
     ord("0") if chr(each).isdecimal() and each < 128 else ord(" ") for each in range(256)
 )
 _LONG_NUMBER: Final = b"0" * 19
-"""Finds, with `_AS_ZEROS`, where an integer may be that orjson makes a float of; no expression is as fast."""
+"""Finds, with `_AS_ZEROS`, an integer that orjson might read as a float; no regular expression is as fast."""
 
 
 def write(fields: object) -> bytes:
-    """`fields` as JSON, in UTF-8, or in ASCII where half of a surrogate pair has no other spelling.
+    """`fields` as JSON in UTF-8, or in ASCII if half of a surrogate pair cannot be encoded otherwise.
 
     Raises:
-        TypeError, ValueError, RecursionError: something in it is no JSON.
+        TypeError, ValueError, RecursionError: a value cannot be written as JSON.
     """
     if orjson is not None:
         try:
@@ -41,7 +41,7 @@ def write(fields: object) -> bytes:
         except TypeError:
             pass
         else:
-            if b"null" not in written:  # which it writes for `NaN` too
+            if b"null" not in written:  # orjson writes `null` for `NaN` too
                 return written
     try:
         return _library(fields, ensure_ascii=False)
@@ -50,22 +50,22 @@ def write(fields: object) -> bytes:
 
 
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
-"""Where half of a surrogate pair may be; it finds whole pairs too. orjson reads no half at all."""
+"""Finds where half of a surrogate pair may be, and also whole pairs. orjson rejects halves."""
 
 
 def read(content: bytes, on_halves: Callable[[Any], Any] | None = None) -> Any:
-    """The value that `content` holds, in whichever encoding of Unicode.
+    """The value of the JSON in `content`, in any Unicode encoding.
 
-    `NaN` and numbers that no float holds become lists of their word: nowhere do these pass for what belongs
-    there, and what is kept of an answer for the history can be written as JSON again.
+    `NaN` and numbers beyond a float become a list with their text: no field accepts such a list, and the
+    parts of an answer that are kept for the history can be written as JSON again.
 
     Args:
         content: The JSON.
-        on_halves: Given the value where a text in it may hold half of a surrogate pair; returns what to use
-            instead.
+        on_halves: Called with the value if a string in it may hold half of a surrogate pair; returns the
+            value to use instead.
 
     Raises:
-        ValueError, RecursionError: it is cut, broken, or no JSON.
+        ValueError, RecursionError: it is truncated, broken, or not JSON.
     """
     if orjson is not None and _LONG_NUMBER not in content.translate(_AS_ZEROS):
         try:
@@ -88,7 +88,7 @@ def _library(fields: object, *, ensure_ascii: bool) -> bytes:
 def _as_plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, UUID):  # because orjson knows these two by itself
+    if isinstance(value, UUID):  # because orjson writes these two itself
         return str(value)
     if isinstance(value, Enum):
         return value.value

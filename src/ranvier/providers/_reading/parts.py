@@ -1,4 +1,4 @@
-"""What has come from a provider and was not read yet."""
+"""A queue of the data that has arrived from a provider and is not read yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Parts(asyncio.Queue[T]):
-    """A queue that says nothing of what is in it: a report of a traceback shows it as a local variable."""
+    """A queue whose repr hides its items: traceback reports show it as a local variable."""
 
     def __repr__(self) -> str:
         return f"<{self.qsize()} parts>"

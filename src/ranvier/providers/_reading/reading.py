@@ -1,7 +1,7 @@
-"""Understanding what came back: JSON of the promised shape, or an error that says what it is.
+"""Reads the body of a reply: JSON of the expected shape, or an error that says what it is instead.
 
-A body may echo the key, and tracebacks are often logged with their locals. So whoever sees a body
-returns the error, and who raises it holds no body.
+A body may echo the key, and tracebacks are often logged with their locals. So a function that holds a
+body returns the error, and a caller without the body raises it.
 """
 
 from __future__ import annotations
@@ -23,34 +23,37 @@ Json = dict[str, Any]
 _OBJECTS: Final = frozenset((dict,))
 
 PREVIEW_BYTES: Final = 4 * MAX_PREVIEW
-"""How much of a body that is no answer is looked at: the key is masked before the cut, and no part stays."""
+"""How much of an invalid body is examined: the key is masked before the preview is cut to size."""
 
 
 class NoAnswerError(Exception):
-    """What came back is not the answer that the API promises.
+    """The body is not an answer as the API specifies it.
 
     Attributes:
-        kind: The error that says so.
-        said: What the provider says of it itself, where it does: that is then classified instead.
+        kind: The class of the error to raise.
+        provider_error: The provider's own error, if it sent one: that is then classified instead.
     """
 
     def __init__(
-        self, message: str, kind: type[ProviderError] = InvalidResponseError, said: Json | None = None
+        self,
+        message: str,
+        kind: type[ProviderError] = InvalidResponseError,
+        provider_error: Json | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
-        self.said = said
+        self.provider_error = provider_error
 
 
-# --- the parts of a JSON body, and what they must be ---------------------------------------------
+# --- the fields of a JSON body, and their types --------------------------------------------------
 
 
 def text(value: object, what: str) -> str:
-    """`value` as text; `null` is none."""
+    """`value` as a str; `null` is empty."""
     if isinstance(value, str):
         return value
     if value is not None:
-        raise NoAnswerError(f"{what} is {_article(value)} where a text belongs")
+        raise NoAnswerError(f"{what} is {_article(value)}, not a string")
     return ""
 
 
@@ -59,7 +62,7 @@ def entry(value: object, what: str) -> Json:
     if isinstance(value, dict):
         return value
     if value is not None:
-        raise NoAnswerError(f"{what} is {_article(value)} where an object belongs")
+        raise NoAnswerError(f"{what} is {_article(value)}, not an object")
     return {}
 
 
@@ -68,12 +71,12 @@ def entries(value: object, what: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list) or not _OBJECTS.issuperset(map(type, value)):  # in one pass, and in C
-        raise NoAnswerError(f"{what} is {_article(value)} where a list of objects belongs")
+        raise NoAnswerError(f"{what} is {_article(value)}, not a list of objects")
     return value
 
 
 def count(value: object, what: str) -> int:
-    """`value` as a number of things, which may be written as a text; `null` is none."""
+    """`value` as an integer, which may be written as a string; `null` is 0."""
     if isinstance(value, int):
         return value
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
@@ -81,33 +84,33 @@ def count(value: object, what: str) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if value is not None:
-        raise NoAnswerError(f"{what} is {_article(value)} where a whole number belongs")
+        raise NoAnswerError(f"{what} is {_article(value)}, not an integer")
     return 0
 
 
 def label(value: object) -> str | None:
-    """`value` if it is a name; an answer is not refused for an odd id."""
+    """`value` if it is a non-empty str, else `None`; an odd id does not invalidate an answer."""
     return value if isinstance(value, str) and value else None
 
 
 def _article(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     return names.get(type(value), "a number")
 
 
 def parse_object(content: bytes, on_halves: Callable[[Any], Any] = mended) -> Json | None:
-    """The JSON object of a body, out of its list where it stands alone in one; `None` if it is none.
+    """The JSON object of a body, also as the only item of a list; `None` if there is none.
 
-    Half characters in it become U+FFFD, or what `on_halves` makes of them: see `json.read`.
+    Halves of surrogate pairs become U+FFFD, or what `on_halves` returns: see `json.read`.
 
     Raises:
-        NoAnswerError: it begins like one but is cut or broken.
+        NoAnswerError: the body begins like a JSON object but is truncated or broken.
     """
     try:
         value = json.read(content, on_halves)
     except (ValueError, RecursionError):
         if content.lstrip().startswith((b"{", b"[")):
-            raise NoAnswerError("a JSON object is cut or broken") from None
+            raise NoAnswerError("a JSON object is truncated or broken") from None
         return None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -115,23 +118,23 @@ def parse_object(content: bytes, on_halves: Callable[[Any], Any] = mended) -> Js
 
 
 def no_object(content: bytes) -> NoAnswerError:
-    """What a body is that holds no JSON object."""
+    """The error for a body without a JSON object."""
     if not content.strip():
         return NoAnswerError("the answer is empty")
     if is_page(content):
         named = " ".join(title(as_text(content).strip()).split())
-        return NoAnswerError(f"the answer is no JSON but a page of HTML: {named[:100]}")
-    return NoAnswerError("the answer is no JSON object")
+        return NoAnswerError(f"the answer is not JSON but a page of HTML: {named[:100]}")
+    return NoAnswerError("the answer is not a JSON object")
 
 
 def is_page(content: bytes) -> bool:
-    """True for HTML, of a proxy or of a gateway, say."""
+    """True for HTML, for example from a proxy or a gateway."""
     return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
-    """True for a body that is an error, whatever its status says, wrapped or bare."""
-    if body.get("choices"):  # every chunk of an answer comes by here: what it nearly always is goes first
+    """True for a body that is an error, whatever its status, wrapped in `error` or bare."""
+    if body.get("choices"):  # every chunk of an answer is checked here: the commonest case comes first
         return bool(body.get("error"))
     if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body:
         return bool(body.get("error"))
@@ -142,51 +145,51 @@ _ANSWERING: Final = (
     *("content_block_delta", "message", "ping", "content_block_start", "content_block_stop"),
     *("message_start", "message_delta", "message_stop"),
 )
-"""The types of Anthropic's bodies and events that are no errors, the commonest first."""
+"""The types of Anthropic's bodies and events that are not errors, the commonest first."""
 
 BROKEN_OFF: Final = frozenset((
     *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),
     *("timeout", "abort", "aborted", "cancelled", "failed", "insufficient_system_resource"),
 ))  # fmt: skip
-"""Finish reasons that are none: the answer was cut on the provider's side.
+"""Finish reasons that mean an error: the answer was cut off on the provider's side.
 
-GLM, OpenRouter, vLLM, DeepSeek, and gateways that speak another's wire.
+From GLM, OpenRouter, vLLM, DeepSeek, and gateways that translate another wire.
 """
 
 
 def stop_word(value: object, what: str) -> str:
-    """The provider's word for why the model stopped; empty while it has not, in whatever way that is said."""
+    """The provider's finish reason; empty while there is none, however the provider writes that."""
     word = text(value or None, what)
-    return "" if word.lower() in UNSAID else word
+    return "" if word.lower() in NO_REASON else word
 
 
-UNSAID: Final = frozenset(("null", "none", "undefined", "finish_reason_unspecified"))
-"""Words of gateways, and of Google, for no finish reason."""
+NO_REASON: Final = frozenset(("null", "none", "undefined", "finish_reason_unspecified"))
+"""What gateways, and Google, send for no finish reason."""
 
 
 def check_finish(raw: str) -> None:
-    """Refuse a finish reason that says that the answer broke off.
+    """Reject a finish reason that means that the answer was cut off.
 
     Raises:
-        NoAnswerError: it does.
+        NoAnswerError: the answer was cut off.
     """
     if raw.lower() in BROKEN_OFF:
-        raise NoAnswerError(f"the provider broke the answer off: {raw}")
+        raise NoAnswerError(f"the provider cut the answer off: {raw}")
 
 
 # --- errors about one reply ----------------------------------------------------------------------
 
 
 class ErrorFactory:
-    """Makes the errors about one `reply`."""
+    """Makes the errors for one `reply`."""
 
     def __init__(self, reply: HttpReply, *, in_stream: bool = False) -> None:
         self.reply = reply
         self._in_stream = in_stream
 
-    def refusal(self, body: object) -> ProviderError | AttemptTimeoutError:
-        """The error that `body` is about."""
-        request, self.reply.said = self.reply.request, body
+    def from_body(self, body: object) -> ProviderError | AttemptTimeoutError:
+        """The error that `body` describes."""
+        request, self.reply.error_body = self.reply.request, body
         return classify(
             body,
             status=self.reply.status,
@@ -197,9 +200,9 @@ class ErrorFactory:
         )
 
     def no_answer(self, reason: NoAnswerError, body: bytes = b"") -> ProviderError | AttemptTimeoutError:
-        """The error for a `body` that cannot be used, for that reason."""
-        if reason.said is not None:
-            return self.refusal({"error": reason.said})
+        """The error for a `body` that is no answer, for that reason."""
+        if reason.provider_error is not None:
+            return self.from_body({"error": reason.provider_error})
         request = self.reply.request
         preview = request.shown(body[:PREVIEW_BYTES].decode("utf-8", "replace"), MAX_PREVIEW)
         return reason.kind(

@@ -1,8 +1,8 @@
-"""Events out of bytes: Server-Sent Events and lines of JSON, cut wherever the network likes.
+"""Splits bytes into events: Server-Sent Events and JSON lines, in chunks of any size.
 
-Both decoders look at every byte once, whatever the chunks, and hold no more than the bytes of one
-event. So a body that arrives byte by byte costs no more than one that arrives whole, in time or in
-memory, and a cut inside a character or a line ending changes nothing.
+Both decoders read every byte once, however the body is chunked, and hold no more than the bytes of one
+event. So a body that arrives byte by byte costs no more time or memory than one that arrives at once, and a
+chunk may end inside a character or a line ending.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ RETURN = ord("\r")
 
 
 WireEvent = tuple[bytes, str]
-"""One event of a stream: its bytes, and its name, empty where the wire gives it none."""
+"""One event of a stream: its bytes, and its name, which is empty if the wire has none."""
 
 
 class OversizedEventError(ValueError):
-    """An event is longer than the limit: nobody means to send that."""
+    """An event is longer than the limit."""
 
 
 class Decoder(ABC):
-    """Feed it chunks; it gives the events that they complete, and with `finish` the last one."""
+    """Takes chunks with `feed` and returns the events that they complete; `finish` returns the last one."""
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         self._limit = limit
-        self._begun = bytearray()  # the line whose end has not come
-        self._size = 0  # bytes of the event under way, without those
+        self._begun = bytearray()  # the unfinished line
+        self._size = 0  # bytes of the unfinished event, without that line
         self._after_return = False  # the last chunk ended in \r: a \n that follows belongs to it
         self._at_start = True
 
@@ -37,7 +37,7 @@ class Decoder(ABC):
         """The events that `chunk` completes.
 
         Raises:
-            OversizedEventError: one event exceeds the limit.
+            OversizedEventError: an event exceeds the limit.
         """
         events: list[WireEvent] = []
         for line in self._lines(chunk):
@@ -49,7 +49,7 @@ class Decoder(ABC):
         return events
 
     def finish(self) -> list[WireEvent]:
-        """The last event, if the body ended without the line ending that completes it."""
+        """The last event, if the body ended without the line ending that would complete it."""
         line = self._joined(b"")
         events = [self._take(line)] if line else []
         events.append(self._rest())
@@ -57,14 +57,14 @@ class Decoder(ABC):
 
     @abstractmethod
     def _take(self, line: bytes) -> WireEvent | None:
-        """The event that a line, given without its ending, completes."""
+        """The event that `line`, without its ending, completes."""
 
     def _rest(self) -> WireEvent | None:
         """The event that the end of the body completes."""
         return None
 
     def _lines(self, chunk: bytes) -> list[bytes]:
-        """The lines that `chunk` completes, without their endings, of whichever kind."""
+        """The lines that `chunk` completes, without their line endings of any kind."""
         if not chunk:
             return []
         if self._after_return and chunk.startswith(b"\n"):
@@ -91,18 +91,18 @@ class Decoder(ABC):
 
 
 class SseDecoder(Decoder):
-    """Server-Sent Events, ended by an empty line.
+    """Decodes Server-Sent Events, each ended by an empty line.
 
-    A line that belongs to no field but begins like JSON is data too: some providers write an error
-    into the stream that way, bare.
+    A line without a field name that begins like JSON is data too: some providers write an error into the
+    stream that way.
     """
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         super().__init__(limit)
         self._name = ""
-        self._data: bytes | bytearray | None = None  # of the event under way, once a line of it has come
+        self._data: bytes | bytearray | None = None  # of the unfinished event, once a line of it has arrived
         self._bare = False
-        self._between = False  # two events: nothing of the next one has come
+        self._between = False  # between two events: nothing of the next one has arrived
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
         if (
@@ -149,7 +149,7 @@ class SseDecoder(Decoder):
         if self._size > self._limit:
             raise self._too_long()
         if self._data is None:
-            self._data = data  # nearly always that is all of it
+            self._data = data  # nearly always the whole event
         else:
             if isinstance(self._data, bytes):
                 self._data = bytearray(self._data)
@@ -157,7 +157,7 @@ class SseDecoder(Decoder):
 
 
 class LineDecoder(Decoder):
-    """One JSON value a line."""
+    """Decodes one JSON value per line."""
 
     def _take(self, line: bytes) -> WireEvent | None:
         if len(line) > self._limit:

@@ -1,4 +1,4 @@
-"""A streamed body on its way: chunks become events, and how it ends is noticed."""
+"""Turns the chunks of a streamed body into events, and detects how the stream ends."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ from ranvier.providers._wire.endings import AnswerReader
 
 
 class StreamedBody:
-    """Turns the chunks of a streamed body into events, and notices how it ends.
+    """Turns the chunks of a streamed body into events, and detects how the stream ends.
 
     Attributes:
-        error: Why the stream is no answer, once that is known; to be raised after the events so far.
+        error: Why the stream failed, once that is known; to be raised after the events so far.
     """
 
-    def __init__(self, decoder: Decoder, reader: AnswerReader, judge: ErrorFactory) -> None:
+    def __init__(self, decoder: Decoder, reader: AnswerReader, errors: ErrorFactory) -> None:
         self.error: ProviderError | AttemptTimeoutError | None = None
         self._form = AnyForm(decoder)
-        self._decoder: Decoder = self._form  # until an object has come, and shown the form of the body
+        self._decoder: Decoder = self._form  # until the first object has shown the format of the body
         self._reader = reader
-        self._judge = judge
-        self._size = 0  # of all that has come
-        self._understood = False  # an object has come
-        self._start = b""  # of the body, as long as nothing in it could be understood
-        self._halves: Halves | None = None  # once half of a character has come
+        self._errors = errors
+        self._size = 0  # bytes received so far
+        self._understood = False  # an object has arrived
+        self._start = b""  # the start of the body, until an object has arrived
+        self._halves: Halves | None = None  # set once half of a surrogate pair has arrived
 
     @property
     def understood(self) -> bool:
-        """True once an object of the wire has come."""
+        """True once an object of the wire has arrived."""
         return self._understood
 
     @property
     def finished(self) -> bool:
-        """True when there is nothing more to wait for."""
+        """True when nothing that matters can follow."""
         return self._reader.finished
 
     def feed(self, chunk: bytes) -> list[Step]:
-        """The steps that `chunk` completes; an empty one is the end of the body."""
+        """The steps that `chunk` completes; an empty chunk is the end of the body."""
         reader = self._reader
         events = reader.events = []
         if not self._understood and self._begins_a_page(chunk):
@@ -79,7 +79,7 @@ class StreamedBody:
         return events
 
     def _begins_a_page(self, chunk: bytes) -> bool:
-        """True for HTML: whatever its lines look like, none of them is an event."""
+        """True for HTML: none of its lines is an event, whatever they look like."""
         if len(self._start) < PREVIEW_BYTES:
             self._start = (self._start + chunk)[:PREVIEW_BYTES]
         return is_page(self._start)
@@ -100,8 +100,8 @@ class StreamedBody:
             self._understood = True
             self._decoder = self._form.chosen or self._decoder
         if name == "error" or (body is not None and is_error(body)):
-            error = self._judge.refusal(body if body is not None else data)
-            self.error = None if self._says_nothing_new(error) else error
+            error = self._errors.from_body(body if body is not None else data)
+            self.error = None if self._is_ignorable(error) else error
         if self.error is not None:
             return
         if body is None:
@@ -111,19 +111,19 @@ class StreamedBody:
         else:
             reader.read_on(body)
 
-    def _says_nothing_new(self, error: Exception) -> bool:
-        """True for an error that is told when the answer is whole, or has met the limit that it tells of."""
+    def _is_ignorable(self, error: Exception) -> bool:
+        """True for an error after a complete answer, or one that only repeats that a limit was reached."""
         return self._reader.complete and (self._reader.answered or isinstance(error, ContextLengthError))
 
     def ends_by(self, error: ProviderError) -> bool:
-        """True where the connection breaks by `error` after the answer is whole: that is only its end."""
+        """True if the answer is complete: then a connection that breaks with `error` is only its end."""
         error.in_stream = True
-        error.status = self._judge.reply.status
-        error.request_id = self._judge.reply.request_id
+        error.status = self._errors.reply.status
+        error.request_id = self._errors.reply.request_id
         return self._reader.complete
 
     def _with_halves(self, body: Any) -> Any:
-        """`body` as it is: the second half of a character may come in the next event."""
+        """`body` unchanged: the second half of a surrogate pair may come in the next event."""
         self._halves = self._halves or Halves()
         return body
 
@@ -131,32 +131,32 @@ class StreamedBody:
         try:
             return [*halves.joined(self._reader.events)]
         except NoAnswerError as reason:
-            self.error = self.error or self._judge.no_answer(reason)
+            self.error = self.error or self._errors.no_answer(reason)
             return []
 
     def _fail(self, reason: Exception) -> None:
         if not isinstance(reason, NoAnswerError):
             reason = NoAnswerError(str(reason))
-        error = self._judge.no_answer(reason, self._start if not self._understood else b"")
-        if self._reader.complete and (reason.said is None or self._says_nothing_new(error)):
-            self._end_well()
+        error = self._errors.no_answer(reason, self._start if not self._understood else b"")
+        if self._reader.complete and (reason.provider_error is None or self._is_ignorable(error)):
+            self._finish()
         else:
             self.error = error
 
-    def _end_well(self) -> None:
+    def _finish(self) -> None:
         try:
             self._reader.end()
             self._reader.finished = True
         except NoAnswerError as reason:
-            self.error = self._judge.no_answer(reason)
+            self.error = self._errors.no_answer(reason)
 
 
 class AnswerStream(AsyncIterator[StreamEvent]):
-    """The events of a streamed answer, one by one; or all that one chunk of the body has brought.
+    """The events of a streamed answer, one by one, or in one list for each chunk of the body.
 
     Attributes:
-        some: Await it for the steps of the next chunk, which may be none.
-        chunks: The generator of these, so that it is closed even where nobody closes this.
+        some: Await `some()` for the steps of the next chunk, which may be none.
+        chunks: The generator of these lists, which closes itself if this stream is never closed.
     """
 
     def __init__(self, chunks: AsyncGenerator[list[Step], None]) -> None:

@@ -1,4 +1,4 @@
-"""Token counts as providers report them. A malformed report costs its counts, never the answer."""
+"""Reads the token counts that providers report. A malformed report loses its counts, never the answer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ranvier.messages.usage import Usage
 from ranvier.providers._reading.reading import Json
 
 MAX_TOKENS: Final = 10**12
-"""A larger count is no count."""
+"""Larger counts are treated as malformed."""
 
 
 class Counts:
     """Reads the counts of one usage object.
 
     Attributes:
-        complete: False once a count was malformed: a text, a list, a truth value, a fraction, negative.
+        complete: False once a count was malformed: a string, a list, a boolean, a fraction, or negative.
             Such a count is read as 0; the others are kept.
     """
 
@@ -26,18 +26,18 @@ class Counts:
         self._usage: Json = usage if isinstance(usage, dict) else {}
 
     def needed(self, name: str) -> int:
-        """A count that belongs to every report: without it the report is incomplete."""
+        """A required count: without it the report is incomplete."""
         if self._usage.get(name) is None:
             self.complete = False
             return 0
         return self.count(name)
 
     def stated(self, name: str) -> int:
-        """A count that is left out where it is 0, but never null."""
+        """A count that is omitted if it is 0, but is never null."""
         return self.needed(name) if name in self._usage else 0
 
     def count(self, name: str) -> int:
-        """A count that may be missing, or null, where there is nothing to count."""
+        """An optional count: 0 if it is missing or null."""
         value = self._usage.get(name)
         if type(value) is float and value.is_integer():
             value = int(value)
@@ -48,7 +48,7 @@ class Counts:
         return 0
 
     def share(self, details: str, *names: str) -> tuple[int, ...]:
-        """Counts from the object `details` within the report, which may be missing or null."""
+        """Counts from the nested object `details`, which may be missing or null."""
         value = self._usage.get(details)
         if value is None:
             return (0,) * len(names)
@@ -62,7 +62,7 @@ _SHARES: Final = frozenset(("prompt_tokens_details", "completion_tokens_details"
 
 
 def read_chat_usage(value: object) -> Usage | None:
-    """The tokens that the `usage` field of chat completions reports; `None` where it is empty."""
+    """The tokens in the `usage` field of a chat completion; `None` if it is empty."""
     if not value:
         return None
     counts = Counts(value)
@@ -72,7 +72,7 @@ def read_chat_usage(value: object) -> Usage | None:
         return Usage(read, written, total, complete=counts.complete)
     cached, cache_write = counts.share("prompt_tokens_details", "cached_tokens", "cache_write_tokens")
     (reasoning,) = counts.share("completion_tokens_details", "reasoning_tokens")
-    cached = cached or counts.count("cached_tokens")  # Kimi: beside the others
+    cached = cached or counts.count("cached_tokens")  # Kimi: at the top level
     return Usage(
         read,
         written,

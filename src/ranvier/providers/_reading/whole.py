@@ -1,4 +1,4 @@
-"""The body of a whole answer, also where a server has streamed it unasked."""
+"""Reads the body of a complete answer, also if the server has streamed it without being asked to."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def read_whole(
     read: Callable[[Json], Response],
     stream: Callable[[ErrorFactory], StreamedBody],
 ) -> Response | RanvierError:
-    """What a body says: the answer, or the error that it is.
+    """The answer in a body, or the error that it describes.
 
     Args:
         content: The body.
-        reply: Of which it is.
-        read: Understands its object.
-        stream: Understands it as a stream, which gateways send that stream whatever they are asked.
+        reply: The reply that the body belongs to.
+        read: Reads the JSON object of the body.
+        stream: Makes a reader for a streamed body, which gateways that always stream send.
     """
     body: Json | None = None
     try:
         body = parse_object(content)
         if body is None:
             raise no_object(content)
-        return ErrorFactory(reply).refusal(body) if is_error(body) else read(body)
+        return ErrorFactory(reply).from_body(body) if is_error(body) else read(body)
     except NoAnswerError as reason:
         streamed = (
             read_streamed(content, stream(ErrorFactory(reply, in_stream=True))) if body is None else None
@@ -48,7 +48,7 @@ def read_whole(
 
 
 def read_streamed(content: bytes, body: StreamedBody) -> Response | RanvierError | None:
-    """What the stream in `content` adds up to; `None` where it holds none."""
+    """The collected answer of the stream in `content`; `None` if it holds no stream."""
     collector = Collector()
     for chunk in (content, b""):
         if not body.finished and body.error is None:

@@ -182,17 +182,17 @@ def _grow(known: list[Fix], fix: Growing) -> None:
 async def _error_of(reply: HttpReply) -> Failed:
     """Read and classify an error reply."""
     try:
-        return ErrorFactory(reply).refusal(await reply.read_start())
+        return ErrorFactory(reply).from_body(await reply.read_start())
     finally:
         await reply.aclose()
 
 
 def _repair(reply: HttpReply, error: RanvierError, find: Find) -> Repair | None:
     """What can be done about a refusal."""
-    if reply.said is None or not reply.request.body or not _is_about_the_request(error, reply.status):
+    if reply.error_body is None or not reply.request.body or not _is_about_the_request(error, reply.status):
         return None
     fields = json.read(reply.request.body)
-    fix = find(Complaint.of(reply.said), fields)
+    fix = find(Complaint.of(reply.error_body), fields)
     changes = [] if fix is None else fix.apply(fields)
     if fix is None or not changes:
         return None

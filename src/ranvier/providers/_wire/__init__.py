@@ -1,1 +1,1 @@
-"""What all HTTP adapters share: the request out, the reply in."""
+"""What all HTTP adapters share: sending the request and reading the reply."""

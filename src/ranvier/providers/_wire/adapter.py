@@ -1,7 +1,7 @@
-"""What all HTTP adapters share: the request out, the reply in, whole or streamed.
+"""What all HTTP adapters share: sending the request and reading the reply, complete or streamed.
 
-An adapter for a provider subclasses `Adapter` and supplies only translation: where to send, with
-which headers and fields, and what an answer or an event of a stream means.
+The adapter of a provider subclasses `Adapter` and supplies only translation: the URL, headers and
+fields of a request, and what an answer or a stream event means.
 """
 
 from __future__ import annotations
@@ -45,25 +45,26 @@ class Adapter(Wire):
     """A provider over HTTP.
 
     Args:
-        api_key: Our own key; `None` is the first of the `environment` variables that is set.
-        base_url: Where its API is; `None` is the vendor's own.
-        name: Tells two of a kind apart (`OpenAI(name="openai-eu", base_url=...)`).
-        http_client: An `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession` of yours,
-            with your proxies, certificates and hooks; you close it.
-        engine: What sends the requests where you give no client: `"aiohttp"` or `"httpx"`, and `"auto"`
-            is the faster one that is installed.
-        ssl_context: Verifies servers where you give no client; `None` trusts the authorities in
-            `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`. It is never changed.
-        max_connections: Requests under way at once; further ones wait for a slot.
+        api_key: The default API key; `None` reads the first of the `environment` variables that is set.
+        base_url: The base URL of the API; `None` means the vendor's own.
+        name: The provider name; the default is the vendor's. Two providers of one vendor need different
+            names (`OpenAI(name="openai-eu", base_url=...)`).
+        http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`, with
+            your proxies, certificates and hooks; you close it.
+        engine: The HTTP library to use if you give no client: `"aiohttp"`, `"httpx"`, or `"auto"` for the
+            faster one that is installed.
+        ssl_context: The TLS context that verifies servers if you give no client; it is never modified.
+            `None` trusts the authorities in `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`.
+        max_connections: Maximum number of requests in flight; further ones wait for a slot.
 
     Raises:
-        ConfigurationError: an argument that cannot be.
+        ConfigurationError: an argument is invalid.
 
     Attributes:
-        environment: The variables that may hold the key, the first that is set counts.
-        needs_credential: It answers nobody without a key.
+        environment: The variables that may hold the key; the first one that is set is used.
+        needs_credential: True if the provider answers no request without a key.
         default_model: The model of a target that names none.
-        base_url, ssl_context: Where its API is, and the context that was given.
+        base_url, ssl_context: The base URL of the API, and the `ssl_context` argument.
     """
 
     environment: ClassVar[tuple[str, ...]] = ()
@@ -83,13 +84,15 @@ class Adapter(Wire):
         **unknown: Never,
     ) -> None:
         self._api_key, mistake = api_key, next(iter(unknown), None)
-        del api_key, unknown  # or a traceback of what follows might show a key
+        del api_key, unknown  # otherwise a traceback from the code below might show a key
         if mistake is not None:
             raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
-            raise ConfigurationError("api_key is no str: give the key itself, or leave it to the environment")
+            raise ConfigurationError(
+                "api_key is not a str: give the key itself, or set an environment variable"
+            )
         self.name = self.family if name is None else validation.identifier("name", name)
-        self.base_url = checked_url(self.address(base_url))
+        self.base_url = checked_url(self.resolved_base_url(base_url))
         validation.count("max_connections", max_connections, least=1)
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
@@ -101,52 +104,52 @@ class Adapter(Wire):
     # --- for the pipeline ------------------------------------------------------------------------
 
     def credential(self) -> str | None:
-        """Our own key: `api_key`, else the first environment variable that is set, read now."""
+        """The default key: `api_key`, else the first environment variable that is set, read now."""
         return self._api_key or next(filter(None, map(os.environ.get, self.environment)), None)
 
     @property
     def slots(self) -> asyncio.Semaphore | None:
-        """The connections that may be in use at once; `None` while no pipeline has opened it."""
+        """The connection slots; `None` while no pipeline has opened this provider."""
         return self._connections.slots
 
     def open(self, pipeline: Runtime) -> None:
-        """Take part in the HTTP client of `pipeline`; each needs one `aclose`.
+        """Share the HTTP client of `pipeline`; each `open` needs one `aclose`.
 
         Raises:
-            ConfigurationError: it is in use on another event loop.
+            ConfigurationError: this provider is in use on another event loop.
         """
         self._connections.open(pipeline)
 
     async def aclose(self) -> None:
-        """Give back what one `open` took; the last one closes the connections."""
+        """Release what one `open` acquired; the last `aclose` closes the connections."""
         await self._connections.aclose()
 
     async def complete(self, call: Call) -> Response:
-        """The whole answer to `call.request`, as one body."""
+        """Send `call.request` and return the complete answer."""
         fixing = self._fixing(call)
         request: HttpRequest | None = self._request(call, streaming=False)
         while request is not None:
             reply = await fixing.sent(request)
             try:
-                answer = self._understand(await reply.read(), call, reply)
+                answer = self._read_answer(await reply.read(), call, reply)
             finally:
                 await reply.aclose()
             request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
             if request is not None:
-                del answer  # a traceback of what follows might show it
+                del answer  # a traceback from the code below might show it
         try:
             if isinstance(answer, RanvierError):
                 raise answer
             return answer
         finally:
-            del answer  # because an error keeps this frame, and would be kept by it: a ring
+            del answer  # breaks the reference cycle of the error and this frame
 
     def stream(self, call: Call) -> AnswerStream:
-        """The answer to `call.request` in steps, until it is whole: `_endings` says when that is."""
+        """Send `call.request` and return the answer as a stream; see `_wire.endings` for its end."""
         return AnswerStream(Adapter._chunks(self, call))
 
     async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
-        """The same, all steps of a chunk of the body at once."""
+        """The steps of the streamed answer, in one list for each chunk of the body."""
         fixing = self._fixing(call)
         reply = await fixing.sent(self._request(call, streaming=True))
         body = self._streamed(call, ErrorFactory(reply, in_stream=True))
@@ -164,7 +167,7 @@ class Adapter(Wire):
                     body = self._streamed(call, ErrorFactory(reply, in_stream=True))
                     continue
                 yield events
-                del events  # a traceback of what follows might show them
+                del events  # a traceback from the code below might show them
                 if body.error is not None:
                     raise body.error
             await reply.drain()
@@ -172,7 +175,7 @@ class Adapter(Wire):
             body.error = None
             await reply.aclose()
 
-    # --- the way there and back ------------------------------------------------------------------
+    # --- building the request and reading the reply ----------------------------------------------
 
     def _fixing(self, call: Call) -> Fixing:
         send = self._connections.client(call.pipeline).send
@@ -182,7 +185,7 @@ class Adapter(Wire):
         model = call.deployment.model
         check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
-            self.place(call.credential) + self.path(model, streaming),
+            self.base_url_for(call.credential) + self.path(model, streaming),
             {"content-type": "application/json", **self.headers(call.credential)},
             encoded(self._fields(call, streaming)),
             provider=self.name,
@@ -199,12 +202,12 @@ class Adapter(Wire):
         self._repairs.apply(call, fields)
         return fields
 
-    def _streamed(self, call: Call, judge: ErrorFactory) -> StreamedBody:
+    def _streamed(self, call: Call, errors: ErrorFactory) -> StreamedBody:
         reader = self.reader(call)
         reader.issuer = Issuer(self, call)
-        return StreamedBody(self.decoder(), reader, judge)
+        return StreamedBody(self.decoder(), reader, errors)
 
-    def _understand(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
+    def _read_answer(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
         def signed(body: Json) -> Response:
             response = self.response(body)
             Issuer(self, call).sign(response)
@@ -217,5 +220,5 @@ class Adapter(Wire):
         return answer
 
     def knows_model(self, model: str) -> bool:
-        """True where the table of models tells what that model takes."""
+        """True if the table of models lists what that model accepts."""
         return is_known(self.family, model)

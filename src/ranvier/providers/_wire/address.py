@@ -1,4 +1,4 @@
-"""The address of an API, as its user gives it."""
+"""Checks the base URL of an API that a user gives."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import httpx
 
 from ranvier.errors.configuration import ConfigurationError
 
-LARGEST_PORT: Final = 65535
+MAX_PORT: Final = 65535
 
 
 def checked_url(url: str) -> str:
-    """`url` as the base of an API, without a slash at its end.
+    """`url` as the base URL of an API, without a trailing slash.
 
     Raises:
-        ConfigurationError: it is no http(s) address, or holds a password, a query or a fragment.
+        ConfigurationError: it is not an http(s) URL, or has a user, a password, a query or a fragment.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"base_url={_public(url)!r} is no address: {error}") from None
+        raise ConfigurationError(f"base_url={_public(url)!r} is not a URL: {error}") from None
     if parsed.userinfo:
-        raise ConfigurationError("base_url holds a user: put it into the headers of an http_client of yours")
+        raise ConfigurationError("base_url has a user: put it into the headers of your own http_client")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise ConfigurationError(
-            f"base_url={_public(url)!r}: give an address such as 'https://llm.example/v1', without a query"
+            f"base_url={_public(url)!r}: give a URL such as 'https://llm.example/v1', without a query"
         )
-    if parsed.port is not None and parsed.port > LARGEST_PORT:
-        raise ConfigurationError(f"base_url={_public(url)!r}: there is no port beyond {LARGEST_PORT}")
+    if parsed.port is not None and parsed.port > MAX_PORT:
+        raise ConfigurationError(f"base_url={_public(url)!r}: the largest port is {MAX_PORT}")
     return url.rstrip("/")
 
 
 def _public(url: object) -> object:
-    """What may be shown of an address: nothing that can be a password or a key in its query."""
+    """The part of a URL that may be shown: without user, password and query, which may hold a key."""
     return re.split("[?#]", url)[0].rpartition("@")[2] if isinstance(url, str) else url

@@ -1,28 +1,28 @@
-"""When a streamed answer is whole. The rule, for every wire, stands here and nowhere else.
+"""When a streamed answer is complete: the one place that defines it, for every wire.
 
-    wire              whole with                            also whole with
-    chat completions  a `finish_reason`                     `[DONE]` after a usage report of its own that
+    wire              complete with                         also complete with
+    chat completions  a `finish_reason`                     `[DONE]` after a separate usage report that
                                                             follows the last content, or after tool calls
-                                                            whose arguments are whole JSON objects
+                                                            whose arguments are complete JSON objects
     Anthropic         `message_stop`                        a `stop_reason` and the end of the body
     Gemini            a `finishReason`                      -
     Ollama            a line with `done: true`              -
 
 Why:
 
-- Usage is counted when an answer is done, and a JSON object cannot go on after its last brace. So
-  Snowflake Cortex and NVIDIA NIM, which send no finish reason, still prove with these that nothing is
-  missing. `[DONE]` after mere words proves nothing: proxies send it when their upstream has broken.
-- Nothing but `message_stop` follows a `stop_reason` of Anthropic's, and gateways leave it out.
-- Everything else that ends is cut, and never an answer.
+- Usage is counted when an answer is done, and a JSON object cannot continue after its last brace. So
+  Snowflake Cortex and NVIDIA NIM, which send no finish reason, still prove that nothing is missing.
+  `[DONE]` after text alone proves nothing: proxies send it when their upstream has broken.
+- Only `message_stop` follows Anthropic's `stop_reason`, and some gateways omit it.
+- A stream that ends in any other way was cut off, and is never an answer.
 
-A finish reason may come early: Gemini says STOP after each piece or after the round of a built-in tool,
-gateways repeat theirs in every chunk. So on every wire content after a finish reason takes it back, and
-the last one counts. Once one has come early, only the end of the body or `[DONE]` after another one makes
-the answer whole: an error or a broken connection does not. The same holds for a finish reason before any
-word or tool call, unless it says why there is none: then the connection may break, but an error that the
-server tells counts, unless it only says again that a limit was met. After any other finish reason the answer
-is whole, whatever happens.
+A finish reason may come early: Gemini sends STOP after each piece or after the round of a built-in tool,
+and gateways repeat theirs in every chunk. So on every wire, content after a finish reason cancels it, and
+the last finish reason counts. After an early one, only the end of the body or `[DONE]` after a later one
+makes the answer complete: an error or a broken connection does not. The same holds for a finish reason
+before any text or tool call, unless it explains why there is none: then the connection may break, but an
+error that the server sends counts, unless it only repeats that a limit was reached. After any other finish
+reason the answer is complete, whatever happens next.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 
 class AnswerReader(ABC):
-    """Understands the events of one streamed answer.
+    """Reads the events of one streamed answer.
 
     Attributes:
-        events: What was said since the list was last replaced, words alone as a `str`.
-        answered: Words or a tool call have come.
-        stopped: Why the model stopped; `None` while it has not, and when content has followed.
-        early: A finish reason has come early: the next one is believed at the end of the body only.
+        events: The steps read since the list was last replaced; plain text is a `str`.
+        answered: Text or a tool call has arrived.
+        stopped: Why the model stopped; `None` while it has not, and again after content has followed.
+        early: A finish reason came early: a later one counts only at the end of the body.
         finished: Nothing that matters can follow.
         issuer: The target that answers; `None` leaves parts unmarked.
     """
@@ -62,37 +62,37 @@ class AnswerReader(ABC):
 
     @property
     def complete(self) -> bool:
-        """True once the answer is whole whatever breaks from now on."""
+        """True once the answer is complete, whatever breaks from now on."""
         credible = self.answered or self.stopped in EXPLAINS_SILENCE
         return self.stopped is not None and credible and not self.early
 
     @abstractmethod
     def read(self, body: Json) -> None:
-        """Add to `events` what one event of the wire says.
+        """Read one event of the wire and add its steps to `events`.
 
         Raises:
-            NoAnswerError: not what the API promises.
+            NoAnswerError: the event breaks the API's contract.
         """
 
-    def say(self, words: str) -> None:
-        """Add words of the answer, if there are any."""
+    def add_text(self, words: str) -> None:
+        """Add text of the answer, unless it is empty."""
         if words:
             self.answered = True
             self.events.append(words)
 
     def native(self, wire: str, data: Json) -> Native:
-        """A part of the answer that only its issuer understands."""
+        """An opaque part of the answer, which only its issuer can read."""
         return Native(wire, data) if self.issuer is None else self.issuer.native(data)
 
     def called(self, delta: ToolCallDelta) -> ToolCallDelta:
-        """The start of a tool call, the tool by the name that the caller gave it."""
+        """The start of a tool call, with the tool name that the caller gave."""
         return delta if self.issuer is None else self.issuer.called(delta)
 
     def read_on(self, body: Json) -> None:
-        """Read an event that follows a finish reason: usage, the same again, or content that takes it back.
+        """Read an event after a finish reason: usage, the same reason again, or content that cancels it.
 
         Raises:
-            NoAnswerError: not what the API promises.
+            NoAnswerError: the event breaks the API's contract.
         """
         known, reason = len(self.events), self.stopped
         self.stopped = None
@@ -110,27 +110,27 @@ class AnswerReader(ABC):
                 self.stopped = self.stopped or reason
 
     def _leave_out(self, reason: FinishReason | None, added: list[StreamEvent]) -> None:
-        """Say `reason` only once; servers repeat it with the usage."""
+        """Remove a repeated `reason`; servers send it again with the usage."""
         for event in added:
             if event.finish_reason == reason:
                 event.finish_reason = event.raw_finish_reason = None
 
     def done(self) -> None:
-        """The marker `[DONE]` has come.
+        """Handle the marker `[DONE]`.
 
         Raises:
-            NoAnswerError: it does not prove that the answer is whole.
+            NoAnswerError: it does not prove that the answer is complete.
         """
         if self.stopped is None:
-            raise NoAnswerError("the stream says that it is done, but the answer has no end")
+            raise NoAnswerError("the stream sent [DONE] without a finish reason")
         self.end()
         self.finished = True
 
     def end(self) -> None:
-        """The body has ended; add to `events` what was held back until then.
+        """Handle the end of the body: add to `events` what was held back until then.
 
         Raises:
-            NoAnswerError: the answer is not whole.
+            NoAnswerError: the answer is incomplete.
         """
         if self.stopped is None:
-            raise NoAnswerError("the stream was cut: it ended before the answer did")
+            raise NoAnswerError("the stream was cut off before the answer was complete")

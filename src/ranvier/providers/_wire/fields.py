@@ -1,8 +1,8 @@
-"""The fields of a request: what the model takes of its settings, and what the caller puts over them.
+"""The fields of a request: the settings that the model accepts, and the caller's own fields over them.
 
-Settings in neutral words are fitted to the model. Fields of the wire, as a deployment's `options` or a
-call's `extra` give them, are sent as they are and win. An `extra` that names no provider is for all of
-them, and so it is fitted too where it is a setting that we know.
+Provider-neutral settings are fitted to the model. Provider-specific fields, from a deployment's `options`
+or a call's `extra`, are sent unchanged and take precedence. An `extra` that names no provider applies to
+all of them, so the settings in it that we know are fitted too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
-ASKED: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
-"""The settings that a request has."""
+SETTINGS: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
+"""The settings of a `Request`."""
 
 KNOWN: Final = frozenset(
     (
@@ -34,15 +34,15 @@ KNOWN: Final = frozenset(
         *("presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"),
     )
 )
-"""The settings that models take differently, or not at all, under the names that an `extra` gives them."""
+"""The settings in an `extra` that we know: models accept them differently, or not at all."""
 
 
 class Extras:
-    """What the caller puts over the fields of one request.
+    """The fields that a caller sets directly for one request.
 
     Attributes:
-        settings: Those of `KNOWN`, for whichever provider it is.
-        fields: All other fields of the wire, those that win last.
+        settings: Those of `KNOWN`, for any provider.
+        fields: All other fields, in rising order of precedence.
     """
 
     __slots__ = ("fields", "settings")
@@ -57,15 +57,15 @@ class Extras:
     def _sort(self, extra: Mapping[str, Any], names: frozenset[str], family: str, name: str) -> None:
         named = names & extra.keys()
         addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
-        everyone = {key: value for key, value in extra.items() if key not in addressed}
-        self.settings = {key: everyone.pop(key) for key in KNOWN & everyone.keys()}
+        shared = {key: value for key, value in extra.items() if key not in addressed}
+        self.settings = {key: shared.pop(key) for key in KNOWN & shared.keys()}
         own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
         for fields in own:
             validation.one_answer(f"extra[{name!r}]", fields)
-        self.fields += [everyone, *own]
+        self.fields += [shared, *own]
 
     def put_over(self, fields: Json) -> None:
-        """Merge them into `fields`; of an object, a part can be set. Who is asked, and how, stays."""
+        """Merge them into `fields`, nested objects field by field; `model` and `stream` are never changed."""
         for more in self.fields:
             for key in more.keys() - {"model", "stream"}:
                 value, below = more[key], fields.get(key)
@@ -76,66 +76,66 @@ class Extras:
 
 
 def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
-    """The settings of `call` in the words of the wire, without those that the model refuses.
+    """The settings of `call` under the names of the wire, without those that the model rejects.
 
     Args:
-        call: What is asked.
+        call: The call.
         provider: The name of the provider.
-        facts: Where the table of models tells what the target takes.
-        extras: What the caller puts over the request.
+        facts: The target's entry in the table of models.
+        extras: The fields that the caller sets directly.
 
     Raises:
-        UnsupportedRequestError: the model cannot do without changing what is asked.
+        UnsupportedRequestError: the model needs a change that would alter the meaning of the request.
     """
-    asked = _given(call.request)
-    if not (asked or extras.fields or extras.settings):
-        return fit(*facts, asked).parameters
+    settings = _given(call.request)
+    if not (settings or extras.fields or extras.settings):
+        return fit(*facts, settings).parameters
     given: Json = {}
     for more in extras.fields:
         if "reasoning_effort" in more:
-            given["reasoning_effort"] = more["reasoning_effort"]  # whoever reasons may not be tuned
-    given |= asked | extras.settings
+            given["reasoning_effort"] = more["reasoning_effort"]  # may rule out temperature and the like
+    given |= settings | extras.settings
     try:
         parameters, dropped = fit(*facts, given)
     except UnsupportedRequestError as error:
         error.provider, error.model = provider, call.deployment.model
         raise
     if call.pipeline.events.listeners:
-        _tell(call, provider, dropped)
+        _emit_dropped(call, provider, dropped)
         call.adjusted(changed(facts, given))
     for name in ("tools", "schema"):
-        parameters.pop(name, None)  # fitted only for the models that refuse them
+        parameters.pop(name, None)  # fitted only for the models that reject them
     return parameters
 
 
-def _tell(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
-    where = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
+def _emit_dropped(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
+    target = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
     for parameter in dropped:
-        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **where), call.record)
+        call.pipeline.events.emit(ParameterDropped(parameter=parameter, **target), call.record)
 
 
 def offered(request: Request, choice: str | None) -> tuple[Tool | WireTool, ...]:
-    """The tools to send; none where they may not be used, and `choice`, as it was fitted, cannot say so."""
+    """The tools to send; none if tools are forbidden and the fitted `choice` cannot express that."""
     return () if request.tool_choice == "none" and choice is None else request.tools
 
 
 def _given(request: Request) -> Json:
-    asked = _asked(request)
-    if asked == _NOTHING:
+    values = _values(request)
+    if values == _UNSET:
         return {}
-    return {name: value for name, value in zip(ASKED, asked, strict=True) if value not in (None, ())}
+    return {name: value for name, value in zip(SETTINGS, values, strict=True) if value not in (None, ())}
 
 
-_asked = attrgetter(*ASKED)
-_NOTHING: Final = (None, None, None, (), (), None, None)
-"""What `_asked` gives of most requests."""
+_values = attrgetter(*SETTINGS)
+_UNSET: Final = (None, None, None, (), (), None, None)
+"""What `_values` returns for most requests."""
 
 
 def encoded(fields: Json) -> bytes:
     """`fields` as JSON.
 
     Raises:
-        ConfigurationError: something in it is no JSON.
+        ConfigurationError: a value cannot be written as JSON.
     """
     try:
         return json.write(fields)

@@ -1,4 +1,4 @@
-"""Whether the key of a call can be sent as a header."""
+"""Checks that the key of a call can be sent in a header."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def check_key(call: Call, provider: str, *, needed: bool) -> None:
-    """Check the key of `call`. It is read where it stands: a traceback must not show it.
+    """Check the key of `call`. No local variable holds the key: a traceback must not show it.
 
     Raises:
-        CredentialMissingError: there is none where one is `needed`, or no header can hold it.
+        CredentialMissingError: a key is `needed` and missing, or the key does not fit in a header.
     """
     if call.credential is None and needed:
         raise CredentialMissingError(f"there is no key for {provider}")
     if call.credential is not None and not _fits_a_header(call.credential):
         raise CredentialMissingError(
-            f"the key for {provider} holds characters that no key has: look for spaces and line breaks"
+            f"the key for {provider} has invalid characters: look for spaces and line breaks"
         )
 
 

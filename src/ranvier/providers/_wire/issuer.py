@@ -1,7 +1,7 @@
-"""Who issued a part of a conversation, and who may be sent it again.
+"""Which target issued a part of a conversation, and which targets may receive it again.
 
-Signatures, encrypted reasoning and the like are good at one wire, endpoint, account and model, and an error
-everywhere else.
+Signatures, encrypted reasoning and the like are valid for one wire, endpoint, account and model; any other
+target rejects them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _Called = TypeVar("_Called", ToolCall, ToolCallDelta)
 
 
 class Issuer:
-    """The target of one call as the issuer of what its answer holds.
+    """The target of one call, as the issuer of the parts of its answer.
 
     Attributes:
         adapter: The provider.
-        call: The call, with the conversation and the names of tools as the caller gave them.
+        call: The call, with the conversation and tool names as the caller gave them.
     """
 
     __slots__ = ("_account", "_given", "adapter", "call")
@@ -36,12 +36,12 @@ class Issuer:
         self.adapter = adapter
         self.call = call
         self._account: str | None = None
-        self._given: dict[str, str] | None = None  # names of tools, by the names that were sent
+        self._given: dict[str, str] | None = None  # given tool names, by the names that were sent
 
     @property
     def endpoint(self) -> str:
-        """Where the request goes."""
-        return self.adapter.place(self.call.credential)
+        """The base URL of the request."""
+        return self.adapter.base_url_for(self.call.credential)
 
     @property
     def account(self) -> str:
@@ -51,7 +51,7 @@ class Issuer:
         return self._account
 
     def owns(self, native: Native) -> bool:
-        """True if this target issued `native`, as far as that is known."""
+        """True if this target issued `native`, as far as known."""
         return (
             self.speaks(native)
             and native.endpoint in (None, self.endpoint)
@@ -60,18 +60,18 @@ class Issuer:
         )
 
     def speaks(self, native: Native) -> bool:
-        """True if `native` is written in the words of this wire."""
+        """True if `native` is in the format of this wire."""
         return native.provider in self.adapter.wires
 
-    # --- what an answer holds --------------------------------------------------------------------
+    # --- the parts of an answer ------------------------------------------------------------------
 
     def native(self, data: Mapping[str, Any]) -> Native:
-        """`data` of an answer, as a part that goes back to this target only."""
+        """A part with `data` of the answer, to be sent back to this target only."""
         model = self.call.deployment.model
         return Native(self.adapter.family, data, self.endpoint, self.account, model)
 
     def called(self, call: _Called) -> _Called:
-        """A tool call of an answer: the tool by its given name, and what goes back to this target only."""
+        """A tool call of an answer, with the given tool name, and the data for this target only."""
         name = call.name and self._given_name(call.name)
         data: dict[str, Any] = {} if call.native is None else dict(call.native.data)
         if call.id and not self.adapter.call_ids.allowed.fullmatch(call.id):
@@ -81,7 +81,7 @@ class Issuer:
         return replace(call, name=name, native=self.native(data) if data else None)
 
     def sign(self, response: Response) -> None:
-        """Mark in a whole answer what goes back to this target only."""
+        """Mark the parts of a complete answer that may be sent back to this target only."""
         if response.tool_calls:
             response.tool_calls = tuple(map(self.called, response.tool_calls))
         if any(type(part) is not Text for part in response.parts):

@@ -1,4 +1,4 @@
-"""What an adapter for one provider supplies: where to send, which headers and fields, what answers mean."""
+"""What the adapter of a provider supplies: URL, headers and fields of a request, and how to read answers."""
 
 from __future__ import annotations
 
@@ -25,83 +25,83 @@ if TYPE_CHECKING:
 
 
 class Wire(ABC):
-    """The translation between our words and those of an API."""
+    """Translates between ranvier's requests and responses and those of one API."""
 
     family: ClassVar[str]
-    """Whose dialect it speaks: the name of the vendor, whatever this one is called."""
+    """The vendor whose dialect it speaks, whatever the provider is named."""
 
     tool_names: NameRule = COMMON
-    """The names of tools that its wire takes."""
+    """The tool names that its wire accepts."""
 
     call_ids: IdRule = ANY_ID
-    """The ids of tool calls that its wire takes."""
+    """The tool call ids that its wire accepts."""
 
     default_base_url: ClassVar[str]
     name: str = ""
     base_url: str = ""
 
     def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
-        """The error for a request that this target cannot be asked; the next one is."""
+        """The error for a request that this target cannot serve; the next target is tried."""
         return UnsupportedRequestError(
-            f"{call.deployment} {reason}; nothing was sent: choose another target for it",
+            f"{call.deployment} {reason}; nothing was sent: choose another target",
             provider=self.name,
             model=call.deployment.model,
         )
 
     # --- the request and the answer --------------------------------------------------------------
 
-    def address(self, base_url: str | None) -> str:
-        """Where the API is, given what the user said of it."""
+    def resolved_base_url(self, base_url: str | None) -> str:
+        """The base URL of the API, from the user's `base_url` argument."""
         return self.default_base_url if base_url is None else base_url
 
-    def place(self, key: str | None) -> str:
-        """Where a request with that key goes. It must not raise: the key is in its frame."""
+    def base_url_for(self, key: str | None) -> str:
+        """The base URL of a request with that key. Must not raise: a traceback would show the key."""
         return self.base_url
 
     @abstractmethod
     def path(self, model: str, streaming: bool) -> str:
-        """The path below `base_url`."""
+        """The path of the request, below `base_url`."""
 
     @abstractmethod
     def headers(self, key: str | None) -> dict[str, str]:
-        """The headers of a request with that key. It must not raise: the key is in its frame."""
+        """The headers of a request with that key. Must not raise: a traceback would show the key."""
 
     @abstractmethod
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The fields of the request, with the settings that the model takes."""
+        """The JSON fields of the request; `settings` are those that the model accepts."""
 
     @abstractmethod
     def response(self, body: Json) -> Response:
-        """What a whole answer says.
+        """Read a complete answer.
 
         Raises:
-            NoAnswerError: not what the API promises.
+            NoAnswerError: the body breaks the API's contract.
         """
 
     @abstractmethod
     def reader(self, call: Call) -> AnswerReader:
-        """Understands one streamed answer."""
+        """The reader of one streamed answer."""
 
     def decoder(self) -> Decoder:
-        """Cuts a streamed body into events."""
+        """The decoder that splits a streamed body into events."""
         return SseDecoder()
 
-    # --- what is special about the server --------------------------------------------------------
+    # --- specifics of the server -----------------------------------------------------------------
 
     def facts(self, call: Call) -> Facts:
-        """Where the table of models tells what this target takes."""
+        """The target's entry in the table of models."""
         return Facts(self.family, call.deployment.facts_of or call.deployment.model)
 
     @property
     def wires(self) -> tuple[str, ...]:
-        """Whose words it understands, in which a `Native` may be written."""
+        """The wires whose `Native` parts this one can send."""
         return (self.family,)
 
     def shared(self, native: Native, target: Issuer) -> Json | None:
-        """What of `native` may be sent to `target`, which speaks its wire but did not issue it."""
+        """The data of `native` that may be sent to `target`, which speaks its wire but did not issue it."""
         return None
 
     def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
-        """What makes this server take a request with these fields that it has refused."""
+        """The fix that makes this server accept a request with these fields, which it has rejected."""
         signs = wants_signatures(self.facts(call).model)
         return history_fix(complaint, fields, signs=signs) or fix_for(complaint, fields)

@@ -4,7 +4,7 @@
     answer     content blocks {text, thinking, tool_use, ...}, stop_reason, usage
     stream     message_start, blocks by index, message_delta, message_stop; errors in a 200
 
-What comes back is read in `_anthropic_answer`.
+Answers are read in `answer`, streams in `events`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 VERSION = "2023-06-01"
-"""The version of the API whose shapes are spoken here."""
+"""The API version of these request and response formats."""
 
-THOUGHTS = ("thinking", "redacted_thinking")
-"""Blocks after which an answer has to follow: with a limit met while it thinks, a model gives none."""
+THINKING_BLOCKS = ("thinking", "redacted_thinking")
+"""Blocks that the API rejects at the end of a message; a limit reached while thinking leaves one there."""
 
 
 class Anthropic(Adapter):
-    """Claude, by Anthropic's own API. A key that is an OAuth token (`sk-ant-oat...`) is sent as such."""
+    """Claude, by Anthropic's own API; an OAuth token (`sk-ant-oat...`) as key is sent as a bearer token."""
 
     family = "anthropic"
     environment = ("ANTHROPIC_API_KEY",)
@@ -50,11 +50,11 @@ class Anthropic(Adapter):
     tool_names = name_rule("a-zA-Z0-9_-", 128)
 
     def path(self, model: str, streaming: bool) -> str:
-        """One path for everything."""
+        """The same for every model, streamed or not."""
         return "/v1/messages"
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """The key in one of two headers, never in both."""
+        """The key, in one of two headers, never in both."""
         headers = {"anthropic-version": VERSION}
         if key is not None and key.startswith("sk-ant-oat"):
             headers["authorization"] = f"Bearer {key}"
@@ -63,99 +63,99 @@ class Anthropic(Adapter):
         return headers
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The request; instructions stand beside the messages."""
+        """The fields of a message request; instructions go into `system`."""
         request = call.request
         choice, effort = settings.pop("tool_choice", None), settings.pop("effort", None)
-        further = PartFields(self, call)
+        part_fields = PartFields(self, call)
         fields: Json = {
             "model": call.deployment.model,
-            "messages": self._messages(call, further),
+            "messages": self._messages(call, part_fields),
             **settings,
         }
-        if system := self._system(call, further):
+        if system := self._system(call, part_fields):
             fields["system"] = system
         if request.tools:
-            fields["tools"] = [_tool(tool, further) for tool in request.tools]
+            fields["tools"] = [_tool(tool, part_fields) for tool in request.tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None and has_maps(request.schema.definition):
-            raise self.unsupported(call, "takes no schema with a map, an object whose keys are not all named")
+            raise self.unsupported(call, "takes no schema with a map (an object with arbitrary keys)")
         if output := _output(request, effort):
             fields["output_config"] = output
-        fields["stream"] = streaming  # some gateways stream unless they are told not to
+        fields["stream"] = streaming  # some gateways stream by default
         return fields
 
     def response(self, body: Json) -> Response:
-        """What a whole message says."""
+        """Read a complete message."""
         return read_message(body)
 
     def reader(self, call: Call) -> AnswerReader:
-        """Understands the events of one message."""
+        """The reader of a streamed message."""
         return EventReader()
 
-    def _system(self, call: Call, further: PartFields) -> str | list[Json]:
-        """All standing instructions, wherever they stand; as blocks where they have more than words."""
-        request, within = call.request, further.instructions()
+    def _system(self, call: Call, part_fields: PartFields) -> str | list[Json]:
+        """All system instructions, also those among the messages; as blocks if any has extra fields."""
+        request, within = call.request, part_fields.instructions()
         if not any(part.extra for part in within):
             return instructions(request)
         first = [Text(request.system)] if request.system else []
-        written = (self._block(call, part, further) for part in (*first, *within))
+        written = (self._block(call, part, part_fields) for part in (*first, *within))
         return [block for block in written if block is not None]
 
-    def _messages(self, call: Call, further: PartFields) -> list[Json]:
-        """The conversation; what one side says in a row is one message, results of tools first."""
+    def _messages(self, call: Call, part_fields: PartFields) -> list[Json]:
+        """The conversation; consecutive messages of one side are merged, tool results first."""
         turns: list[tuple[str, list[Json]]] = []
         for message in call.request.messages:
             role = "assistant" if message.role == "assistant" else "user"
             if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
-                raise self.unsupported(call, "takes no pictures from the assistant")
-            blocks = [] if message.role == "system" else self._blocks(call, message, further)
+                raise self.unsupported(call, "takes no images from the assistant")
+            blocks = [] if message.role == "system" else self._blocks(call, message, part_fields)
             if blocks and turns and turns[-1][0] == role:
                 turns[-1][1].extend(blocks)
             elif blocks:
                 turns.append((role, blocks))
         if turns and turns[-1][0] == "assistant" and refuses_prefill(*self.facts(call)):
-            raise self.unsupported(call, "does not continue a message of the assistant")
+            raise self.unsupported(call, "does not continue an assistant message")
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
-    def _blocks(self, call: Call, message: Message, further: PartFields) -> list[Json]:
-        further.sent("message", message.extra)
-        written = (self._block(call, part, further) for part in message.parts)
+    def _blocks(self, call: Call, message: Message, part_fields: PartFields) -> list[Json]:
+        part_fields.accepted("message", message.extra)
+        written = (self._block(call, part, part_fields) for part in message.parts)
         blocks = [block for block in written if block is not None]
-        while blocks and blocks[-1].get("type") in THOUGHTS:  # a message that ends with one is refused
+        while blocks and blocks[-1].get("type") in THINKING_BLOCKS:
             blocks.pop()
         return blocks
 
-    def _block(self, call: Call, part: Part, further: PartFields) -> Json | None:
+    def _block(self, call: Call, part: Part, part_fields: PartFields) -> Json | None:
         if isinstance(part, Text):
-            if not part.text.strip():  # a blank one is refused
+            if not part.text.strip():  # the API rejects a blank one
                 return None
-            return {"type": "text", "text": part.text, **further.sent("text", part.extra)}
+            return {"type": "text", "text": part.text, **part_fields.accepted("text", part.extra)}
         if isinstance(part, Image):
             if part.detail is not None:
-                further.leave_out("detail")
-            return {"type": "image", "source": _source(part), **further.sent("image", part.extra)}
+                part_fields.leave_out("detail")
+            return {"type": "image", "source": _source(part), **part_fields.accepted("image", part.extra)}
         if isinstance(part, ToolCall):
-            asked: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
-            return {**asked, **further.sent("call", part.extra)}
+            tool_use: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
+            return {**tool_use, **part_fields.accepted("call", part.extra)}
         if isinstance(part, ToolResult):
-            return self._result(call, part, further)
+            return self._result(call, part, part_fields)
         if isinstance(part, WirePart):
-            return further.of_wire(part, *self.wires)
+            return part_fields.of_wire(part, *self.wires)
         return dict(part.data) if _may_go_back(part.data) else None
 
-    def _result(self, call: Call, part: ToolResult, further: PartFields) -> Json:
+    def _result(self, call: Call, part: ToolResult, part_fields: PartFields) -> Json:
         content: Any = part.content
         if not isinstance(content, str):
-            written = (self._block(call, each, further) for each in content)
+            written = (self._block(call, each, part_fields) for each in content)
             content = [block for block in written if block is not None] or ""
         result: Json = {"type": "tool_result", "tool_use_id": part.call_id, "content": content}
-        result.update(further.sent("result", part.extra))
+        result.update(part_fields.accepted("result", part.extra))
         return {**result, "is_error": True} if part.is_error else result
 
 
 def _may_go_back(block: Mapping[str, Any]) -> bool:
-    """False for a thought without its signature, of a stream that broke, say: it is refused."""
+    """False for thinking without its signature, as from a broken stream: the API rejects it."""
     return block.get("type") != "thinking" or bool(block.get("signature"))
 
 
@@ -165,11 +165,11 @@ def _source(image: Image) -> Json:
     return {"type": "base64", "media_type": image.media_type, "data": image.base64}
 
 
-def _tool(tool: Tool | WireTool, further: PartFields) -> Json:
+def _tool(tool: Tool | WireTool, part_fields: PartFields) -> Json:
     if isinstance(tool, WireTool):
-        return further.of_wire(tool, Anthropic.family)
+        return part_fields.of_wire(tool, Anthropic.family)
     written = {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-    return {**written, **further.sent("tool", tool.extra)}
+    return {**written, **part_fields.accepted("tool", tool.extra)}
 
 
 def _content(blocks: list[Json]) -> str | list[Json]:

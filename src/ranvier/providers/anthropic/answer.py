@@ -1,4 +1,4 @@
-"""What a message of Anthropic's API says, whole and in events."""
+"""Reads a message of Anthropic's API."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ STOP_REASONS = {
 
 
 def finish_reason(raw: str, details: object, *, answered: bool, calls_tools: bool) -> FinishReason:
-    """Anthropic's word for why it stopped, in ours.
+    """The `FinishReason` for Anthropic's stop reason.
 
     Raises:
-        NoAnswerError: it refused on policy and gave no answer, or it broke off.
+        NoAnswerError: a content filter left no answer, or the answer was cut off.
     """
     check_finish(raw)
     if raw == "refusal" and not answered:
         explanation = text(entry(details, "stop_details").get("explanation"), "explanation")
-        said = f": {explanation[:300]}" if explanation else ""
-        raise NoAnswerError(f"refused on policy{said}", ContentFilterError)
-    if raw == "tool_use" and not calls_tools:  # none that has a name
+        reason = f": {explanation[:300]}" if explanation else ""
+        raise NoAnswerError(f"stopped by the content filter{reason}", ContentFilterError)
+    if raw == "tool_use" and not calls_tools:  # no call has a name
         return FinishReason.STOP
     return STOP_REASONS.get(raw, FinishReason.OTHER)
 
 
 def read_usage(usage: object, *, complete: bool = True) -> Usage:
-    """The tokens of a `usage` object. What was read from or written to a cache stands beside the input."""
+    """The tokens of a `usage` object; Anthropic counts cache reads and writes apart from the input."""
     counts = Counts(usage, complete=complete)
     read, written = counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens")
     prompt = counts.needed("input_tokens") + read + written
@@ -65,11 +65,11 @@ def read_usage(usage: object, *, complete: bool = True) -> Usage:
     )
 
 
-# --- whole ---------------------------------------------------------------------------------------
+# --- complete answers ----------------------------------------------------------------------------
 
 
 def read_message(body: Json) -> Response:
-    """What a whole message says."""
+    """Read a complete message."""
     if not isinstance(body.get("content"), list):
         raise NoAnswerError("the answer has no content")
     blocks = entries(body["content"], "content")

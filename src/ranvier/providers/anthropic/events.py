@@ -1,4 +1,4 @@
-"""What a message of Anthropic's API says, in events."""
+"""Reads a streamed message of Anthropic's API."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 
 class EventReader(AnswerReader):
-    """Understands the events of one streamed message."""
+    """Reads the events of one streamed message."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._usage: Json = {}  # of each field the last word counts
-        self._usage_known = False  # the last word on all of them has come
-        self._blocks: dict[int, _Block] = {}  # under way, by their index
+        self._usage: Json = {}  # the last value of each field counts
+        self._usage_known = False  # the final values have arrived
+        self._blocks: dict[int, _Block] = {}  # open blocks, by their index
         self._calls = 0  # blocks that call a tool
         self._id: str | None = None
-        self._begun = False  # the message has
+        self._begun = False  # the message has begun
         self._has_blocks = False
         self._stop_reason = ""
 
     def read(self, body: Json) -> None:
-        """What one event says."""
+        """Read one event."""
         kind = body.get("type")
         if kind == "content_block_delta":
             self._add(body)
@@ -51,11 +51,11 @@ class EventReader(AnswerReader):
             self.stopped = self._reason(self._stop_reason, None)
             self.end()
             self.finished = True
-        elif kind == "message":  # a whole answer, of a server that does not stream
+        elif kind == "message":  # a complete answer, from a server that does not stream
             self._read_whole(body)
 
     def _read_whole(self, body: Json) -> None:
-        self._refuse_splices(self._has_blocks)
+        self._check_not_spliced(self._has_blocks)
         message = read_message(body)
         if self.issuer is not None:
             self.issuer.sign(message)
@@ -67,10 +67,10 @@ class EventReader(AnswerReader):
         return finish_reason(raw, details, answered=self.answered, calls_tools=self._calls > 0)
 
     def end(self) -> None:
-        """See `AnswerReader.end`; the finish reason is given out here, once nothing can follow it."""
+        """See `AnswerReader.end`; emits the finish reason here, where nothing can follow it."""
         super().end()
         try:
-            for index in list(self._blocks):  # those whose end was left out
+            for index in list(self._blocks):  # blocks whose end event was omitted
                 self._end({"index": index})
         except NoAnswerError:
             self.stopped = None
@@ -80,35 +80,35 @@ class EventReader(AnswerReader):
         )
 
     def _begin_message(self, message: Json) -> None:
-        """A message begins; proxies may repeat its very beginning, but nothing after it."""
+        """Begin the message; proxies may repeat this event, but only before anything else."""
         given, usage = label(message.get("id")), self._merge(message.get("usage"), complete=False)
-        self._refuse_splices(self._begun and (given != self._id or self._has_blocks or self._stop_reason))
+        self._check_not_spliced(self._begun and (given != self._id or self._has_blocks or self._stop_reason))
         self._begun, self._id = True, given
         self.events.append(StreamEvent(id=given, model=label(message.get("model")), usage=usage))
 
-    def _refuse_splices(self, spliced: object) -> None:
+    def _check_not_spliced(self, spliced: object) -> None:
         if spliced:
-            self.early = True  # whatever it has said of its end, something follows
+            self.early = True  # an earlier finish reason does not count: something follows it
             raise NoAnswerError("two answers are spliced: a message begins before the last one has ended")
 
     def _merge(self, usage: object, *, complete: bool) -> Usage:
         if isinstance(usage, dict):
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
             self._usage_known = complete and usage.get("output_tokens") is not None
-        elif usage is not None:  # malformed: the last word on it never came
+        elif usage is not None:  # malformed: the final values are missing
             self._usage_known = False
         return read_usage(self._usage, complete=self._usage_known)
 
     def _begin(self, body: Json) -> None:
         start = entry(body.get("content_block"), "content_block")
         index = count(body.get("index"), "index")
-        self._end({"index": index})  # where that was left out
+        self._end({"index": index})  # in case the end event was omitted
         block = self._blocks[index] = _Block(start)
         self._has_blocks = True
         if block.kind == "tool_use":
             self._begin_call(block)
         elif block.kind == "text":
-            self.say(text(start.get("text"), "text"))
+            self.add_text(text(start.get("text"), "text"))
         elif thinking := text(start.get("thinking"), "thinking"):
             self.events.append(StreamEvent(reasoning=thinking))
 
@@ -125,9 +125,9 @@ class EventReader(AnswerReader):
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            self.say(text(delta.get("text"), "text"))
+            self.add_text(text(delta.get("text"), "text"))
         elif block is None:
-            raise NoAnswerError("a block of the answer goes on that has not begun")
+            raise NoAnswerError("the answer continues a block that has not begun")
         elif kind == "thinking_delta":
             thinking = block.add("thinking", delta)
             if thinking:
@@ -151,14 +151,14 @@ class EventReader(AnswerReader):
 
 
 class _Block:
-    """A block of the answer of which deltas still come in."""
+    """A block of the answer whose deltas are still arriving."""
 
     __slots__ = ("kind", "number", "pieces", "start")
 
     def __init__(self, start: Json) -> None:
         self.kind = text(start.get("type"), "type")
         self.start = start
-        self.number: int | None = None  # which tool call it is, if it is one
+        self.number: int | None = None  # the index of the tool call, if it is one
         self.pieces: dict[str, list[str]] = {}
 
     def add(self, field: str, delta: Json) -> str:
@@ -168,7 +168,7 @@ class _Block:
 
     @property
     def given_at_once(self) -> str:
-        """The arguments that stood in the start of the block, where deltas have not told them since."""
+        """The arguments from the start of the block, unless deltas have sent them since."""
         start = self.start.get("input")
         return json.dumps(read_input(start, "input")) if start and not self._arguments else ""
 
@@ -177,7 +177,7 @@ class _Block:
         return "".join(self.pieces.get("partial_json", ())).strip()
 
     def whole(self) -> dict[str, Any]:
-        """The block as a whole answer would have it."""
+        """The block as in an answer that was not streamed."""
         block = dict(self.start)
         for field, pieces in self.pieces.items():
             if field == "partial_json":

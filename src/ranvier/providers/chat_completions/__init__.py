@@ -1,1 +1,1 @@
-"""The chat completions wire: OpenAI, Kimi, GLM, OpenRouter, and every compatible server."""
+"""The chat completions API: OpenAI, Kimi, GLM, OpenRouter, and every compatible server."""

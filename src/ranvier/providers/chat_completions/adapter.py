@@ -1,10 +1,10 @@
-"""The dialect of chat completions: OpenAI's, and in it Kimi, GLM, OpenRouter and many servers.
+"""The chat completions API: OpenAI's own, and that of Kimi, GLM, OpenRouter and many servers.
 
     request    model, messages, tools, ... -> POST {base}/chat/completions
     answer     choices[0].message {content, refusal, reasoning, tool_calls}, finish_reason, usage
-    stream     choices[0].delta by and by, a chunk with finish_reason, usage on any chunk, [DONE]
+    stream     choices[0].delta in each chunk, a chunk with finish_reason, usage on any chunk, [DONE]
 
-What comes back is read in `_openai_answer`.
+Answers are read in `answer`, streams in `chunks`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 class ChatCompletions(Adapter):
-    """A provider that speaks the dialect of chat completions.
+    """A provider with the chat completions API.
 
     Attributes:
-        returned: The fields of an answer's message that this provider wants back in the history.
+        returned: The fields of an answer's message that must be sent back to this provider in the history.
     """
 
     call_ids = OPENAI_IDS
@@ -49,11 +49,11 @@ class ChatCompletions(Adapter):
 
     @property
     def wires(self) -> tuple[str, ...]:
-        """The words of the vendor, and those of the whole dialect."""
+        """The vendor's own wire, and the generic one."""
         return (self.family, CHAT_COMPLETIONS)
 
     def shared(self, native: Native, target: Issuer) -> Json | None:
-        """Reasoning in plain words, which another model or account of the same server may see."""
+        """Reasoning in plain text, which may be sent to another model or account of the same server."""
         if native.endpoint not in (None, target.endpoint) or REASONING not in native.data:
             return None
         return {REASONING: native.data[REASONING]}
@@ -70,33 +70,37 @@ class ChatCompletions(Adapter):
         """The fields of a chat completion."""
         request = call.request
         choice = settings.pop("tool_choice", None)
-        further = PartFields(self, call)
-        fields: Json = {"model": call.deployment.model, "messages": self._messages(call, further), **settings}
+        part_fields = PartFields(self, call)
+        fields: Json = {
+            "model": call.deployment.model,
+            "messages": self._messages(call, part_fields),
+            **settings,
+        }
         if tools := offered(request, choice):
-            fields["tools"] = [self._tool(tool, further) for tool in tools]
+            fields["tools"] = [self._tool(tool, part_fields) for tool in tools]
             if choice is not None:
                 fields["tool_choice"] = _tool_choice(choice)
         if request.schema is not None:
-            fields["response_format"] = self.form(call, request.schema)
-        fields["stream"] = streaming  # some gateways stream unless they are told not to
+            fields["response_format"] = self.response_format(call, request.schema)
+        fields["stream"] = streaming  # some gateways stream by default
         if streaming:
             fields["stream_options"] = {"include_usage": True}
         return fields
 
-    def form(self, call: Call, schema: Schema) -> Json:
-        """The form that the answer must have, as far as the server can be held to it."""
+    def response_format(self, call: Call, schema: Schema) -> Json:
+        """The strictest `response_format` for `schema` that the server supports."""
         if not takes_forms(self.facts(call).provider):
             return {"type": "json_object"}
-        form: Json = {"name": schema.name, "schema": schema.definition}
+        json_schema: Json = {"name": schema.name, "schema": schema.definition}
         if is_strict(schema.definition):
-            form["strict"] = True
-        return {"type": "json_schema", "json_schema": form}
+            json_schema["strict"] = True
+        return {"type": "json_schema", "json_schema": json_schema}
 
-    def _messages(self, call: Call, further: PartFields) -> list[Json]:
+    def _messages(self, call: Call, part_fields: PartFields) -> list[Json]:
         request = call.request
         if request.messages[-1].role == "assistant" and refuses_prefill(*self.facts(call)):
-            raise self.unsupported(call, "does not continue a message of the assistant")
-        messages = Conversation(self, call, further).messages()
+            raise self.unsupported(call, "does not continue an assistant message")
+        messages = Conversation(self, call, part_fields).messages()
         system = request.system
         if request.schema is not None and not takes_forms(self.facts(call).provider):
             system = "\n\n".join(filter(None, (system, instruction(request.schema.definition))))
@@ -105,7 +109,7 @@ class ChatCompletions(Adapter):
         return messages
 
     def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
-        """Add to a turn of the model what the server wants to see again of it."""
+        """Add to an assistant message the fields that the server wants back."""
         kept = {name: data[name] for data in natives(message) for name in self.returned if name in data}
         if not self.wants_reasoning(call, in_tool_round=in_tool_round):
             kept.pop(REASONING, None)
@@ -114,35 +118,35 @@ class ChatCompletions(Adapter):
         answer.update(kept)
 
     def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
-        """True if a turn goes back with its reasoning, where that is among the fields `returned`."""
+        """True if an assistant message is sent back with its reasoning; only if `returned` includes it."""
         return True
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
-        """True if the server refuses that turn without reasoning, whoever wrote it."""
+        """True if the server rejects an assistant message without reasoning, whichever model wrote it."""
         return False
 
     def image(self, call: Call, image: Image) -> Json:
-        """A picture: its address, or its bytes as one."""
-        place = {"url": image.data_url}
+        """An image, as its URL or as a data URL."""
+        image_url = {"url": image.data_url}
         if image.detail is not None:
-            place["detail"] = image.detail
-        return {"type": "image_url", "image_url": place}
+            image_url["detail"] = image.detail
+        return {"type": "image_url", "image_url": image_url}
 
-    def _tool(self, tool: Tool | WireTool, further: PartFields) -> Json:
+    def _tool(self, tool: Tool | WireTool, part_fields: PartFields) -> Json:
         if isinstance(tool, WireTool):
-            return further.of_wire(tool, *self.wires)
+            return part_fields.of_wire(tool, *self.wires)
         function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-        more = further.sent("tool", tool.extra)
+        more = part_fields.accepted("tool", tool.extra)
         if "strict" in more:
             function["strict"] = more.pop("strict")
         return {"type": "function", "function": function, **more}
 
     def response(self, body: Json) -> Response:
-        """The answer of a whole chat completion."""
+        """Read a chat completion."""
         return read_completion(body, self.family, self.returned)
 
     def reader(self, call: Call) -> AnswerReader:
-        """The reader of its chunks."""
+        """The reader of a streamed chat completion."""
         return ChunkReader(self.family, self.returned)
 
 

@@ -1,4 +1,4 @@
-"""What a chat completion says, whole and in chunks."""
+"""Reads a chat completion."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FINISH_REASONS = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
     "sensitive": FinishReason.CONTENT_FILTER,  # GLM
-    # Gateways hand on the words of Anthropic and of Gemini.
+    # Gateways forward the stop reasons of Anthropic and Gemini.
     **dict.fromkeys(("end_turn", "stop_sequence"), FinishReason.STOP),
     "max_tokens": FinishReason.LENGTH,
     "tool_use": FinishReason.TOOL_CALLS,
@@ -42,42 +42,42 @@ FINISH_REASONS = {
 
 
 def finish_reason(raw: str, *, calls_tools: bool) -> FinishReason:
-    """The provider's word for why it stopped, in ours; some say `stop`, or nothing, where tools are called.
+    """The `FinishReason` for the provider's; some send `stop`, or nothing, with tool calls.
 
     Raises:
-        NoAnswerError: it says that the answer broke off.
+        NoAnswerError: the reason means that the answer was cut off.
     """
     check_finish(raw)
     reason = FINISH_REASONS.get(raw.lower(), FinishReason.OTHER)
     if calls_tools and (reason is FinishReason.STOP or not raw):
         return FinishReason.TOOL_CALLS
-    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # none that has a name
+    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # no call has a name
         return FinishReason.STOP
     return reason
 
 
 def failed(choice: Json) -> NoAnswerError | None:
-    """What a choice says went wrong, where it holds an error of its own (OpenRouter)."""
+    """The failure of a choice that holds an error of its own (OpenRouter)."""
     error = choice.get("error")
     if not isinstance(error, dict) or not error:
         return None
-    return NoAnswerError("the provider's answer failed", said=error)
+    return NoAnswerError("the provider's answer failed", provider_error=error)
 
 
-def refused(words: str = "") -> NoAnswerError:
-    """The provider refused on policy and gave no answer."""
-    said = f": {words[:300]}" if words else ""
-    return NoAnswerError(f"refused on policy{said}", ContentFilterError)
+def content_filtered(words: str = "") -> NoAnswerError:
+    """The error for a content filter that left no answer."""
+    explanation = f": {words[:300]}" if words else ""
+    return NoAnswerError(f"stopped by the content filter{explanation}", ContentFilterError)
 
 
 MEDIA = ("images", "audio")
-"""Fields of a message that hold what it answers with beside words (OpenRouter, OpenAI): kept as they are."""
+"""Fields of a message with output other than text (OpenRouter, OpenAI): kept unchanged."""
 
 
 def read_content(message: Json) -> tuple[str, str]:
-    """The words of a message (or of a piece of one) and the words of its reasoning."""
+    """The text of a message (or of a delta), and the text of its reasoning."""
     content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-    reasoning = text(thought, "the reasoning") if thought else ""  # what is empty is none, of whatever type
+    reasoning = text(thought, "the reasoning") if thought else ""  # empty means none, whatever its type
     if isinstance(content, str):
         return content, reasoning
     if not isinstance(content, list):
@@ -89,11 +89,11 @@ def read_content(message: Json) -> tuple[str, str]:
     return words, reasoning
 
 
-# --- whole ---------------------------------------------------------------------------------------
+# --- complete answers ----------------------------------------------------------------------------
 
 
 def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Response:
-    """What a whole completion says; of its message, `returned` are the fields that go back to `family`."""
+    """Read a completion; `returned` are the fields of its message that must be sent back to `family`."""
     choices = entries(body.get("choices"), "choices")
     if not choices:
         raise NoAnswerError("the answer has no choices")
@@ -111,7 +111,7 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
         if not words and not calls:
-            raise refused(refusal)
+            raise content_filtered(refusal)
         reason = FinishReason.CONTENT_FILTER
     kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
@@ -131,13 +131,13 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
 
 
 def message_of(choice: Json) -> Json:
-    """The message of a choice; some servers answer as completions did before there were chats."""
+    """The message of a choice; some servers answer in the format of the older completions API."""
     message = entry(choice.get("message"), "message")
     return message or ({"content": choice["text"]} if "text" in choice else {})
 
 
 def calls_in(message: Json) -> list[Json]:
-    """The tool calls of a message, or the fragments of them in a piece of one."""
+    """The tool calls of a message, or the tool call fragments of a delta."""
     if "tool_calls" in message or "function_call" in message:
         return entries(message.get("tool_calls"), "tool_calls") or _older_call(message)
     return []
@@ -154,6 +154,6 @@ def _read_call(call: Json) -> ToolCall | None:
 
 
 def _older_call(message: Json) -> list[Json]:
-    """The call of a function as it was written before there were tools; empty ones are decoration."""
+    """The call in the older `function_call` field; empty ones mean nothing."""
     function = entry(message.get("function_call"), "function_call")
     return [{"index": 0, "function": function}] if any(function.values()) else []

@@ -1,4 +1,4 @@
-"""What a chat completion says, in chunks."""
+"""Reads a streamed chat completion."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (
     MEDIA,
     calls_in,
+    content_filtered,
     failed,
     finish_reason,
     message_of,
     read_content,
-    refused,
 )
-from ranvier.providers.chat_completions.fragments import CallsUnderWay, only_words
+from ranvier.providers.chat_completions.fragments import CallsInFlight, only_words
 
 
 class ChunkReader(AnswerReader):
-    """Understands the chunks of one streamed completion."""
+    """Reads the chunks of one streamed completion."""
 
     def __init__(self, family: str, returned: tuple[str, ...]) -> None:
         super().__init__()
         self._family = family
         self._returned = returned
-        self._introduced = False  # the id and the model have been told
+        self._introduced = False  # the id and the model have been emitted
         self._refusal: list[str] = []
-        self._kept: dict[str, list[Any]] = {}  # by field, its pieces
-        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
-        self._unjoined = False  # pieces have come that `_given` does not hold
-        self._calls = CallsUnderWay()
-        self._by_messages = False  # the answer comes in them, and not in deltas
-        self._last = ""  # what came last: "words", "call", or "usage" of its own
+        self._kept: dict[str, list[Any]] = {}  # pieces, by field
+        self._given: Json = {}  # the joined pieces, already emitted: it grows if the model continues
+        self._unjoined = False  # pieces have arrived that are missing in `_given`
+        self._calls = CallsInFlight()
+        self._by_messages = False  # the answer arrives in messages, not in deltas
+        self._last = ""  # what arrived last: "words", "call", or a separate "usage"
 
     def read(self, body: Json) -> None:
-        """What one chunk says."""
+        """Read one chunk."""
         if self._introduced and (words := only_words(body)):
             self._last = "words"
-            self.say(words)
+            self.add_text(words)
         else:
             self._read_all(body)
 
@@ -52,10 +52,10 @@ class ChunkReader(AnswerReader):
             self._introduced = True
             self.events.append(StreamEvent(id=label(body.get("id")), model=label(body.get("model"))))
         choice = _first(entries(body.get("choices"), "choices"))
-        said = body.get("usage") or choice.get("usage")  # Kimi: in the choice
-        usage = None if said is None else read_chat_usage(said)
+        reported = body.get("usage") or choice.get("usage")  # Kimi: in the choice
+        usage = None if reported is None else read_chat_usage(reported)
         known = len(self.events)
-        # A server that does not stream sends the whole message where a delta belongs; others repeat it there.
+        # A server that does not stream sends the whole message instead of a delta; others repeat it there.
         delta = entry(choice.get("delta"), "delta")
         if not delta and (self._by_messages or not self.answered):
             delta = message_of(choice)
@@ -77,7 +77,7 @@ class ChunkReader(AnswerReader):
             self.events.append(StreamEvent(reasoning=reasoning))
         if words:
             self._last = "words"
-            self.say(words)
+            self.add_text(words)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
         if self._returned or (not words and ("images" in delta or "audio" in delta)):
@@ -107,10 +107,12 @@ class ChunkReader(AnswerReader):
             if piece := delta.get(name):
                 self._kept.setdefault(name, []).append(piece)
                 self._unjoined = True
-                self.early = self.early or bool(self._given)  # a finish reason gave out what this adds to
+                self.early = self.early or bool(
+                    self._given
+                )  # a finish reason has emitted an earlier part of it
 
     def joined(self, pieces: list[Any]) -> Any:
-        """What the pieces of a field are together; where they are of several kinds, the last one."""
+        """The pieces of a field joined; the last one if their types differ."""
         if all(isinstance(piece, str) for piece in pieces):
             return "".join(pieces)
         if all(isinstance(piece, list) for piece in pieces):
@@ -121,16 +123,16 @@ class ChunkReader(AnswerReader):
         reason = finish_reason(raw, calls_tools=self._calls.any)
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
             if not self.answered:
-                raise refused("".join(self._refusal))
+                raise content_filtered("".join(self._refusal))
             reason = FinishReason.CONTENT_FILTER
         self.stopped = reason
-        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
+        parts = [] if self.early else self._parts()  # if early: at the end, joined only once
         self.events.append(
             StreamEvent(finish_reason=reason, raw_finish_reason=raw or None, usage=usage, parts=parts)
         )
 
     def _parts(self) -> list[Native]:
-        """What goes back in the history: a part the first time; later that part has grown."""
+        """The part to send back in the history: new the first time; later that part grows in place."""
         if not self._unjoined:
             return []
         begins, self._unjoined = not self._given, False
@@ -145,7 +147,7 @@ class ChunkReader(AnswerReader):
 
 
 def _sound(pieces: list[Json]) -> Json:
-    """An `audio` object from its pieces: data and transcript grow, of the rest the last one counts."""
+    """An `audio` object from its pieces: data and transcript are joined; other fields keep the last value."""
     whole: Json = {}
     for piece in pieces:
         whole.update((name, value) for name, value in piece.items() if value is not None)
@@ -157,7 +159,7 @@ def _sound(pieces: list[Json]) -> Json:
 
 
 def _first(choices: list[Json]) -> Json:
-    """The only choice that is asked for; some servers give it no index."""
+    """The only choice that was requested; some servers give it no index."""
     for choice in choices:
         if not choice.get("index"):
             return choice

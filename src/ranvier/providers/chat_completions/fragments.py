@@ -1,4 +1,4 @@
-"""The pieces in which chat completions are streamed: words alone, and tool calls in fragments."""
+"""The pieces of a streamed chat completion: text deltas, and fragments of tool calls."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ranvier.providers._reading import json as _json
 from ranvier.providers._reading.reading import Json, entry, label, text
 
 KEPT_OF_CALLS: Final = ("extra_content", "provider_specific_fields")
-"""Fields of a call that go back with it: Google keeps its signature in the first, LiteLLM in the second."""
+"""Fields of a call to send back with it: Google puts its signature in the first, LiteLLM in the second."""
 
 
 def kept_of(call: Json) -> Native | None:
-    """What of a call only its issuer understands."""
+    """The opaque fields of a call, which only its issuer can read."""
     data = {name: call[name] for name in KEPT_OF_CALLS if call.get(name)}
     return Native(CHAT_COMPLETIONS, data) if data else None
 
 
 def only_words(body: Json) -> str:
-    """The words of a chunk that says nothing else, as nearly all do; empty where there is more to read."""
+    """The text of a chunk that holds nothing else, as nearly all do; empty if there is more to read."""
     try:
         (choice,) = body["choices"]
         delta = choice["delta"]
@@ -38,14 +38,14 @@ def only_words(body: Json) -> str:
 
 
 def read_arguments(value: object) -> str:
-    """The arguments of a tool call as JSON; some servers send the object itself, an empty one as a list."""
+    """The arguments of a tool call as JSON text; some servers send an object, an empty one as a list."""
     if isinstance(value, dict) or value == []:
         return json.dumps(value) if value else ""
     return text(value, "arguments")
 
 
 def read_input(value: object, what: str) -> Json:
-    """The arguments of a tool call on a wire that sends them as an object; some gateways send its text."""
+    """The arguments of a tool call on a wire that sends an object; some gateways send JSON text."""
     if value == []:
         return {}
     if isinstance(value, str) and (arguments := arguments_in(value)) is not None:
@@ -54,20 +54,20 @@ def read_input(value: object, what: str) -> Json:
 
 
 def tool_name(value: object) -> str | None:
-    """The name of the tool that is called; a call without one does not exist."""
+    """The name of the called tool; a call without a name is ignored."""
     return value if isinstance(value, str) and value.strip() else None
 
 
-class CallsUnderWay:
-    """Which fragment belongs to which tool call.
+class CallsInFlight:
+    """Assigns fragments to tool calls.
 
-    By `index`; where a server sends none, by `id`. Some servers give every call the index 0, and no ids:
-    there another call begins where another id or another name comes, and where the name is repeated after
-    arguments that are complete. Fragments of a call wait for its name: until it comes, there is no such call.
+    A fragment is matched by `index`, or by `id` if a server sends no index. Some servers give every call the
+    index 0 and no id: there, a new call begins with another id or another name, or if the name is repeated
+    after complete arguments. Fragments are held back until the name of their call arrives.
     """
 
     def __init__(self) -> None:
-        self._at: dict[object, _Begun] = {}  # the call under way, by index or id
+        self._at: dict[object, _Begun] = {}  # the latest call, by index or id
         self._begun: list[_Begun] = []
         self._named = 0
 
@@ -78,11 +78,11 @@ class CallsUnderWay:
 
     @property
     def whole(self) -> bool:
-        """True where the arguments of every call are a JSON object, so that nothing can be missing."""
+        """True if the arguments of every call are a JSON object, so that nothing can be missing."""
         return all(call.is_whole for call in self._begun)
 
     def fragment(self, call: Json) -> ToolCallDelta | None:
-        """What a fragment adds, and to which call; `None` while that call has no name."""
+        """The delta that a fragment adds to its call; `None` while that call has no name."""
         function = entry(call.get("function") or call.get("custom"), "function")
         given, name = label(call.get("id")), tool_name(function.get("name"))
         arguments = read_arguments(function.get("arguments", function.get("input")))
@@ -106,76 +106,76 @@ class CallsUnderWay:
         if index is not None:
             begun = self._at.get(index)
             if by_id is not None and name is None and (begun is None or begun.id != given):
-                return by_id  # an id says more than an index that all calls share
+                return by_id  # an id is more specific than an index that all calls share
             return begun
         return by_id or (self._begun[-1] if self._begun and name is None else None)
 
 
 def _index(value: object) -> int | None:
-    """The number of a call; some servers write it as a text, or as 1.0."""
+    """The index of a call; some servers send it as a str, or as 1.0."""
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         return int(value[:9])
     return int(value) if isinstance(value, int | float) and -1e9 < value < 1e9 else None
 
 
 class _Begun:
-    """A call of which fragments still come in."""
+    """A call whose fragments are still arriving."""
 
     __slots__ = ("_arguments", "_doubtful", "_number", "id", "name", "native")
 
     def __init__(self, *, doubtful: bool) -> None:
         self.id: str | None = None
         self.name: str | None = None
-        self.native: Native | None = None  # what only the issuer understands of it, not yet told
-        self._number: int | None = None  # once it has been told
+        self.native: Native | None = None  # its opaque fields, not yet emitted
+        self._number: int | None = None  # set once the call has been emitted
         self._arguments = _Arguments()
-        self._doubtful = doubtful  # its server may only have repeated a name: it waits for arguments
+        self._doubtful = doubtful  # its server may only have repeated a name: wait for arguments
 
     @property
     def is_whole(self) -> bool:
-        """True where its arguments are a JSON object."""
+        """True if its arguments are a JSON object."""
         try:
             return isinstance(_json.read(self._arguments.text.encode()), dict)
         except (ValueError, RecursionError):
             return False
 
     def is_followed_by(self, given: str | None, name: str, arguments: str) -> bool:
-        """True where a fragment with that name is not one of this call, but begins another."""
+        """True if a fragment with that name begins another call instead of continuing this one."""
         if given and self.id and given != self.id:  # some servers make a new id for every fragment
             return self.name != name or not self._arguments.in_flight
         if self.name is None or self.name != name:
             return self.name is not None
         if not self._arguments.complete:
             return False
-        if given and given == self.id:  # the whole call once more, or another by the same id
+        if given and given == self.id:  # the whole call repeated, or another call with the same id
             return bool(arguments.strip()) and arguments != self._arguments.text
         return True
 
     def add(self, given: str | None, name: str | None, arguments: str, number: int) -> ToolCallDelta | None:
-        """What a fragment adds; `number` is that of the call, if this is what it was waiting for."""
+        """The delta that a fragment adds; `number` is the call's index if this fragment makes it known."""
         self.id, self.name = self.id or given, self.name or name
         self._arguments.pieces.append(arguments)
         if self._number is not None:
-            return ToolCallDelta(self._number, arguments=arguments, native=self._untold())
+            return ToolCallDelta(self._number, arguments=arguments, native=self._new_native())
         if self.name is None or (self._doubtful and not arguments.strip()):
             return None
         self._number = number
         given, text = self.id or new_call_id(), self._arguments.text
-        return ToolCallDelta(number, given, self.name, text, self._untold())
+        return ToolCallDelta(number, given, self.name, text, self._new_native())
 
-    def _untold(self) -> Native | None:
+    def _new_native(self) -> Native | None:
         native, self.native = self.native, None
         return native
 
 
 class _Arguments:
-    """The text of arguments, and whether the object in it is complete; it looks at each character once."""
+    """The text of arguments, and whether the object in it is complete; reads each character once."""
 
     __slots__ = ("_depth", "_escaped", "_looked_at", "_opened", "_quoted", "pieces")
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self._looked_at = 0  # how many of them
+        self._looked_at = 0  # number of pieces read
         self._depth = 0
         self._opened = self._quoted = self._escaped = False
 
@@ -185,7 +185,7 @@ class _Arguments:
 
     @property
     def in_flight(self) -> bool:
-        """True where more of the object in it must follow."""
+        """True if the object has begun and is not complete."""
         return not self.complete and self._opened
 
     @property
@@ -201,7 +201,7 @@ class _Arguments:
             what = mark.group()
             if what == '"':
                 self._quoted = not self._quoted
-            elif what == "\\":  # what it escapes comes with the next piece
+            elif what == "\\":  # the escaped character comes with the next piece
                 self._escaped = True
             elif what in "{}" and not self._quoted:
                 self._opened, self._depth = True, self._depth + (1 if what == "{" else -1)

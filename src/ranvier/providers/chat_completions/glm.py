@@ -1,4 +1,4 @@
-"""GLM, by Zhipu's API in China and by Z.ai's elsewhere: one dialect, and keys that are good at one."""
+"""GLM: Zhipu's API in China and Z.ai's elsewhere, with the same dialect but separate keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ZAI_BASE_URL = "https://api.z.ai/api/paas/v4"
 
 
 class GLM(ChatCompletions):
-    """GLM at open.bigmodel.cn; at api.z.ai where the key is the one of `ZAI_API_KEY`.
+    """GLM at open.bigmodel.cn, or at api.z.ai if the key is from `ZAI_API_KEY`.
 
-    A key that is given, or that a resolver gives, is taken for one of bigmodel.cn: for one of z.ai
-    give `base_url="https://api.z.ai/api/paas/v4"` too.
+    A key from `api_key` or from a resolver is taken for one of bigmodel.cn. For a z.ai key, also pass
+    `base_url="https://api.z.ai/api/paas/v4"`.
     """
 
     family = "glm"
@@ -24,13 +24,13 @@ class GLM(ChatCompletions):
     default_base_url = "https://open.bigmodel.cn/api/paas/v4"
     returned = (REASONING,)
 
-    def address(self, base_url: str | None) -> str:
-        """`base_url`, else what the key decides, call by call."""
+    def resolved_base_url(self, base_url: str | None) -> str:
+        """`base_url`; without it, each call's key decides."""
         self._follows_key = base_url is None
-        return super().address(base_url)
+        return super().resolved_base_url(base_url)
 
-    def place(self, key: str | None) -> str:
-        """Where that key is good."""
+    def base_url_for(self, key: str | None) -> str:
+        """The base URL at which that key is valid."""
         if self._follows_key and not self._api_key and key and key == os.environ.get(ZAI_VARIABLE):
             return ZAI_BASE_URL
         return self.base_url

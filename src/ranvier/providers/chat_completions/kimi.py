@@ -1,4 +1,4 @@
-"""Kimi, by Moonshot's API: chat completions that want their reasoning back."""
+"""Kimi, by Moonshot's API: chat completions that must be sent their reasoning again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Kimi(ChatCompletions):
-    """Kimi at api.moonshot.ai; with `base_url="https://api.moonshot.cn/v1"` in China."""
+    """Kimi at api.moonshot.ai; in China, pass `base_url="https://api.moonshot.cn/v1"`."""
 
     family = "kimi"
     environment = ("KIMI_API_KEY", "MOONSHOT_API_KEY")
@@ -25,11 +25,11 @@ class Kimi(ChatCompletions):
     tool_names = name_rule("a-zA-Z0-9_-", 64, first="a-zA-Z_")
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
-        """A turn that calls tools is refused without the reasoning that led to it, whoever wrote it."""
+        """True for tool calls: Kimi rejects them without their reasoning, whichever model wrote them."""
         return "tool_calls" in answer and self.facts(call).model.startswith("kimi")
 
     def image(self, call: Call, image: Image) -> Json:
-        """A picture by its bytes: addresses are not fetched."""
+        """An image as its bytes: Kimi fetches no URLs."""
         if image.url is not None:
-            raise self.unsupported(call, "does not fetch pictures, it takes their bytes")
+            raise self.unsupported(call, "does not fetch images: give their bytes")
         return super().image(call, image)

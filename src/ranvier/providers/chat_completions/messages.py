@@ -1,4 +1,4 @@
-"""A conversation in the dialect of chat completions."""
+"""Writes a conversation as chat completions messages."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.adapter import ChatCompletions
 
 FOLLOWS: Final = "The result follows in the next message."
-"""The words of a result that has none: a message of the tool has to say something."""
+"""The text of a tool result that has none: a tool message must not be empty."""
 
 
 class Conversation:
     """Writes the messages of one request."""
 
-    def __init__(self, adapter: ChatCompletions, call: Call, further: PartFields) -> None:
+    def __init__(self, adapter: ChatCompletions, call: Call, part_fields: PartFields) -> None:
         self._adapter = adapter
         self._call = call
-        self._further = further
-        self._shown: list[Json] = []  # pictures of tools, to follow the last result of a turn
+        self._part_fields = part_fields
+        self._shown: list[Json] = []  # images from tools, to follow the last result of a turn
 
     def messages(self) -> list[Json]:
-        """The conversation, one message of the tool for each result; without the request's `system`."""
+        """The conversation, with one tool message for each result; without the request's `system`."""
         turns = self._call.request.messages
         with_tools = rounds_with_tools(turns) if self._adapter.returned else frozenset()
         written: list[Json] = []
         for index, turn in enumerate(turns):
             if turn.role in ("user", "system") and isinstance(turn.content, str) and not turn.extra:
                 written += self._pictures()
-                written.append({"role": turn.role, "content": turn.content})  # as nearly all are
+                written.append({"role": turn.role, "content": turn.content})  # nearly all messages
             else:
                 written += self._turn(turn, in_tool_round=index in with_tools)
         written += self._pictures()
         return written
 
     def _pictures(self) -> Iterable[Json]:
-        """What is shown of results, once all of them stand behind their calls."""
+        """The images from tool results, after all results have followed their calls."""
         if not self._shown:
             return ()
         shown, self._shown = self._shown, []
         return ({"role": "user", "content": shown},)
 
     def _turn(self, message: Message, *, in_tool_round: bool) -> Iterator[Json]:
-        more = self._further.sent("message", message.extra)
+        more = self._part_fields.accepted("message", message.extra)
         for result in results(message):
             yield {**self._result(result), **(more if message.role == "tool" else {})}
         if message.role == "tool":
@@ -63,7 +63,7 @@ class Conversation:
         yield from self._pictures()
         if message.role == "assistant":
             answer = self._answer(message, in_tool_round=in_tool_round)
-            if answer["content"] or "tool_calls" in answer:  # Kimi and GLM refuse one that says nothing
+            if answer["content"] or "tool_calls" in answer:  # Kimi and GLM reject an empty one
                 yield {**answer, **more}
             return
         content = list(self._content(message.parts))
@@ -71,9 +71,9 @@ class Conversation:
             yield {"role": message.role, "content": _plain(content), **more}
 
     def _result(self, result: ToolResult) -> Json:
-        """A result in words; its pictures, for which a message of the tool has no place, are shown later."""
+        """A tool result as text; a tool message cannot hold images, so they follow later."""
         content: Any = result.content
-        more = self._further.sent("result", result.extra)
+        more = self._part_fields.accepted("result", result.extra)
         if more or not isinstance(content, str):
             words: list[Part] = [part for part in result.parts if isinstance(part, Text)]
             others: list[Part] = [part for part in result.parts if not isinstance(part, Text)]
@@ -86,19 +86,19 @@ class Conversation:
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _answer(self, message: Message, *, in_tool_round: bool) -> Json:
-        """A turn of the model: what it said, the tools that it called, and what it wants to see again."""
+        """An assistant message: its text, its tool calls, and the fields that the server wants back."""
         if any(isinstance(part, Image) for part in message.parts):
-            raise self._adapter.unsupported(self._call, "takes no pictures from the assistant")
+            raise self._adapter.unsupported(self._call, "takes no images from the assistant")
         content: Any = message.content
         if not isinstance(content, str):
-            said = [part for part in content if isinstance(part, (Text, WirePart))]
-            content = _plain(list(self._content(said)))
+            parts = [part for part in content if isinstance(part, (Text, WirePart))]
+            content = _plain(list(self._content(parts)))
         answer: Json = {"role": "assistant", "content": content or None}
         if calls := [self._tool_call(call) for call in message.tool_calls]:
             answer["tool_calls"] = calls
         self._adapter.put_back(self._call, message, answer, in_tool_round=in_tool_round)
         if any(REASONING in data for data in natives(message)) and not _has_reasoning(answer):
-            self._further.leave_out(REASONING)
+            self._part_fields.leave_out(REASONING)
         return answer
 
     def _tool_call(self, call: ToolCall) -> Json:
@@ -106,29 +106,29 @@ class Conversation:
             "id": call.id,
             "type": "function",
             "function": {"name": call.name, "arguments": arguments_text(call)},
-            **self._further.sent("call", call.extra),
+            **self._part_fields.accepted("call", call.extra),
         }
         if call.native is not None:
             kept = {name: call.native.data[name] for name in KEPT_OF_CALLS if name in call.native.data}
             issued_here = call.native.endpoint is not None
-            written |= kept if issued_here else self._further.sent("call", kept)
+            written |= kept if issued_here else self._part_fields.accepted("call", kept)
         return written
 
     def _content(self, parts: Iterable[Part]) -> Iterator[Json]:
         for part in parts:
             if isinstance(part, Text):
-                yield {"type": "text", "text": part.text, **self._further.sent("text", part.extra)}
+                yield {"type": "text", "text": part.text, **self._part_fields.accepted("text", part.extra)}
             elif isinstance(part, Image):
                 image = self._adapter.image(self._call, part)
-                yield {**image, **self._further.sent("image", part.extra)}
+                yield {**image, **self._part_fields.accepted("image", part.extra)}
             elif isinstance(part, WirePart):
-                yield self._further.of_wire(part, *self._adapter.wires)
+                yield self._part_fields.of_wire(part, *self._adapter.wires)
             elif isinstance(part, Native) and "type" in part.data:
-                yield dict(part.data)  # a file, say
+                yield dict(part.data)  # for example a file
 
 
 def _plain(content: list[Json]) -> str | list[Json]:
-    """The parts as one text, where they are nothing but words."""
+    """The parts as one str if all of them are plain text."""
     if all(part["type"] == "text" and len(part) == 2 for part in content):
         return "".join(part["text"] for part in content)
     return content

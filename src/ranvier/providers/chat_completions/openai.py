@@ -1,4 +1,4 @@
-"""OpenAI, and any server that speaks its dialect."""
+"""OpenAI, and any server with a compatible API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 AZURE: Final = (".azure.com", ".azure.us", ".azure.cn")
-"""There a model is a deployment of the user's, and its name says nothing about it."""
+"""Hosts where the model name is that of the user's deployment, which does not identify the model."""
 
 HOSTS: Final = {
     ".openai.com": "openai",
@@ -28,7 +28,7 @@ HOSTS: Final = {
     ".z.ai": "glm",
     ".openrouter.ai": "openrouter",
 }
-"""Whose models live where."""
+"""The vendor whose models a host serves."""
 
 MISTRAL: Final = "mistral"
 
@@ -36,15 +36,14 @@ UNKNOWN: Final = Facts("", "")
 
 
 class OpenAI(ChatCompletions):
-    """OpenAI's chat completions, or with `base_url` and `name` those of another server.
+    """OpenAI's chat completions API, or with `base_url` and `name` that of another server.
 
-    What is sent to a model depends on where it lives, never on `name`: at OpenAI's own addresses it is
-    known from the model's id, as it is behind an address that you give without a `name`. At Azure, where a
-    model has whatever name its deployment was given, and at any other server, it is known from
-    `Deployment(..., facts_of="gpt-5.2")`, else from what the server refuses.
+    The parameters that a model accepts depend on its host, never on `name`. At OpenAI's own hosts they follow
+    from the model id, and also at a `base_url` that you give without a `name`. At Azure, where a deployment
+    can have any name, and at any other server, they follow from `Deployment(..., facts_of="gpt-5.2")`, else
+    from the errors with which the server rejects a request.
 
-    Other servers are asked without a key where there is none, and with `max_tokens`, which all but
-    OpenAI understand.
+    Other servers get no key if there is none, and get `max_tokens`, which all but OpenAI understand.
     """
 
     family = "openai"
@@ -52,9 +51,9 @@ class OpenAI(ChatCompletions):
     default_model = "gpt-5.2"
     default_base_url = "https://api.openai.com/v1"
 
-    def address(self, base_url: str | None) -> str:
+    def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""
-        address = super().address(base_url)
+        address = super().resolved_base_url(base_url)
         host = f".{urlsplit(address).hostname or ''}" if isinstance(address, str) else ""
         self._is_azure = host.endswith(AZURE)
         self._vendor = next((vendor for end, vendor in HOSTS.items() if host.endswith(end)), "")
@@ -68,7 +67,7 @@ class OpenAI(ChatCompletions):
         return self._is_azure or self._vendor == self.family
 
     def facts(self, call: Call) -> Facts:
-        """Where the table of models tells what this target takes: by the server, then by the model."""
+        """The target's entry in the table of models: by the server, then by the model."""
         if (known := call.deployment.facts_of) is not None:
             return Facts(self.family, known)
         if self._is_azure:
@@ -76,33 +75,33 @@ class OpenAI(ChatCompletions):
         return Facts(self._vendor, call.deployment.model) if self._vendor else UNKNOWN
 
     def fix(self, call: Call, complaint: Complaint, fields: Json) -> Fix | None:
-        """The usual fix. A server that knows `max_completion_tokens` alone has OpenAI's models."""
+        """The usual fix; a server that accepts only `max_completion_tokens` serves OpenAI's models."""
         fix = super().fix(call, complaint, fields)
         if not isinstance(fix, Rename) or fix.new != "max_completion_tokens":
             return fix
         settings = {name: fields[name] for name in PLACES if name in fields}
-        refused = fit(self.family, fields["model"], settings).dropped
-        return Together((fix, LeaveOut(refused))) if refused else fix
+        unsupported = fit(self.family, fields["model"], settings).dropped
+        return Together((fix, LeaveOut(unsupported))) if unsupported else fix
 
-    # --- what goes back to the server ------------------------------------------------------------
+    # --- what is sent back to the server ---------------------------------------------------------
 
     @property
     def returned(self) -> tuple[str, ...]:  # type: ignore[override]  # because: here it depends on the server
-        """Reasoning and signatures that a server has sent; OpenAI's own sends none in chat completions."""
+        """Reasoning and signatures; none for OpenAI itself, which sends none in chat completions."""
         return () if ".openai.com" in self.base_url else (REASONING, "extra_content")
 
     @property
     def call_ids(self) -> IdRule:  # type: ignore[override]  # because: here it depends on the server
-        """The ids that the server takes: Mistral's are of nine characters."""
+        """The tool call ids that the server accepts: Mistral's have nine characters."""
         if self.name == MISTRAL or f".{MISTRAL}.ai" in self.base_url:
             return MISTRAL_IDS
         return OPENAI_IDS if self._is_azure or self._vendor == self.family else CHAT_IDS
 
     def wants_reasoning(self, call: Call, *, in_tool_round: bool) -> bool:
-        """In rounds with tools alone, since there are models that refuse it elsewhere."""
+        """True in rounds with tools only: some models reject reasoning elsewhere."""
         return in_tool_round
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
-        """In rounds with tools, and by DeepSeek and Kimi under whatever name."""
+        """True in rounds with tools for DeepSeek and Kimi, under any provider name."""
         model = call.deployment.facts_of or call.deployment.model
         return in_tool_round and demands_reasoning(self.base_url, model)

@@ -1,4 +1,4 @@
-"""OpenRouter: chat completions of many vendors, whose thoughts it hands on as `reasoning_details`."""
+"""OpenRouter: chat completions of many vendors, with their reasoning as `reasoning_details`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 GROWING: Final = ("text", "summary", "data")
-"""The fields of a thought that come in pieces."""
+"""The fields of a reasoning detail that arrive in pieces."""
 
 
 class OpenRouter(ChatCompletions):
-    """Any model by way of OpenRouter: `OpenRouter()` with `"anthropic/claude-sonnet-5"`."""
+    """Any model through OpenRouter: `OpenRouter()` with `"anthropic/claude-sonnet-5"`."""
 
     family = "openrouter"
     environment = ("OPENROUTER_API_KEY",)
@@ -30,44 +30,44 @@ class OpenRouter(ChatCompletions):
     returned = ("reasoning_details",)
 
     def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
-        """The details of the reasoning, else its plain words."""
+        """Send back the reasoning details, else the plain text of the reasoning."""
         super().put_back(call, message, answer, in_tool_round=in_tool_round)
         for data in natives(message):
             if REASONING in data and "reasoning_details" not in answer:
                 answer["reasoning"] = data[REASONING]
 
     def reader(self, call: Call) -> AnswerReader:
-        """Understands the chunks of one answer, and puts the thoughts in them together again."""
+        """The reader of a streamed answer, which also joins the reasoning details."""
         return ThoughtReader(self.family, self.returned)
 
 
 class ThoughtReader(ChunkReader):
-    """Understands chunks in which thoughts come in pieces."""
+    """Reads chunks whose reasoning details arrive in pieces."""
 
     def joined(self, pieces: list[Any]) -> Any:
-        """What the pieces of a field are together; of thoughts, pieces of the same one become one again."""
-        whole = super().joined(pieces)
-        return whole_thoughts(whole) if isinstance(whole, list) else whole
+        """The pieces of a field joined, and the pieces of each reasoning detail too."""
+        joined = super().joined(pieces)
+        return joined_details(joined) if isinstance(joined, list) else joined
 
 
-def whole_thoughts(pieces: Iterable[Any]) -> list[Any]:
-    """The thoughts that `pieces` add up to: they go back as if they had come whole, or they are refused."""
-    thoughts: list[list[Any]] = []  # of each its pieces: joined once, since there may be thousands
+def joined_details(pieces: Iterable[Any]) -> list[Any]:
+    """The reasoning details that `pieces` add up to: the server rejects them unless they are joined."""
+    details: list[list[Any]] = []  # the pieces of each: joined once, since there may be thousands
     for piece in pieces:
-        if thoughts and _continues(thoughts[-1][0], piece):
-            thoughts[-1].append(piece)
+        if details and _continues(details[-1][0], piece):
+            details[-1].append(piece)
         else:
-            thoughts.append([piece])
-    return [_whole(thought) if len(thought) > 1 else thought[0] for thought in thoughts]
+            details.append([piece])
+    return [_joined(detail) if len(detail) > 1 else detail[0] for detail in details]
 
 
-def _continues(thought: Any, piece: Any) -> bool:
-    if not isinstance(thought, dict) or not isinstance(piece, dict) or thought.get("index") is None:
+def _continues(detail: Any, piece: Any) -> bool:
+    if not isinstance(detail, dict) or not isinstance(piece, dict) or detail.get("index") is None:
         return False
-    return all(thought.get(name) == piece.get(name) for name in ("type", "index"))
+    return all(detail.get(name) == piece.get(name) for name in ("type", "index"))
 
 
-def _whole(pieces: list[Json]) -> Json:
+def _joined(pieces: list[Json]) -> Json:
     whole = dict(pieces[0])
     for piece in pieces:
         whole.update((name, value) for name, value in piece.items() if value is not None)

@@ -1,8 +1,8 @@
-"""Reasoning in the dialect of chat completions: who wants it back, and who refuses a turn without it.
+"""Reasoning in chat completions: which servers want it back, and which reject a message without it.
 
-DeepSeek refuses a turn that called a tool without the `reasoning_content` that led to it, in all later
-requests. It ignores that of rounds without tools, for which its first reasoner (R1) answered 400. So a
-server of which nothing else is known gets back what it sent itself, in rounds with tools only.
+In every later request, DeepSeek rejects an assistant message with tool calls that lacks its
+`reasoning_content`. It ignores reasoning from rounds without tools, and its first reasoner (R1) answers 400
+to it. So an unknown server gets back the reasoning that it sent itself, in rounds with tools only.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Final
 from ranvier.messages.request import Message, ToolResult
 
 REASONING: Final = "reasoning_content"
-"""The field of a message that holds it."""
+"""The field of a message that holds the reasoning."""
 
 NO_THOUGHT: Final = " "
-"""The least reasoning that is taken; an empty one is a 400."""
+"""The shortest reasoning that is accepted; an empty one gets a 400."""
 
 DEMANDING: Final = ("deepseek", "kimi")
-"""Models, by the start of their ids, that refuse a call of a tool without reasoning."""
+"""Models, by the start of their ids, that reject a tool call without reasoning."""
 
 FIRST_REASONER: Final = "-r1"
-"""In the id of the models of DeepSeek that refuse reasoning instead."""
+"""Part of the ids of the DeepSeek models that reject reasoning instead."""
 
 
 def demands_reasoning(base_url: str, model: str) -> bool:
-    """True where a turn of a round with tools is refused without reasoning, by host or by model."""
+    """True if the server, by host or model, rejects messages of a round with tools without reasoning."""
     bare = model.lower().rsplit("/", 1)[-1]
     if FIRST_REASONER in bare:
         return False
@@ -34,9 +34,9 @@ def demands_reasoning(base_url: str, model: str) -> bool:
 
 
 def rounds_with_tools(turns: Sequence[Message]) -> frozenset[int]:
-    """The indices of the model's turns in rounds with tools; a round ends at the next message of the user.
+    """The indices of assistant messages in rounds with tools; a round ends at the next user message.
 
-    Results of tools may stand in a message of the user, as at Anthropic: they end no round.
+    A user message with tool results, as in Anthropic's format, does not end a round.
     """
     found: list[int] = []
     answers: list[int] = []

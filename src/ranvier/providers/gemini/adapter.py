@@ -4,7 +4,7 @@
     answer     candidates[0].content.parts {text, thought, functionCall, thoughtSignature}, finishReason
     stream     the same in pieces, up to the one with a finishReason; it has no other end
 
-What comes back is read in `_gemini_answer`.
+Answers and streams are read in `answer`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from ranvier.providers._wire.issuer import Issuer
 
 VERTEX: Final = "aiplatform.googleapis.com"
-"""The host of Vertex, which knows calls by their order and refuses their ids."""
+"""The host of Vertex, which matches calls by their order and rejects their ids."""
 
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
 class Gemini(Adapter):
-    """Gemini by Google's developer API; with the `base_url` of a project, by Vertex too."""
+    """Gemini by Google's developer API, or by Vertex with the `base_url` of a project."""
 
     family = "gemini"
     environment = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -53,27 +53,27 @@ class Gemini(Adapter):
     tool_names = name_rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_")
 
     def path(self, model: str, streaming: bool) -> str:
-        """The model and how it is asked; without `alt=sse` a stream would be one long array."""
+        """The model and the method; without `alt=sse` a stream would be one long JSON array."""
         if ".." in model.split("/"):
-            raise ConfigurationError(f"model={model!r}: the id of a model is no way out of base_url")
+            raise ConfigurationError(f"model={model!r}: a model id must not contain '..'")
         name = quote(model if "/" in model else f"models/{model}", safe="/")
         return f"/{name}:streamGenerateContent?alt=sse" if streaming else f"/{name}:generateContent"
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """The key in a header of its own, never in the address, which is logged everywhere."""
+        """The key, in its own header and never in the URL, which is logged everywhere."""
         return {} if key is None else {"x-goog-api-key": key}
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The request; whether it streams stands in the path."""
+        """The fields of the request; the path selects streaming."""
         request, choice = call.request, settings.pop("tool_choice", None)
-        further = PartFields(self, call)
-        fields: Json = {"contents": self._contents(call, further)}
-        for part in further.instructions():
-            further.sent("text", part.extra)
+        part_fields = PartFields(self, call)
+        fields: Json = {"contents": self._contents(call, part_fields)}
+        for part in part_fields.instructions():
+            part_fields.accepted("text", part.extra)
         if system := instructions(request):
             fields["systemInstruction"] = {"parts": [{"text": system}]}
         if tools := offered(request, choice):
-            fields["tools"] = _tools(tools, further)
+            fields["tools"] = _tools(tools, part_fields)
             if choice is not None:
                 fields["toolConfig"] = {"functionCallingConfig": _mode(choice)}
         if generation := _generation(request, settings):
@@ -81,26 +81,26 @@ class Gemini(Adapter):
         return fields
 
     def response(self, body: Json) -> Response:
-        """What a whole answer says."""
+        """Read a complete answer."""
         return read_answer(body)
 
     def shared(self, native: Native, target: Issuer) -> Json | None:
-        """What stands beside a signature, such as a picture; never the signature, nor what it signs alone."""
+        """The content next to a signature, such as an image; never the signature, nor text or thinking."""
         data = {name: value for name, value in native.data.items() if name != SIGNATURE}
         return data if data.keys() - {"text"} and "thought" not in data else None
 
     def reader(self, call: Call) -> AnswerReader:
-        """Understands the pieces of one answer."""
+        """The reader of a streamed answer."""
         return PartReader()
 
-    def _contents(self, call: Call, further: PartFields) -> list[Json]:
-        """The conversation; what one side says in a row is one content, results of tools first."""
+    def _contents(self, call: Call, part_fields: PartFields) -> list[Json]:
+        """The conversation; consecutive messages of one side are merged, tool results first."""
         messages = call.request.messages
         names = names_of_calls(messages)
         turns: list[tuple[str, list[Json]]] = []
         for message in messages:
             role = "model" if message.role == "assistant" else "user"
-            parts = [] if message.role == "system" else self._parts(call, message, names, further)
+            parts = [] if message.role == "system" else self._parts(call, message, names, part_fields)
             if parts and turns and turns[-1][0] == role:
                 turns[-1][1].extend(parts)
             elif parts:
@@ -110,54 +110,56 @@ class Gemini(Adapter):
         return [{"role": role, "parts": _results_first(parts)} for role, parts in turns]
 
     def _parts(
-        self, call: Call, message: Message, names: Mapping[str, str], further: PartFields
+        self, call: Call, message: Message, names: Mapping[str, str], part_fields: PartFields
     ) -> list[Json]:
-        further.sent("message", message.extra)
+        part_fields.accepted("message", message.extra)
         parts: list[Json] = []
         signature: Json = {}
         for part in message.parts:
             if isinstance(part, Native):
-                if part.data.keys() == {SIGNATURE}:  # of the part that follows
+                if part.data.keys() == {SIGNATURE}:  # the signature of the next part
                     signature = dict(part.data)
                 else:
                     parts.append(dict(part.data))
             elif isinstance(part, ToolResult):
-                parts += self._result(call, part, names, further)
-            elif written := self._part(call, part, further):
+                parts += self._result(call, part, names, part_fields)
+            elif written := self._part(call, part, part_fields):
                 parts.append(written | signature)
                 signature = {}
-        if signature:  # what it signed is gone
+        if signature:  # the part that it signed is missing
             parts.append({"text": "", **signature})
         if wants_signatures(self.facts(call).model):
             _sign(parts)
         return parts
 
-    def _part(self, call: Call, part: Text | Image | ToolCall | WirePart, further: PartFields) -> Json | None:
+    def _part(
+        self, call: Call, part: Text | Image | ToolCall | WirePart, part_fields: PartFields
+    ) -> Json | None:
         if isinstance(part, WirePart):
-            return further.of_wire(part, self.family)
+            return part_fields.of_wire(part, self.family)
         if isinstance(part, Text):
-            further.sent("text", part.extra)
+            part_fields.accepted("text", part.extra)
             return {"text": part.text} if part.text else None
         if isinstance(part, Image):
-            further.sent("image", part.extra)
+            part_fields.accepted("image", part.extra)
             if part.detail is not None:
-                further.leave_out("detail")
+                part_fields.leave_out("detail")
             return self._image(call, part)
-        further.sent("call", part.extra)
+        part_fields.accepted("call", part.extra)
         return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
 
     def _result(
-        self, call: Call, result: ToolResult, names: Mapping[str, str], further: PartFields
+        self, call: Call, result: ToolResult, names: Mapping[str, str], part_fields: PartFields
     ) -> Iterator[Json]:
-        """A result; its pictures stand in it where the model takes that, else after it."""
-        further.sent("result", result.extra)
+        """A tool result; its images are inside it if the model accepts that, else after it."""
+        part_fields.accepted("result", result.extra)
         answer: Json = {"error" if result.is_error else "result": result.text}
         response: Json = {"id": result.call_id, "name": result.name or names.get(result.call_id, "")}
         response["response"] = answer
         within = takes_pictures_of_tools(call.deployment.model)
         after: list[Json] = []
         for part in () if isinstance(result.content, str) else result.content:
-            written = self._part(call, part, further)
+            written = self._part(call, part, part_fields)
             if isinstance(part, Text) or written is None:
                 continue
             if within and "inlineData" in written:
@@ -173,20 +175,20 @@ class Gemini(Adapter):
         if image.url is None:
             return {"inlineData": {"mimeType": image.media_type, "data": image.base64}}
         if not image.url.startswith("https://"):
-            raise self.unsupported(call, "fetches pictures by https alone")
+            raise self.unsupported(call, "fetches images only by https")
         kind = image.media_type or mimetypes.guess_type(urlsplit(image.url).path)[0] or "image/jpeg"
         return {"fileData": {"fileUri": image.url, "mimeType": kind}}
 
 
 def _sign(parts: list[Json]) -> None:
-    """Mark the first call of a turn as another model's where it bears no signature."""
+    """Mark the first call of a turn as another model's unless it has a signature."""
     first = next((part for part in parts if "functionCall" in part), None)
     if first is not None:
         first.setdefault(SIGNATURE, NOT_OURS)
 
 
 def _leave_out_ids(turns: list[tuple[str, list[Json]]]) -> None:
-    """Remove the ids of calls and results, and put the results of a turn in the order of their calls."""
+    """Remove the ids of calls and results, and sort the results of a turn in the order of their calls."""
     order: dict[str, int] = {}
     for _, parts in turns:
         for call in (part["functionCall"] for part in parts if "functionCall" in part):
@@ -201,15 +203,15 @@ def _results_first(parts: list[Json]) -> list[Json]:
     return sorted(parts, key=lambda part: "functionResponse" not in part)
 
 
-def _tools(tools: Iterable[Tool | WireTool], further: PartFields) -> list[Json]:
-    """The functions in one object, and an object for each tool of Google's own."""
+def _tools(tools: Iterable[Tool | WireTool], part_fields: PartFields) -> list[Json]:
+    """All functions in one object, and one object for each built-in tool of Google's."""
     declared: list[Json] = []
     others: list[Json] = []
     for tool in tools:
         if isinstance(tool, WireTool):
-            others.append(further.of_wire(tool, Gemini.family))
+            others.append(part_fields.of_wire(tool, Gemini.family))
         else:
-            further.sent("tool", tool.extra)
+            part_fields.accepted("tool", tool.extra)
             declared.append(_declaration(tool.name, tool.description, tool.parameters))
     return [{"functionDeclarations": declared}, *others] if declared else others
 

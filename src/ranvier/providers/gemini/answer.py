@@ -1,4 +1,4 @@
-"""What an answer of Gemini's says, whole and in pieces, which have the same shape."""
+"""Reads an answer of Gemini's API, complete or in pieces, which have the same format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 SIGNATURE: Final = "thoughtSignature"
-"""What a thought has signed goes back with its signature: kept as a part of its own, before that."""
+"""The signature of a part, which must be sent back with it; kept as a separate part before it."""
 
 FINISH_REASONS: Final = {
     "STOP": FinishReason.STOP,
@@ -38,47 +38,47 @@ FINISH_REASONS: Final = {
         FinishReason.CONTENT_FILTER,
     ),
 }
-"""All others say that something went wrong, and are none where there is no answer."""
+"""Any other reason means that something went wrong; without an answer it is an error."""
 
 BLOCKED: Final = "blocked: "
-"""Before the word for why a prompt was refused, which is no finish reason of Gemini's."""
+"""Prefix of the reason why a prompt was blocked, which is not a finish reason of Gemini's."""
 
 OF_BUILT_IN_TOOLS: Final = frozenset(("executableCode", "codeExecutionResult"))
-"""The fields of parts that tell of a tool which Gemini runs itself."""
+"""The fields of parts about a built-in tool, which Gemini runs itself."""
 
 NUMBERED: Final = (
     *("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST"),
     *("PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
 )
-"""What Vertex means where it sends the number of the word."""
+"""The finish reasons by number, as Vertex may send them."""
 
 
 def read_finish(value: object) -> str:
-    """The word for why it stopped; empty while it has not."""
+    """The provider's finish reason; empty while there is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = NUMBERED[value] if 0 <= value < len(NUMBERED) else str(value)
     return stop_word(value, "finishReason")
 
 
 def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
-    """Gemini's word for why it stopped, in ours; it says STOP where it calls tools.
+    """The `FinishReason` for Gemini's; Gemini sends STOP with tool calls.
 
     Raises:
-        NoAnswerError: it gave no answer, or it broke off.
+        NoAnswerError: there is no answer, or it was cut off.
     """
     check_finish(raw)
     reason = FINISH_REASONS.get(raw.upper(), FinishReason.OTHER)
     if raw.startswith(BLOCKED):
         reason = FinishReason.CONTENT_FILTER
     if not answered and reason is FinishReason.CONTENT_FILTER:
-        raise NoAnswerError(f"refused on policy: {raw}", ContentFilterError)
+        raise NoAnswerError(f"stopped by the content filter: {raw}", ContentFilterError)
     if not answered and reason is FinishReason.OTHER:
-        raise NoAnswerError(f"the provider gave no answer: {raw or 'it does not say why'}")
+        raise NoAnswerError(f"the provider gave no answer: {raw or 'no reason given'}")
     return FinishReason.TOOL_CALLS if calls_tools and reason is FinishReason.STOP else reason
 
 
 def read_usage(value: object) -> Usage | None:
-    """The tokens that it reports; thoughts stand beside the answer there, results beside the prompt."""
+    """The tokens of a usage report; it counts thinking and tool results separately."""
     if not value:
         return None
     counts = Counts(value)
@@ -95,11 +95,11 @@ def read_usage(value: object) -> Usage | None:
 
 
 def read_answer(body: Json) -> Response:
-    """What a whole answer says: one that came in a single piece."""
+    """Read a complete answer: a single piece."""
     collector, reader = Collector(), PartReader()
     reader.read(body)
     if reader.stopped is None and reader.held is None:
-        # A gateway may leave it out; that the answer is whole, its JSON has shown.
+        # A gateway may omit the finish reason; the complete JSON shows that the answer is complete.
         reader.stop("", None)
     reader.end()
     for step in reader.events:
@@ -108,21 +108,21 @@ def read_answer(body: Json) -> Response:
 
 
 class PartReader(AnswerReader):
-    """Understands the pieces of one answer.
+    """Reads the pieces of one answer.
 
     Attributes:
-        held: A finish reason after the round of a built-in tool. Mostly the answer goes on from there; so it
-            is given out at the end of the body, and taken back by whatever comes before that.
+        held: A finish reason after the round of a built-in tool. The answer usually continues, so this reason
+            is emitted only at the end of the body, and dropped if content comes before that.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.held: StreamEvent | None = None
-        self._introduced = False  # the id and the model have been told
+        self._introduced = False  # the id and the model have been emitted
         self._calls = 0
 
     def read(self, body: Json) -> None:
-        """What one piece says."""
+        """Read one piece."""
         if not self._introduced:
             self._introduced = True
             self.events.append(
@@ -144,7 +144,7 @@ class PartReader(AnswerReader):
             self.events.append(StreamEvent(usage=usage))
 
     def stop(self, raw: str, usage: Usage | None, *, of_tool: bool = False) -> None:
-        """The model has stopped, for a reason that Gemini names `raw`."""
+        """Emit the finish reason that Gemini names `raw`."""
         reason = finish_reason(raw, answered=self.answered, calls_tools=self._calls > 0)
         if of_tool:
             self.held = StreamEvent(finish_reason=reason, raw_finish_reason=raw)
@@ -171,8 +171,8 @@ class PartReader(AnswerReader):
             self._read_call(part, entry(part["functionCall"], "functionCall"))
         elif words:
             self._read_signature(part)
-            self.say(words)
-        elif part.keys() - {"text"}:  # code that it ran, an image, or nothing but a signature
+            self.add_text(words)
+        elif part.keys() - {"text"}:  # executed code, an image, or only a signature
             self.answered = self.answered or bool(part.keys() - {"text", SIGNATURE})
             native = {"text": "", **part} if part.keys() == {SIGNATURE} else part
             self.events.append(StreamEvent(parts=[self.native("gemini", native)]))
@@ -195,6 +195,6 @@ class PartReader(AnswerReader):
 
 
 def _blocked(body: Json) -> str:
-    """That the prompt was refused, if it was: then there is nothing else."""
+    """The reason if the prompt was blocked, else empty; a blocked prompt has no candidates."""
     reason = entry(body.get("promptFeedback"), "promptFeedback").get("blockReason")
     return f"{BLOCKED}{reason}" if reason else ""

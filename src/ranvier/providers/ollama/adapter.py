@@ -1,10 +1,10 @@
-"""Ollama's own API, of a server of yours or of its cloud.
+"""Ollama's own API, on your own server or in its cloud.
 
     request    model, messages, tools, options -> POST {base}/api/chat
     answer     message {content, thinking, tool_calls}, done_reason, counts
     stream     the same, line by line, until done is true
 
-Its OpenAI-compatible API is not used: that knows no `num_ctx` and ignores limits of some versions.
+Its OpenAI-compatible API is not used: it has no `num_ctx`, and in some versions it ignores limits.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from ranvier.providers._wire.issuer import Issuer
 
 DONE_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
-"""Others, and none at all as old servers have it, say nothing about the answer."""
+"""Any other reason, or none as from old servers, carries no information."""
 
-BESIDE_OPTIONS = ("think",)
-"""Settings that do not stand among the `options`."""
+TOP_LEVEL = ("think",)
+"""Settings that are top-level fields instead of `options`."""
 
 DEFAULT_PORT = 11434
 
 
 class Ollama(Adapter):
-    """Models on a server of Ollama's; where it is says `base_url`, else `OLLAMA_HOST`."""
+    """Models on an Ollama server, at `base_url` or else at `OLLAMA_HOST`."""
 
     family = "ollama"
     environment = ("OLLAMA_API_KEY",)
@@ -54,46 +54,46 @@ class Ollama(Adapter):
     default_base_url = f"http://localhost:{DEFAULT_PORT}"
     needs_credential = False
 
-    def address(self, base_url: str | None) -> str:
-        """`base_url`, else `OLLAMA_HOST`, which may leave out everything but a host or a port."""
+    def resolved_base_url(self, base_url: str | None) -> str:
+        """`base_url`, else `OLLAMA_HOST`, which may be only a host or a port."""
         given = base_url or os.environ.get("OLLAMA_HOST", "").strip()
         return parse_host(given) if given else self.default_base_url
 
     def path(self, model: str, streaming: bool) -> str:
-        """One path for everything."""
+        """The same for every model, streamed or not."""
         return "/api/chat"
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """A key, if there is one: the cloud wants it, a server of yours does not."""
+        """The key, if there is one: the cloud requires it, your own server does not."""
         return {} if key is None else {"authorization": f"Bearer {key}"}
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
-        """The request; nearly all settings are options."""
+        """The fields of the request; nearly all settings are `options`."""
         request, choice = call.request, settings.pop("tool_choice", None)
-        further = PartFields(self, call)
+        part_fields = PartFields(self, call)
         fields: Json = {
             "model": call.deployment.model,
-            "messages": list(Conversation(self, call, further).messages()),
-            "stream": streaming,  # it streams unless told not to
+            "messages": list(Conversation(self, call, part_fields).messages()),
+            "stream": streaming,  # Ollama streams by default
         }
-        fields.update({name: settings.pop(name) for name in BESIDE_OPTIONS if name in settings})
+        fields.update({name: settings.pop(name) for name in TOP_LEVEL if name in settings})
         if settings:
             fields["options"] = settings
         if tools := offered(request, choice):
-            fields["tools"] = [_tool(tool, further) for tool in tools]
+            fields["tools"] = [_tool(tool, part_fields) for tool in tools]
         if request.schema is not None:
             fields["format"] = request.schema.definition
         return fields
 
     def response(self, body: Json) -> Response:
-        """What a whole answer says."""
+        """Read a complete answer."""
         if not isinstance(body.get("message"), dict):
             raise NoAnswerError("the answer has no message")
         message = body["message"]
         words, thinking = text(message.get("content"), "content"), text(message.get("thinking"), "thinking")
         calls = tuple(_read_calls(message))
         if body.get("done") is False:
-            raise NoAnswerError("the answer was cut: it is not done")
+            raise NoAnswerError("the answer was cut off: it is not done")
         native = (Native(self.family, {"thinking": thinking}),) if thinking and calls else ()
         return Response(
             text=words,
@@ -108,34 +108,34 @@ class Ollama(Adapter):
 
     @property
     def wires(self) -> tuple[str, ...]:
-        """Its own words, and reasoning that a caller gave in those of chat completions."""
+        """Its own wire, and that of chat completions for reasoning that a caller gave."""
         return (self.family, CHAT_COMPLETIONS)
 
     def shared(self, native: Native, target: Issuer) -> Json | None:
-        """Thoughts are plain words, which another model of the same server may see."""
+        """Thinking is plain text, which may be sent to another model of the same server."""
         return dict(native.data) if native.endpoint in (None, target.endpoint) else None
 
     def reader(self, call: Call) -> AnswerReader:
-        """Understands the lines of one answer."""
+        """The reader of a streamed answer."""
         return LineReader()
 
     def decoder(self) -> Decoder:
-        """A line is an event."""
+        """The decoder; each line is an event."""
         return LineDecoder()
 
 
 class LineReader(AnswerReader):
-    """Understands the lines of one streamed answer."""
+    """Reads the lines of one streamed answer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._introduced = False  # the model has been told
+        self._introduced = False  # the model has been emitted
         self._calls = 0
         self._thinking: list[str] = []
-        self._given: Json = {}  # the same, joined, as it was given out: it grows if the model goes on
+        self._given: Json = {}  # the joined thinking, already emitted: it grows if the model continues
 
     def read(self, body: Json) -> None:
-        """What one line says."""
+        """Read one line."""
         if not self._introduced:
             self._introduced = True
             self.events.append(StreamEvent(model=label(body.get("model"))))
@@ -143,7 +143,7 @@ class LineReader(AnswerReader):
         if thinking := text(message.get("thinking"), "thinking"):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
-        self.say(text(message.get("content"), "content"))
+        self.add_text(text(message.get("content"), "content"))
         for call in _read_calls(message):
             self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid
@@ -156,12 +156,12 @@ class LineReader(AnswerReader):
     def _finish(self, body: Json) -> StreamEvent:
         reason = _finish_reason(body, calls_tools=self._calls > 0, answered=self.answered)
         self.stopped = reason
-        parts = [] if self.early else self._parts()  # else at the end, or a thousand early ones would join it
+        parts = [] if self.early else self._parts()  # if early: at the end, joined only once
         raw = label(body.get("done_reason"))
         return StreamEvent(finish_reason=reason, raw_finish_reason=raw, usage=_read_usage(body), parts=parts)
 
     def _parts(self) -> list[Native]:
-        """The thoughts before a call, for the history: a part the first time; later that part has grown."""
+        """The thinking before a call, for the history: new the first time; later that part grows in place."""
         if not (self._thinking and self._calls):
             return []
         begins = not self._given
@@ -175,30 +175,30 @@ class LineReader(AnswerReader):
             self.events.append(StreamEvent(parts=parts))
 
 
-# --- what is sent --------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------
 
 
 def parse_host(given: str) -> str:
-    """The address that `OLLAMA_HOST` means: `gpu`, `gpu:1234`, `:1234`, `http://gpu`, `https://gpu/path`."""
+    """The base URL for `OLLAMA_HOST`: `gpu`, `gpu:1234`, `:1234`, `http://gpu`, `https://gpu/path`."""
     scheme, found, rest = given.partition("://")
     if not found:
         scheme, rest = "http", given
-    place, slash, path = rest.partition("/")
-    host, colon, port = place.rpartition(":")
-    if not colon or "]" in port:  # no port; the colons within brackets are those of an address
-        host, port = place, "" if found else str(DEFAULT_PORT)
+    authority, slash, path = rest.partition("/")
+    host, colon, port = authority.rpartition(":")
+    if not colon or "]" in port:  # no port; the colons within brackets are part of an IPv6 address
+        host, port = authority, "" if found else str(DEFAULT_PORT)
     return f"{scheme}://{host or 'localhost'}{':' if port else ''}{port}{slash}{path}"
 
 
-def _tool(tool: Tool | WireTool, further: PartFields) -> Json:
+def _tool(tool: Tool | WireTool, part_fields: PartFields) -> Json:
     if isinstance(tool, WireTool):
-        return further.of_wire(tool, Ollama.family)
-    further.sent("tool", tool.extra)
+        return part_fields.of_wire(tool, Ollama.family)
+    part_fields.accepted("tool", tool.extra)
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 
 
-# --- what comes back -----------------------------------------------------------------------------
+# --- answers -------------------------------------------------------------------------------------
 
 
 def _read_calls(message: Json) -> Iterator[ToolCall]:
@@ -214,13 +214,13 @@ def _finish_reason(body: Json, *, calls_tools: bool, answered: bool) -> FinishRe
     raw = stop_word(body.get("done_reason"), "done_reason")
     reading.check_finish(raw)
     if not raw and not answered:
-        raise NoAnswerError("the answer is empty, and the server does not say why it is done")
+        raise NoAnswerError("the answer is empty and has no done_reason")
     reason = DONE_REASONS.get(raw, FinishReason.OTHER)
     return FinishReason.TOOL_CALLS if calls_tools and reason is not FinishReason.LENGTH else reason
 
 
 def _read_usage(body: Json) -> Usage:
     counts = Counts(body)
-    read = counts.stated("prompt_eval_count")  # missing where all of it was cached
+    read = counts.stated("prompt_eval_count")  # missing if the whole prompt was cached
     written = counts.needed("eval_count")
     return Usage(input=read, output=written, total=read + written, complete=counts.complete)

@@ -1,4 +1,4 @@
-"""A conversation in the words of Ollama's own API."""
+"""Writes a conversation as messages of Ollama's own API."""
 
 from __future__ import annotations
 
@@ -23,77 +23,77 @@ FAMILY: Final = "ollama"
 class Conversation:
     """Writes the messages of one request."""
 
-    def __init__(self, adapter: Wire, call: Call, further: PartFields) -> None:
+    def __init__(self, adapter: Wire, call: Call, part_fields: PartFields) -> None:
         self._adapter = adapter
         self._call = call
-        self._further = further
+        self._part_fields = part_fields
 
     def messages(self) -> Iterator[Json]:
-        """The conversation, one message of the tool for each result."""
+        """The conversation, with one tool message for each result."""
         request = self._call.request
         if request.system:
             yield {"role": "system", "content": request.system}
         messages = request.messages
         names = names_of_calls(messages)
-        beside: list[Part] = []  # what stands beside results: it follows the last of them
+        beside: list[Part] = []  # other parts of tool messages, to follow the last result
         for message in messages:
-            self._further.sent("message", message.extra)
+            self._part_fields.accepted("message", message.extra)
             yield from self._results(message, names)
             others = [part for part in message.parts if not isinstance(part, ToolResult)]
             if message.role == "tool":
                 beside += others
                 continue
             if beside:
-                yield self._said("user", beside)
+                yield self._message("user", beside)
                 beside = []
             if message.role == "assistant":
                 yield self._answer(message)
             elif others or not results(message):
-                yield self._said(message.role, others)
+                yield self._message(message.role, others)
         if beside:
-            yield self._said("user", beside)
+            yield self._message("user", beside)
 
-    def _said(self, role: str, parts: Iterable[Part]) -> Json:
-        """The words of the parts in one text, and their pictures."""
+    def _message(self, role: str, parts: Iterable[Part]) -> Json:
+        """A message with the text of the parts joined, and their images."""
         words, images = "", []
         for part in parts:
             if isinstance(part, Text):
-                self._further.sent("text", part.extra)
+                self._part_fields.accepted("text", part.extra)
                 words += part.text
             elif isinstance(part, Image):
                 images.append(self._image(part))
             elif isinstance(part, WirePart):
-                self._further.of_wire(part, FAMILY)
-                raise self._adapter.unsupported(self._call, "has no parts but words and pictures")
+                self._part_fields.of_wire(part, FAMILY)
+                raise self._adapter.unsupported(self._call, "takes only text and image parts")
         return {"role": role, "content": words, **({"images": images} if images else {})}
 
     def _image(self, image: Image) -> str:
-        self._further.sent("image", image.extra)
+        self._part_fields.accepted("image", image.extra)
         if image.detail is not None:
-            self._further.leave_out("detail")
+            self._part_fields.leave_out("detail")
         if image.url is not None:
-            raise self._adapter.unsupported(self._call, "does not fetch pictures, it takes their bytes")
+            raise self._adapter.unsupported(self._call, "does not fetch images: give their bytes")
         return image.base64
 
     def _results(self, message: Message, names: Mapping[str, str]) -> Iterator[Json]:
         for result in results(message):
-            self._further.sent("result", result.extra)
+            self._part_fields.accepted("result", result.extra)
             name = result.name or names.get(result.call_id, "")
-            said = self._said("tool", result.parts)
-            yield {**said, "tool_name": name, "tool_call_id": result.call_id}
+            written = self._message("tool", result.parts)
+            yield {**written, "tool_name": name, "tool_call_id": result.call_id}
 
     def _answer(self, message: Message) -> Json:
         if any(isinstance(part, Image) for part in message.parts):
-            raise self._adapter.unsupported(self._call, "takes no pictures from the assistant")
-        answer = self._said("assistant", message.parts)
+            raise self._adapter.unsupported(self._call, "takes no images from the assistant")
+        answer = self._message("assistant", message.parts)
         for data in natives(message):
-            if REASONING in data:  # of a dict of chat completions
+            if REASONING in data:  # from a chat completions dict
                 answer["thinking"] = data[REASONING]
             else:
                 answer.update(data)
         calls = []
         for call in message.tool_calls:
-            self._further.sent("call", call.extra)
+            self._part_fields.accepted("call", call.extra)
             calls.append({"id": call.id, "function": {"name": call.name, "arguments": call.arguments}})
         if calls:
             answer["tool_calls"] = calls

@@ -1,1 +1,1 @@
-"""The fast engine behind the port: aiohttp, used directly."""
+"""The faster engine: aiohttp, used directly."""

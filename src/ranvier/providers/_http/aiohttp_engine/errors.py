@@ -1,4 +1,4 @@
-"""The errors of aiohttp as ours, with the secrets taken out."""
+"""Maps the errors of aiohttp to ranvier errors, with the secrets removed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ranvier.providers._reading.decoding import DecodingError
 
 
 def is_stale_connection(error: BaseException) -> bool:
-    """True where the server had closed the connection before anything of the request was written.
+    """True if the server closed the connection before any part of the request was written.
 
-    So it may be sent again. This is what aiohttp says of a write that it has not begun; headers, and a
-    body that is small, are one write.
+    So the request may be sent again. aiohttp raises this error for a write that it has not begun; headers and
+    a small body are one write.
     """
     if not isinstance(error, aiohttp.ClientOSError):
         return False
@@ -29,11 +29,11 @@ def is_stale_connection(error: BaseException) -> bool:
 
 
 def map_exception(error: Exception, request: HttpRequest) -> Exception:
-    """The error of ours for one of aiohttp's, which becomes its cause; any other as it is."""
+    """The ranvier error for an error of aiohttp's, which becomes its cause; any other error unchanged."""
     failure: Exception
     if not isinstance(error, (aiohttp.ClientError, httpx.InvalidURL, DecodingError, OSError, RuntimeError)):
-        return error  # of a hook of the user's
-    said = request.shown(str(error), MAX_WORDS) or type(error).__name__
+        return error  # from a hook of the user's
+    reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
     _strip(error, request)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
@@ -43,16 +43,16 @@ def map_exception(error: Exception, request: HttpRequest) -> Exception:
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (httpx.InvalidURL, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        failure = ConfigurationError(f"{request.url} is no address: {said}")
+        failure = ConfigurationError(f"{request.url} is not a URL: {reason}")
     else:
-        words = f"{request.target}: the connection failed: {said}"
+        words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
     failure.__cause__ = error
     return failure
 
 
 def _strip(error: BaseException, request: HttpRequest) -> None:
-    """Take from `error` and all behind it what leads to the key: tracebacks, requests, quoted bytes."""
+    """Remove from `error` and its chain all that leads to the key: tracebacks, requests, quoted bytes."""
     pending: list[Any] = [error]
     seen: set[int] = set()
     while pending:
@@ -69,7 +69,7 @@ def _strip(error: BaseException, request: HttpRequest) -> None:
 
 
 def _stripped(value: Any, request: HttpRequest) -> Any:
-    """What an error of aiohttp may go on holding: words, numbers, other errors, and where it went."""
+    """The value that an error of aiohttp may keep: text, numbers, other errors, and the URL."""
     if isinstance(value, str):
         return request.masked(value)
     if isinstance(value, aiohttp.RequestInfo):

@@ -1,4 +1,4 @@
-"""The connections of aiohttp: when one is closed, and how many there are."""
+"""The connection pool of aiohttp: how connections are closed, and how many there are."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import aiohttp
 
 
 class Connector(aiohttp.TCPConnector):
-    """Closes for good what is not used again: aiohttp would wait until the peer has taken every byte."""
+    """Aborts connections that are not reused: aiohttp would wait until the peer has read every byte."""
 
     def __del__(self, warnings: Any = None) -> None:
         self._close()
 
     def drained(self) -> list[Any]:
-        """The transports of all connections, idle and in use; of the idle ones none is used again."""
+        """The transports of all connections, idle and in use; the idle ones are removed from the pool."""
         idle = [protocol for kept in self._conns.values() for protocol, _ in kept]
         self._conns.clear()
         transports = [protocol.transport for protocol in (*idle, *self._acquired)]
@@ -31,7 +31,7 @@ class Connector(aiohttp.TCPConnector):
 
 @lru_cache(maxsize=64)
 def limits(connect: float | None) -> aiohttp.ClientTimeout:
-    """The connect limit, which aiohttp would round, and where it is 0 not set at all."""
+    """The connect limit as aiohttp takes it, unrounded; aiohttp would read 0 as no limit."""
     return aiohttp.ClientTimeout(
         total=None,
         connect=None if connect is None else max(connect, 1e-6),
@@ -42,7 +42,7 @@ def limits(connect: float | None) -> aiohttp.ClientTimeout:
 
 
 def pool_size_of(session: aiohttp.ClientSession) -> int | None:
-    """How many connections the user's session opens at most."""
+    """The maximum number of connections of the user's session."""
     connector = session.connector
     limits = () if connector is None else (connector.limit, connector.limit_per_host)
     return min(filter(None, limits), default=None)

@@ -1,4 +1,4 @@
-"""By which way a request of aiohttp goes."""
+"""The route of a request through aiohttp: direct or by a proxy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ranvier.providers._http import proxies
 
 
 class Route(NamedTuple):
-    """Where a request goes, and by which proxy."""
+    """The URL of a request, and the proxy to use."""
 
     url: URL
     proxy: URL | None
@@ -23,21 +23,21 @@ class Route(NamedTuple):
 
 
 def route_to(address: str, trusts_environment: bool) -> Route:
-    """The way to `address`, by the proxy that the environment names, if it is asked.
+    """The route to `address`; with `trusts_environment`, by the proxy that the environment names.
 
     Raises:
-        ConfigurationError: that is none that aiohttp can use.
+        ConfigurationError: aiohttp does not support that proxy.
     """
-    url = httpx.URL(address)  # it writes addresses as the other engine does
+    url = httpx.URL(address)  # normalizes URLs as the other engine does
     proxy = proxies.proxy_for(url) if trusts_environment else None
     target = URL(str(url), encoded=True)
     if proxy is None:
         return Route(target, None, {}, None)
     if proxy.scheme not in ("http", "https"):
-        raise ConfigurationError(f"aiohttp knows no {proxy.scheme} proxies: choose engine='httpx'")
-    known = {}
+        raise ConfigurationError(f"aiohttp does not support {proxy.scheme} proxies: choose engine='httpx'")
+    headers = {}
     if proxy.userinfo:
         user = f"{proxy.username}:{proxy.password}".encode()
-        known["proxy-authorization"] = f"Basic {b64encode(user).decode()}"
-    place = URL(str(proxy.copy_with(username=None, password=None)), encoded=True)
-    return Route(target, place, known if url.scheme == "http" else {}, known or None)
+        headers["proxy-authorization"] = f"Basic {b64encode(user).decode()}"
+    proxy_url = URL(str(proxy.copy_with(username=None, password=None)), encoded=True)
+    return Route(target, proxy_url, headers if url.scheme == "http" else {}, headers or None)

@@ -1,1 +1,1 @@
-"""The default engine behind the port: httpx, and httpx2."""
+"""The default engine: httpx, and httpx2."""

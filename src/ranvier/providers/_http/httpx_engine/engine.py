@@ -1,7 +1,7 @@
-"""The engine behind the port: httpx, and httpx2, which is the same library in its next version.
+"""The default engine: httpx, and httpx2, which is the next version of the same library.
 
-It is the one module that knows how they behave: where they would keep cookies, how large their pool
-is, and what a cancellation does to it.
+Only this package depends on how they behave: where they would keep cookies, how large their pool is, and
+what a cancellation does to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.providers._http.httpx_engine.exchange import Exchange, LaneExchange
+from ranvier.providers._http.httpx_engine.exchange import Exchange, PooledExchange
 from ranvier.providers._http.httpx_engine.pools import SingleConnectionPools
 from ranvier.providers._http.httpx_engine.users_client import pool_size, view_of
 from ranvier.providers._http.loop_end import close_without_loop
@@ -23,31 +23,31 @@ from ranvier.providers._http.port import HttpClient, HttpReply, HttpRequest
 
 
 class HttpxClient(HttpClient):
-    """Sends requests through httpx; `pool_size` is how many at once, `None` is without bound."""
+    """Sends requests through httpx."""
 
     def __init__(
         self,
         client: Any = None,
         library: Any = httpx,
         pool_size: int | None = None,
-        lanes: SingleConnectionPools | None = None,
+        pools: SingleConnectionPools | None = None,
     ) -> None:
         self.pool_size = pool_size
-        self._client = client  # a view of the user's; None where there are lanes of ours
+        self._client = client  # a view of the user's client; None with pools of our own
         self._owner: Any = None  # the user's client, which only the user closes
         self._library = library
-        self._lanes = lanes
-        self._exchanges: set[Exchange] = set()  # under way
+        self._pools = pools
+        self._exchanges: set[Exchange] = set()  # in flight
         self._loop = asyncio.get_running_loop()
 
     @classmethod
     def ours(cls, trusted: ssl.SSLContext) -> HttpxClient:
-        """A client of our own."""
-        return cls(lanes=SingleConnectionPools(trusted))
+        """A client with its own connection pools."""
+        return cls(pools=SingleConnectionPools(trusted))
 
     @classmethod
     def of_user(cls, client: Any) -> HttpxClient:
-        """The user's client, its pool and hooks, seen through a copy with a cookie jar of its own."""
+        """A client that uses a copy of the user's, with its pool and hooks but a separate cookie jar."""
         library = httpx if isinstance(client, httpx.AsyncClient) else sys.modules["httpx2"]
         shared = cls(view_of(client), library, pool_size(client))
         shared._owner = client
@@ -62,10 +62,10 @@ class HttpxClient(HttpClient):
         """See `HttpClient.send`."""
         if self._owner is not None and self._owner.is_closed:
             raise ConfigurationError("http_client was closed: keep it open as long as a pipeline uses it")
-        if self._lanes is None:
+        if self._pools is None:
             exchange = Exchange(request, self._library, self._client)
         else:
-            exchange = LaneExchange(request, self._lanes)
+            exchange = PooledExchange(request, self._pools)
         self._exchanges.add(exchange)
         exchange.task.add_done_callback(lambda task: self._exchanges.discard(exchange))
         try:
@@ -81,8 +81,8 @@ class HttpxClient(HttpClient):
         try:
             await asyncio.gather(*(exchange.aclose() for exchange in tuple(self._exchanges)))
         finally:
-            if self._lanes is not None:
-                await self._lanes.aclose()
+            if self._pools is not None:
+                await self._pools.aclose()
 
     async def hang_up(self) -> None:
         """See `HttpClient.hang_up`."""
@@ -90,14 +90,14 @@ class HttpxClient(HttpClient):
 
     def abandon(self) -> None:
         """See `HttpClient.abandon`."""
-        if self._lanes is not None:
-            used = [exchange.lane for exchange in self._exchanges if isinstance(exchange, LaneExchange)]
+        if self._pools is not None:
+            used = [exchange.pool for exchange in self._exchanges if isinstance(exchange, PooledExchange)]
             self._exchanges.clear()
-            for lane in (*self._lanes.drained(), *filter(None, used)):
-                close_without_loop(lane.socket(), self._loop)
+            for pool in (*self._pools.drained(), *filter(None, used)):
+                close_without_loop(pool.socket(), self._loop)
 
     def __del__(self) -> None:
-        if self._loop.is_closed():  # a pipeline was left without being closed
+        if self._loop.is_closed():  # a pipeline was not closed
             self.abandon()
 
 

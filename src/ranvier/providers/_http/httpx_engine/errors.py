@@ -1,4 +1,4 @@
-"""The errors of httpx and httpx2 as ours, with the secrets taken out."""
+"""Maps the errors of httpx and httpx2 to ranvier errors, with the secrets removed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ranvier.providers._reading.decoding import DecodingError
 
 
 def map_exception(error: Exception, request: HttpRequest, library: Any) -> Exception:
-    """The error of ours for one of that library's, which becomes its cause; any other as it is."""
+    """The ranvier error for an error of `library`, which becomes its cause; any other error unchanged."""
     failure: Exception
     known = (library.HTTPError, library.InvalidURL, library.StreamError, DecodingError, OSError)
     if not isinstance(error, known):
-        return error  # of a hook or a transport of the user's
+        return error  # from a hook or a transport of the user's
     _strip(error, request, library)
     if isinstance(error, library.ConnectTimeout):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
@@ -26,17 +26,17 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
-        failure = ConfigurationError(f"{request.url} is no address: {error}")
+        failure = ConfigurationError(f"{request.url} is not a URL: {error}")
     else:
-        said = request.shown(str(error), MAX_WORDS) or type(error).__name__
-        words = f"{request.target}: the connection failed: {said}"
+        reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
+        words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
     failure.__cause__ = error
     return failure
 
 
 def _strip(error: BaseException, request: HttpRequest, library: Any) -> None:
-    """Take from `error` and all behind it what leads to the key: tracebacks, requests, quoted bytes."""
+    """Remove from `error` and its chain all that leads to the key: tracebacks, requests, quoted bytes."""
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
     while pending:
