@@ -41,7 +41,7 @@ NAMES: dict[str, Any] = {
 MISTAKES = [
     # --- building ---
     ("resilient([first, second])", "unpack them: resilient(*targets)"),
-    ("Fallback(first, [second])", "give the targets one by one"),
+    ("Fallback(first, [second])", "pass the targets one by one"),
     ("resilient(models=['gpt-5.2'])", "give the targets one by one: resilient('openai/gpt-5.2',"),
     ("resilient('gpt-5.2')", "write a target as 'provider/model', with one of these providers: anthropic"),
     ("resilient('antropic/claude-sonnet-5')", "did you mean 'anthropic'?"),

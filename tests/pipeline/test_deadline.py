@@ -285,7 +285,7 @@ async def test_a_call_that_is_late_already_touches_nobody() -> None:
     pipeline = Pipeline(
         Deadline(5), Slow(), Fallback(ScriptedProvider("one")), Breaker(), credentials=resolver
     )
-    with pytest.raises(DeadlineExceededError, match="before one/scripted was asked"):
+    with pytest.raises(DeadlineExceededError, match="before one/scripted was tried"):
         await pipeline.complete("Why?")
     assert (asked, len(pipeline.circuits)) == ([], 0)
 

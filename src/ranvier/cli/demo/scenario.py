@@ -64,7 +64,7 @@ class Scenario:
 
     @property
     def outage(self) -> tuple[float, float]:
-        """The first and the last second of the outage of the first provider."""
+        """The start and the end of the first provider's outage, in seconds."""
         return self.seconds / 5, self.seconds * 3 / 5
 
     def simulator(self) -> Simulator:

@@ -66,7 +66,7 @@ class PipelineReport:
 
     @property
     def own_layers(self) -> list[str]:
-        """The user's layers without a `bound`, which does not count what they add to a call."""
+        """The user's layers without a `bound` of their own: what they add to a call is not counted."""
         kinds = [type(layer) for layer in self.layers if not type(layer).__module__.startswith("ranvier.")]
         return [kind.__name__ for kind in kinds if kind.bound is Layer.bound]
 

@@ -32,7 +32,7 @@ class Called:
     def became(self) -> str:
         """`first` if its first attempt succeeded, `rescued` if a later one did, `failed` if none did.
 
-        A call that skipped a provider with an open circuit can be `first`, too.
+        A call that skipped a provider with an open circuit is `first`, too, if its first attempt succeeded.
         """
         if self.story.outcome != "succeeded":
             return "failed"
