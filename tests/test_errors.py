@@ -178,3 +178,8 @@ def test_a_group_can_be_split() -> None:
     assert [type(group) for group in caught] == [AllDeploymentsFailedError] * 2
     assert [group.exceptions for group in caught] == [(BUSY,), (DOWN,)]
     assert [group.retry_after for group in caught] == [4.0, None]
+
+
+def test_tracebacks_show_the_name_that_is_imported() -> None:
+    """Whatever file an error is defined in."""
+    assert {getattr(ranvier.errors, name).__module__ for name in ranvier.errors.__all__} == {"ranvier.errors"}

@@ -89,3 +89,6 @@ __all__ = [
     "UnknownProviderError",
     "UnsupportedRequestError",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # because tracebacks should show the name that is imported
