@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # because pydantic takes no other before Python 3.12
 
 from ranvier import ConfigurationError, Schema
-from ranvier.messages.lenient import objects_in
+from ranvier.messages.schema.lenient import objects_in
 from ranvier.messages.schema.mismatch import MAX_PATH, Mismatch, json_path, name_for, names_in
 from ranvier.messages.schema.schema import json_in
 

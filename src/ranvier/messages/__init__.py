@@ -1,8 +1,9 @@
 """Requests, responses and stream events, the same for every provider. Nothing here depends on a provider."""
 
 from ranvier.messages.image import Image
+from ranvier.messages.message import Message, Part, Role, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Message, Part, Request, Role, Text, ToolCall, ToolResult
+from ranvier.messages.request import Request
 from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool

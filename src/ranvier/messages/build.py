@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import UnionType
-from typing import Any, Generic, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.message import read_message
-from ranvier.messages.dicts.tools import check_choice, read_choice, read_tools
-from ranvier.messages.request import Message, Part, Request, ToolResult
-from ranvier.messages.response import ParsedT
+from ranvier.messages.dicts.tools import check_choice
+from ranvier.messages.message import Message, Part, ToolResult
+from ranvier.messages.request import CHECKS, Options, Request
 from ranvier.messages.schema.schema import Schema
-from ranvier.messages.tool import Tool
-from ranvier.messages.wire import WireTool
 from ranvier.remedies import unknown_option
 
 Prompt = str | Sequence[Message | Mapping[str, Any]] | Request
 """A text, a conversation (also as dicts of chat completions or of Anthropic's API), or a whole request."""
-
-
-class Options(TypedDict, Generic[ParsedT], total=False):
-    """The options of a call; `None` means unset. See `Request`.
-
-    `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows the model what
-    is wrong with an answer that does not match it, and asks once more. Tools may be functions, types and
-    dicts; `tool_choice` is `auto`, `none`, `required`, the name of a tool, or an equivalent dict.
-    """
-
-    system: str | None
-    max_tokens: int | None
-    temperature: float | None
-    top_p: float | None
-    stop: str | Sequence[str] | None
-    tools: Iterable[Tool | WireTool | Mapping[str, Any] | Callable[..., Any] | type] | None
-    tool_choice: str | Mapping[str, Any] | None
-    schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
-    repair: int | None
-    extra: Mapping[str, Any] | None
 
 
 def build_request(prompt: Prompt, options: Options) -> Request:
@@ -68,15 +43,15 @@ def build_request(prompt: Prompt, options: Options) -> Request:
 
 def _options_of(request: Request) -> dict[str, object]:
     """The fields of a request except its messages, without unset ones; they are validated like options."""
-    fields = {name: getattr(request, name) for name in _CHECKS}
+    fields = {name: getattr(request, name) for name in CHECKS}
     unset: dict[str, object] = {"stop": (), "tools": (), "extra": {}}
     return {name: value for name, value in fields.items() if value is not None and value != unset.get(name)}
 
 
 def _field(name: str, value: object) -> Any:
-    check = _CHECKS.get(name)
+    check = CHECKS.get(name)
     if check is None:
-        raise unknown_option(name, (*_CHECKS, "repair"))
+        raise unknown_option(name, (*CHECKS, "repair"))
     return check(value)
 
 
@@ -150,56 +125,9 @@ def _named(part: Part, names: Mapping[str, str]) -> Part:
     return part
 
 
-def _stop(stop: object) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
-    if not stops or not all(isinstance(text, str) and text for text in stops):
-        shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
-        raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
-    return stops
-
-
-def _text(name: str) -> Any:
-    def check(value: object) -> str:
-        if not isinstance(value, str):
-            raise ConfigurationError(f"{name} is a {type(value).__name__}: give a str")
-        return value
-
-    return check
-
-
-def _number(name: str) -> Any:
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-            raise ConfigurationError(f"{name}={value!r:.60}: give a number, 0 or more")
-        return value
-
-    return check
-
-
-def _mapping(extra: object) -> Mapping[str, Any]:
-    if not isinstance(extra, Mapping):
-        raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
-    validation.one_answer("extra", extra)
-    return copy.deepcopy(dict(extra))  # a retry must send the same, even if the caller changes it meanwhile
-
-
 def _repaired(schema: Schema | None, repair: object) -> Schema | None:
     if type(repair) is not int or repair not in (0, 1):
         raise ConfigurationError(f"repair={repair!r:.80}: give 1 to show a model what is wrong, once, or 0")
     if schema is None and repair:
         raise ConfigurationError("repair=1: give schema=... too, which the answer is checked against")
     return schema and dataclasses.replace(schema, repairs=repair)
-
-
-_CHECKS: dict[str, Any] = {
-    "system": _text("system"),
-    "max_tokens": lambda value: validation.count("max_tokens", value, least=1),
-    "temperature": _number("temperature"),
-    "top_p": _number("top_p"),
-    "stop": _stop,
-    "tools": read_tools,
-    "tool_choice": read_choice,
-    "schema": Schema.of,
-    "extra": _mapping,
-}
-"""Validates each field, and makes it immutable."""

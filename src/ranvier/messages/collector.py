@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ranvier.messages.characters import whole_characters
+from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
-from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 

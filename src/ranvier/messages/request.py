@@ -1,223 +1,85 @@
-"""Requests: a conversation, tools, and settings for the answer.
-
-All of it is immutable, so that a retry sends what the first attempt sent.
-"""
+"""Requests: a conversation, tools, and settings for the answer; each field with its check."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import UnionType
+from typing import Any, Generic, TypedDict
 
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.characters import mended
-from ranvier.messages.image import Image
-from ranvier.messages.lenient import STRICT, arguments_in
-from ranvier.messages.native import Native
+from ranvier.messages.dicts.tools import read_choice, read_tools
+from ranvier.messages.message import Message
+from ranvier.messages.response import ParsedT
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
-from ranvier.messages.wire import WirePart, WireTool
-
-Role = Literal["system", "user", "assistant", "tool"]
-"""The author of a message."""
-
-ROLES = get_args(Role)
+from ranvier.messages.wire import WireTool
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text in a message.
+class Options(TypedDict, Generic[ParsedT], total=False):
+    """The options of a call; `None` means unset. See `Request`.
 
-    Attributes:
-        text: The text.
-        extra: Further fields on the wire, such as `{"cache_control": {"type": "ephemeral"}}`. They go to
-            providers that support them. For other providers, optional ones are left out with a
-            `ParameterDropped` event; for all others the target raises `UnsupportedRequestError`.
+    `schema` is a JSON schema, a pydantic model, a dataclass or a TypedDict; `repair=1` shows the model what
+    is wrong with an answer that does not match it, and asks once more. Tools may be functions, types and
+    dicts; `tool_choice` is `auto`, `none`, `required`, the name of a tool, or an equivalent dict.
     """
 
-    text: str
-    extra: Mapping[str, Any] | None = None
+    system: str | None
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    stop: str | Sequence[str] | None
+    tools: Iterable[Tool | WireTool | Mapping[str, Any] | Callable[..., Any] | type] | None
+    tool_choice: str | Mapping[str, Any] | None
+    schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
+    repair: int | None
+    extra: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool call that the model requests.
-
-    Attributes:
-        id: Links the result to the call. An adapter makes it valid for its own provider.
-        name: The tool's name.
-        arguments: The tool's arguments; empty if `invalid` is set.
-        invalid: What the model wrote instead of a JSON object (for example truncated JSON), else `None`.
-        native: Opaque data that only its issuer can use (`extra_content`, an id that other wires reject).
-        extra: Further fields on the wire, as for `Text`.
-    """
-
-    id: str
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    invalid: str | None = None
-    native: Native | None = field(default=None, repr=False, compare=False)
-    extra: Mapping[str, Any] | None = None
-
-    @classmethod
-    def parse(cls, id: str, name: str, arguments: str) -> Self:
-        """A call from its arguments as text, even if slightly malformed; an empty text means no arguments."""
-        try:
-            parsed: Any = mended(STRICT.decode(arguments))
-        except (ValueError, RecursionError):
-            parsed = None
-        if not isinstance(parsed, dict):
-            parsed = mended(arguments_in(arguments))
-        return cls(id, name, parsed or {}, mended(arguments) if parsed is None else None)
+# --- checks --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """The result of a tool call.
-
-    Attributes:
-        call_id: The `id` of the `ToolCall`.
-        content: The result as text, or as parts (`Text`, `Image`, `WirePart`).
-        name: The tool's name; taken from the call if omitted.
-        is_error: The tool failed, and `content` describes the error.
-        extra: Further fields on the wire, as for `Text`.
-
-    Raises:
-        ConfigurationError: the content is neither text nor such parts.
-    """
-
-    call_id: str
-    content: str | tuple[Text | Image | WirePart, ...]
-    name: str = ""
-    is_error: bool = False
-    extra: Mapping[str, Any] | None = None
-
-    if TYPE_CHECKING:  # because texts and parts may come in any iterable, and are kept as a tuple of parts
-
-        def __init__(
-            self,
-            call_id: str,
-            content: str | Iterable[str | Text | Image | WirePart],
-            name: str = "",
-            is_error: bool = False,
-            extra: Mapping[str, Any] | None = None,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.content, str):
-            parts = _parts(self.content, "ToolResult(content=...)", (Text, Image, WirePart))
-            object.__setattr__(self, "content", parts)
-
-    @property
-    def parts(self) -> tuple[Text | Image | WirePart, ...]:
-        """The content as parts, also where it is plain text."""
-        if isinstance(self.content, str):
-            return (Text(self.content),) if self.content else ()
-        return self.content
-
-    @property
-    def text(self) -> str:
-        """The text of the result, without other parts."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content if isinstance(part, Text))
+def _option(check: Callable[[Any], Any], default: Any = None) -> Any:
+    """A field that `Options` may set; `check` validates its value and makes it immutable."""
+    return field(default=default, metadata={"check": check})
 
 
-Part = Text | Image | ToolCall | ToolResult | Native | WirePart
-"""One part of a message; the order matters."""
+def _stop(stop: object) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, Iterable) else ()
+    if not stops or not all(isinstance(text, str) and text for text in stops):
+        shown = f"={stop!r}" if stop in ("", (), []) else f" is a {type(stop).__name__}"
+        raise ConfigurationError(f"stop{shown}: give a text, or a list of texts, none of them empty")
+    return stops
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a conversation: `Message("user", "Hi")`, or built by `user`, `assistant` and `tool`.
+def _text(name: str) -> Any:
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} is a {type(value).__name__}: give a str")
+        return value
 
-    Attributes:
-        role: `system`, `user`, `assistant` or `tool`.
-        content: The text, or the parts in order.
-        extra: Further fields of the message on the wire, such as `name`; as for `Text`.
-
-    Raises:
-        ConfigurationError: an unknown role, or content that is neither text nor parts.
-    """
-
-    role: Role
-    content: str | tuple[Part, ...]
-    extra: Mapping[str, Any] | None = None
-
-    if TYPE_CHECKING:  # because texts and parts may come in any iterable, and are kept as a tuple of parts
-
-        def __init__(
-            self, role: Role, content: str | Iterable[str | Part], extra: Mapping[str, Any] | None = None
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise ConfigurationError(f"role={self.role!r:.60}: choose one of {', '.join(ROLES)}")
-        if not isinstance(self.content, str):
-            object.__setattr__(self, "content", _parts(self.content, "content", get_args(Part)))
-
-    @classmethod
-    def user(cls, text: str) -> Self:
-        """A message of the user."""
-        return cls("user", text)
-
-    @classmethod
-    def system(cls, text: str) -> Self:
-        """A system message with instructions."""
-        return cls("system", text)
-
-    @classmethod
-    def assistant(cls, text: str = "", *, tool_calls: Iterable[ToolCall] = ()) -> Self:
-        """A message of the model, with the tool calls it requests."""
-        calls = tuple(tool_calls)
-        return cls("assistant", (*([Text(text)] if text else []), *calls) if calls else text)
-
-    @classmethod
-    def tool(
-        cls,
-        call_id: str,
-        content: str | Iterable[str | Text | Image | WirePart],
-        *,
-        name: str = "",
-        is_error: bool = False,
-    ) -> Self:
-        """The result of the tool call with that id: a text, or parts such as `Text` and `Image`."""
-        words = content if isinstance(content, str) else tuple(content)
-        return cls("tool", (ToolResult(call_id, words, name, is_error),))
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The content as parts, also where it is plain text."""
-        if isinstance(self.content, str):
-            return (Text(self.content),) if self.content else ()
-        return self.content
-
-    @property
-    def text(self) -> str:
-        """The text of the message, without other parts."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content if isinstance(part, Text))
-
-    @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tool calls in this message."""
-        if isinstance(self.content, str):
-            return ()
-        return tuple(part for part in self.content if isinstance(part, ToolCall))
+    return check
 
 
-def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    """`content` as a tuple of parts of these kinds; an error for other parts quotes no content."""
-    if not isinstance(content, Iterable):
-        raise ConfigurationError(f"{what} is a {type(content).__name__}: give a str, or parts")
-    parts = tuple(Text(part) if isinstance(part, str) else part for part in content)
-    for part in parts:
-        if not isinstance(part, kinds):
-            raise ConfigurationError(
-                f"{what} holds a {type(part).__name__}: give str, or parts such as Text and Image"
-            )
-    return parts
+def _number(name: str) -> Any:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+            raise ConfigurationError(f"{name}={value!r:.60}: give a number, 0 or more")
+        return value
+
+    return check
+
+
+def _mapping(extra: object) -> Mapping[str, Any]:
+    if not isinstance(extra, Mapping):
+        raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
+    validation.one_answer("extra", extra)
+    return copy.deepcopy(dict(extra))  # a retry must send the same, even if the caller changes it meanwhile
+
+
+# --- the request ---------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -241,12 +103,18 @@ class Request:
     """
 
     messages: tuple[Message, ...]
-    system: str | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    stop: tuple[str, ...] = ()
-    tools: tuple[Tool | WireTool, ...] = ()
-    tool_choice: str | None = None
-    schema: Schema | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = _option(_text("system"))
+    max_tokens: int | None = _option(lambda value: validation.count("max_tokens", value, least=1))
+    temperature: float | None = _option(_number("temperature"))
+    top_p: float | None = _option(_number("top_p"))
+    stop: tuple[str, ...] = _option(_stop, ())
+    tools: tuple[Tool | WireTool, ...] = _option(read_tools, ())
+    tool_choice: str | None = _option(read_choice)
+    schema: Schema | None = _option(Schema.of)  # noqa: RUF009  # because it is a field, not a value
+    extra: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _mapping})
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    each.name: each.metadata["check"] for each in fields(Request) if each.metadata
+}
+"""The check of each option."""

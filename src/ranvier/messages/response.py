@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic
 
+from ranvier.messages.message import Message, Part, Text, ToolCall
 from ranvier.messages.native import Native
-from ranvier.messages.request import Message, Part, Text, ToolCall
 from ranvier.messages.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ranvier.errors.provider import InvalidResponseError
 from ranvier.messages.schema.schema import Schema
 
 if TYPE_CHECKING:
-    from ranvier.messages.request import ToolCall
+    from ranvier.messages.message import ToolCall
 
 
 @dataclass(frozen=True, slots=True)

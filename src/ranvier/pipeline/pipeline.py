@@ -14,7 +14,8 @@ from ranvier.clock import current_deadline, now
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import Listener
 from ranvier.facts.record import Record
-from ranvier.messages.build import Options, Prompt, build_request
+from ranvier.messages.build import Prompt, build_request
+from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
@@ -112,7 +113,7 @@ class Pipeline(Runtime):
             tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
-                `schema`, `repair`, `extra`: see `ranvier.messages.build.Options`.
+                `schema`, `repair`, `extra`: see `ranvier.messages.request.Options`.
 
         Raises:
             ConfigurationError: invalid arguments, raised at once.

@@ -15,7 +15,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ConnectionFailedError
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.collector import Collector
-from ranvier.messages.request import Text
+from ranvier.messages.message import Text
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.providers._reading.halves import Halves, may_be_halved
 from ranvier.providers.function_errors import Classify, FunctionErrors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.request import Text
+from ranvier.messages.message import Text
 from ranvier.messages.response import FinishReason, Response, StreamEvent
 from ranvier.messages.usage import Usage
 

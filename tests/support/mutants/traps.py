@@ -250,7 +250,7 @@ MUTANTS = [
         "test_retry_traps.py::test_t29_backoff_does_not_overflow_after_a_thousand_retries",
     ),
     mutant(
-        "T33", "the caller's own dict is sent", "messages/build.py",
+        "T33", "the caller's own dict is sent", "messages/request.py",
         "    return copy.deepcopy(dict(extra))",
         "    return dict(extra)",
         "test_retry_traps.py::test_t33_a_retry_sends_what_the_first_attempt_sent",

@@ -14,7 +14,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.events import FallbackTaken
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
-from ranvier.messages.request import ToolResult
+from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment

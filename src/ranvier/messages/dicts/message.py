@@ -17,8 +17,8 @@ from ranvier.messages.dicts.parts import (
     result_of,
     thought_of,
 )
+from ranvier.messages.message import Message, Part, Role, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Message, Part, Role, Text, ToolCall, ToolResult
 
 ROLES: Final[Mapping[str, Role]] = {
     "system": "system",

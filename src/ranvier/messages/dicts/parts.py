@@ -10,8 +10,8 @@ from typing import Any, Final
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.image import Image
+from ranvier.messages.message import Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Part, Text, ToolCall, ToolResult
 from ranvier.messages.wire import WirePart
 
 PARTS: Final = (Text, Image, ToolCall, ToolResult, Native, WirePart)

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, get_origin
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.lenient import STRICT, json_in, objects_in
+from ranvier.messages.schema.lenient import STRICT, json_in, objects_in
 from ranvier.messages.schema.mismatch import Mismatch, name_for
 
 

@@ -20,7 +20,8 @@ from ranvier.errors.provider import (
 )
 from ranvier.errors.rejected import LocalCapacityError
 from ranvier.errors.root import RanvierError
-from ranvier.messages.request import Message, Request
+from ranvier.messages.message import Message
+from ranvier.messages.request import Request
 from ranvier.messages.response import FinishReason, Response
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
+from ranvier.messages.message import Message, Part, ToolCall, ToolResult
 from ranvier.messages.native import Native
-from ranvier.messages.request import Message, Part, ToolCall, ToolResult
 
 ALPHANUMERIC: Final = string.digits + string.ascii_letters
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ranvier.messages.message import Message, Part, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Message, Part, Request, ToolCall, ToolResult
+from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool
 from ranvier.providers._history.call_ids import with_valid_ids
 from ranvier.providers._history.part_fields import PartFields

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.events import ParameterDropped
+from ranvier.messages.message import Part, Text
 from ranvier.messages.native import Native
-from ranvier.messages.request import Part, Text
 from ranvier.messages.wire import WirePart, WireTool
 from ranvier.providers._reading.reading import Json
 

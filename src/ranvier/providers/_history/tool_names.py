@@ -13,7 +13,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-from ranvier.messages.request import Part, Request, ToolCall, ToolResult
+from ranvier.messages.message import Part, ToolCall, ToolResult
+from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool
 
 UNKNOWN: Final = "tool"

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native, account_of
-from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import Response, ToolCallDelta
 from ranvier.providers._history.tool_names import sent_names
 

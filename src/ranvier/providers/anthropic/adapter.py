@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.image import Image
-from ranvier.messages.request import Message, Part, Request, Text, ToolCall, ToolResult
+from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
+from ranvier.messages.request import Request
 from ranvier.messages.response import Response
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ranvier.messages.collector import steps_of
-from ranvier.messages.request import ToolCall
+from ranvier.messages.message import ToolCall
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id

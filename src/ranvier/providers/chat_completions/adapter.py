@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.messages.image import Image
+from ranvier.messages.message import Message
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Message
 from ranvier.messages.response import Response
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool

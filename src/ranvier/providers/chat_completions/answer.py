@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ranvier.errors.provider import ContentFilterError
+from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
-from ranvier.messages.request import Part, Text, ToolCall
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id

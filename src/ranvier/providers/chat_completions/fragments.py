@@ -6,9 +6,9 @@ import json
 import re
 from typing import Final
 
-from ranvier.messages.lenient import arguments_in
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.response import ToolCallDelta
+from ranvier.messages.schema.lenient import arguments_in
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading import json as _json
 from ranvier.providers._reading.reading import Json, entry, label, text

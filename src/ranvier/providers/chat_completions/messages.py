@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.messages.image import Image
+from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
-from ranvier.messages.request import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import arguments_text, introduction, natives, results
 from ranvier.providers._history.part_fields import PartFields

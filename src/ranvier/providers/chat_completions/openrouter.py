@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.messages.request import Message
+from ranvier.messages.message import Message
 from ranvier.providers._history.history import natives
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.endings import AnswerReader

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ranvier.messages.request import Message, ToolResult
+from ranvier.messages.message import Message, ToolResult
 
 REASONING: Final = "reasoning_content"
 """The field of a message that holds the reasoning."""

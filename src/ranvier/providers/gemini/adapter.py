@@ -17,8 +17,9 @@ from urllib.parse import quote, urlsplit
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.image import Image
+from ranvier.messages.message import Message, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
-from ranvier.messages.request import Message, Request, Text, ToolCall, ToolResult
+from ranvier.messages.request import Request
 from ranvier.messages.response import Response
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WirePart, WireTool

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.messages.characters import whole_characters
+from ranvier.messages.message import Text, ToolCall
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
-from ranvier.messages.request import Text, ToolCall
 from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.messages.tool import Tool
 from ranvier.messages.usage import Usage

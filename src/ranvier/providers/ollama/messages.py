@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ranvier.messages.image import Image
-from ranvier.messages.request import Message, Part, Text, ToolResult
+from ranvier.messages.message import Message, Part, Text, ToolResult
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import names_of_calls, natives, results
 from ranvier.providers._history.part_fields import PartFields

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.image import Image
-from ranvier.messages.request import Text, ToolCall, ToolResult
+from ranvier.messages.message import Text, ToolCall, ToolResult
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.messages.request import Part, Request
+    from ranvier.messages.message import Part
+    from ranvier.messages.request import Request
     from ranvier.messages.response import Response
     from ranvier.telemetry.opentelemetry.target import Attributes
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from ranvier.facts.record import Record
 from ranvier.messages.collector import Collector
-from ranvier.messages.request import Message, Request
+from ranvier.messages.message import Message
+from ranvier.messages.request import Request
 from ranvier.messages.response import Response
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment, Provider
