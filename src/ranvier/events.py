@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -13,9 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened for `tenant` at `provider`; every call emits events that are `verbose`."""
+    """Something that happened for `tenant` at `provider`.
+
+    Attributes:
+        name: The name of the kind of event, in logs and metrics.
+        level, message: How `LoggingListener` logs it; `message` may use every field, and `event`, the name.
+        verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
+    """
 
     name: ClassVar[str] = "event"
+    level: ClassVar[int] = logging.DEBUG
+    message: ClassVar[str] = "%(event)s: %(tenant)s at %(provider)s"
     verbose: ClassVar[bool] = False
 
     tenant: str
@@ -28,6 +37,11 @@ class RetryScheduled(Event):
     """Attempt number `attempt` failed with an error of `kind`; the next one starts in `delay` seconds."""
 
     name: ClassVar[str] = "retry"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), "
+        "retrying in %(delay).3f s"
+    )
 
     attempt: int
     delay: float
@@ -39,6 +53,8 @@ class FallbackTaken(Event):
     """The target failed with an error of `kind`, or its answer was `empty`; `to` is called next."""
 
     name: ClassVar[str] = "fallback"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), falling back to %(to)s"
 
     to: str
     kind: str
@@ -49,6 +65,8 @@ class CircuitChanged(Event):
     """A circuit changed from state `before` to state `after`: closed, open, half_open or isolated."""
 
     name: ClassVar[str] = "circuit"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s"
 
     before: str
     after: str
@@ -69,6 +87,10 @@ class Throttled(Event):
     """The provider limited a key or is overloaded: nothing is sent with that key for `seconds`."""
 
     name: ClassVar[str] = "throttled"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: %(provider)s limits the key %(key)s (%(kind)s), not used for %(seconds).3f s"
+    )
 
     kind: str
     seconds: float
@@ -81,6 +103,10 @@ class CredentialRejected(Event):
     """The provider rejected a key, or it is out of credit: it is not used again for `seconds`."""
 
     name: ClassVar[str] = "credential_refused"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = (
+        "%(tenant)s: %(provider)s rejected the key %(key)s (%(kind)s), not used for %(seconds).0f s"
+    )
 
     kind: str
     seconds: float
@@ -93,6 +119,10 @@ class RegistryFull(Event):
     """All `max_circuits` circuits are in use: the call proceeds without one."""
 
     name: ClassVar[str] = "registry_full"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = (
+        "%(tenant)s: all %(max_circuits)d circuits are in use, a call to %(provider)s is sent without one"
+    )
 
     max_circuits: int
 
@@ -102,6 +132,8 @@ class StreamInterrupted(Event):
     """A stream broke after its hand-out, with an error of `kind`."""
 
     name: ClassVar[str] = "stream_interrupted"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: a stream of %(provider)s/%(model)s broke after hand-out (%(kind)s)"
 
     kind: str
 
@@ -130,6 +162,9 @@ class AttemptEnded(Event):
     """`attempt` has ended; it is the object in the record of the call."""
 
     name: ClassVar[str] = "attempt_ended"
+    message: ClassVar[str] = (
+        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s: %(outcome)s after %(seconds).3f s"
+    )
     verbose: ClassVar[bool] = True
 
     attempt: Attempt
@@ -148,6 +183,9 @@ class CallEnded(Event):
     """
 
     name: ClassVar[str] = "call_ended"
+    message: ClassVar[str] = (
+        "%(tenant)s: the call ended (%(outcome)s) after %(seconds).3f s and %(attempts)d attempts"
+    )
     verbose: ClassVar[bool] = True
 
     outcome: str
@@ -166,6 +204,7 @@ class RequestAdjusted(Event):
     """
 
     name: ClassVar[str] = "request_adjusted"
+    message: ClassVar[str] = "%(tenant)s: %(parameter)s was adjusted for %(provider)s/%(model)s: %(change)s"
 
     parameter: str
     change: str

@@ -10,62 +10,9 @@ from ranvier import clock, validation
 from ranvier.events import (
     AttemptEnded,
     CallEnded,
-    CircuitChanged,
-    CredentialRejected,
     Event,
-    FallbackTaken,
-    RegistryFull,
-    RequestAdjusted,
-    RetryScheduled,
-    StreamInterrupted,
-    Throttled,
 )
 from ranvier.telemetry.repeats import Repeats
-
-SENTENCES: dict[type[Event], tuple[int, str]] = {
-    RetryScheduled: (
-        logging.INFO,
-        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), "
-        "retrying in %(delay).3f s",
-    ),
-    FallbackTaken: (
-        logging.WARNING,
-        "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), falling back to %(to)s",
-    ),
-    CircuitChanged: (
-        logging.WARNING,
-        "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s",
-    ),
-    CredentialRejected: (
-        logging.WARNING,
-        "%(tenant)s: %(provider)s rejected the key %(key)s (%(kind)s), not used for %(seconds).0f s",
-    ),
-    Throttled: (
-        logging.INFO,
-        "%(tenant)s: %(provider)s limits the key %(key)s (%(kind)s), not used for %(seconds).3f s",
-    ),
-    StreamInterrupted: (
-        logging.WARNING,
-        "%(tenant)s: a stream of %(provider)s/%(model)s broke after hand-out (%(kind)s)",
-    ),
-    RegistryFull: (
-        logging.WARNING,
-        "%(tenant)s: all %(max_circuits)d circuits are in use, a call to %(provider)s is sent without one",
-    ),
-    RequestAdjusted: (
-        logging.DEBUG,
-        "%(tenant)s: %(parameter)s was adjusted for %(provider)s/%(model)s: %(change)s",
-    ),
-    AttemptEnded: (
-        logging.DEBUG,
-        "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s: %(outcome)s after %(seconds).3f s",
-    ),
-    CallEnded: (
-        logging.DEBUG,
-        "%(tenant)s: the call ended (%(outcome)s) after %(seconds).3f s and %(attempts)d attempts",
-    ),
-}
-"""The level and the message of each event; all others are logged at DEBUG by name only."""
 
 MORE = " (and %(repeats)d similar messages before)"
 
@@ -98,7 +45,7 @@ class LoggingListener:
 
     def __call__(self, event: Event) -> None:
         """Log `event`."""
-        level, sentence = SENTENCES.get(type(event), (logging.DEBUG, "%(event)s: %(tenant)s at %(provider)s"))
+        level, message = event.level, event.message
         suppressed: int | None = 0
         if level > logging.DEBUG and self._logger.isEnabledFor(level):
             suppressed = self._repeats.admit(_similarity_key(event), clock.now())
@@ -106,7 +53,7 @@ class LoggingListener:
                 level = logging.DEBUG
         if self._logger.isEnabledFor(level):
             facts = _facts(event) | {"repeats": suppressed or 0}
-            self._logger.log(level, sentence + MORE if suppressed else sentence, facts, extra=facts)
+            self._logger.log(level, message + MORE if suppressed else message, facts, extra=facts)
 
     def __repr__(self) -> str:
         return f"LoggingListener({self._logger.name!r})"
