@@ -287,7 +287,7 @@ def test_an_operators_lock_that_was_held_on_a_closed_loop_is_free_on_the_next() 
 
     async def hold() -> None:
         await pipeline.complete("Why?")
-        lock = pipeline.circuits._circuits["default", "one"].lock
+        lock = pipeline.circuits._circuits["default", "one"].lock  # type: ignore[attr-defined]
         await lock.acquire()
         held.append(asyncio.create_task(pipeline.circuits.isolate("default", "one")))
         await asyncio.sleep(0.01)

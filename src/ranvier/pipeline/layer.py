@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.circuits import CircuitRegistry
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.streaming.stream import ResponseStream
@@ -48,6 +49,8 @@ class Layer:
 
     place: ClassVar[Place] = Place.CALL
     overrides: Mapping[str, Self] = {}
+    circuits: CircuitRegistry | None = None
+    """The circuits of a layer that keeps any: `pipeline.circuits` are those of the first that does."""
 
     def handle(self, call: Call, inner: Handler) -> Awaitable[Response | ResponseStream]:
         """Handle `call`, usually by awaiting `inner`.

@@ -19,6 +19,7 @@ from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.circuits import CircuitRegistry
 from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
@@ -89,7 +90,7 @@ class Pipeline(Runtime):
         self.complaints = Complaints()
         self.lifecycle = Lifecycle(providers)
         self._require_tenant = require_tenant
-        self._circuit = "closed" if any(hasattr(layer, "circuits") for layer in layers) else None
+        self._circuit = "closed" if any(layer.circuits is not None for layer in layers) else None
         self._handle = compose(layers, attempt)
         for layer in layers:
             layer.join(self)
@@ -232,14 +233,14 @@ class Pipeline(Runtime):
     # --- inspection ------------------------------------------------------------------------------
 
     @property
-    def circuits(self) -> Any:
+    def circuits(self) -> CircuitRegistry:
         """The circuits of the stack's breaker, by (tenant, provider).
 
         Raises:
             ConfigurationError: the stack has no breaker.
         """
         for layer in self.layers:
-            if hasattr(layer, "circuits"):
+            if layer.circuits is not None:
                 return layer.circuits
         raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
 

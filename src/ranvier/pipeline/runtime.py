@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ranvier.clock import Clock
     from ranvier.errors.root import RanvierError
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.circuits import CircuitRegistry
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.place import Place
     from ranvier.pipeline.reporting.complaints import Complaints
@@ -27,6 +28,10 @@ class Stacked(Protocol):
     @property
     def place(self) -> Place:
         """Its position in the stack."""
+
+    @property
+    def circuits(self) -> CircuitRegistry | None:
+        """Its circuits, if it keeps any."""
 
     def deployments(self) -> Iterable[Deployment]:
         """Every target that it may send a call to."""

@@ -74,7 +74,7 @@ def _in_flight(pipeline: Pipeline) -> Iterator[str]:
 def _held_by_layer(layer: Layer) -> Iterator[str]:
     """Resources of breakers and gates, read from their public views: this package imports no layer."""
     own: Any = layer
-    for key, seen in getattr(own, "circuits", ()):
+    for key, seen in getattr(own, "circuits", None) or ():
         if seen.in_flight:
             circuit = " ".join(map(str, key)) if isinstance(key, tuple) else key
             yield f"circuit {circuit} ({seen.state}): {seen.in_flight} permits not settled"

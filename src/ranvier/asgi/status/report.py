@@ -41,7 +41,7 @@ class Report:
         self.stats = stats
         self.names = names
         layers = pipeline.layers
-        circuits = next((layer.circuits for layer in layers if hasattr(layer, "circuits")), None)
+        circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
         self.viewer = None if circuits is None else CircuitViewer(circuits, names)
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self._pipeline = pipeline

@@ -98,7 +98,7 @@ class Screen:
             rate, success, latency = self._rates(provider, second)
             label = f"{rate:.0f}/s, {success:.0%} ok, {latency * 1000:.0f} ms" if rate else "no requests"
             parts.append(f"{provider} {label}")
-        states = [seen.state for _, seen in self._pipeline.circuits]
+        states = [str(seen.state) for _, seen in self._pipeline.circuits]
         troubled = f"circuits open {states.count('open')}, half-open {states.count('half_open')}"
         return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {troubled}"
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable
 
 from ranvier.clock import Clock
-from ranvier.layers.breaker.state import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
+from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.facts.circuit import CLOSED
 from ranvier.layers.breaker.circuit import CircuitSettings
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.state import CLOSED
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
@@ -57,6 +57,8 @@ class Breaker(Guard):
     Attributes:
         circuits: The registry: states, `reset`, `isolate`.
     """
+
+    circuits: Circuits
 
     @suggests(
         **dict.fromkeys(("threshold", "fail_max", "max_failures"), "write failure_threshold=..."),

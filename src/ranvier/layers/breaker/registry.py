@@ -12,9 +12,9 @@ from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import CircuitOpenError
 from ranvier.events import CircuitChanged, RegistryFull
+from ranvier.facts.circuit import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
-from ranvier.layers.breaker.state import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED

@@ -6,8 +6,8 @@ import math
 from collections.abc import Hashable, Mapping
 from heapq import heapify, heappop, heappush
 
+from ranvier.facts.circuit import HALF_OPEN, OPEN
 from ranvier.layers.breaker.circuit import Circuit
-from ranvier.layers.breaker.state import HALF_OPEN, OPEN
 
 IDLE_OPEN_SECONDS = 600.0
 """Seconds after its cooldown for which an open circuit without calls is kept."""

@@ -6,13 +6,14 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
+    from ranvier.pipeline.circuits import CircuitRegistry
     from ranvier.pipeline.runtime import Runtime
 
 STATES = ("closed", "open", "half_open", "isolated")
@@ -59,8 +60,8 @@ class CircuitGauge:
             yield _observation(OTHERS, state, rest)
 
 
-def _registries(pipeline: Runtime) -> list[Any]:
-    return [layer.circuits for layer in pipeline.layers if hasattr(layer, "circuits")]
+def _registries(pipeline: Runtime) -> list[CircuitRegistry]:
+    return [layer.circuits for layer in pipeline.layers if layer.circuits is not None]
 
 
 def _provider_of(key: Hashable) -> str:
