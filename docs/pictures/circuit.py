@@ -11,9 +11,9 @@ PLACES = {"closed": (40, 30), "open": (480, 30), "half_open": (480, 200), "isola
 LOOKS = {"closed": "good", "open": "bad", "half_open": "wait", "isolated": "box"}
 DOES = {
     "closed": "every call passes",
-    "open": "every call is refused",
+    "open": "every call is rejected",
     "half_open": "one probe passes",
-    "isolated": "every call is refused",
+    "isolated": "every call is rejected",
 }
 
 

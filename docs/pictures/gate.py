@@ -40,7 +40,7 @@ def draw() -> Picture:
     picture.words(
         left,
         142,
-        f"{WAITING} calls wait; they pass in order: one probe, then twice as many as were just let in.",
+        f"{WAITING} calls wait; they pass in order: one probe, then twice as many as have just passed.",
         "small faint",
     )
     return picture

@@ -15,7 +15,7 @@ ANSWERS = {
     "silent in the middle": testing.stream(
         testing.after(7, "words "), testing.after(8, "words "), testing.stall()
     ),
-    "without an end": testing.stream(*[testing.after(8, "words ")] * 20),
+    "never ends": testing.stream(*[testing.after(8, "words ")] * 20),
 }
 
 
@@ -58,9 +58,7 @@ def draw() -> Picture:
     for seconds in range(0, 61, 10):
         picture.line((LEFT + SCALE * seconds, axis), (LEFT + SCALE * seconds, axis + 6))
         picture.words(LEFT + SCALE * seconds, axis + 22, f"{seconds} s", "small faint", "middle")
-    picture.words(
-        LEFT, axis + 42, "each line: words have come, and the time of idle begins anew", "small faint"
-    )
+    picture.words(LEFT, axis + 42, "each line: tokens have arrived, and idle starts again", "small faint")
     return picture
 
 

@@ -80,6 +80,21 @@ async def test_a_refused_call_says_when_to_come_again() -> None:
     probe.cancel()
 
 
+async def test_a_call_that_a_probe_without_a_time_limit_keeps_out_is_not_called_isolated() -> None:
+    """Nobody knows when that probe ends, so there is no time to wait; but no operator has isolated it."""
+    scene = BreakerScene(
+        [broken(), stall()], probe_lease=None, inner=(Timeout(None, first_token=20, idle=15),)
+    )
+    await scene.fail()
+    await asyncio.sleep(12)
+    probe = scene.start()
+    await asyncio.sleep(3)
+    with pytest.raises(CircuitOpenError, match="or a probe is in flight") as refusal:
+        await scene.ask()
+    assert refusal.value.retry_after is None
+    probe.cancel()
+
+
 @pytest.mark.parametrize(
     ("longest", "cooldowns"),
     [(None, [10, 10, 10, 10]), (35, [10, 20, 35, 35]), (5, [10, 10, 10, 10]), (80, [10, 20, 40, 80])],

@@ -1,7 +1,7 @@
 """Every error that ranvier raises.
 
     RanvierError                          .attempts
-    |- RejectedError                      rejected locally; nothing sent    .retry_after
+    |- RejectedError                      rejected by ranvier; nothing sent .retry_after
     |  |- CircuitOpenError                .tenant .provider
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
@@ -18,14 +18,15 @@
     |  |- InvalidRequestError -> ContextLengthError, ModelNotFoundError, UnsupportedRequestError
     |  |- ContentFilterError              blocked on policy, without an answer
     |  |- InvalidResponseError            the response violates the API
-    |  `- StreamInterruptedError          broken after hand-out, for any reason  .received .reason
+    |  `- StreamInterruptedError          broke after it was handed out     .received .reason
     |- LayerError                         a custom layer failed              .layer .received
     |- AllDeploymentsFailedError (ExceptionGroup)
     `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
 
 Layers decide by the attributes of an error (`retryable`, `counts_against_provider`, `fails_over`,
-`retry_after`), never by a status code or a text. A class sets defaults; an instance may override
-them, for example when a provider states that this error must not be retried.
+`retry_after`, and others of `RanvierError`), never by a status code or a message. A class
+sets defaults; an instance may override them, for example when a provider states that this error must not
+be retried.
 """
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
@@ -91,4 +92,4 @@ __all__ = [
 ]
 
 for _name in __all__:
-    globals()[_name].__module__ = __name__  # because tracebacks should show the name that is imported
+    globals()[_name].__module__ = __name__  # because tracebacks should show the name that users import

@@ -14,7 +14,7 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     kind = "all_failed"
 
-    if TYPE_CHECKING:  # because this group contains no other group
+    if TYPE_CHECKING:  # because the group is flat: it never contains another group
 
         @property
         def exceptions(self) -> tuple[RanvierError, ...]:
@@ -35,11 +35,11 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     @property
     def primary(self) -> RanvierError:
-        """The error of the first target that a request was sent to; of the first target if none was sent."""
+        """The error of the first target that received a request; of the first target if none did."""
         sent = (error for error in self.exceptions if not isinstance(error, RejectedError))
         return next(sent, self.exceptions[0])
 
     @property
     def nothing_sent(self) -> bool:
-        """True if every target was rejected locally, so that no provider saw the prompt."""
+        """True if ranvier rejected the call at every target, so that no provider saw the prompt."""
         return all(isinstance(error, RejectedError) for error in self.exceptions)

@@ -6,7 +6,7 @@ from ranvier.errors.root import RanvierError
 
 
 class ConfigurationError(RanvierError, ValueError):
-    """A setting or an argument is invalid; the message names it, its value and the remedy."""
+    """A setting or an argument is invalid; the message names it, its value and the fix."""
 
     kind = "configuration"
 

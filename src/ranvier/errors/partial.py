@@ -1,4 +1,4 @@
-"""Errors that carry the part of the answer that had arrived."""
+"""Errors with `received`: the part of the answer that had arrived."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DeadlineExceededError(TimedOutError):
     """The deadline of the call has passed.
 
     Attributes:
-        received: What a stream had delivered before, or `None`.
+        received: What the reader of a stream had received before; `None` without a stream.
     """
 
     kind = "deadline_exceeded"
@@ -27,11 +27,11 @@ class DeadlineExceededError(TimedOutError):
 
 
 class StreamInterruptedError(ProviderError):
-    """The stream broke after it was handed out to its reader; nothing is repeated silently.
+    """The stream broke after its first content, when your code was reading it; nothing is repeated silently.
 
     Attributes:
         received: What had arrived before: text, tool calls, usage.
-        reason: The kind of the error that broke it; the error itself is `__cause__`.
+        reason: The `kind` of the error that broke it; that error is the `__cause__`.
     """
 
     kind = "stream_dropped"
@@ -46,10 +46,10 @@ class StreamInterruptedError(ProviderError):
 
 
 class LayerError(RanvierError):
-    """A custom layer failed: its transform raised, or it returned something that is not an answer.
+    """A custom layer failed: its stream transform raised, or it returned something that is not an answer.
 
-    No provider is to blame: there is no retry and no fallback, and no circuit counts it. An error that
-    the layer raised is the `__cause__`.
+    No provider is at fault: there is no retry and no fallback, and no circuit counts it. If the layer
+    raised an error, that is the `__cause__`.
 
     Attributes:
         layer: The name of the layer's class, or of the function that failed.

@@ -8,7 +8,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.errors.timed_out import TimedOutError
 
 MAX_WAIT = 86_400.0
-"""Seconds: the longest `retry_after` of a provider. A longer one is ignored; see `resets_at`."""
+"""The longest `retry_after` of a provider, in seconds. A longer one is ignored; see `resets_at`."""
 
 
 class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of errors, and never raised
@@ -63,8 +63,8 @@ class AttemptTimeoutError(TimedOutError, _ProviderFacts):
     """This attempt exceeded a limit of its `Timeout`.
 
     Attributes:
-        phase: The limit: `connect`, `first_token`, `idle` or `attempt`. Only a connect timeout is retried
-            at the same target by default: a silent provider usually stays silent.
+        phase: The limit: `connect`, `first_token`, `idle`, or `attempt` for `seconds`. By default, only a
+            connect timeout is retried at the same target: a silent provider usually stays silent.
     """
 
     counts_against_provider = True
@@ -91,13 +91,13 @@ class ProviderError(_ProviderFacts):
         body_preview: The start of the body, without secrets.
         param: The field of the request that the provider rejected, as the provider spells it
             (`max_tokens`, `tools.0.name`); `None` if it names none.
-        resets_at: When the limit or outage ends, in seconds since the epoch (`time.time()`), if the provider
-            named a moment, however late; else `None`.
+        resets_at: When the limit or outage ends, in seconds since the epoch (`time.time()`), also if that is
+            more than a day from now; `None` if the provider named no time.
     """
 
 
 class _ProviderFaultError(ProviderError):
-    """The provider is at fault: retry, count it in the circuit breaker, fall back."""
+    """The provider is at fault: the call is retried and falls back, and the circuit breaker counts it."""
 
     retryable = True
     counts_against_provider = True
@@ -122,7 +122,7 @@ class OverloadedError(ServerError):
 
 
 class RateLimitError(ProviderError):
-    """The key is rate limited; it passes with time. Never retried earlier than `retry_after`."""
+    """The key is rate limited. The limit passes with time; a retry never comes earlier than `retry_after`."""
 
     kind = "rate_limit"
     about_key = True
@@ -154,7 +154,7 @@ class InvalidRequestError(ProviderError):
     """The request itself is invalid; most likely every other target would reject it too.
 
     Attributes:
-        refuses_streaming: True if the provider rejects only streaming; without it, it may answer.
+        refuses_streaming: True if only streaming is rejected: the same request without it may succeed.
     """
 
     kind = "invalid_request"
@@ -163,7 +163,7 @@ class InvalidRequestError(ProviderError):
 
 
 class ContextLengthError(InvalidRequestError):
-    """The prompt exceeds the model's context window; only a larger one can help.
+    """The prompt exceeds the model's context window; only a model with a larger window can help.
 
     If it exceeds a limit of the key, the account or the server instead (for example a request larger than
     the limit of tokens per minute), `fails_over` is true: any other target may accept it.
@@ -173,7 +173,7 @@ class ContextLengthError(InvalidRequestError):
 
 
 class ModelNotFoundError(InvalidRequestError):
-    """The provider has no such model, or not for this key."""
+    """The provider does not have this model, or this key may not use it."""
 
     kind = "model_not_found"
     fails_over = True
@@ -182,8 +182,8 @@ class ModelNotFoundError(InvalidRequestError):
 class UnsupportedRequestError(InvalidRequestError):
     """The request may be valid, but this target does not support something that another may support.
 
-    That may be a setting, a tool, the dialect of a schema, an image, a part that another provider issued,
-    the format of an id, a size: anything except the conversation itself.
+    Examples: a setting, a tool, a schema feature, an image, a message part that another provider created,
+    the format of an id, a size. An invalid conversation is an `InvalidRequestError`.
     """
 
     fails_over = True
@@ -197,6 +197,6 @@ class ContentFilterError(ProviderError):
 
 
 class InvalidResponseError(_ProviderFaultError):
-    """The response violates the API: HTML, truncated JSON, a stream without its end."""
+    """The response violates the API: HTML, truncated JSON, a stream that ends too early."""
 
     kind = "invalid_response"

@@ -6,7 +6,7 @@ from ranvier.errors.root import RanvierError
 
 
 class RejectedError(RanvierError):
-    """Ranvier rejected the attempt itself; nothing was sent."""
+    """Ranvier rejected the attempt, not the provider; nothing was sent."""
 
     kind = "rejected"
     fails_over = True
@@ -17,10 +17,10 @@ class RejectedError(RanvierError):
 
 
 class CircuitOpenError(RejectedError):
-    """The circuit of this tenant at this provider is open and rejects the attempt.
+    """The circuit of this tenant at this provider rejects the attempt: it is not closed.
 
-    `retry_after` is the rest of its cooldown or, while a probe is in flight, of the probe's lease;
-    `None` if an operator has isolated the circuit.
+    `retry_after` is the remaining cooldown or, while a probe is in flight, the remaining time of the
+    probe; `None` if an operator has isolated the circuit, or if nothing limits the probe's time.
     """
 
     kind = "circuit_open"
@@ -37,14 +37,15 @@ class CircuitOpenError(RejectedError):
         # There are thousands of rejections during an outage: the sentence is built only when it is read.
         if message := super().__str__():
             return message
-        when = "it is isolated" if self.retry_after is None else f"try again in {self.retry_after:.3g} s"
+        wait = self.retry_after
+        when = f"try again in {wait:.3g} s" if wait is not None else "it is isolated, or a probe is in flight"
         return f"the circuit of tenant {self.tenant!r} at {self.provider} is open: {when}"
 
 
 class ThrottledError(RejectedError):
-    """The provider limited or rejected this key a moment ago, and most likely would do so again.
+    """The provider has limited or rejected this key recently, and most likely would again.
 
-    `retry_after` is the number of seconds until the key may be used again.
+    `retry_after` is the time in seconds until a call with this key may be sent again.
 
     Attributes:
         reason: The kind of the provider's error: `rate_limit`, `overloaded`, `auth` or `quota_exhausted`.
@@ -93,6 +94,6 @@ class CredentialMissingError(RejectedError):
 
 
 class LocalCapacityError(RejectedError):
-    """No connection slot became free in time; nothing was sent and no provider is to blame."""
+    """No connection slot became free in time; nothing was sent, and no provider is at fault."""
 
     kind = "local_capacity"

@@ -15,13 +15,14 @@ class RanvierError(Exception):
     """The root of every error that ranvier raises.
 
     Attributes:
-        attempts: The attempts of the call before this was raised, oldest first.
-        record: The record of the call, from which `story` is built; `None` for an error outside a call.
-        retry_after: Seconds to wait, if the provider or a circuit gave a time.
+        kind: The category in one word: `rate_limit`, `timeout`, `overloaded`.
+        attempts: The attempts of the call before the error was raised, oldest first.
+        record: What happened in the call, for `story` and `explain`; `None` for an error outside a call.
+        retry_after: Seconds to wait, if a provider, a circuit or a gate gave a time; else `None`.
         retryable: Another attempt at the same target may succeed.
-        counts_against_provider: A circuit breaker should count it.
-        fails_over: The next target may succeed.
-        retry_useless: The target would reject another attempt now, so that a retry is pointless.
+        counts_against_provider: The provider is at fault, and a circuit breaker should count it.
+        fails_over: The next target may succeed, so that the call should fall back.
+        retry_useless: Not retried even if `retryable`: a guard, such as the breaker, would reject the retry.
         about_key: The credential is at fault: another key may succeed at the same target.
     """
 
@@ -37,7 +38,7 @@ class RanvierError(Exception):
 
     @property
     def story(self) -> Story | None:
-        """Where the seconds of the call went; `None` for an error outside a call."""
+        """How long each attempt and wait of the call took; `None` for an error outside a call."""
         return None if self.record is None else self.record.story()
 
     def explain(self, prices: Prices | None = None) -> str:

@@ -16,33 +16,34 @@ if TYPE_CHECKING:
 
 
 class Probing(Protocol):
-    """The permit of a probe, notified of the progress of its call."""
+    """The permit of a probe: it receives these two notifications about its call."""
 
     def waits(self, call: Call) -> None:
-        """`call` starts to wait for a connection slot."""
+        """Called when `call` starts to wait for a connection slot."""
 
     def sent(self, call: Call) -> None:
-        """The request of `call` is sent now."""
+        """Called when the request of `call` is sent."""
 
 
 class Call:
-    """One call on its way down the stack; immutable once passed on: a layer derives its own.
+    """One call on its way down the stack. A layer does not change it: it passes on a changed copy.
 
     Attributes:
         request: The request.
-        tenant: The tenant on whose behalf it is made.
-        start: The target at which the caller wants it to start; `None` means the first.
+        tenant: The tenant for whom it is made.
+        start: The target that the caller wants to be asked first; `None` means the first of the route.
         streaming: True if the caller reads a stream.
-        pipeline: The pipeline that handles it: its clock, its events, its circuits.
-        record: The record of attempts so far, shared by all derived calls.
+        pipeline: The pipeline that handles it, with its clock, events and credentials.
+        record: The record of attempts so far, shared by the copies that layers pass on.
         deadline: When the deadline of the whole call passes, on the pipeline's clock; `None` means never.
         limits: The limits of one attempt.
         deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
-        credential: The key to use there, or `None`.
+        credential: The key to use at `deployment`, or `None`.
         attempt: The number of the attempt at this deployment, from 1.
-        delay, reason: Seconds slept before this attempt, and the kind of the error that caused it.
-        circuit: The state of the circuit that admits it; `None` without a breaker.
-        probing: Permits of probes, which are notified when the request is sent.
+        delay: Seconds waited before this attempt.
+        reason: The kind of the error that caused this attempt; `None` for the first of a call.
+        circuit: The state of the circuit that has admitted it; `None` without one.
+        probing: If it is a probe, the permits to notify when its request waits or is sent.
     """
 
     __slots__ = (
@@ -92,7 +93,7 @@ class Call:
         self.probing: tuple[Probing, ...] = ()
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
-        """The first attempt at `deployment`, caused by `reason`."""
+        """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
         call = _new(Call)
         call.request = self.request
         call.tenant = self.tenant
@@ -112,7 +113,7 @@ class Call:
         return call
 
     def again(self, delay: float = 0.0, reason: str | None = None) -> Call:
-        """The next attempt at the same deployment, after `delay` seconds, caused by `reason`."""
+        """The next attempt at the same deployment, after `delay` seconds, because of a `reason` error."""
         call = self._copy()
         call.attempt = self.attempt + 1
         call.delay = delay
@@ -120,7 +121,7 @@ class Call:
         return call
 
     def until(self, deadline: float) -> Call:
-        """The same call, with `deadline` if that is earlier than its own."""
+        """The same call, with `deadline` unless its own is earlier."""
         call = self._copy()
         if self.deadline is None or deadline < self.deadline:
             call.deadline = deadline
@@ -139,13 +140,13 @@ class Call:
         return call
 
     def probed_by(self, permit: Probing) -> Call:
-        """The same call as a probe of `permit`."""
+        """The same call as a probe, which notifies `permit`."""
         call = self._copy()
         call.probing = (*self.probing, permit)
         return call
 
     def afresh(self) -> Call:
-        """A separate call with the same request, and its own record."""
+        """The same call with a new record: a stream that is entered again is a separate call."""
         call = self._copy()
         call.record = type(self.record)()
         return call
@@ -157,7 +158,7 @@ class Call:
         return call
 
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
-        """Emit a `RequestAdjusted` event for each changed parameter, with a description of the change."""
+        """Emit a `RequestAdjusted` event for each `(parameter, description of its change)`."""
         events = self.pipeline.events
         if events.listeners:
             for parameter, change in changes:

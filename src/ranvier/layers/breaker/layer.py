@@ -44,8 +44,9 @@ class Breaker(Guard):
         max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps the cooldown constant.
         max_probes: Probes in flight at a time.
         probe_lease: Seconds after sending its request within which a probe must end; after that it counts
-            as failed. `None` is one second more than the longest attempt that the stack allows, or 121
-            seconds more than `first_token` and `idle` where the stack does not limit the whole attempt.
+            as failed. `None` is one second more than the longest attempt that the stack allows. If the
+            stack does not limit the whole attempt: for a stream, one second more than `first_token`; for
+            `complete()` with `first_token` and `idle`, until it ends; else 121 seconds plus these two.
         max_circuits: The maximum number of circuits to keep.
         key: A function of a call that returns the key of its circuit, anything hashable; `None` is
             `(tenant, provider)`. It may add a model or a region; without the tenant, tenants share circuits.

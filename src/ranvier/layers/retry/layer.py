@@ -1,4 +1,4 @@
-"""Retries a failed attempt at the same target, where that may help."""
+"""Retries a failed attempt at the same target, if that may help."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Retry(Layer):
     """Retry transient errors: broken connections, 5xx, overload, rate limits.
 
     Args:
-        max_retries: Further attempts after the first; 0 switches retries off.
+        max_retries: The maximum number of further attempts after the first; 0 switches retries off.
         base_delay: Seconds before the first retry, before jitter.
-        max_delay: The longest wait. If a provider asks for more, the call falls back to the next target
-            at once.
+        max_delay: The longest wait in seconds. If a provider asks for more, the call falls back to the next
+            target at once.
         multiplier: The factor by which each wait is longer than the one before.
-        jitter: `full` spreads waits over their whole length, `equal` over the upper half, `none` not at all.
-        on_timeout: Also retry an attempt that timed out. Off, since a silent provider stays
-            silent; a connect that timed out is retried in any case.
+        jitter: How much of each wait is random: `full` all of it, `equal` its second half, `none` nothing.
+        on_timeout: Also retry an attempt that timed out. Off by default, because a silent provider
+            usually stays silent. A connect timeout is always retried.
         overrides: The settings for single targets, by `"provider"` or `"provider/model"`.
 
-    A `retry_after` is never shortened. Where a wait would outlast the deadline, the provider's error
-    is raised at once, and the next target gets the remaining time.
+    A `retry_after` is never shortened. If a wait would exceed the deadline, the provider's error is
+    raised at once, so that the next target gets the remaining time.
     """
 
     place: ClassVar[Place] = Place.RETRY
@@ -84,7 +84,7 @@ class Retry(Layer):
                 except RejectedError:
                     if failed is None:
                         raise
-                    raise failed from None  # the circuit has opened meanwhile: the provider's error says more
+                    raise failed from None  # not the rejection of a retry: the provider's error says more
                 except RanvierError as error:
                     delay = self.settings_for(call.deployment)._delay(call, error)
                     if delay is None:
@@ -98,7 +98,7 @@ class Retry(Layer):
                     recorder.waited(call, "backoff", started_at, failed.kind)
                 call = call.again(delay, failed.kind)
         finally:
-            del failed  # the error holds this frame: a frame that held it too would be a cycle
+            del failed  # because the error's traceback refers to this frame: a local would complete a cycle
 
     def _delay(self, call: Call, error: RanvierError) -> float | None:
         """Seconds to wait before the next attempt; `None` means do not retry."""
@@ -116,7 +116,7 @@ class Retry(Layer):
             return delay
         left = call.deadline - call.pipeline.clock()
         if retry_after is not None and retry_after < left:
-            delay = min(delay, (retry_after + left) / 2)  # jitter must not cost an attempt that would fit
+            delay = min(delay, (retry_after + left) / 2)  # so that jitter alone never exceeds the deadline
         return delay if delay < left else None
 
     def _emit(self, call: Call, error: RanvierError, delay: float) -> None:
@@ -133,7 +133,7 @@ class Retry(Layer):
             )
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Every attempt fails, and every wait is as long as a provider may ask for."""
+        """The worst case: every attempt fails, and every wait is the longest that a provider may ask for."""
         settings = self if deployment is None else self.settings_for(deployment)
         jitter = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
         return inner.times(settings.max_retries + 1, settings.max_delay + jitter)
