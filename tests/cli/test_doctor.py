@@ -53,6 +53,17 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
     assert said.endswith("no warnings\n")
 
 
+@pytest.mark.parametrize(
+    ("variable", "host"), [("GLM_API_KEY", "open.bigmodel.cn"), ("ZAI_API_KEY", "api.z.ai")]
+)
+def test_the_address_is_the_one_that_the_key_belongs_to(write, monkeypatch, capsys, variable, host):
+    """As a request would go: to the platform at which the key is valid."""
+    monkeypatch.delenv("GLM_API_KEY", raising=False)
+    monkeypatch.setenv(variable, SECRET)
+    main(["doctor", write("pipeline = resilient('glm/glm-5.2')"), "--offline"])
+    assert f"    address  https://{host}/" in capsys.readouterr().out
+
+
 def test_the_pipeline_of_the_readme_is_well(write, capsys):
     """What we show to everybody first has no fault that we would find in it."""
     [code] = re.findall(r"```python\n((?:(?!```).)*?)\n\nasync with", README.read_text(), re.DOTALL)

@@ -1,4 +1,4 @@
-"""What attentive listeners hear of every call: its attempts and its end, once each."""
+"""What verbose listeners hear of every call: its attempts and its end, once each."""
 
 import asyncio
 from collections import Counter

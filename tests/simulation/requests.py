@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ranvier import RanvierError
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
 from simulation.invariants import Books
 from simulation.story import ABOUT_KEYS, BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
-
-if TYPE_CHECKING:
-    pass
 
 SWALLOWED_ONCE = 1.25
 """Seconds by which a wait may outlast its limit where the code of others swallows a cancellation."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
+from typing import Any, Self, Unpack
 
 from ranvier import validation
 from ranvier.caller import delivered
@@ -38,13 +38,6 @@ from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.remedies import OF_A_PIPELINE, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
-
-if TYPE_CHECKING:
-    pass
-
-
-class _Timed(Protocol):
-    seconds: float | None
 
 
 class Pipeline(Runtime):

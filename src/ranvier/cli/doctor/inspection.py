@@ -119,8 +119,8 @@ def inspect_pipeline(pipeline: Pipeline, *, offline: bool = False) -> PipelineRe
 def url_of(target: Deployment) -> str | None:
     """The base URL of a target; `None` for a provider without an address."""
     provider: Any = target.provider
-    place = getattr(provider, "place", None)
-    url = getattr(provider, "base_url", None) if place is None else place(provider.credential())
+    of_key = getattr(provider, "base_url_for", None)
+    url = getattr(provider, "base_url", None) if of_key is None else of_key(provider.credential())
     return url if isinstance(url, str) and url.startswith(HTTP) else None
 
 

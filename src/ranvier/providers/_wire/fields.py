@@ -52,7 +52,8 @@ class Extras:
         self.settings: Json = {}
         self.fields: list[Mapping[str, Any]] = [options] if options else []
         if extra:
-            self._sort(extra, call.pipeline.provider_names, family, name)
+            names = call.pipeline.provider_names | {family, name}  # a wrapper may hide it from the stack
+            self._sort(extra, names, family, name)
 
     def _sort(self, extra: Mapping[str, Any], names: frozenset[str], family: str, name: str) -> None:
         named = names & extra.keys()
