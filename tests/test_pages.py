@@ -85,6 +85,7 @@ async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> No
     module = sys.modules["page"] = ModuleType("page")
     vars(module).update(names)
     printed = ""
+    pipelines: dict[int, Pipeline] = {}  # also those whose name is given to another one later
     for language, code in blocks(page):
         if language == "python":
             compiled = compile(code, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -92,12 +93,12 @@ async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> No
             if inspect.iscoroutine(result):
                 await result
             printed += capsys.readouterr().out
+            pipelines |= {id(each): each for each in vars(module).values() if isinstance(each, Pipeline)}
         elif language == "text":
             assert printed.splitlines() == code.splitlines(), page
             printed = ""
-    for thing in vars(module).values():
-        if isinstance(thing, Pipeline):
-            await thing.aclose()
+    for pipeline in pipelines.values():
+        await pipeline.aclose()
 
 
 HERE = [page for page in pages_with("python") if page not in ELSEWHERE]

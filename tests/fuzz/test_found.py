@@ -7,6 +7,7 @@ import pytest
 
 from ranvier.errors import ProviderError
 from ranvier.messages import Native, Response, ToolCall
+from ranvier.providers._reading.forms import ObjectDecoder
 from support.fuzz.reading import assert_goes_back, outcome
 
 
@@ -104,3 +105,12 @@ def test_arguments_that_no_wire_takes_back_are_invalid(arguments: str) -> None:
     call = ToolCall.parse("a", "f", arguments)
     assert (call.arguments, call.invalid) == ({}, arguments)
     assert_goes_back(Response(tool_calls=(call,)))
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_backslash_outside_of_a_string_escapes_nothing(at: int) -> None:
+    """Wherever the body is cut."""
+    content = rb'\{"a": "\\"}\{}'
+    decoder = ObjectDecoder()
+    events = [*decoder.feed(content[:at]), *decoder.feed(content[at:]), *decoder.finish()]
+    assert [event for event, _ in events] == [rb'{"a": "\\"}', b"{}"]

@@ -88,9 +88,11 @@ class ObjectDecoder(Decoder):
         begin, at = 0, 1 if self._escaped and chunk else 0
         self._escaped = self._escaped and not chunk
         for mark in _MARKS.finditer(chunk, at):
-            what = mark.group()
+            what, start = mark.group(), mark.start()
+            if not self._quoted and len(what) == 2:  # a backslash escapes within strings only
+                what, start = what[1:], start + 1
             if self._depth == 0 and what == b"{":
-                begin = mark.start()
+                begin = start
             if self._passes(what):
                 events.append((self._whole(chunk[begin : mark.end()]), ""))
         if self._depth:
