@@ -3,7 +3,7 @@
 It copies what a checkout has into a fresh folder, writes the page's files, and runs its commands as they
 stand there, in order, in one shell; what is for "a second terminal" runs beside it, until the next such
 command. Whatever a block of `text` shows must have been printed: seconds to within a fifth, other numbers
-to within a factor of two, and 0 as it is. All of it has to be over within five minutes.
+to within a factor of four (how many calls a demo makes depends on the machine), and 0 as it is. All of it has to be over within five minutes.
 """
 
 import re
@@ -66,7 +66,7 @@ def shows(printed: str, line: str) -> bool:
 
 def is_about(printed: re.Match[str], shown: re.Match[str]) -> bool:
     """True where a number is the one of the page, or not far from it."""
-    most = 1.2 if shown.string[shown.end() :].startswith(" s") else 2.0
+    most = 1.2 if shown.string[shown.end() :].startswith(" s") else 4.0
     expected = float(shown[0])
     return expected / most <= float(printed[0]) <= expected * most
 
