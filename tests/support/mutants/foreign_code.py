@@ -22,6 +22,12 @@ MUTANTS = [
         "L7", "a cancellation that is still to be thrown is taken for the provider's", "caller.py",
         '    return task.cancelling() - getattr(task, "_must_cancel", False)',
         "    return task.cancelling()",
+        "tests/pipeline/test_cancelled_while_running.py::test_a_request_is_cancelled_while_its_tenant_is_looked_up",
+    ),
+    mutant(
+        "L7", "a wait forgets a cancellation that is still to be thrown", WATCH,
+        'task.cancelling() - getattr(task, "_must_cancel", False)',
+        "task.cancelling()",
         "tests/pipeline/test_cancelled_while_running.py::test_a_call_is_cancelled",
     ),
     mutant(
