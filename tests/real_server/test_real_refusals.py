@@ -13,6 +13,7 @@ from ranvier import (
     InvalidRequestError,
     ProviderError,
     StreamInterruptedError,
+    UnsupportedRequestError,
 )
 from support.real_server.llama_server import Dialect, LlamaServer, pieces, pipeline, serving
 
@@ -47,10 +48,11 @@ async def test_a_prompt_that_is_too_long(wide: LlamaServer, dialect: Dialect) ->
 
 
 async def test_a_parameter_that_is_none(wide: LlamaServer, dialect: Dialect) -> None:
-    """A field that the server cannot read is an InvalidRequestError, which says which one."""
+    """A setting that the server rejects is an UnsupportedRequestError, since another target may accept it."""
     async with pipeline(dialect(wide)) as answers:
         for error in await refused(answers, "Hi", max_tokens=5, extra={"temperature": "warm"}):
-            assert type(error) is InvalidRequestError
+            assert type(error) is UnsupportedRequestError
+            assert error.fails_over
             assert error.status == 400
             assert "temperature" in str(error)
 
