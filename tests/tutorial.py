@@ -3,7 +3,8 @@
 It copies what a checkout has into a fresh folder, writes the page's files, and runs its commands as they
 stand there, in order, in one shell; what is for "a second terminal" runs beside it, until the next such
 command. Whatever a block of `text` shows must have been printed: seconds to within a fifth, other numbers
-to within a factor of four (how many calls a demo makes depends on the machine), and 0 as it is. All of it has to be over within five minutes.
+to within a factor of four (how many calls a demo makes depends on the machine), and 0 as it is.
+All of it has to be over within five minutes.
 """
 
 import re
