@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.characters import mended
@@ -20,6 +20,8 @@ Role = Literal["system", "user", "assistant", "tool"]
 """The author of a message."""
 
 ROLES = get_args(Role)
+
+_PartT = TypeVar("_PartT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,12 @@ class ToolResult:
     @property
     def parts(self) -> tuple[Text | Image | WirePart, ...]:
         """The content as parts, also where it is plain text."""
-        if isinstance(self.content, str):
-            return (Text(self.content),) if self.content else ()
-        return self.content
+        return _as_parts(self.content)
 
     @property
     def text(self) -> str:
         """The text of the result, without other parts."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content if isinstance(part, Text))
+        return _text_in(self.content)
 
 
 Part = Text | Image | ToolCall | ToolResult | Native | WirePart
@@ -186,16 +184,12 @@ class Message:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The content as parts, also where it is plain text."""
-        if isinstance(self.content, str):
-            return (Text(self.content),) if self.content else ()
-        return self.content
+        return _as_parts(self.content)
 
     @property
     def text(self) -> str:
         """The text of the message, without other parts."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content if isinstance(part, Text))
+        return _text_in(self.content)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -203,6 +197,18 @@ class Message:
         if isinstance(self.content, str):
             return ()
         return tuple(part for part in self.content if isinstance(part, ToolCall))
+
+
+def _as_parts(content: str | tuple[_PartT, ...]) -> tuple[_PartT | Text, ...]:
+    if isinstance(content, str):
+        return (Text(content),) if content else ()
+    return content
+
+
+def _text_in(content: str | tuple[object, ...]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.text for part in content if isinstance(part, Text))
 
 
 def _parts(content: Any, what: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
