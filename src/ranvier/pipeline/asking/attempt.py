@@ -65,10 +65,8 @@ async def _whole(call: Call) -> Response:
     timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
     began, queued = timer.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
-    if slots is not None and slots.locked():
-        began, queued = await _wait_for_slot(call, timer, slots, began)
-    elif slots is not None:
-        await slots.acquire()
+    if slots is not None:
+        began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
         try:
@@ -106,10 +104,8 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
     timer = WaitTimer(call)
     began, queued = timer.begin(), 0.0
     slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
-    if slots is not None and slots.locked():
-        began, queued = await _wait_for_slot(call, timer, slots, began)
-    elif slots is not None:
-        await slots.acquire()
+    if slots is not None:
+        began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
         stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
@@ -172,10 +168,10 @@ async def _repaired(
     return repaired
 
 
-async def _wait_for_slot(
+async def _take_slot(
     call: Call, timer: WaitTimer, slots: asyncio.Semaphore, began: float
 ) -> tuple[float, float]:
-    """Wait for a connection slot, because all are in use; returns when it was acquired, and the wait.
+    """Take a connection slot, after a wait if all are in use; returns when the attempt began, and the wait.
 
     Requests wait here and never inside an HTTP pool, so that the wait is not charged to the
     provider, and a cancelled one leaves nothing behind (encode/httpcore#1093).
@@ -185,6 +181,9 @@ async def _wait_for_slot(
         RejectedError: after the wait, a layer would not admit the call any more.
         TimedOutError: no time is left for an attempt.
     """
+    if not slots.locked():
+        await slots.acquire()
+        return began, 0.0
     for permit in call.probing:
         permit.waits(call)
     try:
