@@ -17,6 +17,7 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.timing.limit import OVERTAKEN, too_late
 from ranvier.pipeline.timing.limits import Limits, slot_wait
 from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 
@@ -69,8 +70,12 @@ async def _whole(call: Call) -> Response:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
+        call.watch.sent(call, attempt, timer)
         try:
             response = await provider.complete(call)
+            if not call.watch.content(clock()):
+                attempt.usage = response.usage
+                raise too_late(call, OVERTAKEN)
         except BaseException as raised:
             failure = _failed(call, attempt, await failure_of(call, timer, raised))
             try:
@@ -108,6 +113,7 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
         began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
+        call.watch.sent(call, attempt, timer)
         stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
     except BaseException:  # raised by a listener to end the program
         timer.end()
@@ -184,10 +190,16 @@ async def _take_slot(
     if not slots.locked():
         await slots.acquire()
         return began, 0.0
+    if not call.watch.queues:
+        timer.end()
+        raise too_late(call, "slot")
     for permit in call.probing:
         permit.waits(call)
+    due, phase = earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")
+    if call.watch.until is not None:
+        due, phase = earlier((due, phase), call.watch.until, "turn")
     try:
-        with timer.until(*earlier((call.deadline, "deadline"), began + slot_wait(call.limits), "slot")):
+        with timer.until(due, phase):
             await slots.acquire()
     finally:
         recorder.waited(call, "slot", began)

@@ -14,7 +14,7 @@ from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.streaming.provider_events import ProviderEvents, Some
-from ranvier.pipeline.timing.limit import CLOSED, Limit, too_late
+from ranvier.pipeline.timing.limit import CLOSED, OVERTAKEN, Limit, too_late
 from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class BoundedEvents:
         if event.text or event.has_content:
             if self.first is None:
                 self.first = self._clock()
+                if not self._call.watch.content(self.first):
+                    raise too_late(self._call, OVERTAKEN)
             if event.finish_reason is None:
                 return event
         elif not self.collector.finished:
@@ -203,6 +205,8 @@ class BoundedEvents:
                 raise too_late(self._call, earlier((due, phase), silent, "idle")[1])
             return False
         self.timer.extend(due, phase, silent)
+        if self.first is None:
+            self._call.watch.alive(now)
         return True
 
     def _due(self, began: float, alive: float) -> tuple[float | None, str, float]:
@@ -215,8 +219,11 @@ class BoundedEvents:
             due, phase = earlier(self._bound, max(began, self._stopped) + AFTER_FINISH, "finish")
         elif self.first is not None:
             silent = inf if limits.idle is None else alive + limits.idle
-        elif limits.first_token is not None:
-            due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
+        else:
+            if limits.first_token is not None:
+                due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
+            if (turn := self._call.watch.until) is not None:
+                due, phase = earlier((due, phase), turn, "turn")
         return due, phase, silent
 
     async def _failure(self, raised: BaseException) -> BaseException | None:

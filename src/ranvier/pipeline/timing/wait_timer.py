@@ -32,6 +32,7 @@ class WaitTimer:
 
     Attributes:
         ours: Our cancellation of the waiting task, once a limit is reached.
+        alarm_at: When to call `alarm`, while a task waits; infinity if not at all.
         fires_at: When it fires; infinity if it is not set.
         bucket: The bucket of timers that fire in the same second, while it is set.
     """
@@ -44,11 +45,14 @@ class WaitTimer:
         "_phase",
         "_silent",
         "_task",
+        "alarm",
+        "alarm_at",
         "bucket",
         "fires_at",
         "ours",
     )
 
+    alarm: Callable[[float], None]
     bucket: dict[Timer, None]
     _cancelling: int  # of the task, when the wait began
     _due: float | None
@@ -56,7 +60,7 @@ class WaitTimer:
     _silent: float  # when the limit of silence is reached
 
     def __init__(self, call: Call) -> None:
-        self.fires_at = inf
+        self.fires_at = self.alarm_at = inf
         self._call = call
         self._task: asyncio.Task[object] | None = None  # set while it waits; `interrupt` may cancel it
         self.ours: Cancellation | None = None
@@ -68,7 +72,7 @@ class WaitTimer:
         return self._task is not None
 
     def begin(self) -> float:
-        """Start an attempt now, limited by its limit and the deadline; the deadline wins a tie.
+        """Start an attempt now, limited by its limit, its turn and the deadline; the deadline wins a tie.
 
         Raises:
             TimedOutError: no time is left.
@@ -77,6 +81,9 @@ class WaitTimer:
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
         if seconds is not None and (due is None or now + seconds < due):
             due, phase = now + seconds, "attempt"
+        turn = call.watch.until
+        if turn is not None and (due is None or turn < due):
+            due, phase = turn, "turn"
         if due is not None and due <= now:
             raise too_late(call, phase)
         self.start(due, phase)
@@ -116,6 +123,8 @@ class WaitTimer:
             pipeline.timers.set(self, due)
         if silent < self.fires_at:
             pipeline.timers.set(self, silent)
+        if self.alarm_at < self.fires_at:
+            pipeline.timers.set(self, self.alarm_at)
 
     def extend(self, due: float | None, phase: str, silent: float = inf) -> None:
         """The wait continues, at most until `due`, and until `silent`, which each sign of life moves."""
@@ -184,6 +193,12 @@ class WaitTimer:
         if self._on_idle is not None and self._on_idle[0] < self.fires_at:
             self._set(self._on_idle[0])
 
+    def ring(self, when: float, alarm: Callable[[float], None]) -> None:
+        """Call `alarm` with the time at `when`, if a task is waiting then, or else once one waits again."""
+        self.alarm_at, self.alarm = when, alarm
+        if when < self.fires_at:
+            self._set(when)
+
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task is waiting at that time."""
         self._on_idle = (when, then)
@@ -195,12 +210,21 @@ class WaitTimer:
         if self.ours is not None:
             self._take_back()
         self._task = self._on_idle = None  # as `close` would, but every attempt ends here
+        if self.alarm_at != inf:
+            self.mute()
         if self.fires_at != inf:
             self.discard()
+
+    def mute(self) -> None:
+        """Cancel the alarm."""
+        self.alarm_at = inf
+        del self.alarm  # it may refer to what refers to this timer
 
     def close(self) -> None:
         """Cancel the timer; a wait continues without limits."""
         self._on_idle = None
+        if self.alarm_at != inf:
+            self.mute()
         if self.fires_at != inf:
             self.discard()
 
@@ -216,11 +240,17 @@ class WaitTimer:
         """Called when the timer fires."""
         self.fires_at = inf
         if self._task is not None:
+            if self.alarm_at <= now:
+                alarm = self.alarm
+                self.mute()
+                alarm(now)  # which may set the next one
             first, phase = earlier((self._due, self._phase), self._silent, "idle")
             if first is not None and first <= now:
                 self.interrupt(phase)
-            elif first is not None and first != inf:
-                # The limit has moved since the timer was set, or the loop was early.
+                return
+            # A limit has moved since the timer was set, or the loop was early.
+            first = min(inf if first is None else first, self.alarm_at)
+            if first < self.fires_at:
                 self._set(first)
         elif self._on_idle is not None:
             when, then = self._on_idle

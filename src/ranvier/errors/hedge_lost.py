@@ -1,0 +1,11 @@
+"""The error of an attempt that another target has overtaken."""
+
+from __future__ import annotations
+
+from ranvier.errors.root import RanvierError
+
+
+class HedgeLostError(RanvierError):
+    """Another target answered the call first. It ends the attempt, and no call raises it."""
+
+    kind = "hedge_lost"

@@ -1,0 +1,78 @@
+"""How soon a target usually answers, and so how long a call waits for it before it asks another one."""
+
+from __future__ import annotations
+
+from ranvier.layers.fallback.first_tokens import FirstTokens
+from ranvier.pipeline.timing.limits import Limits
+
+COLD_HEDGE = 12.0
+"""The longest delay of a hedge, in seconds, at a target whose times are not known yet."""
+
+COLD_HANG = 10.0
+"""The shortest hang threshold in seconds, unless half of `first_token` is shorter."""
+
+USUAL_FIRST_TOKEN = 120.0
+"""What counts as `first_token`, in seconds, where the stack does not limit it."""
+
+SUSPECT_SECONDS = 60.0
+"""Seconds after a silence for which attempts run in tasks of their own, so that they can go on alone."""
+
+MAX_AGE = 1.0
+"""Seconds for which computed quantiles are used again."""
+
+
+class Pace:
+    """The times to the first content at one target.
+
+    Attributes:
+        suspect_until: Until when attempts at the target run in tasks of their own.
+        lingering: Attempts there that go on although their call has its answer.
+    """
+
+    __slots__ = ("_at", "_learned", "_p99", "_samples", "_share", "lingering", "suspect_until")
+
+    def __init__(self, share: float) -> None:
+        self._samples = FirstTokens()
+        self._share = share
+        self._at = float("-inf")
+        self._learned: float | None = None
+        self._p99: float | None = None
+        self.suspect_until = float("-inf")
+        self.lingering = 0
+
+    def add(self, seconds: float, now: float) -> None:
+        """Add the seconds to a first content, or those of a silence that was not waited for to its end."""
+        self._samples.add(seconds, now)
+
+    def suspect(self, now: float) -> None:
+        """The target was silent for a suspiciously long time."""
+        self.suspect_until = now + SUSPECT_SECONDS
+
+    def learned(self, now: float) -> float | None:
+        """The quantile after which a hedge is due; `None` while it is not known."""
+        self._refresh(now)
+        return self._learned
+
+    def cold_hedge(self, limits: Limits) -> float:
+        """When a hedge is due, in seconds, while no quantile is known."""
+        return min(COLD_HEDGE, _first_token(limits) / 3)
+
+    def hang_threshold(self, limits: Limits, now: float) -> float:
+        """Seconds without content after which an attempt counts as silent."""
+        self._refresh(now)
+        longest = _first_token(limits)
+        least = min(COLD_HANG, longest / 2)
+        if self._p99 is None:
+            return max(longest / 4, least)
+        return min(max(2 * self._p99, least), longest)
+
+    def _refresh(self, now: float) -> None:
+        if now - self._at < MAX_AGE:
+            return
+        self._at = now
+        self._p99 = self._samples.quantile(0.99, now)
+        self._learned = self._p99 if self._share == 0.99 else self._samples.quantile(self._share, now)
+
+
+def _first_token(limits: Limits) -> float:
+    return USUAL_FIRST_TOKEN if limits.first_token is None else limits.first_token
