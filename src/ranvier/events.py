@@ -61,6 +61,35 @@ class FallbackTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeSent(Event):
+    """The target has had no content for `seconds`: the target `to` is asked as well."""
+
+    name: ClassVar[str] = "hedge"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: %(provider)s/%(model)s has had no content for %(seconds).1f s, asking %(to)s as well"
+    )
+
+    to: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeWithheld(Event):
+    """The target has had no content for `seconds`, but `to` has received its share of hedges."""
+
+    name: ClassVar[str] = "hedge_withheld"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: %(provider)s/%(model)s has had no content for %(seconds).1f s, but too many calls were "
+        "hedged to %(to)s"
+    )
+
+    to: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChanged(Event):
     """A circuit changed from state `before` to state `after`: closed, open, half_open or isolated."""
 

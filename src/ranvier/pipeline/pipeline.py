@@ -218,10 +218,15 @@ class Pipeline(Runtime):
         await self.aclose()
 
     def in_background(
-        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
-    ) -> None:
+        self,
+        work: Coroutine[Any, Any, None],
+        context: Context | None = None,
+        name: str = "background work",
+        *,
+        cut_off: bool = False,
+    ) -> asyncio.Task[None]:
         """Run `work` in a background task: see `Runtime.in_background`."""
-        self.lifecycle.in_background(work, context, name)
+        return self.lifecycle.in_background(work, context, name, cut_off=cut_off)
 
     # --- inspection ------------------------------------------------------------------------------
 

@@ -126,10 +126,16 @@ class Runtime:
         return min((bound for bound in bounds if bound is not None), default=None)
 
     def in_background(
-        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
-    ) -> None:
+        self,
+        work: Coroutine[Any, Any, None],
+        context: Context | None = None,
+        name: str = "background work",
+        *,
+        cut_off: bool = False,
+    ) -> asyncio.Task[None]:
         """Run `work`, which must not raise, in a background task with a copy of `context`.
 
-        Closing the pipeline waits for it. `name` identifies it in the log if it does not end.
+        Closing the pipeline waits for it, or with `cut_off` cancels it first. `name` identifies it in the log
+        if it does not end.
         """
         raise NotImplementedError

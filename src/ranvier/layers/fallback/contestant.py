@@ -55,6 +55,11 @@ class Contestant(Watch):
         self._timer: WaitTimer | None = None
         self._hedge_at = self._hang_at = inf
 
+    @property
+    def since(self) -> float:
+        """When the attempt in flight was sent."""
+        return 0.0 if self._attempt is None else self._attempt.started
+
     # --- notifications from the attempt ----------------------------------------------------------
 
     def sent(self, call: Call, attempt: Attempt, timer: WaitTimer) -> None:

@@ -18,7 +18,7 @@ class HedgeBudget:
     def earn(self, provider: str) -> None:
         """A call is sent whose hedge would go to `provider`."""
         saved = self._saved.get(provider, MAX_SAVED) + PER_CALL
-        self._saved[provider] = saved if saved < MAX_SAVED else MAX_SAVED
+        self._saved[provider] = min(MAX_SAVED, saved)
 
     def take(self, provider: str) -> bool:
         """Spend one hedge to `provider`; false if there is none left."""

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ranvier.errors.all_failed import AllDeploymentsFailedError
+from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
-from ranvier.errors.partial import DeadlineExceededError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
-from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.events import FallbackTaken
-from ranvier.facts.attempt import EMPTY, SUCCEEDED
+from ranvier.layers.fallback.hedge_budget import HedgeBudget
+from ranvier.layers.fallback.kept_state import keeps_state
+from ranvier.layers.fallback.pace import Pace
+from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.messages.message import ToolResult
-from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.reporting import recorder
 
-Failures = tuple[tuple[Deployment, RanvierError], ...]
-"""The failed targets with their errors."""
+if TYPE_CHECKING:
+    from ranvier.pipeline.runtime import Runtime
+
+Quantile = Literal["p95", "p99"]
+HedgeAfter = float | Quantile | None
+
+PROBE_HEDGE = 2.0
+"""Seconds without content after which a call that is a probe is sent to its next target as well."""
+
+MAX_LINGERING = 5
+"""Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
 
 
 class Fallback(Layer):
@@ -36,6 +44,17 @@ class Fallback(Layer):
         on_content_filter: Also fall back when a content filter rejects the request.
         on_empty: Also fall back after a response that ended well but is empty (`Response.empty`), unless the
             last message is a tool result, after which an empty response can be right.
+        hedge_after: Ask the next target as well once a target has had no content for so long: in seconds, or
+            as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While these
+            times are not known (fewer than 20 calls), a third of its `first_token` counts, 12 s at most.
+        hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds.
+        reserve: The most seconds before the deadline that are kept for each target after this one: until its
+            first content, an attempt may use what is left minus, for each of them, this time, its
+            `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
+
+    The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A
+    provider receives at most ten hedges, plus one for every ten calls. With one target only, a hedge goes to
+    the same target, and only after a learned "p95" or "p99", or after the given seconds.
 
     If all targets answer with an empty response, the first one is returned; it is no error, and no circuit
     counts it. A stream can fall back until its first content, thoughts included.
@@ -55,6 +74,9 @@ class Fallback(Layer):
         on_invalid_request: bool = False,
         on_content_filter: bool = False,
         on_empty: bool = True,
+        hedge_after: HedgeAfter = None,
+        hedge_min: float = 2.0,
+        reserve: float | None = None,
     ) -> None:
         if not targets:
             raise ConfigurationError(
@@ -77,58 +99,74 @@ class Fallback(Layer):
             )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
+        self.hedge_after = _checked(hedge_after)
+        self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
+        self.hedges = hedge_after is not None
+        self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
+        self.budget = HedgeBudget()
+        self.max_lingering = MAX_LINGERING
+        self.probing_layers: tuple[Layer, ...] = ()
+        share = 0.95 if hedge_after == "p95" else 0.99
+        self._paces = {deployment: Pace(share) for deployment in self.deployments()}
+        self._reserves: dict[Deployment, float] = {}
 
-    # --- handling a call -------------------------------------------------------------------------
+    # --- for the pipeline ------------------------------------------------------------------------
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
-        """Send the call to one target after another."""
-        failures: Failures = ()
+    def join(self, pipeline: Runtime) -> None:
+        """Learn what the layers further in allow an attempt to take, and which of them send probes."""
+        self.probing_layers = tuple(
+            layer
+            for layer in pipeline.layers
+            if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
+        )
+        for deployment in self.deployments() if self.reserve is not None else ():
+            first_token = limits_at(pipeline.layers, deployment).first_token
+            self._reserves[deployment] = min(self.reserve, first_token or self.reserve)
+
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
+        """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        credentials = call.pipeline.credentials
-        answer: R | None = None
-        empty: R | None = None  # the first empty response
-        previous: tuple[Deployment, str] | None = None  # the target tried last, and why the call fell back
-        try:
-            for deployment in chain:
-                if failures and _too_small(deployment, failures):
-                    continue
-                directed = call
-                try:  # the key is never a local variable: a traceback report might show it
-                    _check_time(call, deployment, failures)
-                    directed = call.to(deployment, None, _fall_back(call, deployment, previous))
-                    if credentials.resolver is None:
-                        directed.credential = credentials.default(call, deployment)
-                        answer = await inner(directed)
-                    else:
-                        answer = await _by_keys(directed, inner)
-                    if len(chain) == 1 or not self._falls_back_on(call, answer):
-                        return answer
-                    call.record.answered_nothing()
-                    empty, previous = empty or answer, (deployment, EMPTY)
-                except RanvierError as error:
-                    _note(directed, error)
-                    if not self._fails_over(error):
-                        if empty is not None:
-                            break
-                        raise
-                    failures += ((deployment, own_error(directed, error)),)
-                    previous = deployment, error.kind
-            if empty is None:
-                raise _verdict(failures)
-            call.record.outcome = SUCCEEDED
-            return empty
-        finally:
-            # Each error references this frame: references from here would make a cycle, and a stream
-            # that was dropped would not be freed.
-            del failures, answer, empty
+        return Race(self, call, chain, inner).run()
 
-    def _falls_back_on(self, call: Call, answer: object) -> bool:
+    # --- what a call asks ------------------------------------------------------------------------
+
+    def pace_of(self, target: Deployment) -> Pace:
+        """How soon `target` usually answers."""
+        return self._paces[target]
+
+    def turn_ends(self, deadline: float, now: float, later: Sequence[Deployment]) -> float:
+        """When a target must have content, so that each of `later` gets its turn before `deadline`."""
+        share = (deadline - now) / (len(later) + 1)
+        return deadline - sum(min(share, self._reserves[target]) for target in later)
+
+    def hedge_delay(self, call: Call, probing: bool, single: bool, now: float) -> float | None:
+        """Seconds of silence after which another target is asked as well; `None` means never."""
+        after, watch = self.hedge_after, call.watch
+        if after is None or call.hedge is False or watch.last_target:
+            return None
+        if call.hedge is None and keeps_state(call.request.extra):
+            return None
+        streamed = call.streaming or call.limits.over_stream
+        if isinstance(after, str) and not (streamed and call.deployment.streams(call.credential)):
+            return None
+        if probing:
+            return None if single else PROBE_HEDGE
+        if not isinstance(after, str):
+            return after
+        pace = self._paces[call.deployment]
+        learned = pace.learned(now)
+        if learned is not None:
+            return max(learned, self.hedge_min)
+        return None if single else pace.cold_hedge(call.limits)
+
+    def falls_back_on(self, call: Call, answer: object) -> bool:
         """True where `answer` is empty, and another target may return more."""
         if not (self._on_empty and getattr(answer, "empty", False)):
             return False
         return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
 
-    def _fails_over(self, error: RanvierError) -> bool:
+    def fails_over(self, error: RanvierError) -> bool:
+        """True if the next target may answer after `error`."""
         if error.fails_over or isinstance(error, ContextLengthError):
             return True  # another window may be larger
         if type(error) is InvalidRequestError:
@@ -159,80 +197,12 @@ class Fallback(Layer):
         return dict.fromkeys(self._chains.values())
 
     def __repr__(self) -> str:
-        return f"Fallback({' -> '.join(deployment.target for deployment in self._default)})"
+        hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
+        return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
 
 
-def _too_small(deployment: Deployment, failures: Failures) -> bool:
-    """True when the prompt was too long for a target whose window is known to be at least as large."""
-    window = deployment.context_window
-    return window is not None and any(
-        isinstance(error, ContextLengthError)
-        and not error.fails_over  # otherwise it was a limit of that key or server, not of the model
-        and (failed.context_window or 0) >= window
-        for failed, error in failures
-    )
-
-
-def _check_time(call: Call, deployment: Deployment, failures: Failures) -> None:
-    """Raise `DeadlineExceededError` if the deadline has passed before `deployment` is tried."""
-    if call.deadline is not None and call.deadline <= call.pipeline.clock():
-        raise _too_late(deployment, failures)
-
-
-def _fall_back(call: Call, deployment: Deployment, previous: tuple[Deployment, str] | None) -> str | None:
-    """Emit that the call falls back to `deployment`; return why, or `None` for the first target."""
-    if previous is None:
-        return None
-    before, kind = previous
-    if call.pipeline.events.listeners:
-        call.pipeline.events.emit(
-            FallbackTaken(
-                tenant=call.tenant,
-                provider=before.provider.name,
-                model=before.model,
-                to=deployment.target,
-                kind=kind,
-            ),
-            call.record,
-        )
-    return kind
-
-
-async def _by_keys(call: Call, inner: Handler[R]) -> R:
-    """Send the call with the key that the resolver returns, and with another when that key fails."""
-    credentials = call.pipeline.credentials
-    call.credential = await credentials.resolve(call, call.deployment)
-    while True:
-        try:
-            return await inner(call)
-        except RanvierError as error:
-            following = await credentials.following(call, error) if error.about_key else None
-            if following is None:
-                raise
-            call = following
-
-
-def _note(call: Call, error: RanvierError) -> None:
-    """Record a target that was skipped because a layer rejected the call."""
-    if isinstance(error, RejectedError):
-        recorder.waited(call, "skipped", call.pipeline.clock(), error.kind)
-
-
-def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:
-    if not failures:
-        return DeadlineExceededError(f"the deadline passed before {deployment} was tried")
-    failed, error = failures[-1]
-    late = DeadlineExceededError(
-        f"the deadline passed after {failed} failed ({error.kind}) and before {deployment} was tried"
-    )
-    late.__cause__ = error
-    return late
-
-
-def _verdict(failures: Failures) -> RanvierError:
-    if len(failures) == 1 or all(isinstance(error, InvalidRequestError) for _, error in failures):
-        return failures[0][1]
-    summary = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
-    return AllDeploymentsFailedError(
-        f"none of {len(failures)} targets answered: {summary}", [error for _, error in failures]
-    )
+def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
+    if isinstance(hedge_after, str):
+        validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
+        return hedge_after
+    return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)

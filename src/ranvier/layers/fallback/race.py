@@ -59,7 +59,7 @@ class Race(Generic[R]):
         self._inner = inner
         self._remaining = deque(chain)
         self._single = len(chain) == 1
-        self._deferred: tuple[Deployment, ...] = ()  # at an endpoint that failed: only if nothing else is left
+        self._deferred: tuple[Deployment, ...] = ()  # at an endpoint that failed: they come last
         self._bad_endpoints: tuple[str, ...] = ()
         self._passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
         self._in_flight: tuple[Contestant, ...] = ()  # oldest first; at most two that have not lost
@@ -82,6 +82,8 @@ class Race(Generic[R]):
                 await self._ask(target)
                 if self._in_flight:
                     await self._tasks()
+                if self._fatal is not None:
+                    raise self._fatal
                 if self._answer is not None:
                     return self._answer
             return await self._without_answer()
@@ -130,7 +132,7 @@ class Race(Generic[R]):
         if later:
             if layer.hedges:
                 layer.budget.earn(later[0].provider.name)
-            if call.deadline is not None and layer.turns:
+            if call.deadline is not None and layer.reserve is not None:
                 contestant.until = layer.turn_ends(call.deadline, now, later)
         elif self._single and layer.hedges:
             layer.budget.earn(target.provider.name)
@@ -187,8 +189,6 @@ class Race(Generic[R]):
                 await self._wake
             finally:
                 self._wake = None
-        if self._fatal is not None:
-            raise self._fatal
 
     def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -344,7 +344,7 @@ class Race(Generic[R]):
             target = self._remaining.popleft()
             if self._failures and too_small(target, self._failures):
                 continue
-            if target.provider.name in self._bad_endpoints and (self._remaining or self._deferred == ()):
+            if target.provider.name in self._bad_endpoints:
                 self._deferred += (target,)
                 continue
             return target

@@ -104,6 +104,8 @@ class Retry(Layer):
         """Seconds to wait before the next attempt; `None` means do not retry."""
         if call.attempt > self.max_retries or error.retry_useless:
             return None
+        if call.watch.hedged or call.watch.last_target:
+            return None
         if error.about_key and call.pipeline.credentials.another(call) is not None:
             return None  # the fallback sends the call with that key at once
         if not error.retryable and not (self.on_timeout and isinstance(error, AttemptTimeoutError)):

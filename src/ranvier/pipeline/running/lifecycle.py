@@ -35,6 +35,7 @@ class Lifecycle:
         loop: The event loop that it belongs to, once it is open.
         calls: Calls in flight, with their tasks. A streaming call is removed at its hand-out.
         quiet: Created by a shutdown; done when no calls and streams are in flight.
+        cut_off: Background tasks to cancel when the pipeline closes.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -47,6 +48,7 @@ class Lifecycle:
         # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
+        self.cut_off: set[asyncio.Task[None]] = set()
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
         self._opening = RLock()  # if two threads open it concurrently, only one succeeds
         self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened
@@ -154,6 +156,7 @@ class Lifecycle:
         for record in self.calls:
             record.muted = True
         streams, self._streams, self.calls = self.streams(), {}, {}
+        self.cut_off = set()
         self._background, self._undoing, self._closing, self.quiet = {}, None, None, None
         self.state = "new"
         for stream in streams:
@@ -185,15 +188,28 @@ class Lifecycle:
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     def in_background(
-        self, work: Coroutine[Any, Any, None], context: Context | None = None, name: str = "background work"
-    ) -> None:
+        self,
+        work: Coroutine[Any, Any, None],
+        context: Context | None = None,
+        name: str = "background work",
+        *,
+        cut_off: bool = False,
+    ) -> asyncio.Task[None]:
         """Run `work`, which must not raise, in a background task with a copy of `context`.
 
-        Closing waits for it. `name` identifies it in the log if it does not end.
+        Closing waits for it, or with `cut_off` cancels it first. `name` identifies it in the log if it
+        does not end.
         """
         task = start_task(self.loop, work, context)
         self._background[task] = name
-        task.add_done_callback(lambda task: self._background.pop(task, None), context=Context())
+        if cut_off:
+            self.cut_off.add(task)
+        task.add_done_callback(self._ended_in_background, context=Context())
+        return task
+
+    def _ended_in_background(self, task: asyncio.Task[None]) -> None:
+        self._background.pop(task, None)
+        self.cut_off.discard(task)
 
     @property
     def background(self) -> dict[asyncio.Task[None], str]:

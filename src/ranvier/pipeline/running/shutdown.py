@@ -77,6 +77,8 @@ class Shutdown:
             if task is not self._own:
                 record.cut_off = True
                 task.cancel()
+        for attempt in list(self._lifecycle.cut_off):
+            attempt.cancel()
         for stream in self._lifecycle.streams():
             stream.cut_off()
         self._events.deliveries.resume()
