@@ -306,4 +306,4 @@ def test_circuits_that_open_and_close_leave_nothing_behind() -> None:
         hand.call(f"t{number}", BAD)
         hand.call(f"t{number}", GOOD)
     assert len(hand.circuits) == 10
-    assert len(hand.circuits._unasked._heap) <= 2 * 10 + 64
+    assert len(hand.circuits._eviction_queue._heap) <= 2 * 10 + 64

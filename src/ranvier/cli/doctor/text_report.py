@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ranvier.cli.doctor.inspection import PipelineReport, url_of
-from ranvier.cli.doctor.reaching import Reach
+from ranvier.cli.doctor.reachability import Reach
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
 
