@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 MESSAGES = "pass the messages as the first argument: complete([...])"
 TO = "name the model in a target of the pipeline, 'openai/gpt-5.2'; to='openai/gpt-5.2' starts a call there"
@@ -63,6 +64,16 @@ def unknown_option(name: str, known: Iterable[str]) -> TypeError:
             f"the options are {', '.join(options)}; other fields of requests go into extra={{{name!r}: ...}}"
         )
     return TypeError(f"unexpected keyword argument {name!r}: {remedy}")
+
+
+def reports_missing_prompt(method: F) -> F:
+    """Make `method` raise our error, with its remedy, if its prompt is missing: `complete(messages=[...])`.
+
+    Python would raise its own error first, so the prompt gets the default `None`, which the method rejects.
+    Type checkers do not see this default, and still require the prompt.
+    """
+    method.__defaults__ = (None,)  # of `prompt`, the only positional parameter after `self`
+    return method
 
 
 OF_A_PIPELINE = {

@@ -36,7 +36,7 @@ from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
-from ranvier.remedies import OF_A_PIPELINE, suggests
+from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 
@@ -90,6 +90,7 @@ class Pipeline(Runtime):
 
     # --- calls -----------------------------------------------------------------------------------
 
+    @reports_missing_prompt
     def complete(
         self,
         prompt: Prompt,
@@ -117,6 +118,7 @@ class Pipeline(Runtime):
             validation.seconds("deadline", deadline)
         return self._carry(self._call(prompt, to, tenant, options, False), deadline)
 
+    @reports_missing_prompt
     def stream(
         self,
         prompt: Prompt,
@@ -247,7 +249,3 @@ class Pipeline(Runtime):
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
-
-
-for _method in (Pipeline.complete, Pipeline.stream):
-    _method.__defaults__ = (None,)  # so that a call without a prompt gets our error with its remedy
