@@ -34,6 +34,7 @@ VOCABULARY = {
     "scoped",
     "tenancy",
     "validation",
+    "wording",
 }
 """Anyone may import these; they import nothing of ours but each other."""
 

@@ -85,7 +85,7 @@ OF_A_PIPELINE = {
         ("model", "models", "targets", "fallbacks"), "give it a Fallback('openai/gpt-5.2', ...) layer"
     ),
     **dict.fromkeys(("api_key", "key"), KEY),
-    "layers": "give the layers one by one, or unpack them: Pipeline(*layers)",
+    "layers": "pass the layers one by one, or unpack them: Pipeline(*layers)",
 }
 OF_RESILIENT = {
     **dict.fromkeys(
@@ -95,7 +95,7 @@ OF_RESILIENT = {
     ),
     **dict.fromkeys(
         ("model", "models", "targets", "fallbacks"),
-        "give the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
+        "pass the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
     ),
     **dict.fromkeys(("api_key", "key"), KEY),
 }

@@ -38,6 +38,7 @@ from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
+from ranvier.wording import counted
 
 
 class Pipeline(Runtime):
@@ -241,7 +242,8 @@ class Pipeline(Runtime):
 
     def __str__(self) -> str:
         calls, streams = self.lifecycle.under_way
-        lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams in flight)"]
+        in_flight = f"{counted(calls, 'call')} and {counted(streams, 'stream')} in flight"
+        lines = [f"Pipeline ({self.lifecycle.state}, {in_flight})"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")
             lines.extend(f"           {line}" for line in layer.status(now()))
