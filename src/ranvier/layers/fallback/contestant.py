@@ -101,6 +101,10 @@ class Contestant(Watch):
         self._race.won_by(self, now)
         return True
 
+    def ended(self) -> None:
+        """The target has answered or failed."""
+        self._timer = None
+
     def _alarm(self, now: float) -> None:
         """The hedge is due, or the attempt has reached its hang threshold."""
         if self._hedge_at <= now:

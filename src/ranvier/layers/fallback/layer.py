@@ -119,9 +119,13 @@ class Fallback(Layer):
             for layer in pipeline.layers
             if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
         )
-        for deployment in self.deployments() if self.reserve is not None else ():
+        if self.reserve is None:
+            return
+        for deployment in self.deployments():
             first_token = limits_at(pipeline.layers, deployment).first_token
-            self._reserves[deployment] = min(self.reserve, first_token or self.reserve)
+            self._reserves[deployment] = (
+                self.reserve if first_token is None else min(self.reserve, first_token)
+            )
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""

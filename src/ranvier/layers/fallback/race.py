@@ -178,6 +178,7 @@ class Race(Generic[R]):
         self._wake_up()
 
     def _leave_flight(self, contestant: Contestant) -> None:
+        contestant.ended()
         if contestant in self._in_flight:
             self._in_flight = tuple(each for each in self._in_flight if each is not contestant)
 

@@ -31,6 +31,13 @@ LEFT = {
 }
 """The reasons for which a route leaves an attempt before any limit of its own, with the words for them."""
 
+SLOW = {
+    "attempt": "the attempt took more than {:g} s",
+    "first_token": "no content within {:g} s",
+    "idle": "no data for more than {:g} s",
+}
+"""What happened when a limit of an attempt was reached, by its phase."""
+
 
 def too_late(call: Call, phase: str) -> RanvierError:
     """The error for a wait of `call` that reached the limit named `phase`."""
@@ -43,7 +50,7 @@ def too_late(call: Call, phase: str) -> RanvierError:
         return left(call, phase)
     limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
     return AttemptTimeoutError(
-        f"{deployment} was too slow: {phase} took more than {limit:g} s",
+        f"{deployment} was too slow: {SLOW[phase].format(limit)}",
         phase=phase,
         provider=deployment.provider.name,
         model=deployment.model,
