@@ -21,14 +21,23 @@ WAITED: Final = {
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
 
+NOTED: Final = {
+    "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
+    "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
+    "retry_withheld": "retry of {target} withheld: budget",
+}
+"""What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
+
+
 class Wait(NamedTuple):
-    """A wait outside the attempts, or a skipped target.
+    """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target.
+        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
+            `hedge_withheld` or `retry_withheld`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
-        reason: The kind of the error that caused it, or `None`.
+        reason: The kind of the error that caused it, or `None`; of a hedge, the target that was silent.
         target: `"provider/model"`.
     """
 
@@ -50,6 +59,7 @@ class Story:
         attempts: The attempts, oldest first.
         waits: Waits outside the attempts.
         skips: Skipped targets; `reason` says why.
+        notes: Hedges, and what a budget withheld.
     """
 
     started_at: float
@@ -58,6 +68,7 @@ class Story:
     attempts: tuple[Attempt, ...]
     waits: tuple[Wait, ...]
     skips: tuple[Wait, ...]
+    notes: tuple[Wait, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -100,7 +111,7 @@ class Story:
         sent = f"{len(self.attempts)} attempt{'' if len(self.attempts) == 1 else 's'}"
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
         steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
-        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips)]
+        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *self.notes)]
         for when, line in sorted(steps, key=lambda step: step[0]):
             lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {line}")
         lines.append(f"  total: {', '.join(self._parts())}")
@@ -134,6 +145,8 @@ def _attempted(attempt: Attempt) -> str:
 
 
 def _waited(wait: Wait) -> str:
+    if wait.kind in NOTED:
+        return NOTED[wait.kind].format(**wait._asdict())
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"

@@ -99,6 +99,7 @@ class Pipeline(Runtime):
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
+        hedge: bool | None = None,
         **options: Unpack[Options[ParsedT]],
     ) -> Coroutine[Any, Any, Response[ParsedT]]:
         """The whole answer to `prompt`: `await pipeline.complete("Why?")`.
@@ -108,6 +109,8 @@ class Pipeline(Runtime):
             to: The target to start at, by provider or `"provider/model"`; `None` means the first.
             tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
+            hedge: False to never ask two targets at the same time, true to allow that even for a request on
+                which a provider acts (its own tools, stored state); `None` follows the route.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
                 `schema`, `repair`, `extra`: see `ranvier.messages.request.Options`.
 
@@ -117,7 +120,7 @@ class Pipeline(Runtime):
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        return self._carry(self._call(prompt, to, tenant, options, False), deadline)
+        return self._carry(self._call(prompt, to, tenant, options, False, hedge), deadline)
 
     @reports_missing_prompt
     def stream(
@@ -127,6 +130,7 @@ class Pipeline(Runtime):
         to: str | None = None,
         tenant: str | None = None,
         deadline: float | None = None,
+        hedge: bool | None = None,
         **options: Unpack[Options[ParsedT]],
     ) -> PendingStream[ParsedT]:
         """The answer as events: `async with pipeline.stream("Why?") as answer: async for event in answer`.
@@ -136,11 +140,17 @@ class Pipeline(Runtime):
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        call = self._call(prompt, to, tenant, options, True)
+        call = self._call(prompt, to, tenant, options, True, hedge)
         return PendingStream(lambda: self._carry(call.afresh(), deadline))
 
     def _call(
-        self, prompt: Prompt, to: str | None, tenant: str | None, options: Options[Any], streaming: bool
+        self,
+        prompt: Prompt,
+        to: str | None,
+        tenant: str | None,
+        options: Options[Any],
+        streaming: bool,
+        hedge: bool | None,
     ) -> Call:
         if self.lifecycle.state != "open":
             self.lifecycle.check_not_closed()
@@ -156,7 +166,7 @@ class Pipeline(Runtime):
                 layer.check_start(to)
         request = build_request(prompt, options)
         limit = current_deadline()
-        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self.limits)
+        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self.limits, hedge)
 
     # --- carrying --------------------------------------------------------------------------------
 

@@ -294,7 +294,7 @@ class Race(Generic[R]):
         budget, receiver = self._layer.budget, target.provider.name
         if not silent.probing and not budget.take(receiver):
             self._remaining.appendleft(target)
-            recorder.waited(self._call.to(target), "hedge_withheld", now)
+            self._note("hedge_withheld", silent, self._call.to(target))
             self._emit(HedgeWithheld, silent, target, now)
             return
         rivals = [each for each in self._in_flight if not each.lost]
@@ -308,7 +308,7 @@ class Race(Generic[R]):
             call = self._directed(contestant, "hedge")
         except RanvierError:  # the deadline has passed
             return
-        recorder.waited(call, "hedged", silent.since, silent.target.target)
+        self._note("hedged", silent, call)
         self._emit(HedgeSent, silent, target, now)
         self._launch(contestant, call)
 
@@ -320,6 +320,9 @@ class Race(Generic[R]):
         for each in self._in_flight:
             if each is not contestant and not each.lost:
                 each.lose(now)
+
+    def _note(self, kind: str, silent: Contestant, call: Call) -> None:
+        recorder.noted(call, kind, self.now() - silent.since, silent.target.target)
 
     def _emit(
         self, event: type[HedgeSent | HedgeWithheld], silent: Contestant, target: Deployment, now: float

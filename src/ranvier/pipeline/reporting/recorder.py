@@ -33,6 +33,11 @@ def waited(call: Call, kind: str, began: float, reason: str | None = None) -> No
     call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
 
 
+def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None) -> None:
+    """Record a fact of `call` that is no wait: see `ranvier.facts.story.NOTED`."""
+    call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
+
+
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
     """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`."""
     attempt.seconds = now - attempt.started
