@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import log
+from operator import add
 
 SHORTEST = 0.001
 LONGEST = 3600.0
@@ -49,12 +51,9 @@ class FirstTokens:
         total = self._count + self._previous_count
         if total < MIN_SAMPLES:
             return None
-        left = share * total
-        for bucket, (one, other) in enumerate(zip(self._current, self._previous, strict=True)):
-            left -= one + other
-            if left <= 0:
-                break
-        return SHORTEST * GROWTH**bucket
+        sums = accumulate(map(add, self._current, self._previous))
+        bucket = next(number for number, sum in enumerate(sums) if sum >= share * total)
+        return float(SHORTEST * GROWTH**bucket)
 
     def _rotate(self, now: float) -> None:
         """Begin a new window; windows that have ended long ago are forgotten."""

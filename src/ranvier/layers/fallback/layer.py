@@ -45,8 +45,8 @@ class Fallback(Layer):
         on_empty: Also fall back after a response that ended well but is empty (`Response.empty`), unless the
             last message is a tool result, after which an empty response can be right.
         hedge_after: Ask the next target as well once a target has had no content for so long: in seconds, or
-            as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While these
-            times are not known (fewer than 20 calls), a third of its `first_token` counts, 12 s at most.
+            as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While
+            these times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
         hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds.
         reserve: The most seconds before the deadline that are kept for each target after this one: until its
             first content, an attempt may use what is left minus, for each of them, this time, its

@@ -1,9 +1,9 @@
 """One call on its way through its targets: one after the other, and at most two at a time.
 
-The first target is asked in the caller's task. When it is silent for too long, the next one is asked as well,
-in a task of its own (a hedge), and the first content wins. A target that is suspected of being silent is asked
-in a task of its own from the start, so that it can go on without the caller: what it does then shows
-whether its circuit has to open.
+The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
+well, in a task of its own (a hedge), and the first content wins. A target that is suspected of being silent
+is asked in a task of its own from the start, so that it can go on without the caller: what it does then
+shows whether its circuit has to open.
 """
 
 from __future__ import annotations
