@@ -1,6 +1,7 @@
 """The optional members of a user's own provider: checked when a deployment is built, typed after that."""
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
@@ -53,10 +54,12 @@ def provider_with(**members: Any) -> Any:
     ],
 )
 def test_a_member_of_a_wrong_type_is_rejected(member: str, value: Any, says: str) -> None:
-    """When the deployment is built; the error names class and member, and does not show the value."""
+    """When the deployment is built; neither the error nor its traceback shows the value."""
     with pytest.raises(ConfigurationError, match=rf"^Mine\.{member} {says}") as raised:
         Deployment(provider_with(**{member: value}))
     assert KEY not in str(raised.value)
+    for frame, _ in traceback.walk_tb(raised.tb.tb_next):  # without the frame of this test
+        assert KEY not in frame.f_locals.values()
 
 
 def test_members_that_are_none_count_as_absent() -> None:

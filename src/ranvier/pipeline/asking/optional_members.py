@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ranvier.errors.configuration import ConfigurationError
@@ -51,30 +52,26 @@ def traits_of(provider: Named) -> ProviderTraits:
     """
     base_url = getattr(provider, "base_url", None)
     environment = getattr(provider, "environment", None)
-    needs_credential = getattr(provider, "needs_credential", None)
-    _check(provider, "base_url", base_url, isinstance(base_url, str), "a str")
-    _check(provider, "environment", environment, _are_names(environment), "a tuple of variable names")
-    _check(
-        provider, "needs_credential", needs_credential, isinstance(needs_credential, bool), "True or False"
-    )
+    needs = getattr(provider, "needs_credential", None)
+    _check(provider, "base_url", type(base_url), isinstance(base_url, str), "a str")
+    _check(provider, "environment", type(environment), _are_names(environment), "a tuple of variable names")
+    _check(provider, "needs_credential", type(needs), isinstance(needs, bool), "True or False")
     for name in ("credential", "open"):
         _check_function(provider, name, "a plain function, not `async def`")
     _check_function(provider, "stream", "an async generator, or a function that returns an async iterator")
     for name in ("aclose", "knows_model"):
         member = getattr(provider, name, None)
-        _check(provider, name, member, callable(member), "a function")
+        _check(provider, name, type(member), callable(member), "a function")
     slots = inspect.getattr_static(provider, "slots", None)
     if not hasattr(slots, "__get__"):  # a property may need the event loop: it is checked at the opening
         _check_slots(provider, slots)
-    return ProviderTraits(
-        family_of(provider), base_url or None, tuple(environment or ()), bool(needs_credential)
-    )
+    return ProviderTraits(family_of(provider), base_url or None, tuple(environment or ()), bool(needs))
 
 
 def family_of(provider: Named) -> str:
     """The vendor whose API and models `provider` has, whatever its name is."""
     family = getattr(provider, "family", None)
-    _check(provider, "family", family, isinstance(family, str), "a str")
+    _check(provider, "family", type(family), isinstance(family, str), "a str")
     return str(family or provider.name)
 
 
@@ -136,17 +133,20 @@ def aclose_of(provider: Named) -> Callable[[], Awaitable[None]] | None:
 # --- checks --------------------------------------------------------------------------------------
 
 
-def _check(provider: Named, name: str, member: object, valid: bool, remedy: str) -> None:
-    if member is not None and not valid:  # its value is not shown: it may contain a key
+def _check(provider: Named, name: str, kind: type, valid: bool, remedy: str) -> None:
+    """Raise an error for a member of type `kind`; its value may be a key, which no traceback may show."""
+    if kind is not NoneType and not valid:
         raise ConfigurationError(
-            f"{type(provider).__name__}.{name} is a {type(member).__name__}: make it {remedy}, or omit it"
+            f"{type(provider).__name__}.{name} is a {kind.__name__}: make it {remedy}, or omit it"
         )
 
 
 def _check_function(provider: Named, name: str, remedy: str) -> None:
     function = getattr(provider, name, None)
-    _check(provider, name, function, callable(function), remedy)
-    if inspect.iscoroutinefunction(function):
+    kind, valid, awaited = type(function), callable(function), inspect.iscoroutinefunction(function)
+    del function
+    _check(provider, name, kind, valid, remedy)
+    if awaited:
         raise ConfigurationError(
             f"{type(provider).__name__}.{name} is a coroutine function: make it {remedy}"
         )
@@ -154,12 +154,8 @@ def _check_function(provider: Named, name: str, remedy: str) -> None:
 
 def _check_slots(provider: Named, slots: object) -> None:
     usable = all(callable(getattr(slots, name, None)) for name in ("acquire", "locked", "release"))
-    _check(provider, "slots", slots, usable, "an asyncio.Semaphore")
+    _check(provider, "slots", type(slots), usable, "an asyncio.Semaphore")
 
 
 def _are_names(environment: object) -> bool:
-    return (
-        isinstance(environment, Sequence)
-        and not isinstance(environment, (str, bytes))
-        and all(isinstance(each, str) for each in environment)
-    )
+    return isinstance(environment, (tuple, list)) and all(isinstance(each, str) for each in environment)
