@@ -45,7 +45,7 @@ def resilient(
         require_tenant: As for `Pipeline`.
         layers: Further layers around the whole stack: `[OpenTelemetry()]`.
     """
-    route = Fallback(*targets)
+    route = Fallback(*targets, hedge_after="p99", reserve=20)
     allowances = {
         each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
         for each in route.deployments()
@@ -56,13 +56,14 @@ def resilient(
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),
-        Throttle(),
-        Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=60),
+        Throttle(max_wait=2),
+        Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=20),
         Timeout(
+            None,
             first_token=usual,
             idle=15,
             overrides={
-                target: Timeout(first_token=allowance, idle=15)
+                target: Timeout(None, first_token=allowance, idle=15)
                 for target, allowance in allowances.items()
                 if allowance != usual
             },

@@ -52,7 +52,7 @@ class FirstTokens:
         if total < MIN_SAMPLES:
             return None
         sums = accumulate(map(add, self._current, self._previous))
-        bucket = next(number for number, sum in enumerate(sums) if sum >= share * total)
+        bucket = next(number for number, below in enumerate(sums) if below >= share * total)
         return float(SHORTEST * GROWTH**bucket)
 
     def _rotate(self, now: float) -> None:
