@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.errors.root import RanvierError
+from ranvier.pipeline.call import UNWATCHED
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.outcome import ABANDONED, SUCCEEDED, Outcome
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
-from ranvier.pipeline.watch import UNWATCHED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -92,6 +92,8 @@ class Guard(Layer):
                 call.watch.observers += (permit,)
             answer = await inner(call)
         except BaseException as error:
+            if call.watch.observers:
+                call.watch.observers = ()
             permit.settle(Outcome.of(error))
             if isinstance(error, RanvierError) and permit.refuses_now:
                 error.retry_useless = True

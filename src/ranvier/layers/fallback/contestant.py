@@ -4,19 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from ranvier.errors.hedge_lost import HedgeLostError
 from ranvier.layers.fallback.pace import Pace
+from ranvier.pipeline.call import Watch
 from ranvier.pipeline.timing.limit import OVERTAKEN
-from ranvier.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.fallback.race import Race
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-    from ranvier.pipeline.timing.wait_timer import WaitTimer
+    from ranvier.pipeline.timing.alarm import Alarm
+    from ranvier.pipeline.timing.limits import Limits
+
+
+class Course(Protocol):
+    """The race of a contestant, as the contestant sees it."""
+
+    hedges: bool
+
+    @property
+    def later(self) -> tuple[Deployment, ...]:
+        """The targets that have not been asked."""
+
+    @property
+    def has_more(self) -> bool:
+        """True if another target is in flight or can be asked."""
+
+    @property
+    def max_lingering(self) -> int:
+        """How many attempts at one target may go on although their call has its answer."""
+
+    def now(self) -> float:
+        """The time on the pipeline's clock."""
+
+    def pace_of(self, target: Deployment) -> Pace:
+        """How soon `target` usually answers."""
+
+    def hedge_delay(self, contestant: Contestant, call: Call, now: float) -> float | None:
+        """Seconds of silence after which another target is asked as well; `None` means never."""
+
+    def hedge(self, silent: Contestant, now: float) -> None:
+        """Ask another target as well."""
+
+    def won_by(self, contestant: Contestant, now: float) -> None:
+        """`contestant` has content."""
 
 
 class Contestant(Watch):
@@ -29,31 +62,29 @@ class Contestant(Watch):
         probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
     """
 
-    __slots__ = (
-        "_answered",
-        "_attempt",
-        "_hang_at",
-        "_hedge_at",
-        "_pace",
-        "_race",
-        "_timer",
-        "lost",
-        "probing",
-        "target",
-        "task",
-    )
+    task: asyncio.Task[None] | None = None
+    lost: bool = False
+    probing: bool = False
+    _answered: bool = False
+    _attempt: Attempt | None = None
+    _limits: Limits
+    _timer: Alarm | None = None  # of the attempt in flight, until its first content
+    _hedge_at: float = inf
+    _hang_at: float = inf
 
-    def __init__(self, race: Race[Any], target: Deployment, pace: Pace) -> None:
-        super().__init__()
+    def __init__(self, race: Course, target: Deployment) -> None:
         self.target = target
-        self.task: asyncio.Task[Any] | None = None
-        self.lost = self.probing = False
         self._race = race
-        self._pace = pace
-        self._answered = False
-        self._attempt: Attempt | None = None
-        self._timer: WaitTimer | None = None
-        self._hedge_at = self._hang_at = inf
+
+    @property
+    def pace(self) -> Pace:
+        """How soon the target usually answers."""
+        return self._race.pace_of(self.target)
+
+    @property
+    def later(self) -> tuple[Deployment, ...]:
+        """The targets that the call may still be sent to."""
+        return self._race.later
 
     @property
     def since(self) -> float:
@@ -62,39 +93,48 @@ class Contestant(Watch):
 
     # --- notifications from the attempt ----------------------------------------------------------
 
-    def sent(self, call: Call, attempt: Attempt, timer: WaitTimer) -> None:
+    def sent(self, call: Call, attempt: Attempt, timer: Alarm) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
-        self.silent = False
         self._attempt = attempt
-        if self._answered:  # the repair of an answer, or a retry of one that broke
-            return
+        if self._answered or not (self._race.hedges or self.observers):
+            return  # for example the repair of an answer
+        self.silent = False
         self._timer = timer
         self.probing = bool(call.probing)
         now = attempt.started
         delay = self._race.hedge_delay(self, call, now)
-        self._hedge_at = inf if delay is None else now + delay
-        self._hang_at = now + self._pace.hang_threshold(call.limits, now)
-        timer.ring(min(self._hedge_at, self._hang_at), self._alarm)
+        if delay is None:
+            self._hedge_at, self._hang_at = inf, now + self.pace.hang_threshold(call.limits, now)
+            timer.ring(self._hang_at, self._alarm)
+        else:
+            self._limits, self._hedge_at, self._hang_at = call.limits, now + delay, -inf
+            timer.ring(self._hedge_at, self._alarm)
 
     def alive(self, now: float) -> None:
         """A target whose times are not known shows signs of life: give it until its hang threshold."""
-        if self._hedge_at < self._hang_at and not self.probing and self._pace.learned(now) is None:
-            self._hedge_at = self._hang_at
+        if now < self._hedge_at < inf and not self.probing and self.pace.learned(now) is None:
+            self._hedge_at = max(self._hedge_at, self._hangs_at(now))
+
+    def _hangs_at(self, now: float) -> float:
+        """When the attempt in flight reaches its hang threshold; computed when it is first needed."""
+        if self._hang_at == -inf:
+            self._hang_at = self.since + self.pace.hang_threshold(self._limits, now)
+        return self._hang_at
 
     def content(self, now: float) -> bool:
         """The first content has arrived: true if this is the first target that has any."""
         attempt, timer = self._attempt, self._timer
-        if timer is not None:
+        self._answered = True
+        if timer is not None and attempt is not None:
             self._timer = None
             if timer.alarm_at != inf:
                 timer.mute()
-        if not self._answered and attempt is not None:
-            self._answered = True
-            self._pace.add(now - attempt.started, now)
-        self.silent = False
-        observers, self.observers = self.observers, ()
-        for observer in observers:
-            observer.content()
+            self.pace.add(now - attempt.started, now)
+            self.silent = False
+        if self.observers:
+            observers, self.observers = self.observers, ()
+            for observer in observers:
+                observer.content()
         if self.lost:
             return False
         self.until = None
@@ -110,7 +150,7 @@ class Contestant(Watch):
         if self._hedge_at <= now:
             self._hedge_at = inf
             self._race.hedge(self, now)
-        if self._hang_at <= now:
+        if self._hangs_at(now) <= now:
             self._hang_at = inf
             self._hang(now)
         following = min(self._hedge_at, self._hang_at)
@@ -119,7 +159,7 @@ class Contestant(Watch):
 
     def _hang(self, now: float) -> None:
         self.silent = True
-        self._pace.suspect(now)
+        self.pace.suspect(now)
         for observer in self.observers:
             observer.silent()
         if self.lost and not self.probing:
@@ -146,7 +186,7 @@ class Contestant(Watch):
         attempt = self._attempt
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
-            self._pace.add(attempt.seconds, now)
+            self.pace.add(attempt.seconds, now)
         if not self._lingers():
             self.stop()
 
@@ -156,14 +196,14 @@ class Contestant(Watch):
             return False
         if self.silent and not self.probing:
             return False
-        if self._pace.lingering >= self._race.max_lingering:
+        if self.pace.lingering >= self._race.max_lingering:
             return False
-        self._pace.lingering += 1
+        self.pace.lingering += 1
         self.task.add_done_callback(self._ends_lingering)
         return True
 
-    def _ends_lingering(self, task: asyncio.Task[Any]) -> None:
-        self._pace.lingering -= 1
+    def _ends_lingering(self, task: asyncio.Task[None]) -> None:
+        self.pace.lingering -= 1
 
     def stop(self) -> None:
         """End the attempt now."""

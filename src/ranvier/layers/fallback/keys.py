@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, R
 
 
-async def by_keys(call: Call, inner: Handler[R]) -> R:
-    """Send the call with the key that the resolver returns, and with another when that key fails."""
+def send(call: Call, inner: Handler[R]) -> Awaitable[R]:
+    """Send `call` to its target with its key; with a resolver, also with another key if that one fails."""
     credentials = call.pipeline.credentials
-    if credentials.resolver is None:
-        call.credential = credentials.default(call, call.deployment)
-        return await inner(call)
+    if credentials.resolver is not None:
+        return _by_keys(call, inner)
+    call.credential = credentials.default(call, call.deployment)
+    return inner(call)
+
+
+async def _by_keys(call: Call, inner: Handler[R]) -> R:
+    credentials = call.pipeline.credentials
     call.credential = await credentials.resolve(call, call.deployment)
     while True:
         try:

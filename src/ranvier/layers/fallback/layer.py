@@ -103,6 +103,7 @@ class Fallback(Layer):
         self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
+        self.watches = self.hedges or reserve is not None
         self.budget = HedgeBudget()
         self.max_lingering = MAX_LINGERING
         self.probing_layers: tuple[Layer, ...] = ()
@@ -138,17 +139,28 @@ class Fallback(Layer):
         """How soon `target` usually answers."""
         return self._paces[target]
 
+    def is_suspect(self, call: Call, pace: Pace) -> bool:
+        """True if the attempt may have to go on without its caller, and so needs a task of its own."""
+        if call.hedge is False:
+            return False
+        if call.pipeline.clock() < pace.suspect_until:
+            return True
+        return any(layer.may_probe(call) for layer in self.probing_layers)
+
     def turn_ends(self, deadline: float, now: float, later: Sequence[Deployment]) -> float:
         """When a target must have content, so that each of `later` gets its turn before `deadline`."""
         share = (deadline - now) / (len(later) + 1)
-        return deadline - sum(min(share, self._reserves[target]) for target in later)
+        kept = 0.0
+        for target in later:
+            kept += min(share, self._reserves[target])
+        return deadline - kept
 
-    def hedge_delay(self, call: Call, probing: bool, single: bool, now: float) -> float | None:
+    def hedge_delay(self, call: Call, pace: Pace, probing: bool, single: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
         after, watch = self.hedge_after, call.watch
         if after is None or call.hedge is False or watch.last_target:
             return None
-        if call.hedge is None and keeps_state(call.request.extra):
+        if call.request.extra and call.hedge is None and keeps_state(call.request.extra):
             return None
         streamed = call.streaming or call.limits.over_stream
         if isinstance(after, str) and not (streamed and call.deployment.streams(call.credential)):
@@ -157,7 +169,6 @@ class Fallback(Layer):
             return None if single else PROBE_HEDGE
         if not isinstance(after, str):
             return after
-        pace = self._paces[call.deployment]
         learned = pace.learned(now)
         if learned is not None:
             return max(learned, self.hedge_min)

@@ -1,0 +1,63 @@
+"""Asks the next target as well, while one is silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ranvier.errors.partial import DeadlineExceededError
+from ranvier.events import HedgeSent, HedgeWithheld
+from ranvier.layers.fallback.contestant import Contestant
+from ranvier.pipeline.reporting import recorder
+
+if TYPE_CHECKING:
+    from ranvier.layers.fallback.race import Race
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
+
+
+def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
+    """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
+    if silent.lost or silent.hedged or (race.flight is not None and race.flight.is_won):
+        return
+    target = silent.target if race.single else race.next()
+    if target is None:
+        return
+    if not silent.probing and not race.layer.budget.take(target.provider.name):
+        race.put_back(target)
+        _withheld(race.call, silent, target, now)
+        return
+    contestant = Contestant(race, target)
+    contestant.queues = False
+    try:
+        call = race.directed(contestant, "hedge")
+    except DeadlineExceededError:
+        return
+    silent.hedged = True
+    silent.pace.suspect(now)
+    recorder.noted(call, "hedged", now - silent.since, silent.target.target)
+    _emit(HedgeSent, call, silent, now)
+    race.launch(contestant, call)
+    if race.flight is not None:
+        race.flight.join(silent)
+        race.flight.make_room(now)
+
+
+def _withheld(call: Call, silent: Contestant, target: Deployment, now: float) -> None:
+    """`target` is not asked as well, because it has received its share of hedges."""
+    call = call.to(target)
+    recorder.noted(call, "hedge_withheld", now - silent.since, silent.target.target)
+    _emit(HedgeWithheld, call, silent, now)
+
+
+def _emit(event: type[HedgeSent | HedgeWithheld], call: Call, silent: Contestant, now: float) -> None:
+    if call.pipeline.events.listeners:
+        call.pipeline.events.emit(
+            event(
+                tenant=call.tenant,
+                provider=silent.target.provider.name,
+                model=silent.target.model,
+                to=call.deployment.target,
+                seconds=now - silent.since,
+            ),
+            call.record,
+        )
