@@ -46,6 +46,8 @@ class Call:
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
         circuit: The state of the circuit that has admitted it; `None` without one.
         probing: If it is a probe, the permits to notify when its request waits or is sent.
+        later: The targets that are still to come if this one fails.
+        queues: False if it must not wait at a gate: it is admitted now, or rejected.
     """
 
     request: Request
@@ -63,6 +65,8 @@ class Call:
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
     probing: tuple[Probing, ...] = field(default=(), init=False)
+    later: tuple[Deployment, ...] = field(default=(), init=False)
+    queues: bool = field(default=True, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -77,6 +81,8 @@ class Call:
         call.limits = self.limits
         call.circuit = self.circuit
         call.probing = self.probing
+        call.later = self.later
+        call.queues = self.queues
         call.deployment = deployment
         call.credential = credential
         call.attempt = 1

@@ -97,6 +97,13 @@ class Layer:
         """
         return inner
 
+    def admits_now(self, call: Call) -> bool:
+        """True if this layer would admit `call` now: a call waits only if no later target would.
+
+        `call` has the deployment and the key with which it would be sent. Nothing may be changed by it.
+        """
+        return True
+
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.
 

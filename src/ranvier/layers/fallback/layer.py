@@ -89,13 +89,14 @@ class Fallback(Layer):
         empty: R | None = None  # the first empty response
         previous: tuple[Deployment, str] | None = None  # the target tried last, and why the call fell back
         try:
-            for deployment in chain:
+            for place, deployment in enumerate(chain, 1):
                 if failures and _too_small(deployment, failures):
                     continue
                 directed = call
                 try:  # the key is never a local variable: a traceback report might show it
                     _check_time(call, deployment, failures)
                     directed = call.to(deployment, None, _fall_back(call, deployment, previous))
+                    directed.later = chain[place:]
                     if credentials.resolver is None:
                         directed.credential = credentials.default(call, deployment)
                         answer = await inner(directed)
