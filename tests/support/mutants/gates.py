@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     mutant(
         "G3", "a call keeps its place at one gate while it waits at the other", THROTTLE,
-        "                ticket.leave()  # so that the call keeps no place of the one gate while it waits at the other",
+        "                ticket.leave()  # or it would keep a place at one gate while it waits at the other",
         "                pass",
         f"{GATES}::test_a_call_holds_no_place_at_one_gate_while_it_waits_at_the_other",
     ),

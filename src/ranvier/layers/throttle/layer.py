@@ -122,7 +122,7 @@ class Throttle(Layer):
         tickets: Tickets = {}
         while (blocked := self._try_pass(call, tickets)) is not None:
             for ticket in tickets.values():
-                ticket.leave()  # so that the call keeps no place of the one gate while it waits at the other
+                ticket.leave()  # or it would keep a place at one gate while it waits at the other
             tickets.clear()
             queue = self.gates.known[blocked]
             due = self._worth_waiting(call, queue, latest)
