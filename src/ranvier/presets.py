@@ -32,8 +32,8 @@ def resilient(
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
     - A call takes at most 180 seconds and is retried twice per target.
-    - A key that the provider has just rate limited or rejected is not used (calls wait up to 10 seconds
-      for a limited one).
+    - A key that the provider has just rate limited or rejected is not used. If no other target would take
+      the call now, it waits up to 2 seconds for a limited one.
     - A circuit per tenant and provider opens after five failures for 10 seconds, doubling up to 60.
     - The first content may take 20 seconds; 120 for models that think silently, and for Ollama, which may
       have to load the model first. After that, silence may last 15 seconds.

@@ -52,6 +52,13 @@ def refuses_streaming(name: str) -> InvalidRequestError:
     return error
 
 
+class NoOtherWould(Layer):
+    """Says of every later target that it would not take a call now, so that the call waits where it is."""
+
+    def admits_now(self, call):
+        return False
+
+
 class Worst:
     """Every provider answers at the last moment, and every time asks for the longest wait there is."""
 
@@ -88,7 +95,7 @@ class Worst:
     def close(self, provider: str) -> None:
         if self.throttle is not None and self.throttle.max_wait:
             now = asyncio.get_running_loop().time()
-            key = (provider, hash(None))
+            key = (provider, "scripted", hash(None))
             self.throttle.gates.close(key, Reason.RATE_LIMIT, now + self.throttle.max_wait - NEARLY, now)
 
 
@@ -156,7 +163,7 @@ def test_the_worst_call_takes_as_much_as_is_said(stack, streaming):
 
     async def main():
         worst = Worst(inside, targets, slots=slots, streaming=streaming)
-        pipeline = Pipeline(Fallback(*worst.providers), *inside, listeners=[worst.heard])
+        pipeline = Pipeline(NoOtherWould(), Fallback(*worst.providers), *inside, listeners=[worst.heard])
         bound = of_call(pipeline)
         if worst.throttle is not None:
             worst.close(targets[0])

@@ -31,7 +31,9 @@ class Operators:
         elif stack.throttle is not None and rng.random() < 0.5:
             provider = rng.choice(self._providers).name
             stack.throttle.gates.open(provider)
-            stack.closed_until = {gate: at for gate, at in stack.closed_until.items() if gate[0] != provider}
+            stack.closed_until = {
+                gate: at for gate, at in stack.closed_until.items() if gate[0].partition("/")[0] != provider
+            }
         else:
             stack.pipeline.credentials.forget(tenant)
 

@@ -102,7 +102,8 @@ class RequestChecks(Books):
         story, target = exchange.story, exchange.target
         stack = story.stack
         if stack.throttle is not None and not stack.sleeps_inside_throttle:
-            until = stack.closed_until.get(stack.gate_key(target, exchange.key), 0.0)
+            gates = stack.gate_keys(target, exchange.key)
+            until = max(stack.closed_until.get(gate, 0.0) for gate in gates)
             if exchange.began < until - EPSILON:
                 self.fail(5, f"{target} is asked with a key that is limited until {until:.6f}", story)
 
@@ -120,7 +121,8 @@ class RequestChecks(Books):
         seconds = stack.gate_closes_for(exchange.kind, error.retry_after or 0.0)
         if seconds is None:
             return
-        gate = stack.gate_key(exchange.target, exchange.key)
+        whole, of_model = stack.gate_keys(exchange.target, exchange.key)
+        gate = whole if exchange.kind in ("auth", "quota_exhausted") else of_model
         stack.closed_until[gate] = max(stack.closed_until.get(gate, 0.0), exchange.stopped + seconds)
 
     def request_ended(self, exchange: Exchange) -> None:

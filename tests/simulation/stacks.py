@@ -260,10 +260,9 @@ class Stack:
             self.auth_cooldown, self.quota_cooldown, self.max_closed, 3600.0 if self.quota_cooldown else 0.0
         )
 
-    def gate_key(self, target: str, key: str | None) -> tuple[str, str | None]:
-        """Which gate of the throttle a request passes."""
-        own = self.throttle is not None and target == self.throttle_override
-        return target if own else target.partition("/")[0], key
+    def gate_keys(self, target: str, key: str | None) -> tuple[tuple[str, str | None], ...]:
+        """Which gates of the throttle a request passes: that of the whole key, and that of its model."""
+        return (target.partition("/")[0], key), (target, key)
 
 
 def _circuit_of_target(call: Any) -> tuple[str, str, str]:

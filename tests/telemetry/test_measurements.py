@@ -83,13 +83,18 @@ async def test_a_call_that_was_not_sent_has_used_nothing_at_its_first_target() -
     }
 
 
+async def key_of(tenant: str, provider: str) -> str:
+    """Not known before it is needed, so that a limited call is retried where it is."""
+    return "key"
+
+
 async def test_what_the_conventions_lack_is_counted() -> None:
     """Each kind of event has its counter, with the provider and what it is about."""
     sdk = Sdk()
     limited = RateLimitError("slow down", provider="one", status=429, retry_after=2)
     refused = AuthenticationError("who?", provider="two", status=401)
     route = Fallback(ScriptedProvider("one", [limited]), ScriptedProvider("two", [refused]))
-    pipeline = Pipeline(sdk.layer(), route, Retry(max_retries=1), Throttle(), credentials=lambda *who: "key")
+    pipeline = Pipeline(sdk.layer(), route, Retry(max_retries=1), Throttle(), credentials=key_of)
     await fail(pipeline)
     assert sdk.counts("ranvier.retries", *OF_EVENTS) == {("one", "rate_limit"): 1}
     assert sdk.counts("ranvier.fallbacks", *OF_EVENTS) == {("one", "rate_limit"): 1}

@@ -129,11 +129,11 @@ async def test_calls_before_a_gate_are_named() -> None:
     calls = [asyncio.create_task(pipeline.complete("Why?")) for _ in range(2)]
     await asyncio.sleep(1)
     said = left(pipeline)
-    assert "gate one: 2 calls waiting" in said
+    assert "gate one/scripted: 2 calls waiting" in said
     assert "timer of a gate: due in 4 s" in said
     calls.pop().cancel()
     await asyncio.sleep(4.5)
-    assert "gate one: a probe was admitted and has not reported back" in left(pipeline)
+    assert "gate one/scripted: a probe was admitted and has not reported back" in left(pipeline)
     calls.pop().cancel()
     await settled(pipeline)
 

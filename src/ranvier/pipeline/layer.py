@@ -48,6 +48,9 @@ class Layer:
     """
 
     place: ClassVar[Place] = Place.CALL
+    watches: bool = False
+    """True if the layer reads `call.watch`, so that the route has to set it."""
+
     overrides: Mapping[str, Self] = {}
     circuits: CircuitRegistry | None = None
     """The circuits of a layer that keeps any: `pipeline.circuits` are those of the first that does."""
@@ -100,6 +103,13 @@ class Layer:
     def may_probe(self, call: Call) -> bool:
         """True if this layer might admit `call`, whose deployment is set, as a probe."""
         return False
+
+    def admits_now(self, call: Call) -> bool:
+        """True if this layer would admit `call` now: a call waits only if no later target would.
+
+        `call` has the deployment and the key with which it would be sent. Nothing may be changed by it.
+        """
+        return True
 
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.

@@ -51,6 +51,9 @@ class Stacked(Protocol):
     def opened(self, pipeline: Runtime) -> None:
         """Called each time a pipeline opens."""
 
+    def admits_now(self, call: Call) -> bool:
+        """True if it would admit `call` now."""
+
     def recheck(self, call: Call, since: float) -> None:
         """Raise a `RejectedError` if it would not admit `call` any more."""
 

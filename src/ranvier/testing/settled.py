@@ -81,10 +81,11 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
             circuit = " ".join(map(str, key)) if isinstance(key, tuple) else key
             yield f"circuit {circuit} ({seen.state}): {seen.in_flight} permits not settled"
     for key, keeper in getattr(getattr(own, "gates", None), "known", {}).items():
+        gate = key[0] if key[1] is None else f"{key[0]}/{key[1]}"
         if keeper.gate.waiting:
-            yield f"gate {key[0]}: {counted(keeper.gate.waiting, 'call')} waiting"
+            yield f"gate {gate}: {counted(keeper.gate.waiting, 'call')} waiting"
         elif not keeper.gate.idle:
-            yield f"gate {key[0]}: a probe was admitted and has not reported back"
+            yield f"gate {gate}: a probe was admitted and has not reported back"
     yield from getattr(own, "unsettled", tuple)()
 
 

@@ -153,6 +153,7 @@ class Report:
         return [
             {
                 "provider": gate.provider,
+                "model": gate.model,
                 "key": gate.key,
                 "reason": gate.reason,
                 "seconds": gate.closed_for,

@@ -109,6 +109,10 @@ class Breaker(Guard):
             return self.circuits.admit(call, (call.tenant, call.deployment.provider.name), self)
         return self.circuits.admit(call, self._key_of(call), self.settings_for(call.deployment))
 
+    def admits_now(self, call: Call) -> bool:
+        """True if the circuit of `call` is closed."""
+        return self.circuits.state(self._key_of(call)) in (CLOSED, None)
+
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
             try:

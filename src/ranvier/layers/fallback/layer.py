@@ -103,7 +103,7 @@ class Fallback(Layer):
         self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
-        self.watches = self.hedges or reserve is not None
+        self.watched = True  # until it is known which layers read the watch
         self.budget = HedgeBudget()
         self.max_lingering = MAX_LINGERING
         self.probing_layers: tuple[Layer, ...] = ()
@@ -120,6 +120,7 @@ class Fallback(Layer):
             for layer in pipeline.layers
             if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
         )
+        self.watched = self.hedges or self.reserve is not None or _any_watches(pipeline.layers)
         if self.reserve is None:
             return
         for deployment in self.deployments():
@@ -214,6 +215,10 @@ class Fallback(Layer):
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
+
+
+def _any_watches(layers: Iterable[object]) -> bool:
+    return any(isinstance(layer, Layer) and layer.watches for layer in layers)
 
 
 def _checked(hedge_after: HedgeAfter) -> HedgeAfter:

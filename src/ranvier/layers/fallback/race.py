@@ -123,7 +123,7 @@ class Race(TargetsLeft, Generic[R]):
             receiver = self._remaining[0] if self._remaining else target
             layer.budget.earn(receiver.provider.name)
         directed = call.to(target, None, reason)
-        if layer.watches:
+        if layer.watched:
             directed.watch = contestant
         return directed
 

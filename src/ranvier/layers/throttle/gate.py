@@ -21,6 +21,8 @@ from collections.abc import Hashable
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from ranvier.layers.throttle.drain import Drain
+
 Who = TypeVar("Who", bound=Hashable)
 """Identifies a call."""
 
@@ -57,6 +59,7 @@ class Gate(Generic[Who]):
     """
 
     __slots__ = (
+        "_drain",
         "_moments",
         "_numbers",
         "_passed",
@@ -75,6 +78,7 @@ class Gate(Generic[Who]):
         self._queue: OrderedDict[Who, float] = OrderedDict()  # waiting calls, and how long each may wait
         self._moments: list[tuple[float, int, Who]] = []  # a heap of the same; some may be stale
         self._numbers = itertools.count()
+        self._drain = Drain()
         self._passed: set[Who] = set()  # admitted in this round, without a result yet
         self._begin_round(1)
 
@@ -107,6 +111,13 @@ class Gate(Generic[Who]):
             return self.until - now
         return 0.0 if self._places and not self._queue else max(min(self._round_ends - now, PATIENCE), 0.0)
 
+    def admits_in(self, now: float) -> float:
+        """Seconds until a call that begins to wait now would be admitted, as far as known.
+
+        The place in the queue counts once it is known how fast the queue moves.
+        """
+        return max(self.opens_in(now), self._drain.seconds_for(self.waiting, now))
+
     # --- changes ---------------------------------------------------------------------------------
 
     def close(self, reason: Reason, until: float, now: float) -> None:
@@ -131,6 +142,7 @@ class Gate(Generic[Who]):
         self.until += shift
         self._queue.clear()
         self._moments.clear()
+        self._drain = Drain()
         self._begin_round(self._width)
 
     def try_pass(self, who: Who, now: float) -> bool:
@@ -160,6 +172,12 @@ class Gate(Generic[Who]):
         elif self._queue.pop(who, None) is not None and len(self._moments) > 2 * len(self._queue) + SLACK:
             self._moments = [(due, next(self._numbers), each) for each, due in self._queue.items()]
             heapq.heapify(self._moments)
+
+    def dismiss(self) -> list[Who]:
+        """Remove the waiting calls, and return them."""
+        waiting = list(self._queue)
+        self._queue.clear()
+        return waiting
 
     # --- results ---------------------------------------------------------------------------------
 
@@ -191,6 +209,7 @@ class Gate(Generic[Who]):
         return min(self._moments[0][0], self.until if now < self.until else self._round_ends)
 
     def _admit(self, who: Who, now: float) -> None:
+        self._drain.admit(now)
         self._places -= 1
         self._passed.add(who)
         self._round_ends = min(self._round_ends, now + PATIENCE)

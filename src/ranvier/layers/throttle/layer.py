@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
 from ranvier.clock import earliest
 from ranvier.errors.provider import ProviderError
-from ranvier.errors.rejected import RejectedError, ThrottledError
+from ranvier.errors.root import RanvierError
+from ranvier.errors.scope import Scope
 from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
-from ranvier.layers.throttle.gate import Gate, Reason
-from ranvier.layers.throttle.registry import Gates, Key, digest
+from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.keys import Key, digest, key_closed_by, keys_of
+from ranvier.layers.throttle.later import later_target_admits
+from ranvier.layers.throttle.registry import Gates
+from ranvier.layers.throttle.rejection import RequeueError, rejection
 from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
@@ -22,13 +26,14 @@ from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.reporting.announce import announce_rejected
-from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
+
+Tickets = dict[Key, Ticket]
+"""The gates that have admitted a call."""
 
 MAX_WAITING = 10_000
 """The maximum number of calls that wait at one gate; further ones fall back to their next target."""
@@ -40,23 +45,23 @@ MAX_SHOWN = 12
 class Throttle(Layer):
     """Close a gate for a key that the provider limits or rejects, for all calls with that key.
 
-    A rate limit or an overload with a `retry_after` closes the gate of that key at that provider
-    until then, for `max_closed` at most; a rejected key closes it for `auth_cooldown`, a key out of
-    credit for `quota_cooldown`. Tenants that share a key share its gate; each key has a gate of its own.
-    After that time the gate admits one call as a probe, then two, four, and so on, first come, first
-    served, until no call waits.
+    A rate limit or an overload with a `retry_after` closes the gate of that key for that model until
+    then, for `max_closed` at most. A rejected key closes the gate of that key for all models of the provider
+    for `auth_cooldown`, a key out of credit for `quota_cooldown`. The `scope` of the error says which. A
+    call passes if both gates admit it. Tenants that share a key share its gates. After that time a gate
+    admits one call as a probe, then two, four, and so on, first come, first served, until no call waits.
 
     Args:
-        max_wait: The longest time in seconds that a call waits at a gate. A call that would have to wait
-            longer, or past its deadline, falls back to the next target at once. With 0 no call waits.
+        max_wait: The longest time in seconds that a call waits at its gates. A call waits only if no later
+            target would admit it now, and if its turn is expected in that time and before its deadline.
+            Otherwise it falls back to the next target at once. With 0 no call waits.
         auth_cooldown: Seconds for which a key is not used after the provider rejected it.
         quota_cooldown: Seconds for which a key out of credit is not used; longer if the provider says so.
         max_gates: The maximum number of gates to keep.
         max_closed: The longest time in seconds that a provider can close a gate (one hour if the account is
             out of credit); after that a probe is sent. It does not limit your `auth_cooldown` and
             `quota_cooldown`.
-        overrides: The settings for single targets. One for `"provider/model"` gives that model
-            gates of its own.
+        overrides: The settings for single targets, by `"provider/model"` or `"provider"`.
 
     Put it outside the breaker, so that no call waits while it occupies a probe. A call that is
     rejected raises `ThrottledError`, and no circuit counts it. No call waits for a rejected key.
@@ -66,6 +71,7 @@ class Throttle(Layer):
     """
 
     place: ClassVar[Place] = Place.ADMIT
+    watches = True
 
     def __init__(
         self,
@@ -95,36 +101,52 @@ class Throttle(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Pass the gate, if there is one; close, widen or release it by the result."""
         while True:
-            ticket = await self._enter(call) if self.gates.known else None
+            tickets = await self._enter(call) if self.gates.known else {}
             try:
                 answer = await inner(call)
-            except _RequeueError as error:
-                self._learn(call, ticket, error)
+            except RequeueError as error:
+                self._learn(call, tickets, error)
                 if error.by is not self:
                     raise
             except BaseException as error:
-                self._learn(call, ticket, error)
+                self._learn(call, tickets, error)
                 raise
             else:
-                if ticket is not None:
+                for ticket in tickets.values():
                     ticket.accepted()
                 return answer
 
     # --- before the call -------------------------------------------------------------------------
 
-    async def _enter(self, call: Call) -> Ticket | None:
-        """Wait until the gate admits `call`, if that is worth it."""
-        key, ticket = self._key(call.deployment, call.credential), None
-        while (queue := self.gates.known.get(key)) is not None:
+    async def _enter(self, call: Call) -> Tickets:
+        """Pass the gates of `call`, or wait until they admit it, if that is worth it."""
+        latest = call.pipeline.clock() + self.settings_for(call.deployment).max_wait
+        tickets: Tickets = {}
+        while (blocked := self._try_pass(call, tickets)) is not None:
+            for ticket in tickets.values():
+                ticket.leave()  # or it would keep a place at one gate while it waits at the other
+            tickets.clear()
+            queue = self.gates.known[blocked]
+            due = self._worth_waiting(call, queue, latest)
+            admitted = None if due is None else await self._wait(call, queue, due)
+            if admitted is None:
+                raise rejection(call, self._blocking(call, queue).gate)
+            tickets[blocked] = admitted
+        return tickets
+
+    def _try_pass(self, call: Call, tickets: Tickets) -> Key | None:
+        """Add the tickets of the gates that admit `call` now; return the first gate that does not."""
+        now = call.pipeline.clock()
+        for key in keys_of(call.deployment, call.credential):
+            queue = self.gates.known.get(key)
+            if queue is None or (key in tickets and now >= queue.gate.until):
+                continue
+            tickets.pop(key, None)  # otherwise it was closed again after it had admitted this call
+            ticket = queue.try_pass(call)
             if ticket is None:
-                ticket = queue.try_pass(call)
-            if ticket is not None and call.pipeline.clock() >= queue.gate.until:
-                break  # otherwise it was closed again after it admitted this call
-            due = self._worth_waiting(call, queue.gate)
-            ticket = None if due is None else await self._wait(call, queue, due)
-            if ticket is None:
-                raise self._rejection(call, queue)
-        return ticket
+                return key
+            tickets[key] = ticket
+        return None
 
     async def _wait(self, call: Call, queue: WaitQueue, due: float) -> Ticket | None:
         """Wait at the gate, and record the wait."""
@@ -134,45 +156,53 @@ class Throttle(Layer):
         finally:
             recorder.waited(call, "gate", started_at, reason)
 
-    def _worth_waiting(self, call: Call, gate: Gate[Ticket]) -> float | None:
-        """Until when `call` may wait at `gate`; `None` means not at all."""
-        now = call.pipeline.clock()
-        due = earliest(now + self.settings_for(call.deployment).max_wait, call.deadline)
+    def _worth_waiting(self, call: Call, queue: WaitQueue, latest: float) -> float | None:
+        """Until when `call` may wait at a gate; `None` means not at all."""
+        gate, now = queue.gate, call.pipeline.clock()
+        due = earliest(latest, call.deadline)
         assert due is not None
-        fits = now + gate.opens_in(now) < due and gate.waiting < MAX_WAITING
-        return due if fits and gate.reason.passes else None
+        may_wait = call.watch.queues and gate.reason.passes and gate.waiting < MAX_WAITING
+        fits = may_wait and now + gate.admits_in(now) < due
+        return due if fits and not later_target_admits(call) else None
 
-    def _rejection(self, call: Call, queue: WaitQueue) -> Exception:
-        now = call.pipeline.clock()
-        if call.deadline is not None and call.deadline <= now:
-            return too_late(call, "deadline")
-        error = ThrottledError(**_facts(call, queue.gate))
-        announce_rejected(call, error, call.deployment.provider.name)
-        return error
+    def _blocking(self, call: Call, queue: WaitQueue) -> WaitQueue:
+        """The gate that rejects `call`: that of its whole key if it is closed, otherwise that of `queue`."""
+        whole = self.gates.known.get(keys_of(call.deployment, call.credential)[0])
+        return queue if whole is None or whole.gate.until <= call.pipeline.clock() else whole
 
     def recheck(self, call: Call, since: float) -> None:
-        """Send a call back to its gate if that was closed while the call waited for a connection."""
-        queue = self.gates.known.get(self._key(call.deployment, call.credential))
-        if queue is not None and queue.gate.since >= since:
-            raise _RequeueError(self)  # not through a variable: the error references this frame
+        """Send a call back to its gates if one was closed while the call waited for a connection."""
+        for key in keys_of(call.deployment, call.credential) if self.gates.known else ():
+            queue = self.gates.known.get(key)
+            if queue is not None and queue.gate.since >= since:
+                raise RequeueError(self)  # not through a variable: the error references this frame
 
     # --- after the call --------------------------------------------------------------------------
 
-    def _learn(self, call: Call, ticket: Ticket | None, error: BaseException) -> None:
-        """Close the gate if the error says so, or else settle the ticket."""
-        closing = closes(error, self.settings_for(call.deployment), probed=ticket is not None)
-        if closing is not None:
-            self._close(call, *closing)
-        elif ticket is not None:
-            # A provider that reports an invalid request has accepted it within its limits.
-            if isinstance(error, ProviderError) and not error.counts_against_provider:
+    def _learn(self, call: Call, tickets: Tickets, error: BaseException) -> None:
+        """Close a gate if the error says so, and settle the tickets."""
+        scope = getattr(error, "scope", Scope.REQUEST)
+        key = key_closed_by(scope, call.deployment, call.credential)
+        closing = closes(error, self.settings_for(call.deployment), probed=key in tickets)
+        if closing is not None and key is not None:
+            self._close(call, key, *closing)
+            if isinstance(error, RanvierError) and later_target_admits(call):
+                error.retry_useless = True  # a retry would only wait for the gate
+        # A provider that reports an invalid request or a limit has accepted the key.
+        accepted = isinstance(error, ProviderError) and not error.counts_against_provider
+        for each, ticket in tickets.items():
+            if closing is not None and each == key:
+                continue  # closing has ended its round
+            if accepted and scope is not Scope.KEY:
                 ticket.accepted()
             else:
                 ticket.leave()
 
-    def _close(self, call: Call, reason: Reason, seconds: float) -> None:
-        now, key = call.pipeline.clock(), self._key(call.deployment, call.credential)
+    def _close(self, call: Call, key: Key, reason: Reason, seconds: float) -> None:
+        now = call.pipeline.clock()
         news = self.gates.close(key, reason, now + seconds, now)
+        if key[1] is None and not reason.passes:
+            self._dismiss(call, key)
         if news and call.pipeline.events.listeners:
             event = Throttled if reason.passes else CredentialRejected
             call.pipeline.events.emit(
@@ -185,6 +215,13 @@ class Throttle(Layer):
                 call.record,
             )
 
+    def _dismiss(self, call: Call, key: Key) -> None:
+        """End the waits for a key that was rejected, at the gates of all models of the stack."""
+        targets = {each for layer in call.pipeline.layers for each in layer.deployments()}
+        for each in [(key[0], target.model, key[2]) for target in targets]:
+            if (queue := self.gates.known.get(each)) is not None:
+                queue.dismiss()
+
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
         """Adds one wait at the gate, or any number where a call may also wait for a connection.
 
@@ -196,21 +233,22 @@ class Throttle(Layer):
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def closed_for(self, deployment: Deployment, credential: str, now: float) -> float:
-        """Seconds until the gate would admit a call with this key, as far as known; 0 means now."""
-        return self.gates.opens_in(self._key(deployment, credential), now)
+    def admits_now(self, call: Call) -> bool:
+        """True if the gates of `call` would admit it now."""
+        return not self.closed_for(call.deployment, call.credential, call.pipeline.clock())
 
-    def _key(self, deployment: Deployment, credential: str | None) -> Key:
-        own = self.overrides and deployment.target in self.overrides
-        return deployment.target if own else deployment.provider.name, hash(credential)
+    def closed_for(self, deployment: Deployment, credential: str | None, now: float) -> float:
+        """Seconds until the gates would admit a call with this key, as far as known; 0 means now."""
+        return self.gates.opens_in(keys_of(deployment, credential), now) if self.gates.known else 0.0
 
     def status(self, now: float) -> Iterable[str]:
         """How many gates are closed, and the first ones."""
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
+            where = gate.provider if gate.model is None else f"{gate.provider}/{gate.model}"
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
             waiting = f"{counted(gate.waiting, 'call')} waiting"
-            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {waiting}"
+            yield f"  {where} key {gate.key}: {gate.reason}, {when}, {waiting}"
 
     def __repr__(self) -> str:
         return self._describe(
@@ -219,24 +257,3 @@ class Throttle(Layer):
             quota_cooldown=self.quota_cooldown,
             max_closed=self.max_closed,
         )
-
-
-class _RequeueError(RejectedError):
-    """Sends a call back to its gate, which was closed before the call was sent. Never leaves its throttle."""
-
-    kind = "throttled"
-
-    def __init__(self, by: Throttle) -> None:
-        super().__init__("the gate of its key was closed while the call waited for a connection")
-        self.by = by
-
-
-def _facts(call: Call, gate: Gate[Ticket]) -> dict[str, Any]:
-    now = call.pipeline.clock()
-    return {
-        "tenant": call.tenant,
-        "provider": call.deployment.provider.name,
-        "reason": gate.reason.value,
-        "seconds_ago": now - gate.since,
-        "retry_after": gate.opens_in(now),
-    }

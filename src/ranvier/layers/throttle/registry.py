@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.keys import Key, digest
 from ranvier.layers.throttle.wait_queue import WaitQueue
 from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
@@ -19,20 +20,14 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60.0
 """Seconds after its closed time for which a gate without calls is kept."""
 
-Key = tuple[str, int]
-"""A provider's name (or a target's), and the hash of the credential there.
-
-Python's hash of a string is keyed by a secret of the process, cached in the string and 64 bits long:
-it distinguishes keys, costs nothing, and cannot be reversed.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class GateSnapshot:
     """The state of a gate at one moment.
 
     Attributes:
-        provider: The provider of the gate; with `overrides` for one target, that target.
+        provider: The provider of the gate.
+        model: The model of the gate; `None` for the gate of a whole key, which every model passes.
         key: A digest of the credential, which only distinguishes keys.
         reason: The kind of the provider's error.
         closed_for: Seconds until the gate admits a probe; 0 when it would now, or one is in flight.
@@ -40,6 +35,7 @@ class GateSnapshot:
     """
 
     provider: str
+    model: str | None
     key: str
     reason: str
     closed_for: float
@@ -65,9 +61,8 @@ class Gates:
         for key, queue in list(self.known.items()):
             gate = queue.gate
             if now < gate.until or not gate.idle:
-                yield GateSnapshot(
-                    key[0], digest(key), gate.reason.value, max(gate.until - now, 0.0), gate.waiting
-                )
+                closed_for = max(gate.until - now, 0.0)
+                yield GateSnapshot(key[0], key[1], digest(key), gate.reason.value, closed_for, gate.waiting)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -77,10 +72,16 @@ class Gates:
         waiting = counted(sum(each.waiting for each in seen), "call")
         return f"<{counted(len(seen), 'closed gate')} of at most {self._max_gates}, {waiting} waiting>"
 
-    def open(self, provider: str, key: str | None = None) -> None:
-        """Open the gate of `key` (a digest, as `GateSnapshot.key`) at a provider, or all its gates."""
+    def open(self, provider: str, key: str | None = None, model: str | None = None) -> None:
+        """Open all gates at a provider, or only those of a key or of a model.
+
+        Args:
+            provider: The provider's name.
+            key: A digest, as `GateSnapshot.key`; `None` means every key.
+            model: The model of the gates to open; `None` means every model, and the gates of whole keys.
+        """
         for each, queue in list(self.known.items()):
-            if each[0] == provider and key in (None, digest(each)):
+            if each[0] == provider and key in (None, digest(each)) and model in (None, each[1]):
                 queue.reopen(clock.now())
 
     # --- for the throttle ------------------------------------------------------------------------
@@ -108,10 +109,10 @@ class Gates:
         queue.close(reason, until, now)
         return news
 
-    def opens_in(self, key: Key, now: float) -> float:
-        """Seconds until the gate would admit a call with `key`, as far as known; 0 means now."""
-        queue = self.known.get(key)
-        return 0.0 if queue is None else queue.gate.opens_in(now)
+    def opens_in(self, keys: Iterable[Key], now: float) -> float:
+        """Seconds until all gates of `keys` would admit a call, as far as known; 0 means now."""
+        queues = (self.known.get(key) for key in keys)
+        return max((queue.gate.opens_in(now) for queue in queues if queue is not None), default=0.0)
 
     def _drop(self, key: Key, queue: WaitQueue) -> None:
         if self.known.get(key) is queue:
@@ -129,8 +130,3 @@ class Gates:
         if idle is not None:
             del self.known[idle]
         return idle is not None
-
-
-def digest(key: Key) -> str:
-    """The credential's part of a gate's key, as shown to people."""
-    return f"{key[1] & 0xFFFFFFFF:08x}"

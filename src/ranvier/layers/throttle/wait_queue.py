@@ -82,6 +82,13 @@ class WaitQueue:
         self.gate.reopen(now)
         self.update(now)
 
+    def dismiss(self) -> None:
+        """End the wait of every call: no call waits for a key that was rejected."""
+        for ticket in self.gate.dismiss():
+            if not ticket.future.done():
+                ticket.future.set_result(False)
+        self.update(self._pipeline.clock() if self._pipeline is not None else self.gate.since)
+
     def start_anew(self, shift: float) -> None:
         """Move to a new event loop: keep the closed time, and drop the calls that waited on the old one."""
         self.gate.start_anew(shift)

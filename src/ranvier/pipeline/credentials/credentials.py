@@ -61,10 +61,10 @@ class Credentials:
         self.ttl = validation.seconds("Credentials(ttl)", ttl)
         self.missing_ttl = validation.seconds("Credentials(missing_ttl)", missing_ttl)
         self._max_entries = validation.count("Credentials(max_entries)", max_entries, least=1)
-        self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = (
-            OrderedDict()
-        )  # keys, and when they expire
+        # Keys, and when they expire.
+        self._answers: OrderedDict[Holder, tuple[tuple[Key, ...], float]] = OrderedDict()
         self._turns = KeyRotation(self._max_entries)
+        self._is_plain = False  # whether the resolver has answered at once
         self._lookups: dict[Holder, Lookup] = {}  # in flight
         self._loops = Loops()
 
@@ -187,6 +187,7 @@ class Credentials:
         try:
             answer = self._called(lookup, holder)
             if not inspect.isawaitable(answer):
+                self._is_plain = True
                 lookup.take(answer)
                 return
             self._lookups[holder] = lookup

@@ -234,9 +234,9 @@
   };
 
   const showChanges = (facts) => {
-    keyed($("keys"), facts.keys, (each) => each.provider + each.key,
+    keyed($("keys"), facts.keys, (each) => JSON.stringify([each.provider, each.model, each.key]),
       (each) => make("li", {}, make("span", { class: "state strained" }, mark("strained"), "throttled"), make("span", { class: "name" })),
-      (item, each) => setText(item.lastChild, `a key of ${each.provider}, for ${seconds(each.seconds)}: ${word(each.reason)}`
+      (item, each) => setText(item.lastChild, `a key of ${each.provider}${each.model ? `, model ${each.model},` : ","} for ${seconds(each.seconds)}: ${word(each.reason)}`
         + (each.waiting ? `, ${count(each.waiting)} calls waiting` : "")));
     if (!facts.changes.length) {
       $("changes").replaceChildren(make("li", { class: "nothing" }, "No events yet."));

@@ -1,0 +1,44 @@
+"""How fast the queue at a gate moves."""
+
+from __future__ import annotations
+
+import math
+
+HALF = 5.0
+"""Seconds of each of the two windows in which admitted calls are counted."""
+
+LEAST = 3
+"""Admitted calls from which the drain is known."""
+
+
+class Drain:
+    """The calls per second that a gate has admitted lately, while it was closed included.
+
+    Counted from its first admission on, so that the time for which it was closed at first does not count.
+    """
+
+    __slots__ = ("_before", "_began", "_count", "_since")
+
+    def __init__(self) -> None:
+        self._since = self._began = -math.inf  # when the earlier and when the current window began
+        self._before = self._count = 0
+
+    def admit(self, now: float) -> None:
+        """A call was admitted."""
+        self._turn(now)
+        self._count += 1
+
+    def seconds_for(self, calls: int, now: float) -> float:
+        """How long it takes to admit `calls` more; 0 if the drain is not known."""
+        self._turn(now)
+        admitted, seconds = self._before + self._count, now - self._since
+        return calls * seconds / admitted if admitted >= LEAST and seconds >= 1.0 else 0.0
+
+    def _turn(self, now: float) -> None:
+        """Begin another window if the current one is over."""
+        if now >= self._began + 2 * HALF:
+            self._since = self._began = now
+            self._before = self._count = 0
+        elif now >= self._began + HALF:
+            self._since, self._began = self._began, now
+            self._before, self._count = self._count, 0

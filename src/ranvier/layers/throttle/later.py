@@ -1,0 +1,28 @@
+"""Whether a later target would admit a call now, so that the call need not wait at the current one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.caller import PLAIN_FAILURES
+from ranvier.pipeline.credentials.known import known_keys
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
+
+
+def later_target_admits(call: Call) -> bool:
+    """True if the stack would admit `call` now at one of its later targets, with a key that is known."""
+    return any(_admits(call, deployment) for deployment in call.watch.later)
+
+
+def _admits(call: Call, deployment: Deployment) -> bool:
+    asked = call.to(deployment)
+    try:  # keys are never local variables: a traceback report might show them
+        for asked.credential in known_keys(call, deployment):
+            if all(layer.admits_now(asked) for layer in call.pipeline.layers):
+                return True
+    except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait
+        pass
+    return False

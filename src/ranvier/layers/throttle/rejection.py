@@ -1,0 +1,42 @@
+"""The errors with which a gate rejects a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.errors.rejected import RejectedError, ThrottledError
+from ranvier.errors.root import RanvierError
+from ranvier.pipeline.reporting.announce import announce_rejected
+from ranvier.pipeline.timing.limit import too_late
+
+if TYPE_CHECKING:
+    from ranvier.layers.throttle.gate import Gate
+    from ranvier.layers.throttle.layer import Throttle
+    from ranvier.layers.throttle.wait_queue import Ticket
+    from ranvier.pipeline.call import Call
+
+
+class RequeueError(RejectedError):
+    """Sends a call back to its gate, which was closed before the call was sent. Never leaves its throttle."""
+
+    kind = "throttled"
+
+    def __init__(self, by: Throttle) -> None:
+        super().__init__("the gate of its key was closed while the call waited for a connection")
+        self.by = by
+
+
+def rejection(call: Call, gate: Gate[Ticket]) -> RanvierError:
+    """The error for `call`, which `gate` does not admit in time."""
+    now, provider = call.pipeline.clock(), call.deployment.provider.name
+    if call.deadline is not None and call.deadline <= now:
+        return too_late(call, "deadline")
+    error = ThrottledError(
+        tenant=call.tenant,
+        provider=provider,
+        reason=gate.reason.value,
+        seconds_ago=now - gate.since,
+        retry_after=gate.opens_in(now),
+    )
+    announce_rejected(call, error, provider)
+    return error
