@@ -115,6 +115,20 @@ class CredentialRejected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialLookupFailed(Event):
+    """The credentials resolver failed: it raised `cause`, the name of a class, or returned something invalid.
+
+    One lookup emits one event, however many calls wait for it.
+    """
+
+    name: ClassVar[str] = "credential_lookup_failed"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: the credentials resolver failed for %(provider)s (%(cause)s)"
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryFull(Event):
     """All `max_circuits` circuits are in use: the call proceeds without one."""
 

@@ -422,7 +422,7 @@ async def test_a_resolver_that_raises_a_cancelled_error_has_failed(plain: bool) 
             await pipeline.complete("Why?")
         assert isinstance(raised.value.__cause__, asyncio.CancelledError)
     assert asked == 2
-    assert pipeline.credentials._lookups == {}
+    assert pipeline.credentials.lookups.running == {}
 
 
 @pytest.mark.virtual_time

@@ -165,13 +165,13 @@ MUTANTS = [
     ),
     mutant(
         "S4", "the key of whoever asked first serves all tenants", CREDENTIALS,
-        "        kept = self._answers.get(holder)\n        return",
-        "        kept = next(iter(self._answers.values()), None)\n        return",
+        "        kept = self.answers.get(holder)\n        return",
+        "        kept = next(iter(self.answers.values()), None)\n        return",
     ),
     mutant(
         "S9", "answers about keys are kept for ever", CREDENTIALS,
-        "        if len(self._answers) > self._max_entries:",
-        "        if len(self._answers) < 0:",
+        "        if len(self.answers) > self._max_entries:",
+        "        if len(self.answers) < 0:",
     ),
     mutant(
         "S10", "an attempt is numbered anew at every retry", "pipeline/call.py",

@@ -5,6 +5,7 @@
     |  |- CircuitOpenError                .tenant .provider
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
+    |  |- CredentialLookupError           the resolver of keys failed
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
     |  |- DeadlineExceededError           the whole call is out of time      .received
@@ -51,6 +52,7 @@ from ranvier.errors.provider import (
 )
 from ranvier.errors.rejected import (
     CircuitOpenError,
+    CredentialLookupError,
     CredentialMissingError,
     LocalCapacityError,
     RejectedError,
@@ -68,6 +70,7 @@ __all__ = [
     "ConnectionFailedError",
     "ContentFilterError",
     "ContextLengthError",
+    "CredentialLookupError",
     "CredentialMissingError",
     "DeadlineExceededError",
     "InvalidRequestError",

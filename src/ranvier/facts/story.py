@@ -20,15 +20,21 @@ WAITED: Final = {
 }
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
+FACTS: Final = {
+    "lookup_failed": "the credentials resolver failed",
+    "retry_withheld": "not tried again, to save the retry budget",
+}
+"""What happens outside the attempts and takes no time, and how `explain()` describes it."""
+
 
 class Wait(NamedTuple):
-    """A wait outside the attempts, or a skipped target.
+    """A wait outside the attempts, a skipped target, or another fact that takes no time.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target.
+        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target; or one of `FACTS`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
-        reason: The kind of the error that caused it, or `None`.
+        reason: The kind of the error that caused it, or `None`; for `lookup_failed` the class of the error.
         target: `"provider/model"`.
     """
 
@@ -48,7 +54,7 @@ class Story:
             `ended` is when the story was built.
         outcome: `succeeded` (also for an empty answer), `abandoned`, or the kind of its error.
         attempts: The attempts, oldest first.
-        waits: Waits outside the attempts.
+        waits: Waits outside the attempts, and facts that take no time.
         skips: Skipped targets; `reason` says why.
     """
 
@@ -137,6 +143,8 @@ def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
+    if wait.kind in FACTS:
+        return f"{FACTS[wait.kind]}{because} ({wait.target})"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 

@@ -41,6 +41,7 @@ class Call:
         limits: The limits of one attempt.
         deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
         credential: The key to use at `deployment`, or `None`.
+        tenants_key: That key is the tenant's own: the resolver returned it, and it is not the provider's.
         attempt: The number of the attempt at this deployment, from 1.
         delay: Seconds waited before this attempt.
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
@@ -59,6 +60,7 @@ class Call:
     limits: Limits = UNLIMITED
     deployment: Deployment = field(default=None, init=False)  # type: ignore[assignment]  # because ROUTE sets it
     credential: str | None = field(default=None, init=False)
+    tenants_key: bool = field(default=False, init=False)
     attempt: int = field(default=1, init=False)
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
@@ -79,6 +81,7 @@ class Call:
         call.probing = self.probing
         call.deployment = deployment
         call.credential = credential
+        call.tenants_key = False
         call.attempt = 1
         call.delay = 0.0
         call.reason = reason
@@ -143,6 +146,7 @@ class Call:
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
+        call.tenants_key = self.tenants_key
         call.attempt = self.attempt
         call.delay = self.delay
         return call

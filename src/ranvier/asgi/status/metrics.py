@@ -37,6 +37,11 @@ COUNTERS = {
     "circuits": ("ranvier_circuit_changes_total", "state", "Circuit transitions to this state."),
     "throttled": ("ranvier_throttled_total", "kind", "Times that a provider rate limited a key."),
     "refused": ("ranvier_credentials_refused_total", "kind", "Keys that a provider rejected."),
+    "lookups_failed": (
+        "ranvier_credential_lookups_failed_total",
+        "kind",
+        "Lookups of keys in which the resolver failed.",
+    ),
     "interrupted": ("ranvier_streams_interrupted_total", "kind", "Streams that broke after hand-out."),
     "untracked": (
         "ranvier_calls_untracked_total",

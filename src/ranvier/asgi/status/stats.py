@@ -16,6 +16,7 @@ from ranvier.events import (
     CallEnded,
     CallRejected,
     CircuitChanged,
+    CredentialLookupFailed,
     CredentialRejected,
     Event,
     FallbackTaken,
@@ -177,6 +178,10 @@ class Stats:
         self.provider(event.provider).count("refused", event.kind, now)
         self._note(event, now, f"key {event.key} was rejected: {event.kind}")
 
+    def _lookup_failed(self, event: CredentialLookupFailed, now: float) -> None:
+        self.provider(event.provider).count("lookups_failed", event.cause, now)
+        self._note(event, now, f"the credentials resolver failed: {event.cause}")
+
     def _interrupted(self, event: StreamInterrupted, now: float) -> None:
         self.provider(event.provider).count("interrupted", event.kind, now)
         self._note(event, now, f"a stream broke: {event.kind}")
@@ -207,6 +212,7 @@ _HANDLERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
     CallRejected: Stats._rejected,
     Throttled: Stats._throttled,
     CredentialRejected: Stats._credential_rejected,
+    CredentialLookupFailed: Stats._lookup_failed,
     StreamInterrupted: Stats._interrupted,
     CircuitChanged: Stats._circuit,
     RegistryFull: Stats._full,

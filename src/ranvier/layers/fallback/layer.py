@@ -13,6 +13,7 @@ from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.events import FallbackTaken
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
+from ranvier.layers.fallback.keys import by_keys
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.foreign import own_error
@@ -100,7 +101,7 @@ class Fallback(Layer):
                         directed.credential = credentials.default(call, deployment)
                         answer = await inner(directed)
                     else:
-                        answer = await _by_keys(directed, inner)
+                        answer = await by_keys(directed, inner)
                     if len(chain) == 1 or not self._falls_back_on(call, answer):
                         return answer
                     call.record.answered_nothing()
@@ -196,20 +197,6 @@ def _fall_back(call: Call, deployment: Deployment, previous: tuple[Deployment, s
             call.record,
         )
     return kind
-
-
-async def _by_keys(call: Call, inner: Handler[R]) -> R:
-    """Send the call with the key that the resolver returns, and with another when that key fails."""
-    credentials = call.pipeline.credentials
-    call.credential = await credentials.resolve(call, call.deployment)
-    while True:
-        try:
-            return await inner(call)
-        except RanvierError as error:
-            following = await credentials.following(call, error) if error.about_key else None
-            if following is None:
-                raise
-            call = following
 
 
 def _note(call: Call, error: RanvierError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.events import (
     CallRejected,
     CircuitChanged,
+    CredentialLookupFailed,
     CredentialRejected,
     Event,
     FallbackTaken,
@@ -30,6 +31,7 @@ COUNTED: dict[type[Event], tuple[Metric, str, Callable[[Any], str]]] = {
     CallRejected: (names.REJECTIONS, names.KIND, lambda event: event.kind),
     Throttled: (names.THROTTLED, names.KIND, lambda event: event.kind),
     CredentialRejected: (names.REFUSED, names.KIND, lambda event: event.kind),
+    CredentialLookupFailed: (names.LOOKUPS_FAILED, names.KIND, lambda event: event.cause),
     StreamInterrupted: (names.INTERRUPTED, names.KIND, lambda event: event.kind),
     RegistryFull: (names.UNTRACKED, names.KIND, lambda event: event.name),
 }

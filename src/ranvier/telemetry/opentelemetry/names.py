@@ -182,6 +182,12 @@ THROTTLED: Final = Metric(
     "ranvier.throttled", "counter", "{event}", "Times that a provider rate limited a key."
 )
 REFUSED: Final = Metric("ranvier.credentials.refused", "counter", "{event}", "Keys that a provider rejected.")
+LOOKUPS_FAILED: Final = Metric(
+    "ranvier.credentials.lookups_failed",
+    "counter",
+    "{lookup}",
+    "Lookups of keys in which the resolver failed.",
+)
 INTERRUPTED: Final = Metric(
     "ranvier.streams.interrupted", "counter", "{stream}", "Streams that broke after hand-out."
 )
@@ -196,5 +202,5 @@ METRICS: Final = (
     DURATION, TIME_TO_FIRST_CHUNK, CALL_INPUT, CALL_OUTPUT,
     USED_INPUT, USED_OUTPUT, USED_CACHE_READ, USED_CACHE_WRITE, USED_REASONING,
     CALLS, ATTEMPTS_MADE, ATTEMPT_DURATION, RETRIES, FALLBACKS_TAKEN, CHANGES, REJECTIONS, THROTTLED, REFUSED,
-    INTERRUPTED, UNTRACKED, CIRCUITS,
+    LOOKUPS_FAILED, INTERRUPTED, UNTRACKED, CIRCUITS,
 )  # fmt: skip  # because: the first two lines are the conventions' and the rest are ranvier's
