@@ -38,7 +38,7 @@ COUNTERS = {
     "throttled": ("ranvier_throttled_total", "kind", "Times that a provider rate limited a key."),
     "refused": ("ranvier_credentials_refused_total", "kind", "Keys that a provider rejected."),
     "lookups_failed": (
-        "ranvier_credential_lookups_failed_total",
+        "ranvier_credentials_lookups_failed_total",
         "kind",
         "Lookups of keys in which the resolver failed.",
     ),
