@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier import validation
 from ranvier.errors.provider import AuthenticationError
-from ranvier.errors.rejected import CredentialLookupError, CredentialMissingError
+from ranvier.errors.rejected import CredentialLookupError, CredentialMissingError, ThrottledError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.credentials.key_rotation import (
     MAX_FURTHER_KEYS,
@@ -91,8 +91,10 @@ class Credentials:
             self.invalidate(call)
         call.record.tried_keys += ((call.deployment.target, hash(call.credential)),)
         chosen = self._turns.another(call)
-        if chosen is None and rejected:
+        if chosen is None and (rejected or _rejected_in_another_call(error)):
             chosen = await self._newer(call)
+            if chosen is None and rejected:
+                self.invalidate(call)  # or the rejected key would stay in the cache
         if chosen is None or not self._affords(call, error):
             return None
         again = call.to(call.deployment, None, error.kind)
@@ -106,12 +108,9 @@ class Credentials:
             return None
         record.looked_up_again += (target,)
         try:
-            key = self._turns.renewed(await self.lookups.keys(call), call)
+            return self._turns.renewed(await self.lookups.keys(call), call)
         except CredentialLookupError:
             return None  # the provider's error says more; the record has both
-        if key is None:
-            self.invalidate(call)  # or the rejected one would stay in the cache
-        return key
 
     def _affords(self, call: Call, error: RanvierError) -> bool:
         """True if the retry budget allows another key; the first further one at a target is free."""
@@ -161,6 +160,11 @@ class Credentials:
 
 def _use(call: Call, chosen: UsableKey | None) -> None:
     call.credential, call.tenants_key = (None, False) if chosen is None else chosen
+
+
+def _rejected_in_another_call(error: RanvierError) -> bool:
+    """True if the gate of a key is closed because the provider rejected it; a newer one may be known by now."""
+    return isinstance(error, ThrottledError) and error.reason == AuthenticationError.kind
 
 
 def _needs_key(deployment: Deployment) -> bool:
