@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ranvier.facts.counter import Counter
+
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.story import Story
@@ -20,12 +22,15 @@ class Event:
         name: The name of the kind of event, in logs and metrics.
         level, message: How `LoggingListener` logs it; `message` may use every field, and `event`, the name.
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
+        counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
+            they do not count it, or in another place, as they do ended attempts and calls.
     """
 
     name: ClassVar[str] = "event"
     level: ClassVar[int] = logging.DEBUG
     message: ClassVar[str] = "%(event)s: %(tenant)s at %(provider)s"
     verbose: ClassVar[bool] = False
+    counter: ClassVar[Counter | None] = None
 
     tenant: str
     provider: str
@@ -42,6 +47,7 @@ class RetryScheduled(Event):
         "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), "
         "retrying in %(delay).3f s"
     )
+    counter: ClassVar[Counter] = Counter("ranvier.retries", "{retry}", "Retries at the same target.")
 
     attempt: int
     delay: float
@@ -55,6 +61,9 @@ class FallbackTaken(Event):
     name: ClassVar[str] = "fallback"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), falling back to %(to)s"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.fallbacks", "{fallback}", "Calls that fell back to the next target."
+    )
 
     to: str
     kind: str
@@ -67,6 +76,13 @@ class CircuitChanged(Event):
     name: ClassVar[str] = "circuit"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.circuit.changes",
+        "{change}",
+        "Circuit transitions to this state.",
+        attribute="ranvier.circuit.state",
+        field="after",
+    )
 
     before: str
     after: str
@@ -77,6 +93,9 @@ class CallRejected(Event):
     """A circuit that is not closed, or the closed gate of a key, rejected a call."""
 
     name: ClassVar[str] = "rejected"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit or closed gate."
+    )
 
     kind: str
     retry_after: float | None
@@ -90,6 +109,9 @@ class Throttled(Event):
     level: ClassVar[int] = logging.INFO
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s limits the key %(key)s (%(kind)s), not used for %(seconds).3f s"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.throttled", "{event}", "Times that a provider rate limited a key."
     )
 
     kind: str
@@ -107,6 +129,9 @@ class CredentialRejected(Event):
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s rejected the key %(key)s (%(kind)s), not used for %(seconds).0f s"
     )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.credentials.refused", "{event}", "Keys that a provider rejected."
+    )
 
     kind: str
     seconds: float
@@ -116,16 +141,14 @@ class CredentialRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialLookupFailed(Event):
-    """The credentials resolver failed: it raised `cause`, the name of a class, or returned something invalid.
-
-    One lookup emits one event, however many calls wait for it.
-    """
+    """The credentials resolver raised an error of class `kind`, or returned nonsense; once per lookup."""
 
     name: ClassVar[str] = "credential_lookup_failed"
     level: ClassVar[int] = logging.WARNING
-    message: ClassVar[str] = "%(tenant)s: the credentials resolver failed for %(provider)s (%(cause)s)"
+    message: ClassVar[str] = "%(tenant)s: the credentials resolver failed for %(provider)s (%(kind)s)"
+    counter: ClassVar[Counter] = Counter("ranvier.credentials.lookups_failed", "{lookup}", "Failed lookups.")
 
-    cause: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +159,9 @@ class RegistryFull(Event):
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = (
         "%(tenant)s: all %(max_circuits)d circuits are in use, a call to %(provider)s is sent without one"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.calls.untracked", "{call}", "Calls without a circuit: the registry was full.", field="name"
     )
 
     max_circuits: int
@@ -148,6 +174,9 @@ class StreamInterrupted(Event):
     name: ClassVar[str] = "stream_interrupted"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: a stream of %(provider)s/%(model)s broke after hand-out (%(kind)s)"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.streams.interrupted", "{stream}", "Streams that broke after hand-out."
+    )
 
     kind: str
 
@@ -223,6 +252,9 @@ class RequestAdjusted(Event):
     parameter: str
     change: str
 
+
+COUNTERS: dict[str, Counter] = {each.name: each.counter for each in Event.__subclasses__() if each.counter}
+"""The counter of each counted event, by the event's name."""
 
 Listener = Callable[[Event], object]
 """A plain or async function that receives every event."""

@@ -236,10 +236,10 @@ async def test_a_failed_lookup_is_told_by_the_class_of_its_error(kind: str, way:
     pipeline = Pipeline(Fallback(Keyed("one"), Keyed("two")), credentials=resolve, listeners=[heard.append])
     pending = pipeline.complete("Why?") if way == "complete" else (await pipeline.stream("Why?")).collect()
     story = (await pending).explain()
-    assert "the credentials resolver failed because of OSError (one/scripted)" in story
+    assert "the credentials resolver failed: OSError (one/scripted)" in story
     assert "one/scripted skipped because of credential lookup" in story
     (failed,) = [each for each in heard if isinstance(each, CredentialLookupFailed)]
-    assert (failed.provider, failed.model, failed.cause) == ("one", "scripted", "OSError")
+    assert (failed.provider, failed.model, failed.kind) == ("one", "scripted", "OSError")
     assert "sk-secret" not in story + repr(heard)
 
 
@@ -250,7 +250,7 @@ async def test_calls_that_wait_for_a_failed_lookup_all_report_it_and_listeners_h
     calls = [pipeline.complete("Why?") for _ in range(3)]
     for error in await asyncio.gather(*calls, return_exceptions=True):
         assert isinstance(error, CredentialLookupError)
-        assert "resolver failed because of OSError" in error.explain()
+        assert "resolver failed: OSError" in error.explain()
     assert sum(isinstance(each, CredentialLookupFailed) for each in heard) == 1
 
 

@@ -67,7 +67,7 @@ EVENTS = [
         "acme: one rejected the key a1 (authentication), not used for 60 s",
     ),
     (
-        CredentialLookupFailed(**WHO, cause="OSError"),
+        CredentialLookupFailed(**WHO, kind="OSError"),
         logging.WARNING,
         "acme: the credentials resolver failed for one (OSError)",
     ),

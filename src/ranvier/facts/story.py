@@ -20,21 +20,19 @@ WAITED: Final = {
 }
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
-FACTS: Final = {
-    "lookup_failed": "the credentials resolver failed",
-    "retry_withheld": "not tried again, to save the retry budget",
-}
-"""What happens outside the attempts and takes no time, and how `explain()` describes it."""
+NO_WAITS: Final = ("skipped", "retry_withheld", "lookup_failed")
+"""The kinds of facts that are recorded like waits, and are none."""
 
 
 class Wait(NamedTuple):
-    """A wait outside the attempts, a skipped target, or another fact that takes no time.
+    """A wait outside the attempts, a skipped target or retry, or a lookup that failed.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target; or one of `FACTS`.
+        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target, `retry_withheld` for
+            a retry that its budget did not allow, `lookup_failed` if the credentials resolver failed.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
-        reason: The kind of the error that caused it, or `None`; for `lookup_failed` the class of the error.
+        reason: The kind of the error that caused it, or `None`; for `lookup_failed` the error's class.
         target: `"provider/model"`.
     """
 
@@ -54,8 +52,8 @@ class Story:
             `ended` is when the story was built.
         outcome: `succeeded` (also for an empty answer), `abandoned`, or the kind of its error.
         attempts: The attempts, oldest first.
-        waits: Waits outside the attempts, and facts that take no time.
-        skips: Skipped targets; `reason` says why.
+        waits: Waits outside the attempts.
+        skips: Skipped targets, withheld retries and failed lookups; `reason` says why.
     """
 
     started_at: float
@@ -143,8 +141,10 @@ def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
-    if wait.kind in FACTS:
-        return f"{FACTS[wait.kind]}{because} ({wait.target})"
+    if wait.kind == "retry_withheld":
+        return f"retry withheld: {wait.reason} ({wait.target})"
+    if wait.kind == "lookup_failed":
+        return f"the credentials resolver failed: {wait.reason} ({wait.target})"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 

@@ -8,12 +8,12 @@ from ranvier import validation
 from ranvier.errors.provider import AuthenticationError
 from ranvier.errors.rejected import CredentialLookupError, CredentialMissingError, ThrottledError
 from ranvier.errors.root import RanvierError
+from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.key_rotation import (
     MAX_FURTHER_KEYS,
     ClosedFor,
     KeyRotation,
     UsableKey,
-    own_key,
 )
 from ranvier.pipeline.credentials.lookups import Lookups
 from ranvier.pipeline.credentials.resolver import SHARED, Resolver, check_resolver
@@ -76,7 +76,7 @@ class Credentials:
         answer = await self.lookups.keys(call)
         chosen = self._turns.choose(answer, call)
         # Without an answer nothing is sent, not even to a server that would answer without a key.
-        if chosen is None and (not answer or _needs_key(call.deployment)):
+        if chosen is None and (not answer or call.deployment.traits.needs_credential):
             raise _missing(call, call.deployment, ours=SHARED in answer)
         _use(call, chosen)
 
@@ -119,7 +119,7 @@ class Credentials:
             return True
         if budget.take(call.tenant, call.deployment.provider.name, now):
             return True
-        recorder.waited(call, "retry_withheld", now, error.kind)
+        recorder.waited(call, "retry_withheld", now, "budget")
         return False
 
     def another(self, call: Call) -> str | None:
@@ -129,8 +129,8 @@ class Credentials:
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
         """The provider's own key, for pipelines without a resolver; synchronous."""
-        key = own_key(deployment)
-        if not key and _needs_key(deployment):
+        key = credential_of(deployment.provider)
+        if not key and deployment.traits.needs_credential:
             raise _missing(call, deployment, ours=True)
         return key or None
 
@@ -163,20 +163,16 @@ def _use(call: Call, chosen: UsableKey | None) -> None:
 
 
 def _rejected_in_another_call(error: RanvierError) -> bool:
-    """True if the gate of a key is closed because the provider rejected it; a newer one may be known by now."""
+    """True if the provider rejected the key before, and its gate is closed: a newer one may be known."""
     return isinstance(error, ThrottledError) and error.reason == AuthenticationError.kind
 
 
-def _needs_key(deployment: Deployment) -> bool:
-    return bool(getattr(deployment.provider, "needs_credential", False))
-
-
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:
-    provider = deployment.provider
+    name = deployment.provider.name
     if not ours:
-        hint = "" if _needs_key(deployment) else "; return SHARED if it needs none"
-        return CredentialMissingError(f"tenant {call.tenant!r} has no key for {provider.name}{hint}")
-    variables = " or ".join(getattr(provider, "environment", ())) or "its environment variable"
+        hint = "" if deployment.traits.needs_credential else "; return SHARED if it needs none"
+        return CredentialMissingError(f"tenant {call.tenant!r} has no key for {name}{hint}")
+    variables = " or ".join(deployment.traits.environment) or "its environment variable"
     return CredentialMissingError(
-        f"no key for {provider.name}: set {variables}, or give api_key=... or a credentials= resolver"
+        f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.messages.native import Native, account_of
+from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class KeyRotation:
 def _usable(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableKey]:
     """The keys of `answer`; `SHARED` stands for the provider's own, if it has one."""
     try:
-        own = own_key(deployment)
+        own = credential_of(deployment.provider)
     except PLAIN_FAILURES:
         if SHARED in answer:
             raise
@@ -135,9 +136,3 @@ def _position_of_issuer(call: Call, keys: Sequence[UsableKey]) -> int | None:
                 accounts = [account_of(each.key) for each in keys]
                 return accounts.index(part.account) if part.account in accounts else None
     return None
-
-
-def own_key(deployment: Deployment) -> str | None:
-    """The provider's own key at `deployment`: its `api_key` or environment variable."""
-    own = getattr(deployment.provider, "credential", None)
-    return None if own is None else own()

@@ -180,4 +180,4 @@ def _failed(call: Call, cause: str) -> CredentialLookupError:
 def _announce_failed(call: Call, error: BaseException) -> None:
     events = call.pipeline.events
     if events.listeners:
-        events.emit(CredentialLookupFailed(**call.where(), cause=type(error).__name__), call.record)
+        events.emit(CredentialLookupFailed(**call.where(), kind=type(error).__name__), call.record)
