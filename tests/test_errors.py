@@ -13,6 +13,7 @@ from ranvier import (
     AttemptTimeoutError,
     CircuitOpenError,
     ConfigurationError,
+    CredentialLookupError,
     CredentialMissingError,
     DeadlineExceededError,
     LocalCapacityError,
@@ -124,7 +125,7 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
     assert issubclass(TimedOutError, TimeoutError)
     assert issubclass(ConfigurationError, ValueError)
     assert issubclass(AllDeploymentsFailedError, ExceptionGroup)
-    for kind in (CircuitOpenError, CredentialMissingError, LocalCapacityError):
+    for kind in (CircuitOpenError, CredentialLookupError, CredentialMissingError, LocalCapacityError):
         assert issubclass(kind, RejectedError)
     for kind in ALL:
         assert "__slots__" not in vars(kind)

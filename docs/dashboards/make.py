@@ -124,6 +124,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         rate("ranvier_credentials_refused_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} refused",
                     ),
+                    (
+                        rate("ranvier_credentials_lookups_failed_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} not looked up",
+                    ),
                 ],
             ),
         ],

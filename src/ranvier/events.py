@@ -23,8 +23,7 @@ class Event:
         level, message: How `LoggingListener` logs it; `message` may use every field, and `event`, the name.
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
         counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
-            they do not count it, or count more than one per event: `telemetry/opentelemetry/instruments.py`
-            and `asgi/status/stats.py` count ended attempts and calls with their durations and tokens.
+            they do not count it, or in another place, as they do ended attempts and calls.
     """
 
     name: ClassVar[str] = "event"
@@ -167,6 +166,18 @@ class CredentialRejected(Event):
     seconds: float
     key: str
     """As in `Throttled`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialLookupFailed(Event):
+    """The credentials resolver raised an error of class `kind`, or returned nonsense; once per lookup."""
+
+    name: ClassVar[str] = "credential_lookup_failed"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: the credentials resolver failed for %(provider)s (%(kind)s)"
+    counter: ClassVar[Counter] = Counter("ranvier.credentials.lookups_failed", "{lookup}", "Failed lookups.")
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,10 @@ from ranvier.pipeline import Call, Deployment, Limits
 from ranvier.providers import Stub
 
 DERIVED: dict[str, tuple[Callable[[Any], Call], set[str]]] = {
-    "to": (lambda call: call.to(call.deployment), {"credential", "attempt", "delay", "reason"}),
+    "to": (
+        lambda call: call.to(call.deployment),
+        {"credential", "tenants_key", "attempt", "delay", "reason"},
+    ),
     "again": (lambda call: call.again(), {"attempt", "delay", "reason"}),
     "until": (lambda call: call.until(1.0), {"deadline"}),
     "within": (lambda call: call.within(Limits()), {"limits"}),

@@ -9,6 +9,7 @@ import pytest
 from ranvier import (
     SHARED,
     AuthenticationError,
+    CredentialLookupError,
     CredentialMissingError,
     Credentials,
     DeadlineExceededError,
@@ -264,7 +265,7 @@ async def test_a_failure_is_told_to_all_who_waited() -> None:
     pipeline = pipeline_of(provider, store)
     calls = [pipeline.complete("Why?", tenant="acme") for _ in range(3)]
     for each in await asyncio.gather(*calls, return_exceptions=True):
-        assert isinstance(each, CredentialMissingError)
+        assert isinstance(each, CredentialLookupError)
         assert isinstance(each.__cause__, OSError)
     await ask(pipeline)
     assert (provider.keys, store.asked) == (["key"], 2)

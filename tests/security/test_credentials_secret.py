@@ -16,7 +16,7 @@ from ranvier.errors import (
     AllDeploymentsFailedError,
     ConfigurationError,
     ConnectionFailedError,
-    CredentialMissingError,
+    CredentialLookupError,
     RanvierError,
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
@@ -98,7 +98,7 @@ async def test_an_answer_that_has_expired_is_not_shown_by_the_failure_to_renew_i
     async with Pipeline(stack, credentials=Credentials(once, ttl=0.0)) as pipeline:
         assert isinstance(await failure(pipeline), ConnectionFailedError)
         error = await failure(pipeline)
-        assert isinstance(error, CredentialMissingError)
+        assert isinstance(error, CredentialLookupError)
         assert_hidden(error)
 
 

@@ -163,7 +163,7 @@ class Checker(RequestChecks, BreakerChecks):
     def _check_bounds(self, story: Story) -> None:
         stack = story.stack
         credentials = stack.pipeline.credentials
-        if max(len(credentials._answers), len(credentials._turns)) > stack.keys.most:
+        if max(len(credentials.lookups.answers), len(credentials._turns)) > stack.keys.most:
             self.fail(9, f"{credentials!r} keeps more than {stack.keys.most}", story)
         if stack.throttle is not None and len(stack.throttle.gates.known) > stack.most_gates:
             self.fail(9, f"{len(stack.throttle.gates.known)} gates are kept", story)

@@ -22,7 +22,7 @@ from support.mutants.traps import (
 
 BREAKER = "layers/breaker/layer.py"
 GATE = "layers/throttle/gate.py"
-CREDENTIALS = "pipeline/credentials/credentials.py"
+LOOKUPS = "pipeline/credentials/lookups.py"
 TIMERS = "pipeline/timing/timer_wheel.py"
 SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
 
@@ -164,14 +164,14 @@ MUTANTS = [
         "            self._attempt.skipped += 1",
     ),
     mutant(
-        "S4", "the key of whoever asked first serves all tenants", CREDENTIALS,
-        "        kept = self._answers.get(holder)\n        return",
-        "        kept = next(iter(self._answers.values()), None)\n        return",
+        "S4", "the key of whoever asked first serves all tenants", LOOKUPS,
+        "        kept = self.answers.get(holder)\n        return",
+        "        kept = next(iter(self.answers.values()), None)\n        return",
     ),
     mutant(
-        "S9", "answers about keys are kept for ever", CREDENTIALS,
-        "        if len(self._answers) > self._max_entries:",
-        "        if len(self._answers) < 0:",
+        "S9", "answers about keys are kept for ever", LOOKUPS,
+        "        if len(self.answers) > self._max_entries:",
+        "        if len(self.answers) < 0:",
     ),
     mutant(
         "S10", "an attempt is numbered anew at every retry", "pipeline/call.py",

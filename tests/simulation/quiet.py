@@ -59,8 +59,8 @@ def _held_in(stack: Stack) -> Iterator[str]:
     pipeline = stack.pipeline
     if pipeline.lifecycle.under_way != (0, 0) or pipeline.lifecycle._background:
         yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
-    if pipeline.credentials._lookups:
-        yield f"{pipeline.credentials._lookups} are looked up"
+    if pipeline.credentials.lookups.running:
+        yield f"{pipeline.credentials.lookups.running} are looked up"
     if stack.bulkhead is not None and stack.bulkhead.inside:
         yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
     if stack.throttle is not None:

@@ -112,5 +112,7 @@ class Keys:
     def allow(self, tenant: str, provider: SeededProvider, key: str | None) -> bool:
         """Whether a call of that tenant may be sent with that key."""
         keys = SHARED if self.credentials is None else self.of(tenant, provider.name)
+        if keys is None:
+            return False
         listed = keys if isinstance(keys, list) else [keys]
         return key in [provider.own_key if each is SHARED else each for each in listed]

@@ -14,6 +14,7 @@ from ranvier import ConfigurationError, ConnectionFailedError, Pipeline
 from ranvier.events import (
     CallRejected,
     CircuitChanged,
+    CredentialLookupFailed,
     CredentialRejected,
     Event,
     FallbackTaken,
@@ -64,6 +65,11 @@ EVENTS = [
         CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),
         logging.WARNING,
         "acme: one rejected the key a1 (authentication), not used for 60 s",
+    ),
+    (
+        CredentialLookupFailed(**WHO, kind="OSError"),
+        logging.WARNING,
+        "acme: the credentials resolver failed for one (OSError)",
     ),
     (
         RegistryFull(**WHO, max_circuits=9),

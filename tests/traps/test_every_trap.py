@@ -6,6 +6,7 @@ from pathlib import Path
 import ranvier
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.traps import MUTANTS
 
@@ -30,7 +31,7 @@ def test_every_mutation_fits_the_source() -> None:
     source = Path(ranvier.__file__).parent
     astray = [
         (mutant.trap, mutant.bug)
-        for mutant in (*MUTANTS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_INVARIANTS)
+        for mutant in (*MUTANTS, *OF_FOREIGN_CODE, *OF_KEYS, *OF_LIFECYCLE, *OF_INVARIANTS)
         if (source / mutant.file).read_text().count(mutant.line) != 1
     ]
     assert astray == []

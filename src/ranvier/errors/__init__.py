@@ -6,6 +6,7 @@
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
+    |  |- CredentialLookupError           the resolver of keys failed
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
 <<<<<<< HEAD
@@ -59,6 +60,7 @@ from ranvier.errors.provider import (
 )
 from ranvier.errors.rejected import (
     CircuitOpenError,
+    CredentialLookupError,
     CredentialMissingError,
     LocalCapacityError,
     RejectedError,
@@ -78,6 +80,7 @@ __all__ = [
     "ConnectionFailedError",
     "ContentFilterError",
     "ContextLengthError",
+    "CredentialLookupError",
     "CredentialMissingError",
     "DeadlineExceededError",
     "InvalidRequestError",

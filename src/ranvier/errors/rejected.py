@@ -102,6 +102,7 @@ class ThrottledError(RejectedError):
         self.tenant = tenant
         self.provider = provider
         self.reason = reason
+        self.about_key = reason != "overloaded"
         self.seconds_ago = seconds_ago
 
     def __str__(self) -> str:
@@ -125,6 +126,15 @@ class CredentialMissingError(RejectedError):
     """This tenant has no key for this target, so the target was skipped."""
 
     kind = "credential_missing"
+
+
+class CredentialLookupError(RejectedError):
+    """The resolver of keys failed: it raised an error (the `__cause__`), or returned something invalid.
+
+    The tenant is not at fault, and may well have a key.
+    """
+
+    kind = "credential_lookup"
 
 
 class LocalCapacityError(RejectedError):

@@ -17,6 +17,7 @@ class Record:
         started_at, ended: When the call started and ended, on the loop's clock; monotonic, not wall time.
         outcome: How it ended, else `None`; a stream that broke has the outcome of its last attempt.
         tried_keys: Keys that were at fault, as (target, hash of the key).
+        looked_up_again: Targets for which the resolver was called again, after they rejected a key.
         cut_off: The pipeline closed while the call was in flight, and cancelled it.
         context: A copy of the context in which the call began, until it has ended; kept for streams, and for
             any call if there are listeners.
@@ -28,6 +29,7 @@ class Record:
         "context",
         "cut_off",
         "ended",
+        "looked_up_again",
         "muted",
         "outcome",
         "started_at",
@@ -39,6 +41,7 @@ class Record:
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
         self.tried_keys: tuple[tuple[str, int], ...] = ()
+        self.looked_up_again: tuple[str, ...] = ()
         self.started_at = self.ended = 0.0
         self.outcome: str | None = None
         self.cut_off = self.muted = False

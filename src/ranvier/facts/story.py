@@ -24,7 +24,8 @@ WAITED: Final = {
 NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
-    "retry_withheld": "retry of {target} withheld: budget",
+    "retry_withheld": "retry withheld: budget ({target})",
+    "lookup_failed": "the credentials resolver failed: {reason} ({target})",
 }
 """What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
 
@@ -34,10 +35,11 @@ class Wait(NamedTuple):
 
     Attributes:
         kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld` or `retry_withheld`.
+            `hedge_withheld`, `retry_withheld` or `lookup_failed`: see `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
-        reason: The kind of the error that caused it, or `None`; of a hedge, the target that was silent.
+        reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
+            silent; of a failed lookup, the class of its error.
         target: `"provider/model"`.
     """
 
@@ -59,7 +61,7 @@ class Story:
         attempts: The attempts, oldest first.
         waits: Waits outside the attempts.
         skips: Skipped targets; `reason` says why.
-        notes: Hedges, and what a budget withheld.
+        notes: Hedges, what a budget withheld, and failed lookups of keys.
     """
 
     started_at: float

@@ -98,6 +98,7 @@ class Call:
         limits: The limits of one attempt.
         deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
         credential: The key to use at `deployment`, or `None`.
+        tenants_key: That key is the tenant's own: the resolver returned it, and it is not the provider's.
         attempt: The number of the attempt at this deployment, from 1.
         delay: Seconds waited before this attempt.
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
@@ -105,7 +106,6 @@ class Call:
         probing: If it is a probe, the permits to notify when its request waits or is sent.
         hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
             runs; `None` leaves it to the route.
-        tenants_key: True if `credential` is the tenant's own key, not one of the service.
         watch: What the route knows about the attempt in flight.
     """
 
@@ -121,11 +121,11 @@ class Call:
     hedge: bool | None = None
     deployment: Deployment = field(default=None, init=False)  # type: ignore[assignment]  # because ROUTE sets it
     credential: str | None = field(default=None, init=False)
+    tenants_key: bool = field(default=False, init=False)
     attempt: int = field(default=1, init=False)
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
     probing: tuple[Probing, ...] = field(default=(), init=False)
-    tenants_key: bool = field(default=False, init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
@@ -142,10 +142,10 @@ class Call:
         call.circuit = self.circuit
         call.hedge = self.hedge
         call.probing = self.probing
-        call.tenants_key = self.tenants_key
         call.watch = self.watch
         call.deployment = deployment
         call.credential = credential
+        call.tenants_key = False
         call.attempt = 1
         call.delay = 0.0
         call.reason = reason
@@ -210,6 +210,7 @@ class Call:
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
+        call.tenants_key = self.tenants_key
         call.attempt = self.attempt
         call.delay = self.delay
         return call

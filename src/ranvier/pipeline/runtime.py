@@ -68,8 +68,8 @@ class Keys(Protocol):
     def resolver(self) -> Callable[..., Any] | None:
         """The function that returns the keys of tenants; `None` if only the providers' own keys are used."""
 
-    async def resolve(self, call: Call, deployment: Deployment) -> str | None:
-        """The key for `call` at `deployment`."""
+    async def resolve(self, call: Call) -> None:
+        """Set the key of `call` at its target."""
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
         """`call` with another key, after `error` was caused by its own."""
@@ -90,6 +90,13 @@ class Keys(Protocol):
         """The key of `tenant` has changed."""
 
 
+class Budget(Protocol):
+    """The budget of retries, documented at `RetryBudget`."""
+
+    def take(self, tenant: str, provider: str, now: float) -> bool:
+        """True if another attempt is allowed, which is then counted."""
+
+
 class Timed(Protocol):
     """A layer that sets the deadline of every call."""
 
@@ -105,6 +112,7 @@ class Runtime:
         layers: The stack, from the outside in.
         credentials: Chooses the key of each call.
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
+        retry_budget: The budget of retries, which further keys count against; `None` without one.
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
@@ -122,6 +130,7 @@ class Runtime:
     timers: TimerWheel
     timed_by: Timed | None = None
     limits: Limits = UNLIMITED
+    retry_budget: Budget | None = None
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

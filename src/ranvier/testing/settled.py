@@ -69,7 +69,7 @@ def _in_flight(pipeline: Pipeline) -> Iterator[str]:
         yield f"background task: {where_it_waits(task)}"
     if unheard := pipeline.events.deliveries.unheard:
         yield f"events: {unheard} not yet delivered to async listeners"
-    for tenant, provider in pipeline.credentials._lookups:
+    for tenant, provider in pipeline.credentials.lookups.running:
         yield f"credentials: lookup in flight for the key of tenant {tenant!r} at {provider}"
 
 

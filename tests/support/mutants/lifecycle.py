@@ -10,7 +10,7 @@ LOOPS = "pipeline/running/loops.py"
 SHUTDOWN = "pipeline/running/shutdown.py"
 TIMERS = "pipeline/timing/timer_wheel.py"
 PIPELINE = "pipeline/pipeline.py"
-CREDENTIALS = "pipeline/credentials/credentials.py"
+LOOKUPS = "pipeline/credentials/lookups.py"
 DOORKEEPER = "layers/throttle/wait_queue.py"
 GATE = "layers/throttle/gate.py"
 PROVIDER_EVENTS = "pipeline/streaming/provider_events.py"
@@ -209,14 +209,14 @@ MUTANTS = [
         f"{LOOP}::test_a_closed_gate_stays_closed_for_the_rest_of_its_time",
     ),
     mutant(
-        "L13", "a key is waited for that nobody looks up any more", CREDENTIALS,
-        "            self._lookups.clear()",
+        "L13", "a key is waited for that nobody looks up any more", LOOKUPS,
+        "            self.running.clear()",
         "            pass",
         f"{LOOP}::test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next[run_and_leave]",
     ),
     mutant(
-        "L13", "a key is believed by the clock of the old loop", CREDENTIALS,
-        "                self._answers[holder] = keys, until + shift",
+        "L13", "a key is believed by the clock of the old loop", LOOKUPS,
+        "                self.answers[holder] = keys, until + shift",
         "                pass",
         f"{LOOP}::test_looked_up_keys_are_believed_for_the_rest_of_their_time",
     ),

@@ -312,7 +312,7 @@ MUTANTS = [
         "test_cancellation_traps.py::test_t32_classify_is_never_asked_about_a_cancellation",
     ),
     mutant(
-        "T32", "a cancelled resolver is a missing key", "pipeline/credentials/credentials.py",
+        "T32", "a cancelled resolver is a missing key", "pipeline/credentials/lookups.py",
         "        if isinstance(error, Exception) or timer.is_theirs(error):",
         "        if isinstance(error, BaseException):",
         "test_cancellation_traps.py::test_t32_a_resolver_that_is_cancelled_is_no_missing_key",

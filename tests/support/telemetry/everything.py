@@ -42,9 +42,11 @@ class Everything:
         return self.pipelines[-1]
 
     async def happen(self) -> None:
-        """Retries, fallbacks, refused keys, open circuits, broken streams, a full registry."""
+        """Retries, fallbacks, rejected keys, failed lookups, open circuits, broken streams, a full registry."""
         with suppress(RanvierError):
             await self._limits_and_keys().complete("Why?")
+        with suppress(RanvierError):
+            await self.pipeline(Fallback(_at("one", "never")), credentials=lambda *who: 42).complete("Why?")  # type: ignore[arg-type,return-value]
         await self._outage()
         await self._streams()
 

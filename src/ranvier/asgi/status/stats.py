@@ -16,6 +16,7 @@ from ranvier.events import (
     AttemptStarted,
     CallEnded,
     CircuitChanged,
+    CredentialLookupFailed,
     CredentialRejected,
     Event,
     RegistryFull,
@@ -46,6 +47,7 @@ UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     CircuitChanged: lambda event: f"circuit {event.before} \u2192 {event.after}".replace("_", "-"),
     Throttled: lambda event: f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}",
     CredentialRejected: lambda event: f"key {event.key} was rejected: {event.kind}",
+    CredentialLookupFailed: lambda event: f"the credentials resolver failed: {event.kind}",
     StreamInterrupted: lambda event: f"a stream broke: {event.kind}",
     RegistryFull: lambda event: f"all {event.max_circuits} circuits are in use: a call was sent without one",
 }

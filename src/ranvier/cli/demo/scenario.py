@@ -25,6 +25,7 @@ from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.timeout import Timeout
+from ranvier.pipeline.credentials.resolver import SHARED, Credential
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers.anthropic.adapter import Anthropic
@@ -95,11 +96,11 @@ class Scenario:
             listeners=[tally.record],
         )
 
-    def key_of(self, tenant: str, provider: str) -> str | None:
-        """Each tenant has its own key for the first provider; all share one key for the second."""
+    def key_of(self, tenant: str, provider: str) -> Credential:
+        """Each tenant has its own key for the first provider; all share the key of the second."""
         if provider == "anthropic":
             return BAD_KEY if tenant == self.unlucky else f"sk-{tenant}"
-        return "sk-shared" if provider == "openai" else None
+        return SHARED  # for the third too, which needs no key
 
     async def run(self, pipeline: Pipeline, tally: Tally) -> None:
         """Run all tenants until the time is over and the last call has ended."""

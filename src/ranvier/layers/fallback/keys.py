@@ -20,7 +20,7 @@ def send(call: Call, inner: Handler[R]) -> Awaitable[R]:
 
 async def _by_keys(call: Call, inner: Handler[R]) -> R:
     credentials = call.pipeline.credentials
-    call.credential = await credentials.resolve(call, call.deployment)
+    await credentials.resolve(call)
     while True:
         try:
             return await inner(call)

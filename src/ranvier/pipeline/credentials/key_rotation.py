@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.messages.native import Native, account_of
 from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key
@@ -21,6 +22,21 @@ ClosedFor = Callable[["Deployment", str, float], float]
 """A function of a target, a key and the current time: seconds until the key may be used; 0 means now."""
 
 
+class UsableKey(NamedTuple):
+    """A key to use.
+
+    Attributes:
+        key: The key.
+        tenants: It is the tenant's own: the resolver returned it, and it is not the provider's own key.
+    """
+
+    key: str
+    tenants: bool
+
+    def __repr__(self) -> str:
+        return f"<a key, {'the tenant' if self.tenants else 'the provider'}'s own>"
+
+
 class KeyRotation:
     """Chooses among the keys of a tenant at a provider.
 
@@ -32,60 +48,91 @@ class KeyRotation:
         self.closed_for: list[ClosedFor] = []
         self._max_entries = max_entries
         # For holders of several keys: the index of the next one, and the keys.
-        self._turns: OrderedDict[Holder, tuple[int, tuple[str, ...]]] = OrderedDict()
+        self._turns: OrderedDict[Holder, tuple[int, tuple[UsableKey, ...]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._turns)
 
-    def choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
+    def choose(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
         """The key to use of those in `answer`, or `None`."""
-        keys = [credential_of(deployment.provider) if each is SHARED else each for each in answer]
-        usable = [key for key in keys if key]
+        usable = _usable(answer, call.deployment)
+        holder = (call.tenant, call.deployment.provider.name)
         if len(usable) < 2:
+            self._remember(holder, 0, usable)
             return usable[0] if usable else None
-        holder = (call.tenant, deployment.provider.name)
         turn = self._turns.get(holder, (0, ()))[0] % len(usable)
         in_turn = usable[turn:] + usable[:turn]
-        waits = self._waits(in_turn, call, deployment)
+        waits = self._waits(in_turn, call)
         chosen = waits.index(min(waits))  # the first that may be used at once, or else the earliest
         following = turn + chosen + 1
         holding = _position_of_issuer(call, in_turn)
         if holding is not None and waits[holding] == waits[chosen]:
             chosen, following = holding, turn
-        self._turns[holder] = following, tuple(usable)
-        self._turns.move_to_end(holder)
-        if len(self._turns) > self._max_entries:
-            self._turns.popitem(last=False)
+        self._remember(holder, following, usable)
         return in_turn[chosen]
 
-    def another(self, call: Call) -> str | None:
+    def renewed(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
+        """The key to try of those that the resolver returned in place of the ones tried; `None` if none."""
+        usable = _usable(answer, call.deployment)
+        self._remember((call.tenant, call.deployment.provider.name), 0, usable)
+        return self._untried(usable, call)
+
+    def another(self, call: Call) -> UsableKey | None:
         """A known key for the target of `call`, other than its own, that may be used at once."""
         turn, keys = self._turns.get((call.tenant, call.deployment.provider.name), (0, ()))
         turn = turn % len(keys) if keys else 0
-        return self.untried(keys[turn:] + keys[:turn], call)
+        return self._untried(keys[turn:] + keys[:turn], call)
 
-    def untried(self, keys: Sequence[Key], call: Call) -> str | None:
+    def tried(self, call: Call) -> int:
+        """How many keys were at fault in `call` at its target."""
+        return sum(at == call.deployment.target for at, _ in call.record.tried_keys)
+
+    def forget(self, tenant: str, provider: str | None) -> None:
+        """Drop the keys of a tenant at a provider, or at all of them."""
+        for holder in [each for each in self._turns if each[0] == tenant and provider in (None, each[1])]:
+            del self._turns[holder]
+
+    def _untried(self, keys: Sequence[UsableKey], call: Call) -> UsableKey | None:
         """The first of `keys` that may be used at once, and that `call` has not tried at its target."""
-        target = call.deployment.target
-        tried = [key for at, key in call.record.tried_keys if at == target]
-        if len(tried) > MAX_FURTHER_KEYS:
+        if not keys or self.tried(call) > MAX_FURTHER_KEYS:
             return None
-        usable = [credential_of(call.deployment.provider) if key is SHARED else key for key in keys]
-        fresh = [key for key in usable if key and hash(key) not in tried and key != call.credential]
-        waits = self._waits(fresh, call, call.deployment)
+        tried = {key for at, key in call.record.tried_keys if at == call.deployment.target}
+        fresh = [each for each in keys if hash(each.key) not in tried and each.key != call.credential]
+        waits = self._waits(fresh, call)
         return fresh[waits.index(0.0)] if 0.0 in waits else None
 
-    def _waits(self, keys: Sequence[str], call: Call, deployment: Deployment) -> list[float]:
+    def _waits(self, keys: Sequence[UsableKey], call: Call) -> list[float]:
         """Seconds until each key may be used."""
-        now = call.pipeline.clock()
-        return [max((ask(deployment, key, now) for ask in self.closed_for), default=0.0) for key in keys]
+        now, target = call.pipeline.clock(), call.deployment
+        return [max((ask(target, each.key, now) for ask in self.closed_for), default=0.0) for each in keys]
+
+    def _remember(self, holder: Holder, turn: int, keys: Sequence[UsableKey]) -> None:
+        if len(keys) < 2:
+            self._turns.pop(holder, None)  # a key that the resolver no longer returns is not used again
+            return
+        self._turns[holder] = turn, tuple(keys)
+        self._turns.move_to_end(holder)
+        if len(self._turns) > self._max_entries:
+            self._turns.popitem(last=False)
 
 
-def _position_of_issuer(call: Call, keys: Sequence[str]) -> int | None:
+def _usable(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableKey]:
+    """The keys of `answer`; `SHARED` stands for the provider's own, if it has one."""
+    try:
+        own = credential_of(deployment.provider)
+    except PLAIN_FAILURES:
+        if SHARED in answer:
+            raise
+        own = None  # tenants with keys of their own do without it
+    keys = [UsableKey(own or "", False) if key is SHARED else UsableKey(key, key != own) for key in answer]
+    return [each for each in keys if each.key]
+
+
+def _position_of_issuer(call: Call, keys: Sequence[UsableKey]) -> int | None:
     """The index of the key that the opaque parts of the conversation were issued to, or `None`."""
     for message in reversed(call.request.messages):
         for part in message.parts if type(message.content) is not str else ():
             if isinstance(part, Native) and part.account is not None:
-                accounts = [account_of(key) for key in keys]
+                accounts = [account_of(each.key) for each in keys]
                 return accounts.index(part.account) if part.account in accounts else None
     return None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Final
+
+from ranvier.errors.configuration import ConfigurationError
 
 
 class Shared(Enum):
@@ -76,3 +79,27 @@ class Lookup:
             self.error = TypeError(
                 f"a credentials resolver must return a str, a list of them, None or SHARED, not {kinds}"
             )
+
+
+def check_resolver(resolver: object) -> None:
+    """Check that `resolver` can be called with a tenant and a provider's name.
+
+    Raises:
+        ConfigurationError: it cannot. The message holds no defaults: one may be a secret.
+    """
+    if not callable(resolver):
+        raise ConfigurationError(
+            f"credentials={type(resolver).__name__}: give a function of a tenant and a provider's name"
+        )
+    try:
+        signature = inspect.signature(resolver)
+    except (TypeError, ValueError):
+        return  # some functions of C have none
+    try:
+        signature.bind("tenant", "provider")
+    except TypeError:
+        name = getattr(resolver, "__name__", type(resolver).__name__)
+        raise ConfigurationError(
+            f"credentials={name}({', '.join(signature.parameters)}): "
+            "a resolver is called with two arguments, (tenant, provider)"
+        ) from None

@@ -40,7 +40,7 @@ class Straight(Layer):
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Send the call to the target."""
         directed = call.to(self._deployment)
-        directed.credential = await call.pipeline.credentials.resolve(call, self._deployment)
+        await call.pipeline.credentials.resolve(directed)
         return await inner(directed)
 
 
