@@ -23,8 +23,7 @@ class Event:
         level, message: How `LoggingListener` logs it; `message` may use every field, and `event`, the name.
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
         counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
-            they do not count it, or count more than one per event: `telemetry/opentelemetry/instruments.py`
-            and `asgi/status/stats.py` count ended attempts and calls with their durations and tokens.
+            they do not count it, or in another place, as they do ended attempts and calls.
     """
 
     name: ClassVar[str] = "event"
@@ -52,6 +51,18 @@ class RetryScheduled(Event):
 
     attempt: int
     delay: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryWithheld(Event):
+    """An attempt failed with an error of `kind`, and is not retried: the retry budget is used up."""
+
+    name: ClassVar[str] = "retry_withheld"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = "%(tenant)s: no retry at %(provider)s/%(model)s (%(kind)s): no budget is left"
+    counter: ClassVar[Counter] = Counter("ranvier.retries.withheld", "{retry}", "Retries without budget.")
+
     kind: str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import Context
 
 from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt
-from ranvier.facts.story import Story, Wait
+from ranvier.facts.story import NO_WAITS, Story, Wait
 
 
 class Record:
@@ -13,7 +13,7 @@ class Record:
 
     Attributes:
         attempts: The attempts, oldest first.
-        waits: Waits outside the attempts, and skipped targets.
+        waits: Waits outside the attempts, skipped targets, and withheld retries.
         started_at, ended: When the call started and ended, on the loop's clock; monotonic, not wall time.
         outcome: How it ended, else `None`; a stream that broke has the outcome of its last attempt.
         tried_keys: Keys that were at fault, as (target, hash of the key).
@@ -73,6 +73,6 @@ class Record:
             self.ended,
             self.ending,
             self.attempts,
-            tuple(wait for wait in self.waits if wait.kind != "skipped"),
-            tuple(wait for wait in self.waits if wait.kind == "skipped"),
+            tuple(wait for wait in self.waits if wait.kind not in NO_WAITS),
+            tuple(wait for wait in self.waits if wait.kind in NO_WAITS),
         )

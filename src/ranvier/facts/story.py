@@ -20,12 +20,16 @@ WAITED: Final = {
 }
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
+NO_WAITS: Final = ("skipped", "retry_withheld")
+"""The kinds of facts that are recorded like waits, and are none."""
+
 
 class Wait(NamedTuple):
-    """A wait outside the attempts, or a skipped target.
+    """A wait outside the attempts, or a skipped target or retry.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target.
+        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target, `retry_withheld` for
+            a retry that its budget did not allow.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`.
@@ -49,7 +53,7 @@ class Story:
         outcome: `succeeded` (also for an empty answer), `abandoned`, or the kind of its error.
         attempts: The attempts, oldest first.
         waits: Waits outside the attempts.
-        skips: Skipped targets; `reason` says why.
+        skips: Skipped targets and withheld retries; `reason` says why.
     """
 
     started_at: float
@@ -137,6 +141,8 @@ def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
+    if wait.kind == "retry_withheld":
+        return f"retry withheld: {wait.reason} ({wait.target})"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 

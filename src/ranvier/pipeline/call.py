@@ -26,6 +26,13 @@ class Probing(Protocol):
         """Called when the request of `call` is sent."""
 
 
+class Watch(Protocol):
+    """The route's view of an attempt in flight."""
+
+    hedged: bool
+    """A hedge was sent for it."""
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Call:
     """One call on its way down the stack. A layer does not change it: it passes on a changed copy.
@@ -46,6 +53,8 @@ class Call:
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
         circuit: The state of the circuit that has admitted it; `None` without one.
         probing: If it is a probe, the permits to notify when its request waits or is sent.
+        watch: The route's view of the attempt in flight, or `None`. One that was hedged is not retried.
+        last_target: Its target is asked although a guard would reject it, and only once.
     """
 
     request: Request
@@ -63,6 +72,8 @@ class Call:
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
     probing: tuple[Probing, ...] = field(default=(), init=False)
+    watch: Watch | None = field(default=None, init=False)
+    last_target: bool = field(default=False, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -77,6 +88,8 @@ class Call:
         call.limits = self.limits
         call.circuit = self.circuit
         call.probing = self.probing
+        call.watch = self.watch
+        call.last_target = self.last_target
         call.deployment = deployment
         call.credential = credential
         call.attempt = 1
