@@ -213,8 +213,10 @@ def named(path: str) -> Any:
 
 
 def default_of(cell: str) -> Any:
-    """The default that a table says; where there is none, it says so."""
-    return inspect.Parameter.empty if cell == "none" else ast.literal_eval(cell.strip("`"))
+    """The default that a table says; where there is none, it says so. Of an object it is the text of it."""
+    if cell == "none":
+        return inspect.Parameter.empty
+    return cell.strip("`") if cell.endswith(")`") else ast.literal_eval(cell.strip("`"))
 
 
 OPTIONS = tables("options")
@@ -227,7 +229,13 @@ def test_a_table_of_options_has_every_option_and_its_default(
     """In the order of the signature, with the value that it says, and with a reason."""
     signature = inspect.signature(named(path)).parameters.values()
     starred = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    expected = [(starred.get(each.kind, "") + each.name, each.default) for each in signature]  # type: ignore[call-overload]
+    expected = [
+        (
+            starred.get(each.kind, "") + each.name,  # type: ignore[call-overload]
+            repr(each.default) if type(each.default) in vars(ranvier.layers).values() else each.default,
+        )
+        for each in signature
+    ]
     told = [(row[0].strip("`"), default_of(row[1])) for row in rows]
     assert told == expected
     assert all(len(row[2]) > 5 for row in rows)

@@ -159,6 +159,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 [
                     (rate("ranvier_retries_total", "ranvier_provider", MINE), "{{ranvier_provider}} again"),
                     (rate("ranvier_fallbacks_total", "ranvier_provider", MINE), "{{ranvier_provider}} left"),
+                    (
+                        rate("ranvier_retries_withheld_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} not again",
+                    ),
                 ],
             ),
             (

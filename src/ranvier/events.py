@@ -55,6 +55,18 @@ class RetryScheduled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryWithheld(Event):
+    """An attempt failed with an error of `kind`, and is not retried: the retry budget is used up."""
+
+    name: ClassVar[str] = "retry_withheld"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = "%(tenant)s: no retry at %(provider)s/%(model)s (%(kind)s): no budget is left"
+    counter: ClassVar[Counter] = Counter("ranvier.retries.withheld", "{retry}", "Retries without budget.")
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackTaken(Event):
     """The target failed with an error of `kind`, or its answer was `empty`; `to` is called next."""
 

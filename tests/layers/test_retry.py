@@ -1,5 +1,6 @@
 """Retry: how often, after how long, and what it says about it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from ranvier import AttemptTimeoutError, LocalCapacityError, Pipeline, RateLimitError, ServerError
 from ranvier.events import Event, RetryScheduled
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import Call, Handler, Layer, Place
+from ranvier.pipeline.layer import R
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
 from support.scenes import time
 
@@ -111,6 +114,25 @@ async def test_a_refusal_of_our_own_is_not_retried() -> None:
     with pytest.raises(LocalCapacityError):
         await pipeline.complete("Why?")
     assert (len(provider.calls), time()) == (1, 0)
+
+
+@pytest.mark.parametrize("field", ["last_target", "watch"])
+async def test_what_was_hedged_or_asked_last_is_not_retried(field: str) -> None:
+    """The route has asked another target already, or asks this one against the advice of a guard."""
+
+    class Route(Layer):
+        place = Place.RETRY
+
+        async def handle(self, call: Call, inner: Handler[R]) -> R:
+            values = {"watch": SimpleNamespace(hedged=True), "last_target": True}
+            setattr(call, field, values[field])
+            return await inner(call)
+
+    provider = ScriptedProvider("only", [broken(), "ok"])
+    retry = Retry(base_delay=0)
+    with pytest.raises(type(broken())):
+        await Pipeline(Fallback(provider), Route(), retry).complete("Why?")
+    assert len(provider.calls) == 1
 
 
 async def test_a_stream_is_retried_until_its_first_content() -> None:

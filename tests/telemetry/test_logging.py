@@ -22,6 +22,7 @@ from ranvier.events import (
     RegistryFull,
     RequestAdjusted,
     RetryScheduled,
+    RetryWithheld,
     StreamInterrupted,
     Throttled,
 )
@@ -39,6 +40,11 @@ EVENTS = [
         RetryScheduled(**WHO, attempt=2, delay=0.25, kind="overloaded"),
         logging.INFO,
         "acme: attempt 2 at one/m failed (overloaded), retrying in 0.250 s",
+    ),
+    (
+        RetryWithheld(**WHO, kind="overloaded"),
+        logging.INFO,
+        "acme: no retry at one/m (overloaded): no budget is left",
     ),
     (
         FallbackTaken(**WHO, to="two/n", kind="rate_limit"),

@@ -38,7 +38,9 @@ async def test_t13_a_thousand_calls_through_one_retry_share_nothing() -> None:
 
     provider = ScriptedProvider("only", script)
     pipeline = Pipeline(
-        Fallback(provider), Retry(max_retries=2, base_delay=1, jitter="none"), Timeout(seconds=5)
+        Fallback(provider),
+        Retry(max_retries=2, base_delay=1, jitter="none", budget=None),
+        Timeout(seconds=5),
     )
 
     async def ask(number: int) -> tuple[str, list[tuple[int, float]], float]:

@@ -20,6 +20,9 @@ WAITED: Final = {
 }
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
+NO_WAITS: Final = ("skipped", "retry_withheld")
+"""The kinds of facts that are recorded like waits, and are none."""
+
 
 NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
@@ -152,6 +155,8 @@ def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
+    if wait.kind == "retry_withheld":
+        return f"retry withheld: {wait.reason} ({wait.target})"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 

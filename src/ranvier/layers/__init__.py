@@ -3,8 +3,8 @@
 from ranvier.layers.breaker import Breaker, CircuitState
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
-from ranvier.layers.retry import Retry
+from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
-__all__ = ["Breaker", "CircuitState", "Deadline", "Fallback", "Retry", "Throttle", "Timeout"]
+__all__ = ["Breaker", "CircuitState", "Deadline", "Fallback", "Retry", "RetryBudget", "Throttle", "Timeout"]

@@ -90,11 +90,14 @@ class Keys(Protocol):
         """The key of `tenant` has changed."""
 
 
-class Budget(Protocol):
-    """The budget of retries, documented at `RetryBudget`."""
+class RetryAllowance(Protocol):
+    """Limits the retries at a provider over all calls; each method is documented at `RetryBudget`."""
+
+    def first(self, tenant: str, provider: str, now: float) -> None:
+        """Count a first attempt."""
 
     def take(self, tenant: str, provider: str, now: float) -> bool:
-        """True if another attempt is allowed, which is then counted."""
+        """Whether another attempt may be sent now; if so, it is counted."""
 
 
 class Timed(Protocol):
@@ -118,6 +121,8 @@ class Runtime:
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
         timed_by, limits: A hook for `Layer.join`: the layer that sets the deadline of each call, and the
             limits of attempts, if they are the same for every call. This saves deriving calls for them.
+        retry_budget: A hook for `Layer.join`: what further attempts at the same target are asked of; `None`
+            allows all.
     """
 
     layers: tuple[Stacked, ...]
@@ -129,6 +134,7 @@ class Runtime:
     clock: Clock
     timers: TimerWheel
     timed_by: Timed | None = None
+    retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
     retry_budget: Budget | None = None
 

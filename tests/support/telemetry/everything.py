@@ -15,7 +15,7 @@ from ranvier import (
     Tool,
     Usage,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, RetryBudget, Throttle
 from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.telemetry.sdk import Sdk
 
@@ -42,7 +42,7 @@ class Everything:
         return self.pipelines[-1]
 
     async def happen(self) -> None:
-        """Retries, fallbacks, rejected keys, failed lookups, open circuits, broken streams, a full registry."""
+        """Retries and withheld ones, fallbacks, keys, lookups, circuits, streams, a full registry."""
         with suppress(RanvierError):
             await self._limits_and_keys().complete("Why?")
         with suppress(RanvierError):
@@ -59,8 +59,9 @@ class Everything:
     async def _outage(self) -> None:
         busy = OverloadedError("busy", provider="one", status=503)
         route = Fallback(_at("one", busy), _at("two", Response("Fine.", usage=USAGE, id="r", model="m-1")))
-        pipeline = self.pipeline(route, Retry(max_retries=1), Breaker(failure_threshold=2))
-        for _ in range(2):
+        scarce = RetryBudget(ratio=0, per_second=0)
+        pipeline = self.pipeline(route, Retry(max_retries=2, budget=scarce), Breaker(failure_threshold=3))
+        for _ in range(3):
             await pipeline.complete(
                 [Message.user("Why?")],
                 system="Be brief.",

@@ -1,5 +1,6 @@
-"""The retry layer and its backoff."""
+"""The retry layer, its backoff and its budget."""
 
+from ranvier.layers.retry.budget import RetryBudget
 from ranvier.layers.retry.layer import Retry
 
-__all__ = ["Retry"]
+__all__ = ["Retry", "RetryBudget"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
@@ -12,8 +12,9 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.events import RetryScheduled
+from ranvier.events import RetryScheduled, RetryWithheld
 from ranvier.layers.retry.backoff import Backoff, Jitter
+from ranvier.layers.retry.budget import DEFAULT_BUDGET, RetryBudget
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -21,7 +22,9 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.remedies import suggests
 
 if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.worst_case import WorstCase
 
 
@@ -37,7 +40,11 @@ class Retry(Layer):
         jitter: How much of each wait is random: `full` all of it, `equal` its second half, `none` nothing.
         on_timeout: Also retry an attempt that timed out. Off by default, because a silent provider
             usually stays silent. A connect timeout is always retried.
-        overrides: The settings for single targets, by `"provider"` or `"provider/model"`.
+        budget: Limits the retries at each provider over all tenants, so that retries cannot multiply an
+            outage; `RetryBudget()` if not given. If it is used up, the provider's error is raised. `None`
+            switches it off.
+        overrides: The settings for single targets, by `"provider"` or `"provider/model"`. The budget is the
+            layer's for all targets; `budget=None` switches it off for one.
 
     A `retry_after` is never shortened. If a wait would exceed the deadline, the provider's error is
     raised at once, so that the next target gets the remaining time.
@@ -59,6 +66,7 @@ class Retry(Layer):
         jitter: Jitter = "full",
         on_timeout: bool = False,
         *,
+        budget: RetryBudget | None = DEFAULT_BUDGET,
         overrides: Mapping[str, Self] | None = None,
     ) -> None:
         self.max_retries = validation.count("Retry(max_retries)", max_retries, least=0)
@@ -72,21 +80,36 @@ class Retry(Layer):
                 f"Retry(multiplier)={multiplier!r}: give 1 or more, so that waits do not shrink"
             )
         self._backoff = Backoff(self.base_delay, self.max_delay, self.multiplier, jitter, random.random)
+        self.budget = RetryBudget() if budget is DEFAULT_BUDGET else budget
+        if self.budget is not None and not isinstance(self.budget, RetryBudget):
+            raise ConfigurationError(
+                f"Retry(budget)={budget!r:.80}: give a RetryBudget(...), or None to switch it off"
+            )
         self.override_with(overrides)
+
+    def join(self, pipeline: Runtime) -> None:
+        """Let the pipeline ask the budget for further attempts of other kinds, too."""
+        pipeline.retry_budget = self.budget
 
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Send the call, and retry it until it succeeds or a retry cannot help."""
         failed: RanvierError | None = None
+        before = call.record.attempts
         try:
             while True:
                 try:
-                    return await inner(call)
+                    answer = await inner(call)
+                    if failed is None:
+                        self._count_first(call, before)
+                    return answer
                 except RejectedError:
                     if failed is None:
                         raise
                     raise failed from None  # not the rejection of a retry: the provider's error says more
                 except RanvierError as error:
-                    delay = self.settings_for(call.deployment)._delay(call, error)
+                    if failed is None:
+                        self._count_first(call, before)
+                    delay = self._delay(call, error)
                     if delay is None:
                         raise
                     failed = error
@@ -100,11 +123,36 @@ class Retry(Layer):
         finally:
             del failed  # because the error's traceback refers to this frame: a local would complete a cycle
 
+    def _count_first(self, call: Call, before: tuple[Attempt, ...]) -> None:
+        """Count the first attempt at this target for the budget, if it was sent."""
+        record = call.record
+        if self.budget is None or record.attempts is before:
+            return
+        if record.tried_keys and any(at == call.deployment.target for at, _ in record.tried_keys):
+            return  # it is a further attempt, with another key
+        self.budget.first(call.tenant, call.deployment.provider.name, call.pipeline.clock())
+
     def _delay(self, call: Call, error: RanvierError) -> float | None:
         """Seconds to wait before the next attempt; `None` means do not retry."""
+        settings = self.settings_for(call.deployment)
+        delay = settings._useful_delay(call, error)
+        if delay is None or self.budget is None or settings.budget is None:
+            return delay
+        now = call.pipeline.clock()
+        if self.budget.take(call.tenant, call.deployment.provider.name, now):
+            return delay
+        recorder.noted(call, "retry_withheld")
+        events = call.pipeline.events
+        if events.listeners:
+            event = RetryWithheld(**call.where(), kind=error.kind)
+            events.emit(event, call.record)
+        return None
+
+    def _useful_delay(self, call: Call, error: RanvierError) -> float | None:
+        """Seconds to wait before the next attempt; `None` if it could not help, or would not fit."""
+        if call.watch.last_target or call.watch.hedged:
+            return None  # the route has made its last attempt here, or has already asked another target
         if call.attempt > self.max_retries or error.retry_useless:
-            return None
-        if call.watch.hedged or call.watch.last_target:
             return None
         if error.about_key and call.pipeline.credentials.another(call) is not None:
             return None  # the fallback sends the call with that key at once
@@ -140,6 +188,10 @@ class Retry(Layer):
         jitter = 0.0 if settings.jitter == "none" else min(settings.base_delay, settings.max_delay)
         return inner.times(settings.max_retries + 1, settings.max_delay + jitter)
 
+    def status(self, now: float) -> Iterable[str]:
+        """How much of the budget is used, where there were retries."""
+        return () if self.budget is None else self.budget.status(now)
+
     def __repr__(self) -> str:
         return self._describe(
             max_retries=self.max_retries,
@@ -147,4 +199,5 @@ class Retry(Layer):
             max_delay=self.max_delay,
             jitter=self.jitter,
             **({"on_timeout": True} if self.on_timeout else {}),
+            **({} if repr(self.budget) == repr(DEFAULT_BUDGET) else {"budget": self.budget}),
         )

@@ -28,7 +28,7 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
 
 
 def waited(call: Call, kind: str, began: float, reason: str | None = None) -> None:
-    """Record that `call` has waited since `began`, for `kind`, because of `reason`; or skipped a target."""
+    """Record that `call` has waited since `began`, for `kind`, because of `reason`; or a skip."""
     seconds = call.pipeline.clock() - began
     call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
 

@@ -77,7 +77,7 @@ ATTEMPT_SPAN: Final = "ranvier.attempt"
 """The type of the span of one attempt; its name is `attempt` and the target."""
 
 WAIT: Final = "ranvier.wait"
-"""The span event for each wait outside the attempts, and for each target that was skipped."""
+"""The span event for each wait outside the attempts, and for each target or retry that was skipped."""
 
 WAIT_FOR: Final = "ranvier.wait.for"
 WAIT_SECONDS: Final = "ranvier.wait.seconds"

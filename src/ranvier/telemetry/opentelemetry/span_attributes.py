@@ -116,7 +116,7 @@ def attempt(attempt: Attempt) -> Attributes:
 
 
 def wait(wait: Wait) -> Attributes:
-    """A wait outside the attempts, or a target that was skipped."""
+    """A wait outside the attempts, or a target or retry that was skipped."""
     return _known(
         {
             names.WAIT_FOR: wait.kind,
