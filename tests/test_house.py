@@ -34,6 +34,7 @@ VOCABULARY = {
     "scoped",
     "tenancy",
     "validation",
+    "wording",
 }
 """Anyone may import these; they import nothing of ours but each other."""
 
@@ -52,7 +53,7 @@ MAY_IMPORT = {
 OF_PIPELINE = {"call", "deployment", "registry", "runtime", "streaming", "timing"}
 """The modules of pipeline/ that providers know: what they translate, and how they are named."""
 
-ASKS_ITSELF = {"ranvier.cli.watch.watching"}
+ASKS_ITSELF = {"ranvier.cli.watch.polling"}
 """What asks over HTTP, and no provider."""
 
 HTTP = {"httpx", "httpcore", "aiohttp", "requests", "urllib3", "h11"}

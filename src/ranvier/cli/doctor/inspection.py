@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ranvier.cli.doctor.reaching import Reach, reach_all
+from ranvier.cli.doctor.reachability import Reach, reach_all
 from ranvier.pipeline.estimate import limits_at, of_call
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.place import Place
