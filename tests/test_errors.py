@@ -21,6 +21,7 @@ from ranvier import (
     RateLimitError,
     RejectedError,
     Response,
+    Scope,
     ServerError,
     StreamInterruptedError,
     TimedOutError,
@@ -39,6 +40,7 @@ FACTS = {
     "body_preview": '{"error": ...}',
     "param": "max_tokens",
     "resets_at": 1795348800.0,
+    "scope": Scope.TARGET,
 }
 
 

@@ -9,7 +9,7 @@
     |- TimedOutError (TimeoutError)
     |  |- DeadlineExceededError           the whole call timed out           .received
     |  `- AttemptTimeoutError             one attempt timed out              .phase
-    |- ProviderError                      the provider failed or rejected the request
+    |- ProviderError                      the provider failed or rejected the request  .scope
     |  |- ConnectionFailedError           DNS, refused, reset, TLS
     |  |- ServerError -> OverloadedError  5xx; 503, 529 and "overloaded"
     |  |- RateLimitError                  429: too many requests for now
@@ -26,7 +26,8 @@
 Layers decide by the attributes of an error (`retryable`, `counts_against_provider`, `fails_over`,
 `retry_after`, and others of `RanvierError`), never by a status code or a message. A class
 sets defaults; an instance may override them, for example when a provider states that this error must not
-be retried.
+be retried. `scope`, a `Scope`, is what a provider's failure is about: the request, the target, the key, the
+key's allowance for a model, the model, or the endpoint.
 """
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
@@ -57,6 +58,7 @@ from ranvier.errors.rejected import (
     ThrottledError,
 )
 from ranvier.errors.root import RanvierError
+from ranvier.errors.scope import Scope as Scope
 from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [

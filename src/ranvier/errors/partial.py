@@ -32,6 +32,7 @@ class StreamInterruptedError(ProviderError):
     Attributes:
         received: The part of the answer that had arrived: text, tool calls, usage.
         reason: The `kind` of the error that broke the stream; that error is the `__cause__`.
+        scope: That of the error that broke it; otherwise `model`.
     """
 
     kind = "stream_dropped"

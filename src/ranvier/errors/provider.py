@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ranvier.errors.root import RanvierError
+from ranvier.errors.scope import Scope, as_scope
 from ranvier.errors.timed_out import TimedOutError
 
 MAX_WAIT = 86_400.0
@@ -15,6 +16,7 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
     """The attributes of every failure of a provider, timeouts included."""
 
     fails_over = True
+    scope: Scope = Scope.MODEL
 
     def __init__(
         self,
@@ -30,6 +32,7 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
         body_preview: str | None = None,
         param: str | None = None,
         resets_at: float | None = None,
+        scope: Scope | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -42,6 +45,8 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
         self.body_preview = body_preview
         self.param = param
         self.resets_at = resets_at
+        if (own := as_scope(scope)) is not None:
+            self.scope = own
 
     @property
     def retry_after(self) -> float | None:
@@ -65,6 +70,7 @@ class AttemptTimeoutError(TimedOutError, _ProviderFacts):
     Attributes:
         phase: The limit: `connect`, `first_token`, `idle`, or `attempt` for `seconds`. By default, only a
             connect timeout is retried at the same target: a silent provider usually stays silent.
+        scope: `endpoint` if the connection took too long; otherwise `model`.
     """
 
     counts_against_provider = True
@@ -74,6 +80,11 @@ class AttemptTimeoutError(TimedOutError, _ProviderFacts):
         _ProviderFacts.__init__(self, message, **facts)
         self.phase = phase
         self.retryable = phase == "connect"
+        self.__dict__.setdefault("scope", _SCOPES_OF_PHASES.get(phase, Scope.MODEL))
+
+
+_SCOPES_OF_PHASES = {"connect": Scope.ENDPOINT, "turn": Scope.REQUEST}
+"""`turn` is the time that the targets still to come leave to an attempt: it says nothing about a model."""
 
 
 class ProviderError(_ProviderFacts):
@@ -93,6 +104,8 @@ class ProviderError(_ProviderFacts):
             (`max_tokens`, `tools.0.name`); `None` if it names none.
         resets_at: When the limit or outage ends, in seconds since the epoch (`time.time()`), also if that is
             more than a day from now; `None` if the provider named no time.
+        scope: What the failure is about, and so whom it concerns. Each class has a default, and an error
+            may be given another: `ServerError(..., scope=Scope.ENDPOINT)`.
     """
 
 
@@ -107,6 +120,7 @@ class ConnectionFailedError(_ProviderFaultError):
     """The connection failed or broke: DNS, refused, reset, TLS."""
 
     kind = "network"
+    scope = Scope.ENDPOINT
 
 
 class ServerError(_ProviderFaultError):
@@ -125,6 +139,7 @@ class RateLimitError(ProviderError):
     """The key is rate limited for now. No retry starts before `retry_after`."""
 
     kind = "rate_limit"
+    scope = Scope.KEY_MODEL
     about_key = True
     retryable = True
 
@@ -133,6 +148,7 @@ class QuotaExceededError(ProviderError):
     """The account is out of credit, over budget, or over a limit that resets too late to wait for."""
 
     kind = "quota_exhausted"
+    scope = Scope.KEY
     about_key = True
 
 
@@ -140,6 +156,7 @@ class AuthenticationError(ProviderError):
     """The key is wrong, expired or revoked."""
 
     kind = "auth"
+    scope = Scope.KEY
     about_key = True
 
 
@@ -147,6 +164,7 @@ class PermissionDeniedError(ProviderError):
     """The key is valid, but not allowed to do this."""
 
     kind = "permission"
+    scope = Scope.KEY_MODEL
     about_key = True
 
 
@@ -158,6 +176,7 @@ class InvalidRequestError(ProviderError):
     """
 
     kind = "invalid_request"
+    scope = Scope.REQUEST
     fails_over = False
     refuses_streaming: bool = False
 
@@ -166,7 +185,8 @@ class ContextLengthError(InvalidRequestError):
     """The prompt exceeds the model's context window; only a model with a larger window can help.
 
     If it exceeds a limit of the key, the account or the server instead (for example a request larger than
-    the limit of tokens per minute), `fails_over` is true: any other target may accept it.
+    the limit of tokens per minute), `fails_over` is true and `scope` is `target`: any other target may
+    accept it.
     """
 
     kind = "context_length"
@@ -176,6 +196,7 @@ class ModelNotFoundError(InvalidRequestError):
     """The provider does not have this model, or this key may not use it."""
 
     kind = "model_not_found"
+    scope = Scope.TARGET
     fails_over = True
 
 
@@ -186,6 +207,7 @@ class UnsupportedRequestError(InvalidRequestError):
     the format of an id, a size. An invalid conversation is an `InvalidRequestError`.
     """
 
+    scope = Scope.TARGET
     fails_over = True
 
 
@@ -193,6 +215,7 @@ class ContentFilterError(ProviderError):
     """The provider's content filter blocked the request or the answer."""
 
     kind = "content_filter"
+    scope = Scope.REQUEST
     fails_over = False
 
 

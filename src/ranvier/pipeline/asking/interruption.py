@@ -26,7 +26,7 @@ def interrupted(call: Call, error: Exception, received: Response) -> StreamInter
     """The error of a stream of `call` that broke because of `error`."""
     facts = {
         name: getattr(error, name, None)
-        for name in ("status", "code", "request_id", "retry_after", "resets_at")
+        for name in ("status", "code", "request_id", "retry_after", "resets_at", "scope")
     }
     made = StreamInterruptedError(
         f"the stream of {call.deployment} broke after it had begun: {_reason(error)}",

@@ -14,6 +14,7 @@ from typing import Any
 from ranvier import errors
 from ranvier.providers._failures.about import exceeds_alone, field_named, names_the_model, rejected_only_here
 from ranvier.providers._failures.error_body import MAX_TEXT, ErrorBody, as_text, parse, read
+from ranvier.providers._failures.scope import scope_of
 from ranvier.providers._failures.shown import MAX_CODE, MAX_PREVIEW, MAX_WORDS, shown
 from ranvier.providers._failures.waits import waiting
 from ranvier.providers._failures.words import (
@@ -66,6 +67,7 @@ def classify(
         "param": shown(field_named(error_body), MAX_CODE, secret) or None,
         "in_stream": in_stream,
         "body_preview": shown(as_text(body), MAX_PREVIEW, secret) or None,
+        "scope": scope_of(kind, status, error_body, parsed, model),
     }
     message = shown(_message(status, error_body, headers), MAX_WORDS, secret)
     error = kind(shown(_sentence(message, facts), MAX_TEXT, secret), **facts)
@@ -74,6 +76,8 @@ def classify(
         error.refuses_streaming = _refuses_streaming(error_body)
     if isinstance(error, errors.ContextLengthError):
         error.fails_over = _fails_over(status, error_body)
+        if error.fails_over:
+            error.scope = errors.Scope.TARGET
     return error
 
 
