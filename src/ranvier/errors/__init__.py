@@ -3,6 +3,7 @@
     RanvierError                          .attempts
     |- RejectedError                      rejected by ranvier; nothing sent  .retry_after
     |  |- CircuitOpenError                .tenant .provider
+    |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
     |  `- LocalCapacityError              no connection slot in time
@@ -55,6 +56,7 @@ from ranvier.errors.rejected import (
     CredentialMissingError,
     LocalCapacityError,
     RejectedError,
+    SharedCircuitOpenError,
     ThrottledError,
 )
 from ranvier.errors.root import RanvierError
@@ -86,6 +88,7 @@ __all__ = [
     "RateLimitError",
     "RejectedError",
     "ServerError",
+    "SharedCircuitOpenError",
     "StreamInterruptedError",
     "ThrottledError",
     "TimedOutError",

@@ -42,6 +42,45 @@ class CircuitOpenError(RejectedError):
         return f"the circuit of tenant {self.tenant!r} at {self.provider} is open: {when}"
 
 
+class SharedCircuitOpenError(CircuitOpenError):
+    """The shared circuit of a model or of a server rejects the attempt: most of its tenants fail there.
+
+    Attributes:
+        model: The model; `None` for the circuit of the whole server.
+        failing, active: How many tenants fail there, of how many that have called it recently.
+    """
+
+    kind = "shared_circuit_open"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        tenant: str,
+        provider: str,
+        model: str | None = None,
+        failing: int = 0,
+        active: int = 0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, tenant=tenant, provider=provider, retry_after=retry_after)
+        self.model = model
+        self.failing = failing
+        self.active = active
+
+    def in_words(self) -> str:
+        """Whose circuit it was, and how many tenants voted for that."""
+        place = self.provider if self.model is None else f"{self.provider}/{self.model}"
+        return f"shared circuit of {place}, {self.failing} of {self.active} tenants failing"
+
+    def __str__(self) -> str:
+        if message := RejectedError.__str__(self):
+            return message
+        place = self.provider if self.model is None else f"{self.provider}/{self.model}"
+        when = "" if self.retry_after is None else f": try again in {self.retry_after:.3g} s"
+        return f"the shared circuit of {place} is open, {self.failing} of {self.active} tenants failing{when}"
+
+
 class ThrottledError(RejectedError):
     """The provider has recently rate limited or rejected this key, and most likely would again.
 

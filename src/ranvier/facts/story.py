@@ -30,6 +30,7 @@ class Wait(NamedTuple):
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`.
         target: `"provider/model"`.
+        detail: What is known about the reason of a skip, in words.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Wait(NamedTuple):
     seconds: float
     reason: str | None
     target: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def _attempted(attempt: Attempt) -> str:
 
 def _waited(wait: Wait) -> str:
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
+    if wait.kind == "skipped" and wait.detail is not None:
+        return f"{wait.target} passed over: {wait.detail}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ranvier.events import RequestAdjusted
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
+from ranvier.pipeline.watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
@@ -46,6 +47,10 @@ class Call:
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
         circuit: The state of the circuit that has admitted it; `None` without one.
         probing: If it is a probe, the permits to notify when its request waits or is sent.
+        hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
+            runs; `None` leaves it to the route.
+        tenants_key: True if `credential` is the tenant's own key, not one of the service.
+        watch: What the route knows about the attempt in flight.
     """
 
     request: Request
@@ -57,12 +62,15 @@ class Call:
     deadline: float | None = None
     circuit: str | None = None
     limits: Limits = UNLIMITED
+    hedge: bool | None = None
     deployment: Deployment = field(default=None, init=False)  # type: ignore[assignment]  # because ROUTE sets it
     credential: str | None = field(default=None, init=False)
     attempt: int = field(default=1, init=False)
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
     probing: tuple[Probing, ...] = field(default=(), init=False)
+    tenants_key: bool = field(default=False, init=False)
+    watch: Watch = field(default=UNWATCHED, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -76,7 +84,10 @@ class Call:
         call.deadline = self.deadline
         call.limits = self.limits
         call.circuit = self.circuit
+        call.hedge = self.hedge
         call.probing = self.probing
+        call.tenants_key = self.tenants_key
+        call.watch = self.watch
         call.deployment = deployment
         call.credential = credential
         call.attempt = 1

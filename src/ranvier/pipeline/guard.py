@@ -9,6 +9,7 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.outcome import ABANDONED, SUCCEEDED, Outcome
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.watch import UNWATCHED
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -28,6 +29,9 @@ class Permit:
     probes: bool = False
     """True for a probe: `waits` and `sent` are called when the request waits for a connection or is sent."""
 
+    observes: bool = False
+    """True if `silent` and `content` are to be called; they are where the route watches its attempts."""
+
     @property
     def refuses_now(self) -> bool:
         """True if the guard would reject another attempt now, so that a retry is pointless."""
@@ -45,8 +49,18 @@ class Permit:
         A call may be sent more than once, for example when a target rejects streaming.
         """
 
+    def silent(self) -> None:
+        """The attempt has had no content for longer than its hang threshold."""
+
+    def content(self) -> None:
+        """The first content has arrived, of a whole answer or of a stream."""
+
     def settle(self, outcome: Outcome) -> None:
         """Record the outcome and release the permit; only the first of several calls counts."""
+
+    def failed(self, error: BaseException) -> None:
+        """The attempt ended with `error`, before it had an answer or a stream: settle the permit."""
+        self.settle(Outcome.of(error))
 
     def proved(self) -> None:
         """A stream has begun: the provider answers, even if the stream breaks later."""
@@ -78,9 +92,11 @@ class Guard(Layer):
                 call = call.admitted(permit.circuit)
             if permit.probes:
                 call = call.probed_by(permit)
+            if permit.observes and call.watch is not UNWATCHED:
+                call.watch.observers += (permit,)
             answer = await inner(call)
         except BaseException as error:
-            permit.settle(Outcome.of(error))
+            permit.failed(error)
             if isinstance(error, RanvierError) and permit.refuses_now:
                 error.retry_useless = True
             raise

@@ -97,6 +97,10 @@ class Layer:
         """
         return inner
 
+    def may_probe(self, call: Call) -> bool:
+        """True if this layer might admit `call`, whose deployment is set, as a probe."""
+        return False
+
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.
 

@@ -215,7 +215,7 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
 def _note(call: Call, error: RanvierError) -> None:
     """Record a target that was skipped because a layer rejected the call."""
     if isinstance(error, RejectedError):
-        recorder.waited(call, "skipped", call.pipeline.clock(), error.kind)
+        recorder.skipped(call, error)
 
 
 def _too_late(deployment: Deployment, failures: Failures) -> DeadlineExceededError:

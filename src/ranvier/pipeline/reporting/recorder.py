@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
@@ -31,6 +32,13 @@ def waited(call: Call, kind: str, began: float, reason: str | None = None) -> No
     """Record that `call` has waited since `began`, for `kind`, because of `reason`; or skipped a target."""
     seconds = call.pipeline.clock() - began
     call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
+
+
+def skipped(call: Call, error: RejectedError) -> None:
+    """Record that the target of `call` was skipped because of `error`."""
+    detail = error.in_words() if isinstance(error, SharedCircuitOpenError) else None
+    now = call.pipeline.clock()
+    call.record.waits += (Wait("skipped", now, 0.0, error.kind, call.deployment.target, detail),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:

@@ -11,10 +11,9 @@ Opening, isolating and closing start a new generation: a probe of an earlier one
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 
-from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitState
+from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitState, SharedCircuitSnapshot
 from ranvier.layers.breaker.shared.settings import OBSERVED, SharedCircuits
 from ranvier.layers.breaker.shared.votes import Votes
 
@@ -35,41 +34,6 @@ class Verdict(Enum):
 
 
 PASSES, PROBES, STANDS_IN, REJECTED = Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class SharedSnapshot:
-    """A shared circuit at one moment.
-
-    Attributes:
-        provider: The provider of the endpoint.
-        model: The model; `None` for the circuit of the whole endpoint.
-        tenants_keys: True for the circuit of calls with tenants' own keys.
-        state: closed, open, half_open or isolated.
-        mode: `enforced` or `observed`.
-        failing, active: How many tenants vote against the target, of how many that are active there.
-        probes: Probes in flight.
-        rejected: Calls that it has rejected since it opened; if `observed`, would have rejected.
-        total_opens: How often it has opened.
-        retry_after: Seconds until the next probe may start; `None` if closed or isolated.
-    """
-
-    provider: str
-    model: str | None
-    tenants_keys: bool
-    state: CircuitState
-    mode: str
-    failing: int
-    active: int
-    probes: int
-    rejected: int
-    total_opens: int
-    retry_after: float | None
-
-    @property
-    def target(self) -> str:
-        """`provider/model`, or the provider for the circuit of the whole endpoint."""
-        return self.provider if self.model is None else f"{self.provider}/{self.model}"
 
 
 class SharedCircuit:
@@ -102,7 +66,7 @@ class SharedCircuit:
         self.votes = Votes(rules.votes)
         self.generation = 1  # 0 is that of a call that closes nothing
         self.closed_at = -math.inf  # when it closed last, for the circuits of tenants
-        self.rejected = 0  # calls, since it opened
+        self.rejected = 0  # calls, since it opened last
         self.total_opens = 0
         self._next_probe = 0.0  # when the next probe may start
         self._started = 0  # probes, since it opened
@@ -175,6 +139,7 @@ class SharedCircuit:
         if self.state is not CLOSED:
             return False
         self._enter(OPEN)
+        self.rejected = 0
         self._next_probe = now + rules.cooldown_after(0)
         self.total_opens += 1
         return True
@@ -194,7 +159,7 @@ class SharedCircuit:
     def _enter(self, state: CircuitState) -> None:
         self.state = state
         self.generation += 1
-        self._started = self.rejected = 0
+        self._started = 0
         self._probes.clear()
 
     def start_anew(self, shift: float) -> None:
@@ -215,9 +180,14 @@ class SharedCircuit:
             return None
         return max(self._next_probe - now, 0.0)
 
-    def seen_at(self, now: float) -> SharedSnapshot:
+    @property
+    def target(self) -> str:
+        """`provider/model`, or the provider for the circuit of the whole endpoint."""
+        return self.provider if self.model is None else f"{self.provider}/{self.model}"
+
+    def seen_at(self, now: float) -> SharedCircuitSnapshot:
         """The circuit as it is now."""
-        return SharedSnapshot(
+        return SharedCircuitSnapshot(
             provider=self.provider,
             model=self.model,
             tenants_keys=self.tenants_keys,

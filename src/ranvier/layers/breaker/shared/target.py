@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
 from ranvier.layers.breaker.shared.recently_well import RecentlyWell
 from ranvier.layers.breaker.shared.silences import Silence
+
+
+class Waiting(Protocol):
+    """An attempt that waits for its first content."""
+
+    def rescue(self, after: float) -> None:
+        """Go on to the next target, after so many seconds."""
 
 
 class SharedTarget:
@@ -24,7 +33,7 @@ class SharedTarget:
         self.model = model
         self.endpoint = endpoint
         self.well = RecentlyWell()
-        self.waiting: set[object] = set()
+        self.waiting: set[Waiting] = set()
 
     def content(self, voter: int, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
