@@ -130,6 +130,44 @@ class CircuitChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCircuitChanged(Event):
+    """A circuit that all tenants share changed from state `before` to state `after`.
+
+    Attributes:
+        model: The model; `None` for the circuit of the whole endpoint.
+        target: `provider/model`, or the provider for the circuit of the endpoint.
+        before, after: closed, open, half_open or isolated.
+        mode: `enforced`, or `observed` if it rejects nothing.
+        tenants_keys: True for the circuit of calls with tenants' own keys.
+        failing, active: How many tenants failed there, of how many that were active.
+        rejected: Calls rejected since it opened; if `observed`, those that would have been.
+    """
+
+    name: ClassVar[str] = "shared_circuit"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = (
+        "the shared circuit of %(target)s (%(mode)s) went from %(before)s to %(after)s: "
+        "%(failing)d of %(active)d tenants failing, %(rejected)d calls rejected"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.shared_circuit.changes",
+        "{change}",
+        "Transitions of shared circuits to this state.",
+        attribute="ranvier.circuit.state",
+        field="after",
+    )
+
+    target: str
+    before: str
+    after: str
+    mode: str
+    tenants_keys: bool
+    failing: int
+    active: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRejected(Event):
     """A circuit that is not closed, or the closed gate of a key, rejected a call."""
 

@@ -105,8 +105,8 @@ MUTANTS = [
     ),
     mutant(
         "S4", "tenants share a circuit", BREAKER,
-        "        return call.tenant, call.deployment.provider.name",
-        "        return call.tenant[:7], call.deployment.provider.name",
+        "        return call.tenant, target if own else provider",
+        "        return call.tenant[:7], target if own else provider",
     ),
     mutant(
         "S4", "a call takes the circuit that comes first", REGISTRY,

@@ -9,15 +9,9 @@
     |  |- CredentialLookupError           the resolver of keys failed
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
-<<<<<<< HEAD
-    |  |- DeadlineExceededError           the whole call is out of time      .received
-    |  `- AttemptTimeoutError             this attempt was too slow          .phase
-    |- ProviderError                      the provider failed or rejected the request  .scope
-=======
     |  |- DeadlineExceededError           the whole call timed out           .received
     |  `- AttemptTimeoutError             one attempt timed out              .phase
-    |- ProviderError                      the provider failed or rejected the request
->>>>>>> main
+    |- ProviderError                      the provider failed or rejected the request  .scope
     |  |- ConnectionFailedError           DNS, refused, reset, TLS
     |  |- ServerError -> OverloadedError  5xx; 503, 529 and "overloaded"
     |  |- RateLimitError                  429: too many requests for now

@@ -30,14 +30,9 @@ class StreamInterruptedError(ProviderError):
     """The stream broke after its first content had reached your code, so the call is not repeated.
 
     Attributes:
-    <<<<<<< HEAD
-            received: What had arrived before: text, tool calls, usage.
-            reason: The `kind` of the error that broke it; that error is the `__cause__`.
-            scope: That of the error that broke it; otherwise `model`.
-    =======
-            received: The part of the answer that had arrived: text, tool calls, usage.
-            reason: The `kind` of the error that broke the stream; that error is the `__cause__`.
-    >>>>>>> main
+        received: The part of the answer that had arrived: text, tool calls, usage.
+        reason: The `kind` of the error that broke the stream; that error is the `__cause__`.
+        scope: That of the error that broke it; otherwise `model`.
     """
 
     kind = "stream_dropped"

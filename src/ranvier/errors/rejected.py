@@ -68,6 +68,11 @@ class SharedCircuitOpenError(CircuitOpenError):
         self.failing = failing
         self.active = active
 
+    def in_words(self) -> str:
+        """Whose circuit it was, and how many tenants voted for that."""
+        place = self.provider if self.model is None else f"{self.provider}/{self.model}"
+        return f"shared circuit of {place}, {self.failing} of {self.active} tenants failing"
+
     def __str__(self) -> str:
         if message := RejectedError.__str__(self):
             return message

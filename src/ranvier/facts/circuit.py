@@ -1,4 +1,4 @@
-"""The states of a circuit, and a snapshot of one."""
+"""The states of a circuit, and snapshots of one."""
 
 from __future__ import annotations
 
@@ -42,3 +42,38 @@ class CircuitSnapshot:
     in_flight: int
     total_opens: int
     retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCircuitSnapshot:
+    """A shared circuit at one moment.
+
+    Attributes:
+        provider: The provider of the endpoint.
+        model: The model; `None` for the circuit of the whole endpoint.
+        tenants_keys: True for the circuit of calls with tenants' own keys.
+        state: closed, open, half_open or isolated.
+        mode: `enforced` or `observed`.
+        failing, active: How many tenants vote against the target, of how many that are active there.
+        probes: Probes in flight.
+        rejected: Calls that it has rejected since it opened; if `observed`, would have rejected.
+        total_opens: How often it has opened.
+        retry_after: Seconds until the next probe may start; `None` if closed or isolated.
+    """
+
+    provider: str
+    model: str | None
+    tenants_keys: bool
+    state: CircuitState
+    mode: str
+    failing: int
+    active: int
+    probes: int
+    rejected: int
+    total_opens: int
+    retry_after: float | None
+
+    @property
+    def target(self) -> str:
+        """`provider/model`, or the provider for the circuit of the whole endpoint."""
+        return self.provider if self.model is None else f"{self.provider}/{self.model}"

@@ -44,6 +44,7 @@ class Wait(NamedTuple):
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
             silent; of a failed lookup, the class of its error.
         target: `"provider/model"`.
+        detail: What is known about the reason of a skip, in words.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Wait(NamedTuple):
     seconds: float
     reason: str | None
     target: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ def _waited(wait: Wait) -> str:
     if wait.kind in NOTED:
         return NOTED[wait.kind].format(**wait._asdict())
     because = "" if wait.reason is None else f" because of {_words(wait.reason)}"
+    if wait.kind == "skipped" and wait.detail is not None:
+        return f"{wait.target} passed over: {wait.detail}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
     if wait.kind == "retry_withheld":

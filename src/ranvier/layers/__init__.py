@@ -1,10 +1,20 @@
 """The layers that protect a call, one concern each."""
 
-from ranvier.layers.breaker import Breaker, CircuitState
+from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
 from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
-__all__ = ["Breaker", "CircuitState", "Deadline", "Fallback", "Retry", "RetryBudget", "Throttle", "Timeout"]
+__all__ = [
+    "Breaker",
+    "CircuitState",
+    "Deadline",
+    "Fallback",
+    "Retry",
+    "RetryBudget",
+    "SharedCircuits",
+    "Throttle",
+    "Timeout",
+]

@@ -6,7 +6,31 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ranvier.facts.circuit import CircuitSnapshot, CircuitState
+    from ranvier.facts.circuit import CircuitSnapshot, CircuitState, SharedCircuitSnapshot
+
+
+class SharedRegistry(Protocol):
+    """The circuits of a `Breaker` that all tenants share, without `model` that of the whole endpoint.
+
+    Each method is documented at `ranvier.layers.breaker.SharedCircuitRegistry`.
+    """
+
+    def state(
+        self, provider: str, model: str | None = ..., *, tenants_keys: bool = ...
+    ) -> CircuitState | None:
+        """The state of a shared circuit; `None` if there is none."""
+
+    def reset(self, provider: str, model: str | None = ..., *, tenants_keys: bool = ...) -> bool:
+        """Close it; false if there is none."""
+
+    def isolate(self, provider: str, model: str | None = ..., *, tenants_keys: bool = ...) -> None:
+        """Reject all its calls until `reset`."""
+
+    def __iter__(self) -> Iterator[SharedCircuitSnapshot]:
+        """A snapshot of each shared circuit."""
+
+    def __len__(self) -> int:
+        """The number of shared circuits."""
 
 
 class CircuitRegistry(Protocol):
@@ -14,6 +38,10 @@ class CircuitRegistry(Protocol):
 
     A key is `(tenant, provider)`, or what the `key` function of the breaker returns.
     """
+
+    @property
+    def shared(self) -> SharedRegistry | None:
+        """The circuits that all tenants share, if the breaker has any."""
 
     def state(self, tenant: Hashable, provider: Hashable = ..., *more: Hashable) -> CircuitState | None:
         """The state of the circuit with that key; `None` if there is none."""

@@ -58,6 +58,10 @@ class Permit:
     def settle(self, outcome: Outcome) -> None:
         """Record the outcome and release the permit; only the first of several calls counts."""
 
+    def failed(self, error: BaseException) -> None:
+        """The attempt ended with `error`, before it had an answer or a stream: settle the permit."""
+        self.settle(Outcome.of(error))
+
     def proved(self) -> None:
         """A stream has begun: the provider answers, even if the stream breaks later."""
 
@@ -94,7 +98,7 @@ class Guard(Layer):
         except BaseException as error:
             if call.watch.observers:
                 call.watch.observers = ()
-            permit.settle(Outcome.of(error))
+            permit.failed(error)
             if isinstance(error, RanvierError) and permit.refuses_now:
                 error.retry_useless = True
             raise

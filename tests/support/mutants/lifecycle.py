@@ -168,8 +168,8 @@ MUTANTS = [
     ),
     mutant(
         "L13", "what was in flight is in flight for ever", CIRCUIT,
-        "        self.in_flight = 0\n        self.reopens_at += shift",
-        "        self.reopens_at += shift",
+        "        self.in_flight = 0\n        self.opened_at += shift",
+        "        self.opened_at += shift",
         f"{LOOP}::test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next",
     ),
     mutant(

@@ -117,8 +117,8 @@ MUTANTS = [
     ),
     mutant(
         "T8", "an outcome waits for listeners before it takes effect", GUARD,
-        "            permit.settle(Outcome.of(error))",
-        "            await call.pipeline.events.drain(); permit.settle(Outcome.of(error))",
+        "            permit.failed(error)",
+        "            await call.pipeline.events.drain(); permit.failed(error)",
         "test_listener_traps.py::test_t08_an_outcome_takes_effect_before_anything_else_can_happen",
     ),
     mutant(
@@ -165,8 +165,8 @@ MUTANTS = [
     ),
     mutant(
         "T18", "one instance is raised for all rejections", REGISTRY,
-        "        return error\n",
-        "        return self.__dict__.setdefault('refusal', error)\n",
+        "            raise rejection(call, circuit, now)\n        permit",
+        "            raise self.__dict__.setdefault('one', rejection(call, circuit, now))\n        permit",
         "test_circuit_traps.py::test_t18_each_rejection_is_an_error_of_its_own",
     ),
     mutant(

@@ -67,6 +67,7 @@ class Circuit:
         "in_flight",
         "number",
         "oldest",
+        "opened_at",
         "reopenings",
         "reopens_at",
         "rules",
@@ -85,6 +86,7 @@ class Circuit:
         self.failures = 0  # in a row, while closed
         self.successes = 0  # probes that succeeded, while half-open
         self.reopenings = 0  # since it was last closed
+        self.opened_at = 0.0  # when it opened last
         self.reopens_at = 0.0  # when the cooldown ends, while open
         self.in_flight = 0  # calls admitted and not yet settled
         self.total_opens = 0
@@ -132,6 +134,11 @@ class Circuit:
         return CircuitSnapshot(
             self.state, self.failures, self.in_flight, self.total_opens, self.retry_after(now)
         )
+
+    def recover(self, recovered_at: float, now: float) -> None:
+        """End the cooldown if the provider has recovered, at `recovered_at`, since the circuit opened."""
+        if self.state is OPEN and self.opened_at < recovered_at:
+            self.reopens_at = min(self.reopens_at, now)
 
     def rejects(self, now: float) -> bool:
         """True while the circuit rejects every call."""
@@ -207,12 +214,14 @@ class Circuit:
         self.oldest = self.generation
         self.entered_at = math.inf
         self.in_flight = 0
+        self.opened_at += shift
         self.reopens_at += shift
         self._probes = None if self._probes is None else {}
         self._lock = None  # a holder on the old loop never releases it
 
     def _open(self, now: float) -> None:
         self._enter(OPEN)
+        self.opened_at = now
         self.reopens_at = now + self.rules.cooldown_after(self.reopenings)
         self.reopenings += 1
         self.total_opens += 1

@@ -14,6 +14,9 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED
 from ranvier.layers.breaker.circuit import CircuitSettings
 from ranvier.layers.breaker.registry import Circuits
+from ranvier.layers.breaker.shared.permit import VotingPermit
+from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
+from ranvier.layers.breaker.shared.settings import OFF, SharedCircuits
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
@@ -52,11 +55,15 @@ class Breaker(Guard):
             `(tenant, provider)`. It may add a model or a region; without the tenant, tenants share circuits.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             circuits of its own, whose keys have `"provider/model"` instead of the provider.
+        shared: `SharedCircuits(...)` adds circuits that all tenants share; `None` means none.
+
+    Where the stack has several models of one provider, each has circuits of its own, with keys
+    `(tenant, "provider/model")`.
 
     A rejected call raises `CircuitOpenError`, and falls back to the next target at once.
 
     Attributes:
-        circuits: The registry: states, `reset`, `isolate`.
+        circuits: The registry: states, `reset`, `isolate`; `circuits.shared` are the shared circuits.
     """
 
     circuits: Circuits
@@ -77,6 +84,7 @@ class Breaker(Guard):
         key: Callable[[Call], Hashable] | None = None,
         *,
         overrides: Mapping[str, Self] | None = None,
+        shared: SharedCircuits | None = None,
     ) -> None:
         self.rules = CircuitSettings(
             failure_threshold=validation.count("Breaker(failure_threshold)", failure_threshold, least=1),
@@ -93,21 +101,53 @@ class Breaker(Guard):
             lambda deployment: self.settings_for(deployment).rules,
         )
         self._key = key
+        self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
+        self.circuits.shared = self._shared
+        self._plain = key is None and not overrides  # then the key of every circuit is (tenant, provider)
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
-        """Send events to the pipeline's listeners when operators change circuits."""
+        """Send events to the pipeline's listeners when operators change circuits; learn its targets."""
         self.circuits.listen(pipeline.events)
+        if self._shared is not None:
+            self._shared.listen(pipeline.events)
+        if self._key is None:
+            self.circuits.models.update(several_models(pipeline))
+            self._plain = self._plain and not self.circuits.models
 
     def opened(self, pipeline: Runtime) -> None:
         """Keep the circuits as they are on the pipeline's event loop, also if it is a new one."""
         self.circuits.opened(pipeline)
+        if self._shared is not None:
+            self._shared.start_on(pipeline)
 
     def admit(self, call: Call) -> Permit:
         """Return a permit for `call`, or raise `CircuitOpenError`."""
-        if self._key is None and not self.overrides:
-            return self.circuits.admit(call, (call.tenant, call.deployment.provider.name), self)
-        return self.circuits.admit(call, self._key_of(call), self.settings_for(call.deployment))
+        if self._plain:
+            key: Hashable = (call.tenant, call.deployment.provider.name)
+            settings = self
+        else:
+            key, settings = self._key_of(call), self.settings_for(call.deployment)
+        if self._shared is None:
+            return self.circuits.admit(call, key, settings)
+        target = self._shared.at(call)
+        if target is None:
+            return self.circuits.admit(call, key, settings)
+        if target.model.state is CLOSED and target.endpoint.state is CLOSED:
+            own = self.circuits.admit(call, key, settings)
+            return VotingPermit(own, self._shared, target, call, call.pipeline.clock())
+        if self.circuits.rejects(call, key):
+            return self.circuits.admit(call, key, settings)  # which raises the error
+        verdicts = self._shared.check(target, call, call.pipeline.clock())
+        own = self.circuits.admit(call, key, settings)
+        return self._shared.admit(own, target, verdicts, call, settings.reservation(call))
+
+    def may_probe(self, call: Call) -> bool:
+        """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""
+        key = self._key_of(call)
+        if self.circuits.probes_next(call, key):
+            return True
+        return self._shared is not None and self._shared.probes_next(call)
 
     def admits_now(self, call: Call) -> bool:
         """True if the circuit of `call` is closed."""
@@ -126,9 +166,9 @@ class Breaker(Guard):
                     f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str or another hashable"
                 ) from None
             return key
-        if call.deployment.target in self.overrides:
-            return call.tenant, call.deployment.target
-        return call.tenant, call.deployment.provider.name
+        target, provider = call.deployment.target, call.deployment.provider.name
+        own = target in self.overrides or provider in self.circuits.models
+        return call.tenant, target if own else provider
 
     def lease(self, call: Call) -> float:
         """The lease in seconds of `call` as a probe that is sent now; infinity means until it ends."""
@@ -162,6 +202,8 @@ class Breaker(Guard):
             name = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
             wait = "" if seen.retry_after is None else f", a probe may pass in {seen.retry_after:.1f} s"
             yield f"  {name}: {seen.state}{wait}"
+        if self._shared is not None:
+            yield from self._shared.status(MAX_SHOWN)
 
     def __repr__(self) -> str:
         rules = self.rules
@@ -170,4 +212,14 @@ class Breaker(Guard):
             success_threshold=rules.success_threshold,
             cooldown=rules.cooldown,
             **({} if rules.max_cooldown is None else {"max_cooldown": rules.max_cooldown}),
+            **({} if self._shared is None else {"shared": self._shared.rules}),
         )
+
+
+def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
+    """The targets of each provider of which the stack has several models."""
+    targets: dict[str, dict[str, None]] = {}
+    for layer in pipeline.layers:
+        for each in layer.deployments():
+            targets.setdefault(each.provider.name, {})[each.target] = None
+    return {provider: tuple(models) for provider, models in targets.items() if len(models) > 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
+from ranvier.layers.breaker.announcements import emit_change
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
@@ -48,7 +49,7 @@ class CircuitPermit(Permit):
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
         if self._circuit.state is not before:
-            self._registry.emit_change(self._call, before, self._circuit)
+            emit_change(self._call, before, self._circuit)
 
     def settle(self, outcome: Outcome) -> None:
         """Release the call and count its outcome, once."""
@@ -67,7 +68,7 @@ class CircuitPermit(Permit):
         circuit.settle(self, generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
-            self._registry.emit_change(self._call, before, circuit)
+            emit_change(self._call, before, circuit)
 
 
 class ProbePermit(CircuitPermit):

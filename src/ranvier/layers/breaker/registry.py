@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.rejected import CircuitOpenError
-from ranvier.events import CircuitChanged, RegistryFull
-from ranvier.facts.circuit import CLOSED, CircuitSnapshot, CircuitState
+from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
+from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to_all, rejection
 from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
 from ranvier.layers.breaker.eviction import EvictionQueue
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
-from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
+    from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
+
+SEVERITIES = (CLOSED, HALF_OPEN, OPEN, ISOLATED)
+"""Of the circuits of several models, the most severe state is shown."""
 
 NO_PART: Hashable = object()
 """Stands for a part that the caller did not pass, as when the key is not a tenant and a provider."""
@@ -60,26 +62,28 @@ class Circuits:
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
         self._loops = Loops()
+        self.models: dict[str, tuple[str, ...]] = {}  # by provider: its targets that have their own circuits
+        self.shared: SharedCircuitRegistry | None = None
 
     # --- for operators ---------------------------------------------------------------------------
 
     def state(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> CircuitState | None:
         """The state of a circuit, `None` before its first call. Reading never changes it."""
-        circuit = self._circuits.get(self._named(tenant, provider, *more))
-        return None if circuit is None else circuit.state
+        keys = self._named(tenant, provider, *more)
+        states = [self._circuits[key].state for key in keys if key in self._circuits]
+        return max(states, key=SEVERITIES.index, default=None)
 
     async def reset(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> bool:
         """Close a circuit, also an isolated one, and reset its counts. False if there is no such circuit."""
-        key = self._named(tenant, provider, *more)
-        circuit = self._circuits.get(key)
-        if circuit is None:
-            return False
-        async with circuit.lock:
-            before = circuit.state
-            circuit.close()
-            self._park(key, circuit)
-            self._emit_to_all(key, before, circuit.state)
-        return True
+        keys = self._named(tenant, provider, *more)
+        found = [(key, self._circuits[key]) for key in keys if key in self._circuits]
+        for key, circuit in found:
+            async with circuit.lock:
+                before = circuit.state
+                circuit.close()
+                self._park(key, circuit)
+                emit_to_all(self._listening, key, before, circuit.state)
+        return bool(found)
 
     async def isolate(self, tenant: Hashable, provider: Hashable = NO_PART, *more: Hashable) -> None:
         """Reject every call through a circuit until it is reset.
@@ -87,25 +91,35 @@ class Circuits:
         Raises:
             ConfigurationError: there is no such circuit yet, and the registry is full.
         """
-        key = self._named(tenant, provider, *more)
-        circuit = self._circuits.get(key)
-        if circuit is None:
-            circuit = self._add(key, self._rules, clock.now())
-            if circuit is None:
-                raise ConfigurationError(
-                    f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}"
-                )
-            self._unclaimed.add(key)
-        async with circuit.lock:
-            before = circuit.state
-            circuit.isolate()
-            self._idle.pop(key, None)
-            self._emit_to_all(key, before, circuit.state)
+        for key in self._named(tenant, provider, *more):
+            circuit = self._circuits.get(key) or self._made(key)
+            async with circuit.lock:
+                before = circuit.state
+                circuit.isolate()
+                self._idle.pop(key, None)
+                emit_to_all(self._listening, key, before, circuit.state)
 
-    def _named(self, *parts: Hashable) -> Hashable:
-        """The key that an operator's parts name."""
-        key = tuple(part for part in parts if part is not NO_PART)
-        return key[0] if len(key) == 1 and key not in self._circuits else key
+    def _made(self, key: Hashable) -> Circuit:
+        """A new circuit, made by an operator."""
+        circuit = self._add(key, self._rules, clock.now())
+        if circuit is None:
+            raise ConfigurationError(
+                f"max_circuits={self._max_circuits} are all in use: there is no room for {key!r}"
+            )
+        self._unclaimed.add(key)
+        return circuit
+
+    def _named(self, *parts: Hashable) -> tuple[Hashable, ...]:
+        """The keys that an operator's parts name: several where each model has its own circuit."""
+        key: Hashable = tuple(part for part in parts if part is not NO_PART)
+        if isinstance(key, tuple) and len(key) == 1 and key not in self._circuits:
+            key = key[0]
+        named = tuple((key[0], target) for target in self._targets_of(key))  # type: ignore[index]  # because: then a tuple
+        return named if named and key not in self._circuits else (key, *named)
+
+    def _targets_of(self, key: Hashable) -> tuple[str, ...]:
+        """The targets of a provider whose models have their own circuits, if `key` names such a provider."""
+        return self.models.get(key[1], ()) if isinstance(key, tuple) and len(key) == 2 else ()
 
     def __iter__(self) -> Iterator[tuple[Hashable, CircuitSnapshot]]:
         now = clock.now()
@@ -144,6 +158,24 @@ class Circuits:
             elif key not in self._idle:
                 self._idle[key] = circuit
 
+    def rejects(self, call: Call, key: Hashable) -> bool:
+        """True if the circuit at `key` rejects every call now."""
+        circuit = self._circuits.get(key)
+        if circuit is None or circuit.state is CLOSED:
+            return False
+        now = call.pipeline.clock()
+        self._recover(call, circuit, now)
+        return circuit.rejects(now)
+
+    def probes_next(self, call: Call, key: Hashable) -> bool:
+        """True if the circuit at `key` might take `call` as a probe now."""
+        circuit = self._circuits.get(key)
+        return circuit is not None and circuit.state is not CLOSED and not self.rejects(call, key)
+
+    def _recover(self, call: Call, circuit: Circuit, now: float) -> None:
+        if self.shared is not None and circuit.state is OPEN:
+            circuit.recover(self.shared.recovered_at(call), now)
+
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """Return a permit for `call` through the circuit at `key`; a new circuit gets `settings`.
 
@@ -154,7 +186,7 @@ class Circuits:
         if circuit is None:
             circuit = self._add(key, settings.rules, call.pipeline.clock())
             if circuit is None:
-                self._emit_full(call)
+                emit_full(call, self._max_circuits)
                 return UntrackedPermit()
         if circuit.state is CLOSED:
             permit = CircuitPermit(self, call, key, circuit)
@@ -167,20 +199,21 @@ class Circuits:
     def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
         """Return a permit for `call` as a probe, or raise `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
+        self._recover(call, circuit, now)
         if circuit.rejects(now):  # by far the most frequent case: it creates no permit
-            raise self._rejection(call, circuit, now)
+            raise rejection(call, circuit, now)
         permit = ProbePermit(self, call, key, circuit, settings.lease)
         admitted = circuit.admit(permit, now, settings.reservation(call))
         permit.admitted()
         try:
             if circuit.state is not before:
-                self.emit_change(call, before, circuit)
+                emit_change(call, before, circuit)
         except BaseException:  # such as a KeyboardInterrupt in a listener
             if admitted:
                 permit.settle(ABANDONED)
             raise
         if not admitted:
-            raise self._rejection(call, circuit, now)
+            raise rejection(call, circuit, now)
         return permit
 
     def claim(self, key: Hashable, circuit: Circuit, call: Call) -> None:
@@ -197,19 +230,6 @@ class Circuits:
             self._idle[key] = circuit  # at the end: it was taken out when the call was admitted
         else:
             self._eviction_queue.add(key, circuit, self._circuits)
-
-    def emit_change(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
-        """Emit the change of state that `call` caused."""
-        if call.pipeline.events.listeners:
-            call.pipeline.events.emit(
-                CircuitChanged(
-                    tenant=call.tenant,
-                    provider=call.deployment.provider.name,
-                    before=before,
-                    after=circuit.state,
-                ),
-                call.record,
-            )
 
     # --- room ------------------------------------------------------------------------------------
 
@@ -235,26 +255,3 @@ class Circuits:
             del self._circuits[key]
             self._unclaimed.discard(key)
         return len(self._circuits) < self._max_circuits
-
-    # --- events ----------------------------------------------------------------------------------
-
-    def _rejection(self, call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
-        provider = call.deployment.provider.name
-        error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
-        announce_rejected(call, error, provider)
-        return error
-
-    def _emit_full(self, call: Call) -> None:
-        if call.pipeline.events.listeners:
-            provider = call.deployment.provider.name
-            event = RegistryFull(tenant=call.tenant, provider=provider, max_circuits=self._max_circuits)
-            call.pipeline.events.emit(event, call.record)
-
-    def _emit_to_all(self, key: Hashable, before: CircuitState, after: CircuitState) -> None:
-        if before is after:
-            return
-        whole = isinstance(key, tuple) and len(key) > 1
-        tenant, provider = (key[0], key[1]) if whole else ("", key)  # type: ignore[index]  # because: a tuple
-        event = CircuitChanged(tenant=str(tenant), provider=str(provider), before=before, after=after)
-        for events in self._listening:
-            events.emit(event)

@@ -173,7 +173,7 @@ class Race(TargetsLeft, Generic[R]):
             return
         target = contestant.target
         if isinstance(error, RejectedError):
-            recorder.waited(call, "skipped", self.now(), error.kind)
+            recorder.skipped(call, error)
         if not self.layer.fails_over(error):
             if self._empty is None:
                 self._fatal = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
@@ -36,6 +37,13 @@ def waited(call: Call, kind: str, began: float, reason: str | None = None) -> No
 def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None) -> None:
     """Record a fact of `call` that is no wait: see `ranvier.facts.story.NOTED`."""
     call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
+
+
+def skipped(call: Call, error: RejectedError) -> None:
+    """Record that the target of `call` was skipped because of `error`."""
+    detail = error.in_words() if isinstance(error, SharedCircuitOpenError) else None
+    now = call.pipeline.clock()
+    call.record.waits += (Wait("skipped", now, 0.0, error.kind, call.deployment.target, detail),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:

@@ -1,0 +1,1 @@
+"""Circuits that all tenants share: each tenant has one vote on whether a target is down."""

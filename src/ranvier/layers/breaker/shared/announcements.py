@@ -1,0 +1,68 @@
+"""The events of shared circuits, and the error of a call that one rejects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ranvier.errors.rejected import SharedCircuitOpenError
+from ranvier.events import SharedCircuitChanged
+from ranvier.facts.circuit import CLOSED, CircuitState, SharedCircuitSnapshot
+from ranvier.layers.breaker.shared.circuit import SharedCircuit
+from ranvier.pipeline.reporting.announce import announce_rejected
+from ranvier.wording import counted
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+
+def changed(
+    tenant: str, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState
+) -> SharedCircuitChanged:
+    """The event of a change, with the numbers of `seen`."""
+    return SharedCircuitChanged(
+        tenant=tenant,
+        provider=seen.provider,
+        model=seen.model,
+        target=seen.target,
+        before=before,
+        after=after,
+        mode=seen.mode,
+        tenants_keys=seen.tenants_keys,
+        failing=seen.failing,
+        active=seen.active,
+        rejected=seen.rejected,
+    )
+
+
+def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> SharedCircuitOpenError:
+    """The error of `call`, which these circuits reject; emits that too."""
+    for each in rejecting:
+        each.rejected += 1
+    circuit = rejecting[-1]
+    waits = [each.retry_after(now) for each in rejecting]
+    error = SharedCircuitOpenError(
+        tenant=call.tenant,
+        provider=circuit.provider,
+        model=circuit.model,
+        failing=circuit.votes.failing,
+        active=circuit.votes.active,
+        retry_after=None if None in waits else max(each or 0.0 for each in waits),
+    )
+    announce_rejected(call, error, circuit.provider)
+    return error
+
+
+def status_lines(circuits: Iterable[SharedCircuitSnapshot], shown: int) -> Iterator[str]:
+    """How many shared circuits there are, and the first of those that are not closed."""
+    seen = list(circuits)
+    troubled = [each for each in seen if each.state is not CLOSED]
+    yield f"{counted(len(seen), 'shared circuit')}, {len(troubled)} not closed"
+    for each in troubled[:shown]:
+        whose = " with tenants' keys" if each.tenants_keys else ""
+        mode = "" if each.mode == "enforced" else f" ({each.mode})"
+        wait = "" if each.retry_after is None else f", a probe may pass in {each.retry_after:.1f} s"
+        yield (
+            f"  shared {each.target}{whose}: {each.state}{mode}, {each.failing} of {each.active} tenants "
+            f"failing{wait}"
+        )

@@ -1,0 +1,186 @@
+"""The permit of an attempt that has a vote in the shared circuits of its target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.errors.provider import AttemptTimeoutError
+from ranvier.errors.scope import Scope
+from ranvier.pipeline.call import UNWATCHED
+from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
+
+if TYPE_CHECKING:
+    from ranvier.layers.breaker.shared.circuit import SharedCircuit
+    from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
+    from ranvier.layers.breaker.shared.silences import Silence
+    from ranvier.layers.breaker.shared.target import SharedTarget
+    from ranvier.pipeline.call import Call
+
+UNANSWERED, ANSWERED, SETTLED = range(3)
+
+NO_FENCES = (0, 0)
+
+
+class VotingPermit(Permit):
+    """The permit of the tenant's own circuit, and the vote of its attempt at the target.
+
+    Attributes:
+        fences: The generations of the circuits of the model and of the endpoint that its success closes.
+    """
+
+    __slots__ = (
+        "_began",
+        "_call",
+        "_own",
+        "_registry",
+        "_silence",
+        "_stage",
+        "_target",
+        "_voter",
+        "circuit",
+        "fences",
+        "probes",
+    )
+    observes = True
+
+    def __init__(
+        self, own: Permit, registry: SharedCircuitRegistry, target: SharedTarget, call: Call, now: float
+    ) -> None:
+        self._own = own
+        self.circuit = own.circuit
+        self.probes = own.probes
+        self._registry = registry
+        self._target = target
+        self._call = call
+        self._voter = hash(call.tenant)
+        self._began = now
+        self._stage = UNANSWERED
+        self._silence: Silence | None = None
+        self.fences = NO_FENCES
+        if call.watch is not UNWATCHED:
+            target.waiting.add(self)
+
+    # --- for the guard and the route -------------------------------------------------------------
+
+    @property
+    def refuses_now(self) -> bool:
+        """True if the tenant's own circuit or a shared one would reject another attempt."""
+        return self._own.refuses_now or self._registry.rejects(self._target, self._call)
+
+    def waits(self, call: Call) -> None:
+        """The request waits for a connection."""
+        self._own.waits(call)
+
+    def sent(self, call: Call) -> None:
+        """The request is sent."""
+        self._own.sent(call)
+
+    def proved(self) -> None:
+        """A stream has begun."""
+        try:
+            self._own.proved()
+        finally:
+            self.content()
+
+    def silent(self) -> None:
+        """The attempt has passed its hang threshold: it counts as a failure unless content comes."""
+        if self._stage is UNANSWERED and self._silence is None:
+            self._keep_silence(self._call.pipeline.clock())
+
+    def content(self) -> None:
+        """The first content: a vote for the model and for the endpoint."""
+        if self._stage is not UNANSWERED:
+            return
+        self._stage = ANSWERED
+        target, now = self._target, self._call.pipeline.clock()
+        target.waiting.discard(self)
+        if self._silence is not None:
+            self._take_back()
+        target.content(self._voter, self._began, now)
+        if self.fences is not NO_FENCES:
+            self._prove(target.model, now)
+            self._prove(target.endpoint, now)
+
+    def failed(self, error: BaseException) -> None:
+        """Settle with `error`: its scope says whether it is a vote on the model, the endpoint or neither."""
+        outcome = Outcome.of(error)
+        try:
+            self._own.settle(outcome)
+        finally:
+            self._end(outcome, error)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Settle without an error, or after the attempt's first content."""
+        try:
+            self._own.settle(outcome)
+        finally:
+            self._end(outcome, None)
+
+    def rescue(self, after: float) -> None:
+        """A shared circuit has opened: go on to the next target, unless the attempt probes."""
+        if self.fences is NO_FENCES:
+            self._call.watch.leave(after)
+
+    # --- the vote --------------------------------------------------------------------------------
+
+    def _end(self, outcome: Outcome, error: BaseException | None) -> None:
+        if self._stage is SETTLED:
+            return
+        if outcome is SUCCEEDED:
+            self.content()
+        answered, self._stage = self._stage is ANSWERED, SETTLED
+        if outcome is SUCCEEDED and self.fences is NO_FENCES:
+            return
+        now = self._call.pipeline.clock()
+        self._target.waiting.discard(self)
+        if answered and outcome is FAILED:
+            self._registry.opened(self._call, self._target.broke(self._voter, now))
+        elif error is not None and not answered:
+            self._blame(error, outcome, now)
+        if self._silence is not None:
+            self._target.model.votes.end(self._silence, now)
+        if self.fences is not NO_FENCES:
+            self._registry.left(self, self._target, self._call, disproved=outcome is FAILED)
+
+    def _blame(self, error: BaseException, outcome: Outcome, now: float) -> None:
+        """Vote by what the error is about."""
+        target, scope = self._target, getattr(error, "scope", None)
+        if scope is Scope.ENDPOINT and outcome is FAILED:
+            if isinstance(error, AttemptTimeoutError):
+                self._take_back()  # no connection was made: that silence was not the model's
+            self._registry.opened(self._call, target.failed(target.endpoint, self._voter, now))
+            return
+        if scope is Scope.MODEL and outcome is FAILED:
+            if isinstance(error, AttemptTimeoutError):
+                if self._silence is None:
+                    self._keep_silence(now)
+                return
+            self._take_back()
+            self._registry.opened(self._call, target.failed(target.model, self._voter, now))
+        if isinstance(getattr(error, "status", None), int):
+            self._take_back()
+            target.answered(self._voter, self._began, now)
+            self._prove(target.endpoint, now)
+
+    def _keep_silence(self, now: float) -> None:
+        target = self._target
+        self._silence = target.silent(self._voter, self._sent_at(), now)
+        if self._silence is not None and target.model.opens(now):
+            self._registry.opened(self._call, target.model)
+
+    def _take_back(self) -> None:
+        if self._silence is not None:
+            self._target.model.votes.retract(self._silence)
+            self._silence = None
+
+    def _sent_at(self) -> float:
+        """When the request was sent: it may have waited for a connection after it was admitted."""
+        attempts = self._call.record.attempts
+        sent = [each.started for each in attempts if each.target == self._call.deployment.target]
+        return max(sent[-1], self._began) if sent else self._began
+
+    def _prove(self, circuit: SharedCircuit, now: float) -> None:
+        fence = self.fences[circuit is self._target.endpoint]
+        if fence:
+            self._registry.prove(self._call, circuit, fence, now)

@@ -1,0 +1,229 @@
+"""The shared circuits of a breaker: one per model and endpoint, and apart for tenants' own keys."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ranvier import clock
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.facts.circuit import CLOSED, CircuitState, SharedCircuitSnapshot
+from ranvier.layers.breaker.shared.announcements import changed, rejection, status_lines
+from ranvier.layers.breaker.shared.circuit import PROBES, REJECTED, SharedCircuit, Verdict
+from ranvier.layers.breaker.shared.permit import VotingPermit
+from ranvier.layers.breaker.shared.settings import OBSERVED, SharedCircuits
+from ranvier.layers.breaker.shared.target import SharedTarget
+from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.reporting.emitter import Events
+from ranvier.pipeline.running.loops import Loops
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.runtime import Runtime
+
+MAX_TARGETS = 10_000
+"""Targets with shared circuits; calls to further ones pass without."""
+
+RESCUE_SECONDS = 1.0
+"""When a circuit opens, the calls that wait there go on to their next targets, spread over this time."""
+
+
+class SharedCircuitRegistry:
+    """The shared circuits of a breaker, for operators and for the breaker."""
+
+    def __init__(self, rules: SharedCircuits) -> None:
+        self.rules = rules
+        self._circuits: dict[tuple[str, str | None, bool], SharedCircuit] = {}
+        self._ours: dict[str, SharedTarget] = {}  # by target: of the calls with our keys
+        self._theirs: dict[str, SharedTarget] = {}  # of those with tenants' own keys
+        self._listening: weakref.WeakSet[Events] = weakref.WeakSet()
+        self._loops = Loops()
+
+    # --- for operators ---------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[SharedCircuitSnapshot]:
+        now = clock.now()
+        for circuit in list(self._circuits.values()):
+            yield circuit.seen_at(now)
+
+    def __len__(self) -> int:
+        return len(self._circuits)
+
+    def status(self, shown: int) -> Iterator[str]:
+        """Lines for `print(pipeline)`."""
+        return status_lines(self, shown)
+
+    def state(
+        self, provider: str, model: str | None = None, *, tenants_keys: bool = False
+    ) -> CircuitState | None:
+        """The state of a shared circuit, or `None` before its first call; without `model`: the endpoint's."""
+        circuit = self._circuits.get((provider, model, tenants_keys))
+        return None if circuit is None else circuit.state
+
+    def reset(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> bool:
+        """Close a shared circuit, also an isolated one. False if there is no such circuit."""
+        circuit = self._circuits.get((provider, model, tenants_keys))
+        if circuit is None:
+            return False
+        seen = circuit.seen_at(clock.now())
+        circuit.close(clock.now())
+        self._emit_to_all(seen, seen.state, circuit.state)
+        return True
+
+    def isolate(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> None:
+        """Reject every call of its electorate until `reset`.
+
+        Raises:
+            ConfigurationError: there is no such circuit yet.
+        """
+        circuit = self._circuits.get((provider, model, tenants_keys))
+        if circuit is None:
+            known = ", ".join(sorted({each.target for each in self._circuits.values()})) or "none"
+            target = provider if model is None else f"{provider}/{model}"
+            raise ConfigurationError(f"there is no shared circuit of {target!r:.160} yet, only of: {known}")
+        before = circuit.state
+        circuit.isolate()
+        self._emit_to_all(circuit.seen_at(clock.now()), before, circuit.state)
+
+    # --- for the breaker -------------------------------------------------------------------------
+
+    def listen(self, events: Events) -> None:
+        """Send the changes that operators make to `events`."""
+        self._listening.add(events)
+
+    def start_on(self, pipeline: Runtime) -> None:
+        """A pipeline opens: if the old event loop is closed, forget what was in flight on it."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is None:
+            return
+        for circuit in self._circuits.values():
+            circuit.start_anew(shift)
+        for target in (*self._ours.values(), *self._theirs.values()):
+            target.well.clear()
+            target.waiting.clear()
+
+    def at(self, call: Call) -> SharedTarget | None:
+        """The shared circuits for `call`; `None` if there are too many targets."""
+        targets = self._theirs if call.tenants_key else self._ours
+        target = targets.get(call.deployment.target)
+        if target is None and len(targets) < MAX_TARGETS:
+            where = call.deployment
+            target = targets[where.target] = SharedTarget(
+                self._circuit(where.provider.name, where.model, call.tenants_key),
+                self._circuit(where.provider.name, None, call.tenants_key),
+            )
+        return target
+
+    def _circuit(self, provider: str, model: str | None, tenants_keys: bool) -> SharedCircuit:
+        key = provider, model, tenants_keys
+        if key not in self._circuits:
+            self._circuits[key] = SharedCircuit(self.rules, provider, model, tenants_keys)
+        return self._circuits[key]
+
+    def verdicts(self, target: SharedTarget, call: Call, now: float) -> tuple[Verdict, Verdict]:
+        """What the circuits of the model and of the endpoint do with `call`."""
+        exempt = target.well.exempts(hash(call.tenant), now)
+        last = call.watch.last_target
+        may_probe = call.hedge is not False
+        return (
+            target.model.verdict(now, exempt=exempt, may_probe=may_probe, last_target=last),
+            target.endpoint.verdict(now, exempt=exempt, may_probe=may_probe, last_target=last),
+        )
+
+    def check(self, target: SharedTarget, call: Call, now: float) -> tuple[Verdict, Verdict]:
+        """What the circuits do with `call`.
+
+        Raises:
+            SharedCircuitOpenError: one of them rejects it.
+        """
+        verdicts = self.verdicts(target, call, now)
+        circuits = target.model, target.endpoint
+        rejecting = [each for each, verdict in zip(circuits, verdicts, strict=True) if verdict is REJECTED]
+        if rejecting:
+            raise rejection(call, rejecting, now)
+        return verdicts
+
+    def admit(
+        self, own: Permit, target: SharedTarget, verdicts: tuple[Verdict, Verdict], call: Call, lease: float
+    ) -> VotingPermit:
+        """The permit of `call`, which has the permit `own` of its tenant's circuit."""
+        now = call.pipeline.clock()
+        permit = VotingPermit(own, self, target, call, now)
+        before = target.model.state, target.endpoint.state
+        fences = (
+            target.model.take(verdicts[0], permit, now, lease),
+            target.endpoint.take(verdicts[1], permit, now, lease),
+        )
+        if any(fences):
+            permit.fences = fences
+        for circuit, state in zip((target.model, target.endpoint), before, strict=True):
+            self._emit(call, circuit, circuit.seen_at(now), state)
+        return permit
+
+    def rejects(self, target: SharedTarget, call: Call) -> bool:
+        """True if one of the circuits would reject another attempt of `call` now."""
+        if target.model.state is CLOSED and target.endpoint.state is CLOSED:
+            return False
+        return REJECTED in self.verdicts(target, call, call.pipeline.clock())
+
+    def probes_next(self, call: Call) -> bool:
+        """True if one of the circuits would take `call` as its probe now."""
+        target = self.at(call)
+        if target is None or (target.model.state is CLOSED and target.endpoint.state is CLOSED):
+            return False
+        verdicts = self.verdicts(target, call, call.pipeline.clock())
+        return PROBES in verdicts and REJECTED not in verdicts
+
+    def recovered_at(self, call: Call) -> float:
+        """When a shared circuit of the target of `call` closed last."""
+        target = self.at(call)
+        return -math.inf if target is None else max(target.model.closed_at, target.endpoint.closed_at)
+
+    # --- for permits -----------------------------------------------------------------------------
+
+    def opened(self, call: Call, circuit: SharedCircuit | None) -> None:
+        """`circuit`, if any, has opened because of `call`: rescue the calls that wait there."""
+        if circuit is None:
+            return
+        if circuit.rules.mode != OBSERVED:
+            self._rescue(circuit)
+        self._emit(call, circuit, circuit.seen_at(call.pipeline.clock()), CLOSED)
+
+    def prove(self, call: Call, circuit: SharedCircuit, fence: int, now: float) -> None:
+        """Close `circuit` if the success of `call`, admitted in its generation `fence`, allows that."""
+        before, seen = circuit.state, circuit.seen_at(now)
+        if circuit.proved(fence, now):
+            self._emit(call, circuit, seen, before)
+
+    def left(self, permit: VotingPermit, target: SharedTarget, call: Call, *, disproved: bool) -> None:
+        """The attempt of a probe has ended."""
+        now = call.pipeline.clock()
+        for circuit, fence in zip((target.model, target.endpoint), permit.fences, strict=True):
+            before = circuit.state
+            circuit.leave(permit, now)
+            if disproved and fence:
+                circuit.disproved(fence, now)
+            self._emit(call, circuit, circuit.seen_at(now), before)
+
+    def _rescue(self, circuit: SharedCircuit) -> None:
+        targets = self._theirs if circuit.tenants_keys else self._ours
+        for target in targets.values():
+            if circuit is target.model or circuit is target.endpoint:
+                waiting, target.waiting = target.waiting, set()
+                for permit in waiting:
+                    permit.rescue(RESCUE_SECONDS * self.rules.rng())
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def _emit(
+        self, call: Call, circuit: SharedCircuit, seen: SharedCircuitSnapshot, before: CircuitState
+    ) -> None:
+        if circuit.state is not before and call.pipeline.events.listeners:
+            call.pipeline.events.emit(changed(call.tenant, seen, before, circuit.state), call.record)
+
+    def _emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
+        if before is not after:
+            for events in self._listening:
+                events.emit(changed("", seen, before, after))

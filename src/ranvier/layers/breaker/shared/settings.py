@@ -1,0 +1,62 @@
+"""When a shared circuit opens, and how it probes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from ranvier import validation
+from ranvier.errors.configuration import ConfigurationError
+
+ENFORCED, OBSERVED, OFF = MODES = ("enforced", "observed", "off")
+
+
+class SharedCircuits:
+    """Circuits that all tenants share: `Breaker(shared=SharedCircuits())`.
+
+    There is one per model and one per endpoint, and separate ones for calls with tenants' own keys. Each
+    tenant has one vote, however many calls it makes: it votes against a target if most of its own recent
+    calls there failed or are silent.
+
+    Args:
+        votes: How many tenants must vote against a target to open its circuit. With fewer active tenants
+            it never opens.
+        share: The share of the active tenants that they must be, above 0 and up to 1.
+        cooldown: Seconds from the opening to the first probe, plus up to a fifth at random.
+        max_cooldown: The time between two probes doubles up to this.
+        max_probes: Probes in flight at a time.
+        mode: `enforced`; `observed` counts, opens and closes, but never rejects a call; or `off`.
+    """
+
+    __slots__ = ("cooldown", "max_cooldown", "max_probes", "mode", "rng", "share", "votes")
+
+    def __init__(
+        self,
+        votes: int = 5,
+        share: float = 0.5,
+        cooldown: float = 10.0,
+        max_cooldown: float = 20.0,
+        max_probes: int = 6,
+        mode: str = ENFORCED,
+    ) -> None:
+        self.votes = validation.count("SharedCircuits(votes)", votes, least=2)
+        number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if not number or not 0 < share <= 1:
+            raise ConfigurationError(f"SharedCircuits(share)={share!r:.60}: give a number above 0, up to 1")
+        self.share = float(share)
+        self.cooldown = validation.seconds("SharedCircuits(cooldown)", cooldown)
+        self.max_cooldown = validation.seconds("SharedCircuits(max_cooldown)", max_cooldown)
+        self.max_probes = validation.count("SharedCircuits(max_probes)", max_probes, least=1)
+        self.mode = validation.choice("SharedCircuits(mode)", mode, MODES)
+        self.rng: Callable[[], float] = random.random
+
+    def cooldown_after(self, probes: int) -> float:
+        """Seconds until the next probe, when `probes` have started since the circuit opened."""
+        longest = max(self.max_cooldown, self.cooldown)
+        return min(self.cooldown * 2.0 ** min(probes, 64), longest) * (1.0 + 0.2 * self.rng())
+
+    def __repr__(self) -> str:
+        return (
+            f"SharedCircuits(votes={self.votes}, share={self.share}, cooldown={self.cooldown}, "
+            f"max_cooldown={self.max_cooldown}, max_probes={self.max_probes}, mode={self.mode!r})"
+        )

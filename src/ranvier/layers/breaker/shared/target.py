@@ -1,0 +1,65 @@
+"""The two shared circuits of a target in one electorate: that of its model, and that of its endpoint."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ranvier.layers.breaker.shared.circuit import SharedCircuit
+from ranvier.layers.breaker.shared.recently_well import RecentlyWell
+from ranvier.layers.breaker.shared.silences import Silence
+
+
+class Waiting(Protocol):
+    """An attempt that waits for its first content."""
+
+    def rescue(self, after: float) -> None:
+        """Go on to the next target, after so many seconds."""
+
+
+class SharedTarget:
+    """A model at an endpoint, as the tenants of one electorate see it.
+
+    Each method about an outcome returns the circuit that it opened or closed, if any. Pure.
+
+    Attributes:
+        model, endpoint: The circuits; targets at one endpoint share the second.
+        well: The tenants whose last outcome here was content.
+        waiting: The attempts here that wait for their first content, to be rescued if a circuit opens.
+    """
+
+    __slots__ = ("endpoint", "model", "waiting", "well")
+
+    def __init__(self, model: SharedCircuit, endpoint: SharedCircuit) -> None:
+        self.model = model
+        self.endpoint = endpoint
+        self.well = RecentlyWell()
+        self.waiting: set[Waiting] = set()
+
+    def content(self, voter: int, began: float, now: float) -> None:
+        """An attempt of `voter` that began at `began` had its first content."""
+        self.well.content(voter, now)
+        self.model.votes.content(voter, began, now)
+        self.endpoint.votes.content(voter, began, now)
+
+    def answered(self, voter: int, began: float, now: float) -> None:
+        """The endpoint answered `voter`, which says nothing about the model."""
+        self.endpoint.votes.content(voter, began, now)
+
+    def failed(self, circuit: SharedCircuit, voter: int, now: float) -> SharedCircuit | None:
+        """An attempt of `voter` failed at the model or at the endpoint."""
+        self.well.failed(voter)
+        circuit.votes.failed(voter, now)
+        return circuit if circuit.opens(now) else None
+
+    def broke(self, voter: int, now: float) -> SharedCircuit | None:
+        """An answer broke after its first content."""
+        self.well.failed(voter)
+        self.model.votes.broke(voter, now)
+        return self.model if self.model.opens(now) else None
+
+    def silent(self, voter: int, began: float, now: float) -> Silence | None:
+        """An attempt passed its hang threshold; `None` if that counts nothing. It may open the circuit."""
+        silence = self.model.votes.silent(voter, began, now)
+        if silence is not None:
+            self.well.failed(voter)
+        return silence

@@ -1,0 +1,233 @@
+"""One vote per tenant on one target, counted in two halves of a window.
+
+A voter is the hash of a tenant's name: Python's hash of a string is keyed by a secret of the process, so
+that nobody can choose to be in the sample, and names need not be kept. Each call in time O(1) (a half
+that ends is counted anew, which each voter in it pays for once). Pure: the caller passes the time.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ranvier.layers.breaker.shared.silences import GONE, MAX_SILENCES, WAITING, Silence, Silences
+
+HALF = 5.0
+"""Seconds after which a half may end, if enough voters are in it."""
+
+LONGEST_HALF = 150.0
+"""Seconds after which it ends with any number of voters."""
+
+MAX_VOTERS = 1024
+"""Voters to count in a half. Where there are more, a sample of them votes, chosen by their hashes."""
+
+GOOD = 1 << 32
+"""A tally is `GOOD * contents + failures`, so that one small number per voter is kept."""
+
+FAILURES = GOOD - 1
+
+
+class Votes:
+    """The votes on one target.
+
+    Attributes:
+        active: Voters with an outcome or a silence in either half.
+        failing: Those of them that vote against the target: most of their calls failed or are silent, in
+            the latest half in which they appear.
+    """
+
+    __slots__ = (
+        "_half",
+        "_now",
+        "_past",
+        "_quorum",
+        "_sample",
+        "_silences",
+        "_started_at",
+        "_turns_at",
+        "_waiting",
+        "active",
+        "failing",
+    )
+
+    def __init__(self, quorum: int) -> None:
+        self._quorum = quorum
+        self._now: dict[int, int] = {}  # the tallies of the current half, by voter
+        self._past: dict[int, int] = {}  # those of the half before
+        self._half = 0  # the number of the current half
+        self._started_at = self._turns_at = -math.inf
+        self._waiting: dict[int, int] = {}  # silences that wait, by voter; they count in the current half
+        self._silences = Silences()
+        self._sample = 0  # a voter votes if its hash has none of these bits
+        self.active = self.failing = 0
+
+    # --- outcomes --------------------------------------------------------------------------------
+
+    def content(self, voter: int, began: float, now: float) -> None:
+        """An attempt of `voter` that began at `began` had its first content."""
+        overtaken = self._silences.content(voter, began)
+        if overtaken:
+            for silence in overtaken:
+                self.retract(silence)
+        if now >= self._turns_at:
+            self._turn(now)
+        tally = self._now.get(voter)
+        if tally is None or tally & FAILURES or self._waiting:
+            self._count(voter, GOOD)
+        else:  # nearly always: the vote stays the same
+            self._now[voter] = tally + GOOD
+
+    def failed(self, voter: int, now: float) -> None:
+        """An attempt of `voter` failed."""
+        if now >= self._turns_at:
+            self._turn(now)
+        self._count(voter, 1)
+
+    def broke(self, voter: int, now: float) -> None:
+        """An attempt of `voter` failed after its content was counted: take the content back."""
+        if now >= self._turns_at:
+            self._turn(now)
+        self._count(voter, 1 - GOOD if self._now.get(voter, 0) >= GOOD else 1)
+
+    # --- silences --------------------------------------------------------------------------------
+
+    def silent(self, voter: int, began: float, now: float) -> Silence | None:
+        """An attempt of `voter` passed its hang threshold; `None` if that counts nothing.
+
+        The silence counts until it is taken back, or until the half after the one in which it ends.
+        """
+        if self._silences.overtaken(voter, began):
+            return None
+        if now >= self._turns_at:
+            self._turn(now)
+        if voter & self._sample or not self._has_room():
+            return None
+        if voter not in self._waiting and len(self._waiting) >= MAX_VOTERS:
+            self._narrow()
+            if voter & self._sample:
+                return None
+        before = self._vote(voter)
+        self._waiting[voter] = self._waiting.get(voter, 0) + 1
+        self._changed(before, self._vote(voter))
+        silence = Silence(voter, began)
+        self._silences.add(silence)
+        return silence
+
+    def end(self, silence: Silence, now: float) -> None:
+        """The attempt ended without content: its silence counts like a failure from now on."""
+        if now >= self._turns_at:
+            self._turn(now)
+        if silence.half == WAITING:
+            self._stop_waiting(silence.voter)
+            silence.half = self._half
+            self._count(silence.voter, 1)
+
+    def retract(self, silence: Silence) -> None:
+        """Take a silence back: its attempt had content or another answer, or was overtaken."""
+        half, silence.half = silence.half, GONE
+        self._silences.gone += 1
+        if half == WAITING:
+            self._stop_waiting(silence.voter)
+        elif half == self._half:
+            self._take_back(silence.voter, self._now)
+        elif half == self._half - 1:
+            self._take_back(silence.voter, self._past)
+
+    def _stop_waiting(self, voter: int) -> None:
+        before = self._vote(voter)
+        left = self._waiting.get(voter, 1) - 1
+        if left:
+            self._waiting[voter] = left
+        else:
+            self._waiting.pop(voter, None)
+        self._changed(before, self._vote(voter))
+
+    def _take_back(self, voter: int, half: dict[int, int]) -> None:
+        before = self._vote(voter)
+        if half[voter] == 1:
+            del half[voter]
+        else:
+            half[voter] -= 1
+        self._changed(before, self._vote(voter))
+
+    def _has_room(self) -> bool:
+        if self._silences.gone > MAX_SILENCES // 2:
+            self._silences.keep(self._counts)
+        return len(self._silences) < MAX_SILENCES
+
+    # --- counting --------------------------------------------------------------------------------
+
+    def _vote(self, voter: int) -> bool | None:
+        """True against the target, false for it, `None` for no vote."""
+        tally, waiting = self._now.get(voter), self._waiting.get(voter, 0)
+        if tally is None:
+            if waiting:
+                return True
+            tally = self._past.get(voter)
+            if tally is None:
+                return None
+        return (tally & FAILURES) + waiting > tally // GOOD
+
+    def _count(self, voter: int, by: int) -> None:
+        """Add `by` to the tally of `voter` in the current half."""
+        if voter not in self._now and len(self._now) >= MAX_VOTERS and not voter & self._sample:
+            self._narrow()
+        if voter & self._sample:
+            return
+        before = self._vote(voter)
+        self._now[voter] = self._now.get(voter, 0) + by
+        self._changed(before, self._vote(voter))
+
+    def _changed(self, before: bool | None, after: bool | None) -> None:
+        if before is not after:
+            self.failing += (after is True) - (before is True)
+            self.active += (after is not None) - (before is not None)
+
+    def _recount(self) -> None:
+        votes = [self._vote(voter) for voter in {**self._past, **self._now, **self._waiting}]
+        self.active, self.failing = len(votes), sum(vote is True for vote in votes)
+
+    def _counts(self, silence: Silence) -> bool:
+        return silence.half == WAITING or silence.half >= self._half - 1
+
+    # --- the window ------------------------------------------------------------------------------
+
+    def _turn(self, now: float) -> None:
+        """End the current half, if it may end."""
+        age = now - self._started_at
+        if age < LONGEST_HALF and len(self._now) < self._quorum:
+            return
+        stale = age >= 2 * LONGEST_HALF  # then an empty half has passed since
+        if self._sample and len(self._now) < MAX_VOTERS // 4:
+            self._sample >>= 1
+        self._past, self._now = {} if stale else self._now, {}
+        self._half += 2 if stale else 1
+        self._started_at, self._turns_at = now, now + HALF
+        self._silences.keep(self._counts)
+        self._recount()
+
+    def _narrow(self) -> None:
+        """Leave half of the voters out of the sample."""
+        self._sample = self._sample * 2 + 1
+        for voters in (self._now, self._past, self._waiting):
+            for voter in [each for each in voters if each & self._sample]:
+                del voters[voter]
+        self._silences.keep(self._votes_still)
+        self._recount()
+
+    def _votes_still(self, silence: Silence) -> bool:
+        if silence.voter & self._sample:
+            silence.half = GONE
+        return silence.half != GONE
+
+    def clear(self) -> None:
+        """Forget every vote; silences that wait do not count any more either."""
+        for voters in (self._now, self._past, self._waiting):
+            voters.clear()
+        self._silences.keep(_forget)
+        self._started_at = self._turns_at = -math.inf
+        self.active = self.failing = 0
+
+
+def _forget(silence: Silence) -> bool:
+    silence.half = GONE
+    return False
