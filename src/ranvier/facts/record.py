@@ -19,7 +19,7 @@ class Record:
         tried_keys: Keys that were at fault, as (target, hash of the key).
         cut_off: The pipeline closed while the call was in flight, and cancelled it.
         context: A copy of the context in which the call began, until it has ended; kept for streams, and for
-            any call if there are listeners.
+            any call if there are listeners besides the default log.
         muted: Its event loop is closed: what it still releases is not reported to listeners.
     """
 
