@@ -5,6 +5,7 @@
     |  |- CircuitOpenError                .tenant .provider
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
+    |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
     |  |- DeadlineExceededError           the whole call timed out           .received
@@ -52,6 +53,7 @@ from ranvier.errors.provider import (
 from ranvier.errors.rejected import (
     CircuitOpenError,
     CredentialMissingError,
+    CredentialUnusableError,
     LocalCapacityError,
     RejectedError,
     ThrottledError,
@@ -69,6 +71,7 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthError",
     "CredentialMissingError",
+    "CredentialUnusableError",
     "DeadlineExceededError",
     "InvalidRequestError",
     "InvalidResponseError",

@@ -88,9 +88,19 @@ _REASONS = {
 
 
 class CredentialMissingError(RejectedError):
-    """This tenant has no key for this target, so the target was skipped."""
+    """There is no key for this target, so the target was skipped.
+
+    Of this kind itself only if the resolver says that the tenant has none, which is nobody's failure: the
+    status page and the alerts do not count it.
+    """
 
     kind = "credential_missing"
+
+
+class CredentialUnusableError(CredentialMissingError):
+    """The provider's own key is not set, or a key cannot be sent: a mistake in the settings."""
+
+    kind = "credential_unusable"
 
 
 class LocalCapacityError(RejectedError):

@@ -12,7 +12,7 @@ from ranvier import validation
 from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AuthenticationError
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, CredentialUnusableError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.asking.optional_members import credential_of
@@ -255,6 +255,6 @@ def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMis
     if not ours:
         return CredentialMissingError(f"tenant {call.tenant!r} has no key for {name}")
     variables = " or ".join(deployment.traits.environment) or "its environment variable"
-    return CredentialMissingError(
+    return CredentialUnusableError(
         f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"
     )
