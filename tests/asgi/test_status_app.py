@@ -159,7 +159,8 @@ async def test_a_pipeline_without_it_hears_nothing() -> None:
     pipeline = Pipeline(Fallback(ScriptedProvider("first")))
     assert not pipeline.events.in_context  # but for the log, nobody
     status_app(pipeline)
-    assert len(pipeline.events.listeners) == 1
+    assert pipeline.events.in_context
+    assert len(pipeline.events.verbose) == 1
 
 
 # --- the page ------------------------------------------------------------------------------------

@@ -90,8 +90,8 @@ _REASONS = {
 class CredentialMissingError(RejectedError):
     """There is no key for this target, so the target was skipped.
 
-    Of this kind itself only if the resolver says that the tenant has none, which is nobody's failure: the
-    status page and the alerts do not count it.
+    Of this class itself if the resolver returned `None` for the tenant. Nothing has failed then: the status
+    page and the alerts count no failure.
     """
 
     kind = "credential_missing"
