@@ -15,6 +15,7 @@ from ranvier import (
     ConfigurationError,
     CredentialLookupError,
     CredentialMissingError,
+    CredentialUnusableError,
     DeadlineExceededError,
     LocalCapacityError,
     ProviderError,
@@ -150,6 +151,17 @@ REFUSED = CircuitOpenError(tenant="acme", provider="a", retry_after=9.0)
 MISSING = CredentialMissingError("no key")
 BUSY = RateLimitError("busy", provider="b", retry_after=4.0)
 DOWN = ServerError("down", provider="c")
+
+
+UNSET = CredentialUnusableError("no key for a: set A_API_KEY")
+
+
+def test_a_tenant_without_any_key_is_counted_apart() -> None:
+    """Nothing has failed; but if a single target failed, or a key of ours is not set, the call has."""
+    assert failed(MISSING, MISSING).outcome == MISSING.outcome == "credential_missing"
+    for others in ((MISSING, DOWN), (MISSING, REFUSED), (MISSING, UNSET), (UNSET, UNSET)):
+        assert failed(*others).outcome == "all_failed"
+    assert (UNSET.outcome, DOWN.outcome) == ("credential_unusable", "server_error")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from ranvier.remedies import OF_RESILIENT, suggests
 def resilient(
     *targets: Target,
     credentials: Credentials | Resolver | None = None,
-    listeners: tuple[Listener, ...] = (),
+    listeners: Iterable[Listener] | None = None,
     require_tenant: bool = False,
     layers: Iterable[Layer] = (),
 ) -> Pipeline:
@@ -41,7 +41,7 @@ def resilient(
     Args:
         targets: Deployments, providers, or `"provider/model"`; the first is preferred.
         credentials: As for `Pipeline`.
-        listeners: As for `Pipeline`.
+        listeners: As for `Pipeline`: by default it logs trouble, and nothing else.
         require_tenant: As for `Pipeline`.
         layers: Further layers around the whole stack: `[OpenTelemetry()]`.
     """

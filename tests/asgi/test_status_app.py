@@ -157,9 +157,10 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
 async def test_a_pipeline_without_it_hears_nothing() -> None:
     """It costs where it was made, and nowhere else."""
     pipeline = Pipeline(Fallback(ScriptedProvider("first")))
-    assert pipeline.events.listeners == ()
+    assert not pipeline.events.in_context  # but for the log, nobody
     status_app(pipeline)
-    assert len(pipeline.events.listeners) == 1
+    assert pipeline.events.in_context
+    assert len(pipeline.events.verbose) == 1
 
 
 # --- the page ------------------------------------------------------------------------------------

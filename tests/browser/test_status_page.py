@@ -13,6 +13,7 @@ from ranvier.asgi import status_app
 from ranvier.errors import OverloadedError, RanvierError
 from ranvier.layers import Breaker, Fallback, Retry
 from ranvier.testing import ScriptedProvider
+from support.asgi.told import call
 from support.browser.chromium import Page
 from support.browser.serving_pages import serving
 
@@ -120,6 +121,25 @@ async def test_circuits_are_found_by_typing(page: Page, scene: Scene) -> None:
     await page.until(f"{ROWS}.length === 2", seconds=6)
     assert await page.run("document.activeElement.id") == "search"
     assert page.complaints == []
+
+
+async def test_failing_tenants_come_first(page: Page, scene: Scene) -> None:
+    """With what happened to each, and whatever they are called."""
+    await scene.ask("beta", times=5)
+    scene.pipeline.events.emit(call(outcome="overloaded", tenant="<b>acme</b>"))
+    scene.pipeline.events.emit(call(outcome="credential_missing", tenant="keyless"))
+    await page.open(scene.url)
+    rows = "[...document.querySelectorAll('#tenants tbody tr')]"
+    rows += ".map(each => each.innerText.split(/\\s+/).join(' '))"
+    await page.until(f"{rows}.length === 3")
+    none = "\u2013"
+    assert await page.run(rows) == [
+        f"<b>acme</b> 1 1 {none} {none} {none}",
+        f"beta 5 {none} {none} {none} {none}",
+        f"keyless 1 {none} {none} {none} 1",
+    ]
+    assert "1 with failed calls" in await page.run("document.getElementById('tenants-count').innerText")
+    assert "1 without a key" in await page.run("document.getElementById('tiles').innerText")
 
 
 async def test_with_the_token_a_circuit_is_reset_and_isolated(page: Page, scene: Scene) -> None:

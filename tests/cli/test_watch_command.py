@@ -23,11 +23,14 @@ import pytest
 import uvicorn
 from rich.console import Console
 
-from ranvier import Pipeline
+from ranvier import Credentials, Pipeline
 from ranvier.asgi import status_app
 from ranvier.asgi.status import health
+from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.report import Report
+from ranvier.asgi.status.stats import Stats
 from ranvier.cli import main
-from ranvier.cli.watch.screen import draw
+from ranvier.cli.watch.screen import draw, line
 from ranvier.errors import OverloadedError
 from ranvier.layers import Breaker, Fallback
 from ranvier.pipeline import Call
@@ -239,6 +242,72 @@ def test_nothing_is_cut_off_at_80_columns() -> None:
     assert "119.9 s 1234" in " ".join(row.split())
     (open_one,) = [line for line in lines if "half-open" in line and "a-customer" in line]
     assert open_one.split()[-2:] == ["29.5", "s"]
+
+
+def status_of(*tenants: dict[str, Any]) -> dict[str, Any]:
+    """What the status page answers, with these tenants."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("openai")), Breaker())
+    page = Report(pipeline, Stats(10), Names(hashed=False))
+
+    async def facts() -> dict[str, Any]:
+        return await page.facts()
+
+    failing = sum(each["failed"] > 0 for each in tenants)
+    return {**asyncio.run(facts()), "tenants": {"failing": failing, "rows": [*tenants]}}
+
+
+def drawn(facts: dict[str, Any]) -> list[str]:
+    """The lines of a terminal of 80 columns."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(draw(facts, rows=24, columns=80))
+    return console.export_text().splitlines()
+
+
+def tenant(name: str, failed: int) -> dict[str, Any]:
+    """A tenant that is also rejected, and lacks keys."""
+    return {
+        "tenant": name,
+        "calls": 12345,
+        "failed": failed,
+        "fallbacks": 12345,
+        "rejections": 12345,
+        "missing_keys": 12345,
+    }
+
+
+def test_failing_tenants_are_shown_at_80_columns() -> None:
+    """The worst five, with every number; those that only lack a key are not among them."""
+    failing = [tenant("a-customer-with-a-long-name" * 3 + "\x1b[2J", 99999 - number) for number in range(7)]
+    facts = status_of(*failing, tenant("keyless", 0))
+    lines = drawn(facts)
+    assert max(map(len, lines)) <= 80
+    assert "7 tenants with failed calls" in [line.strip() for line in lines]
+    rows = [line.split() for line in lines if "a-customer" in line]
+    assert [row[2] for row in rows] == [str(99999 - number) for number in range(5)]
+    assert {(row[1], *row[3:]) for row in rows} == {("12345",) * 4}
+    assert "keyless" not in "".join(lines)
+    assert "\x1b" not in "".join(lines)
+    assert "7 tenants with failed calls" in line(facts).plain
+
+
+def test_without_failing_tenants_there_is_no_such_table() -> None:
+    """Nor with a server that does not report tenants yet."""
+    healthy = status_of(tenant("keyless", 0))
+    older = {name: value for name, value in healthy.items() if name != "tenants"}
+    for facts in (healthy, older):
+        assert "keyless" not in "".join(drawn(facts))
+        assert "failed calls" not in "".join(drawn(facts))
+        assert "failed calls" not in line(facts).plain
+
+
+def test_once_is_calm_while_a_tenant_has_no_key(application: Application) -> None:
+    """Nothing has failed."""
+    application.pipeline.credentials = Credentials(lambda tenant, provider: None)
+    for layer in application.pipeline.layers:
+        for deployment in layer.deployments():
+            deployment.provider.needs_credential = True  # type: ignore[attr-defined]
+    application.ask(failing=False)
+    assert main(["watch", application.url, "--once"]) == 0
 
 
 def test_lines_are_enough_where_there_is_no_terminal(application: Application) -> None:

@@ -10,7 +10,7 @@ from ranvier import (
     AuthenticationError,
     ContentFilterError,
     ContextLengthError,
-    CredentialMissingError,
+    CredentialUnusableError,
     DeadlineExceededError,
     Deployment,
     InvalidRequestError,
@@ -157,7 +157,7 @@ async def test_the_primary_error_is_of_the_first_target_that_was_sent_anything()
     with pytest.raises(AllDeploymentsFailedError) as failure:
         await pipeline.complete("Why?")
     skipped, sent = failure.value.exceptions
-    assert type(skipped) is CredentialMissingError
+    assert type(skipped) is CredentialUnusableError
     assert failure.value.primary is sent
 
 

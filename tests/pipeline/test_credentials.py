@@ -81,7 +81,7 @@ async def test_a_missing_key_is_an_error_of_the_call_that_says_where_to_put_it()
     with pytest.raises(CredentialMissingError, match=r"no key for one: set ONE_API_KEY or ONE_KEY, or"):
         await pipeline_of(provider).complete("Why?")
     answer = await pipeline_of(provider, other).complete("Why?")
-    assert (answer.text, answer.attempts[0].reason) == ("fine", "credential_missing")
+    assert (answer.text, answer.attempts[0].reason) == ("fine", "credential_unusable")
     assert provider.calls == []
 
 

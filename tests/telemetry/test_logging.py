@@ -27,8 +27,9 @@ from ranvier.events import (
     Throttled,
 )
 from ranvier.layers import Breaker, Fallback, Retry
-from ranvier.telemetry import LoggingListener, repeats
-from ranvier.telemetry.repeats import Repeats
+from ranvier.pipeline.reporting import repeats
+from ranvier.pipeline.reporting.repeats import Repeats
+from ranvier.telemetry import LoggingListener
 from ranvier.testing import ScriptedProvider, broken
 
 pytestmark = pytest.mark.virtual_time

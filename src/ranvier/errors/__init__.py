@@ -6,6 +6,7 @@
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
+    |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
@@ -56,6 +57,7 @@ from ranvier.errors.rejected import (
     CircuitOpenError,
     CredentialLookupError,
     CredentialMissingError,
+    CredentialUnusableError,
     LocalCapacityError,
     RejectedError,
     SharedCircuitOpenError,
@@ -76,6 +78,7 @@ __all__ = [
     "ContextLengthError",
     "CredentialLookupError",
     "CredentialMissingError",
+    "CredentialUnusableError",
     "DeadlineExceededError",
     "InvalidRequestError",
     "InvalidResponseError",

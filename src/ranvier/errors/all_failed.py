@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors.rejected import RejectedError
+from ranvier.errors.rejected import CredentialMissingError, RejectedError
 from ranvier.errors.root import RanvierError
 
 
@@ -28,6 +28,12 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
         super().__init__(message, errors)
         waits = [error.retry_after for error in errors if error.retry_after is not None]
         self.retry_after = min(waits, default=None)
+
+    @property
+    def outcome(self) -> str:
+        """Its kind; `credential_missing` if the tenant has no key for any target, so that nothing failed."""
+        keyless = CredentialMissingError.kind
+        return keyless if all(error.kind == keyless for error in self.exceptions) else self.kind
 
     def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: it holds only RanvierErrors
         """Build the part of this group that `split` and `subgroup` keep."""

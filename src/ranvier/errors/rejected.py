@@ -128,7 +128,11 @@ _REASONS = {
 
 
 class CredentialMissingError(RejectedError):
-    """This tenant has no key for this target, so the target was skipped."""
+    """There is no key for this target, so the target was skipped.
+
+    Of this class itself if the resolver returned `None` for the tenant. Nothing has failed then: the status
+    page and the alerts count no failure.
+    """
 
     kind = "credential_missing"
 
@@ -140,6 +144,12 @@ class CredentialLookupError(RejectedError):
     """
 
     kind = "credential_lookup"
+
+
+class CredentialUnusableError(CredentialMissingError):
+    """The provider's own key is not set, or a key cannot be sent: a mistake in the settings."""
+
+    kind = "credential_unusable"
 
 
 class LocalCapacityError(RejectedError):

@@ -37,6 +37,11 @@ class RanvierError(Exception):
     record: Record | None = None
 
     @property
+    def outcome(self) -> str:
+        """What a call that ends with this error is counted as: its kind."""
+        return self.kind
+
+    @property
     def story(self) -> Story | None:
         """How long each attempt and wait of the call took; `None` for an error outside a call."""
         return None if self.record is None else self.record.story()

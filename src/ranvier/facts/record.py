@@ -20,7 +20,7 @@ class Record:
         looked_up_again: Targets for which the resolver was called again, after they rejected a key.
         cut_off: The pipeline closed while the call was in flight, and cancelled it.
         context: A copy of the context in which the call began, until it has ended; kept for streams, and for
-            any call if there are listeners.
+            any call if there are listeners besides the default log.
         muted: Its event loop is closed: what it still releases is not reported to listeners.
     """
 

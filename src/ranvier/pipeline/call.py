@@ -199,7 +199,7 @@ class Call:
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
         """Emit a `RequestAdjusted` event for each `(parameter, description of its change)`."""
         events = self.pipeline.events
-        if events.listeners:
+        if events.hears(RequestAdjusted):
             for parameter, change in changes:
                 events.emit(RequestAdjusted(**self.where(), parameter=parameter, change=change), self.record)
 

@@ -49,7 +49,9 @@ class Pipeline(Runtime):
         credentials: A resolver: a plain or async function of a tenant and a provider's name that returns a
             key, `None` (no key: the target is skipped) or `SHARED` (the provider's own key); or
             `Credentials(...)` with a resolver and settings. Without it, the provider's own key is used.
-        listeners: Plain or async functions that receive every event.
+        listeners: Plain or async functions that receive every event. By default the pipeline logs them: see
+            `LoggingListener`. Given ones replace the log, `[LoggingListener(), ...]` keeps it, and `()` means
+            none.
         require_tenant: Reject calls without a tenant instead of using the tenant "default".
         check_order: Reject layers in an order in which they cannot work as documented.
 
@@ -70,14 +72,14 @@ class Pipeline(Runtime):
         self,
         *layers: Layer,
         credentials: Credentials | Resolver | None = None,
-        listeners: Iterable[Listener] = (),
+        listeners: Iterable[Listener] | None = None,
         require_tenant: bool = False,
         check_order: bool = True,
     ) -> None:
         check_stack(layers, order=check_order)
         self.layers = layers
         self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
-        self.events = Events(validation.listed("listeners", listeners))
+        self.events = Events(listeners if listeners is None else validation.listed("listeners", listeners))
         deployments = [deployment for layer in layers for deployment in layer.deployments()]
         providers = distinct_providers(deployments)
         self.provider_names = names_of(providers)
@@ -175,7 +177,7 @@ class Pipeline(Runtime):
         task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
         cancelling = delivered(task)
         try:
-            if call.streaming or self.events.listeners:
+            if call.streaming or self.events.in_context:
                 record.context = context_of(call.tenant)
             record.started_at = self.clock()
             own = None if self.timed_by is None else self.timed_by.seconds

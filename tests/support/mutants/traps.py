@@ -99,8 +99,10 @@ MUTANTS = [
     ),
     mutant(
         "T6", "a listener that raises breaks the call", EVENTS,
-        "                result = context.run(listener, event)\n            except PLAIN_FAILURES:",
-        "                result = context.run(listener, event)\n            except RuntimeError:",
+        "                result = listener(event) if context is None else context.run(listener, event)"
+        "\n            except PLAIN_FAILURES:",
+        "                result = listener(event) if context is None else context.run(listener, event)"
+        "\n            except RuntimeError:",
         "test_listener_traps.py::test_t06_a_listener_that_raises_breaks_no_call",
     ),
     mutant(

@@ -26,6 +26,10 @@ class Events:
         self.heard: list[Any] = []
         self.listeners = (self.heard.append,)
 
+    def hears(self, kind: type[Any]) -> bool:
+        """Everything."""
+        return True
+
     def emit(self, event: Any, call: Any = None) -> None:
         """Take it down."""
         self.heard.append(event)

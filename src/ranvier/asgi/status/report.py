@@ -12,7 +12,8 @@ from ranvier import clock
 from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
-from ranvier.asgi.status.stats import ENDED_WELL, Stats, TargetStats
+from ranvier.asgi.status.stats import NEITHER, Stats, TargetStats
+from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import (
     CallRejected,
     CredentialRejected,
@@ -81,7 +82,7 @@ class Report:
         return Overview() if self.viewer is None else await self.viewer.overview(search)
 
     async def facts(self, search: str = "", rows: int = 100) -> dict[str, Any]:
-        """The content of `status.json`, with at most `rows` of the circuits that `search` finds."""
+        """The content of `status.json`, with the tenants and at most `rows` circuits that `search` finds."""
         overview = await self.overview(search)
         now = clock.now()
         providers = [self._provider(name, now, overview) for name in self.providers]
@@ -98,6 +99,7 @@ class Report:
             "calls": calls,
             "providers": providers,
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
+            "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
@@ -110,6 +112,7 @@ class Report:
             **self._outcomes(numbers, "calls", now),
             **self._percentiles("seconds", numbers.latency.percentiles(now, 0.5, 0.95, 0.99)),
             "rescued": sum(numbers.kinds("rescued", now, WINDOW).values()),
+            "keyless": numbers.kinds("calls", now, WINDOW).get(CredentialMissingError.kind, 0),
             "running": calls,
             "streams": streams,
             "series": numbers.series("calls", now, SERIES),
@@ -135,7 +138,7 @@ class Report:
     def _outcomes(self, numbers: TargetStats, what: str, now: float) -> dict[str, Any]:
         """The outcomes of the last minute, and the rate per second."""
         kinds = numbers.kinds(what, now, WINDOW)
-        failures = {kind: number for kind, number in kinds.items() if kind not in ENDED_WELL}
+        failures = {kind: number for kind, number in kinds.items() if kind not in ("succeeded", *NEITHER)}
         seconds = min(max(now - self.stats.started_at, 1.0), WINDOW)
         return {
             "rate": sum(kinds.values()) / seconds,

@@ -9,7 +9,9 @@ from typing import Any
 
 from ranvier import clock
 from ranvier.asgi.status.stories import Stories
+from ranvier.asgi.status.tenants import Tenants
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
+from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import (
     COUNTERS,
     AttemptEnded,
@@ -35,8 +37,9 @@ OTHERS = "others"
 MAX_CHANGES = 50
 """Unusual events that are kept."""
 
-ENDED_WELL = ("succeeded", "abandoned")
-"""The outcomes that are no failure; all others are the kind of an error."""
+NEITHER = ("abandoned", CredentialMissingError.kind)
+"""The outcomes that are neither a success nor a failure: the caller gave up, or the tenant has no key. All
+others but `succeeded` are the kind of an error."""
 
 TIMED = ("succeeded", "timeout")
 """The outcomes whose duration shows how fast a provider is. Without timeouts a silent provider would look
@@ -89,8 +92,8 @@ class TargetStats:
         """The successes and failures in each of the last whole seconds."""
         series = {"succeeded": [0] * seconds, "failed": [0] * seconds}
         for kind, counts in self._of(what):
-            if kind != "abandoned":
-                line = series["succeeded" if kind in ENDED_WELL else "failed"]
+            if kind not in NEITHER:
+                line = series["succeeded" if kind == "succeeded" else "failed"]
                 for index, number in enumerate(counts.last(now - 1.0, seconds)):
                     line[index] += number
         return series
@@ -118,6 +121,7 @@ class Stats:
         calls: Counts and latencies of calls at all providers together.
         changes: Unusual events, the latest last.
         stories: The stories of calls.
+        tenants: Recent counts by tenant.
     """
 
     def __init__(self, slow: float) -> None:
@@ -126,6 +130,7 @@ class Stats:
         self.calls = TargetStats()
         self.changes: deque[Change] = deque(maxlen=MAX_CHANGES)
         self.stories = Stories(slow)
+        self.tenants = Tenants()
 
     def __call__(self, event: Event) -> None:
         """Count `event`."""
@@ -138,6 +143,7 @@ class Stats:
             self._call_ended(event, now)
         elif event.name in COUNTERS:
             self.provider(event.provider).count(event.name, COUNTERS[event.name].value(event), now)
+            self.tenants.happened(event, now)
             if type(event) in UNUSUAL:
                 self._note(event, UNUSUAL[type(event)](event), now)
 
@@ -166,10 +172,12 @@ class Stats:
     def _call_ended(self, event: CallEnded, now: float) -> None:
         for numbers in (self.calls, self.provider(event.provider)):
             numbers.count("calls", event.outcome, now)
-        if event.outcome != "abandoned":
+        if event.outcome not in NEITHER:
             self.calls.latency.add(now, event.seconds)
             self.calls.durations[event.outcome == "succeeded"].add(event.seconds)
-        if self.stories.keep(event, now) == "rescued":
+        sort = self.stories.keep(event, now)
+        self.tenants.call_ended(event.tenant, sort, now)
+        if sort == "rescued":
             self.calls.count("rescued", "succeeded", now)
 
     def _note(self, event: Event, words: str, now: float) -> None:

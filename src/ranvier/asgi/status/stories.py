@@ -8,9 +8,13 @@ from itertools import count
 from typing import Any
 
 from ranvier.asgi.status.names import Names
+from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import CallEnded
 
-KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10}
+KEYLESS = "keyless"
+"""The sort of calls whose tenant has no key for any target: nothing has failed."""
+
+KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10, KEYLESS: 10}
 """How many calls of each sort are kept: a thousand of one sort do not evict the only one of another."""
 
 MAX_PARTS = 40
@@ -47,6 +51,8 @@ class Stories:
     def _sort_of(self, call: CallEnded) -> str:
         if call.outcome == "abandoned":
             return "abandoned"
+        if call.outcome == CredentialMissingError.kind:
+            return KEYLESS
         if call.outcome != "succeeded":
             return "failed"
         if call.seconds >= self._slow:

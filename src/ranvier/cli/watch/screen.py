@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ranvier.wording import counted
+
 STYLES = {
     "well": "green",
     "strained": "yellow",
@@ -22,6 +24,7 @@ STYLES = {
     "rescued": "yellow",
     "good": "dim",
     "abandoned": "dim",
+    "keyless": "dim",
 }
 MARKS = {
     "well": "\u2713",
@@ -40,6 +43,9 @@ BESIDES = 14
 WIDE = 110
 """Columns of a terminal from which on retries and charts are shown."""
 
+MAX_TENANTS = 5
+"""Tenants that are shown; the page lists more."""
+
 FIXED = 54
 """Columns that a row of the circuit table needs besides the tenant and the provider."""
 
@@ -51,6 +57,9 @@ def draw(
     left = max(rows - BESIDES - len(facts["providers"]), 4)
     parts: list[RenderableType] = [failure] if failure is not None else []
     parts += [_verdict(facts), _calls(facts["calls"]), _providers(facts["providers"], wide=columns >= WIDE)]
+    if failing := _failing(facts)[:MAX_TENANTS]:
+        parts.append(_tenants(failing, facts["tenants"]["failing"], columns))
+        left = max(left - len(failing) - 2, 4)
     if facts["circuits"] is not None:
         parts.append(_circuits(facts["circuits"], left // 2, columns))
     parts.append(_stories(facts["stories"], left - left // 2))
@@ -67,6 +76,8 @@ def line(facts: dict[str, Any]) -> Text:
     ]
     if circuits is not None:
         parts.append(f"{circuits['troubled']} of {circuits['total']} circuits not closed")
+    if _failing(facts):
+        parts.append(f"{counted(facts['tenants']['failing'], 'tenant')} with failed calls")
     words = Text(f"{MARKS[facts['level']]} {facts['level']}", style=STYLES[facts["level"]])
     reasons = "; ".join(each["text"] for each in facts["findings"][:2])
     return words.append(
@@ -150,6 +161,22 @@ def _circuits(circuits: dict[str, Any], rows: int, columns: int) -> Table:
     return table
 
 
+def _failing(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tenants whose calls fail, the worst first; none if the server does not report tenants yet."""
+    return [each for each in facts.get("tenants", {"rows": ()})["rows"] if each["failed"]]
+
+
+def _tenants(failing: Sequence[dict[str, Any]], total: int, columns: int) -> Table:
+    table = _table("tenant", "calls", "failed", "fell back", "rejected", "no key")
+    table.columns[0].max_width = max(columns - FIXED, 8)
+    table.title = f"{counted(total, 'tenant')} with failed calls"
+    table.title_justify = "left"
+    for each in failing:
+        numbers = (each[name] for name in ("calls", "failed", "fallbacks", "rejections", "missing_keys"))
+        table.add_row(Text(_clean(each["tenant"]), STYLES["failed"]), *map(str, numbers))
+    return table
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for column in columns:
@@ -160,7 +187,7 @@ def _table(*columns: str) -> Table:
 def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
     """The latest calls that failed, were slow or were rescued; one line each."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    for each in [each for each in stories if each["sort"] not in ("good", "abandoned")][:rows]:
+    for each in [each for each in stories if each["sort"] not in ("good", "abandoned", "keyless")][:rows]:
         route = " \u2192 ".join(f"{part['target']} ({part['outcome']})" for part in each["attempts"][:4])
         words = f"{each['tenant']}  {route or each['outcome']}  {_seconds(each['ago'])} ago"
         text.append(f"{each['sort']:<8}", STYLES[each["sort"]])

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from ranvier import validation
 from ranvier.errors.provider import AuthenticationError
-from ranvier.errors.rejected import CredentialLookupError, CredentialMissingError, ThrottledError
+from ranvier.errors.rejected import (
+    CredentialLookupError,
+    CredentialMissingError,
+    CredentialUnusableError,
+    ThrottledError,
+)
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.key_rotation import (
@@ -173,6 +178,6 @@ def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMis
         hint = "" if deployment.traits.needs_credential else "; return SHARED if it needs none"
         return CredentialMissingError(f"tenant {call.tenant!r} has no key for {name}{hint}")
     variables = " or ".join(deployment.traits.environment) or "its environment variable"
-    return CredentialMissingError(
+    return CredentialUnusableError(
         f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"
     )

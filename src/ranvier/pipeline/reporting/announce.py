@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def announce_rejected(call: Call, error: RejectedError, provider: str) -> None:
     """Emit that a layer has rejected `call` at `provider` with `error`."""
-    if call.pipeline.events.listeners:
+    if call.pipeline.events.hears(CallRejected):
         event = CallRejected(
             tenant=call.tenant,
             provider=provider,

@@ -13,7 +13,7 @@ from ranvier.pipeline.reporting.context import start_task
 
 Listener = Callable[..., object]
 
-Delivery = tuple[Listener, Callable[[], Awaitable[object]], Context]
+Delivery = tuple[Listener, Callable[[], Awaitable[object]], Context | None]
 """The listener, a function that returns the awaitable, and the context of the call of the event."""
 
 
@@ -44,7 +44,9 @@ class Deliveries:
         """The number of deliveries that have not started or are in flight."""
         return len(self._left) + self._begun
 
-    def add(self, listener: Listener, deliver: Callable[[], Awaitable[object]], context: Context) -> None:
+    def add(
+        self, listener: Listener, deliver: Callable[[], Awaitable[object]], context: Context | None
+    ) -> None:
         """Await `deliver()` for `listener`, after all others, in a copy of `context`."""
         self._left.append((listener, deliver, context))
         self.resume()

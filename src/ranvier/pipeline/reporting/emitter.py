@@ -2,7 +2,8 @@
 
 An event is delivered after the state change that it describes, in order, and never during the delivery of
 another event: a listener may use the pipeline. A listener runs in the context of the call of the event. If
-it raises, that is logged once, and no call fails. Without listeners no event is created.
+it raises, that is logged once, and no call fails. Without listeners no event is created; if nothing but our
+own log listens, none below its level is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.deliveries import Deliveries, Returned, is_async
+from ranvier.pipeline.reporting.logging import LoggingListener
 
 if TYPE_CHECKING:
     from ranvier.events import Event, Listener
@@ -36,22 +38,29 @@ class Events:
     Plain listeners are called synchronously when the event happens. Async listeners are awaited in a separate
     task, one after the other.
 
+    Args:
+        listeners: The listeners; `None` means a `LoggingListener`.
+
     Attributes:
         listeners: All listeners, in order; add one with `add`.
+        in_context: Whether any of them runs in the context of the call of an event: all do but the default
+            log, which needs none, so that calls need not copy theirs for it.
         verbose: The listeners that also receive verbose events.
         dropped: Number of deliveries that were dropped because listeners were too slow.
         deliveries: Pending deliveries to async listeners.
     """
 
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self.listeners: tuple[Listener, ...] = ()
+    def __init__(self, listeners: Iterable[Listener] | None = ()) -> None:
+        self._log = LoggingListener() if listeners is None else None
+        self.listeners: tuple[Listener, ...] = () if self._log is None else (self._log,)
         self.verbose: tuple[Listener, ...] = ()
+        self.in_context = False
         self.dropped = 0
         self._async: set[int] = set()  # ids of async listeners
-        for listener in listeners:
+        for listener in listeners or ():
             self.add(listener)
         self._delivering = False
-        self._queue: deque[tuple[Event, Context]] = deque()
+        self._queue: deque[tuple[Event, Context | None]] = deque()
         self.deliveries = self._awaited = Deliveries(self._report)
         self._broken: set[int] = set()  # ids of listeners that raised; ids, because they may not be hashable
         self._dropping = False
@@ -69,6 +78,7 @@ class Events:
         if not callable(listener):
             raise ConfigurationError(f"listeners holds {listener!r}: give functions that take an event")
         self.listeners = (*self.listeners, listener)
+        self.in_context = True
         if is_async(listener):
             self._async.add(id(listener))
         if verbose:
@@ -78,7 +88,12 @@ class Events:
         """Stop notifying `listener`."""
         self.listeners = tuple(each for each in self.listeners if each is not listener)
         self.verbose = tuple(each for each in self.verbose if each is not listener)
+        self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
+
+    def hears(self, kind: type[Event]) -> bool:
+        """Whether a listener does anything with events of `kind`; else they need not be created."""
+        return self.in_context or (self._log is not None and self._log.logs(kind))
 
     def emit(self, event: Event, record: Record | None = None) -> None:
         """Deliver `event` to its listeners; never waits, and raises no error of a listener.
@@ -92,7 +107,7 @@ class Events:
             self._drop(event)
             return
         context = None if record is None else record.context
-        if context is None:  # there was no listener when the call began, or there is no call
+        if context is None and self.in_context:  # no listener when the call began, or there is no call
             context = context_of(event.tenant or None)
         self._queue.append((event, context))
         if self._delivering:  # emitted by a listener: delivered after the current event
@@ -104,20 +119,22 @@ class Events:
         finally:
             self._delivering = False
 
-    def _deliver(self, event: Event, context: Context) -> None:
+    def _deliver(self, event: Event, context: Context | None) -> None:
         for listener in self.verbose if event.verbose else self.listeners:
+            if context is None and listener is not self._log:
+                continue  # it was added after the event
             if id(listener) in self._async:
                 self._send(listener, partial(listener, event), context)
                 continue
             try:
-                result = context.run(listener, event)
+                result = listener(event) if context is None else context.run(listener, event)
             except PLAIN_FAILURES:
                 self._report(listener)
             else:
                 if inspect.isawaitable(result):
                     self._send(listener, Returned(result), context)
 
-    def _send(self, listener: Listener, deliver: Callable[[], Any], context: Context) -> None:
+    def _send(self, listener: Listener, deliver: Callable[[], Any], context: Context | None) -> None:
         if len(self.deliveries) >= MAX_UNDELIVERED:
             self._drop(listener)
             return

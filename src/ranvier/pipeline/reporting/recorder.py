@@ -61,7 +61,7 @@ def call_failed(record: Record, now: float, error: BaseException) -> None:
     """Record that the call has ended with `error`, and attach the record to it."""
     record.ended, record.outcome = now, "abandoned"
     if isinstance(error, RanvierError):
-        record.outcome = error.kind
+        record.outcome = error.outcome
         attach(record, error)
 
 

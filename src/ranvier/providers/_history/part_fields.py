@@ -97,7 +97,7 @@ class PartFields:
     def leave_out(self, name: str) -> None:
         """Emit an event that the field is not sent, once per request."""
         events = self._call.pipeline.events
-        if name not in self._left_out and events.listeners:
+        if name not in self._left_out and events.hears(ParameterDropped):
             events.emit(
                 ParameterDropped(
                     parameter=name,

@@ -101,7 +101,7 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
     except UnsupportedRequestError as error:
         error.provider, error.model = provider, call.deployment.model
         raise
-    if call.pipeline.events.listeners:
+    if call.pipeline.events.hears(ParameterDropped):
         _emit_dropped(call, provider, dropped)
         call.adjusted(changed(facts, given))
     for name in ("tools", "schema"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialUnusableError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -14,12 +14,12 @@ def check_key(call: Call, provider: str, *, needed: bool) -> None:
     """Check the key of `call`. No local variable holds the key: a traceback must not show it.
 
     Raises:
-        CredentialMissingError: a key is `needed` and missing, or the key does not fit in a header.
+        CredentialUnusableError: a key is `needed` and missing, or the key does not fit in a header.
     """
     if call.credential is None and needed:
-        raise CredentialMissingError(f"there is no key for {provider}")
+        raise CredentialUnusableError(f"there is no key for {provider}")
     if call.credential is not None and not _fits_a_header(call.credential):
-        raise CredentialMissingError(
+        raise CredentialUnusableError(
             f"the key for {provider} has invalid characters: look for spaces and line breaks"
         )
 

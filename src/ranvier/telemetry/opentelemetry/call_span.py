@@ -105,7 +105,7 @@ class CallSpan:
     def failed(self, error: BaseException) -> None:
         """End with an error or a cancellation."""
         if isinstance(error, RanvierError):
-            self._end(error.kind)
+            self._end(error.outcome)
         elif isinstance(error, Exception):
             self._end(RanvierError.kind, error_type=type(error).__qualname__)
         else:

@@ -72,7 +72,9 @@ class Scene:
         self._aside = aside
         self._deployment = Deployment(provider, model)
         route = Straight(self._deployment)
-        self.pipeline = Pipeline(route, credentials=lambda tenant, provider: self.key_of(tenant))
+        self.pipeline = Pipeline(
+            route, credentials=lambda tenant, provider: self.key_of(tenant), listeners=()
+        )
 
     def key_of(self, tenant: str) -> str:
         """The tenant's own key."""

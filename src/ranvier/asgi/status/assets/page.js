@@ -4,9 +4,9 @@
   const INTERVAL = 2000, TIMEOUT = 8000, MAX_DELAY = 15000, FIRST_ROWS = 50, MAX_ROWS = 500;
   const ROOT = location.pathname.replace(/\/?$/, "/");  // also when mounted without a trailing slash
   const SVG = "http://www.w3.org/2000/svg";
-  const WORDS = { half_open: "half-open", quiet: "not used yet" };
+  const WORDS = { half_open: "half-open", quiet: "not used yet", keyless: "no key" };
   const COLOURS = { well: "#2c6e54", strained: "#c98500", trouble: "#c8291f", unknown: "#7a828a" };
-  const SORTS = ["all", "failed", "slow", "rescued", "good", "abandoned"];
+  const SORTS = ["all", "failed", "slow", "rescued", "good", "abandoned", "keyless"];
   const $ = (id) => document.getElementById(id);
 
   const state = {
@@ -153,7 +153,7 @@
     $("tiles").replaceChildren(
       tile(null, "Calls per second", rate(calls.rate), null, spark(calls.series, "Calls")),
       tile(calls.failed ? (calls.failed >= 5 && calls.failed / (calls.failed + calls.succeeded) >= 0.05 ? "trouble" : "strained") : null,
-        "Success", share(calls.succeeded, calls.failed), kinds || `${count(calls.succeeded)} calls`),
+        "Success", share(calls.succeeded, calls.failed), [kinds || `${count(calls.succeeded)} calls`, calls.keyless ? `${count(calls.keyless)} without a key` : ""].filter(Boolean).join("; ")),
       tile(null, "Latency p50", seconds(calls.seconds.p50), `p95\u00a0${seconds(calls.seconds.p95)}, p99\u00a0${seconds(calls.seconds.p99)}`.replaceAll(/(\d) (m?s|min|h)/g, "$1\u00a0$2")),
       tile(null, "Rescued", count(calls.rescued), `${count(all("retries"))} retries, ${count(all("fallbacks"))} fallbacks`),
       tile(null, "Rejected", count(all("rejections")), "by an open circuit or a closed gate"),
@@ -163,6 +163,7 @@
 
   const CELLS = ["Attempts", "Per second", "Success", "p50, p95, p99", "First token", "In flight", "Retries",
     "Fell back", "Rejected", "Circuits"];
+  const TENANT_CELLS = ["calls", "failed", "fallbacks", "rejections", "missing_keys"];
   const showProviders = (facts) => keyed($("providers").tBodies[0], facts.providers, (each) => each.name,
     () => make("tr"), (row, each) => {
       const used = each.succeeded + each.failed + each.abandoned + each.running > 0;
@@ -233,6 +234,19 @@
     return made;
   };
 
+  // The tenants with failed calls come first, then the busiest.
+  const showTenants = ({ tenants }) => {
+    const found = state.search ? `${count(tenants.matching)} found among ` : "";
+    const rest = tenants.rows.length < tenants.matching ? `, ${count(tenants.rows.length)} shown` : "";
+    setText($("tenants-count"), `${found}${count(tenants.total)} in the last minute, ${count(tenants.failing)} with failed calls${rest}`);
+    keyed($("tenants").querySelector("tbody"), tenants.rows, (each) => each.tenant,
+      (each) => make("tr", {}, make("th", { scope: "row", class: "name" }, each.tenant), TENANT_CELLS.map(() => make("td", { class: "number" }))),
+      (row, each) => {
+        row.className = each.failed ? "trouble" : "";
+        TENANT_CELLS.forEach((field, i) => setText(row.children[i + 1], each[field] ? count(each[field]) : "\u2013"));
+      });
+  };
+
   const showChanges = (facts) => {
     keyed($("keys"), facts.keys, (each) => JSON.stringify([each.provider, each.model, each.key]),
       (each) => make("li", {}, make("span", { class: "state strained" }, mark("strained"), "throttled"), make("span", { class: "name" })),
@@ -260,7 +274,7 @@
       return;
     }
     keyed($("stories"), wanted, (each) => `${facts.process.id} ${each.number}`, (each) => {
-      const symbol = { failed: "trouble", slow: "strained", rescued: "half_open", good: "closed", abandoned: "unknown" }[each.sort];
+      const symbol = { failed: "trouble", slow: "strained", rescued: "half_open", good: "closed", abandoned: "unknown", keyless: "unknown" }[each.sort];
       const route = each.attempts.map((attempt) => attempt.target.split("/")[0]).filter((name, i, all) => name !== all[i - 1]);
       const outcome = each.sort === "failed" ? `: ${word(each.outcome)}` : "";
       return make("li", {}, make("details", {}, make("summary", {},
@@ -287,7 +301,7 @@
   const show = (facts) => {
     showVerdict(facts.level, headlineOf(facts), facts.findings);
     $("unlock").hidden = !facts.operable || facts.circuits === null;
-    for (const part of [showTiles, showProviders, showCircuits, showChanges, showSorts, showStories]) part(facts);
+    for (const part of [showTiles, showProviders, showCircuits, showTenants, showChanges, showSorts, showStories]) part(facts);
     showAge();
   };
 

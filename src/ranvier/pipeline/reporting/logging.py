@@ -7,18 +7,15 @@ import logging
 from typing import Any
 
 from ranvier import clock, validation
-from ranvier.events import (
-    AttemptEnded,
-    CallEnded,
-    Event,
-)
-from ranvier.telemetry.repeats import Repeats
+from ranvier.errors.rejected import CredentialMissingError
+from ranvier.events import AttemptEnded, CallEnded, Event, FallbackTaken
+from ranvier.pipeline.reporting.repeats import Repeats
 
 MORE = " (and %(repeats)d similar messages before)"
 
 
 class LoggingListener:
-    """Give it to a pipeline: `Pipeline(..., listeners=[LoggingListener()])`.
+    """What a pipeline logs with, unless it is given other listeners: `listeners=[LoggingListener(), count]`.
 
     Every log record has `event`, `tenant`, `provider`, `model` and the event's own attributes (`attempt`,
     `delay`, `kind`, `before`, `after`, `to`) as fields, for structured handlers. The message itself is
@@ -27,6 +24,9 @@ class LoggingListener:
     A healthy call logs nothing above DEBUG. Identical messages are limited to `burst` per `every` seconds
     across tenants, and further ones are logged at DEBUG: an outage takes a few lines, not one per call.
     The field `repeats` is how many were logged at DEBUG in the period before.
+
+    Events have the level of their class. A fallback from a target for which the tenant has no key is logged
+    at INFO: nothing has failed.
 
     Args:
         logger: The logger to use; `ranvier` by default.
@@ -45,7 +45,7 @@ class LoggingListener:
 
     def __call__(self, event: Event) -> None:
         """Log `event`."""
-        level, message = event.level, event.message
+        level, message = _level(event), event.message
         suppressed: int | None = 0
         if level > logging.DEBUG and self._logger.isEnabledFor(level):
             suppressed = self._repeats.admit(_similarity_key(event), clock.now())
@@ -55,8 +55,18 @@ class LoggingListener:
             facts = _facts(event) | {"repeats": suppressed or 0}
             self._logger.log(level, message + MORE if suppressed else message, facts, extra=facts)
 
+    def logs(self, kind: type[Event]) -> bool:
+        """Whether events of `kind` reach the log at its current level."""
+        return self._logger.isEnabledFor(kind.level)
+
     def __repr__(self) -> str:
         return f"LoggingListener({self._logger.name!r})"
+
+
+def _level(event: Event) -> int:
+    if isinstance(event, FallbackTaken) and event.kind == CredentialMissingError.kind:
+        return logging.INFO
+    return event.level
 
 
 def _similarity_key(event: Event) -> tuple[object, ...]:
