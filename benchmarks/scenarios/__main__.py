@@ -30,6 +30,7 @@ def chosen(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name contains NAME")
     parser.add_argument("--features", choices=list(STACKS), help="one stack; both by default")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds of each run; {SEEDS} by default")
+    parser.add_argument("--seed", type=int, help="only this seed")
     parser.add_argument("--processes", type=int, default=2, help="runs at the same time; 2 by default")
     parser.add_argument("--short", action="store_true", help="one seed, features on; writes no page")
     return parser.parse_args(arguments)
@@ -44,7 +45,8 @@ def main(arguments: list[str]) -> int:
         return 0 if asked.list else 2
     began, ran = time.monotonic(), []
     features = ["on"] if asked.short else [asked.features] if asked.features else list(STACKS)
-    for result in results(names, features, 1 if asked.short else asked.seeds, asked.processes):
+    seeds = [asked.seed] if asked.seed else range(1, 1 + (1 if asked.short else asked.seeds))
+    for result in results(names, features, seeds, asked.processes):
         ran.append(result)
         print("\n".join(lines(result)), flush=True)
     failed = [result for result in ran if "on" in result.figures and not result.figures["on"].passed]
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
     print(f"\n{len(ran)} runs in {took:.0f} s, {len(failed)} out of their bounds with features on")
     for result in failed:
         print(f"  {result.name} [{result.variant}]")
-    if asked.only is None and features == list(STACKS):
+    if asked.only is None and features == list(STACKS) and len(seeds) >= SEEDS:
         PAGE.write_text(page(ran), encoding="utf-8")
     return 1 if failed else 0
 

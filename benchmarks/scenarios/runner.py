@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmarks.scenarios.figures import Figures, worst
@@ -25,12 +25,12 @@ def run(job: Job) -> Figures:
     return ROWS[job.name].run(job.variant, job.features, job.seed)
 
 
-def results(names: list[str], features: list[str], seeds: int, processes: int) -> Iterator[Result]:
+def results(names: list[str], features: list[str], seeds: Sequence[int], processes: int) -> Iterator[Result]:
     """The results of these scenarios, as they come."""
     variants = [(name, variant) for name in names for variant in ROWS[name].variants]
-    jobs = [Job(*each, kind, seed) for each in variants for kind in features for seed in range(1, seeds + 1)]
+    jobs = [Job(*each, kind, seed) for each in variants for kind in features for seed in seeds]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         ran = pool.imap(run, jobs)
         for name, variant in variants:
-            figures = {kind: worst([next(ran) for _ in range(seeds)]) for kind in features}
+            figures = {kind: worst([next(ran) for _ in seeds]) for kind in features}
             yield Result(name, variant, figures)

@@ -13,6 +13,7 @@ from benchmarks.scenarios.stacks import STACKS, Target
 from ranvier import Pipeline, RanvierError
 from ranvier.clock import now
 from ranvier.events import Event
+from ranvier.layers import Fallback
 from ranvier.testing import virtual_time
 
 
@@ -79,13 +80,10 @@ class World:
             for each in calls:
                 await asyncio.sleep(each.at - now())
                 group.create_task(_call(pipeline, each, deadline, log))
-        for upstream in {id(each): each for each in map(_provider, targets)}.values():
-            log.asked |= getattr(upstream, "asked", {})
+        for each in Fallback(*targets).deployments():
+            asked: dict[str, list[float]] = getattr(each.provider, "asked", {})
+            log.asked[each.target] = asked.get(each.target, [])
         return log
-
-
-def _provider(target: Target) -> object:
-    return getattr(target, "provider", target)
 
 
 async def _call(pipeline: Pipeline, ask: Ask, deadline: float | None, log: Log) -> None:

@@ -16,7 +16,7 @@ def long_answer(world: World) -> Figures:
     figures = world.play([*steady], [Ask(0.0, tenant) for tenant in names(5)]).figures()
     figures.checks += [
         Check("success", figures.success, 1.0, least=True),
-        Check("requests to the second target", figures.requests.get(SECOND, 0), 0),
+        Check("requests to the second target", figures.requests[SECOND], 0),
     ]
     return figures
 

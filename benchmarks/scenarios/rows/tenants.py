@@ -24,13 +24,13 @@ def loud_tenant(world: World, share: float) -> Figures:
 
     The calls of the 20 other tenants are all answered by the first target.
     """
-    first = target(FIRST, for_tenants({"loud"}.__contains__, overloaded, prompt(world.rng, 0.5)))
+    first = target(FIRST, for_tenants({"loud"}.__contains__, overloaded, prompt(world.rng)))
     others = Random(world.seed)
     calls = [
         Ask(ask.at, "loud" if others.random() < share else ask.tenant)
         for ask in at_random(names(20), 20, FIVE_MINUTES, world.rng)
     ]
-    log = world.play([first, target(SECOND, prompt(world.rng, 0.5))], calls)
+    log = world.play([first, target(SECOND, prompt(world.rng))], calls)
     figures = log.figures()
     figures.checks += [
         Check("success", figures.success, 1.0, least=True),
@@ -46,10 +46,10 @@ def sixty_forty(world: World) -> Figures:
     At least 99 % of the calls of the other 20 are answered by the first target.
     """
     failing = set(names(30))
-    first = prompt(world.rng, 0.5)
+    first = prompt(world.rng)
     behaviour = for_tenants(failing.__contains__, within(60, 360, overloaded, first), first)
     calls = rhythm(names(50), 5, 360, world.rng)
-    log = world.play([target(FIRST, behaviour), target(SECOND, prompt(world.rng, 0.5))], calls)
+    log = world.play([target(FIRST, behaviour), target(SECOND, prompt(world.rng))], calls)
     figures = log.figures(since=60)
     figures.checks += [
         Check("success", figures.success, 1.0, least=True),
