@@ -191,6 +191,13 @@ def simulation(session: nox.Session) -> None:
 
 
 @nox.session
+def scenarios(session: nox.Session) -> None:
+    """Outages in virtual time, each with a bound; writes docs/scenarios.md. `-- --short` takes a minute."""
+    session.install("-e", ".")
+    session.run("python", "-m", "benchmarks.scenarios", *session.posargs)
+
+
+@nox.session
 def wasm(session: nox.Session) -> None:
     """The unit tests on Python 3.14 in Node, without sockets, threads and processes; `-- PATH` runs some."""
     if shutil.which("node") is None or shutil.which("npm") is None:

@@ -1,0 +1,32 @@
+"""The two stacks that every scenario compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ranvier import Deployment, Pipeline, resilient
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.pipeline import Provider
+from ranvier.providers._models.models import first_token_allowance
+
+Target = Provider | Deployment
+
+
+def features_off(*targets: Target, **settings: Any) -> Pipeline:
+    """One circuit per tenant and provider, one gate per key; no hedge, budget or shared circuit."""
+    route = Fallback(*targets)
+    usual = min(first_token_allowance(each.provider.name, each.model) for each in route.deployments())
+    return Pipeline(
+        Deadline(seconds=180),
+        route,
+        Retry(max_retries=2),
+        Throttle(),
+        Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=60),
+        Timeout(first_token=usual, idle=15),
+        **settings,
+    )
+
+
+STACKS: dict[str, Callable[..., Pipeline]] = {"off": features_off, "on": resilient}
+"""What builds a pipeline, by whether its features are on."""
