@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ranvier import validation
 from ranvier.events import Listener
 from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.fallback.targets import Target
@@ -57,7 +58,9 @@ def resilient(
         route,
         Retry(max_retries=2),
         Throttle(max_wait=2),
-        Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=20),
+        Breaker(
+            failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=20, shared=SharedCircuits()
+        ),
         Timeout(
             None,
             first_token=usual,

@@ -168,6 +168,18 @@ class Circuit:
             else:
                 self._succeed()
 
+    def count_silence(self, generation: int, now: float, sent: float) -> None:
+        """An attempt admitted in `generation` and sent at `sent` is silent; it may still settle later.
+
+        If it was a probe, the cooldown counts from when it was sent: the silence was waited for already.
+        """
+        if generation != self.generation:
+            return
+        probed = self.state is HALF_OPEN
+        self._fail(now)
+        if probed and self.state is OPEN:
+            self.reopens_at = max(now, self.reopens_at - (now - sent))
+
     def _leave(self, who: object, now: float) -> bool:
         """Release a probe, and return true; if its lease has expired, open the circuit instead."""
         until = None if self._probes is None else self._probes.pop(who, None)

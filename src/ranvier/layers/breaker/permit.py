@@ -26,7 +26,18 @@ class UntrackedPermit(Permit):
 class CircuitPermit(Permit):
     """Ties a call to the circuit and the generation that admitted it."""
 
-    __slots__ = ("_call", "_circuit", "_generation", "_key", "_proved", "_registry", "_settled", "circuit")
+    __slots__ = (
+        "_call",
+        "_circuit",
+        "_generation",
+        "_key",
+        "_proved",
+        "_registry",
+        "_settled",
+        "_silent",
+        "circuit",
+    )
+    observes = True
 
     def __init__(self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit) -> None:
         self._registry = registry
@@ -36,6 +47,7 @@ class CircuitPermit(Permit):
         self._generation = circuit.generation
         self._proved = False
         self._settled = False
+        self._silent = False
         self.circuit = circuit.state
 
     @property
@@ -51,6 +63,23 @@ class CircuitPermit(Permit):
         if self._circuit.state is not before:
             emit_change(self._call, before, self._circuit)
 
+    def silent(self) -> None:
+        """The attempt has passed its hang threshold: that is a failure, unless it succeeds all the same."""
+        if self._settled or self._proved or self._silent:
+            return
+        self._silent = True
+        circuit, now = self._circuit, self._call.pipeline.clock()
+        self._registry.claim(self._key, circuit, self._call)
+        before = circuit.state
+        circuit.count_silence(self._generation, now, self._sent_at(now))
+        if circuit.state is not before:
+            emit_change(self._call, before, circuit)
+        if not self.probes and circuit.rejects(now):
+            self._call.watch.leave()
+
+    def _sent_at(self, now: float) -> float:
+        return now
+
     def settle(self, outcome: Outcome) -> None:
         """Release the call and count its outcome, once."""
         if self._settled:
@@ -62,6 +91,8 @@ class CircuitPermit(Permit):
         if self._proved:  # its success was counted; if the stream breaks later, that counts in any state
             generation = circuit.generation
             outcome = FAILED if outcome is FAILED else ABANDONED
+        if self._silent and outcome is FAILED:  # it was counted when the attempt fell silent
+            outcome = ABANDONED
         if outcome is FAILED:
             self._registry.claim(self._key, circuit, self._call)
         before = circuit.state
@@ -77,7 +108,7 @@ class ProbePermit(CircuitPermit):
     If the attempt sends a second request, the lease starts again.
     """
 
-    __slots__ = ("_lease",)
+    __slots__ = ("_lease", "_sent")
     probes = True
 
     def __init__(
@@ -85,6 +116,14 @@ class ProbePermit(CircuitPermit):
     ) -> None:
         super().__init__(registry, call, key, circuit)
         self._lease = lease
+        self._sent: float | None = None
+
+    def _sent_at(self, now: float) -> float:
+        return now if self._sent is None else self._sent
+
+    def content(self) -> None:
+        """The first content of a whole answer; of a stream, the guard calls `proved`."""
+        self.proved()
 
     def admitted(self) -> None:
         """Take over the circuit's state and generation, which admitting the probe may have changed."""
@@ -97,4 +136,5 @@ class ProbePermit(CircuitPermit):
 
     def sent(self, call: Call) -> None:
         """Start the lease."""
-        self._circuit.extend(self, call.pipeline.clock(), self._lease(call))
+        self._sent = call.pipeline.clock()
+        self._circuit.extend(self, self._sent, self._lease(call))

@@ -85,11 +85,13 @@ class VotingPermit(Permit):
 
     def silent(self) -> None:
         """The attempt has passed its hang threshold: it counts as a failure unless content comes."""
+        self._own.silent()
         if self._stage is UNANSWERED and self._silence is None:
             self._keep_silence(self._call.pipeline.clock())
 
     def content(self) -> None:
         """The first content: a vote for the model and for the endpoint."""
+        self._own.content()
         if self._stage is not UNANSWERED:
             return
         self._stage = ANSWERED

@@ -158,6 +158,7 @@ class SharedCircuitRegistry:
         )
         if any(fences):
             permit.fences = fences
+            permit.probes = own.probes or PROBES in verdicts
         for circuit, state in zip((target.model, target.endpoint), before, strict=True):
             self._emit(call, circuit, circuit.seen_at(now), state)
         return permit
