@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ranvier.facts.counter import Counter
+
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.story import Story
@@ -20,12 +22,16 @@ class Event:
         name: The name of the kind of event, in logs and metrics.
         level, message: How `LoggingListener` logs it; `message` may use every field, and `event`, the name.
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
+        counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
+            they do not count it, or count more than one per event: `telemetry/opentelemetry/instruments.py`
+            and `asgi/status/stats.py` count ended attempts and calls with their durations and tokens.
     """
 
     name: ClassVar[str] = "event"
     level: ClassVar[int] = logging.DEBUG
     message: ClassVar[str] = "%(event)s: %(tenant)s at %(provider)s"
     verbose: ClassVar[bool] = False
+    counter: ClassVar[Counter | None] = None
 
     tenant: str
     provider: str
@@ -42,6 +48,7 @@ class RetryScheduled(Event):
         "%(tenant)s: attempt %(attempt)d at %(provider)s/%(model)s failed (%(kind)s), "
         "retrying in %(delay).3f s"
     )
+    counter: ClassVar[Counter] = Counter("ranvier.retries", "{retry}", "Retries at the same target.")
 
     attempt: int
     delay: float
@@ -55,6 +62,9 @@ class FallbackTaken(Event):
     name: ClassVar[str] = "fallback"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: %(provider)s/%(model)s failed (%(kind)s), falling back to %(to)s"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.fallbacks", "{fallback}", "Calls that fell back to the next target."
+    )
 
     to: str
     kind: str
@@ -67,6 +77,13 @@ class CircuitChanged(Event):
     name: ClassVar[str] = "circuit"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: the circuit at %(provider)s went from %(before)s to %(after)s"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.circuit.changes",
+        "{change}",
+        "Circuit transitions to this state.",
+        attribute="ranvier.circuit.state",
+        field="after",
+    )
 
     before: str
     after: str
@@ -77,6 +94,9 @@ class CallRejected(Event):
     """A circuit that is not closed, or the closed gate of a key, rejected a call."""
 
     name: ClassVar[str] = "rejected"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit or closed gate."
+    )
 
     kind: str
     retry_after: float | None
@@ -91,6 +111,9 @@ class Throttled(Event):
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s limits the key %(key)s at %(model)s (%(kind)s), "
         "not used there for %(seconds).3f s"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.throttled", "{event}", "Times that a provider rate limited a key."
     )
 
     kind: str
@@ -108,6 +131,9 @@ class CredentialRejected(Event):
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s rejected the key %(key)s (%(kind)s), not used for %(seconds).0f s"
     )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.credentials.refused", "{event}", "Keys that a provider rejected."
+    )
 
     kind: str
     seconds: float
@@ -124,6 +150,9 @@ class RegistryFull(Event):
     message: ClassVar[str] = (
         "%(tenant)s: all %(max_circuits)d circuits are in use, a call to %(provider)s is sent without one"
     )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.calls.untracked", "{call}", "Calls without a circuit: the registry was full.", field="name"
+    )
 
     max_circuits: int
 
@@ -135,6 +164,9 @@ class StreamInterrupted(Event):
     name: ClassVar[str] = "stream_interrupted"
     level: ClassVar[int] = logging.WARNING
     message: ClassVar[str] = "%(tenant)s: a stream of %(provider)s/%(model)s broke after hand-out (%(kind)s)"
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.streams.interrupted", "{stream}", "Streams that broke after hand-out."
+    )
 
     kind: str
 
@@ -210,6 +242,9 @@ class RequestAdjusted(Event):
     parameter: str
     change: str
 
+
+COUNTERS: dict[str, Counter] = {each.name: each.counter for each in Event.__subclasses__() if each.counter}
+"""The counter of each counted event, by the event's name."""
 
 Listener = Callable[[Event], object]
 """A plain or async function that receives every event."""

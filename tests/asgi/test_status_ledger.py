@@ -157,6 +157,6 @@ async def test_providers_and_changes_are_bounded() -> None:
         ledger(RetryScheduled(**where, attempt=1, delay=1.0, kind="overloaded"))
         ledger(CircuitChanged(**where, before="closed", after="open"))
     assert len(ledger.providers) == MAX_PROVIDERS + 1
-    assert sum(account.counts["retries", "overloaded"].total for account in ledger.providers.values()) == 200
+    assert sum(account.counts["retry", "overloaded"].total for account in ledger.providers.values()) == 200
     assert len(ledger.changes) == MAX_CHANGES
     assert ledger.changes[-1].words == "circuit closed \u2192 open"

@@ -202,7 +202,7 @@ def test_a_server_that_speaks_no_tls_is_warned_of(write, capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
-        monkeypatch.setattr("ranvier.cli.doctor.reaching.LIMIT", 0.5)
+        monkeypatch.setattr("ranvier.cli.doctor.reachability.LIMIT", 0.5)
         target = f"Deployment(OpenAI(base_url='{url}'), 'gpt-5.2')"
         spec = write(f"pipeline = Pipeline({DEADLINE}, Fallback({target}), {REST})")
         [found] = warnings_of(spec, capsys)

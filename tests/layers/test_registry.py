@@ -199,7 +199,7 @@ def test_looking_at_circuits_changes_nothing() -> None:
     ((key, seen),) = hand.circuits
     assert key == ("a", "only")
     assert (seen.state, seen.total_opens, seen.in_flight, hand.state("a")) == ("open", 1, 0, "open")
-    assert repr(hand.circuits) == "<1 circuits of at most 2, 1 not closed>"
+    assert repr(hand.circuits) == "<1 circuit of at most 2, 1 not closed>"
 
 
 def test_a_half_open_circuit_that_nobody_asks_for_is_forgotten_like_an_open_one() -> None:
@@ -306,4 +306,4 @@ def test_circuits_that_open_and_close_leave_nothing_behind() -> None:
         hand.call(f"t{number}", BAD)
         hand.call(f"t{number}", GOOD)
     assert len(hand.circuits) == 10
-    assert len(hand.circuits._unasked._heap) <= 2 * 10 + 64
+    assert len(hand.circuits._eviction_queue._heap) <= 2 * 10 + 64

@@ -121,8 +121,8 @@ MUTANTS = [
     ),
     mutant(
         "S9", "an idle circuit keeps its room", REGISTRY,
-        "        if self._idle:\n            forgettable",
-        "        if not self._circuits:\n            forgettable",
+        "        if self._idle:\n            evictable",
+        "        if not self._circuits:\n            evictable",
     ),
     # --- time
     mutant(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ranvier.events import Event, RegistryFull
-from ranvier.layers.breaker.unasked import MAX_STEPS
+from ranvier.layers.breaker.eviction import MAX_STEPS
 from ranvier.pipeline import Outcome
 from ranvier.testing import broken
 from support.scenes import BreakerScene, CircuitsByHand, time

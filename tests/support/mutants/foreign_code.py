@@ -1,6 +1,6 @@
 """One-line bugs in what is done about the code of others, each of which a test has to notice."""
 
-from support.mutants.traps import ANSWER, ATTEMPT, CLEANUP, GUARD, PERMIT, REGISTRY, UNASKED, WATCH, mutant
+from support.mutants.traps import ANSWER, ATTEMPT, CLEANUP, EVICTION, GUARD, PERMIT, REGISTRY, WATCH, mutant
 
 CANCELLATION = "pipeline/timing/cancellation.py"
 FOREIGN = "pipeline/asking/foreign.py"
@@ -135,7 +135,7 @@ MUTANTS = [
         "tests/layers/test_breaker.py::test_a_circuit_that_an_operator_made_keeps_the_rules_of_its_target",
     ),
     mutant(
-        "L12", "a newcomer looks at every open circuit", UNASKED,
+        "L12", "a newcomer looks at every open circuit", EVICTION,
         "        if when >= circuit.entered_at:",
         "        if any(each[3].in_flight < 0 for each in self._heap) or when >= circuit.entered_at:",
         "tests/layers/test_registry.py"

@@ -18,7 +18,7 @@ STREAM = "pipeline/streaming/stream.py"
 ANSWER = "pipeline/streaming/streamed_answer.py"
 CLEANUP = "pipeline/timing/cleanup.py"
 EVENTS = "pipeline/reporting/emitter.py"
-UNASKED = "layers/breaker/unasked.py"
+EVICTION = "layers/breaker/eviction.py"
 
 
 @dataclass(frozen=True)
@@ -182,15 +182,15 @@ MUTANTS = [
         "test_circuit_traps.py::test_t22_a_circuit_with_a_call_in_flight_is_never_forgotten",
     ),
     mutant(
-        "T22", "an open circuit is forgotten as soon as its cooldown is over", UNASKED,
+        "T22", "an open circuit is forgotten as soon as its cooldown is over", EVICTION,
         "IDLE_OPEN_SECONDS = 600.0",
         "IDLE_OPEN_SECONDS = 0.0",
         "test_circuit_traps.py::test_t22_an_open_circuit_is_remembered_for_ten_idle_minutes_after_its_cooldown",
     ),
     mutant(
-        "T22", "a circuit is forgotten while it is probed", UNASKED,
-        "            unasked = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0",
-        "            unasked = circuit.state in (OPEN, HALF_OPEN)",
+        "T22", "a circuit is forgotten while it is probed", EVICTION,
+        "            idle = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0",
+        "            idle = circuit.state in (OPEN, HALF_OPEN)",
         "test_circuit_traps.py::test_t22_a_half_open_circuit_is_never_forgotten_while_it_is_probed",
     ),
     # --- retries

@@ -11,40 +11,18 @@ from ranvier.asgi.status.circuits import Overview
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import TargetStats
 from ranvier.asgi.status.windows import Histogram
+from ranvier.events import COUNTERS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 STATES = ("closed", "open", "half_open", "isolated")
 
-COUNTERS = {
-    "calls": (
-        "ranvier_calls_total",
-        "outcome",
-        "Calls that have ended, by the provider of the last attempt.",
-    ),
-    "attempts": ("ranvier_attempts_total", "outcome", "Attempts that have ended."),
-    "retries": ("ranvier_retries_total", "kind", "Retries at the same target."),
-    "fallbacks": (
-        "ranvier_fallbacks_total",
-        "kind",
-        "Calls that fell back to the next target.",
-    ),
-    "rejections": (
-        "ranvier_rejections_total",
-        "kind",
-        "Calls rejected by an open circuit or closed gate.",
-    ),
-    "circuits": ("ranvier_circuit_changes_total", "state", "Circuit transitions to this state."),
-    "throttled": ("ranvier_throttled_total", "kind", "Times that a provider rate limited a key."),
-    "refused": ("ranvier_credentials_refused_total", "kind", "Keys that a provider rejected."),
-    "interrupted": ("ranvier_streams_interrupted_total", "kind", "Streams that broke after hand-out."),
-    "untracked": (
-        "ranvier_calls_untracked_total",
-        "kind",
-        "Calls without a circuit: the registry was full.",
-    ),
+OUTCOMES = {
+    "calls": ("ranvier_calls_total", "Calls that have ended, by the provider of the last attempt."),
+    "attempts": ("ranvier_attempts_total", "Attempts that have ended."),
 }
-"""By the name of a count in `Stats`: the metric's name, its label beside the provider, and its help text."""
+"""The counters by outcome, by the name of their count in `Stats`: name and help text. The others are
+`ranvier.events.COUNTERS`."""
 
 
 def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
@@ -59,12 +37,20 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
 
 
 def _counters(providers: Mapping[str, TargetStats]) -> Iterator[str]:
-    for what, (name, label, meaning) in COUNTERS.items():
-        yield from _head(name, "counter", meaning)
-        for provider, numbers in providers.items():
-            for (each, kind), counts in numbers.counts.items():
-                if each == what:
-                    yield _sample(name, {"provider": provider, label: kind}, counts.total)
+    for what, (name, meaning) in OUTCOMES.items():
+        yield from _counter(name, meaning, "outcome", what, providers)
+    for event, counter in COUNTERS.items():
+        yield from _counter(counter.prometheus_name, counter.description, counter.label, event, providers)
+
+
+def _counter(
+    name: str, meaning: str, label: str, what: str, providers: Mapping[str, TargetStats]
+) -> Iterator[str]:
+    yield from _head(name, "counter", meaning)
+    for provider, numbers in providers.items():
+        for (each, kind), counts in numbers.counts.items():
+            if each == what:
+                yield _sample(name, {"provider": provider, label: kind}, counts.total)
 
 
 def _histograms(report: Report) -> Iterator[str]:

@@ -13,6 +13,15 @@ from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.stats import ENDED_WELL, Stats, TargetStats
+from ranvier.events import (
+    CallRejected,
+    CredentialRejected,
+    Event,
+    FallbackTaken,
+    RetryScheduled,
+    StreamInterrupted,
+    Throttled,
+)
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
@@ -26,6 +35,16 @@ SERIES = 120
 
 MAX_GATES = 20
 """Throttled keys that are listed."""
+
+SHOWN_EVENTS: dict[str, type[Event]] = {
+    "retries": RetryScheduled,
+    "fallbacks": FallbackTaken,
+    "rejections": CallRejected,
+    "throttled": Throttled,
+    "refused": CredentialRejected,
+    "interrupted": StreamInterrupted,
+}
+"""The events that are shown for each provider, by the field of `status.json`."""
 
 
 class Report:
@@ -108,8 +127,8 @@ class Report:
             "probes_due": overview.probes_due[name],
             "series": numbers.series("attempts", now, SERIES),
         }
-        for what in ("retries", "fallbacks", "rejections", "throttled", "refused", "interrupted"):
-            facts[what] = sum(numbers.kinds(what, now, WINDOW).values())
+        for what, event in SHOWN_EVENTS.items():
+            facts[what] = sum(numbers.kinds(event.name, now, WINDOW).values())
         findings = health.of_provider(facts)
         return {**facts, "level": health.worst(findings), "findings": findings}
 

@@ -11,16 +11,14 @@ from ranvier import clock
 from ranvier.asgi.status.stories import Stories
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
 from ranvier.events import (
+    COUNTERS,
     AttemptEnded,
     AttemptStarted,
     CallEnded,
-    CallRejected,
     CircuitChanged,
     CredentialRejected,
     Event,
-    FallbackTaken,
     RegistryFull,
-    RetryScheduled,
     StreamInterrupted,
     Throttled,
 )
@@ -44,11 +42,22 @@ TIMED = ("succeeded", "timeout")
 fast; an error after two milliseconds shows nothing."""
 
 
+UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
+    CircuitChanged: lambda event: f"circuit {event.before} \u2192 {event.after}".replace("_", "-"),
+    Throttled: lambda event: f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}",
+    CredentialRejected: lambda event: f"key {event.key} was rejected: {event.kind}",
+    StreamInterrupted: lambda event: f"a stream broke: {event.kind}",
+    RegistryFull: lambda event: f"all {event.max_circuits} circuits are in use: a call was sent without one",
+}
+"""The events that the page lists, in a few words."""
+
+
 class TargetStats:
     """Counts and latencies of one provider.
 
     Attributes:
-        counts: How often each thing happened, by its name and kind: `("attempts", "overloaded")`.
+        counts: How often each thing happened, by its name and kind: `("attempts", "overloaded")`. Events with
+            a counter have their own name: `("retry", "overloaded")`.
         running: Attempts in flight.
         latency, first_token: Recent durations of attempts, and of streamed ones until their first content.
         durations: Durations of all attempts, by whether they succeeded.
@@ -118,9 +127,17 @@ class Stats:
 
     def __call__(self, event: Event) -> None:
         """Count `event`."""
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event, clock.now())
+        now = clock.now()
+        if isinstance(event, AttemptStarted):
+            self.provider(event.provider).running += 1
+        elif isinstance(event, AttemptEnded):
+            self._attempt_ended(event, now)
+        elif isinstance(event, CallEnded):
+            self._call_ended(event, now)
+        elif event.name in COUNTERS:
+            self.provider(event.provider).count(event.name, COUNTERS[event.name].value(event), now)
+            if type(event) in UNUSUAL:
+                self._note(event, UNUSUAL[type(event)](event), now)
 
     def provider(self, provider: str) -> TargetStats:
         """The counts of `provider`, created if new."""
@@ -130,11 +147,6 @@ class Stats:
                 provider = OTHERS
             numbers = self.providers.setdefault(provider, TargetStats())
         return numbers
-
-    # --- attempts and calls ----------------------------------------------------------------------
-
-    def _attempt_started(self, event: AttemptStarted, now: float) -> None:
-        self.provider(event.provider).running += 1
 
     def _attempt_ended(self, event: AttemptEnded, now: float) -> None:
         numbers, attempt = self.provider(event.provider), event.attempt
@@ -158,57 +170,10 @@ class Stats:
         if self.stories.keep(event, now) == "rescued":
             self.calls.count("rescued", "succeeded", now)
 
-    # --- other events ----------------------------------------------------------------------------
-
-    def _retry(self, event: RetryScheduled, now: float) -> None:
-        self.provider(event.provider).count("retries", event.kind, now)
-
-    def _fallback(self, event: FallbackTaken, now: float) -> None:
-        self.provider(event.provider).count("fallbacks", event.kind, now)
-
-    def _rejected(self, event: CallRejected, now: float) -> None:
-        self.provider(event.provider).count("rejections", event.kind, now)
-
-    def _throttled(self, event: Throttled, now: float) -> None:
-        self.provider(event.provider).count("throttled", event.kind, now)
-        self._note(event, now, f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}")
-
-    def _credential_rejected(self, event: CredentialRejected, now: float) -> None:
-        self.provider(event.provider).count("refused", event.kind, now)
-        self._note(event, now, f"key {event.key} was rejected: {event.kind}")
-
-    def _interrupted(self, event: StreamInterrupted, now: float) -> None:
-        self.provider(event.provider).count("interrupted", event.kind, now)
-        self._note(event, now, f"a stream broke: {event.kind}")
-
-    def _circuit(self, event: CircuitChanged, now: float) -> None:
-        self.provider(event.provider).count("circuits", event.after, now)
-        self._note(event, now, f"circuit {event.before} \u2192 {event.after}".replace("_", "-"))
-
-    def _full(self, event: RegistryFull, now: float) -> None:
-        self.provider(event.provider).count("untracked", "registry_full", now)
-        self._note(event, now, f"all {event.max_circuits} circuits are in use: a call was sent without one")
-
-    def _note(self, event: Event, now: float, words: str) -> None:
+    def _note(self, event: Event, words: str, now: float) -> None:
         """Keep a change; if it repeats the latest one, only update the time of that one."""
         change = Change(now, event.tenant, event.provider, words)
         latest = self.changes[-1] if self.changes else None
         if latest and (latest.tenant, latest.provider, latest.words) == (event.tenant, event.provider, words):
             self.changes.pop()
         self.changes.append(change)
-
-
-_HANDLERS: dict[type[Event], Callable[[Stats, Any, float], None]] = {
-    AttemptStarted: Stats._attempt_started,
-    AttemptEnded: Stats._attempt_ended,
-    CallEnded: Stats._call_ended,
-    RetryScheduled: Stats._retry,
-    FallbackTaken: Stats._fallback,
-    CallRejected: Stats._rejected,
-    Throttled: Stats._throttled,
-    CredentialRejected: Stats._credential_rejected,
-    StreamInterrupted: Stats._interrupted,
-    CircuitChanged: Stats._circuit,
-    RegistryFull: Stats._full,
-}
-"""The handler of each event."""

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from ranvier.cli.doctor.checking import CHECKS
     from ranvier.cli.doctor.inspection import inspect_pipeline
     from ranvier.cli.doctor.loading import load
-    from ranvier.cli.doctor.telling import lines
+    from ranvier.cli.doctor.text_report import lines
 
     pipeline = load(args.pipeline, traceback=args.traceback)
     found = inspect_pipeline(pipeline, offline=args.offline)

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"url={arguments.url!r:.200}: pass a URL, such as http://localhost:8000/ranvier"
         )
     validation.seconds("interval", arguments.interval)
-    from ranvier.cli.watch.watching import watch  # because: the extra `cli` may not be installed
+    from ranvier.cli.watch.polling import watch  # because: the extra `cli` may not be installed
 
     return watch(
         arguments.url,

@@ -14,13 +14,14 @@ from ranvier.errors.rejected import CircuitOpenError
 from ranvier.events import CircuitChanged, RegistryFull
 from ranvier.facts.circuit import CLOSED, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.eviction import EvictionQueue
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
-from ranvier.layers.breaker.unasked import Unasked
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
@@ -55,7 +56,7 @@ class Circuits:
         self._circuits: dict[Hashable, Circuit] = {}
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
         self._numbers = count()
-        self._unasked = Unasked()  # open or half-open, and without calls
+        self._eviction_queue = EvictionQueue()  # open or half-open, and without calls
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()  # of the pipelines with this breaker
         self._loops = Loops()
@@ -120,7 +121,8 @@ class Circuits:
 
     def __repr__(self) -> str:
         troubled = sum(1 for circuit in self._circuits.values() if circuit.state is not CLOSED)
-        return f"<{len(self._circuits)} circuits of at most {self._max_circuits}, {troubled} not closed>"
+        circuits = counted(len(self._circuits), "circuit")
+        return f"<{circuits} of at most {self._max_circuits}, {troubled} not closed>"
 
     # --- for the breaker -------------------------------------------------------------------------
 
@@ -133,12 +135,12 @@ class Circuits:
         shift = self._loops.enter(pipeline.loop, pipeline.clock)
         if shift is None:
             return
-        self._unasked = Unasked()
+        self._eviction_queue = EvictionQueue()
         for key, circuit in self._circuits.items():
             circuit.start_anew(shift)
             circuit.entered_at = math.inf
             if circuit.state is not CLOSED:
-                self._unasked.add(key, circuit, self._circuits)
+                self._eviction_queue.add(key, circuit, self._circuits)
             elif key not in self._idle:
                 self._idle[key] = circuit
 
@@ -194,7 +196,7 @@ class Circuits:
         if circuit.state is CLOSED:
             self._idle[key] = circuit  # at the end: it was taken out when the call was admitted
         else:
-            self._unasked.add(key, circuit, self._circuits)
+            self._eviction_queue.add(key, circuit, self._circuits)
 
     def emit_change(self, call: Call, before: CircuitState, circuit: Circuit) -> None:
         """Emit the change of state that `call` caused."""
@@ -225,11 +227,11 @@ class Circuits:
     def _evict(self, now: float) -> bool:
         """Evict one closed circuit, or else open and half-open ones. True if there is room now."""
         if self._idle:
-            forgettable = [next(iter(self._idle))]
-            del self._idle[forgettable[0]]
+            evictable = [next(iter(self._idle))]
+            del self._idle[evictable[0]]
         else:
-            forgettable = self._unasked.take(self._circuits, now)
-        for key in forgettable:
+            evictable = self._eviction_queue.take(self._circuits, now)
+        for key in evictable:
             del self._circuits[key]
             self._unclaimed.discard(key)
         return len(self._circuits) < self._max_circuits

@@ -27,6 +27,7 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.worst_case import WorstCase
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -245,7 +246,8 @@ class Throttle(Layer):
         for gate in islice(self.gates, MAX_SHOWN):
             where = gate.provider if gate.model is None else f"{gate.provider}/{gate.model}"
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
-            yield f"  {where} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls waiting"
+            waiting = f"{counted(gate.waiting, 'call')} waiting"
+            yield f"  {where} key {gate.key}: {gate.reason}, {when}, {waiting}"
 
     def __repr__(self) -> str:
         return self._describe(

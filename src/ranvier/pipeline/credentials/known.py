@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, cast
 
+from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.credentials import Credentials
-from ranvier.pipeline.credentials.key_rotation import own_key
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key, Lookup
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def known_keys(call: Call, deployment: Deployment) -> tuple[str | None, ...]:
         holder = (call.tenant, deployment.provider.name)
         kept = credentials._known(holder, call.pipeline.clock())
         answer = _answered_at_once(credentials, holder) if kept is None else kept
-    needed = getattr(deployment.provider, "needs_credential", False)
-    keys = [own_key(deployment) if key is SHARED else key for key in answer]
+    needed = deployment.traits.needs_credential
+    keys = [credential_of(deployment.provider) if key is SHARED else key for key in answer]
     return tuple(key or None for key in keys if key or not needed)
 
 

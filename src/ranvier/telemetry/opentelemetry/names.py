@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from ranvier.events import COUNTERS
+
 # --- attributes of the conventions ---------------------------------------------------------------
 
 OPERATION: Final = "gen_ai.operation.name"
@@ -168,26 +170,11 @@ ATTEMPTS_MADE: Final = Metric(
 ATTEMPT_DURATION: Final = Metric(
     "ranvier.attempt.duration", "histogram", "s", "Duration of attempts.", buckets=SECONDS
 )
-RETRIES: Final = Metric("ranvier.retries", "counter", "{retry}", "Retries at the same target.")
-FALLBACKS_TAKEN: Final = Metric(
-    "ranvier.fallbacks", "counter", "{fallback}", "Calls that fell back to the next target."
-)
-CHANGES: Final = Metric(
-    "ranvier.circuit.changes", "counter", "{change}", "Circuit transitions to this state."
-)
-REJECTIONS: Final = Metric(
-    "ranvier.rejections", "counter", "{rejection}", "Calls rejected by an open circuit or closed gate."
-)
-THROTTLED: Final = Metric(
-    "ranvier.throttled", "counter", "{event}", "Times that a provider rate limited a key."
-)
-REFUSED: Final = Metric("ranvier.credentials.refused", "counter", "{event}", "Keys that a provider rejected.")
-INTERRUPTED: Final = Metric(
-    "ranvier.streams.interrupted", "counter", "{stream}", "Streams that broke after hand-out."
-)
-UNTRACKED: Final = Metric(
-    "ranvier.calls.untracked", "counter", "{call}", "Calls without a circuit: the registry was full."
-)
+COUNTERS_OF_EVENTS: Final = {
+    event: Metric(each.name, "counter", each.unit, each.description) for event, each in COUNTERS.items()
+}
+"""By the name of the event; the event's class defines its counter."""
+
 CIRCUITS: Final = Metric(
     "ranvier.circuits", "gauge", "{circuit}", "Circuits by state; each tenant has one per provider."
 )
@@ -195,6 +182,5 @@ CIRCUITS: Final = Metric(
 METRICS: Final = (
     DURATION, TIME_TO_FIRST_CHUNK, CALL_INPUT, CALL_OUTPUT,
     USED_INPUT, USED_OUTPUT, USED_CACHE_READ, USED_CACHE_WRITE, USED_REASONING,
-    CALLS, ATTEMPTS_MADE, ATTEMPT_DURATION, RETRIES, FALLBACKS_TAKEN, CHANGES, REJECTIONS, THROTTLED, REFUSED,
-    INTERRUPTED, UNTRACKED, CIRCUITS,
+    CALLS, ATTEMPTS_MADE, ATTEMPT_DURATION, *COUNTERS_OF_EVENTS.values(), CIRCUITS,
 )  # fmt: skip  # because: the first two lines are the conventions' and the rest are ranvier's

@@ -21,7 +21,7 @@ MAX_STEPS = 1000
 _Entry = tuple[float, int, Hashable, Circuit]
 
 
-class Unasked:
+class EvictionQueue:
     """Open and half-open circuits without calls, in the order in which they may be evicted.
 
     Each circuit has one entry, at a moment no later than its eviction. At that moment the circuit is
@@ -53,8 +53,8 @@ class Unasked:
             if not _counts(entry):
                 continue
             circuit.entered_at = math.inf
-            unasked = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
-            if not unasked or circuits.get(key) is not circuit:
+            idle = circuit.state in (OPEN, HALF_OPEN) and circuit.in_flight == 0
+            if not idle or circuits.get(key) is not circuit:
                 continue  # it is added again when its last call ends
             if circuit.reopens_at + IDLE_OPEN_SECONDS <= now:
                 due.append(key)
