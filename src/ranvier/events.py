@@ -182,12 +182,13 @@ class CallRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled(Event):
-    """The provider limited a key or is overloaded: nothing is sent with that key for `seconds`."""
+    """The provider limited a key or is overloaded: nothing is sent with it to that model for `seconds`."""
 
     name: ClassVar[str] = "throttled"
     level: ClassVar[int] = logging.INFO
     message: ClassVar[str] = (
-        "%(tenant)s: %(provider)s limits the key %(key)s (%(kind)s), not used for %(seconds).3f s"
+        "%(tenant)s: %(provider)s limits the key %(key)s at %(model)s (%(kind)s), "
+        "not used there for %(seconds).3f s"
     )
     counter: ClassVar[Counter] = Counter(
         "ranvier.throttled", "{event}", "Times that a provider rate limited a key."

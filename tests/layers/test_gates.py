@@ -53,6 +53,8 @@ class Models:
 
         self.one = ScriptedProvider("one", reply)
         self.two = None if two is None else ScriptedProvider("two", lambda call: two)
+        if self.two is not None:
+            self.two.needs_credential = True  # type: ignore[attr-defined]
         self.throttle = Throttle(**settings)
         self.breaker = Breaker(failure_threshold=9)
         models = [Deployment(self.one, "big"), Deployment(self.one, "small")]
@@ -259,8 +261,6 @@ async def test_a_call_waits_where_no_later_target_would_take_it(two: Any, keys: 
     """Because its gate is closed, its circuit is open, or the tenant has no key there."""
     models = Models(no(RateLimitError, 2), small=no(RateLimitError, 2), two=two, keys=keys)
     models.breaker.rules.failure_threshold = 1
-    if keys is not None:
-        models.two.needs_credential = True  # type: ignore[union-attr]
     assert await models.ask() not in ("big", "two")
     assert await models.ask() == "big"
     assert time() == 2

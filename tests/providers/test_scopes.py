@@ -173,13 +173,13 @@ async def test_an_interrupted_stream_is_about_what_broke_it(ending: Any, scope: 
 # --- errors of your own --------------------------------------------------------------------------
 
 
-class OverQuotaError(errors.RateLimitError):
+class _OverQuotaError(errors.RateLimitError):
     """Of a provider of somebody else's, who knows of no scopes."""
 
 
 @pytest.mark.parametrize("odd", [None, "", "nobody", 7, object(), ["key"]])
 def test_an_error_of_your_own_has_the_scope_of_its_class(odd: Any) -> None:
     """Anything that is no scope counts as none."""
-    assert OverQuotaError("no", provider="mine").scope == Scope.KEY_MODEL
-    assert OverQuotaError("no", provider="mine", scope=odd).scope == Scope.KEY_MODEL
-    assert OverQuotaError("no", provider="mine", scope="key").scope is Scope.KEY  # type: ignore[arg-type]
+    assert _OverQuotaError("no", provider="mine").scope == Scope.KEY_MODEL
+    assert _OverQuotaError("no", provider="mine", scope=odd).scope == Scope.KEY_MODEL
+    assert _OverQuotaError("no", provider="mine", scope="key").scope is Scope.KEY  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ EVENTS = [
     (
         Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
         logging.INFO,
-        "acme: one limits the key a1 (rate_limit), not used for 2.000 s",
+        "acme: one limits the key a1 at m (rate_limit), not used there for 2.000 s",
     ),
     (
         CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),

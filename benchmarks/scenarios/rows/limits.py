@@ -71,5 +71,5 @@ def limited_key(world: World, waits: bool) -> Figures:
         Check("p99", figures.p99, 2.5),
     ]
     if waits:  # without a time to wait, only an adaptive limit could know
-        figures.checks.append(Check("429s", limited.refused / sum(figures.requests), 0.05))
+        figures.checks.append(Check("429s", limited.refused / sum(figures.requests.values()), 0.05))
     return figures

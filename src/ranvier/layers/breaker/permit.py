@@ -122,8 +122,9 @@ class ProbePermit(CircuitPermit):
         return now if self._sent is None else self._sent
 
     def content(self) -> None:
-        """The first content of a whole answer; of a stream, the guard calls `proved`."""
-        self.proved()
+        """The first content: proof enough, unless the whole answer has to match a schema."""
+        if self._call.request.schema is None:
+            self.proved()
 
     def admitted(self) -> None:
         """Take over the circuit's state and generation, which admitting the probe may have changed."""

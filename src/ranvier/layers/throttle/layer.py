@@ -11,7 +11,7 @@ from ranvier import validation
 from ranvier.clock import earliest
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.root import RanvierError
-from ranvier.errors.scope import Scope
+from ranvier.errors.scope import Scope, as_scope
 from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.gate import Reason
@@ -181,12 +181,12 @@ class Throttle(Layer):
 
     def _learn(self, call: Call, tickets: Tickets, error: BaseException) -> None:
         """Close a gate if the error says so, and settle the tickets."""
-        scope = getattr(error, "scope", Scope.REQUEST)
+        scope = as_scope(getattr(error, "scope", None)) or Scope.REQUEST
         key = key_closed_by(scope, call.deployment, call.credential)
         closing = closes(error, self.settings_for(call.deployment), probed=key in tickets)
         if closing is not None and key is not None:
             self._close(call, key, *closing)
-            if isinstance(error, RanvierError) and later_target_admits(call):
+            if isinstance(error, RanvierError) and error.retryable and later_target_admits(call):
                 error.retry_useless = True  # a retry would only wait for the gate
         # A provider that reports an invalid request or a limit has accepted the key.
         accepted = isinstance(error, ProviderError) and not error.counts_against_provider
