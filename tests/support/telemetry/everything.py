@@ -42,7 +42,7 @@ class Everything:
         return self.pipelines[-1]
 
     async def happen(self) -> None:
-        """Retries, fallbacks, refused keys, a failed lookup, open circuits, broken streams, a full registry."""
+        """Retries, fallbacks, trouble with keys, open circuits, broken streams, a full registry."""
         with suppress(RanvierError):
             await self._limits_and_keys().complete("Why?")
         with suppress(RanvierError):

@@ -82,6 +82,8 @@ class Lookups:
                 lookup = Lookup()
                 await self._ask(lookup, holder, call)
                 cause = lookup.error
+                if cause is not None:
+                    _announce_failed(call, cause)
             else:
                 await _in_time(call, lookup.ended.wait())
                 cause = lookup.error_for_others()
@@ -98,17 +100,6 @@ class Lookups:
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call) -> None:
         """Call the resolver, and store its answer or its error in `lookup`."""
         try:
-            await self._take(lookup, holder, call)
-            if lookup.error is not None:
-                _announce_failed(call, lookup.error)
-        finally:
-            lookup.ended.set()
-            if self.running.get(holder) is lookup:
-                del self.running[holder]
-            del lookup  # its error refers to this frame: a local would complete a reference cycle
-
-    async def _take(self, lookup: Lookup, holder: Holder, call: Call) -> None:
-        try:
             answer = self._called(lookup, holder)
             if not inspect.isawaitable(answer):
                 lookup.take(answer)
@@ -122,7 +113,10 @@ class Lookups:
             if lookup.keys is not None and not lookup.outdated:
                 self._keep(holder, lookup.keys, call.pipeline.clock())
         finally:
-            del lookup  # as in `_ask`
+            lookup.ended.set()
+            if self.running.get(holder) is lookup:
+                del self.running[holder]
+            del lookup  # its error refers to this frame: a local would complete a reference cycle
 
     def _called(self, lookup: Lookup, holder: Holder) -> object:
         """The resolver's return value; `None` if it raises, with the error in `lookup`."""
