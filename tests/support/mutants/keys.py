@@ -40,8 +40,8 @@ MUTANTS = [
     ),
     mutant(
         "K2", "nobody hears of a resolver that fails", LOOKUPS,
-        "                _announce_failed(call, lookup.error)",
-        "                pass",
+        "                    _announce_failed(call, cause)",
+        "                    pass",
         TOLD,
     ),
     mutant(

@@ -41,10 +41,11 @@ class Credentials:
         missing_ttl: The same for the answer that a tenant has no key.
         max_entries: The most answers that are cached; the oldest is dropped first.
 
-    A resolver returns a key, `SHARED` for the provider's own key, `None` if the tenant has no key, or several
-    keys: they are used in turn, except those that the provider currently limits or rejects. A
-    conversation stays with the key that its opaque parts (signatures of reasoning) were issued to. If a key
-    turns out to be limited or rejected, the call continues at once with another one, if there is one.
+    A resolver returns a key, `SHARED` for the provider's own key or for a server that needs none, `None` if
+    the tenant has no key (nothing is sent then), or several keys: they are used in turn, except those that
+    the provider currently limits or rejects. A conversation stays with the key that its opaque parts
+    (signatures of reasoning) were issued to. If a key turns out to be limited or rejected, the call continues
+    at once with another one, if there is one.
     """
 
     def __init__(

@@ -84,6 +84,8 @@ class Lookups:
                 lookup = Lookup()
                 await self._ask(lookup, holder, call)
                 cause = lookup.error
+                if cause is not None:
+                    _announce_failed(call, cause)
             else:
                 await _in_time(call, lookup.ended.wait())
                 cause = lookup.error_for_others()
@@ -100,17 +102,6 @@ class Lookups:
     async def _ask(self, lookup: Lookup, holder: Holder, call: Call) -> None:
         """Call the resolver, and store its answer or its error in `lookup`."""
         try:
-            await self._take(lookup, holder, call)
-            if lookup.error is not None:
-                _announce_failed(call, lookup.error)
-        finally:
-            lookup.ended.set()
-            if self.running.get(holder) is lookup:
-                del self.running[holder]
-            del lookup  # its error refers to this frame: a local would complete a reference cycle
-
-    async def _take(self, lookup: Lookup, holder: Holder, call: Call) -> None:
-        try:
             answer = self._called(lookup, holder)
             if not inspect.isawaitable(answer):
                 self._is_plain = True
@@ -125,7 +116,10 @@ class Lookups:
             if lookup.keys is not None and not lookup.outdated:
                 self._keep(holder, lookup.keys, call.pipeline.clock())
         finally:
-            del lookup  # as in `_ask`
+            lookup.ended.set()
+            if self.running.get(holder) is lookup:
+                del self.running[holder]
+            del lookup  # its error refers to this frame: a local would complete a reference cycle
 
     def known(self, call: Call, deployment: Deployment) -> tuple[Key, ...]:
         """The keys for `call` at `deployment` that are known without waiting; none if there are none.
