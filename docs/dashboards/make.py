@@ -150,6 +150,11 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         f'{{{MINE}, ranvier_circuit_state="open"}}[$__rate_interval]))',
                         "{{ranvier_provider}} opened",
                     ),
+                    (
+                        "sum by (ranvier_provider) (increase(ranvier_shared_circuit_changes_total"
+                        f'{{{MINE}, ranvier_circuit_state="open"}}[$__rate_interval]))',
+                        "{{ranvier_provider}} opened for all tenants",
+                    ),
                 ],
             ),
             (

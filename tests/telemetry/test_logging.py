@@ -23,6 +23,7 @@ from ranvier.events import (
     RequestAdjusted,
     RetryScheduled,
     RetryWithheld,
+    SharedCircuitChanged,
     StreamInterrupted,
     Throttled,
 )
@@ -56,6 +57,22 @@ EVENTS = [
         CircuitChanged(**WHO, before="closed", after="open"),
         logging.WARNING,
         "acme: the circuit at one went from closed to open",
+    ),
+    (
+        SharedCircuitChanged(
+            **WHO,
+            target="one/m",
+            before="closed",
+            after="open",
+            mode="enforced",
+            tenants_keys=False,
+            failing=12,
+            active=14,
+            rejected=0,
+        ),
+        logging.WARNING,
+        "the shared circuit of one/m (enforced) went from closed to open: 12 of 14 tenants failing, "
+        "0 calls rejected",
     ),
     (
         RequestAdjusted(**WHO, parameter="max_tokens", change="sent as 8192"),

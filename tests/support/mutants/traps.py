@@ -168,7 +168,7 @@ MUTANTS = [
     mutant(
         "T18", "one instance is raised for all rejections", REGISTRY,
         "            raise rejection(call, circuit, now)\n        permit",
-        "            raise self.__dict__.setdefault('one', rejection(call, circuit, now))\n        permit",
+        "            raise vars(self).setdefault('refusal', rejection(call, circuit, now))\n        permit",
         "test_circuit_traps.py::test_t18_each_rejection_is_an_error_of_its_own",
     ),
     mutant(

@@ -128,19 +128,20 @@ class Breaker(Guard):
             settings = self
         else:
             key, settings = self._key_of(call), self.settings_for(call.deployment)
-        if self._shared is None:
+        shared = self._shared
+        if shared is None:
             return self.circuits.admit(call, key, settings)
-        target = self._shared.at(call)
+        targets = shared.theirs if call.tenants_key else shared.ours
+        target = targets.get(call.deployment.target) or shared.at(call)
         if target is None:
             return self.circuits.admit(call, key, settings)
         if target.model.state is CLOSED and target.endpoint.state is CLOSED:
-            own = self.circuits.admit(call, key, settings)
-            return VotingPermit(own, self._shared, target, call, call.pipeline.clock())
+            return VotingPermit(self.circuits.admit(call, key, settings), shared, target, call)
         if self.circuits.rejects(call, key):
             return self.circuits.admit(call, key, settings)  # which raises the error
-        verdicts = self._shared.check(target, call, call.pipeline.clock())
+        verdicts = shared.check(target, call, call.pipeline.clock())
         own = self.circuits.admit(call, key, settings)
-        return self._shared.admit(own, target, verdicts, call, settings.reservation(call))
+        return shared.admit(own, target, verdicts, call, settings.reservation(call))
 
     def may_probe(self, call: Call) -> bool:
         """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import AttemptTimeoutError
@@ -30,14 +31,12 @@ class VotingPermit(Permit):
     """
 
     __slots__ = (
-        "_began",
         "_call",
         "_own",
         "_registry",
         "_silence",
         "_stage",
         "_target",
-        "_voter",
         "circuit",
         "fences",
         "probes",
@@ -45,7 +44,7 @@ class VotingPermit(Permit):
     observes = True
 
     def __init__(
-        self, own: Permit, registry: SharedCircuitRegistry, target: SharedTarget, call: Call, now: float
+        self, own: Permit, registry: SharedCircuitRegistry, target: SharedTarget, call: Call
     ) -> None:
         self._own = own
         self.circuit = own.circuit
@@ -53,8 +52,6 @@ class VotingPermit(Permit):
         self._registry = registry
         self._target = target
         self._call = call
-        self._voter = hash(call.tenant)
-        self._began = now
         self._stage = UNANSWERED
         self._silence: Silence | None = None
         self.fences = NO_FENCES
@@ -95,11 +92,13 @@ class VotingPermit(Permit):
         if self._stage is not UNANSWERED:
             return
         self._stage = ANSWERED
-        target, now = self._target, self._call.pipeline.clock()
-        target.waiting.discard(self)
+        target, call = self._target, self._call
+        if target.waiting:
+            target.waiting.discard(self)
         if self._silence is not None:
             self._take_back()
-        target.content(self._voter, self._began, now)
+        attempts, now = call.record.attempts, call.pipeline.clock()
+        target.content(hash(call.tenant), attempts[0].started if len(attempts) == 1 else self._sent_at(), now)
         if self.fences is not NO_FENCES:
             self._prove(target.model, now)
             self._prove(target.endpoint, now)
@@ -117,7 +116,13 @@ class VotingPermit(Permit):
         try:
             self._own.settle(outcome)
         finally:
-            self._end(outcome, None)
+            if outcome is SUCCEEDED:
+                if self._stage is UNANSWERED:
+                    self.content()
+                if self.fences is NO_FENCES:
+                    self._stage = SETTLED
+            if self._stage is not SETTLED:
+                self._end(outcome, None)
 
     def rescue(self, after: float) -> None:
         """A shared circuit has opened: go on to the next target, unless the attempt probes."""
@@ -129,11 +134,7 @@ class VotingPermit(Permit):
     def _end(self, outcome: Outcome, error: BaseException | None) -> None:
         if self._stage is SETTLED:
             return
-        if outcome is SUCCEEDED:
-            self.content()
         answered, self._stage = self._stage is ANSWERED, SETTLED
-        if outcome is SUCCEEDED and self.fences is NO_FENCES:
-            return
         now = self._call.pipeline.clock()
         self._target.waiting.discard(self)
         if answered and outcome is FAILED:
@@ -162,7 +163,7 @@ class VotingPermit(Permit):
             self._registry.opened(self._call, target.failed(target.model, self._voter, now))
         if isinstance(getattr(error, "status", None), int):
             self._take_back()
-            target.answered(self._voter, self._began, now)
+            target.answered(self._voter, self._sent_at(), now)
             self._prove(target.endpoint, now)
 
     def _keep_silence(self, now: float) -> None:
@@ -176,11 +177,15 @@ class VotingPermit(Permit):
             self._target.model.votes.retract(self._silence)
             self._silence = None
 
+    @property
+    def _voter(self) -> int:
+        return hash(self._call.tenant)
+
     def _sent_at(self) -> float:
-        """When the request was sent: it may have waited for a connection after it was admitted."""
-        attempts = self._call.record.attempts
-        sent = [each.started for each in attempts if each.target == self._call.deployment.target]
-        return max(sent[-1], self._began) if sent else self._began
+        """When the request was sent: that of the latest attempt at the target, hedges included."""
+        target = self._call.deployment.target
+        sent = [each.started for each in self._call.record.attempts if each.target == target]
+        return sent[-1] if sent else -math.inf
 
     def _prove(self, circuit: SharedCircuit, now: float) -> None:
         fence = self.fences[circuit is self._target.endpoint]

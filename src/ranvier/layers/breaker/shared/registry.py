@@ -31,13 +31,17 @@ RESCUE_SECONDS = 1.0
 
 
 class SharedCircuitRegistry:
-    """The shared circuits of a breaker, for operators and for the breaker."""
+    """The shared circuits of a breaker, for operators and for the breaker.
+
+    Attributes:
+        ours, theirs: The circuits by target, of calls with our keys and of those with tenants' own keys.
+    """
 
     def __init__(self, rules: SharedCircuits) -> None:
         self.rules = rules
         self._circuits: dict[tuple[str, str | None, bool], SharedCircuit] = {}
-        self._ours: dict[str, SharedTarget] = {}  # by target: of the calls with our keys
-        self._theirs: dict[str, SharedTarget] = {}  # of those with tenants' own keys
+        self.ours: dict[str, SharedTarget] = {}
+        self.theirs: dict[str, SharedTarget] = {}
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()
         self._loops = Loops()
 
@@ -100,13 +104,13 @@ class SharedCircuitRegistry:
             return
         for circuit in self._circuits.values():
             circuit.start_anew(shift)
-        for target in (*self._ours.values(), *self._theirs.values()):
+        for target in (*self.ours.values(), *self.theirs.values()):
             target.well.clear()
             target.waiting.clear()
 
     def at(self, call: Call) -> SharedTarget | None:
         """The shared circuits for `call`; `None` if there are too many targets."""
-        targets = self._theirs if call.tenants_key else self._ours
+        targets = self.theirs if call.tenants_key else self.ours
         target = targets.get(call.deployment.target)
         if target is None and len(targets) < MAX_TARGETS:
             where = call.deployment
@@ -150,7 +154,7 @@ class SharedCircuitRegistry:
     ) -> VotingPermit:
         """The permit of `call`, which has the permit `own` of its tenant's circuit."""
         now = call.pipeline.clock()
-        permit = VotingPermit(own, self, target, call, now)
+        permit = VotingPermit(own, self, target, call)
         before = target.model.state, target.endpoint.state
         fences = (
             target.model.take(verdicts[0], permit, now, lease),
@@ -209,7 +213,7 @@ class SharedCircuitRegistry:
             self._emit(call, circuit, circuit.seen_at(now), before)
 
     def _rescue(self, circuit: SharedCircuit) -> None:
-        targets = self._theirs if circuit.tenants_keys else self._ours
+        targets = self.theirs if circuit.tenants_keys else self.ours
         for target in targets.values():
             if circuit is target.model or circuit is target.endpoint:
                 waiting, target.waiting = target.waiting, set()

@@ -34,49 +34,36 @@ class Silence:
 class Silences:
     """The silences of one circuit, the earliest begun first, against the latest attempts with content."""
 
-    __slots__ = ("_heap", "_latest", "_leader", "_leaders", "_second", "gone")
+    __slots__ = ("gone", "heap", "latest", "leader", "leaders", "second")
 
     def __init__(self) -> None:
-        self._heap: list[Silence] = []
-        self._leaders: list[Silence] = []  # silences of the leader that only another voter can overtake
-        self._leader: int | None = None  # who began the latest of the attempts that had content
-        self._latest = -math.inf  # when it began
-        self._second = -math.inf  # when the latest of any other voter began
+        self.heap: list[Silence] = []
+        self.leaders: list[Silence] = []  # silences of the leader that only another voter can overtake
+        self.leader: int | None = None  # who began the latest of the attempts that had content
+        self.latest = -math.inf  # when it began
+        self.second = -math.inf  # when the latest of any other voter began
         self.gone = 0  # silences taken back since the last `keep`; they may still be kept
 
     def __len__(self) -> int:
-        return len(self._heap) + len(self._leaders)
+        return len(self.heap) + len(self.leaders)
 
     def overtaken(self, voter: int, began: float) -> bool:
         """True if an attempt of another voter, begun later than `began`, had content."""
-        return began < (self._second if voter == self._leader else self._latest)
+        return began < (self.second if voter == self.leader else self.latest)
 
     def add(self, silence: Silence) -> None:
         """Keep `silence`, which is not overtaken yet."""
-        heappush(self._heap, silence)
+        heappush(self.heap, silence)
 
-    def content(self, voter: int, began: float) -> list[Silence]:
-        """An attempt of `voter` had content: take out and return the silences that this overtakes."""
-        if voter == self._leader:
-            if began <= self._latest:
-                return []
-            self._latest = began
-        elif began > self._latest:
-            self._second, self._latest, self._leader = self._latest, began, voter
-        elif began > self._second:
-            self._second = began
-        else:
-            return []
-        return self._take() if self._heap or self._leaders else []
-
-    def _take(self) -> list[Silence]:
+    def take_overtaken(self) -> list[Silence]:
+        """Take out and return the silences that are overtaken."""
         taken = []
-        while self._leaders and self._leaders[0].began < self._second:
-            taken.append(heappop(self._leaders))
-        while self._heap and self._heap[0].began < self._latest:
-            silence = heappop(self._heap)
-            if silence.voter == self._leader and silence.began >= self._second:
-                heappush(self._leaders, silence)
+        while self.leaders and self.leaders[0].began < self.second:
+            taken.append(heappop(self.leaders))
+        while self.heap and self.heap[0].began < self.latest:
+            silence = heappop(self.heap)
+            if silence.voter == self.leader and silence.began >= self.second:
+                heappush(self.leaders, silence)
             else:
                 taken.append(silence)
         return taken
@@ -84,6 +71,6 @@ class Silences:
     def keep(self, counts: Callable[[Silence], bool]) -> None:
         """Drop the silences that do not count any more."""
         self.gone = 0
-        for silences in (self._heap, self._leaders):
+        for silences in (self.heap, self.leaders):
             silences[:] = filter(counts, silences)
             heapify(silences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
-from ranvier.layers.breaker.shared.recently_well import RecentlyWell
+from ranvier.layers.breaker.shared.recently_well import MAX_TENANTS, RecentlyWell
 from ranvier.layers.breaker.shared.silences import Silence
 
 
@@ -37,7 +37,11 @@ class SharedTarget:
 
     def content(self, voter: int, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
-        self.well.content(voter, now)
+        well = self.well
+        if now < well.turns_at and len(well.now) < MAX_TENANTS:
+            well.now[voter] = now
+        else:
+            well.turn(voter, now)
         self.model.votes.content(voter, began, now)
         self.endpoint.votes.content(voter, began, now)
 

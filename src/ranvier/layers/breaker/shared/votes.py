@@ -64,9 +64,15 @@ class Votes:
 
     def content(self, voter: int, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
-        overtaken = self._silences.content(voter, began)
-        if overtaken:
-            for silence in overtaken:
+        silences = self._silences
+        if began > silences.latest:
+            if voter != silences.leader:
+                silences.second, silences.leader = silences.latest, voter
+            silences.latest = began
+        elif began > silences.second and voter != silences.leader:
+            silences.second = began
+        if silences.heap or silences.leaders:
+            for silence in silences.take_overtaken():
                 self.retract(silence)
         if now >= self._turns_at:
             self._turn(now)
