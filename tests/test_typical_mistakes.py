@@ -42,7 +42,7 @@ MISTAKES = [
     # --- building ---
     ("resilient([first, second])", "unpack them: resilient(*targets)"),
     ("Fallback(first, [second])", "pass the targets one by one"),
-    ("resilient(models=['gpt-5.2'])", "give the targets one by one: resilient('openai/gpt-5.2',"),
+    ("resilient(models=['gpt-5.2'])", "pass the targets one by one: resilient('openai/gpt-5.2',"),
     ("resilient('gpt-5.2')", "write a target as 'provider/model', with one of these providers: anthropic"),
     ("resilient('antropic/claude-sonnet-5')", "did you mean 'anthropic'?"),
     ("resilient(OpenAI)", "give a provider, such as OpenAI(), not its name or class"),

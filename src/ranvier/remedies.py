@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 MESSAGES = "pass the messages as the first argument: complete([...])"
 TO = "name the model in a target of the pipeline, 'openai/gpt-5.2'; to='openai/gpt-5.2' starts a call there"
@@ -65,6 +66,16 @@ def unknown_option(name: str, known: Iterable[str]) -> TypeError:
     return TypeError(f"unexpected keyword argument {name!r}: {remedy}")
 
 
+def reports_missing_prompt(method: F) -> F:
+    """Make `method` raise our error, with its remedy, if its prompt is missing: `complete(messages=[...])`.
+
+    Python would raise its own error first, so the prompt gets the default `None`, which the method rejects.
+    Type checkers do not see this default, and still require the prompt.
+    """
+    method.__defaults__ = (None,)  # of `prompt`, the only positional parameter after `self`
+    return method
+
+
 OF_A_PIPELINE = {
     **dict.fromkeys(
         ("timeout", "deadline"), "give it a Deadline(...) for the call, a Timeout(...) for attempts"
@@ -74,7 +85,7 @@ OF_A_PIPELINE = {
         ("model", "models", "targets", "fallbacks"), "give it a Fallback('openai/gpt-5.2', ...) layer"
     ),
     **dict.fromkeys(("api_key", "key"), KEY),
-    "layers": "give the layers one by one, or unpack them: Pipeline(*layers)",
+    "layers": "pass the layers one by one, or unpack them: Pipeline(*layers)",
 }
 OF_RESILIENT = {
     **dict.fromkeys(
@@ -84,7 +95,7 @@ OF_RESILIENT = {
     ),
     **dict.fromkeys(
         ("model", "models", "targets", "fallbacks"),
-        "give the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
+        "pass the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
     ),
     **dict.fromkeys(("api_key", "key"), KEY),
 }

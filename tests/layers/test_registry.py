@@ -199,7 +199,7 @@ def test_looking_at_circuits_changes_nothing() -> None:
     ((key, seen),) = hand.circuits
     assert key == ("a", "only")
     assert (seen.state, seen.total_opens, seen.in_flight, hand.state("a")) == ("open", 1, 0, "open")
-    assert repr(hand.circuits) == "<1 circuits of at most 2, 1 not closed>"
+    assert repr(hand.circuits) == "<1 circuit of at most 2, 1 not closed>"
 
 
 def test_a_half_open_circuit_that_nobody_asks_for_is_forgotten_like_an_open_one() -> None:

@@ -430,8 +430,8 @@ async def test_operators_see_the_gates_and_open_them() -> None:
     (gate,) = scene.throttle.gates
     assert (gate.provider, gate.reason, gate.closed_for, gate.waiting) == ("one", "rate_limit", 7.0, 1)
     shown = str(scene.pipeline)
-    assert "1 closed gates of at most 10000, 1 calls waiting" in shown
-    assert f"one key {gate.key}: rate_limit, closed for 7.0 s, 1 calls waiting" in shown
+    assert "1 closed gate of at most 10000, 1 call waiting" in shown
+    assert f"one key {gate.key}: rate_limit, closed for 7.0 s, 1 call waiting" in shown
     assert "sk-very-secret" not in shown + repr(gate) + repr(scene.throttle.gates) + repr(scene.events)
     scene.throttle.gates.open("one", "another")
     scene.throttle.gates.open("two")

@@ -385,7 +385,7 @@ async def test_print_counts_calls_and_streams_under_way() -> None:
     call = asyncio.create_task(pipeline.complete("Why?"))
     await asyncio.sleep(0)
     async with pipeline.stream("Why?"):
-        assert "(open, 1 calls and 1 streams in flight)" in str(pipeline)
+        assert "(open, 1 call and 1 stream in flight)" in str(pipeline)
     await call
     assert "(open, 0 calls and 0 streams in flight)" in str(pipeline)
 

@@ -133,8 +133,8 @@ BROKEN: dict[type[Toy], dict[str, str]] = {
         "a_cancelled_call_ends_and_closes_its_connection": "after a cancelled one, whole: Connection",
     },
     toys.LosesCount: {
-        "a_stream_that_is_left_closes_its_connection": "toy: 1 requests in flight",
-        "a_pipeline_that_closes_leaves_nothing": "toy: 1 requests in flight",
+        "a_stream_that_is_left_closes_its_connection": "toy: 1 request in flight",
+        "a_pipeline_that_closes_leaves_nothing": "toy: 1 request in flight",
     },
     toys.NeverEnds: {
         "a_cancelled_call_ends_and_closes_its_connection": "before the answer, whole: it does not end",

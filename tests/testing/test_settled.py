@@ -70,7 +70,7 @@ async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     assert "call in flight: asker in Pipeline." in said
     assert "_now (scripted.py:" in said
     assert "circuit default one (closed): 1 permits not settled" in said
-    assert "one: 1 requests in flight" in said
+    assert "one: 1 request in flight" in said
     assert "timers: 1 set" in said
     call.cancel()
     await settled(pipeline)
@@ -233,7 +233,7 @@ async def test_what_an_adapter_of_ours_holds_is_named() -> None:
             await server.visited()
             said = left(pipeline)
             assert "openai-eu: 1 of 3 connection slots taken" in said
-            assert "openai-eu: 1 requests in flight" in said
+            assert "openai-eu: 1 request in flight" in said
             assert "openai-us" not in said
             call.cancel()
             await settled(pipeline)

@@ -2,6 +2,8 @@
 
 from typing import assert_type
 
+import pytest
+
 import ranvier.errors
 from ranvier import (
     AllDeploymentsFailedError,
@@ -53,3 +55,12 @@ async def test_errors_are_told_apart() -> None:
     assert await ask(both) == "rate_limit, auth"
     assert issubclass(ConfigurationError, ValueError)
     assert ranvier.errors.ThrottledError is ranvier.ThrottledError
+
+
+def test_a_missing_prompt_is_an_error_to_type_checkers_too() -> None:
+    """Of a whole answer and of a stream; at run time the error names the remedy."""
+    pipeline = resilient(ScriptedProvider("anthropic"))
+    with pytest.raises(ConfigurationError, match="give a str, a list of messages, or a Request"):
+        pipeline.complete()  # type: ignore[call-arg, unused-coroutine]  # because: it is the mistake
+    with pytest.raises(ConfigurationError, match="give a str, a list of messages, or a Request"):
+        pipeline.stream()  # type: ignore[call-arg]  # because: it is the mistake

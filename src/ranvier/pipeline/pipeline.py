@@ -36,8 +36,9 @@ from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime
 from ranvier.pipeline.streaming.pending import PendingStream
-from ranvier.remedies import OF_A_PIPELINE, suggests
+from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
+from ranvier.wording import counted
 
 
 class Pipeline(Runtime):
@@ -90,6 +91,7 @@ class Pipeline(Runtime):
 
     # --- calls -----------------------------------------------------------------------------------
 
+    @reports_missing_prompt
     def complete(
         self,
         prompt: Prompt,
@@ -117,6 +119,7 @@ class Pipeline(Runtime):
             validation.seconds("deadline", deadline)
         return self._carry(self._call(prompt, to, tenant, options, False), deadline)
 
+    @reports_missing_prompt
     def stream(
         self,
         prompt: Prompt,
@@ -239,7 +242,8 @@ class Pipeline(Runtime):
 
     def __str__(self) -> str:
         calls, streams = self.lifecycle.under_way
-        lines = [f"Pipeline ({self.lifecycle.state}, {calls} calls and {streams} streams in flight)"]
+        in_flight = f"{counted(calls, 'call')} and {counted(streams, 'stream')} in flight"
+        lines = [f"Pipeline ({self.lifecycle.state}, {in_flight})"]
         for layer in self.layers:
             lines.append(f"  {layer.place.name:<8} {layer!r}")
             lines.extend(f"           {line}" for line in layer.status(now()))
@@ -247,7 +251,3 @@ class Pipeline(Runtime):
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
-
-
-for _method in (Pipeline.complete, Pipeline.stream):
-    _method.__defaults__ = (None,)  # so that a call without a prompt gets our error with its remedy

@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.deployment import Provider, distinct_providers
 from ranvier.testing.loop import where_it_waits
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.layer import Layer
@@ -80,7 +82,7 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
             yield f"circuit {circuit} ({seen.state}): {seen.in_flight} permits not settled"
     for key, keeper in getattr(getattr(own, "gates", None), "known", {}).items():
         if keeper.gate.waiting:
-            yield f"gate {key[0]}: {keeper.gate.waiting} calls waiting"
+            yield f"gate {key[0]}: {counted(keeper.gate.waiting, 'call')} waiting"
         elif not keeper.gate.idle:
             yield f"gate {key[0]}: a probe was admitted and has not reported back"
     yield from getattr(own, "unsettled", tuple)()
@@ -88,13 +90,13 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
 
 def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
     own: Any = provider
-    slots = getattr(own, "slots", None)
+    slots = slots_of(provider)
     bound = getattr(slots, "_bound_value", None)  # only a BoundedSemaphore keeps its initial value
     if slots is not None and bound is not None and slots._value != bound:
         yield f"{provider.name}: {bound - slots._value} of {bound} connection slots taken"
     in_flight = getattr(own, "in_progress", None) or len(list(_requests(own, pipeline)))
     if in_flight:
-        yield f"{provider.name}: {in_flight} requests in flight"
+        yield f"{provider.name}: {counted(in_flight, 'request')} in flight"
     yield from getattr(own, "unsettled", tuple)()
 
 

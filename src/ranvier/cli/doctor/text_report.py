@@ -9,6 +9,7 @@ from ranvier.cli.doctor.inspection import PipelineReport, url_of
 from ranvier.cli.doctor.reachability import Reach
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
+from ranvier.wording import counted
 
 
 def lines(report: PipelineReport) -> Iterator[str]:
@@ -49,7 +50,7 @@ def _reach(seen: Reach) -> str:
 def _of_bounds(report: PipelineReport) -> Iterator[str]:
     usual, first, repaired = report.bound(), report.bound(refusals=True), report.bound(repairs=1)
     more = first.attempts - usual.attempts
-    yield f"{usual.attempts} attempts; {repaired.attempts} with a schema repair (repair=1)"
+    yield f"{counted(usual.attempts, 'attempt')}; {repaired.attempts} with a schema repair (repair=1)"
     if more:
         yield f"and {more} more once, if the targets do not support streaming"
     if math.isinf(first.seconds):
@@ -65,7 +66,7 @@ def _of_warnings(report: PipelineReport) -> Iterator[str]:
     if not report.warnings:
         yield "no warnings"
         return
-    yield f"{len(report.warnings)} warnings" if len(report.warnings) > 1 else "1 warning"
+    yield counted(len(report.warnings), "warning")
     for each in report.warnings:
         yield f"  {each.check}" + (f" at {', '.join(each.targets)}" if each.targets else "")
         yield f"    {each.why}"

@@ -21,6 +21,7 @@ from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.layer import Breaker
@@ -121,7 +122,8 @@ class Circuits:
 
     def __repr__(self) -> str:
         troubled = sum(1 for circuit in self._circuits.values() if circuit.state is not CLOSED)
-        return f"<{len(self._circuits)} circuits of at most {self._max_circuits}, {troubled} not closed>"
+        circuits = counted(len(self._circuits), "circuit")
+        return f"<{circuits} of at most {self._max_circuits}, {troubled} not closed>"
 
     # --- for the breaker -------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.worst_case import WorstCase
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -208,7 +209,8 @@ class Throttle(Layer):
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
-            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {gate.waiting} calls waiting"
+            waiting = f"{counted(gate.waiting, 'call')} waiting"
+            yield f"  {gate.provider} key {gate.key}: {gate.reason}, {when}, {waiting}"
 
     def __repr__(self) -> str:
         return self._describe(

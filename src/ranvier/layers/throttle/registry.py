@@ -11,6 +11,7 @@ from ranvier import clock
 from ranvier.layers.throttle.gate import Reason
 from ranvier.layers.throttle.wait_queue import WaitQueue
 from ranvier.pipeline.running.loops import Loops
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -73,8 +74,8 @@ class Gates:
 
     def __repr__(self) -> str:
         seen = list(self)
-        waiting = sum(each.waiting for each in seen)
-        return f"<{len(seen)} closed gates of at most {self._max_gates}, {waiting} calls waiting>"
+        waiting = counted(sum(each.waiting for each in seen), "call")
+        return f"<{counted(len(seen), 'closed gate')} of at most {self._max_gates}, {waiting} waiting>"
 
     def open(self, provider: str, key: str | None = None) -> None:
         """Open the gate of `key` (a digest, as `GateSnapshot.key`) at a provider, or all its gates."""

@@ -19,6 +19,13 @@ Limit = tuple[float | None, str]
 CLOSED = "closed"
 """The reason of a wait that ended because its stream or pipeline closes."""
 
+SLOW = {
+    "attempt": "the attempt took more than {:g} s",
+    "first_token": "no content within {:g} s",
+    "idle": "no data for more than {:g} s",
+}
+"""What happened when a limit of an attempt was reached, by its phase."""
+
 
 def too_late(call: Call, phase: str) -> RanvierError:
     """The error for a wait of `call` that reached the limit named `phase`."""
@@ -29,7 +36,7 @@ def too_late(call: Call, phase: str) -> RanvierError:
         return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
     limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
     return AttemptTimeoutError(
-        f"{deployment} was too slow: {phase} took more than {limit:g} s",
+        f"{deployment} was too slow: {SLOW[phase].format(limit)}",
         phase=phase,
         provider=deployment.provider.name,
         model=deployment.model,

@@ -1,0 +1,8 @@
+"""Words with numbers, for the status of a pipeline and the like."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
