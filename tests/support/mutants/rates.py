@@ -1,12 +1,15 @@
 """One-line bugs in the retry budget and in windows, each of which a test has to notice."""
 
-from support.mutants.traps import RETRY, mutant
+from support.mutants.traps import PERMIT, RETRY, mutant
 
 BUDGET = "layers/retry/budget.py"
+WINDOWS = "layers/breaker/windows.py"
 COUNTS = "pipeline/timing/sliding_counts.py"
 
 BUDGETED = "tests/layers/test_retry_budget.py"
 WITHHELD = "tests/layers/test_withheld_retries.py"
+WINDOWED = "tests/layers/test_windows.py"
+RULES = "test_it_opens_when_enough_calls_and_too_many_of_them_are_bad"
 COUNTED = "tests/pipeline/test_sliding_counts.py"
 NO_MORE = "test_no_window_has_more_retries_than_its_budget"
 STORM = "test_an_outage_is_not_multiplied_by_retries[True-5000]"
@@ -72,6 +75,44 @@ MUTANTS = [
         "(call.watch is not None and call.watch.hedged)",
         "False",
         "tests/layers/test_retry.py::test_what_was_hedged_or_asked_last_is_not_retried",
+    ),
+    # --- windows of a circuit
+    mutant(
+        "H6", "one bad call out of one opens it", WINDOWS,
+        "counts.totals[total] >= windows.minimum and ",
+        "",
+        f"{WINDOWED}::{RULES}",
+    ),
+    mutant(
+        "H6", "any share of failures opens it", WINDOWS,
+        "counts.totals[bad] >= rate * counts.totals[total]",
+        "counts.totals[bad] >= 1",
+        f"{WINDOWED}::{RULES}",
+    ),
+    mutant(
+        "H6", "what happened before it was closed counts again", WINDOWS,
+        "        super()._enter(state)\n        self._counts = None",
+        "        super()._enter(state)",
+        f"{WINDOWED}::{RULES}",
+    ),
+    mutant(
+        "H6", "a slow probe closes it", WINDOWS,
+        "        elif slow and self.state is HALF_OPEN and self._leave(who, now):",
+        "        elif False:",
+        f"{WINDOWED}::test_a_slow_probe_has_failed[6-open-True]",
+        f"{WINDOWED}::test_a_slow_probe_has_failed[6-open-False]",
+    ),
+    mutant(
+        "H6", "a stream is slow once when it begins and once when it ends", PERMIT,
+        "(call.streaming and not began and attempt.first_token is not None)",
+        "False",
+        f"{WINDOWED}::test_a_stream_is_timed_once",
+    ),
+    mutant(
+        "H6", "silence is not slow", PERMIT,
+        "            waited = attempt.seconds  # it failed in silence",
+        "            pass",
+        f"{WINDOWED}::test_what_counts_as_slow",
     ),
     # --- what is counted within a window
     mutant(

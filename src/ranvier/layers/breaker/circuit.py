@@ -15,10 +15,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ranvier.clock import Clock
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
+
+if TYPE_CHECKING:
+    from ranvier.layers.breaker.windows import Windows
 
 
 class CircuitSettings:
@@ -28,23 +32,33 @@ class CircuitSettings:
     circuits of many tenants do not probe in step.
     """
 
-    __slots__ = ("cooldown", "failure_threshold", "max_cooldown", "max_probes", "rng", "success_threshold")
+    __slots__ = (
+        "cooldown",
+        "failure_threshold",
+        "max_cooldown",
+        "max_probes",
+        "rng",
+        "success_threshold",
+        "windows",
+    )
 
     def __init__(
         self,
-        failure_threshold: int,
+        failure_threshold: int | None,
         success_threshold: int,
         cooldown: float,
         max_cooldown: float | None,
         max_probes: int,
         rng: Callable[[], float],
+        windows: Windows | None = None,
     ) -> None:
-        self.failure_threshold = failure_threshold
+        self.failure_threshold = math.inf if failure_threshold is None else failure_threshold
         self.success_threshold = success_threshold
         self.cooldown = cooldown
         self.max_cooldown = max_cooldown
         self.max_probes = max_probes
         self.rng = rng
+        self.windows = windows
 
     def cooldown_after(self, reopenings: int) -> float:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
@@ -152,6 +166,9 @@ class Circuit:
         if probing:
             self._succeed()
         return probing
+
+    def time(self, who: object, generation: int, slow: bool, now: float) -> None:
+        """Count whether the content of `who` began too late; only with windows."""
 
     def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
         """Release `who`, admitted in `generation`, and count its outcome if it counts."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Self
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED
-from ranvier.layers.breaker.circuit import CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import OFF, SharedCircuits
+from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
@@ -40,8 +41,8 @@ class Breaker(Guard):
     """Keep one circuit per tenant and provider: one customer's failures never open another's circuit.
 
     Args:
-        failure_threshold: Failures in a row that open a circuit. A rejected key, a rate limit, an invalid
-            request or a cancelled call is not a failure.
+        failure_threshold: Failures in a row that open a circuit; `None` if only the rates below do. A
+            rejected key, a rate limit, an invalid request or a cancelled call is not a failure.
         success_threshold: Successful probes that close it again.
         cooldown: Seconds that it stays open, plus up to a fifth at random, before it admits a probe.
         max_cooldown: Each failed probe doubles the cooldown up to this; `None` keeps the cooldown constant.
@@ -53,6 +54,12 @@ class Breaker(Guard):
         max_circuits: The maximum number of circuits to keep.
         key: A function of a call that returns the key of its circuit, anything hashable; `None` is
             `(tenant, provider)`. It may add a model or a region; without the tenant, tenants share circuits.
+        failure_rate: The share of failed calls within `window` that opens a circuit, too; `None` (off).
+        minimum: Calls that a window needs before a rate counts.
+        window: Seconds for which a call counts in a rate.
+        slow_first_token: Seconds to the first content after which a call is slow, for streams and for
+            `complete()` over a stream; `None` (off). A probe that is slow has failed.
+        slow_rate: The share of slow calls within `window` that opens a circuit.
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             circuits of its own, whose keys have `"provider/model"` instead of the provider.
         shared: `SharedCircuits(...)` adds circuits that all tenants share; `None` means none.
@@ -74,7 +81,7 @@ class Breaker(Guard):
     )
     def __init__(
         self,
-        failure_threshold: int = 5,
+        failure_threshold: int | None = 5,
         success_threshold: int = 2,
         cooldown: float = 30.0,
         max_cooldown: float | None = None,
@@ -83,28 +90,41 @@ class Breaker(Guard):
         max_circuits: int = 100_000,
         key: Callable[[Call], Hashable] | None = None,
         *,
+        failure_rate: float | None = None,
+        minimum: int = 20,
+        window: float = 30.0,
+        slow_first_token: float | None = None,
+        slow_rate: float = 0.5,
         overrides: Mapping[str, Self] | None = None,
         shared: SharedCircuits | None = None,
     ) -> None:
+        windows = Windows(failure_rate, minimum, window, slow_first_token, slow_rate)
+        if failure_threshold is not None:
+            validation.count("Breaker(failure_threshold)", failure_threshold, least=1)
+        elif not windows.used:
+            raise ConfigurationError("Breaker(failure_threshold)=None: give failure_rate=... instead")
         self.rules = CircuitSettings(
-            failure_threshold=validation.count("Breaker(failure_threshold)", failure_threshold, least=1),
+            failure_threshold=failure_threshold,
             success_threshold=validation.count("Breaker(success_threshold)", success_threshold, least=1),
             cooldown=validation.seconds("Breaker(cooldown)", cooldown),
             max_cooldown=validation.seconds("Breaker(max_cooldown)", max_cooldown, optional=True),
             max_probes=validation.count("Breaker(max_probes)", max_probes, least=1),
             rng=random.random,
+            windows=windows if windows.used else None,
         )
         self.probe_lease = validation.seconds("Breaker(probe_lease)", probe_lease, optional=True)
+        self.override_with(overrides)
+        every = (self, *self.overrides.values())
         self.circuits = Circuits(
             self.rules,
             validation.count("Breaker(max_circuits)", max_circuits, least=1),
             lambda deployment: self.settings_for(deployment).rules,
+            WindowedCircuit if any(each.rules.windows for each in every) else Circuit,
         )
         self._key = key
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
         self._plain = key is None and not overrides  # then the key of every circuit is (tenant, provider)
-        self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""
@@ -208,12 +228,14 @@ class Breaker(Guard):
 
     def __repr__(self) -> str:
         rules = self.rules
+        threshold = None if rules.failure_threshold == math.inf else rules.failure_threshold
         return self._describe(
-            failure_threshold=rules.failure_threshold,
+            failure_threshold=threshold,
             success_threshold=rules.success_threshold,
             cooldown=rules.cooldown,
             **({} if rules.max_cooldown is None else {"max_cooldown": rules.max_cooldown}),
             **({} if self._shared is None else {"shared": self._shared.rules}),
+            **({} if rules.windows is None else rules.windows.settings()),
         )
 
 

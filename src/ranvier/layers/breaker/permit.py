@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
+from ranvier.facts.attempt import SUCCEEDED
 from ranvier.layers.breaker.announcements import emit_change
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.pipeline.guard import Permit
@@ -13,6 +14,7 @@ from ranvier.pipeline.timing.limits import slot_wait
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.registry import Circuits
+    from ranvier.layers.breaker.windows import Windows
     from ranvier.pipeline.call import Call
 
 
@@ -58,6 +60,8 @@ class CircuitPermit(Permit):
     def proved(self) -> None:
         """A stream has begun: if the call is a probe, it has succeeded, and another may follow."""
         before = self._circuit.state
+        if self._circuit.rules.windows is not None:
+            self._time(self._circuit.rules.windows, began=True)
         if self._circuit.prove(self, self._call.pipeline.clock()):
             self._proved = True
         if self._circuit.state is not before:
@@ -96,10 +100,27 @@ class CircuitPermit(Permit):
         if outcome is FAILED:
             self._registry.claim(self._key, circuit, self._call)
         before = circuit.state
+        if circuit.rules.windows is not None and outcome is not ABANDONED:
+            self._time(circuit.rules.windows, began=False)
         circuit.settle(self, generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
             emit_change(self._call, before, circuit)
+
+    def _time(self, windows: Windows, *, began: bool) -> None:
+        """Count whether the content began too late: that of a stream when it begins, any other at its end."""
+        call, slow_after = self._call, windows.slow_after
+        if slow_after is None:
+            return
+        here = (each for each in reversed(call.record.attempts) if each.target == call.deployment.target)
+        attempt = next(here, None)
+        if attempt is None or (call.streaming and not began and attempt.first_token is not None):
+            return  # it was counted when it began
+        waited = attempt.first_token
+        if waited is None and attempt.outcome != SUCCEEDED and attempt.seconds > slow_after:
+            waited = attempt.seconds  # it failed in silence
+        if waited is not None:
+            self._circuit.time(self, self._generation, waited > slow_after, call.pipeline.clock())
 
 
 class ProbePermit(CircuitPermit):
@@ -122,8 +143,8 @@ class ProbePermit(CircuitPermit):
         return now if self._sent is None else self._sent
 
     def content(self) -> None:
-        """The first content: proof enough, unless the whole answer has to match a schema."""
-        if self._call.request.schema is None:
+        """The first content: proof enough, unless the whole answer has to match a schema, or to be quick."""
+        if self._call.request.schema is None and self._circuit.rules.windows is None:
             self.proved()
 
     def admitted(self) -> None:

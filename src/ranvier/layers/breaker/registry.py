@@ -51,8 +51,9 @@ class Circuits:
         rules: CircuitSettings,
         max_circuits: int,
         rules_for: Callable[[Deployment], CircuitSettings] | None = None,
+        kind: type[Circuit] = Circuit,
     ) -> None:
-        self._rules = rules
+        self._rules, self._kind = rules, kind
         self._max_circuits = max_circuits
         self._rules_for = rules_for or (lambda deployment: rules)
         self._circuits: dict[Hashable, Circuit] = {}
@@ -241,7 +242,7 @@ class Circuits:
     def _add(self, key: Hashable, rules: CircuitSettings, now: float) -> Circuit | None:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
             return None
-        circuit = self._circuits[key] = Circuit(rules, next(self._numbers))
+        circuit = self._circuits[key] = self._kind(rules, next(self._numbers))
         return circuit
 
     def _evict(self, now: float) -> bool:

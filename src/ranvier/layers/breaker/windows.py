@@ -1,0 +1,123 @@
+"""A circuit that also opens by the share of failed or slow calls within a sliding window.
+
+Pure, like `Circuit`. Circuits without windows do not pay for it: they are of the plain class.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ranvier import validation
+from ranvier.clock import Clock
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.facts.circuit import CLOSED, HALF_OPEN, CircuitState
+from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
+from ranvier.pipeline.timing.sliding_counts import SlidingCounts
+
+CALLS, FAILURES, TIMED, SLOW = range(4)
+"""The kinds that are counted."""
+
+
+class Windows:
+    """Which shares open a circuit. A rate of `None` is not looked at.
+
+    Attributes:
+        failure_rate: The share of failed calls.
+        minimum: The calls that a window must have before its share means anything.
+        seconds: The length of the window.
+        slow_after: Seconds to the first content after which a call is slow; `None` means never.
+        slow_rate: The share of slow calls.
+    """
+
+    __slots__ = ("failure_rate", "minimum", "seconds", "slow_after", "slow_rate")
+
+    def __init__(
+        self,
+        failure_rate: float | None,
+        minimum: int,
+        seconds: float,
+        slow_after: float | None,
+        slow_rate: float,
+    ) -> None:
+        self.failure_rate = None if failure_rate is None else _share("Breaker(failure_rate)", failure_rate)
+        self.minimum = validation.count("Breaker(minimum)", minimum, least=1)
+        self.seconds = validation.seconds("Breaker(window)", seconds)
+        if not 0 < self.seconds < math.inf:
+            raise ConfigurationError(f"Breaker(window)={seconds!r}: give a number of seconds above 0")
+        self.slow_after = validation.seconds("Breaker(slow_first_token)", slow_after, optional=True)
+        self.slow_rate = _share("Breaker(slow_rate)", slow_rate)
+
+    @property
+    def used(self) -> bool:
+        """True if either share can open a circuit."""
+        return self.failure_rate is not None or self.slow_after is not None
+
+    def settings(self) -> dict[str, float]:
+        """The options of the breaker that are in use."""
+        shares = {} if self.failure_rate is None else {"failure_rate": self.failure_rate}
+        slow = (
+            {}
+            if self.slow_after is None
+            else {"slow_first_token": self.slow_after, "slow_rate": self.slow_rate}
+        )
+        return {**shares, **slow, "minimum": self.minimum, "window": self.seconds}
+
+
+class WindowedCircuit(Circuit):
+    """A circuit with windows, if its settings have any.
+
+    Calls are counted when they end; that a stream is slow, when its content begins. A slow probe has failed.
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, rules: CircuitSettings, number: int = 0) -> None:
+        super().__init__(rules, number)
+        self._counts: SlidingCounts | None = None  # since the circuit was closed
+
+    def time(self, who: object, generation: int, slow: bool, now: float) -> None:
+        """Count whether the content of `who`, admitted in `generation`, began too late."""
+        windows = self.rules.windows
+        if generation != self.generation or windows is None:
+            return
+        if self.state is CLOSED:
+            self._count(TIMED, SLOW, slow, windows.slow_rate, now)
+        elif slow and self.state is HALF_OPEN and self._leave(who, now):
+            self._open(now)
+
+    def settle(self, who: object, generation: int, outcome: Outcome, clock: Clock) -> None:
+        """Release `who`, and count its outcome if it counts."""
+        counts = self.state is CLOSED and generation == self.generation and outcome is not ABANDONED
+        super().settle(who, generation, outcome, clock)
+        windows = self.rules.windows
+        if counts and self.state is CLOSED and windows is not None and windows.failure_rate is not None:
+            self._count(CALLS, FAILURES, outcome is FAILED, windows.failure_rate, clock())
+
+    def start_anew(self, shift: float) -> None:
+        """Move to another event loop; the window begins again there."""
+        super().start_anew(shift)
+        self._counts = None
+
+    def _count(self, total: int, bad: int, is_bad: bool, rate: float, now: float) -> None:
+        """Count one more in `total`, and if it is bad also in `bad`; open if these are too many."""
+        windows = self.rules.windows
+        assert windows is not None
+        if self._counts is None:
+            self._counts = SlidingCounts(4, windows.seconds)
+        counts = self._counts
+        counts.add(total, now)
+        if is_bad:
+            counts.add(bad, now)
+            if counts.totals[total] >= windows.minimum and counts.totals[bad] >= rate * counts.totals[total]:
+                self._open(now)
+
+    def _enter(self, state: CircuitState) -> None:
+        super()._enter(state)
+        self._counts = None
+
+
+def _share(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ConfigurationError(f"{name}={value!r}: give a share above 0 and up to 1")
+    return float(value)
