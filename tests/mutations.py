@@ -22,12 +22,13 @@ from pathlib import Path
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.traps import MUTANTS as OF_TRAPS
 from support.mutants.traps import Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
-MUTANTS = (*OF_TRAPS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_INVARIANTS)
+MUTANTS = (*OF_TRAPS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_REPORTING, *OF_INVARIANTS)
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""

@@ -7,6 +7,7 @@ import ranvier
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.traps import MUTANTS
 
 TRAPS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 22, 24, 25, 26, 29, *range(32, 43)}
@@ -30,7 +31,7 @@ def test_every_mutation_fits_the_source() -> None:
     source = Path(ranvier.__file__).parent
     astray = [
         (mutant.trap, mutant.bug)
-        for mutant in (*MUTANTS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_INVARIANTS)
+        for mutant in (*MUTANTS, *OF_FOREIGN_CODE, *OF_LIFECYCLE, *OF_REPORTING, *OF_INVARIANTS)
         if (source / mutant.file).read_text().count(mutant.line) != 1
     ]
     assert astray == []
