@@ -19,22 +19,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from simulation.mutants import MUTANTS as OF_INVARIANTS
-from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
-from support.mutants.gates import MUTANTS as OF_GATES
-from support.mutants.keys import MUTANTS as OF_KEYS
-from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
-from support.mutants.rates import MUTANTS as OF_RATES
-from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
-from support.mutants.traps import MUTANTS as OF_TRAPS
+from support.mutants.every import MUTANTS
 from support.mutants.traps import Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2
-MUTANTS = (
-    *(*OF_TRAPS, *OF_FOREIGN_CODE, *OF_GATES, *OF_KEYS, *OF_LIFECYCLE, *OF_RATES),
-    *(*OF_SHARED_CIRCUITS, *OF_INVARIANTS),
-)
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 60.0
 """Seconds for one test: a mutation that makes it hang is killed as well."""

@@ -10,7 +10,8 @@ HERE = Path(__file__).parent
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 MINE = 'ranvier_provider=~"$provider"'
-FAILED = 'ranvier_outcome!~"succeeded|abandoned"'
+NEITHER = "abandoned|credential_missing"  # a tenant without a key is no failure
+FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
 
 Query = tuple[str, str]
 """A query, and how its series are called."""
@@ -45,12 +46,12 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
             ),
             (
                 "Failed calls",
-                "Share of calls that were not abandoned. Page above 2 %.",
+                "Share of calls, without abandoned ones and those of tenants without a key. Page above 2 %.",
                 "percentunit",
                 [
                     (
                         f"sum(rate(ranvier_calls_total{{{FAILED}}}[$__rate_interval])) / "
-                        'sum(rate(ranvier_calls_total{ranvier_outcome!="abandoned"}[$__rate_interval]))',
+                        f'sum(rate(ranvier_calls_total{{ranvier_outcome!~"{NEITHER}"}}[$__rate_interval]))',
                         "failed",
                     )
                 ],

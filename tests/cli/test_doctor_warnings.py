@@ -43,6 +43,7 @@ WRONG = [
         [],
         "Retry(max_retries=2)",
     ),
+    ("nothing-reported", f"{DEADLINE}, {ROUTE}, {REST}, listeners=()", [], "remove listeners=()"),
     (
         "silence-fills-deadline",
         f"Deadline(60), {ROUTE}, {REST}",

@@ -75,7 +75,10 @@ async def test_given_listeners_replace_the_log(caplog: pytest.LogCaptureFixture)
     await pipeline.complete("Why?")
     assert [record.event for record in caplog.records] == ["circuit", "fallback"]
     assert len(seen) == 6
-    pipeline.events.remove(seen.append)
+    assert pipeline.events.in_context
+    for added in pipeline.events.listeners[1:]:
+        pipeline.events.remove(added)
+    assert not pipeline.events.in_context
     await pipeline.complete("Why?", tenant="another")
     assert len(caplog.records) == 4
 
@@ -158,6 +161,29 @@ async def test_a_handler_that_fails_or_uses_the_pipeline_breaks_no_call(
     finally:
         logger.removeFilter(meddle)
     assert [record.name for record in caplog.records] == ["ranvier.events"]
+
+
+async def test_a_handler_that_adds_a_listener(caplog: pytest.LogCaptureFixture) -> None:
+    """It hears of the next event, not of those that were emitted before."""
+    pipeline = troubled()
+    heard: list[str] = []  # kinds
+    added: list[bool] = []
+    logger = logging.getLogger("ranvier")
+
+    def add(record: logging.LogRecord) -> bool:
+        if not added:
+            added.append(True)
+            pipeline.events.emit(FallbackTaken(tenant="acme", provider="one", to="two/m", kind="nested"))
+            pipeline.events.add(lambda event: heard.append(getattr(event, "kind", event.name)))
+        return True
+
+    logger.addFilter(add)
+    try:
+        await pipeline.complete("Why?")
+    finally:
+        logger.removeFilter(add)
+    assert heard == ["network"]
+    assert [record.event for record in caplog.records] == ["circuit", "fallback", "fallback"]
 
 
 async def test_a_broken_stream_is_logged(caplog: pytest.LogCaptureFixture) -> None:

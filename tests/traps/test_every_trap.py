@@ -4,19 +4,8 @@ import re
 from pathlib import Path
 
 import ranvier
-from simulation.mutants import MUTANTS as OF_INVARIANTS
-from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
-from support.mutants.gates import MUTANTS as OF_GATES
-from support.mutants.keys import MUTANTS as OF_KEYS
-from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
-from support.mutants.rates import MUTANTS as OF_RATES
-from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
+from support.mutants.every import MUTANTS as EVERY
 from support.mutants.traps import MUTANTS
-
-EVERY = (
-    *(*MUTANTS, *OF_FOREIGN_CODE, *OF_GATES, *OF_KEYS, *OF_LIFECYCLE, *OF_RATES),
-    *(*OF_SHARED_CIRCUITS, *OF_INVARIANTS),
-)
 
 TRAPS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 22, 24, 25, 26, 29, *range(32, 43)}
 

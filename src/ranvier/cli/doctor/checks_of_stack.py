@@ -13,6 +13,7 @@ from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.order import check_stack
 from ranvier.providers._models.models import first_token_allowance
+from ranvier.telemetry.opentelemetry.layer import OpenTelemetry
 
 LONG_COOLDOWN = 300.0
 """The cooldown in seconds from which on there is a warning."""
@@ -81,6 +82,15 @@ def throttle_without_retry(report: PipelineReport) -> Found:
     if Throttle in kinds and Retry not in kinds:
         why = "the call that hits a rate limit fails, though the calls after it wait for the limit to pass"
         yield None, why, "add Retry(max_retries=2) around the Throttle"
+
+
+@check
+def nothing_reported(report: PipelineReport) -> Found:
+    """Nothing logs or counts that a circuit opens."""
+    exported = any(isinstance(layer, OpenTelemetry) for layer in report.layers)
+    if not report.pipeline.events.listeners and not exported:
+        why = "there are no listeners, so nobody learns that a circuit opens or a key is rejected"
+        yield None, why, "remove listeners=(), or add LoggingListener() to it"
 
 
 # --- times ---------------------------------------------------------------------------------------

@@ -1,0 +1,23 @@
+"""All mutations, of every module of this package and of the simulation."""
+
+from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
+from support.mutants.gates import MUTANTS as OF_GATES
+from support.mutants.keys import MUTANTS as OF_KEYS
+from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.rates import MUTANTS as OF_RATES
+from support.mutants.reporting import MUTANTS as OF_REPORTING
+from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
+from support.mutants.traps import MUTANTS as OF_TRAPS
+
+MUTANTS = (
+    *OF_FOREIGN_CODE,
+    *OF_GATES,
+    *OF_KEYS,
+    *OF_LIFECYCLE,
+    *OF_RATES,
+    *OF_REPORTING,
+    *OF_SHARED_CIRCUITS,
+    *OF_TRAPS,
+    *OF_INVARIANTS,
+)
