@@ -80,9 +80,9 @@ class World:
             for each in calls:
                 await asyncio.sleep(each.at - now())
                 group.create_task(_call(pipeline, each, deadline, log))
-        for each in Fallback(*targets).deployments():
-            asked: dict[str, list[float]] = getattr(each.provider, "asked", {})
-            log.asked[each.target] = asked.get(each.target, [])
+        for deployment in Fallback(*targets).deployments():
+            asked: dict[str, list[float]] = getattr(deployment.provider, "asked", {})
+            log.asked[deployment.target] = asked.get(deployment.target, [])
         return log
 
 
