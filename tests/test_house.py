@@ -153,6 +153,26 @@ def test_importing_ranvier_loads_neither_client_nor_server() -> None:
     assert done.stdout.strip() == "[]"
 
 
+OPTIONAL_MEMBERS = {
+    *("aclose", "base_url", "credential", "environment", "family"),
+    *("knows_model", "needs_credential", "open", "slots", "stream"),
+}
+READS_THEM = "ranvier.pipeline.asking.optional_members"
+CLOSES_ITERATORS = {"ranvier.pipeline.streaming.provider_events", "ranvier.providers.function"}
+"""What closes any async iterator, and no provider."""
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {READS_THEM}))
+def test_one_file_looks_for_optional_members(module: str) -> None:
+    """Elsewhere they are typed: no `getattr(provider, "slots", None)`."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("getattr", "hasattr")):
+            names = {each.value for each in node.args if isinstance(each, ast.Constant)} & OPTIONAL_MEMBERS
+            assert not names or (names == {"aclose"} and module in CLOSES_ITERATORS), (
+                f"{module}, line {node.lineno}: call {READS_THEM}, or read `deployment.traits`"
+            )
+
+
 # --- how long things are -------------------------------------------------------------------------
 
 MAX_FILE = 260

@@ -233,7 +233,10 @@ def test_a_table_of_options_has_every_option_and_its_default(
     assert all(len(row[2]) > 5 for row in rows)
 
 
-@pytest.mark.parametrize("layer", ["Deadline", "Fallback", "Retry", "Throttle", "Breaker", "Timeout"])
+LAYERS = [name for name in ranvier.layers.__all__ if issubclass(getattr(ranvier.layers, name), ranvier.Layer)]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
 def test_every_layer_has_its_page_with_its_options(layer: str) -> None:
     """The page of each layer has the table of its options, a picture, and the headings of the others."""
     page = f"layers/{layer.lower()}.md"

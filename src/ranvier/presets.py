@@ -47,9 +47,7 @@ def resilient(
     """
     route = Fallback(*targets)
     allowances = {
-        each.target: first_token_allowance(
-            getattr(each.provider, "family", each.provider.name), each.facts_of or each.model
-        )
+        each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
         for each in route.deployments()
     }
     usual = min(allowances.values())

@@ -116,15 +116,16 @@ def _has_keys(pipeline: Pipeline) -> bool:
     """Print which keys are missing and which variables set them; False if no target has its key."""
     deployments = [deployment for layer in pipeline.layers for deployment in layer.deployments()]
     keyless = [deployment for deployment in deployments if _lacks_key(deployment)]
-    for provider in dict.fromkeys(deployment.provider for deployment in keyless):
-        variables = " or ".join(getattr(provider, "environment", ()))
-        _print_to_stderr(f"no key for {provider.name}: set {variables}")
+    for deployment in {each.provider.name: each for each in keyless}.values():
+        variables = " or ".join(deployment.traits.environment)
+        _print_to_stderr(f"no key for {deployment.provider.name}: set {variables}")
     return len(keyless) < len(deployments)
 
 
 def _lacks_key(deployment: Deployment) -> bool:
-    provider: Any = deployment.provider
-    return bool(getattr(provider, "needs_credential", False)) and provider.credential() is None
+    from ranvier.pipeline.asking.optional_members import credential_of
+
+    return deployment.traits.needs_credential and credential_of(deployment.provider) is None
 
 
 # --- the call ------------------------------------------------------------------------------------

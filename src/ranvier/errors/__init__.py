@@ -1,22 +1,22 @@
 """Every error that ranvier raises.
 
     RanvierError                          .attempts
-    |- RejectedError                      rejected by ranvier; nothing sent .retry_after
+    |- RejectedError                      rejected by ranvier; nothing sent  .retry_after
     |  |- CircuitOpenError                .tenant .provider
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- CredentialMissingError          no key of this tenant for this target
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
-    |  |- DeadlineExceededError           the whole call is out of time      .received
-    |  `- AttemptTimeoutError             this attempt was too slow          .phase
+    |  |- DeadlineExceededError           the whole call timed out           .received
+    |  `- AttemptTimeoutError             one attempt timed out              .phase
     |- ProviderError                      the provider failed or rejected the request
     |  |- ConnectionFailedError           DNS, refused, reset, TLS
     |  |- ServerError -> OverloadedError  5xx; 503, 529 and "overloaded"
-    |  |- RateLimitError                  429 that passes with time
-    |  |- QuotaExceededError              429 that does not: credit, billing, a daily limit
+    |  |- RateLimitError                  429: too many requests for now
+    |  |- QuotaExceededError              no credit, billing, over a daily limit
     |  |- AuthenticationError, PermissionDeniedError
     |  |- InvalidRequestError -> ContextLengthError, ModelNotFoundError, UnsupportedRequestError
-    |  |- ContentFilterError              blocked on policy, without an answer
+    |  |- ContentFilterError              blocked by a content filter, without an answer
     |  |- InvalidResponseError            the response violates the API
     |  `- StreamInterruptedError          broke after it was handed out     .received .reason
     |- LayerError                         a custom layer failed              .layer .received

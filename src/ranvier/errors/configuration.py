@@ -12,8 +12,8 @@ class ConfigurationError(RanvierError, ValueError):
 
 
 class LayerOrderError(ConfigurationError):
-    """The layers are in an order in which they cannot work as documented."""
+    """The layers are in the wrong order."""
 
 
 class UnknownProviderError(ConfigurationError):
-    """No provider is registered under that name."""
+    """No provider has this name."""

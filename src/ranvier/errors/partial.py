@@ -1,4 +1,4 @@
-"""Errors with `received`: the part of the answer that had arrived."""
+"""Errors that hold the part of the answer received before them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DeadlineExceededError(TimedOutError):
     """The deadline of the call has passed.
 
     Attributes:
-        received: What the reader of a stream had received before; `None` without a stream.
+        received: What your code had received of the stream; `None` if it was not reading one.
     """
 
     kind = "deadline_exceeded"
@@ -27,11 +27,11 @@ class DeadlineExceededError(TimedOutError):
 
 
 class StreamInterruptedError(ProviderError):
-    """The stream broke after its first content, when your code was reading it; nothing is repeated silently.
+    """The stream broke after its first content had reached your code, so the call is not repeated.
 
     Attributes:
-        received: What had arrived before: text, tool calls, usage.
-        reason: The `kind` of the error that broke it; that error is the `__cause__`.
+        received: The part of the answer that had arrived: text, tool calls, usage.
+        reason: The `kind` of the error that broke the stream; that error is the `__cause__`.
     """
 
     kind = "stream_dropped"
@@ -53,7 +53,7 @@ class LayerError(RanvierError):
 
     Attributes:
         layer: The name of the layer's class, or of the function that failed.
-        received: What the reader of a stream had received before.
+        received: What your code had received of the stream; `None` if it was not reading one.
     """
 
     kind = "layer"

@@ -45,7 +45,7 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the provider requested to wait, at most a day; any other value set becomes `None`."""
+        """The wait that the provider requested, in seconds, at most a day. Any other value becomes `None`."""
         return self._retry_after
 
     @retry_after.setter
@@ -85,7 +85,7 @@ class ProviderError(_ProviderFacts):
         status: The HTTP status; `None` if none arrived.
         code: The provider's own error code.
         request_id: The provider's id of the request, for its support.
-        retry_after: Seconds that the provider requested to wait, from its header or body: from 0 to a day.
+        retry_after: The wait that the provider requested in a header or body, in seconds: from 0 to a day.
             Any other value (NaN, a text, a year) becomes `None`.
         in_stream: True if the error arrived inside a stream that had begun with status 200.
         body_preview: The start of the body, without secrets.
@@ -122,7 +122,7 @@ class OverloadedError(ServerError):
 
 
 class RateLimitError(ProviderError):
-    """The key is rate limited. The limit passes with time; a retry never comes earlier than `retry_after`."""
+    """The key is rate limited for now. No retry starts before `retry_after`."""
 
     kind = "rate_limit"
     about_key = True
@@ -130,7 +130,7 @@ class RateLimitError(ProviderError):
 
 
 class QuotaExceededError(ProviderError):
-    """Out of credit, over budget, or over a limit that resets too late for any call to wait."""
+    """The account is out of credit, over budget, or over a limit that resets too late to wait for."""
 
     kind = "quota_exhausted"
     about_key = True
@@ -151,7 +151,7 @@ class PermissionDeniedError(ProviderError):
 
 
 class InvalidRequestError(ProviderError):
-    """The request itself is invalid; most likely every other target would reject it too.
+    """The request is invalid, and most likely every other target would reject it too.
 
     Attributes:
         refuses_streaming: True if only streaming is rejected: the same request without it may succeed.
@@ -180,7 +180,7 @@ class ModelNotFoundError(InvalidRequestError):
 
 
 class UnsupportedRequestError(InvalidRequestError):
-    """The request may be valid, but this target does not support something that another may support.
+    """This target does not support something in the request; another target may.
 
     Examples: a setting, a tool, a schema feature, an image, a message part that another provider created,
     the format of an id, a size. An invalid conversation is an `InvalidRequestError`.

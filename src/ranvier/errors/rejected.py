@@ -6,7 +6,7 @@ from ranvier.errors.root import RanvierError
 
 
 class RejectedError(RanvierError):
-    """Ranvier rejected the attempt, not the provider; nothing was sent."""
+    """ranvier itself rejected the attempt; nothing was sent to the provider."""
 
     kind = "rejected"
     fails_over = True
@@ -17,7 +17,7 @@ class RejectedError(RanvierError):
 
 
 class CircuitOpenError(RejectedError):
-    """The circuit of this tenant at this provider rejects the attempt: it is not closed.
+    """The circuit of this tenant at this provider is not closed and rejected the attempt.
 
     `retry_after` is the remaining cooldown or, while a probe is in flight, the remaining time of the
     probe; `None` if an operator has isolated the circuit, or if nothing limits the probe's time.
@@ -43,7 +43,7 @@ class CircuitOpenError(RejectedError):
 
 
 class ThrottledError(RejectedError):
-    """The provider has limited or rejected this key recently, and most likely would again.
+    """The provider has recently rate limited or rejected this key, and most likely would again.
 
     `retry_after` is the time in seconds until a call with this key may be sent again.
 

@@ -1,4 +1,4 @@
-"""The root of the error hierarchy."""
+"""The base class of all errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RanvierError(Exception):
-    """The root of every error that ranvier raises.
+    """The base class of every error that ranvier raises.
 
     Attributes:
         kind: The category in one word: `rate_limit`, `timeout`, `overloaded`.
@@ -21,7 +21,7 @@ class RanvierError(Exception):
         retry_after: Seconds to wait, if a provider, a circuit or a gate gave a time; else `None`.
         retryable: Another attempt at the same target may succeed.
         counts_against_provider: The provider is at fault, and a circuit breaker should count it.
-        fails_over: The next target may succeed, so that the call should fall back.
+        fails_over: The next target may succeed, so the call should fall back.
         retry_useless: Not retried even if `retryable`: a guard, such as the breaker, would reject the retry.
         about_key: The credential is at fault: another key may succeed at the same target.
     """

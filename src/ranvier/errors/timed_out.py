@@ -1,4 +1,4 @@
-"""The common root of timeouts."""
+"""The base class of timeouts."""
 
 from __future__ import annotations
 

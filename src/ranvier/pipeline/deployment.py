@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.pipeline.asking.optional_members import knows_model, stream_of, traits_of
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response, StreamEvent
@@ -23,8 +24,13 @@ class Provider(Protocol):
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt acquires one before it is timed;
     - `credential() -> str | None`, its own key, and `needs_credential`, true if it requires a key;
+    - `environment`, a tuple of the variables that may hold its key: errors name them;
     - `base_url`, by which two different providers with the same name are detected and rejected;
+    - `family`, the vendor whose API and models it has, if its name is another;
     - `knows_model(model) -> bool`, true if its table of model capabilities has a row for that model.
+
+    `needs_credential`, `environment`, `base_url` and `family` are read once, when a `Deployment` is built;
+    the others on each use. `None` counts as absent. A member of a wrong type raises a `ConfigurationError`.
 
     It raises every failure as an error of `ranvier.errors`.
     """
@@ -70,11 +76,20 @@ class Deployment:
             relies on `model`, and on the errors of the server.
 
     Raises:
-        ConfigurationError: `provider` has no `complete`, an argument is invalid, or the model in `facts_of`
-            is unknown.
+        ConfigurationError: `provider` has no `complete` or an unusable optional member, an argument is
+            invalid, or the model in `facts_of` is unknown.
     """
 
-    __slots__ = ("_not_streaming", "context_window", "facts_of", "model", "options", "provider", "target")
+    __slots__ = (
+        "_not_streaming",
+        "context_window",
+        "facts_of",
+        "model",
+        "options",
+        "provider",
+        "target",
+        "traits",
+    )
 
     def __init__(
         self,
@@ -90,6 +105,7 @@ class Deployment:
                 f"provider={provider!r:.160}: give a provider, such as OpenAI(), not its name or class"
             )
         self.provider = provider
+        self.traits = traits_of(provider)
         self.model = validation.identifier("model", provider.default_model if model is None else model)
         if context_window is not None:
             validation.count("context_window", context_window, least=1)
@@ -104,7 +120,7 @@ class Deployment:
 
     def streams(self, credential: str | None) -> bool:
         """False if the provider cannot stream, or has rejected streaming for this credential."""
-        return getattr(self.provider, "stream", None) is not None and (
+        return stream_of(self.provider) is not None and (
             not self._not_streaming or hash(credential) not in self._not_streaming
         )
 
@@ -135,8 +151,7 @@ class Deployment:
 
 def _check_facts(provider: Provider, facts_of: object) -> None:
     model = validation.identifier("facts_of", facts_of)
-    knows_model = getattr(provider, "knows_model", None)
-    if knows_model is None or not knows_model(model):
+    if not knows_model(provider, model):
         raise ConfigurationError(
             f"facts_of={model!r}: {provider.name} does not know this model: give its public id, such as "
             f"{provider.default_model!r}, or omit facts_of and rely on the errors of the server"
@@ -149,13 +164,13 @@ def distinct_providers(deployments: Iterable[Deployment]) -> list[Provider]:
     Raises:
         ConfigurationError: two with different base URLs have the same name.
     """
-    providers: dict[int, Provider] = {id(each.provider): each.provider for each in deployments}
-    urls: dict[str, object] = {}
-    for provider in providers.values():
-        url = getattr(provider, "base_url", None)
+    distinct = {id(each.provider): each for each in deployments}.values()
+    urls: dict[str, str | None] = {}
+    for each in distinct:
+        provider, url = each.provider, each.traits.base_url
         if urls.setdefault(provider.name, url) != url:
             raise ConfigurationError(
                 f"two providers with different base URLs are named {provider.name!r}: "
                 f"give one a name of its own, as in {type(provider).__name__}(name='{provider.name}-eu', ...)"
             )
-    return list(providers.values())
+    return [each.provider for each in distinct]

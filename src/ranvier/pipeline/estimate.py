@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ranvier.pipeline.asking.optional_members import may_have_slots, stream_of
 from ranvier.pipeline.credentials.key_rotation import MAX_FURTHER_KEYS
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits, slot_wait
@@ -58,7 +59,7 @@ def at_target(
     bound = of_attempt(target, limits, repairs=repairs)
     for layer in reversed(layers):
         bound = layer.bound(bound, target)
-    if refusals and getattr(target.provider, "stream", None) is not None:
+    if refusals and stream_of(target.provider) is not None:
         bound += of_attempt(target, limits)
     return bound
 
@@ -82,7 +83,7 @@ def limits_at(layers: Iterable[Stacked], target: Deployment) -> Limits:
 
 def takes_slot(target: Deployment) -> bool:
     """True if the provider limits its connections, so that a call may have to wait for a slot."""
-    return hasattr(target.provider, "slots")
+    return may_have_slots(target.provider)
 
 
 def _widest(bounds: Iterable[WorstCase]) -> WorstCase:

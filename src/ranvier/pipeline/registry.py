@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ranvier.errors.configuration import UnknownProviderError
+from ranvier.pipeline.asking.optional_members import family_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
@@ -20,7 +21,7 @@ def register(name: str, factory: Callable[[], Provider]) -> None:
 
 def names_of(providers: Iterable[Provider]) -> frozenset[str]:
     """Every name that may address a provider: the registered ones, and those of `providers`."""
-    own = {name for each in providers for name in (each.name, getattr(each, "family", each.name))}
+    own = {name for each in providers for name in (each.name, family_of(each))}
     return frozenset(_factories) | own
 
 

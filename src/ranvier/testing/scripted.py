@@ -94,6 +94,7 @@ class ScriptedProvider:
 
     Attributes:
         slots, needs_credential, credential: Unset unless a test sets them; HTTP adapters have the same.
+            Set `needs_credential` before you build a pipeline.
         calls: The calls received, oldest first, each with its `request`, `tenant`, `credential`,
             `attempt` and `deadline`.
         in_progress: The number of calls in flight.

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.deployment import Provider, distinct_providers
 from ranvier.testing.loop import where_it_waits
 from ranvier.wording import counted
@@ -89,7 +90,7 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
 
 def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
     own: Any = provider
-    slots = getattr(own, "slots", None)
+    slots = slots_of(provider)
     bound = getattr(slots, "_bound_value", None)  # only a BoundedSemaphore keeps its initial value
     if slots is not None and bound is not None and slots._value != bound:
         yield f"{provider.name}: {bound - slots._value} of {bound} connection slots taken"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ranvier.cli.doctor.inspection import Finding, PipelineReport
-from ranvier.pipeline.deployment import Deployment
 
 Check = Callable[[PipelineReport], Iterator[Finding]]
 
@@ -38,8 +37,3 @@ def settings_of(report: PipelineReport, kind: type[Any]) -> Iterator[tuple[str, 
     for layer in report.layers:
         if isinstance(layer, kind):
             yield from ((target.target, layer.settings_for(target)) for target in report.targets)
-
-
-def family_of(target: Deployment) -> str:
-    """The vendor whose models the target serves, whatever the provider's name is."""
-    return str(getattr(target.provider, "family", target.provider.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ranvier.cli.doctor.checking import Found, check, family_of, settings_of
+from ranvier.cli.doctor.checking import Found, check, settings_of
 from ranvier.cli.doctor.inspection import PipelineReport
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
@@ -135,7 +135,7 @@ def limit_beyond_attempt(report: PipelineReport) -> Found:
 def first_token_too_short(report: PipelineReport) -> Found:
     """The model thinks in silence for longer than `first_token`."""
     for target in report.targets:
-        needed = first_token_allowance(family_of(target), target.facts_of or target.model)
+        needed = first_token_allowance(target.traits.family, target.facts_of or target.model)
         limit = report.limits[target.target].first_token
         if limit is not None and limit < needed and needed > 20:
             why = f"first_token={limit:g} stops it while it thinks or is loaded: it may need {needed:g} s"

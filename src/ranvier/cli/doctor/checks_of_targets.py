@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from ranvier.cli.doctor.checking import Found, check, family_of
+from ranvier.cli.doctor.checking import Found, check
 from ranvier.cli.doctor.inspection import NEEDS_NONE, PipelineReport, url_of
 
 MODELS = {
@@ -56,8 +56,8 @@ def smaller_window(report: PipelineReport) -> Found:
 def unknown_model(report: PipelineReport) -> Found:
     """The model id does not look like one of its vendor."""
     for target in report.targets:
-        family, provider = family_of(target), target.provider
-        if getattr(provider, "base_url", None) != getattr(provider, "default_base_url", ""):
+        family = target.traits.family
+        if target.traits.base_url != getattr(target.provider, "default_base_url", ""):
             continue
         starts = MODELS.get(family, ())
         if starts and not target.model.startswith(starts):
@@ -71,7 +71,7 @@ def no_key(report: PipelineReport) -> Found:
     """A target has no key, and is skipped."""
     for target in report.targets:
         if report.keys[target.target] is None:
-            variables = " or ".join(getattr(target.provider, "environment", ())) or "api_key=..."
+            variables = " or ".join(target.traits.environment) or "api_key=..."
             yield target.target, "it has no key, so every call skips it", f"set {variables}"
 
 

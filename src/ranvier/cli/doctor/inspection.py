@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli.doctor.reachability import Reach, reach_all
+from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.estimate import limits_at, of_call
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.place import Place
@@ -120,20 +121,18 @@ def url_of(target: Deployment) -> str | None:
     """The base URL of a target; `None` for a provider without an address."""
     provider: Any = target.provider
     of_key = getattr(provider, "base_url_for", None)
-    url = getattr(provider, "base_url", None) if of_key is None else of_key(provider.credential())
+    url = target.traits.base_url if of_key is None else of_key(credential_of(provider))
     return url if isinstance(url, str) and url.startswith(HTTP) else None
 
 
 def _key_of(pipeline: Pipeline, target: Deployment) -> str | None:
     """Where the key comes from; never the key itself."""
-    provider: Any = target.provider
     if pipeline.credentials.resolver is not None:
         return "by tenant, from credentials="
-    ask = getattr(provider, "credential", None)
-    if ask is None or not ask():
-        return None if getattr(provider, "needs_credential", False) else NEEDS_NONE
-    variables = getattr(provider, "environment", ())
-    return next((name for name in variables if os.environ.get(name) == ask()), "api_key=")
+    key = credential_of(target.provider)
+    if not key:
+        return None if target.traits.needs_credential else NEEDS_NONE
+    return next((name for name in target.traits.environment if os.environ.get(name) == key), "api_key=")
 
 
 def _deadline(layers: Sequence[Layer]) -> float:

@@ -13,6 +13,7 @@ from ranvier.messages.collector import steps_of
 from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
+from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
@@ -64,7 +65,7 @@ def _events(call: Call) -> AsyncIterator[StreamEvent]:
 async def _whole(call: Call) -> Response:
     timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
     began, queued = timer.begin(), 0.0
-    slots: asyncio.Semaphore | None = getattr(provider, "slots", None)
+    slots = slots_of(provider)
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
@@ -103,7 +104,7 @@ def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
 async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
     timer = WaitTimer(call)
     began, queued = timer.begin(), 0.0
-    slots: asyncio.Semaphore | None = getattr(call.deployment.provider, "slots", None)
+    slots = slots_of(call.deployment.provider)
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:

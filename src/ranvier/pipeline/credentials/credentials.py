@@ -15,7 +15,8 @@ from ranvier.errors.provider import AuthenticationError
 from ranvier.errors.rejected import CredentialMissingError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.foreign import failure_of
-from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation, own_key
+from ranvier.pipeline.asking.optional_members import credential_of
+from ranvier.pipeline.credentials.key_rotation import ClosedFor, KeyRotation
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key, Lookup, Resolver
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.running.loops import Loops
@@ -86,7 +87,7 @@ class Credentials:
         """
         answer = await self._answer(call, deployment)
         key = self._turns.choose(answer, call, deployment)
-        if not key and getattr(deployment.provider, "needs_credential", False):
+        if not key and deployment.traits.needs_credential:
             raise _missing(call, deployment, ours=SHARED in answer)
         return key or None
 
@@ -122,8 +123,8 @@ class Credentials:
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
         """Like `resolve`, for pipelines without a resolver; synchronous."""
-        key = own_key(deployment)
-        if not key and getattr(deployment.provider, "needs_credential", False):
+        key = credential_of(deployment.provider)
+        if not key and deployment.traits.needs_credential:
             raise _missing(call, deployment, ours=True)
         return key or None
 
@@ -250,10 +251,10 @@ async def _in_time(call: Call, answer: Awaitable[object]) -> object:
 
 
 def _missing(call: Call, deployment: Deployment, *, ours: bool) -> CredentialMissingError:
-    provider = deployment.provider
+    name = deployment.provider.name
     if not ours:
-        return CredentialMissingError(f"tenant {call.tenant!r} has no key for {provider.name}")
-    variables = " or ".join(getattr(provider, "environment", ())) or "its environment variable"
+        return CredentialMissingError(f"tenant {call.tenant!r} has no key for {name}")
+    variables = " or ".join(deployment.traits.environment) or "its environment variable"
     return CredentialMissingError(
-        f"no key for {provider.name}: set {variables}, or give api_key=... or a credentials= resolver"
+        f"no key for {name}: set {variables}, or give api_key=... or a credentials= resolver"
     )

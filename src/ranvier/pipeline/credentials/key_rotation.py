@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ranvier.messages.native import Native, account_of
+from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class KeyRotation:
 
     def choose(self, answer: tuple[Key, ...], call: Call, deployment: Deployment) -> str | None:
         """The key to use of those in `answer`, or `None`."""
-        keys = [own_key(deployment) if each is SHARED else each for each in answer]
+        keys = [credential_of(deployment.provider) if each is SHARED else each for each in answer]
         usable = [key for key in keys if key]
         if len(usable) < 2:
             return usable[0] if usable else None
@@ -69,7 +70,7 @@ class KeyRotation:
         tried = [key for at, key in call.record.tried_keys if at == target]
         if len(tried) > MAX_FURTHER_KEYS:
             return None
-        usable = [own_key(call.deployment) if key is SHARED else key for key in keys]
+        usable = [credential_of(call.deployment.provider) if key is SHARED else key for key in keys]
         fresh = [key for key in usable if key and hash(key) not in tried and key != call.credential]
         waits = self._waits(fresh, call, call.deployment)
         return fresh[waits.index(0.0)] if 0.0 in waits else None
@@ -88,9 +89,3 @@ def _position_of_issuer(call: Call, keys: Sequence[str]) -> int | None:
                 accounts = [account_of(key) for key in keys]
                 return accounts.index(part.account) if part.account in accounts else None
     return None
-
-
-def own_key(deployment: Deployment) -> str | None:
-    """The provider's own key at `deployment`: its `api_key` or environment variable."""
-    own = getattr(deployment.provider, "credential", None)
-    return None if own is None else own()

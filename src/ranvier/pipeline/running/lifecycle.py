@@ -10,6 +10,7 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
+from ranvier.pipeline.asking.optional_members import open_of
 from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed_error, wrong_loop_error
 from ranvier.pipeline.running.loops import renew_slots
@@ -121,8 +122,8 @@ class Lifecycle:
         pipeline.credentials.opened(pipeline)
         for provider in self.providers:
             renew_slots(provider, self.loop)
-            if hasattr(provider, "open"):
-                provider.open(pipeline)
+            if (open_provider := open_of(provider)) is not None:
+                open_provider(pipeline)
             opened.append(provider)
         pipeline.events.deliveries.restart()
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, ref
 
 from ranvier.clock import Clock
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.pipeline.asking.optional_members import checked_slots_of, open_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Provider
@@ -64,9 +65,10 @@ def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
     Waiters of a closed loop stay in a semaphore forever, and its holders never release it.
 
     Raises:
-        ConfigurationError: its `slots` cannot be assigned, and it has no `open` to replace them itself.
+        ConfigurationError: its `slots` cannot be assigned, and it has no `open` to replace them itself;
+            or they are no semaphore.
     """
-    own = getattr(provider, "slots", None)
+    own = checked_slots_of(provider)
     if not isinstance(own, asyncio.Semaphore):
         return
     slots = _slots.get(own)
@@ -79,7 +81,7 @@ def renew_slots(provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
     try:
         _holder(provider).slots = renewed
     except AttributeError:
-        if not hasattr(provider, "open"):
+        if open_of(provider) is None:
             raise ConfigurationError(
                 f"the slots of {provider.name} belong to an event loop that is closed: make them assignable, "
                 "or recreate them in its open(pipeline)"

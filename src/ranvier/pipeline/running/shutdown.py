@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.clock import clock_of
 from ranvier.closing import Steps
+from ranvier.pipeline.asking.optional_members import aclose_of
 from ranvier.pipeline.reporting.context import start_task
 
 if TYPE_CHECKING:
@@ -151,9 +152,9 @@ def closings(
         await aclose()
 
     return {
-        start_task(loop, close(provider.aclose), copy_context()): f"provider {provider.name}"
+        start_task(loop, close(aclose), copy_context()): f"provider {provider.name}"
         for provider in providers
-        if hasattr(provider, "aclose")
+        if (aclose := aclose_of(provider)) is not None
     }
 
 

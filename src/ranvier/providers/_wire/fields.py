@@ -15,17 +15,17 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.events import ParameterDropped
+from ranvier.messages.request import CHECKS, Request
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json
 
 if TYPE_CHECKING:
-    from ranvier.messages.request import Request
     from ranvier.messages.tool import Tool
     from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
-SETTINGS: Final = ("max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema")
+SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "extra"))
 """The settings of a `Request`."""
 
 KNOWN: Final = frozenset(
@@ -128,7 +128,7 @@ def _given(request: Request) -> Json:
 
 
 _values = attrgetter(*SETTINGS)
-_UNSET: Final = (None, None, None, (), (), None, None)
+_UNSET: Final = _values(Request(()))
 """What `_values` returns for most requests."""
 
 

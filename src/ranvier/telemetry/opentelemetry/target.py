@@ -51,10 +51,7 @@ class Target:
     @classmethod
     def of(cls, deployment: Deployment) -> Target:
         """The target of a deployment."""
-        provider = deployment.provider
-        return cls(
-            deployment.target, getattr(provider, "family", None), getattr(provider, "base_url", None) or None
-        )
+        return cls(deployment.target, deployment.traits.family, deployment.traits.base_url)
 
 
 def _server(base_url: str | None) -> Mapping[str, Value]:

@@ -11,6 +11,7 @@ from ranvier.messages.collector import Collector
 from ranvier.messages.message import Message
 from ranvier.messages.request import Request
 from ranvier.messages.response import Response
+from ranvier.pipeline.asking.optional_members import stream_of
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -89,7 +90,7 @@ class Scene:
     @property
     def streams(self) -> bool:
         """True if the provider can stream."""
-        return getattr(self.provider, "stream", None) is not None
+        return stream_of(self.provider) is not None
 
     @property
     def ways(self) -> list[str]:
