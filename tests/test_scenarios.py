@@ -1,4 +1,4 @@
-"""Every scenario of an outage is on the page, repeats by its seed, and fails the command out of its bounds."""
+"""Every scenario of an outage is on the page, repeats by its seed, and fails the command out of bounds."""
 
 from pathlib import Path
 

@@ -1,14 +1,10 @@
 """The scenarios, in the order of the page."""
 
+# isort: off
+from benchmarks.scenarios.rows import silence, outages, limits, tenants, deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
-from benchmarks.scenarios.rows import (  # noqa: F401  # because: they register what is in them
-    deadlines,
-    limits,
-    outages,
-    silence,
-    tenants,
-    words,
-)
+
+# isort: on
 
 __all__ = ["NOT_RUN", "ROWS", "Row"]
 
