@@ -53,8 +53,7 @@ class Circuits:
         rules_for: Callable[[Deployment], CircuitSettings] | None = None,
         kind: type[Circuit] = Circuit,
     ) -> None:
-        self._rules, self._kind = rules, kind
-        self._max_circuits = max_circuits
+        self._rules, self._kind, self._max_circuits = rules, kind, max_circuits
         self._rules_for = rules_for or (lambda deployment: rules)
         self._circuits: dict[Hashable, Circuit] = {}
         self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
