@@ -26,7 +26,7 @@ from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
 from ranvier.layers.throttle.drain import HALF, LEAST, Drain
 from ranvier.messages import Message, Request
-from ranvier.pipeline.call import Call
+from ranvier.pipeline.call import Call, Watch
 from ranvier.testing import ScriptedProvider, after, broken
 from support.scenes import time, turns
 
@@ -342,7 +342,8 @@ class NeverQueue(Throttle):
 
     async def handle(self, call: Any, inner: Any) -> Any:
         call = call.again()
-        call.queues = False
+        call.watch = Watch()
+        call.watch.queues = False
         return await super().handle(call, inner)
 
 

@@ -26,7 +26,7 @@ class Scene:
         ]
         self.events: list[Event] = []
         self.route = Fallback(*self.providers, **{"hedge_after": "p99", **settings})
-        self.breaker = Breaker(failure_threshold=100)
+        self.breaker = Breaker(failure_threshold=1000)
         self.pipeline = Pipeline(
             Deadline(deadline),
             self.route,

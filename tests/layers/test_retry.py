@@ -1,6 +1,5 @@
 """Retry: how often, after how long, and what it says about it."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from ranvier import AttemptTimeoutError, LocalCapacityError, Pipeline, RateLimit
 from ranvier.events import Event, RetryScheduled
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Place
+from ranvier.pipeline.call import Watch
 from ranvier.pipeline.layer import R
 from ranvier.testing import ScriptedProvider, after, broken, cut, stall, stream
 from support.scenes import time
@@ -116,7 +116,7 @@ async def test_a_refusal_of_our_own_is_not_retried() -> None:
     assert (len(provider.calls), time()) == (1, 0)
 
 
-@pytest.mark.parametrize("field", ["last_target", "watch"])
+@pytest.mark.parametrize("field", ["last_target", "hedged"])
 async def test_what_was_hedged_or_asked_last_is_not_retried(field: str) -> None:
     """The route has asked another target already, or asks this one against the advice of a guard."""
 
@@ -124,8 +124,8 @@ async def test_what_was_hedged_or_asked_last_is_not_retried(field: str) -> None:
         place = Place.RETRY
 
         async def handle(self, call: Call, inner: Handler[R]) -> R:
-            values = {"watch": SimpleNamespace(hedged=True), "last_target": True}
-            setattr(call, field, values[field])
+            call.watch = Watch()
+            setattr(call.watch, field, True)
             return await inner(call)
 
     provider = ScriptedProvider("only", [broken(), "ok"])

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ranvier import (
-    AllDeploymentsFailedError,
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
     Pipeline,
     RateLimitError,
+    RejectedError,
     ServerError,
     SharedCircuitOpenError,
 )
@@ -22,6 +22,7 @@ from ranvier.layers import Breaker, Fallback, Retry, SharedCircuits, Timeout
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.pipeline import Call, Deployment, Layer, Place
 from ranvier.pipeline.call import Watch
+from ranvier.pipeline.reporting import recorder
 from ranvier.testing import ScriptedProvider, after, cut, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -34,6 +35,27 @@ REFUSALS = [
     InvalidRequestError("no", provider="p", status=400),
 ]
 TENANTS = [f"tenant {number}" for number in range(5)]
+
+
+class Direct(Layer):
+    """A route to one target, which it does not ask when it is rejected."""
+
+    place = Place.ROUTE
+
+    def __init__(self, provider: Any) -> None:
+        self.target = Deployment(provider)
+
+    def deployments(self) -> Any:
+        return [self.target]
+
+    async def handle(self, call: Call, inner: Any) -> Any:
+        directed = call.to(self.target)
+        directed.watch = Watch()
+        try:
+            return await inner(directed)
+        except RejectedError as error:
+            recorder.skipped(directed, error)
+            raise
 
 
 class OwnKeys(Layer):
@@ -61,7 +83,7 @@ class Scene:
         self.provider = ScriptedProvider("p", lambda call: self.reply, model="m")
         self.breaker = Breaker(failure_threshold=1000, shared=SharedCircuits(**rules))
         self.pipeline = Pipeline(
-            Fallback(self.provider), OwnKeys(), *outer, self.breaker, *inner, listeners=[self.events.append]
+            Direct(self.provider), OwnKeys(), *outer, self.breaker, *inner, listeners=[self.events.append]
         )
 
     @property
@@ -133,8 +155,9 @@ async def test_the_endpoint_has_a_circuit_of_its_own() -> None:
         await asyncio.gather(pipeline.complete("Why?", tenant=tenant, to="p/a"), return_exceptions=True)
     states = {each.target: each.state for each in breaker.circuits.shared or ()}
     assert states == {"p/a": "closed", "p/b": "closed", "p": "open"}
-    with pytest.raises(AllDeploymentsFailedError, match=r"p/b \(shared_circuit_open\)"):
-        await pipeline.complete("Why?", tenant="new", to="p/b")
+    answer = await pipeline.complete("Why?", tenant="new", to="p/b")  # nothing else is left to ask
+    assert [skip.target for skip in answer.story.skips] == ["p/b", "p/a"]
+    assert {skip.reason for skip in answer.story.skips} == {"shared_circuit_open"}
     assert (await pipeline.complete("Why?", tenant=TENANTS[0], to="p/b")).text == "ok"  # it is well there
 
 
@@ -391,7 +414,7 @@ async def test_the_route_is_told_what_might_be_a_probe() -> None:
             return await inner(call)
 
     breaker = scene.breaker
-    scene.pipeline = Pipeline(Fallback(scene.provider), OwnKeys(), Asking(), breaker)
+    scene.pipeline = Pipeline(Direct(scene.provider), OwnKeys(), Asking(), breaker)
     await scene.ask("new")
     await scene.open()
     await asyncio.sleep(12.1)
@@ -409,7 +432,7 @@ async def test_the_route_is_told_what_might_be_a_probe() -> None:
 
 async def test_no_retry_follows_once_a_shared_circuit_is_open() -> None:
     """It would be rejected."""
-    scene = Scene(outer=[Retry(max_retries=3)])
+    scene = Scene(outer=[Retry(max_retries=3, budget=None)])
     await scene.ask(*TENANTS)
     assert len(scene.provider.calls) == 17  # four attempts each, but only one of the fifth tenant
 

@@ -39,9 +39,7 @@ async def test_without_budget_the_providers_own_error_is_raised_at_once() -> Non
     assert (len(provider.calls), time()) == (2, 1)
     story = failure.value.story
     assert story is not None
-    assert [(skip.kind, skip.reason, skip.target) for skip in story.skips] == [
-        ("retry_withheld", "budget", "only/scripted")
-    ]
+    assert [(note.kind, note.target) for note in story.notes] == [("retry_withheld", "only/scripted")]
     assert "retry withheld: budget (only/scripted)" in failure.value.explain()
     assert [type(event) for event in heard] == [RetryScheduled, RetryWithheld]
     assert heard[1] == RetryWithheld(tenant="acme", provider="only", model="scripted", kind="server_error")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Course(Protocol):
     """The race of a contestant, as the contestant sees it."""
 
-    hedges: bool
+    detects_silence: bool
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -50,6 +50,12 @@ class Course(Protocol):
 
     def won_by(self, contestant: Contestant, now: float) -> None:
         """`contestant` has content."""
+
+
+def shows_content(call: Call) -> bool:
+    """True if the first content of an attempt can be told from the rest of its answer."""
+    streamed = call.streaming or call.limits.over_stream
+    return streamed and call.deployment.streams(call.credential)
 
 
 class Contestant(Watch):
@@ -96,18 +102,19 @@ class Contestant(Watch):
     def sent(self, call: Call, attempt: Attempt, timer: Alarm) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
         self._attempt = attempt
-        if self._answered or not (self._race.hedges or self.observers):
+        if self._answered or not self._race.detects_silence:
             return  # for example the repair of an answer
         self.silent = False
         self._timer = timer
         self.probing = bool(call.probing)
         now = attempt.started
         delay = self._race.hedge_delay(self, call, now)
-        if delay is None:
-            self._hedge_at, self._hang_at = inf, now + self.pace.hang_threshold(call.limits, now)
-            timer.ring(self._hang_at, self._alarm)
-        else:
-            self._limits, self._hedge_at, self._hang_at = call.limits, now + delay, -inf
+        self._limits = call.limits
+        self._hedge_at = inf if delay is None else now + delay
+        self._hang_at = -inf if shows_content(call) else inf  # computed when it is needed
+        if delay is None and self._hang_at == -inf:
+            timer.ring(self._hangs_at(now), self._alarm)
+        elif delay is not None:
             timer.ring(self._hedge_at, self._alarm)
 
     def alive(self, now: float) -> None:

@@ -9,6 +9,7 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
+from ranvier.layers.fallback.contestant import shows_content
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
 from ranvier.layers.fallback.kept_state import keeps_state
 from ranvier.layers.fallback.pace import Pace
@@ -103,6 +104,7 @@ class Fallback(Layer):
         self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
+        self.detects_silence = self.hedges
         self.watched = True  # until it is known which layers read the watch
         self.budget = HedgeBudget()
         self.max_lingering = MAX_LINGERING
@@ -120,7 +122,8 @@ class Fallback(Layer):
             for layer in pipeline.layers
             if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
         )
-        self.watched = self.hedges or self.reserve is not None or _any_watches(pipeline.layers)
+        self.detects_silence = self.hedges or _any_shared(pipeline.layers)
+        self.watched = self.detects_silence or self.reserve is not None or _any_watches(pipeline.layers)
         if self.reserve is None:
             return
         for deployment in self.deployments():
@@ -163,8 +166,7 @@ class Fallback(Layer):
             return None
         if call.request.extra and call.hedge is None and keeps_state(call.request.extra):
             return None
-        streamed = call.streaming or call.limits.over_stream
-        if isinstance(after, str) and not (streamed and call.deployment.streams(call.credential)):
+        if isinstance(after, str) and not shows_content(call):
             return None
         if probing:
             return None if single else PROBE_HEDGE
@@ -215,6 +217,11 @@ class Fallback(Layer):
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
+
+
+def _any_shared(layers: Iterable[object]) -> bool:
+    circuits = (layer.circuits for layer in layers if isinstance(layer, Layer))
+    return any(each is not None and each.shared is not None for each in circuits)
 
 
 def _any_watches(layers: Iterable[object]) -> bool:

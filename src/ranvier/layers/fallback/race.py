@@ -54,6 +54,7 @@ class Race(TargetsLeft, Generic[R]):
         self.layer = layer
         self.call = call
         self.hedges = layer.hedges
+        self.detects_silence = layer.detects_silence
         self._inner = inner
 
     async def run(self) -> R:
@@ -119,7 +120,7 @@ class Race(TargetsLeft, Generic[R]):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
         if reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
-        if self.hedges:
+        if self.hedges and reason is None:
             receiver = self._remaining[0] if self._remaining else target
             layer.budget.earn(receiver.provider.name)
         directed = call.to(target, None, reason)
@@ -203,6 +204,7 @@ class Race(TargetsLeft, Generic[R]):
             raise self._fatal
         if self._empty is None and self._passed_over:
             _, target = min(self._passed_over, key=lambda each: each[0])
+            self._failures = tuple(each for each in self._failures if each[0] is not target)
             contestant = Contestant(self, target)
             contestant.last_target, contestant.queues = True, False
             call = self.call.to(target)
