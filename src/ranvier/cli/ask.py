@@ -90,7 +90,7 @@ def _pipeline(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
         deployments.append(Deployment(providers[name], model or None))
     for name in urls:
         raise ConfigurationError(f"--base-url {name}=...: no --to names {name}")
-    return resilient(*deployments)
+    return resilient(*deployments, listeners=())  # it prints itself what becomes of the call
 
 
 def _base_url(option: str) -> tuple[str, str]:
