@@ -62,7 +62,7 @@ MUTANTS = [
     ),
     mutant(
         "L3", "a lease begins while the probe waits for a connection", PERMIT,
-        "        self._circuit.extend(self, call.pipeline.clock(), self._lease(call))",
+        "        self._circuit.extend(self, self._sent, self._lease(call))",
         "        pass",
         "tests/layers/test_breaker.py::test_a_probe_that_is_asked_again_without_streaming_has_its_lease_anew",
     ),

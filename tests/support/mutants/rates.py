@@ -72,8 +72,8 @@ MUTANTS = [
     ),
     mutant(
         "H5", "a call that was hedged is retried as well", RETRY,
-        "(call.watch is not None and call.watch.hedged)",
-        "False",
+        "call.watch.last_target or call.watch.hedged",
+        "call.watch.last_target",
         "tests/layers/test_retry.py::test_what_was_hedged_or_asked_last_is_not_retried",
     ),
     # --- windows of a circuit

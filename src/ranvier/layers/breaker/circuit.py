@@ -190,12 +190,11 @@ class Circuit:
 
         If it was a probe, the cooldown counts from when it was sent: the silence was waited for already.
         """
-        if generation != self.generation:
-            return
         probed = self.state is HALF_OPEN
-        self._fail(now)
-        if probed and self.state is OPEN:
-            self.reopens_at = max(now, self.reopens_at - (now - sent))
+        if generation == self.generation:
+            self._fail(now)
+            if probed:
+                self.reopens_at = max(now, self.reopens_at - (now - sent))
 
     def _leave(self, who: object, now: float) -> bool:
         """Release a probe, and return true; if its lease has expired, open the circuit instead."""
