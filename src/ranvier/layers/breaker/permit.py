@@ -25,7 +25,8 @@ class UntrackedPermit(Permit):
 class CircuitPermit(Permit):
     """Ties a call to the circuit and the generation that admitted it."""
 
-    __slots__ = ("_call", "_circuit", "_generation", "_key", "_proved", "_registry", "_settled", "circuit")
+    __slots__ = ("_call", "_circuit", "_generation", "_key", "_registry", "_settled", "circuit")
+    _proved = False
 
     def __init__(self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit) -> None:
         self._registry = registry
@@ -33,7 +34,6 @@ class CircuitPermit(Permit):
         self._key = key
         self._circuit = circuit
         self._generation = circuit.generation
-        self._proved = False
         self._settled = False
         self.circuit = circuit.state
 
@@ -41,14 +41,6 @@ class CircuitPermit(Permit):
     def refuses_now(self) -> bool:
         """True while the circuit rejects every call."""
         return self._circuit.rejects(self._call.pipeline.clock())
-
-    def proved(self) -> None:
-        """A stream has begun: if the call is a probe, it has succeeded, and another may follow."""
-        before = self._circuit.state
-        if self._circuit.prove(self, self._call.pipeline.clock()):
-            self._proved = True
-        if self._circuit.state is not before:
-            self._registry.emit_change(self._call, before, self._circuit)
 
     def settle(self, outcome: Outcome) -> None:
         """Release the call and count its outcome, once."""
@@ -76,7 +68,7 @@ class ProbePermit(CircuitPermit):
     If the attempt sends a second request, the lease starts again.
     """
 
-    __slots__ = ("_lease",)
+    __slots__ = ("_lease", "_proved")
     probes = True
 
     def __init__(
@@ -84,6 +76,7 @@ class ProbePermit(CircuitPermit):
     ) -> None:
         super().__init__(registry, call, key, circuit)
         self._lease = lease
+        self._proved = False
 
     def admitted(self) -> None:
         """Take over the circuit's state and generation, which admitting the probe may have changed."""
@@ -97,3 +90,11 @@ class ProbePermit(CircuitPermit):
     def sent(self, call: Call) -> None:
         """Start the lease."""
         self._circuit.extend(self, call.pipeline.clock(), self._lease(call))
+
+    def proved(self) -> None:
+        """A stream has begun: the probe has succeeded, and another may follow."""
+        before = self._circuit.state
+        if self._circuit.prove(self, self._call.pipeline.clock()):
+            self._proved = True
+        if self._circuit.state is not before:
+            self._registry.emit_change(self._call, before, self._circuit)

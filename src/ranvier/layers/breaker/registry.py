@@ -53,7 +53,7 @@ class Circuits:
         self._max_circuits = max_circuits
         self._rules_for = rules_for or (lambda deployment: rules)
         self._circuits: dict[Hashable, Circuit] = {}
-        self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
+        self._idle: dict[Circuit, Hashable] = {}  # closed and without calls, least recently used first: keys
         self._numbers = count()
         self._unasked = Unasked()  # open or half-open, and without calls
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
@@ -98,7 +98,7 @@ class Circuits:
         async with circuit.lock:
             before = circuit.state
             circuit.isolate()
-            self._idle.pop(key, None)
+            self._idle.pop(circuit, None)
             self._emit_to_all(key, before, circuit.state)
 
     def _named(self, *parts: Hashable) -> Hashable:
@@ -139,8 +139,8 @@ class Circuits:
             circuit.entered_at = math.inf
             if circuit.state is not CLOSED:
                 self._unasked.add(key, circuit, self._circuits)
-            elif key not in self._idle:
-                self._idle[key] = circuit
+            elif circuit not in self._idle:
+                self._idle[circuit] = key
 
     def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
         """Return a permit for `call` through the circuit at `key`; a new circuit gets `settings`.
@@ -159,7 +159,7 @@ class Circuits:
             circuit.in_flight += 1
         else:
             permit = self._probe(call, key, circuit, settings)
-        self._idle.pop(key, None)
+        self._idle.pop(circuit, None)
         return permit
 
     def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
@@ -192,7 +192,7 @@ class Circuits:
         if circuit.in_flight > 0:
             return
         if circuit.state is CLOSED:
-            self._idle[key] = circuit  # at the end: it was taken out when the call was admitted
+            self._idle[circuit] = key  # at the end: it was taken out when the call was admitted
         else:
             self._unasked.add(key, circuit, self._circuits)
 
@@ -213,8 +213,8 @@ class Circuits:
 
     def _park(self, key: Hashable, circuit: Circuit) -> None:
         if circuit.in_flight == 0:
-            self._idle.pop(key, None)
-            self._idle[key] = circuit
+            self._idle.pop(circuit, None)
+            self._idle[circuit] = key
 
     def _add(self, key: Hashable, rules: CircuitSettings, now: float) -> Circuit | None:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
@@ -225,8 +225,7 @@ class Circuits:
     def _evict(self, now: float) -> bool:
         """Evict one closed circuit, or else open and half-open ones. True if there is room now."""
         if self._idle:
-            forgettable = [next(iter(self._idle))]
-            del self._idle[forgettable[0]]
+            forgettable = [self._idle.pop(next(iter(self._idle)))]
         else:
             forgettable = self._unasked.take(self._circuits, now)
         for key in forgettable:
