@@ -94,14 +94,15 @@ class Fallback(Layer):
                     continue
                 directed = call
                 try:  # the key is never a local variable: a traceback report might show it
-                    _check_time(call, deployment, failures)
-                    directed = call.to(deployment, None, _fall_back(call, deployment, previous))
+                    if call.deadline is not None and call.deadline <= call.pipeline.clock():
+                        raise _too_late(deployment, failures)
+                    directed = call.to(deployment, None, previous and _fall_back(call, deployment, *previous))
                     if credentials.resolver is None:
                         directed.credential = credentials.default(call, deployment)
                         answer = await inner(directed)
                     else:
                         answer = await _by_keys(directed, inner)
-                    if len(chain) == 1 or not self._falls_back_on(call, answer):
+                    if len(chain) == 1 or not getattr(answer, "empty", False) or self._accepts_empty(call):
                         return answer
                     call.record.answered_nothing()
                     empty, previous = empty or answer, (deployment, EMPTY)
@@ -122,11 +123,10 @@ class Fallback(Layer):
             # that was dropped would not be freed.
             del failures, answer, empty
 
-    def _falls_back_on(self, call: Call, answer: object) -> bool:
-        """True where `answer` is empty, and another target may return more."""
-        if not (self._on_empty and getattr(answer, "empty", False)):
-            return False
-        return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
+    def _accepts_empty(self, call: Call) -> bool:
+        """True where an empty answer to `call` can be right, so that no other target is tried."""
+        last = call.request.messages[-1]
+        return not self._on_empty or any(isinstance(part, ToolResult) for part in last.parts)
 
     def _fails_over(self, error: RanvierError) -> bool:
         if error.fails_over or isinstance(error, ContextLengthError):
@@ -173,17 +173,8 @@ def _too_small(deployment: Deployment, failures: Failures) -> bool:
     )
 
 
-def _check_time(call: Call, deployment: Deployment, failures: Failures) -> None:
-    """Raise `DeadlineExceededError` if the deadline has passed before `deployment` is tried."""
-    if call.deadline is not None and call.deadline <= call.pipeline.clock():
-        raise _too_late(deployment, failures)
-
-
-def _fall_back(call: Call, deployment: Deployment, previous: tuple[Deployment, str] | None) -> str | None:
-    """Emit that the call falls back to `deployment`; return why, or `None` for the first target."""
-    if previous is None:
-        return None
-    before, kind = previous
+def _fall_back(call: Call, deployment: Deployment, before: Deployment, kind: str) -> str:
+    """Emit that the call falls back from the target `before` to `deployment`, and return why."""
     if call.pipeline.events.listeners:
         call.pipeline.events.emit(
             FallbackTaken(
