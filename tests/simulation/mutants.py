@@ -75,8 +75,8 @@ MUTANTS = [
     ),
     mutant(
         "S8", "a circuit counts every outcome twice", PERMIT,
-        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)",
-        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)\n" * 2,
+        "        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)",
+        "        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)\n" * 2,
     ),
     mutant(
         "S10", "a stream ends as often as it is told to", ANSWER,

@@ -26,7 +26,6 @@ class CircuitPermit(Permit):
     """Ties a call to the circuit and the generation that admitted it."""
 
     __slots__ = ("_call", "_circuit", "_generation", "_key", "_registry", "_settled", "circuit")
-    _proved = False
 
     def __init__(self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit) -> None:
         self._registry = registry
@@ -47,16 +46,13 @@ class CircuitPermit(Permit):
         if self._settled:
             return
         self._settled = True
-        circuit, generation = self._circuit, self._generation
-        if generation < circuit.oldest:  # its event loop is closed, and the circuit has moved to another
+        circuit = self._circuit
+        if self._generation < circuit.oldest:  # its loop is closed, and the circuit has moved to another
             return
-        if self._proved:  # its success was counted; if the stream breaks later, that counts in any state
-            generation = circuit.generation
-            outcome = FAILED if outcome is FAILED else ABANDONED
         if outcome is FAILED:
             self._registry.claim(self._key, circuit, self._call)
         before = circuit.state
-        circuit.settle(self, generation, outcome, self._call.pipeline.clock)
+        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
             self._registry.emit_change(self._call, before, circuit)
@@ -98,3 +94,11 @@ class ProbePermit(CircuitPermit):
             self._proved = True
         if self._circuit.state is not before:
             self._registry.emit_change(self._call, before, self._circuit)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Release the probe; after its success only a break of its stream counts, and in any state."""
+        circuit = self._circuit
+        if self._proved and self._generation >= circuit.oldest:
+            self._generation = circuit.generation
+            outcome = FAILED if outcome is FAILED else ABANDONED
+        super().settle(outcome)
