@@ -207,7 +207,7 @@ class CircuitMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_is_forgotten_only_when_it_is_idle(self) -> None:
-        parked = ("acme", "only") in self.hand.circuits._idle
+        parked = ("acme", "only") in self.hand.circuits._idle.values()
         assert parked == (self.model.state == "closed" and not self.model.held)
 
 

@@ -35,7 +35,7 @@ def test_closed_circuits_go_in_the_order_of_their_last_use(
         if len(expected) > room:
             expected.popitem(last=False)
         assert set(tenants(hand)) == set(expected)
-        assert [key[0] for key in hand.circuits._idle] == list(expected)
+        assert [key[0] for key in hand.circuits._idle.values()] == list(expected)
 
 
 class Step:
@@ -87,10 +87,10 @@ class Busy:
         for tenant in {tenant for tenant, _ in self.in_flight}:
             here = sum(1 for name, _ in self.in_flight if name == tenant)
             assert circuits[tenant, "only"].in_flight == here
-        for key in self.hand.circuits._idle:
+        for key in self.hand.circuits._idle.values():
             assert (circuits[key].state, circuits[key].in_flight) == ("closed", 0)
         idle = {key for key, seen in circuits.items() if seen.state == "closed" and not seen.in_flight}
-        assert idle == set(self.hand.circuits._idle)
+        assert idle == set(self.hand.circuits._idle.values())
 
 
 @settings(max_examples=200)

@@ -75,8 +75,8 @@ MUTANTS = [
     ),
     mutant(
         "S8", "a circuit counts every outcome twice", PERMIT,
-        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)",
-        "        circuit.settle(self, generation, outcome, self._call.pipeline.clock)\n" * 2,
+        "        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)",
+        "        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)\n" * 2,
     ),
     mutant(
         "S10", "a stream ends as often as it is told to", ANSWER,
@@ -127,13 +127,13 @@ MUTANTS = [
     # --- time
     mutant(
         "S1", "the loop is not asked to wake us earlier than before", TIMERS,
-        "        if when < self._wakes:",
-        "        if when < self._wakes == math.inf:",
+        "        if when >= self._wakes:",
+        "        if self._wakes != inf:",
     ),
     mutant(
         "S1", "the loop is not asked to wake us again", TIMERS,
-        "        if following < self._wakes:",
-        "        if following < now:",
+        "            self._wake_by(following)",
+        "            self._wake_by(inf)",
     ),
     mutant(
         "S5", "an attempt is begun although the deadline has passed", WATCH,

@@ -36,13 +36,13 @@ class Deadline(Layer):
         self.seconds = validation.seconds("Deadline(seconds)", seconds, optional=True)
 
     def join(self, pipeline: Runtime) -> None:
-        """As the outermost layer, set the deadline when a call starts, which saves a copy of the call."""
+        """As the outermost layer, let the pipeline set the deadline, which saves a copy of the call."""
         if pipeline.layers[0] is self and getattr(self.handle, "__func__", None) is Deadline.handle:
             pipeline.timed_by = self
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
-        """Pass on the call with its deadline, unless it was set when the call started."""
-        if self.seconds is None or call.pipeline.timed_by is self:
+        """Pass on the call with its deadline."""
+        if self.seconds is None:
             return inner(call)
         return inner(call.until(call.pipeline.clock() + self.seconds))
 

@@ -79,8 +79,8 @@ class Response(Generic[ParsedT_co]):
         Reasoning alone is not content. The number of reported tokens does not matter.
         """
         return (
-            self.finish_reason is FinishReason.STOP
-            and (not self.text or self.text.isspace())
+            (not self.text or self.text.isspace())
+            and self.finish_reason is FinishReason.STOP
             and not self.tool_calls
             and self.parsed is None
             and all(map(_holds_nothing, self.parts))

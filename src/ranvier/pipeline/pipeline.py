@@ -87,9 +87,10 @@ class Pipeline(Runtime):
         self.lifecycle = Lifecycle(providers)
         self._require_tenant = require_tenant
         self._circuit = "closed" if any(layer.circuits is not None for layer in layers) else None
-        self._handle = compose(layers, attempt)
         for layer in layers:
             layer.join(self)
+        done: object = self.timed_by  # `_carry` does all that this layer would do
+        self._handle = compose([layer for layer in layers if layer is not done], attempt)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -179,14 +180,15 @@ class Pipeline(Runtime):
         try:
             if call.streaming or self.events.in_context:
                 record.context = context_of(call.tenant)
-            record.started_at = self.clock()
+            clock = self.clock
+            record.started_at = clock()
             own = None if self.timed_by is None else self.timed_by.seconds
             if own is not None and (seconds is None or own < seconds):
                 seconds = own
             if seconds is not None and (call.deadline is None or record.started_at + seconds < call.deadline):
                 call.deadline = record.started_at + seconds
             answer = await self._handle(call)
-            record.ended = self.clock()
+            record.ended = clock()
             if call.streaming:
                 hand_out(call, answer, lifecycle, task)
             else:

@@ -119,8 +119,9 @@ class Runtime:
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
-        timed_by, limits: A hook for `Layer.join`: the layer that sets the deadline of each call, and the
-            limits of attempts, if they are the same for every call. This saves deriving calls for them.
+        timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of each call from
+            its start, so that `handle` is not called, and the limits of attempts, if they are the same for
+            every call. This saves deriving calls for them.
         retry_budget: A hook for `Layer.join`: what further attempts at the same target are asked of; `None`
             allows all.
     """

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
+NO_TOKENS = Usage()
+"""The usage of each answer: nothing is sent to a model."""
+
+
 class Stub:
     """Answers every call immediately with a fixed text: `Fallback(..., Stub("We will be back soon."))`.
 
@@ -47,7 +51,7 @@ class Stub:
         return Response(
             text=reply,
             raw_finish_reason="stop",
-            usage=Usage(),
+            usage=NO_TOKENS,
             model=call.deployment.model,
             provider=self.name,
             parts=(Text(reply),) if reply else (),
@@ -57,7 +61,7 @@ class Stub:
         """Yield the reply word by word."""
         for word in re.findall(r"\s*\S+\s*$|\s*\S+", self._answer(call)):
             yield StreamEvent(text=word)
-        yield StreamEvent(finish_reason=FinishReason.STOP, raw_finish_reason="stop", usage=Usage())
+        yield StreamEvent(finish_reason=FinishReason.STOP, raw_finish_reason="stop", usage=NO_TOKENS)
 
     def _answer(self, call: Call) -> str:
         return self._reply if isinstance(self._reply, str) else self._reply(call)

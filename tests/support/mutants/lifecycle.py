@@ -174,8 +174,8 @@ MUTANTS = [
     ),
     mutant(
         "L13", "a call of the old loop settles on the new one", PERMIT,
-        "        if generation < circuit.oldest:",
-        "        if generation < 0:",
+        "        if self._generation < circuit.oldest:",
+        "        if self._generation < 0:",
         f"{LOOP}::test_what_was_in_flight_on_a_closed_loop_holds_nothing_on_the_next",
     ),
     mutant(

@@ -75,7 +75,7 @@ MUTANTS = [
     mutant(
         "T3", "a permit settles as often as it is told to", PERMIT,
         "        if self._settled:",
-        "        if self._proved and self._settled:",
+        "        if False:",
         "test_probe_traps.py::test_t03_a_permit_settles_once",
     ),
     mutant(
@@ -419,7 +419,7 @@ MUTANTS = [
     ),
     mutant(
         "T42", "the later break of a proved probe is lost", PERMIT,
-        "            generation = circuit.generation",
+        "            self._generation = circuit.generation",
         "            pass",
         "test_probe_traps.py::test_t42_the_later_break_of_a_proved_probe_still_counts",
     ),

@@ -28,17 +28,7 @@ class UntrackedPermit(Permit):
 class CircuitPermit(Permit):
     """Ties a call to the circuit and the generation that admitted it."""
 
-    __slots__ = (
-        "_call",
-        "_circuit",
-        "_generation",
-        "_key",
-        "_proved",
-        "_registry",
-        "_settled",
-        "_silent",
-        "circuit",
-    )
+    __slots__ = ("_call", "_circuit", "_generation", "_key", "_registry", "_settled", "_silent", "circuit")
     observes = True
 
     def __init__(self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit) -> None:
@@ -47,7 +37,6 @@ class CircuitPermit(Permit):
         self._key = key
         self._circuit = circuit
         self._generation = circuit.generation
-        self._proved = False
         self._settled = False
         self._silent = False
         self.circuit = circuit.state
@@ -58,18 +47,13 @@ class CircuitPermit(Permit):
         return self._circuit.rejects(self._call.pipeline.clock())
 
     def proved(self) -> None:
-        """A stream has begun: if the call is a probe, it has succeeded, and another may follow."""
-        before = self._circuit.state
+        """A stream has begun."""
         if self._circuit.rules.windows is not None:
             self._time(self._circuit.rules.windows, began=True)
-        if self._circuit.prove(self, self._call.pipeline.clock()):
-            self._proved = True
-        if self._circuit.state is not before:
-            emit_change(self._call, before, self._circuit)
 
     def silent(self) -> None:
         """The attempt has passed its hang threshold: that is a failure, unless it succeeds all the same."""
-        if self._settled or self._proved or self._silent:
+        if self._settled or self._silent:
             return
         self._silent = True
         circuit, now = self._circuit, self._call.pipeline.clock()
@@ -89,12 +73,9 @@ class CircuitPermit(Permit):
         if self._settled:
             return
         self._settled = True
-        circuit, generation = self._circuit, self._generation
-        if generation < circuit.oldest:  # its event loop is closed, and the circuit has moved to another
+        circuit = self._circuit
+        if self._generation < circuit.oldest:  # its loop is closed, and the circuit has moved to another
             return
-        if self._proved:  # its success was counted; if the stream breaks later, that counts in any state
-            generation = circuit.generation
-            outcome = FAILED if outcome is FAILED else ABANDONED
         if self._silent and outcome is FAILED:  # it was counted when the attempt fell silent
             outcome = ABANDONED
         if outcome is FAILED:
@@ -102,7 +83,7 @@ class CircuitPermit(Permit):
         before = circuit.state
         if circuit.rules.windows is not None and outcome is not ABANDONED:
             self._time(circuit.rules.windows, began=False)
-        circuit.settle(self, generation, outcome, self._call.pipeline.clock)
+        circuit.settle(self, self._generation, outcome, self._call.pipeline.clock)
         self._registry.release(self._key, circuit)
         if circuit.state is not before:
             emit_change(self._call, before, circuit)
@@ -129,7 +110,7 @@ class ProbePermit(CircuitPermit):
     If the attempt sends a second request, the lease starts again.
     """
 
-    __slots__ = ("_lease", "_sent")
+    __slots__ = ("_lease", "_proved", "_sent")
     probes = True
 
     def __init__(
@@ -137,15 +118,11 @@ class ProbePermit(CircuitPermit):
     ) -> None:
         super().__init__(registry, call, key, circuit)
         self._lease = lease
+        self._proved = False
         self._sent: float | None = None
 
     def _sent_at(self, now: float) -> float:
         return now if self._sent is None else self._sent
-
-    def content(self) -> None:
-        """The first content: proof enough, unless the whole answer has to match a schema, or to be quick."""
-        if self._call.request.schema is None and self._circuit.rules.windows is None:
-            self.proved()
 
     def admitted(self) -> None:
         """Take over the circuit's state and generation, which admitting the probe may have changed."""
@@ -160,3 +137,30 @@ class ProbePermit(CircuitPermit):
         """Start the lease."""
         self._sent = call.pipeline.clock()
         self._circuit.extend(self, self._sent, self._lease(call))
+
+    def content(self) -> None:
+        """The first content: proof enough, unless the whole answer has to match a schema, or to be quick."""
+        if self._call.request.schema is None and self._circuit.rules.windows is None:
+            self.proved()
+
+    def silent(self) -> None:
+        """The probe has failed, unless it has already succeeded."""
+        if not self._proved:
+            super().silent()
+
+    def proved(self) -> None:
+        """A stream has begun: the probe has succeeded, and another may follow."""
+        before = self._circuit.state
+        super().proved()
+        if self._circuit.prove(self, self._call.pipeline.clock()):
+            self._proved = True
+        if self._circuit.state is not before:
+            emit_change(self._call, before, self._circuit)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Release the probe; after its success only a break of its stream counts, and in any state."""
+        circuit = self._circuit
+        if self._proved and self._generation >= circuit.oldest:
+            self._generation = circuit.generation
+            outcome = FAILED if outcome is FAILED else ABANDONED
+        super().settle(outcome)

@@ -56,7 +56,7 @@ class Circuits:
         self._rules, self._kind, self._max_circuits = rules, kind, max_circuits
         self._rules_for = rules_for or (lambda deployment: rules)
         self._circuits: dict[Hashable, Circuit] = {}
-        self._idle: dict[Hashable, Circuit] = {}  # closed and without calls, least recently used first
+        self._idle: dict[Circuit, Hashable] = {}  # closed and without calls, least recently used first: keys
         self._numbers = count()
         self._eviction_queue = EvictionQueue()  # open or half-open, and without calls
         self._unclaimed: set[Hashable] = set()  # made by an operator: the first failed call sets the rules
@@ -96,7 +96,7 @@ class Circuits:
             async with circuit.lock:
                 before = circuit.state
                 circuit.isolate()
-                self._idle.pop(key, None)
+                self._idle.pop(circuit, None)
                 emit_to_all(self._listening, key, before, circuit.state)
 
     def _made(self, key: Hashable) -> Circuit:
@@ -155,8 +155,8 @@ class Circuits:
             circuit.entered_at = math.inf
             if circuit.state is not CLOSED:
                 self._eviction_queue.add(key, circuit, self._circuits)
-            elif key not in self._idle:
-                self._idle[key] = circuit
+            elif circuit not in self._idle:
+                self._idle[circuit] = key
 
     def rejects(self, call: Call, key: Hashable) -> bool:
         """True if the circuit at `key` rejects every call now."""
@@ -193,7 +193,7 @@ class Circuits:
             circuit.in_flight += 1
         else:
             permit = self._probe(call, key, circuit, settings)
-        self._idle.pop(key, None)
+        self._idle.pop(circuit, None)
         return permit
 
     def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
@@ -227,7 +227,7 @@ class Circuits:
         if circuit.in_flight > 0:
             return
         if circuit.state is CLOSED:
-            self._idle[key] = circuit  # at the end: it was taken out when the call was admitted
+            self._idle[circuit] = key  # at the end: it was taken out when the call was admitted
         else:
             self._eviction_queue.add(key, circuit, self._circuits)
 
@@ -235,8 +235,8 @@ class Circuits:
 
     def _park(self, key: Hashable, circuit: Circuit) -> None:
         if circuit.in_flight == 0:
-            self._idle.pop(key, None)
-            self._idle[key] = circuit
+            self._idle.pop(circuit, None)
+            self._idle[circuit] = key
 
     def _add(self, key: Hashable, rules: CircuitSettings, now: float) -> Circuit | None:
         if len(self._circuits) >= self._max_circuits and not self._evict(now):
@@ -247,8 +247,7 @@ class Circuits:
     def _evict(self, now: float) -> bool:
         """Evict one closed circuit, or else open and half-open ones. True if there is room now."""
         if self._idle:
-            evictable = [next(iter(self._idle))]
-            del self._idle[evictable[0]]
+            evictable = [self._idle.pop(next(iter(self._idle)))]
         else:
             evictable = self._eviction_queue.take(self._circuits, now)
         for key in evictable:

@@ -177,11 +177,10 @@ class Fallback(Layer):
             return max(learned, self.hedge_min)
         return None if single else pace.cold_hedge(call.limits)
 
-    def falls_back_on(self, call: Call, answer: object) -> bool:
-        """True where `answer` is empty, and another target may return more."""
-        if not (self._on_empty and getattr(answer, "empty", False)):
-            return False
-        return not any(isinstance(part, ToolResult) for part in call.request.messages[-1].parts)
+    def accepts_empty(self, call: Call) -> bool:
+        """True where an empty answer to `call` can be right, so that no other target is tried."""
+        last = call.request.messages[-1]
+        return not self._on_empty or any(isinstance(part, ToolResult) for part in last.parts)
 
     def fails_over(self, error: RanvierError) -> bool:
         """True if the next target may answer after `error`."""

@@ -165,7 +165,9 @@ class Race(TargetsLeft, Generic[R]):
         self._answer = answer
 
     def _falls_back_on(self, answer: R) -> bool:
-        return not self.single and self.layer.falls_back_on(self.call, answer)
+        if self.single or not getattr(answer, "empty", False):
+            return False
+        return not self.layer.accepts_empty(self.call)
 
     def failed(self, contestant: Contestant, call: Call, error: RanvierError) -> None:
         """Record the failure of a target; end the call if other targets would fail in the same way."""

@@ -66,15 +66,13 @@ class TimerWheel:
         if second <= self._begun:
             heappush(self._soon, (when, next(self._number), timer))
             timer.bucket = _NO_BUCKET  # if it is cancelled, that is detected when it is due
+            self._wake_by(when)
         else:
             waiting = self._later.get(second)
             if waiting is None:
                 waiting = self._begin(second)
             waiting[timer] = None
             timer.bucket = waiting
-            when = second
-        if when < self._wakes:
-            self._wake_at(when)
 
     def close(self) -> None:
         """Cancel the timer of the loop."""
@@ -93,9 +91,12 @@ class TimerWheel:
             self._sweep_at = MAX_EMPTY_SECONDS + 2 * len(self._later)
         heappush(self._seconds, second)
         waiting = self._later[second] = {}
+        self._wake_by(second)
         return waiting
 
-    def _wake_at(self, when: float) -> None:
+    def _wake_by(self, when: float) -> None:
+        if when >= self._wakes:
+            return
         if self._handle is not None:
             self._handle.cancel()
         # An empty context, or all timers would run in the context of the task that set this one.
@@ -120,5 +121,4 @@ class TimerWheel:
             following = min(
                 self._soon[0][0] if self._soon else inf, self._seconds[0] if self._seconds else inf
             )
-            if following < self._wakes:
-                self._wake_at(following)
+            self._wake_by(following)
