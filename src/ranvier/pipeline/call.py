@@ -65,8 +65,8 @@ class Watch:
         """The targets that the call may still be sent to after this one."""
         return ()
 
-    def sent(self, call: Call, attempt: Attempt, timer: Alarm) -> None:
-        """The request of `call` is sent; `timer` limits its waits."""
+    def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
+        """The request of `call` is sent; `timer` limits its waits. If `streamed`, its first content shows."""
 
     def alive(self, now: float) -> None:
         """The provider has sent something, but no content yet."""

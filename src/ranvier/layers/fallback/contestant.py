@@ -39,10 +39,7 @@ class Course(Protocol):
     def now(self) -> float:
         """The time on the pipeline's clock."""
 
-    def pace_of(self, target: Deployment) -> Pace:
-        """How soon `target` usually answers."""
-
-    def hedge_delay(self, contestant: Contestant, call: Call, now: float) -> float | None:
+    def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
 
     def hedge(self, silent: Contestant, now: float) -> None:
@@ -52,17 +49,12 @@ class Course(Protocol):
         """`contestant` has content."""
 
 
-def shows_content(call: Call) -> bool:
-    """True if the first content of an attempt can be told from the rest of its answer."""
-    streamed = call.streaming or call.limits.over_stream
-    return streamed and call.deployment.streams(call.credential)
-
-
 class Contestant(Watch):
     """A target that a call asks, and the watch of the attempts there.
 
     Attributes:
         target: The target.
+        pace: How soon it usually answers.
         task: The task that asks it; `None` if that is the caller's own.
         lost: Another target has answered first, or the route has given this one up.
         probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
@@ -78,14 +70,10 @@ class Contestant(Watch):
     _hedge_at: float = inf
     _hang_at: float = inf
 
-    def __init__(self, race: Course, target: Deployment) -> None:
+    def __init__(self, race: Course, target: Deployment, pace: Pace) -> None:
         self.target = target
+        self.pace = pace
         self._race = race
-
-    @property
-    def pace(self) -> Pace:
-        """How soon the target usually answers."""
-        return self._race.pace_of(self.target)
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -99,23 +87,24 @@ class Contestant(Watch):
 
     # --- notifications from the attempt ----------------------------------------------------------
 
-    def sent(self, call: Call, attempt: Attempt, timer: Alarm) -> None:
+    def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
         self._attempt = attempt
         if self._answered or not self._race.detects_silence:
             return  # for example the repair of an answer
         self.silent = False
         self._timer = timer
+        self._limits = call.limits
         self.probing = bool(call.probing)
         now = attempt.started
-        delay = self._race.hedge_delay(self, call, now)
-        self._limits = call.limits
-        self._hedge_at = inf if delay is None else now + delay
-        self._hang_at = -inf if shows_content(call) else inf  # computed when it is needed
-        if delay is None and self._hang_at == -inf:
-            timer.ring(self._hangs_at(now), self._alarm)
-        elif delay is not None:
+        delay = self._race.hedge_delay(self, call, streamed, now)
+        self._hang_at = -inf if streamed else inf  # computed when it is needed
+        if delay is not None:
+            self._hedge_at = now + delay
             timer.ring(self._hedge_at, self._alarm)
+        elif streamed:
+            self._hedge_at = inf
+            timer.ring(self._hangs_at(now), self._alarm)
 
     def alive(self, now: float) -> None:
         """A target whose times are not known shows signs of life: give it until its hang threshold."""

@@ -26,7 +26,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         race.put_back(target)
         _withheld(race.call, silent, target, now)
         return
-    contestant = Contestant(race, target)
+    contestant = Contestant(race, target, race.layer.pace_of(target))
     contestant.queues = False
     try:
         call = race.directed(contestant, "hedge")

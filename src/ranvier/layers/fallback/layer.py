@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
+from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.layers.fallback.contestant import shows_content
+from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
 from ranvier.layers.fallback.kept_state import keeps_state
+from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -135,6 +139,8 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
+        if len(chain) == 1 and not self.watched:
+            return _ask_only(call, chain[0], inner)
         return Race(self, call, chain, inner).run()
 
     # --- what a call asks ------------------------------------------------------------------------
@@ -145,11 +151,10 @@ class Fallback(Layer):
 
     def is_suspect(self, call: Call, pace: Pace) -> bool:
         """True if the attempt may have to go on without its caller, and so needs a task of its own."""
-        if call.hedge is False:
+        now = call.pipeline.clock()
+        if now >= pace.troubled_until or call.hedge is False:
             return False
-        if call.pipeline.clock() < pace.suspect_until:
-            return True
-        return any(layer.may_probe(call) for layer in self.probing_layers)
+        return now < pace.suspect_until or any(layer.may_probe(call) for layer in self.probing_layers)
 
     def turn_ends(self, deadline: float, now: float, later: Sequence[Deployment]) -> float:
         """When a target must have content, so that each of `later` gets its turn before `deadline`."""
@@ -159,23 +164,23 @@ class Fallback(Layer):
             kept += min(share, self._reserves[target])
         return deadline - kept
 
-    def hedge_delay(self, call: Call, pace: Pace, probing: bool, single: bool, now: float) -> float | None:
+    def hedge_delay(
+        self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
+    ) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
-        after, watch = self.hedge_after, call.watch
-        if after is None or call.hedge is False or watch.last_target:
+        after, extra = self.hedge_after, call.request.extra
+        if extra and call.hedge is None and keeps_state(extra):
             return None
-        if call.request.extra and call.hedge is None and keeps_state(call.request.extra):
-            return None
-        if isinstance(after, str) and not shows_content(call):
-            return None
-        if probing:
-            return None if single else PROBE_HEDGE
         if not isinstance(after, str):
-            return after
-        learned = pace.learned(now)
+            return PROBE_HEDGE if contestant.probing and not single else after
+        if not streamed:
+            return None
+        if contestant.probing:
+            return None if single else PROBE_HEDGE
+        learned = contestant.pace.learned(now)
         if learned is not None:
             return max(learned, self.hedge_min)
-        return None if single else pace.cold_hedge(call.limits)
+        return None if single else contestant.pace.cold_hedge(call.limits)
 
     def accepts_empty(self, call: Call) -> bool:
         """True where an empty answer to `call` can be right, so that no other target is tried."""
@@ -232,3 +237,15 @@ def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
         validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
         return hedge_after
     return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
+
+
+async def _ask_only(call: Call, target: Deployment, inner: Handler[R]) -> R:
+    """Send the call to its only target, where nothing watches the attempt."""
+    if call.deadline is not None and call.deadline <= call.pipeline.clock():
+        raise out_of_time(target, ())
+    directed = call.to(target)
+    try:
+        return await send(directed, inner)
+    except RejectedError as error:
+        recorder.skipped(directed, error)
+        raise

@@ -17,6 +17,9 @@ USUAL_FIRST_TOKEN = 120.0
 SUSPECT_SECONDS = 60.0
 """Seconds after a silence for which attempts run in tasks of their own, so that they can go on alone."""
 
+TROUBLED_SECONDS = 3600.0
+"""Seconds after a failure for which a call might be a probe: a circuit rarely stays open for longer."""
+
 MAX_AGE = 1.0
 """Seconds for which computed quantiles are used again."""
 
@@ -26,10 +29,20 @@ class Pace:
 
     Attributes:
         suspect_until: Until when attempts at the target run in tasks of their own.
+        troubled_until: Until when a call there might be a probe: calls have failed before.
         lingering: Attempts there that go on although their call has its answer.
     """
 
-    __slots__ = ("_at", "_learned", "_p99", "_samples", "_share", "lingering", "suspect_until")
+    __slots__ = (
+        "_at",
+        "_learned",
+        "_p99",
+        "_samples",
+        "_share",
+        "lingering",
+        "suspect_until",
+        "troubled_until",
+    )
 
     def __init__(self, share: float) -> None:
         self._samples = FirstTokens()
@@ -37,7 +50,7 @@ class Pace:
         self._at = float("-inf")
         self._learned: float | None = None
         self._p99: float | None = None
-        self.suspect_until = float("-inf")
+        self.suspect_until = self.troubled_until = float("-inf")
         self.lingering = 0
 
     def add(self, seconds: float, now: float) -> None:
@@ -47,6 +60,11 @@ class Pace:
     def suspect(self, now: float) -> None:
         """The target was silent for a suspiciously long time."""
         self.suspect_until = now + SUSPECT_SECONDS
+        self.troubled_until = now + TROUBLED_SECONDS
+
+    def failed(self, now: float) -> None:
+        """A call failed there, or was rejected."""
+        self.troubled_until = now + TROUBLED_SECONDS
 
     def learned(self, now: float) -> float | None:
         """The quantile after which a hedge is due; `None` while it is not known."""

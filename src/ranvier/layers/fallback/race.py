@@ -29,7 +29,6 @@ from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.layer import Fallback
-    from ranvier.layers.fallback.pace import Pace
 
 
 class Race(TargetsLeft, Generic[R]):
@@ -65,13 +64,16 @@ class Race(TargetsLeft, Generic[R]):
         """
         try:
             while (target := self.next()) is not None:
-                contestant = Contestant(self, target)
+                contestant = Contestant(self, target, self.layer.pace_of(target))
                 call = self.directed(contestant)
                 if self.hedges and self.layer.is_suspect(call, contestant.pace):
                     self.launch(contestant, call)
                 else:
                     try:  # the key is never a local variable: a traceback report might show it
-                        self.answered(contestant, await send(call, self._inner))
+                        answer = await send(call, self._inner)
+                        if self.flight is None and not self._falls_back_on(answer):
+                            return answer
+                        self.answered(contestant, answer)
                     except RanvierError as error:
                         self.failed(contestant, call, error)
                 if self.flight is not None:
@@ -84,13 +86,13 @@ class Race(TargetsLeft, Generic[R]):
                 await self.flight.cancel()
             raise
         finally:
-            self._forget()
+            if self._previous is not None or self.flight is not None:
+                answer = None  # type: ignore[assignment]
+                self._forget()
 
     def _forget(self) -> None:
         """Release what the race holds: errors refer to its frame, so that they would complete a cycle."""
-        self._answer = None
-        if self._previous is not None:
-            self._failures, self._empty, self._fatal = (), None, None
+        self._failures, self._answer, self._empty, self._fatal = (), None, None, None
         if self.flight is not None:
             self.flight.leave_all(self.now())
             self.flight = None
@@ -175,6 +177,7 @@ class Race(TargetsLeft, Generic[R]):
         if contestant.lost:
             return
         target = contestant.target
+        contestant.pace.failed(self.now())
         if isinstance(error, RejectedError):
             recorder.skipped(call, error)
         if not self.layer.fails_over(error):
@@ -207,7 +210,7 @@ class Race(TargetsLeft, Generic[R]):
         if self._empty is None and self._passed_over:
             _, target = min(self._passed_over, key=lambda each: each[0])
             self._failures = tuple(each for each in self._failures if each[0] is not target)
-            contestant = Contestant(self, target)
+            contestant = Contestant(self, target, self.layer.pace_of(target))
             contestant.last_target, contestant.queues = True, False
             call = self.call.to(target)
             call.watch = contestant
@@ -234,13 +237,11 @@ class Race(TargetsLeft, Generic[R]):
         """True if another target is in flight or can be asked."""
         return bool(self.later) or (self.flight is not None and self.flight.rivals > 1)
 
-    def pace_of(self, target: Deployment) -> Pace:
-        """How soon `target` usually answers."""
-        return self.layer.pace_of(target)
-
-    def hedge_delay(self, contestant: Contestant, call: Call, now: float) -> float | None:
+    def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
-        return self.layer.hedge_delay(call, contestant.pace, contestant.probing, self.single, now)
+        if not self.hedges or call.hedge is False or contestant.last_target:
+            return None
+        return self.layer.hedge_delay(call, contestant, streamed, self.single, now)
 
     def hedge(self, silent: Contestant, now: float) -> None:
         """`silent` has been silent for too long: ask the next target as well."""

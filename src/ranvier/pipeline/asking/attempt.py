@@ -52,7 +52,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
             deployment.ask_whole(call.credential)
             call = call.again(reason=error.kind)
     call = call.within(Limits(call.limits.seconds, call.limits.connect))  # there is no first token
-    return await (_streamed(call, _whole_as_stream(call)) if call.streaming else _whole(call))
+    return await (_streamed(call, _whole_as_stream(call), False) if call.streaming else _whole(call))
 
 
 def _events(call: Call) -> AsyncIterator[StreamEvent]:
@@ -71,7 +71,7 @@ async def _whole(call: Call) -> Response:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
-        call.watch.sent(call, attempt, timer)
+        call.watch.sent(call, attempt, timer, streamed=False)
         try:
             response = await provider.complete(call)
             if not call.watch.content(clock()):
@@ -106,7 +106,9 @@ def _failed(call: Call, attempt: Attempt, error: _Error) -> _Error:
     return error
 
 
-async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response | ResponseStream:
+async def _streamed(
+    call: Call, events: AsyncIterator[StreamEvent], streamed: bool = True
+) -> Response | ResponseStream:
     timer = WaitTimer(call)
     began, queued = timer.begin(), 0.0
     slots = slots_of(call.deployment.provider)
@@ -114,7 +116,7 @@ async def _streamed(call: Call, events: AsyncIterator[StreamEvent]) -> Response 
         began, queued = await _take_slot(call, timer, slots, began)
     try:
         attempt = recorder.begin(call, began, queued)
-        call.watch.sent(call, attempt, timer)
+        call.watch.sent(call, attempt, timer, streamed=streamed)
         stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
     except BaseException:  # raised by a listener to end the program
         timer.end()
