@@ -300,6 +300,7 @@ def test_a_picture_is_what_its_script_draws(picture: Path, monkeypatch: pytest.M
 ((_, _, DECISIONS),) = tables("decisions")
 FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
     errors.CircuitOpenError: {"tenant": "acme", "provider": "first"},
+    errors.SharedCircuitOpenError: {"tenant": "acme", "provider": "first"},
     errors.ThrottledError: {"tenant": "acme", "provider": "first"},
 }
 

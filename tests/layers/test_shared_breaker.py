@@ -510,6 +510,12 @@ async def test_a_circuit_that_is_off_does_not_exist() -> None:
     assert breaker.circuits.shared is None
 
 
+def test_shared_circuits_belong_to_the_whole_breaker() -> None:
+    """In an override they would have no effect."""
+    with pytest.raises(ConfigurationError, match="outer Breaker"):
+        Breaker(overrides={"p": Breaker(shared=SharedCircuits())})
+
+
 async def test_events_errors_and_explanations_have_the_numbers() -> None:
     """How many tenants fail, of how many."""
     scene = Scene()

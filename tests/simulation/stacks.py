@@ -221,9 +221,9 @@ class Stack:
         """Whose circuit a call goes through."""
         if self.circuit_of_target:
             return tenant, target.partition("/")[0], target
-        if target == self.breaker_override:
-            return tenant, target
-        return tenant, target.partition("/")[0]
+        provider = target.partition("/")[0]
+        several = sum(name.partition("/")[0] == provider for name in self.names) > 1
+        return tenant, target if several or target == self.breaker_override else provider
 
     def rules_of(self, target: str) -> Rules:
         """By which rules a circuit of that target is made."""

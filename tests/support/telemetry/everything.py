@@ -15,7 +15,7 @@ from ranvier import (
     Tool,
     Usage,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, RetryBudget, Throttle
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, RetryBudget, SharedCircuits, Throttle
 from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.telemetry.sdk import Sdk
 
@@ -48,6 +48,7 @@ class Everything:
         with suppress(RanvierError):
             await self.pipeline(Fallback(_at("one", "never")), credentials=lambda *who: 42).complete("Why?")  # type: ignore[arg-type,return-value]
         await self._outage()
+        await self._outage_for_all()
         await self._streams()
 
     def _limits_and_keys(self) -> Pipeline:
@@ -73,6 +74,13 @@ class Everything:
                 schema=None,
             )
         await self.pipeline(Fallback(_at("one", "{}"))).complete("Why?", schema={"type": "object"})
+
+    async def _outage_for_all(self) -> None:
+        busy = OverloadedError("busy", provider="one", status=503)
+        pipeline = self.pipeline(Fallback(_at("one", busy)), Breaker(shared=SharedCircuits(votes=2)))
+        for tenant in ("acme", "other"):
+            with suppress(RanvierError):
+                await pipeline.complete("Why?", tenant=tenant)
 
     async def _streams(self) -> None:
         begun = after(1, stream("half", broken()))

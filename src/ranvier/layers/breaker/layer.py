@@ -125,6 +125,10 @@ class Breaker(Guard):
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
         self._plain = key is None and not overrides  # then the key of every circuit is (tenant, provider)
+        if any(each.circuits.shared is not None for each in self.overrides.values()):
+            raise ConfigurationError(
+                "Breaker(overrides): give shared=... to the outer Breaker, for all targets"
+            )
 
     def join(self, pipeline: Runtime) -> None:
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""

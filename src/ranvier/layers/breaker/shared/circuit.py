@@ -165,6 +165,7 @@ class SharedCircuit:
     def start_anew(self, shift: float) -> None:
         """Move to an event loop whose clock is `shift` seconds ahead; keep the state, forget the votes."""
         self.generation += 1
+        self.votes.clear()
         self.votes = Votes(self.rules.votes)
         self._next_probe += shift
         self.closed_at += shift

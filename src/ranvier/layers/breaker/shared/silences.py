@@ -11,7 +11,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 MAX_SILENCES = 4096
-"""Silences that one circuit keeps; further ones are counted only when their attempts end."""
+"""Silences that one circuit keeps. If there are more, those whose attempts have ended cannot be overtaken."""
 
 WAITING, GONE = -1, -2
 """Values of `Silence.half`: its attempt still waits; it does not count any more."""
@@ -34,7 +34,7 @@ class Silence:
 class Silences:
     """The silences of one circuit, the earliest begun first, against the latest attempts with content."""
 
-    __slots__ = ("gone", "heap", "latest", "leader", "leaders", "second")
+    __slots__ = ("heap", "latest", "leader", "leaders", "second", "settled")
 
     def __init__(self) -> None:
         self.heap: list[Silence] = []
@@ -42,7 +42,7 @@ class Silences:
         self.leader: int | None = None  # who began the latest of the attempts that had content
         self.latest = -math.inf  # when it began
         self.second = -math.inf  # when the latest of any other voter began
-        self.gone = 0  # silences taken back since the last `keep`; they may still be kept
+        self.settled = 0  # silences that do not wait any more, since the last `keep`
 
     def __len__(self) -> int:
         return len(self.heap) + len(self.leaders)
@@ -70,7 +70,7 @@ class Silences:
 
     def keep(self, counts: Callable[[Silence], bool]) -> None:
         """Drop the silences that do not count any more."""
-        self.gone = 0
+        self.settled = 0
         for silences in (self.heap, self.leaders):
             silences[:] = filter(counts, silences)
             heapify(silences)

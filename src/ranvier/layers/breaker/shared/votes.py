@@ -125,12 +125,13 @@ class Votes:
         if silence.half == WAITING:
             self._stop_waiting(silence.voter)
             silence.half = self._half
+            self._silences.settled += 1
             self._count(silence.voter, 1)
 
     def retract(self, silence: Silence) -> None:
         """Take a silence back: its attempt had content or another answer, or was overtaken."""
         half, silence.half = silence.half, GONE
-        self._silences.gone += 1
+        self._silences.settled += 1
         if half == WAITING:
             self._stop_waiting(silence.voter)
         elif half == self._half:
@@ -156,9 +157,10 @@ class Votes:
         self._changed(before, self._vote(voter))
 
     def _has_room(self) -> bool:
-        if self._silences.gone > MAX_SILENCES // 2:
-            self._silences.keep(self._counts)
-        return len(self._silences) < MAX_SILENCES
+        silences = self._silences
+        if len(silences) >= MAX_SILENCES and silences.settled > MAX_SILENCES // 2:
+            silences.keep(_waits)
+        return len(silences) < MAX_SILENCES
 
     # --- counting --------------------------------------------------------------------------------
 
@@ -232,6 +234,10 @@ class Votes:
         self._silences.keep(_forget)
         self._started_at = self._turns_at = -math.inf
         self.active = self.failing = 0
+
+
+def _waits(silence: Silence) -> bool:
+    return silence.half == WAITING
 
 
 def _forget(silence: Silence) -> bool:
