@@ -4,7 +4,8 @@ from functools import partial
 
 from drawing import Picture
 
-from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline import Outcome
 
 PLACES = {"closed": (40, 30), "open": (480, 30), "half_open": (480, 200), "isolated": (40, 200)}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ranvier import ConfigurationError, RanvierError
 from ranvier.layers import Breaker, Timeout
-from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline import Outcome
 from ranvier.testing import after, broken, stall, stream

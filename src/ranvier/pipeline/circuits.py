@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ranvier.errors.configuration import ConfigurationError
 
 if TYPE_CHECKING:
     from ranvier.facts.circuit import CircuitSnapshot, CircuitState, SharedCircuitSnapshot
@@ -60,3 +62,23 @@ class CircuitRegistry(Protocol):
 
     def __len__(self) -> int:
         """The number of circuits."""
+
+
+class WithCircuits(Protocol):
+    """A layer that may keep circuits."""
+
+    @property
+    def circuits(self) -> CircuitRegistry | None:
+        """Its circuits, if it keeps any."""
+
+
+def circuits_of(layers: Iterable[WithCircuits]) -> CircuitRegistry:
+    """The circuits of the first layer that keeps any.
+
+    Raises:
+        ConfigurationError: none does.
+    """
+    for layer in layers:
+        if layer.circuits is not None:
+            return layer.circuits
+    raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")

@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 
 from ranvier import validation
 from ranvier.caller import delivered
-from ranvier.clock import current_deadline, now
+from ranvier.clock import current_deadline
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import Listener
 from ranvier.facts.record import Record
@@ -19,7 +19,7 @@ from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.call import Call
-from ranvier.pipeline.circuits import CircuitRegistry
+from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
 from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
@@ -32,13 +32,13 @@ from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.emitter import Events
+from ranvier.pipeline.reporting.overview import overview
 from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
-from ranvier.pipeline.runtime import Runtime
+from ranvier.pipeline.runtime import Runtime, Work
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
-from ranvier.wording import counted
 
 
 class Pipeline(Runtime):
@@ -112,8 +112,8 @@ class Pipeline(Runtime):
             to: The target to start at, by provider or `"provider/model"`; `None` means the first.
             tenant: The tenant; `None` means that of the enclosing `with tenant(...)`.
             deadline: Seconds for the whole call, from now; the earliest of all deadlines counts.
-            hedge: False to never ask two targets at the same time, true to allow that even for a request on
-                which a provider acts (its own tools, stored state); `None` follows the route.
+            hedge: False never asks two targets at a time; true does so even for a request with tools that
+                the provider runs, or with state that it keeps; `None` follows the route.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
                 `schema`, `repair`, `extra`: see `ranvier.messages.request.Options`.
 
@@ -235,12 +235,7 @@ class Pipeline(Runtime):
         await self.aclose()
 
     def in_background(
-        self,
-        work: Coroutine[Any, Any, None],
-        context: Context | None = None,
-        name: str = "background work",
-        *,
-        cut_off: bool = False,
+        self, work: Work, context: Context | None = None, name: str = "work", *, cut_off: bool = False
     ) -> asyncio.Task[None]:
         """Run `work` in a background task: see `Runtime.in_background`."""
         return self.lifecycle.in_background(work, context, name, cut_off=cut_off)
@@ -254,19 +249,10 @@ class Pipeline(Runtime):
         Raises:
             ConfigurationError: the stack has no breaker.
         """
-        for layer in self.layers:
-            if layer.circuits is not None:
-                return layer.circuits
-        raise ConfigurationError("this pipeline has no circuits: add a Breaker() between Retry and Timeout")
+        return circuits_of(self.layers)
 
     def __str__(self) -> str:
-        calls, streams = self.lifecycle.under_way
-        in_flight = f"{counted(calls, 'call')} and {counted(streams, 'stream')} in flight"
-        lines = [f"Pipeline ({self.lifecycle.state}, {in_flight})"]
-        for layer in self.layers:
-            lines.append(f"  {layer.place.name:<8} {layer!r}")
-            lines.extend(f"           {line}" for line in layer.status(now()))
-        return "\n".join(lines)
+        return overview(self.lifecycle.state, self.lifecycle.under_way, self.layers)
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"

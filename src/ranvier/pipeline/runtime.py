@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ranvier.pipeline.worst_case import WorstCase
 
 
+Work = Coroutine[Any, Any, None]
+"""A coroutine to run in the background."""
+
+
 class Stacked(Protocol):
     """A layer, as the other layers of its stack see it; each method is documented at `Layer`."""
 
@@ -145,9 +149,9 @@ class Runtime:
 
     def in_background(
         self,
-        work: Coroutine[Any, Any, None],
+        work: Work,
         context: Context | None = None,
-        name: str = "background work",
+        name: str = "work",
         *,
         cut_off: bool = False,
     ) -> asyncio.Task[None]:

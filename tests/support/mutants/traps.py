@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 GUARD = "pipeline/guard.py"
 OUTCOME = "pipeline/outcome.py"
+BREAKER_SETTINGS = "layers/breaker/settings.py"
 CIRCUIT = "layers/breaker/circuit.py"
 PERMIT = "layers/breaker/permit.py"
 REGISTRY = "layers/breaker/registry.py"
@@ -130,7 +131,7 @@ MUTANTS = [
         "test_probe_traps.py::test_t09_of_a_thousand_callers_exactly_the_probes_pass",
     ),
     mutant(
-        "T9", "cooldowns have no jitter", CIRCUIT,
+        "T9", "cooldowns have no jitter", BREAKER_SETTINGS,
         "        return cooldown * (1.0 + 0.2 * self.rng())",
         "        return cooldown",
         "test_probe_traps.py::test_t09_circuits_of_many_tenants_do_not_probe_in_step",

@@ -14,59 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ranvier.clock import Clock
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
 
 if TYPE_CHECKING:
-    from ranvier.layers.breaker.windows import Windows
-
-
-class CircuitSettings:
-    """When a circuit opens, for how long, and when it closes again. All seconds are floats.
-
-    `rng` returns numbers from 0 up to 1: it adds up to a fifth to each cooldown, so that the
-    circuits of many tenants do not probe in step.
-    """
-
-    __slots__ = (
-        "cooldown",
-        "failure_threshold",
-        "max_cooldown",
-        "max_probes",
-        "rng",
-        "success_threshold",
-        "windows",
-    )
-
-    def __init__(
-        self,
-        failure_threshold: int | None,
-        success_threshold: int,
-        cooldown: float,
-        max_cooldown: float | None,
-        max_probes: int,
-        rng: Callable[[], float],
-        windows: Windows | None = None,
-    ) -> None:
-        self.failure_threshold = math.inf if failure_threshold is None else failure_threshold
-        self.success_threshold = success_threshold
-        self.cooldown = cooldown
-        self.max_cooldown = max_cooldown
-        self.max_probes = max_probes
-        self.rng = rng
-        self.windows = windows
-
-    def cooldown_after(self, reopenings: int) -> float:
-        """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
-        cooldown = self.cooldown
-        if self.max_cooldown is not None and cooldown > 0:
-            doublings = min(reopenings, 64)  # enough for any cooldown, and no float overflows
-            cooldown = min(cooldown * 2.0**doublings, max(self.max_cooldown, cooldown))
-        return cooldown * (1.0 + 0.2 * self.rng())
+    pass
 
 
 class Circuit:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED
-from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.registry import Circuits
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import OFF, SharedCircuits

@@ -12,9 +12,10 @@ from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to_all, rejection
-from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.eviction import EvictionQueue
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events

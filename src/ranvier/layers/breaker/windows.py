@@ -11,7 +11,8 @@ from ranvier import validation
 from ranvier.clock import Clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, CircuitState
-from ranvier.layers.breaker.circuit import Circuit, CircuitSettings
+from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
 from ranvier.pipeline.timing.sliding_counts import SlidingCounts
 

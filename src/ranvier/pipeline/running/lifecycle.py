@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextvars import Context
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ranvier.pipeline.timing.timer_wheel import TimerWheel
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.pipeline.deployment import Provider
-    from ranvier.pipeline.runtime import Runtime
+    from ranvier.pipeline.runtime import Runtime, Work
     from ranvier.pipeline.streaming.bounded_events import BoundedEvents
     from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -190,17 +190,13 @@ class Lifecycle:
 
     def in_background(
         self,
-        work: Coroutine[Any, Any, None],
+        work: Work,
         context: Context | None = None,
-        name: str = "background work",
+        name: str = "work",
         *,
         cut_off: bool = False,
     ) -> asyncio.Task[None]:
-        """Run `work`, which must not raise, in a background task with a copy of `context`.
-
-        Closing waits for it, or with `cut_off` cancels it first. `name` identifies it in the log if it
-        does not end.
-        """
+        """Run `work` in a background task: see `Runtime.in_background`."""
         task = start_task(self.loop, work, context)
         self._background[task] = name
         if cut_off:

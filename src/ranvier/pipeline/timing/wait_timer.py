@@ -37,20 +37,12 @@ class WaitTimer:
         bucket: The bucket of timers that fire in the same second, while it is set.
     """
 
+    # fmt: off
     __slots__ = (
-        "_call",
-        "_cancelling",
-        "_due",
-        "_on_idle",
-        "_phase",
-        "_silent",
-        "_task",
-        "alarm",
-        "alarm_at",
-        "bucket",
-        "fires_at",
-        "ours",
+        "_call", "_cancelling", "_due", "_on_idle", "_phase", "_silent", "_task",
+        "alarm", "alarm_at", "bucket", "fires_at", "ours",
     )
+    # fmt: on
 
     alarm: Callable[[float], None]
     bucket: dict[Timer, None]
@@ -72,11 +64,7 @@ class WaitTimer:
         return self._task is not None
 
     def begin(self) -> float:
-        """Start an attempt now, limited by its limit, its turn and the deadline; the deadline wins a tie.
-
-        Raises:
-            TimedOutError: no time is left.
-        """
+        """Start an attempt now, limited by its limit, its turn and the deadline; raises if one has passed."""
         call, phase = self._call, "deadline"
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
         if seconds is not None and (due is None or now + seconds < due):
