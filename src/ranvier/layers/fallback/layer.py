@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
-from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
 from ranvier.layers.fallback.kept_state import keeps_state
-from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
-from ranvier.layers.fallback.verdict import out_of_time
+from ranvier.layers.fallback.unwatched import run_unwatched
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -139,8 +136,8 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        if len(chain) == 1 and not self.watched:
-            return _ask_only(call, chain[0], inner)
+        if not self.watched:
+            return run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner).run()
 
     # --- what a call asks ------------------------------------------------------------------------
@@ -237,15 +234,3 @@ def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
         validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
         return hedge_after
     return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
-
-
-async def _ask_only(call: Call, target: Deployment, inner: Handler[R]) -> R:
-    """Send the call to its only target, where nothing watches the attempt."""
-    if call.deadline is not None and call.deadline <= call.pipeline.clock():
-        raise out_of_time(target, ())
-    directed = call.to(target)
-    try:
-        return await send(directed, inner)
-    except RejectedError as error:
-        recorder.skipped(directed, error)
-        raise
