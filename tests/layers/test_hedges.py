@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from ranvier import AllDeploymentsFailedError, DeadlineExceededError, Pipeline, ServerError
+from ranvier import (
+    AllDeploymentsFailedError,
+    DeadlineExceededError,
+    Pipeline,
+    ServerError,
+    Tool,
+    WireTool,
+)
 from ranvier.events import Event, HedgeSent, HedgeWithheld
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, assert_settled, ping, stall, stream
@@ -171,11 +178,27 @@ async def test_the_caller_may_switch_hedges_off(streaming: bool) -> None:
     assert scene.sent == [1, 0]
 
 
-async def test_a_request_that_the_provider_acts_on_is_not_hedged(streaming: bool) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"extra": {"tools": [{"type": "web_search"}]}},
+        {"extra": {"a": {"previous_response_id": "resp_1"}}},
+        {"tools": [WireTool("anthropic", {"type": "web_search_20250305", "name": "web_search"})]},
+    ],
+    ids=["extra", "extra of one provider", "tools"],
+)
+async def test_a_request_that_the_provider_acts_on_is_not_hedged(
+    options: dict[str, Any], streaming: bool
+) -> None:
     scene = Scene([after(15, "slow"), stall()], ["other"])
-    extra = {"tools": [{"type": "web_search"}]}
-    assert await scene.timed(streaming, extra=extra) == ("slow", pytest.approx(15, abs=0.1))
-    assert (await scene.timed(streaming, extra=extra, hedge=True))[0] == "other"
+    assert await scene.timed(streaming, **options) == ("slow", pytest.approx(15, abs=0.1))
+    assert (await scene.timed(streaming, **options, hedge=True))[0] == "other"
+    await scene.settle()
+
+
+async def test_a_request_with_tools_of_the_application_is_hedged(streaming: bool) -> None:
+    scene = Scene([stall()], ["well"])
+    assert (await scene.timed(streaming, tools=[Tool("weather", "The weather in a city", {})]))[0] == "well"
     await scene.settle()
 
 

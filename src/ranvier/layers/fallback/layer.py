@@ -165,8 +165,8 @@ class Fallback(Layer):
         self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
     ) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
-        after, extra = self.hedge_after, call.request.extra
-        if extra and call.hedge is None and keeps_state(extra):
+        after, request = self.hedge_after, call.request
+        if (request.extra or request.tools) and call.hedge is None and keeps_state(request):
             return None
         if not isinstance(after, str):
             return PROBE_HEDGE if contestant.probing and not single else after
