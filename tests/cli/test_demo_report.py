@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ranvier.cli import main
+from ranvier.cli.demo.act import PROVIDERS
 from ranvier.cli.demo.report import Film, page
-from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.tally import Verdict
 from support.outage import filmed
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 from ranvier import Pipeline, clock
+from ranvier.cli.demo.act import PROVIDERS
 from ranvier.cli.demo.report import Film
-from ranvier.cli.demo.scenario import BAD_KEY, PROVIDERS, Scenario
+from ranvier.cli.demo.scenario import BAD_KEY, Scenario
 from ranvier.cli.demo.tally import Tally, Verdict
 from ranvier.errors import AuthenticationError, OverloadedError
 from ranvier.layers import Breaker, Deadline, Fallback, Retry

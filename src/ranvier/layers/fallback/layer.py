@@ -106,6 +106,7 @@ class Fallback(Layer):
         self._default = self._chains[self.targets[0].target]
         self.hedge_after = _checked(hedge_after)
         self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
+        self.probe_hedge = min(PROBE_HEDGE, self.hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
@@ -172,11 +173,11 @@ class Fallback(Layer):
         if extra and call.hedge is None and keeps_state(extra):
             return None
         if not isinstance(after, str):
-            return PROBE_HEDGE if contestant.probing and not single else after
+            return self.probe_hedge if contestant.probing and not single else after
         if not streamed:
             return None
         if contestant.probing:
-            return None if single else PROBE_HEDGE
+            return None if single else self.probe_hedge
         learned = contestant.pace.learned(now)
         if learned is not None:
             return max(learned, self.hedge_min)
