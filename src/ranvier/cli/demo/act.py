@@ -32,9 +32,11 @@ class Act(ABC):
         tenants: The number of tenants.
         seconds: How long they make calls.
         seed: The random seed of their pauses and of the simulator's answers.
+        title: What the act shows.
         trouble: What the first provider does in its outage.
     """
 
+    title: ClassVar[str]
     trouble: ClassVar[str]
 
     tenants: int = 50

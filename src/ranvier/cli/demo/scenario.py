@@ -43,6 +43,7 @@ BAD_KEY = "sk-expired"
 class Scenario(Act):
     """An outage from a fifth of the time to three fifths, a rate limit, and a bad key."""
 
+    title: ClassVar[str] = "First act: a provider is down"
     trouble: ClassVar[str] = "down: every request gets a 503"
 
     @property

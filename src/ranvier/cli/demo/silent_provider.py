@@ -22,6 +22,7 @@ from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback
+from ranvier.layers.fallback.targets import Target
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
@@ -46,6 +47,10 @@ FASTER = 20
 class SilentProvider(Act):
     """The first provider is silent from a tenth of the time to six tenths; all tenants use our keys."""
 
+    title: ClassVar[str] = (
+        "Second act: a provider accepts requests and stays silent. "
+        f"The layers are those of resilient(), with all time limits divided by {FASTER}"
+    )
     trouble: ClassVar[str] = "silent: requests are accepted, and nothing is sent"
 
     @property
@@ -62,7 +67,7 @@ class SilentProvider(Act):
         """What happens at that second."""
         started_at, ended = self.outage
         if second < started_at:
-            return f"all providers work; time limits are those of resilient() divided by {FASTER}"
+            return "all providers work"
         if second < ended:
             return f"{PROVIDERS[0]} accepts requests, and stays silent"
         return f"{PROVIDERS[0]} answers again"
@@ -75,35 +80,36 @@ class SilentProvider(Act):
 
     def pipeline(self, simulator: Simulator, tally: Tally, layers: Iterable[Layer] = ()) -> Pipeline:
         """The stack of `resilient()` with shorter times, inside `layers`."""
-        return Pipeline(
-            *layers,
-            Deadline(seconds=180 / FASTER),
-            Fallback(
-                Anthropic("sk-shared", base_url=simulator.url("anthropic")),
-                OpenAI("sk-shared", base_url=simulator.url("openai")),
-                Ollama(base_url=simulator.url("ollama")),
-                hedge_after="p99",
-                hedge_min=2 / FASTER,
-                reserve=20 / FASTER,
-            ),
-            Retry(max_retries=2, base_delay=0.5 / FASTER, max_delay=30 / FASTER),
-            Throttle(max_wait=2 / FASTER),
-            Breaker(
-                failure_threshold=5,
-                success_threshold=2,
-                cooldown=10 / FASTER,
-                max_cooldown=20 / FASTER,
-                shared=SharedCircuits(cooldown=10 / FASTER, max_cooldown=20 / FASTER),
-            ),
-            Timeout(None, first_token=20 / FASTER, idle=15 / FASTER),
-            listeners=[tally.record],
+        targets = (
+            Anthropic("sk-shared", base_url=simulator.url("anthropic")),
+            OpenAI("sk-shared", base_url=simulator.url("openai")),
+            Ollama(base_url=simulator.url("ollama")),
         )
+        return Pipeline(*layers, *stack(*targets), listeners=[tally.record])
 
     def judge(self, tally: Tally, film: Film, log: Iterable[Exchange]) -> Verdict:
         """Compare what the callers saw, what the pipeline counted, and what the simulator received."""
         received = [exchange for exchange in log if exchange.body is not None]
         verdict = judge(tally.calls, received, unlucky=None, differences=_differences)
         return replace(verdict, differences=(*verdict.differences, *_miscounted(tally, film)))
+
+
+def stack(*targets: Target) -> tuple[Layer, ...]:
+    """The layers of `resilient()` with shorter times."""
+    return (
+        Deadline(seconds=180 / FASTER),
+        Fallback(*targets, hedge_after="p99", hedge_min=2 / FASTER, reserve=20 / FASTER),
+        Retry(max_retries=2, base_delay=0.5 / FASTER, max_delay=30 / FASTER),
+        Throttle(max_wait=2 / FASTER),
+        Breaker(
+            failure_threshold=5,
+            success_threshold=2,
+            cooldown=10 / FASTER,
+            max_cooldown=20 / FASTER,
+            shared=SharedCircuits(cooldown=10 / FASTER, max_cooldown=20 / FASTER),
+        ),
+        Timeout(None, first_token=20 / FASTER, idle=15 / FASTER),
+    )
 
 
 def _differences(call: Ended, exchanges: list[Exchange]) -> Iterator[str]:

@@ -26,13 +26,13 @@ class SilentScreen(Screen):
             lines.append(
                 f"  {seen.failing} of {seen.active} tenants failing, {seen.rejected} calls rejected\n"
             )
-        lines.append(f"{self._tally.hedges} hedges; callers waited {self._waits()}")
+        lines.append(f"{self._tally.hedges} hedges; latency {self._waits()}")
         return Panel(lines, title="circuits of all tenants together", title_align="left", expand=False)
 
     def _trouble(self) -> str:
         states = [f"{seen.target} {seen.state}" for seen in self._shared() if seen.state is not CLOSED]
         circuits = f"shared circuit of {', '.join(states)}" if states else "shared circuits closed"
-        return f"{circuits}; {self._tally.hedges} hedges; waited {self._waits()}"
+        return f"{circuits}; {self._tally.hedges} hedges; latency {self._waits()}"
 
     def _shared(self) -> list[SharedCircuitSnapshot]:
         shared = self._pipeline.circuits.shared
@@ -49,16 +49,20 @@ def print_impact(console: Console, impact: Impact, verdict: Verdict) -> None:
     rows: list[tuple[str, Any]] = [
         ("calls", verdict.calls),
         ("failed", verdict.failed),
-        ("callers waited, p50", _seconds(impact.p50)),
-        ("callers waited, p95", _seconds(impact.p95)),
-        ("callers waited, p99", _seconds(impact.p99)),
-        ("callers waited, longest", _seconds(impact.longest)),
+        ("latency p50", _seconds(impact.p50)),
+        ("latency p95", _seconds(impact.p95)),
+        ("latency p99", _seconds(impact.p99)),
+        ("longest latency", _seconds(impact.longest)),
         (f"requests that reached {PROVIDERS[0]} while it was silent", impact.sent),
-        ("hedges: the next target asked as well", impact.hedges),
+        ("hedges: another target asked as well", impact.hedges),
         ("shared circuit opened after the start of the silence", _seconds(impact.opened_after)),
         ("shared circuit closed after its end", _seconds(impact.closed_after)),
         (f"{PROVIDERS[0]} answered again after its end", _seconds(impact.recovered_after)),
-        ("attempts: callers, pipeline, received", f"{impact.attempts}, {impact.counted}, {impact.received}"),
+        (
+            "requests",
+            f"callers saw {impact.attempts}, the pipeline counted {impact.counted}, "
+            f"the providers received {impact.received}",
+        ),
     ]
     print_rows(console, rows)
 

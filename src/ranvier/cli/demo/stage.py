@@ -74,6 +74,7 @@ def _write(report: Path, words: str | None) -> None:
 
 
 async def _play(act: A, screen: type[Screen], console: Console, *, plain: bool) -> Played[A]:
+    console.print(act.title, style="bold", soft_wrap=True)
     tally = Tally()
     async with act.simulator() as simulator:
         pipeline, film = act.pipeline(simulator, tally), Film(clock.now())

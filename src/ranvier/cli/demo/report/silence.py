@@ -37,7 +37,9 @@ def section(film: Film, act: SilentProvider, verdict: Verdict, impact: Impact) -
         detail(film),
     )
     head = tag("h1", f"{act.tenants} tenants and a silent provider", class_="second")
-    return tag("section", head + _summary(act, verdict, impact) + _tiles(impact) + "\n".join(figures))
+    return tag(
+        "section", head + _summary(act, verdict, impact) + _tiles(verdict, impact) + "\n".join(figures)
+    )
 
 
 def _summary(act: SilentProvider, verdict: Verdict, impact: Impact) -> str:
@@ -56,14 +58,16 @@ def _summary(act: SilentProvider, verdict: Verdict, impact: Impact) -> str:
     return tag("p", f"{result} {escape(what)}", class_="verdict" if verdict.good else "verdict bad")
 
 
-def _tiles(impact: Impact) -> str:
+def _tiles(verdict: Verdict, impact: Impact) -> str:
     return tiles(
+        ("calls", verdict.calls, "in all"),
+        ("rescued", verdict.rescued, "answered although the first request was not"),
         ("p50", _seconds(impact.p50), "callers waited"),
         ("p95", _seconds(impact.p95), "callers waited"),
         ("p99", _seconds(impact.p99), "callers waited"),
         ("longest", _seconds(impact.longest), "callers waited"),
         ("sent there", impact.sent, "requests that the silent provider received"),
-        ("hedges", impact.hedges, "the next target asked as well"),
+        ("hedges", impact.hedges, "another target asked as well"),
         ("opened", _seconds(impact.opened_after), "the shared circuit, after the start of the silence"),
         ("closed", _seconds(impact.closed_after), "the shared circuit, after the end of the silence"),
         ("recovered", _seconds(impact.recovered_after), f"{PROVIDERS[0]} answered, after the silence"),
