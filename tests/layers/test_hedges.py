@@ -27,13 +27,20 @@ COLD = FIRST_TOKEN / 3
 class Scene:
     """Some targets, hedged by the usual rule; it counts what each of them was sent."""
 
-    def __init__(self, *scripts: Any, deadline: float = 180.0, retries: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        *scripts: Any,
+        deadline: float = 180.0,
+        retries: int = 0,
+        breaker: Breaker | None = None,
+        **settings: Any,
+    ) -> None:
         self.providers = [
             ScriptedProvider(name, script) for name, script in zip("abc", scripts, strict=False)
         ]
         self.events: list[Event] = []
         self.route = Fallback(*self.providers, **{"hedge_after": "p99", **settings})
-        self.breaker = Breaker(failure_threshold=1000)
+        self.breaker = breaker or Breaker(failure_threshold=1000)
         self.pipeline = Pipeline(
             Deadline(deadline),
             self.route,
@@ -242,6 +249,19 @@ async def test_an_answer_that_has_begun_may_use_the_whole_deadline(streaming: bo
     scene = Scene([stream(*steps)], ["other"], reserve=20)
     assert (await scene.timed(streaming))[1] == pytest.approx(170, abs=1)
     assert scene.sent == [1, 0]
+    await scene.settle()
+
+
+@pytest.mark.parametrize(("hedge_min", "delay"), [(0.5, 0.5), (2.0, 2.0), (5.0, 2.0)])
+async def test_a_probe_has_no_victim(hedge_min: float, delay: float) -> None:
+    """A call that is a probe asks its next target after 2 s, or after `hedge_min` if that is shorter."""
+    down = ServerError("no", provider="a", status=500)
+    scene = Scene([down, stall()], ["ok", "ok"], hedge_min=hedge_min, breaker=Breaker(1, cooldown=5))
+    await scene.timed()
+    await asyncio.sleep(10)
+    text, took = await scene.timed()
+    assert text == "ok"
+    assert took == pytest.approx(delay, abs=0.1)
     await scene.settle()
 
 
