@@ -9,56 +9,20 @@ import gc
 import itertools
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from ranvier import Pipeline, Place, RanvierError, Response, StreamEvent
+from ranvier import Pipeline, Place, RanvierError, StreamEvent
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
 from ranvier.pipeline.timing.wait_timer import WaitTimer
-from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stall, stream
+from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 from support.scenes import live_timers
+from support.stepping import OneSlotProvider, cancel_after, in_turns
 
 Act = Callable[["Stage"], Coroutine[Any, Any, object]]
-
-
-class SteppingLoop(VirtualTimeLoop):
-    """A loop in virtual time that tells when a turn is over."""
-
-    after_turn: Callable[[], None] | None = None
-
-    def _run_once(self) -> None:
-        super()._run_once()  # type: ignore[misc]
-        if self.after_turn is not None:
-            self.after_turn()
-
-
-class OneSlotProvider(ScriptedProvider):
-    """Has one connection, needs a key, and takes a while to clean up after itself."""
-
-    needs_credential = True
-
-    def __init__(self, name: str, script: list[Any], unit: float) -> None:
-        super().__init__(name, script)
-        self.slots = asyncio.Semaphore(1)
-        self.unit = unit
-
-    async def complete(self, call: Call) -> Response:
-        try:
-            return await super().complete(call)
-        finally:
-            await asyncio.sleep(0.1 * self.unit)
-
-    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
-        steps = super().stream(call)
-        try:
-            async for event in steps:
-                yield event
-        finally:
-            await steps.aclose()
-            await asyncio.sleep(0.1 * self.unit)
 
 
 class Thoughtful(Layer):
@@ -208,18 +172,6 @@ ACTS = [
 # --- virtual time: after every turn of the loop --------------------------------------------------
 
 
-def cancel_after(task: asyncio.Task[Any], turns: tuple[int, ...]) -> None:
-    """Cancel `task` after each of these turns of the loop, counted from now."""
-    loop, turn = asyncio.get_running_loop(), itertools.count()
-
-    def after_turn() -> None:
-        if next(turn) in turns and not task.done():
-            task.cancel()
-
-    assert isinstance(loop, SteppingLoop)
-    loop.after_turn = after_turn
-
-
 async def perform(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
     """Perform `act` and cancel it after these turns; true if it ended by itself before the first."""
     stage = Stage(progress=progress)
@@ -237,11 +189,6 @@ async def perform(act: Act, progress: bool, turns: tuple[int, ...]) -> bool:
         assert [len(stage.first.calls), len(stage.second.calls)] == [3, 2]  # it has met everything
     await stage.pipeline.aclose()
     return not cancelled
-
-
-def in_turns(main: Coroutine[Any, Any, bool]) -> bool:
-    with asyncio.Runner(loop_factory=SteppingLoop) as runner:
-        return runner.run(main)
 
 
 @pytest.mark.parametrize(("act", "progress"), ACTS)

@@ -70,7 +70,7 @@ MUTANTS = [
     ),
     mutant(
         "S2", "a whole answer settles twice", GUARD,
-        "            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)",
+        "            permit.settle(SUCCEEDED if answered else ABANDONED)",
         "            permit.settle(SUCCEEDED); permit.settle(SUCCEEDED)",
     ),
     mutant(

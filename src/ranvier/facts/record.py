@@ -47,18 +47,20 @@ class Record:
         self.cut_off = self.muted = False
         self.context: Context | None = None
 
-    def answered_nothing(self) -> None:
-        """Mark the last attempt as `empty`: its answer has no content, and another target is tried."""
-        if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
-            self.attempts[-1].outcome = EMPTY
+    def answered_nothing(self, target: str) -> None:
+        """Mark the last attempt at `target` as `empty`: its answer has no content, and others are tried."""
+        last = next((each for each in reversed(self.attempts) if each.target == target), None)
+        if last is not None and last.outcome == SUCCEEDED:
+            last.outcome = EMPTY
 
-    def answered_since(self, tried: tuple[Attempt, ...]) -> bool:
-        """True if a provider has answered in an attempt after those in `tried`."""
+    def answered_since(self, tried: tuple[Attempt, ...], target: str) -> bool:
+        """True if `target` has answered in an attempt after those in `tried`."""
         attempts = self.attempts
         if attempts is tried:
             return False
-        return attempts[-1].outcome == SUCCEEDED or any(
-            each.outcome == SUCCEEDED for each in attempts[len(tried) :]
+        last = attempts[-1]  # most often there is no other
+        return (last.outcome == SUCCEEDED and last.target == target) or any(
+            each.outcome == SUCCEEDED and each.target == target for each in attempts[len(tried) :]
         )
 
     @property

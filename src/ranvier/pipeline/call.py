@@ -49,6 +49,8 @@ class Watch:
         queues: False for a call that must not wait in front of its target: a hedge, for example.
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
+        lost: True once another target has answered, or the route has given this one up: no further attempt
+            is sent.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.
     """
@@ -57,6 +59,7 @@ class Watch:
     queues: bool = True
     last_target: bool = False
     hedged: bool = False
+    lost: bool = False
     silent: bool = False
     observers: tuple[Observer, ...] = ()
 

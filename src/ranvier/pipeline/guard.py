@@ -108,5 +108,6 @@ class Guard(Layer):
             finally:  # even if a listener raises
                 answer.on_end(permit.settle)
         else:
-            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)
+            answered = call.record.answered_since(tried, call.deployment.target)
+            permit.settle(SUCCEEDED if answered else ABANDONED)
         return answer

@@ -75,7 +75,7 @@ MUTANTS = [
     ),
     mutant(
         "L10", "a layer that answers itself proves the provider", GUARD,
-        "            permit.settle(SUCCEEDED if call.record.answered_since(tried) else ABANDONED)",
+        "            permit.settle(SUCCEEDED if answered else ABANDONED)",
         "            permit.settle(SUCCEEDED)",
         "tests/layers/test_probes.py::test_an_answer_that_no_provider_gave_proves_nothing",
         "tests/layers/test_probes.py::test_an_answer_that_no_provider_gave_does_not_make_up_for_failures",

@@ -7,12 +7,13 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.errors.hedge_lost import HedgeLostError
-from ranvier.layers.fallback.pace import Pace
+from ranvier.layers.fallback.pace import MAX_LINGERING, Pace
 from ranvier.pipeline.call import Watch
 from ranvier.pipeline.timing.limit import OVERTAKEN
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
+    from ranvier.layers.fallback.hedge_budget import HedgeBudget
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.timing.alarm import Alarm
@@ -31,10 +32,6 @@ class Course(Protocol):
     @property
     def has_more(self) -> bool:
         """True if another target is in flight or can be asked."""
-
-    @property
-    def max_lingering(self) -> int:
-        """How many attempts at one target may go on although their call has its answer."""
 
     def now(self) -> float:
         """The time on the pipeline's clock."""
@@ -56,15 +53,16 @@ class Contestant(Watch):
         target: The target.
         pace: How soon it usually answers.
         task: The task that asks it; `None` if that is the caller's own.
-        lost: Another target has answered first, or the route has given this one up.
+        paid_from: The budget that it was taken from, if it is a hedge and has not been sent.
         probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
     """
 
     task: asyncio.Task[None] | None = None
-    lost: bool = False
+    paid_from: HedgeBudget | None = None
     probing: bool = False
     _answered: bool = False
     _attempt: Attempt | None = None
+    _streamed: bool = False
     _limits: Limits
     _timer: Alarm | None = None  # of the attempt in flight, until its first content
     _hedge_at: float = inf
@@ -90,6 +88,7 @@ class Contestant(Watch):
     def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
         self._attempt = attempt
+        self.paid_from = None
         if self._answered or not self._race.detects_silence:
             return  # for example the repair of an answer
         self.silent = False
@@ -98,13 +97,13 @@ class Contestant(Watch):
         self.probing = bool(call.probing)
         now = attempt.started
         delay = self._race.hedge_delay(self, call, streamed, now)
+        self._streamed = streamed
         self._hang_at = -inf if streamed else inf  # computed when it is needed
-        if delay is not None:
-            self._hedge_at = now + delay
-            timer.ring(self._hedge_at, self._alarm)
-        elif streamed:
-            self._hedge_at = inf
-            timer.ring(self._hangs_at(now), self._alarm)
+        self._hedge_at = due = inf if delay is None else now + delay
+        if streamed and (delay is None or self.pace.hangs_within(self._limits, delay)):
+            due = min(due, self._hangs_at(now))
+        if due != inf:
+            timer.ring(due, self._alarm)
 
     def alive(self, now: float) -> None:
         """A target whose times are not known shows signs of life: give it until its hang threshold."""
@@ -125,7 +124,7 @@ class Contestant(Watch):
             self._timer = None
             if timer.alarm_at != inf:
                 timer.mute()
-            self.pace.content(now - attempt.started, now)
+            self.pace.content(now - attempt.started if self._streamed else None, now)
             self.silent = False
         if self.observers:
             observers, self.observers = self.observers, ()
@@ -138,8 +137,11 @@ class Contestant(Watch):
         return True
 
     def ended(self) -> None:
-        """The target has answered or failed."""
+        """The target has answered or failed. A hedge that was not sent costs nothing."""
         self._timer = None
+        if self.paid_from is not None:
+            self.paid_from.give_back(self.target.provider.name)
+            self.paid_from = None
 
     def _alarm(self, now: float) -> None:
         """The hedge is due, or the attempt has reached its hang threshold."""
@@ -177,12 +179,13 @@ class Contestant(Watch):
 
     def lose(self, now: float) -> None:
         """Another target has won. The attempt may linger until its hang threshold, but is not waited for."""
-        self.lost, self.until = True, -inf  # so that no further attempt is sent
+        self.lost, self.until = True, None
         self._hedge_at = inf
         attempt = self._attempt
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
-            self.pace.silence(attempt.seconds, now)
+            if self._streamed:
+                self.pace.silence(attempt.seconds, now)
         if not self._lingers():
             self.stop()
 
@@ -192,7 +195,7 @@ class Contestant(Watch):
             return False
         if self.silent and not self.probing:
             return False
-        if self.pace.lingering >= self._race.max_lingering:
+        if self.pace.lingering >= MAX_LINGERING:
             return False
         self.pace.lingering += 1
         self.task.add_done_callback(self._ends_lingering)

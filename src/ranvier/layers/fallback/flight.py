@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import copy_context
+from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from ranvier.pipeline.timing.cancellation import CLEANUP_SECONDS
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.contestant import Contestant
@@ -35,12 +38,21 @@ class Flight:
         if contestant not in self._contestants:
             self._contestants = (contestant, *self._contestants)
 
-    def launch(self, contestant: Contestant, call: Call, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work`, which asks `contestant`, in a task of its own."""
+    def launch(
+        self, contestant: Contestant, call: Call, work: Coroutine[Any, Any, None], context: Context | None
+    ) -> None:
+        """Run `work`, which asks `contestant`, in a task of its own with a copy of `context`."""
         self._contestants += (contestant,)
-        contestant.task = call.pipeline.in_background(
-            work, call.record.context or copy_context(), f"an attempt at {contestant.target}", cut_off=True
+        task = contestant.task = call.pipeline.in_background(
+            work, context, f"an attempt at {contestant.target}", cut_off=True
         )
+        task.add_done_callback(partial(self._landed, contestant), context=Context())
+
+    def _landed(self, contestant: Contestant, task: asyncio.Task[None]) -> None:
+        """The task of `contestant` has ended, possibly before it began."""
+        contestant.ended()
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     def make_room(self, now: float) -> None:
         """Drop the oldest of three rivals."""
@@ -49,13 +61,13 @@ class Flight:
             rivals[0].lose(now)
 
     def left(self, contestant: Contestant) -> Contestant | None:
-        """`contestant` has failed; the rival that is silent, if `contestant` was its hedge."""
+        """`contestant` has failed; the rival whose hedge it was, if that is still silent."""
         self._contestants = tuple(each for each in self._contestants if each is not contestant)
         if self._winner is contestant:
             self._winner = None
-        if contestant.task is None or self._winner is not None:
+        if self._winner is not None:
             return None
-        return next((each for each in self._contestants if not each.lost), None)
+        return next((each for each in self._contestants if each.hedged and not each.lost), None)
 
     def won_by(self, contestant: Contestant, now: float) -> None:
         """`contestant` has content: all others have lost."""
@@ -77,22 +89,18 @@ class Flight:
         rivals = [each.task for each in self._contestants if not each.lost]
         return [task for task in rivals if task is not None and not task.done()]
 
-    def wake_up(self) -> None:
-        """Something has happened in a task."""
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
     async def cancel(self) -> None:
-        """The caller has cancelled: end everything that has not lost, and wait for that."""
+        """The caller has cancelled: end everything that has not lost, and wait for that, but not for ever."""
         tasks = self._in_tasks()
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=CLEANUP_SECONDS)
 
     def leave_all(self, now: float) -> None:
         """The call has ended: what is in flight has lost."""
+        running = self._in_tasks()
         for each in self._contestants:
-            if not each.lost and each is not self._winner:
+            if not each.lost and (each is not self._winner or each.task in running):
                 each.lose(now)
         self._contestants, self._winner = (), None

@@ -12,19 +12,17 @@ from ranvier.pipeline.reporting import recorder
 if TYPE_CHECKING:
     from ranvier.layers.fallback.race import Race
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.deployment import Deployment
 
 
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
-    if silent.lost or silent.hedged or (race.flight is not None and race.flight.is_won):
+    flight = race.flight
+    if silent.lost or silent.hedged or (flight is not None and flight.is_won):
         return
+    if race.single and flight is not None and flight.rivals > 1:
+        return  # a third attempt there would be no better than the two in flight
     target = silent.target if race.single else race.next()
     if target is None:
-        return
-    if not silent.probing and not race.layer.budget.take(target.provider.name):
-        race.put_back(target)
-        _withheld(race.call, silent, target, now)
         return
     contestant = Contestant(race, target, race.layer.pace_of(target))
     contestant.queues = False
@@ -32,6 +30,12 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         call = race.directed(contestant, "hedge")
     except DeadlineExceededError:
         return
+    if not silent.probing:
+        if not race.layer.budget.take(target.provider.name):
+            race.put_back(target)
+            _withheld(call, silent, now)
+            return
+        contestant.paid_from = race.layer.budget
     silent.hedged = True
     silent.pace.suspect(now)
     recorder.noted(call, "hedged", now - silent.since, silent.target.target)
@@ -42,9 +46,8 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         race.flight.make_room(now)
 
 
-def _withheld(call: Call, silent: Contestant, target: Deployment, now: float) -> None:
-    """`target` is not asked as well, because it has received its share of hedges."""
-    call = call.to(target)
+def _withheld(call: Call, silent: Contestant, now: float) -> None:
+    """The target of `call` is not asked as well, because it has received its share of hedges."""
     recorder.noted(call, "hedge_withheld", now - silent.since, silent.target.target)
     _emit(HedgeWithheld, call, silent, now)
 

@@ -25,7 +25,9 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
         try:
             return await inner(call)
         except RanvierError as error:
-            following = await credentials.following(call, error) if error.about_key else None
+            if not error.about_key or call.watch.hedged:  # then another target is in flight already
+                raise
+            following = await credentials.following(call, error)
             if following is None:
                 raise
             call = following

@@ -23,6 +23,7 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -32,9 +33,6 @@ HedgeAfter = float | Quantile | None
 
 PROBE_HEDGE = 2.0
 """The most seconds without content after which a call that is a probe asks its next target as well."""
-
-MAX_LINGERING = 5
-"""Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
 
 
 class Fallback(Layer):
@@ -111,29 +109,40 @@ class Fallback(Layer):
         self.detects_silence = self.hedges
         self.watched = True  # until it is known which layers read the watch
         self.budget = HedgeBudget()
-        self.max_lingering = MAX_LINGERING
         self.probing_layers: tuple[Layer, ...] = ()
         share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
         self._reserves: dict[Deployment, float] = {}
+        self._joined = False
+        self._loops = Loops()
 
     # --- for the pipeline ------------------------------------------------------------------------
 
     def join(self, pipeline: Runtime) -> None:
-        """Learn what the layers further in allow an attempt to take, and which of them send probes."""
-        layers = [each for each in pipeline.layers if isinstance(each, Layer)]
-        self.probing_layers = tuple(each for each in layers if type(each).may_probe is not Layer.may_probe)
-        circuits = [each.circuits for each in layers if each.circuits is not None]
-        self.detects_silence = self.hedges or any(each.shared is not None for each in circuits)
-        self.watched = self.detects_silence or any(each.watches for each in layers)
+        """Learn what the layers further in allow an attempt to take, and which of them send probes.
+
+        Several pipelines may share this route: what one of them needs is done for all.
+        """
+        layers = [layer for layer in pipeline.layers if isinstance(layer, Layer)]
+        probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
+        self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
+        self.detects_silence = self.detects_silence or _any_shared(layers)
+        watched = self.detects_silence or self.reserve is not None or any(each.watches for each in layers)
+        self.watched = watched or (self._joined and self.watched)
+        self._joined = True
         if self.reserve is None:
             return
-        self.watched = True
         for deployment in self.deployments():
             first_token = limits_at(pipeline.layers, deployment).first_token
-            self._reserves[deployment] = (
-                self.reserve if first_token is None else min(self.reserve, first_token)
-            )
+            least = self.reserve if first_token is None else min(self.reserve, first_token)
+            self._reserves[deployment] = min(least, self._reserves.get(deployment, least))
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: if the old event loop is closed, keep what was learned on the new one."""
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is not None:
+            for pace in self._paces.values():
+                pace.shift(shift)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
@@ -220,6 +229,11 @@ class Fallback(Layer):
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
+
+
+def _any_shared(layers: Iterable[Layer]) -> bool:
+    circuits = (layer.circuits for layer in layers)
+    return any(each is not None and each.shared is not None for each in circuits)
 
 
 def _checked(hedge_after: HedgeAfter) -> HedgeAfter:

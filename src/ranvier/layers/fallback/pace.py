@@ -22,6 +22,9 @@ SUSPECT_SECONDS = 60.0
 TROUBLED_SECONDS = 3600.0
 """Seconds after a failure for which a call might be a probe: a circuit rarely stays open for longer."""
 
+MAX_LINGERING = 5
+"""Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
+
 MAX_AGE = 1.0
 """Seconds for which computed quantiles are used again."""
 
@@ -56,9 +59,10 @@ class Pace:
         self.suspect_until = self.troubled_until = inf  # until its first content
         self.lingering = 0
 
-    def content(self, seconds: float, now: float) -> None:
-        """The first content of an attempt came after `seconds`."""
-        self._samples.add(seconds, now)
+    def content(self, seconds: float | None, now: float) -> None:
+        """The first content of an attempt came after `seconds`; `None` for a whole answer, which shows none."""
+        if seconds is not None:
+            self._samples.add(seconds, now)
         if self.suspect_until == inf:
             self.suspect_until = self.troubled_until = now
 
@@ -85,6 +89,10 @@ class Pace:
         """When a hedge is due, in seconds, while no quantile is known."""
         return min(COLD_HEDGE, _first_token(limits) / 3)
 
+    def hangs_within(self, limits: Limits, seconds: float) -> bool:
+        """True if the hang threshold may be shorter than `seconds`."""
+        return seconds > COLD_HANG or seconds > _first_token(limits) / 2
+
     def hang_threshold(self, limits: Limits, now: float) -> float:
         """Seconds without content after which an attempt counts as silent."""
         self._refresh(now)
@@ -93,6 +101,14 @@ class Pace:
         if self._p99 is None:
             return max(longest / 4, least)
         return min(max(2 * self._p99, least), longest)
+
+    def shift(self, seconds: float) -> None:
+        """Go on with another event loop, whose clock is `seconds` ahead: nothing is in flight any more."""
+        self._samples.shift(seconds)
+        self._at = float("-inf")
+        self.suspect_until += seconds
+        self.troubled_until += seconds
+        self.lingering = 0
 
     def _refresh(self, now: float) -> None:
         if now - self._at < MAX_AGE:

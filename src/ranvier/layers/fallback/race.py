@@ -1,19 +1,18 @@
 """One call on its way through its targets: one after the other, and at most two at a time.
 
 The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
-well, in a task of its own (a hedge), and the first content wins. A target that is suspected of being silent
-is asked in a task of its own from the start, so that it can go on without the caller: what it does then
-shows whether its circuit has to open.
+well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in a
+task from the start, so that it can go on without the caller: that shows whether its circuit has to open.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Generic
 
-from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
+from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.errors.scope import Scope
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.flight import Flight
@@ -26,6 +25,7 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, R
 from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.layer import Fallback
@@ -45,8 +45,8 @@ class Race(TargetsLeft, Generic[R]):
     _answer: R | None = None
     _empty: R | None = None  # the first empty answer
     _fatal: BaseException | None = None  # ends the call
+    _context: Context | None = None  # that of the caller
     _previous: tuple[Deployment, str] | None = None  # the target tried last, and why it was left
-    _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
 
     def __init__(self, layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> None:
         super().__init__(chain)
@@ -55,6 +55,8 @@ class Race(TargetsLeft, Generic[R]):
         self.hedges = layer.hedges
         self.detects_silence = layer.detects_silence
         self._inner = inner
+        if layer.hedges:
+            self._context = copy_context()  # a timer, which sends a hedge, runs in an empty one
 
     async def run(self) -> R:
         """The answer of the first target that has one.
@@ -74,19 +76,28 @@ class Race(TargetsLeft, Generic[R]):
                         if self.flight is None and not self._falls_back_on(answer):
                             return answer
                         self.answered(contestant, answer)
-                    except RanvierError as error:
+                    except Exception as error:
                         self.failed(contestant, call, error)
                 if self.flight is not None:
                     await self.flight.over(self._is_settled)
             return await self._without_answer() if self._answer is None else self._answer
         except asyncio.CancelledError:
-            if self.flight is not None:
-                await self.flight.cancel()
+            await self._cancelled()
             raise
         finally:
+            self._context = None
             if self._previous is not None or self.flight is not None:
                 answer = None  # type: ignore[assignment]
                 self._forget()
+
+    async def _cancelled(self) -> None:
+        """The caller has cancelled: end what is in flight, and a stream that was to be handed out."""
+        try:
+            if self.flight is not None:
+                await self.flight.cancel()
+        finally:
+            if isinstance(self._answer, ResponseStream):
+                await self._answer.aclose()
 
     def _forget(self) -> None:
         """Release what the race holds: errors refer to its frame, so that they would complete a cycle."""
@@ -132,7 +143,7 @@ class Race(TargetsLeft, Generic[R]):
         """Ask a target in a task of its own."""
         if self.flight is None:
             self.flight = Flight()
-        self.flight.launch(contestant, call, self._carry(contestant, call))
+        self.flight.launch(contestant, call, self._carry(contestant, call), self._context)
 
     async def _carry(self, contestant: Contestant, call: Call) -> None:
         try:
@@ -145,9 +156,6 @@ class Race(TargetsLeft, Generic[R]):
                 self._fatal = self._fatal or error
         else:
             self.answered(contestant, answer)
-        finally:
-            if self.flight is not None:
-                self.flight.wake_up()
 
     # --- results ---------------------------------------------------------------------------------
 
@@ -155,9 +163,11 @@ class Race(TargetsLeft, Generic[R]):
         """A target has answered; an empty answer counts only if all others fail."""
         contestant.ended()
         if contestant.lost:
+            if isinstance(answer, ResponseStream):  # for example that of a layer
+                answer.abandon()
             return
         if self._falls_back_on(answer):
-            self.call.record.answered_nothing()
+            self.call.record.answered_nothing(contestant.target.target)
             self._empty = self._empty or answer
             self._left(contestant, EMPTY)
             return
@@ -169,11 +179,17 @@ class Race(TargetsLeft, Generic[R]):
             return False
         return not self.layer.accepts_empty(self.call)
 
-    def failed(self, contestant: Contestant, call: Call, error: RanvierError) -> None:
-        """Record the failure of a target; end the call if other targets would fail in the same way."""
+    def failed(self, contestant: Contestant, call: Call, error: Exception) -> None:
+        """Record the failure of a target; end the call if other targets would fail in the same way.
+
+        Raises:
+            Exception: `error`, if it is none of a target: a custom layer has raised it.
+        """
         contestant.ended()
         if contestant.lost:
             return
+        if not isinstance(error, RanvierError):
+            raise error
         target = contestant.target
         contestant.pace.failed(self.now())
         if isinstance(error, RejectedError):
@@ -184,11 +200,7 @@ class Race(TargetsLeft, Generic[R]):
             self._previous = target, error.kind
             self.skip_rest()
             return
-        if isinstance(error, SharedCircuitOpenError):
-            self._passed_over += ((error.retry_after or 0.0, target),)
-        elif getattr(error, "scope", None) is Scope.ENDPOINT:
-            self._failed_endpoints += (target.provider.name,)
-        self._failures += ((target, own_error(call, error)),)
+        self.note(target, own_error(call, error))
         self._left(contestant, error.kind)
 
     def _left(self, contestant: Contestant, kind: str) -> None:
@@ -199,15 +211,12 @@ class Race(TargetsLeft, Generic[R]):
         silent = self.flight.left(contestant)
         if silent is not None:
             silent.hedged = False
-            self.hedge(silent, self.now())
+            if not self.single:
+                self.hedge(silent, self.now())
 
     async def _without_answer(self) -> R:
         """The first empty answer, or that of a target that was only passed over, or an error."""
-        if self._fatal is not None:
-            raise self._fatal
-        if self._empty is None and self._passed_over:
-            _, target = min(self._passed_over, key=lambda each: each[0])
-            self._failures = tuple(each for each in self._failures if each[0] is not target)
+        if self._fatal is None and self._empty is None and (target := self.passed_over()) is not None:
             contestant = Contestant(self, target, self.layer.pace_of(target))
             contestant.last_target, contestant.queues = True, False
             call = self.call.to(target)
@@ -216,8 +225,8 @@ class Race(TargetsLeft, Generic[R]):
                 return await send(call, self._inner)
             except RanvierError as error:
                 self.failed(contestant, call, error)
-            if self._fatal is not None:
-                raise self._fatal
+        if self._fatal is not None:
+            raise self._fatal
         if self._empty is None:
             raise verdict(self._failures)
         self.call.record.outcome = SUCCEEDED
@@ -244,8 +253,3 @@ class Race(TargetsLeft, Generic[R]):
     def hedge(self, silent: Contestant, now: float) -> None:
         """`silent` has been silent for too long: ask the next target as well."""
         hedge(self, silent, now)
-
-    @property
-    def max_lingering(self) -> int:
-        """How many attempts at one target may go on although their call has its answer."""
-        return self.layer.max_lingering

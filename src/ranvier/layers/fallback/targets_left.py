@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ranvier.errors.rejected import SharedCircuitOpenError
+from ranvier.errors.root import RanvierError
+from ranvier.errors.scope import Scope
 from ranvier.layers.fallback.verdict import Failures, too_small
 from ranvier.pipeline.deployment import Deployment
 
@@ -12,6 +15,7 @@ class TargetsLeft:
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
     _failed_endpoints: tuple[str, ...] = ()
+    _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
 
     def __init__(self, chain: tuple[Deployment, ...]) -> None:
         self.single = len(chain) == 1
@@ -38,6 +42,22 @@ class TargetsLeft:
     def skip_first(self) -> None:
         """The first target has been asked."""
         self._remaining = self._remaining[1:]
+
+    def note(self, target: Deployment, error: RanvierError) -> None:
+        """`target` has failed: which target is next may depend on that."""
+        if isinstance(error, SharedCircuitOpenError):
+            self._passed_over += ((error.retry_after or 0.0, target),)
+        elif getattr(error, "scope", None) is Scope.ENDPOINT:
+            self._failed_endpoints += (target.provider.name,)
+        self._failures += ((target, error),)
+
+    def passed_over(self) -> Deployment | None:
+        """The target that a shared circuit alone has rejected, and is to probe first; it has not failed."""
+        if not self._passed_over:
+            return None
+        _, target = min(self._passed_over, key=lambda each: each[0])
+        self._failures = tuple(each for each in self._failures if each[0] is not target)
+        return target
 
     def put_back(self, target: Deployment) -> None:
         """Make `target` the next one again."""

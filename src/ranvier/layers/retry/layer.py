@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
-from ranvier.clock import sleep_until
+from ranvier.clock import earliest, sleep_until
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.rejected import RejectedError
@@ -150,7 +150,7 @@ class Retry(Layer):
 
     def _useful_delay(self, call: Call, error: RanvierError) -> float | None:
         """Seconds to wait before the next attempt; `None` if it could not help, or would not fit."""
-        if call.watch.last_target or call.watch.hedged:
+        if call.watch.last_target or call.watch.hedged or call.watch.lost:
             return None  # the route has made its last attempt here, or has already asked another target
         if call.attempt > self.max_retries or error.retry_useless:
             return None
@@ -162,9 +162,10 @@ class Retry(Layer):
         if retry_after is not None and retry_after > self.max_delay:
             return None
         delay = self._backoff.delay(call.attempt, retry_after)
-        if call.deadline is None:
+        due = earliest(call.deadline, call.watch.until)  # the next target gets its turn
+        if due is None:
             return delay
-        left = call.deadline - call.pipeline.clock()
+        left = due - call.pipeline.clock()
         if retry_after is not None and retry_after < left:
             delay = min(delay, (retry_after + left) / 2)  # so that jitter alone never exceeds the deadline
         return delay if delay < left else None

@@ -161,7 +161,8 @@ class Throttle(Layer):
         gate, now = queue.gate, call.pipeline.clock()
         due = earliest(latest, call.deadline)
         assert due is not None
-        may_wait = call.watch.queues and gate.reason.passes and gate.waiting < MAX_WAITING
+        queues = call.watch.queues and not call.watch.hedged
+        may_wait = queues and gate.reason.passes and gate.waiting < MAX_WAITING
         fits = may_wait and now + gate.admits_in(now) < due
         return due if fits and not later_target_admits(call) else None
 

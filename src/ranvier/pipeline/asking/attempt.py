@@ -193,7 +193,7 @@ async def _take_slot(
     if not slots.locked():
         await slots.acquire()
         return began, 0.0
-    if not call.watch.queues:
+    if not call.watch.queues or call.watch.hedged:
         timer.end()
         raise too_late(call, "slot")
     for permit in call.probing:

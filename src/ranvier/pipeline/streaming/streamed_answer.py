@@ -186,14 +186,18 @@ class StreamedAnswer:
     def _write_down(self, error: BaseException | None) -> None:
         """Record how it ended, and emit the events."""
         record, now = self._call.record, self._clock()
-        record.ended = now
+        lost = self._call.watch.lost  # then the call may have ended before
+        if not lost:
+            record.ended = now
         if self._attempt is not None:
             self._end_attempt(self._attempt, now, error)
-        if self._call.streaming:
+        if self._call.streaming and not lost:
             if self.response is not None:
                 record.outcome = "succeeded"
             elif self._attempt is None or isinstance(error, LayerError):
                 record.outcome = error.kind if isinstance(error, RanvierError) else "abandoned"
+            elif self._handed_out:
+                record.outcome = self._attempt.outcome
 
     def _end_attempt(self, attempt: Attempt, now: float, error: BaseException | None) -> None:
         """Record how the attempt ended, from the provider's events, before any transform of a layer."""

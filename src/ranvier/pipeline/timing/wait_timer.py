@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ranvier.pipeline.timing.cancellation import Cancellation
-from ranvier.pipeline.timing.limit import Limit, cause_of, too_late
+from ranvier.pipeline.timing.limit import OVERTAKEN, Limit, cause_of, too_late
 from ranvier.pipeline.timing.timer_wheel import Timer
 
 if TYPE_CHECKING:
@@ -64,8 +64,14 @@ class WaitTimer:
         return self._task is not None
 
     def begin(self) -> float:
-        """Start an attempt now, limited by its limit, its turn and the deadline; raises if one has passed."""
+        """Start an attempt now, limited by its limit, its turn and the deadline.
+
+        Raises:
+            RanvierError: one of them has passed, or another target has answered.
+        """
         call, phase = self._call, "deadline"
+        if call.watch.lost:
+            raise too_late(call, OVERTAKEN)
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
         if seconds is not None and (due is None or now + seconds < due):
             due, phase = now + seconds, "attempt"
