@@ -41,10 +41,10 @@ def no_deadline(report: PipelineReport) -> Found:
 
 @check
 def no_attempt_limit(report: PipelineReport) -> Found:
-    """An attempt has no limit."""
+    """An attempt has no limit, neither of its whole time nor of its silence."""
     for target, limits in report.limits.items():
-        if limits.seconds is None:
-            why = "an attempt may take until the deadline, so that no other target is tried"
+        if limits.seconds is None and (limits.first_token is None or limits.idle is None):
+            why = "an attempt may be silent until the deadline, so that no other target is tried"
             yield target, why, "put Timeout(seconds=120, first_token=120, idle=15) innermost"
 
 
