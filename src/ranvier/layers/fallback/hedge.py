@@ -19,6 +19,8 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
     if silent.lost or silent.hedged or (race.flight is not None and race.flight.is_won):
         return
+    if race.single and race.sent_hedge:
+        return  # a third attempt at the same target would tell no more
     target = silent.target if race.single else race.next()
     if target is None:
         return
@@ -32,7 +34,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         call = race.directed(contestant, "hedge")
     except DeadlineExceededError:
         return
-    silent.hedged = True
+    silent.hedged = race.sent_hedge = True
     silent.pace.suspect(now)
     recorder.noted(call, "hedged", now - silent.since, silent.target.target)
     _emit(HedgeSent, call, silent, now)
@@ -50,7 +52,7 @@ def _withheld(call: Call, silent: Contestant, target: Deployment, now: float) ->
 
 
 def _emit(event: type[HedgeSent | HedgeWithheld], call: Call, silent: Contestant, now: float) -> None:
-    if call.pipeline.events.listeners:
+    if call.pipeline.events.hears(event):
         call.pipeline.events.emit(
             event(
                 tenant=call.tenant,

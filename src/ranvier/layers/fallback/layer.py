@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
-from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
 from ranvier.layers.fallback.kept_state import keeps_state
-from ranvier.layers.fallback.keys import send
+from ranvier.layers.fallback.keys import ask_only
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
+from ranvier.layers.fallback.status import status_lines
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
-from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
+    from ranvier.pipeline.timing.limits import Limits
 
 Quantile = Literal["p95", "p99"]
 HedgeAfter = float | Quantile | None
@@ -115,6 +114,7 @@ class Fallback(Layer):
         self.probing_layers: tuple[Layer, ...] = ()
         share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
+        self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
 
     # --- for the pipeline ------------------------------------------------------------------------
@@ -128,19 +128,16 @@ class Fallback(Layer):
         )
         self.detects_silence = self.hedges or _any_shared(pipeline.layers)
         self.watched = self.detects_silence or self.reserve is not None or _any_watches(pipeline.layers)
-        if self.reserve is None:
-            return
         for deployment in self.deployments():
-            first_token = limits_at(pipeline.layers, deployment).first_token
-            self._reserves[deployment] = (
-                self.reserve if first_token is None else min(self.reserve, first_token)
-            )
+            limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
+            if self.reserve is not None:
+                self._reserves[deployment] = min(self.reserve, limits.first_token or self.reserve)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
         if len(chain) == 1 and not self.watched:
-            return _ask_only(call, chain[0], inner)
+            return ask_only(call, chain[0], inner)
         return Race(self, call, chain, inner).run()
 
     # --- what a call asks ------------------------------------------------------------------------
@@ -177,10 +174,13 @@ class Fallback(Layer):
             return None
         if contestant.probing:
             return None if single else PROBE_HEDGE
-        learned = contestant.pace.learned(now)
+        return self._delay(contestant.pace, call.limits, single, now)
+
+    def _delay(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
+        learned = pace.learned(now)
         if learned is not None:
             return max(learned, self.hedge_min)
-        return None if single else contestant.pace.cold_hedge(call.limits)
+        return None if single else pace.cold_hedge(limits)
 
     def accepts_empty(self, call: Call) -> bool:
         """True where an empty answer to `call` can be right, so that no other target is tried."""
@@ -218,6 +218,22 @@ class Fallback(Layer):
         """The targets that a call is sent to in turn, for each target where it may start."""
         return dict.fromkeys(self._chains.values())
 
+    def asks(self, chain: tuple[Deployment, ...]) -> int:
+        """Twice, where a hedge can only go to the same target; otherwise it goes to the next one."""
+        return 2 if self.hedges and len(chain) == 1 else 1
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def delay_at(self, target: Deployment, now: float) -> float | None:
+        """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
+        if not isinstance(self.hedge_after, str):
+            return self.hedge_after
+        return self._delay(self._paces[target], self._limits[target], len(self.targets) == 1, now)
+
+    def status(self, now: float) -> Iterable[str]:
+        """How soon each target answers, after how long it is hedged, and how many hedges are left."""
+        return status_lines(self, now)
+
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
@@ -237,15 +253,3 @@ def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
         validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
         return hedge_after
     return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
-
-
-async def _ask_only(call: Call, target: Deployment, inner: Handler[R]) -> R:
-    """Send the call to its only target, where nothing watches the attempt."""
-    if call.deadline is not None and call.deadline <= call.pipeline.clock():
-        raise out_of_time(target, ())
-    directed = call.to(target)
-    try:
-        return await send(directed, inner)
-    except RejectedError as error:
-        recorder.skipped(directed, error)
-        raise

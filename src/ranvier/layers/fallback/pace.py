@@ -71,6 +71,11 @@ class Pace:
         self._refresh(now)
         return self._learned
 
+    def p99(self, now: float) -> float | None:
+        """The 99th percentile; `None` while it is not known."""
+        self._refresh(now)
+        return self._p99
+
     def cold_hedge(self, limits: Limits) -> float:
         """When a hedge is due, in seconds, while no quantile is known."""
         return min(COLD_HEDGE, _first_token(limits) / 3)

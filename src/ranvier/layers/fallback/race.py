@@ -39,9 +39,11 @@ class Race(TargetsLeft, Generic[R]):
         call: The call, without a target.
         single: True if the chain has one target.
         flight: The targets in flight, once a second task is involved.
+        sent_hedge: True once a target was asked as well, while another one was silent.
     """
 
     flight: Flight | None = None
+    sent_hedge: bool = False
     _answer: R | None = None
     _empty: R | None = None  # the first empty answer
     _fatal: BaseException | None = None  # ends the call
