@@ -65,9 +65,9 @@ def _turns(route: Fallback, chain: Sequence[Deployment], report: PipelineReport)
 
 def _hedged(route: Fallback, target: Deployment, limits: Limits) -> float | None:
     """When the next target is asked as well, while nothing is known about the times of this one."""
-    if isinstance(route.hedge_after, str):
+    if isinstance(route.hedge_rule.after, str):
         return route.pace_of(target).cold_hedge(limits) if _streams(target, limits) else None
-    return route.hedge_after
+    return route.hedge_rule.after
 
 
 def _streams(target: Deployment, limits: Limits) -> bool:

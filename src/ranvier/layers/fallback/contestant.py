@@ -125,7 +125,7 @@ class Contestant(Watch):
             self._timer = None
             if timer.alarm_at != inf:
                 timer.mute()
-            self.pace.add(now - attempt.started, now)
+            self.pace.content(now - attempt.started, now)
             self.silent = False
         if self.observers:
             observers, self.observers = self.observers, ()
@@ -182,7 +182,7 @@ class Contestant(Watch):
         attempt = self._attempt
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
-            self.pace.add(attempt.seconds, now)
+            self.pace.silence(attempt.seconds, now)
         if not self._lingers():
             self.stop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
@@ -11,12 +11,13 @@ from ranvier.errors.provider import ContentFilterError, ContextLengthError, Inva
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
-from ranvier.layers.fallback.kept_state import keeps_state
-from ranvier.layers.fallback.keys import ask_only
+from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeRule
+from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.status import status_lines
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
@@ -27,12 +28,6 @@ from ranvier.pipeline.place import Place
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.limits import Limits
-
-Quantile = Literal["p95", "p99"]
-HedgeAfter = float | Quantile | None
-
-PROBE_HEDGE = 2.0
-"""Seconds without content after which a call that is a probe is sent to its next target as well."""
 
 MAX_LINGERING = 5
 """Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
@@ -103,8 +98,7 @@ class Fallback(Layer):
             )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
-        self.hedge_after = _checked(hedge_after)
-        self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
+        self.hedge_rule = HedgeRule(hedge_after, hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
@@ -121,13 +115,12 @@ class Fallback(Layer):
 
     def join(self, pipeline: Runtime) -> None:
         """Learn what the layers further in allow an attempt to take, and which of them send probes."""
-        self.probing_layers = tuple(
-            layer
-            for layer in pipeline.layers
-            if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
-        )
-        self.detects_silence = self.hedges or _any_shared(pipeline.layers)
-        self.watched = self.detects_silence or self.reserve is not None or _any_watches(pipeline.layers)
+        layers = [each for each in pipeline.layers if isinstance(each, Layer)]
+        self.probing_layers = tuple(each for each in layers if type(each).may_probe is not Layer.may_probe)
+        circuits = [each.circuits for each in layers if each.circuits is not None]
+        self.detects_silence = self.hedges or any(each.shared is not None for each in circuits)
+        self.watched = self.detects_silence or any(each.watches for each in layers)
+        self.watched |= self.reserve is not None
         for deployment in self.deployments():
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:
@@ -136,8 +129,8 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        if len(chain) == 1 and not self.watched:
-            return ask_only(call, chain[0], inner)
+        if not self.watched:
+            return _run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner).run()
 
     # --- what a call asks ------------------------------------------------------------------------
@@ -160,27 +153,6 @@ class Fallback(Layer):
         for target in later:
             kept += min(share, self._reserves[target])
         return deadline - kept
-
-    def hedge_delay(
-        self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
-    ) -> float | None:
-        """Seconds of silence after which another target is asked as well; `None` means never."""
-        after, extra = self.hedge_after, call.request.extra
-        if extra and call.hedge is None and keeps_state(extra):
-            return None
-        if not isinstance(after, str):
-            return PROBE_HEDGE if contestant.probing and not single else after
-        if not streamed:
-            return None
-        if contestant.probing:
-            return None if single else PROBE_HEDGE
-        return self._delay(contestant.pace, call.limits, single, now)
-
-    def _delay(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
-        learned = pace.learned(now)
-        if learned is not None:
-            return max(learned, self.hedge_min)
-        return None if single else pace.cold_hedge(limits)
 
     def accepts_empty(self, call: Call) -> bool:
         """True where an empty answer to `call` can be right, so that no other target is tried."""
@@ -226,30 +198,38 @@ class Fallback(Layer):
 
     def delay_at(self, target: Deployment, now: float) -> float | None:
         """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
-        if not isinstance(self.hedge_after, str):
-            return self.hedge_after
-        return self._delay(self._paces[target], self._limits[target], len(self.targets) == 1, now)
+        single = len(self.targets) == 1
+        return self.hedge_rule.usual(self._paces[target], self._limits[target], single, now)
 
     def status(self, now: float) -> Iterable[str]:
         """How soon each target answers, after how long it is hedged, and how many hedges are left."""
         return status_lines(self, now)
 
     def __repr__(self) -> str:
-        hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
+        hedge = f", hedge_after={self.hedge_rule.after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
 
 
-def _any_shared(layers: Iterable[object]) -> bool:
-    circuits = (layer.circuits for layer in layers if isinstance(layer, Layer))
-    return any(each is not None and each.shared is not None for each in circuits)
-
-
-def _any_watches(layers: Iterable[object]) -> bool:
-    return any(isinstance(layer, Layer) and layer.watches for layer in layers)
-
-
-def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
-    if isinstance(hedge_after, str):
-        validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
-        return hedge_after
-    return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
+async def _run_unwatched(layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> R:
+    """Ask the first target. Where nothing watches the attempt, a race begins only if that fails."""
+    target, failure, answer = chain[0], None, None
+    if call.deadline is not None and call.deadline <= call.pipeline.clock():
+        raise out_of_time(target, ())
+    directed = call.to(target)
+    try:
+        try:
+            answer = await send(directed, inner)
+            if len(chain) == 1 or not getattr(answer, "empty", False) or layer.accepts_empty(call):
+                return answer
+        except RanvierError as error:
+            failure = error
+        race = Race(layer, call, chain, inner)
+        contestant = Contestant(race, target, layer.pace_of(target))
+        race.skip_first()
+        if failure is None:
+            race.answered(contestant, answer)  # type: ignore[arg-type]  # because: it has an answer
+        else:
+            race.failed(contestant, directed, failure)
+        return await race.run()
+    finally:
+        del failure, answer  # an error refers to this frame: a local would complete a cycle

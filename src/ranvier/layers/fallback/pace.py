@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from ranvier.layers.fallback.first_tokens import FirstTokens
 from ranvier.pipeline.timing.limits import Limits
 
@@ -28,7 +30,8 @@ class Pace:
     """The times to the first content at one target.
 
     Attributes:
-        suspect_until: Until when attempts at the target run in tasks of their own.
+        suspect_until: Until when attempts at the target run in tasks of their own: from the start until its
+            first content, and for a while after each silence.
         troubled_until: Until when a call there might be a probe: calls have failed before.
         lingering: Attempts there that go on although their call has its answer.
     """
@@ -47,24 +50,31 @@ class Pace:
     def __init__(self, share: float) -> None:
         self._samples = FirstTokens()
         self._share = share
-        self._at = float("-inf")
+        self._at = -inf
         self._learned: float | None = None
         self._p99: float | None = None
-        self.suspect_until = self.troubled_until = float("-inf")
+        self.suspect_until = self.troubled_until = inf  # until its first content
         self.lingering = 0
 
-    def add(self, seconds: float, now: float) -> None:
-        """Add the seconds to a first content, or those of a silence that was not waited for to its end."""
+    def content(self, seconds: float, now: float) -> None:
+        """The first content of an attempt came after `seconds`."""
+        self._samples.add(seconds, now)
+        if self.suspect_until == inf:
+            self.suspect_until = self.troubled_until = now
+
+    def silence(self, seconds: float, now: float) -> None:
+        """An attempt was silent for `seconds`, and was not waited for any longer."""
         self._samples.add(seconds, now)
 
     def suspect(self, now: float) -> None:
         """The target was silent for a suspiciously long time."""
-        self.suspect_until = now + SUSPECT_SECONDS
-        self.troubled_until = now + TROUBLED_SECONDS
+        if self.suspect_until != inf:
+            self.suspect_until = now + SUSPECT_SECONDS
+        self.failed(now)
 
     def failed(self, now: float) -> None:
         """A call failed there, or was rejected."""
-        self.troubled_until = now + TROUBLED_SECONDS
+        self.troubled_until = max(self.troubled_until, now + TROUBLED_SECONDS)
 
     def learned(self, now: float) -> float | None:
         """The quantile after which a hedge is due; `None` while it is not known."""

@@ -65,7 +65,7 @@ class Race(TargetsLeft, Generic[R]):
             RanvierError: no target answered, or an error that other targets would return too.
         """
         try:
-            while (target := self.next()) is not None:
+            while not self._is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
                 call = self.directed(contestant)
                 if self.hedges and self.layer.is_suspect(call, contestant.pace):
@@ -80,8 +80,6 @@ class Race(TargetsLeft, Generic[R]):
                         self.failed(contestant, call, error)
                 if self.flight is not None:
                     await self.flight.over(self._is_settled)
-                if self._is_settled():
-                    break
             return await self._without_answer() if self._answer is None else self._answer
         except asyncio.CancelledError:
             if self.flight is not None:
@@ -243,7 +241,7 @@ class Race(TargetsLeft, Generic[R]):
         """Seconds of silence after which another target is asked as well; `None` means never."""
         if not self.hedges or call.hedge is False or contestant.last_target:
             return None
-        return self.layer.hedge_delay(call, contestant, streamed, self.single, now)
+        return self.layer.hedge_rule.delay(call, contestant, streamed, self.single, now)
 
     def hedge(self, silent: Contestant, now: float) -> None:
         """`silent` has been silent for too long: ask the next target as well."""

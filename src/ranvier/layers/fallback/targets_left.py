@@ -35,6 +35,10 @@ class TargetsLeft:
         self._deferred = self._deferred[1:]
         return target
 
+    def skip_first(self) -> None:
+        """The first target has been asked."""
+        self._remaining = self._remaining[1:]
+
     def put_back(self, target: Deployment) -> None:
         """Make `target` the next one again."""
         self._remaining = (target, *self._remaining)

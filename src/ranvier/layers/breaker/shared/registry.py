@@ -218,7 +218,7 @@ class SharedCircuitRegistry:
             if circuit is target.model or circuit is target.endpoint:
                 waiting, target.waiting = target.waiting, set()
                 for permit in waiting:
-                    permit.rescue(RESCUE_SECONDS * self.rules.rng())
+                    permit.rescue(RESCUE_SECONDS * self.rules.spread())
 
     # --- events ----------------------------------------------------------------------------------
 

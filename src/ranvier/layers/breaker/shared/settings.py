@@ -22,13 +22,13 @@ class SharedCircuits:
         votes: How many tenants must vote against a target to open its circuit. With fewer active tenants
             it never opens.
         share: The share of the active tenants that they must be, above 0 and up to 1.
-        cooldown: Seconds from the opening to the first probe, plus up to a fifth at random.
+        cooldown: Seconds from the opening to the first probe, plus 10 to 20 % at random.
         max_cooldown: The time between two probes doubles up to this.
         max_probes: Probes in flight at a time.
         mode: `enforced`; `observed` counts, opens and closes, but never rejects a call; or `off`.
     """
 
-    __slots__ = ("cooldown", "max_cooldown", "max_probes", "mode", "rng", "share", "votes")
+    __slots__ = ("cooldown", "max_cooldown", "max_probes", "mode", "rng", "share", "spread", "votes")
 
     def __init__(
         self,
@@ -48,7 +48,8 @@ class SharedCircuits:
         self.max_cooldown = validation.seconds("SharedCircuits(max_cooldown)", max_cooldown)
         self.max_probes = validation.count("SharedCircuits(max_probes)", max_probes, least=1)
         self.mode = validation.choice("SharedCircuits(mode)", mode, MODES)
-        self.rng: Callable[[], float] = random.random
+        self.rng: Callable[[], float] = _from_half_to_one
+        self.spread: Callable[[], float] = random.random  # of the calls that are rescued
 
     def cooldown_after(self, probes: int) -> float:
         """Seconds until the next probe, when `probes` have started since the circuit opened."""
@@ -60,3 +61,8 @@ class SharedCircuits:
             f"SharedCircuits(votes={self.votes}, share={self.share}, cooldown={self.cooldown}, "
             f"max_cooldown={self.max_cooldown}, max_probes={self.max_probes}, mode={self.mode!r})"
         )
+
+
+def _from_half_to_one() -> float:
+    """Enough to spread the processes of a service, and fewer probes than from 0 to 1."""
+    return 0.5 + random.random() / 2

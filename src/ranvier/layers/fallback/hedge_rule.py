@@ -1,0 +1,56 @@
+"""After how many seconds of silence another target is asked as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ranvier import validation
+from ranvier.layers.fallback.kept_state import keeps_state
+
+if TYPE_CHECKING:
+    from ranvier.layers.fallback.contestant import Contestant
+    from ranvier.layers.fallback.pace import Pace
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.timing.limits import Limits
+
+Quantile = Literal["p95", "p99"]
+HedgeAfter = float | Quantile | None
+
+PROBE_HEDGE = 2.0
+"""Seconds without content after which a call that is a probe is sent to its next target as well."""
+
+
+class HedgeRule:
+    """The rule of a route: `after` so many seconds, or after a quantile, but not before `least` seconds."""
+
+    __slots__ = ("after", "least")
+
+    def __init__(self, after: HedgeAfter, least: float) -> None:
+        if isinstance(after, str):
+            validation.choice("Fallback(hedge_after)", after, ("p95", "p99"))
+        else:
+            after = validation.seconds("Fallback(hedge_after)", after, optional=True)
+        self.after = after
+        self.least = validation.seconds("Fallback(hedge_min)", least)
+
+    def usual(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
+        """The delay of a call without peculiarities; `None` means never, as at a `single` unknown target."""
+        if not isinstance(self.after, str):
+            return self.after
+        learned = pace.learned(now)
+        if learned is not None:
+            return max(learned, self.least)
+        return None if single else pace.cold_hedge(limits)
+
+    def delay(
+        self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
+    ) -> float | None:
+        """The delay of `call`; `None` means never."""
+        extra = call.request.extra
+        if extra and call.hedge is None and keeps_state(extra):
+            return None
+        if isinstance(self.after, str) and (not streamed or (contestant.probing and single)):
+            return None
+        if contestant.probing and not single:
+            return PROBE_HEDGE
+        return self.usual(contestant.pace, call.limits, single, now)
