@@ -31,8 +31,8 @@ def told(pipeline: Pipeline) -> list[str]:
 
 async def test_a_cold_route_tells_after_how_long_it_hedges() -> None:
     assert told(piped(["well"], ["well"])) == [
-        "a/scripted: p99 of first content unknown before 20 calls, hedged after 6.7 s",
-        "b/scripted: p99 of first content unknown before 20 calls, hedged after 6.7 s",
+        "a/scripted: p99 of first content unknown before 20 calls, hedged after 6.7 s, no content yet",
+        "b/scripted: p99 of first content unknown before 20 calls, hedged after 6.7 s, no content yet",
         "hedges to b: 10.0 of 10 left",
     ]
 
@@ -49,8 +49,8 @@ async def test_what_was_learned_is_told() -> None:
 
 
 async def test_a_silent_target_is_suspect_and_its_attempts_linger() -> None:
-    pipeline = piped([stall(), stall()], ["one", "two"])
-    for _ in range(2):
+    pipeline = piped(["well", stall(), stall()], ["one", "two"])
+    for _ in range(3):
         await pipeline.complete("Why?")
     assert told(pipeline)[0].endswith("suspect, because it was silent, 1 attempt lingering")
     assert told(pipeline)[-1] == "hedges to b: 8.1 of 10 left"
@@ -62,7 +62,7 @@ async def test_a_silent_target_is_suspect_and_its_attempts_linger() -> None:
 async def test_a_single_target_is_hedged_once_it_is_known() -> None:
     pipeline = piped(["well"] * 20)
     assert told(pipeline) == [
-        "a/scripted: p99 of first content unknown before 20 calls",
+        "a/scripted: p99 of first content unknown before 20 calls, no content yet",
         "hedges to a: 10.0 of 10 left",
     ]
     for _ in range(20):
@@ -74,7 +74,7 @@ async def test_a_single_target_is_hedged_once_it_is_known() -> None:
 async def test_a_route_that_hedges_nothing_tells_only_what_it_watches() -> None:
     assert told(piped(["well"], ["well"], hedge_after=None)) == []
     watched = told(piped(["well"], ["well"], hedge_after=None, shared=SharedCircuits()))
-    assert watched[0] == "a/scripted: p99 of first content unknown before 20 calls"
+    assert watched[0] == "a/scripted: p99 of first content unknown before 20 calls, no content yet"
     assert len(watched) == 2
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from ranvier import validation
-from ranvier.layers.fallback.kept_state import keeps_state
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.contestant import Contestant
@@ -18,6 +18,23 @@ HedgeAfter = float | Quantile | None
 
 PROBE_HEDGE = 2.0
 """Seconds without content after which a call that is a probe is sent to its next target as well."""
+
+KEPT = frozenset(
+    (
+        "background",
+        "cachedContent",
+        "cached_content",
+        "container",
+        "conversation",
+        "mcp_servers",
+        "plugins",
+        "previous_response_id",
+        "store",
+        "tools",
+        "web_search_options",
+    )
+)
+"""Wire fields that let a provider act or keep something, which a second request would do twice."""
 
 
 class HedgeRule:
@@ -54,3 +71,11 @@ class HedgeRule:
         if contestant.probing and not single:
             return PROBE_HEDGE
         return self.usual(contestant.pace, call.limits, single, now)
+
+
+def keeps_state(extra: Mapping[str, Any]) -> bool:
+    """True if `extra`, or its part for one provider, has such a field that is not switched off."""
+    return any(
+        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and keeps_state(value))
+        for name, value in extra.items()
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.layers.fallback.first_tokens import MIN_SAMPLES
@@ -58,7 +59,9 @@ def _of_target(route: Route, target: Deployment, now: float) -> Iterator[str]:
     delay = route.delay_at(target, now) if route.hedges else None
     if delay is not None:
         yield f"hedged after {delay:.1f} s"
-    if now < pace.suspect_until:
+    if pace.suspect_until == inf:
+        yield "no content yet"
+    elif now < pace.suspect_until:
         yield "suspect, because it was silent"
     if pace.lingering:
         yield f"{counted(pace.lingering, 'attempt')} lingering"
