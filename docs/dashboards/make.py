@@ -15,6 +15,7 @@ MAX_COLUMNS = 4
 
 NEITHER = "abandoned|credential_missing"  # a tenant without a key is no failure
 FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
+NO_RESULT = "abandoned|hedge_lost"  # of attempts: another target answered first
 
 Query = tuple[str, str]
 """A query, and how its series are called."""
@@ -78,7 +79,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
         [
             (
                 "Successful attempts",
-                "Share of attempts that were not abandoned, by provider.",
+                "Share of attempts, by provider; without abandoned ones and lost hedges.",
                 "percentunit",
                 [
                     (
@@ -87,7 +88,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         )
                         + " / "
                         + rate(
-                            "ranvier_attempts_total", "ranvier_provider", MINE, 'ranvier_outcome!="abandoned"'
+                            "ranvier_attempts_total",
+                            "ranvier_provider",
+                            MINE,
+                            f'ranvier_outcome!~"{NO_RESULT}"',
                         ),
                         "{{ranvier_provider}}",
                     )
@@ -99,7 +103,12 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 "reqps",
                 [
                     (
-                        rate("ranvier_attempts_total", "ranvier_provider, ranvier_outcome", MINE, FAILED),
+                        rate(
+                            "ranvier_attempts_total",
+                            "ranvier_provider, ranvier_outcome",
+                            MINE,
+                            f'ranvier_outcome!~"succeeded|{NO_RESULT}"',
+                        ),
                         "{{ranvier_provider}} {{ranvier_outcome}}",
                     )
                 ],

@@ -312,7 +312,7 @@ class CallEnded(Event):
     """A call has ended; a stream ends when it is complete, broken or closed.
 
     Attributes:
-        provider, model: Those of the last attempt; `""` and `None` if there was none.
+        provider, model: Those of the last attempt, but for lost hedges; `""` and `None` if there was none.
         outcome: `succeeded`, `abandoned`, or the kind of its error.
         seconds: How long it took.
         streaming: True for `stream()`, False for `complete()`.

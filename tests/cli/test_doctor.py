@@ -130,7 +130,7 @@ ROUTES = [
         [(0, 100, None), (100, 80, None), (180, 0, None)],
     ),
 ]
-"""A deadline, a limit, settings of the route; of each target: when it is asked, how long it has, and its hedge."""
+"""A deadline, a limit, settings of the route; when each target is asked, how long it has, and its hedge."""
 
 
 @pytest.mark.parametrize(("deadline", "limits", "settings", "turns"), ROUTES)

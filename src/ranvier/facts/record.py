@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context
 
-from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt
+from ranvier.facts.attempt import EMPTY, HEDGE_LOST, SUCCEEDED, Attempt, deciding
 from ranvier.facts.story import NOTED, WAITED, Story, Wait
 
 
@@ -48,9 +48,12 @@ class Record:
         self.context: Context | None = None
 
     def answered_nothing(self) -> None:
-        """Mark the last attempt as `empty`: its answer has no content, and another target is tried."""
-        if self.attempts and self.attempts[-1].outcome == SUCCEEDED:
-            self.attempts[-1].outcome = EMPTY
+        """Mark the attempt that has just answered as `empty`: there is no content, and others are tried."""
+        for attempt in reversed(self.attempts):
+            if attempt.outcome == SUCCEEDED:
+                attempt.outcome = EMPTY
+            if attempt.outcome not in ("running", HEDGE_LOST):  # as those of hedges are
+                break
 
     def answered_since(self, tried: tuple[Attempt, ...]) -> bool:
         """True if a provider has answered in an attempt after those in `tried`."""
@@ -66,8 +69,9 @@ class Record:
         """How the call ended, or else how its last attempt did; an empty answer counts as `succeeded`."""
         if self.outcome is not None:
             return self.outcome
-        last = self.attempts[-1].outcome if self.attempts else "abandoned"
-        return SUCCEEDED if last == EMPTY else last
+        last = deciding(self.attempts)
+        outcome = "abandoned" if last is None else last.outcome
+        return SUCCEEDED if outcome == EMPTY else outcome
 
     def story(self) -> Story:
         """The story so far."""

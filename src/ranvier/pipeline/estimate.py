@@ -9,10 +9,10 @@ It is computed along the path of a call, from the inside out:
     the layers   around all of it; a deadline cuts off the rest
 
 It assumes that every step is as slow as allowed and fails as often as possible. A hedge asks the next target
-sooner, and never a target once more than that, unless there is only one. A target that a shared circuit
-has passed over was not asked, so that its last attempt counts already. Silence is bounded by `first_token` and
-by the turns of later targets, but an answer that has begun only by the whole attempt and the deadline. Not included are the time
-in which the reader of a stream holds events, and providers that ignore cancellation.
+sooner, but none once more, unless there is only one. The last attempt at a target that a shared circuit has
+passed over counts already, since it was not asked before. Silence is bounded by `first_token` and by turns,
+but an answer that has begun only by the limit of the whole attempt and the deadline. Not included are the
+time in which the reader of a stream holds events, and providers that ignore cancellation.
 """
 
 from __future__ import annotations

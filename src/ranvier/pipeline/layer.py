@@ -82,7 +82,7 @@ class Layer:
         return (tuple(self.deployments()),)
 
     def asks(self, chain: tuple[Deployment, ...]) -> int:
-        """How often a call may go through `chain`, one of `chains`; what the layers inside add not counted."""
+        """How often a call may go through `chain`, one of `chains`, without what the layers inside add."""
         return 1
 
     def check_start(self, start: str) -> None:
