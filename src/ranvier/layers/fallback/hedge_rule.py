@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from ranvier import validation
+from ranvier.messages.wire import WireTool
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.contestant import Contestant
     from ranvier.layers.fallback.pace import Pace
+    from ranvier.messages.request import Request
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.timing.limits import Limits
 
@@ -17,7 +19,7 @@ Quantile = Literal["p95", "p99"]
 HedgeAfter = float | Quantile | None
 
 PROBE_HEDGE = 2.0
-"""Seconds without content after which a call that is a probe is sent to its next target as well."""
+"""The most seconds without content after which a call that is a probe asks its next target as well."""
 
 KEPT = frozenset(
     (
@@ -63,19 +65,24 @@ class HedgeRule:
         self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
     ) -> float | None:
         """The delay of `call`; `None` means never."""
-        extra = call.request.extra
-        if extra and call.hedge is None and keeps_state(extra):
+        request = call.request
+        if (request.extra or request.tools) and call.hedge is None and keeps_state(request):
             return None
         if isinstance(self.after, str) and (not streamed or (contestant.probing and single)):
             return None
         if contestant.probing and not single:
-            return PROBE_HEDGE
+            return min(PROBE_HEDGE, self.least)
         return self.usual(contestant.pace, call.limits, single, now)
 
 
-def keeps_state(extra: Mapping[str, Any]) -> bool:
-    """True if `extra`, or its part for one provider, has such a field that is not switched off."""
+def keeps_state(request: Request) -> bool:
+    """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
+    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
+
+
+def _any_kept(fields: Mapping[str, Any]) -> bool:
+    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
     return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and keeps_state(value))
-        for name, value in extra.items()
+        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
+        for name, value in fields.items()
     )

@@ -46,7 +46,8 @@ class Fallback(Layer):
         hedge_after: Ask the next target as well once a target has had no content for so long: in seconds, or
             as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While
             these times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
-        hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds.
+        hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds. A call that is a
+            probe is hedged after this time too, or after 2 seconds if that is shorter.
         reserve: The most seconds before the deadline that are kept for each target after this one: until its
             first content, an attempt may use what is left minus, for each of them, this time, its
             `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
