@@ -10,8 +10,12 @@ HERE = Path(__file__).parent
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 MINE = 'ranvier_provider=~"$provider"'
+MAX_COLUMNS = 4
+"""Panels in one line; a row with more has two lines."""
+
 NEITHER = "abandoned|credential_missing"  # a tenant without a key is no failure
 FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
+NO_RESULT = "abandoned|hedge_lost"  # of attempts: another target answered first
 
 Query = tuple[str, str]
 """A query, and how its series are called."""
@@ -75,7 +79,7 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
         [
             (
                 "Successful attempts",
-                "Share of attempts that were not abandoned, by provider.",
+                "Share of attempts, by provider; without abandoned ones and lost hedges.",
                 "percentunit",
                 [
                     (
@@ -84,7 +88,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         )
                         + " / "
                         + rate(
-                            "ranvier_attempts_total", "ranvier_provider", MINE, 'ranvier_outcome!="abandoned"'
+                            "ranvier_attempts_total",
+                            "ranvier_provider",
+                            MINE,
+                            f'ranvier_outcome!~"{NO_RESULT}"',
                         ),
                         "{{ranvier_provider}}",
                     )
@@ -96,7 +103,12 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                 "reqps",
                 [
                     (
-                        rate("ranvier_attempts_total", "ranvier_provider, ranvier_outcome", MINE, FAILED),
+                        rate(
+                            "ranvier_attempts_total",
+                            "ranvier_provider, ranvier_outcome",
+                            MINE,
+                            f'ranvier_outcome!~"succeeded|{NO_RESULT}"',
+                        ),
                         "{{ranvier_provider}} {{ranvier_outcome}}",
                     )
                 ],
@@ -151,10 +163,17 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         f'{{{MINE}, ranvier_circuit_state="open"}}[$__rate_interval]))',
                         "{{ranvier_provider}} opened",
                     ),
+                ],
+            ),
+            (
+                "Shared circuits",
+                "Changes of the circuits that all tenants share, by the new state. Open: an outage.",
+                "short",
+                [
                     (
-                        "sum by (ranvier_provider) (increase(ranvier_shared_circuit_changes_total"
-                        f'{{{MINE}, ranvier_circuit_state="open"}}[$__rate_interval]))',
-                        "{{ranvier_provider}} opened for all tenants",
+                        "sum by (ranvier_provider, ranvier_circuit_state) "
+                        f"(increase(ranvier_shared_circuit_changes_total{{{MINE}}}[$__rate_interval]))",
+                        "{{ranvier_provider}} {{ranvier_circuit_state}}",
                     ),
                 ],
             ),
@@ -168,6 +187,21 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                     (
                         rate("ranvier_retries_withheld_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} not again",
+                    ),
+                ],
+            ),
+            (
+                "Hedges",
+                "Calls sent to another target as well, by the provider that was silent.",
+                "cps",
+                [
+                    (
+                        rate("ranvier_hedges_total", "ranvier_provider, ranvier_hedge_to", MINE),
+                        "{{ranvier_provider}} to {{ranvier_hedge_to}}",
+                    ),
+                    (
+                        rate("ranvier_hedges_withheld_total", "ranvier_provider, ranvier_hedge_to", MINE),
+                        "{{ranvier_provider}} not to {{ranvier_hedge_to}}",
                     ),
                 ],
             ),
@@ -237,10 +271,13 @@ def draw() -> str:
         panels.append(
             {"id": len(panels) + 1, "type": "row", "title": title, "collapsed": False, "gridPos": place}
         )
-        for column, panel in enumerate(row):
-            place = {"h": 8, "w": 24 // len(row), "x": 24 // len(row) * column, "y": top + 1}
+        columns = len(row) if len(row) <= MAX_COLUMNS else len(row) // 2
+        width = 24 // columns
+        for number, panel in enumerate(row):
+            line, column = divmod(number, columns)
+            place = {"h": 8, "w": width, "x": width * column, "y": top + 1 + 8 * line}
             panels.append({"id": len(panels) + 1, **_panel(*panel), "gridPos": place})
-        top += 9
+        top += 1 + 8 * (len(row) // columns)
     return json.dumps(_dashboard(panels), indent=2) + "\n"
 
 

@@ -90,6 +90,13 @@ class HedgeSent(Event):
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s/%(model)s has had no content for %(seconds).1f s, asking %(to)s as well"
     )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.hedges",
+        "{hedge}",
+        "Calls sent to another target as well, by the silent provider.",
+        attribute="ranvier.hedge.to",
+        field="to",
+    )
 
     to: str
     seconds: float
@@ -104,6 +111,13 @@ class HedgeWithheld(Event):
     message: ClassVar[str] = (
         "%(tenant)s: %(provider)s/%(model)s has had no content for %(seconds).1f s, but too many calls were "
         "hedged to %(to)s"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.hedges.withheld",
+        "{hedge}",
+        "Hedges without budget, by the silent provider.",
+        attribute="ranvier.hedge.to",
+        field="to",
     )
 
     to: str
@@ -298,7 +312,7 @@ class CallEnded(Event):
     """A call has ended; a stream ends when it is complete, broken or closed.
 
     Attributes:
-        provider, model: Those of the last attempt; `""` and `None` if there was none.
+        provider, model: Those of the last attempt, but for lost hedges; `""` and `None` if there was none.
         outcome: `succeeded`, `abandoned`, or the kind of its error.
         seconds: How long it took.
         streaming: True for `stream()`, False for `complete()`.

@@ -111,7 +111,7 @@ def _settings(layer: object, faster: float = 1.0) -> tuple[object, ...]:
             settings: tuple[object, ...] = (layer.seconds * faster,)
         case Fallback():
             assert layer.reserve is not None
-            settings = (layer.hedge_after, layer.hedge_min * faster, layer.reserve * faster)
+            settings = (layer.hedge_rule.after, layer.hedge_rule.least * faster, layer.reserve * faster)
         case Retry():
             settings = (layer.max_retries, layer.base_delay * faster, layer.max_delay * faster)
         case Throttle():

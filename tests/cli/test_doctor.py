@@ -33,7 +33,7 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
     """Stack, targets, source of each key, how each address is reached, and what a call costs at most."""
     monkeypatch.delenv("OLLAMA_API_KEY")
     spec = write(
-        "pipeline = Pipeline(Deadline(180), Fallback("
+        "pipeline = Pipeline(Deadline(240), Fallback("
         f"Deployment(OpenAI(base_url='http://127.0.0.1:{port}/v1', name='ours'), 'gpt-5.2'),"
         f"Deployment(Ollama(base_url='http://localhost:{port}'), 'qwen3')),"
         "Retry(max_retries=2), Breaker(), Timeout(seconds=120, connect=10, first_token=120, idle=15))"
@@ -46,7 +46,7 @@ def test_a_good_pipeline_is_told_and_nothing_is_warned_of(write, port, monkeypat
         "    limits   seconds 120 s, connect 10 s, first_token 120 s, idle 15 s\n",
         "  ollama/qwen3\n    key      none needed\n",
         "  6 attempts; 12 with a schema repair (repair=1)\n",
-        "  180 s, the deadline\n",
+        "  240 s, the deadline\n",
     ):
         assert part in said
     assert re.search(rf"http://127.0.0.1:{port}/v1: DNS \d+ ms, TCP \d+ ms\n", said)
@@ -113,6 +113,52 @@ def test_layers_of_the_user_that_say_nothing_of_their_cost_are_named(write, caps
     )
     main(["doctor", spec, "--offline"])
     assert "without what Guard may add: give it a method `bound`" in capsys.readouterr().out
+
+
+ROUTES = [
+    (60, "first_token=20", "", [(0, 20, None), (20, 20, None), (40, 20, None)]),
+    (60, "first_token=50", "", [(0, 50, None), (50, 10, None), (60, 0, None)]),
+    (60, "first_token=50", ", reserve=20", [(0, 20, None), (20, 20, None), (40, 20, None)]),
+    (180, "first_token=120", ", reserve=20", [(0, 120, None), (120, 40, None), (160, 20, None)]),
+    (180, "first_token=120", ", hedge_after='p99'", [(0, 120, 12), (12, 120, 12), (24, 120, None)]),
+    (180, "first_token=120", ", hedge_after=5, reserve=20", [(0, 120, 5), (5, 120, 5), (10, 120, None)]),
+    (180, "first_token=3", ", hedge_after=5", [(0, 3, None), (3, 3, None), (6, 3, None)]),
+    (
+        180,
+        "seconds=100, stream_complete=False",
+        ", hedge_after='p99'",
+        [(0, 100, None), (100, 80, None), (180, 0, None)],
+    ),
+]
+"""A deadline, a limit, settings of the route; when each target is asked, how long it has, and its hedge."""
+
+
+@pytest.mark.parametrize(("deadline", "limits", "settings", "turns"), ROUTES)
+def test_how_long_each_target_gets_is_told(write, capsys, deadline, limits, settings, turns):
+    """If all are silent: its own limits, the turns of later targets, and hedges."""
+    names = ["ollama/a", "ollama/b", "ollama/c"]
+    route = f"Fallback({', '.join(map(repr, names))}{settings})"
+    spec = write(f"pipeline = Pipeline(Deadline({deadline}), {route}, Breaker(), Timeout({limits}, idle=9))")
+    main(["doctor", spec, "--offline", "--json"])
+    [told] = json.loads(capsys.readouterr().out)["turns"]
+    assert [each["target"] for each in told] == names
+    assert [(each["starts"], each["seconds"], each["hedged"]) for each in told] == turns
+    main(["doctor", spec, "--offline"])
+    said = capsys.readouterr().out
+    for name, (starts, seconds, hedged) in zip(names, turns, strict=True):
+        then = "" if hedged is None else f"; the next is asked as well after {hedged} s"
+        assert f"  {name}: asked at {starts} s, has {seconds} s until its first content{then}\n" in said
+    short = sum(seconds < told[0]["wanted"] for _, seconds, _ in turns)
+    assert short == 0 or "turn-too-short" in said
+
+
+def test_the_turns_of_every_chain_are_told(write, capsys):
+    """But not of those that are the rest of another one; and no limit is no number."""
+    route = "Fallback('ollama/a', 'ollama/b', chains={'ollama/b': ['ollama/c', 'ollama/a']})"
+    main(["doctor", write(f"pipeline = Pipeline({route})"), "--offline", "--json"])
+    told = json.loads(capsys.readouterr().out)["turns"]
+    assert sorted([each["target"][-1] for each in turns] for turns in told) == [["a", "b"], ["b", "c", "a"]]
+    assert {each["seconds"] for turns in told for each in turns} == {None}
 
 
 def test_keys_of_a_resolver_are_not_asked_for(write, capsys):

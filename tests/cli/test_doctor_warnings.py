@@ -17,7 +17,7 @@ from ranvier.cli.doctor import checks_of_stack, checks_of_targets  # noqa: F401 
 from ranvier.cli.doctor.checking import CHECKS
 from support.cli.patients import SECRET
 
-DEADLINE = "Deadline(180)"
+DEADLINE = "Deadline(240)"
 ROUTE = "Fallback('ollama/qwen3', 'openai/gpt-5.2')"
 REST = "Retry(), Breaker(), Timeout(seconds=120, first_token=120, idle=15)"
 
@@ -51,6 +51,12 @@ WRONG = [
         "below the 60 s",
     ),
     (
+        "turn-too-short",
+        f"Deadline(180), {ROUTE}, {REST}",
+        ["openai/gpt-5.2"],
+        "hedge_after='p99'",
+    ),
+    (
         "retries-miss-deadline",
         f"{DEADLINE}, Fallback('ollama/qwen3'), Retry(max_retries=9, base_delay=60, max_delay=90), "
         "Breaker(), Timeout(120, first_token=120, idle=15)",
@@ -59,7 +65,7 @@ WRONG = [
     ),
     (
         "max-delay-beyond-deadline",
-        f"{DEADLINE}, Fallback('ollama/qwen3'), Retry(max_delay=200), Breaker(), "
+        f"{DEADLINE}, Fallback('ollama/qwen3'), Retry(max_delay=300), Breaker(), "
         "Timeout(120, first_token=120, idle=15)",
         ["ollama/qwen3"],
         "lower max_delay",

@@ -374,3 +374,67 @@ def test_nobody_at_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         unused.bind(("127.0.0.1", 0))
         assert main(["watch", f"http://127.0.0.1:{unused.getsockname()[1]}", "--once"]) == 3
     assert "no answer from the server (ConnectError)" in capsys.readouterr().out
+
+
+def shared(state: str, **more: Any) -> dict[str, Any]:
+    """A shared circuit, as the status page reports it."""
+    return {
+        "target": "openrouter/a-model-with-a-long-name" * 2,
+        "keys": "tenants",
+        "state": state,
+        "mode": "observed",
+        "failing": 1234,
+        "active": 2345,
+        "retry_after": 12.5,
+        **more,
+    }
+
+
+def test_shared_circuits_and_closed_gates_are_shown_at_80_columns() -> None:
+    """Those that are not closed, with who votes against them, and each key that is not used at a model."""
+    rows = [shared("open"), shared("half_open", keys="ours"), shared("closed", target="calm")]
+    gate = {
+        "provider": "openrouter-with-a-long-name",
+        "model": "gpt-5.2-with-a-long-name\x1b[2J",
+        "key": "1a2b3c4d",
+        "reason": "quota_exhausted",
+        "seconds": 299.0,
+        "waiting": 12,
+    }
+    facts = {
+        **status_of(),
+        "shared_circuits": {"total": 3, "troubled": 2, "rows": rows},
+        "keys": [gate, {**gate, "model": None}],
+    }
+    lines = drawn(facts)
+    assert max(map(len, lines)) <= 80
+    assert "3 shared circuits, 2 not closed" in [line.strip() for line in lines]
+    (first,) = [line for line in lines if "open" in line and "observed" in line and "half" not in line]
+    assert first.split()[-7:] == ["tenants", "1234", "of", "2345", "observed", "12.5", "s"]
+    assert not any("calm" in line for line in lines)
+    gates = [line.split() for line in lines if "1a2b3c4d" in line]
+    assert [(each[:2], each[-3:]) for each in gates] == [
+        (["5", "min"], ["1a2b3c4d", "quota_exhausted", "12"]),
+        (["5", "min"], ["1a2b3c4d", "quota_exhausted", "12"]),
+    ]
+    assert gates[1][3] == "all"
+    assert "\x1b" not in "".join(lines)
+    assert "2 of 3 shared circuits not closed" in line(facts).plain
+
+
+def test_hedges_and_withheld_retries_are_counted_where_there_are_any() -> None:
+    calm = status_of()
+    assert not any("hedge" in line for line in drawn(calm))
+    busy = [{**each, "hedges": 12, "hedges_withheld": 3, "retries_withheld": 4} for each in calm["providers"]]
+    assert "12 hedges, 3 withheld  4 retries withheld" in "\n".join(drawn({**calm, "providers": busy}))
+
+
+def test_an_older_server_that_reports_less_is_shown() -> None:
+    """Neither shared circuits nor keys nor hedges."""
+    facts = status_of()
+    for name in ("shared_circuits", "keys", "tenants"):
+        del facts[name]
+    for each in facts["providers"]:
+        del each["hedges"], each["hedges_withheld"], each["retries_withheld"]
+    assert drawn(facts)
+    assert line(facts).plain

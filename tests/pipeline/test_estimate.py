@@ -18,7 +18,7 @@ from ranvier.errors import (
     ServerError,
 )
 from ranvier.events import FallbackTaken, RetryScheduled
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
 from ranvier.layers.throttle.gate import Reason
 from ranvier.pipeline.estimate import at_target, of_call
 from ranvier.pipeline.worst_case import WorstCase
@@ -293,3 +293,55 @@ async def test_a_deadline_of_the_caller_comes_on_top_of_it():
     with deadline(0.01):
         _, seconds = await ask(pipeline, streaming=False)
     assert seconds < of_call(pipeline).seconds
+
+
+# --- what a route adds ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("targets", [1, 2, 3])
+@pytest.mark.parametrize("hedge_after", [None, 1.0, "p99"])
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_hedges_and_further_keys_are_counted(targets: int, hedge_after: Any, data: Any) -> None:
+    """Whatever targets do: a hedge goes to the next target, or once more to the only one."""
+
+    def reply(call):
+        error: Any = data.draw(st.sampled_from([RateLimitError, OverloadedError, ServerError, None]))
+        seconds = data.draw(st.sampled_from([0.0, 0.9, 1.1, 12.0, 19.0, math.inf]))
+        return after(seconds, "At last." if error is None else error("no", provider="one"))
+
+    async def main():
+        providers = [ScriptedProvider(f"p{number}", reply) for number in range(targets)]
+        pipeline = Pipeline(
+            Deadline(90),
+            Fallback(*providers, hedge_after=hedge_after, reserve=20),
+            Retry(1, base_delay=0.1),
+            Breaker(3, shared=SharedCircuits(votes=2)),
+            Timeout(None, first_token=20, idle=15),
+            credentials=lambda tenant, provider: ["k1", "k2", "k3", "k4"],
+        )
+        bound = of_call(pipeline)
+        asked = 2 if targets == 1 and hedge_after else targets
+        assert bound.attempts == asked * 3 * (2 + 1)  # keys, times a retry and a refusal to stream
+        for streaming in (False, True, False):
+            attempts, seconds = await ask(pipeline, streaming=streaming)
+            assert attempts <= bound.attempts
+            assert seconds <= bound.seconds == 90
+
+    run(main())
+
+
+async def test_a_target_that_was_passed_over_is_asked_once_within_the_bound():
+    """The last attempt is at a target that a shared circuit has passed over, and so was not asked."""
+    down = ServerError("down", provider="one")
+    one, two = ScriptedProvider("one", [down] * 9), ScriptedProvider("two", [down] * 9)
+    pipeline = Pipeline(
+        Fallback(one, two, hedge_after=5), Breaker(9, shared=SharedCircuits(votes=2, cooldown=99)), Timeout(9)
+    )
+    for tenant in ("acme", "globex"):
+        with pytest.raises(RanvierError):
+            await pipeline.complete("Why?", tenant=tenant)
+    with pytest.raises(RanvierError) as failed:
+        await pipeline.complete("Why?", tenant="initech")
+    assert len(failed.value.attempts) == 1
+    assert of_call(pipeline, refusals=False).attempts == 2

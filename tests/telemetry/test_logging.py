@@ -18,6 +18,8 @@ from ranvier.events import (
     CredentialRejected,
     Event,
     FallbackTaken,
+    HedgeSent,
+    HedgeWithheld,
     ParameterDropped,
     RegistryFull,
     RequestAdjusted,
@@ -52,6 +54,16 @@ EVENTS = [
         FallbackTaken(**WHO, to="two/n", kind="rate_limit"),
         logging.WARNING,
         "acme: one/m failed (rate_limit), falling back to two/n",
+    ),
+    (
+        HedgeSent(**WHO, to="two/n", seconds=4.25),
+        logging.INFO,
+        "acme: one/m has had no content for 4.2 s, asking two/n as well",
+    ),
+    (
+        HedgeWithheld(**WHO, to="two/n", seconds=4.25),
+        logging.INFO,
+        "acme: one/m has had no content for 4.2 s, but too many calls were hedged to two/n",
     ),
     (
         CircuitChanged(**WHO, before="closed", after="open"),

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import ranvier
+from ranvier.errors.hedge_lost import HedgeLostError
 from ranvier.telemetry.opentelemetry import names
 from support.telemetry import conventions
 from support.telemetry.everything import Everything
@@ -136,7 +137,7 @@ async def test_a_query_asks_for_what_is_told(expression: str, sdk: Sdk) -> None:
         assert metric in known
         assert set(re.findall(r"(\w+)\s*[=!]", chosen)) | grouped <= known[metric], metric
     for value in re.findall(r'ranvier_outcome!?[=~]+"([^"]*)"', expression):
-        assert set(value.split("|")) <= {"succeeded", "abandoned", *kinds_of_errors()}
+        assert set(value.split("|")) <= {"succeeded", "abandoned", HedgeLostError.kind, *kinds_of_errors()}
 
 
 def kinds_of_errors() -> set[str]:

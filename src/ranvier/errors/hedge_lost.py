@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ranvier.errors.root import RanvierError
+from ranvier.facts.attempt import HEDGE_LOST
 
 
 class HedgeLostError(RanvierError):
     """Another target answered the call first. It ends the attempt, and no call raises it."""
 
-    kind = "hedge_lost"
+    kind = HEDGE_LOST

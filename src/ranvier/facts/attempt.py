@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,9 @@ from ranvier.messages.usage import Usage
 SUCCEEDED: Final = "succeeded"
 EMPTY: Final = "empty"
 """The outcome of an attempt whose answer is empty, if other targets are tried instead. It is not an error."""
+
+HEDGE_LOST: Final = "hedge_lost"
+"""The outcome of an attempt that was overtaken by that at another target. It is not an error."""
 
 
 @dataclass(slots=True)
@@ -24,7 +28,8 @@ class Attempt:
         circuit: The state of the circuit that admitted it; `None` without a breaker.
         started: When it was sent, on the loop's clock.
         outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended. `empty` is
-            a success without content after which other targets are tried: see `Fallback(on_empty)`.
+            a success without content after which other targets are tried: see `Fallback(on_empty)`; and
+            `hedge_lost` means that another target answered first.
         status, request_id: Those of the provider's error response, if there was one.
         queued: Seconds it waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
@@ -61,3 +66,11 @@ class Attempt:
     def succeeded(self, now: float, usage: Usage) -> None:
         """Record that the provider has answered."""
         self.outcome, self.usage, self.seconds = SUCCEEDED, usage, now - self.started
+
+
+def deciding(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that decided how its call ended: the last one that no other target has overtaken."""
+    for attempt in reversed(attempts):
+        if attempt.outcome != HEDGE_LOST:
+            return attempt
+    return attempts[-1] if attempts else None

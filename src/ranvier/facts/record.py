@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context
 
-from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt
+from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt, deciding
 from ranvier.facts.story import NOTED, WAITED, Story, Wait
 
 
@@ -68,8 +68,9 @@ class Record:
         """How the call ended, or else how its last attempt did; an empty answer counts as `succeeded`."""
         if self.outcome is not None:
             return self.outcome
-        last = self.attempts[-1].outcome if self.attempts else "abandoned"
-        return SUCCEEDED if last == EMPTY else last
+        last = deciding(self.attempts)
+        outcome = "abandoned" if last is None else last.outcome
+        return SUCCEEDED if outcome == EMPTY else outcome
 
     def story(self) -> Story:
         """The story so far."""

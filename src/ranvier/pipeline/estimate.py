@@ -4,11 +4,15 @@ It is computed along the path of a call, from the inside out:
 
     an attempt   waits for a connection slot, then takes as long as its limits allow
     the layers   around it each add their part: `Layer.bound`
-    the route    calls the targets of one chain, one after the other
+    the keys     of a resolver: each target is asked with further ones as well
+    the route    calls the targets of one chain, one after the other, or the only one twice at a time
     the layers   around all of it; a deadline cuts off the rest
 
-It assumes that every step is as slow as allowed and fails as often as possible. Not included are the time
-in which the reader of a stream holds events, and providers that ignore cancellation.
+It assumes that every step is as slow as allowed and fails as often as possible. A hedge asks the next target
+sooner, but none once more, unless there is only one. The last attempt at a target that a shared circuit has
+passed over counts already, since it was not asked before. Silence is bounded by `first_token` and by turns,
+but an answer that has begun only by the limit of the whole attempt and the deadline. Not included are the
+time in which the reader of a stream holds events, and providers that ignore cancellation.
 """
 
 from __future__ import annotations
@@ -40,7 +44,9 @@ def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> Wo
     inside, route, outside = pipeline.layers[place + 1 :], pipeline.layers[place], pipeline.layers[:place]
     keys = 1 if pipeline.credentials.resolver is None else 1 + MAX_FURTHER_KEYS
     bound = _widest(
-        sum((at_target(inside, target, repairs=repairs, refusals=refusals) for target in chain), WorstCase())
+        sum(
+            (at_target(inside, target, repairs=repairs, refusals=refusals) for target in chain), WorstCase()
+        ).times(route.asks(chain))
         for chain in route.chains()
     ).times(keys)
     if pipeline.credentials.resolver is not None:  # only a deadline bounds the wait for a resolver

@@ -81,6 +81,10 @@ class Layer:
         """The targets that one call may be sent to, in order, for each target where it may start."""
         return (tuple(self.deployments()),)
 
+    def asks(self, chain: tuple[Deployment, ...]) -> int:
+        """How often a call may go through `chain`, one of `chains`, without what the layers inside add."""
+        return 1
+
     def check_start(self, start: str) -> None:
         """Raise a `ConfigurationError` if a call cannot start at the target `start`."""
 

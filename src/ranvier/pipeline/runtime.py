@@ -43,6 +43,9 @@ class Stacked(Protocol):
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
         """The targets that one call may be sent to, in order."""
 
+    def asks(self, chain: tuple[Deployment, ...]) -> int:
+        """How often a call may go through `chain`."""
+
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that it lets one attempt take; `None` means no limit."""
 

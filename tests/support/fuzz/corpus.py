@@ -116,6 +116,11 @@ class NoPipeline:
 
         listeners = ()
 
+        @staticmethod
+        def hears(kind: type) -> bool:
+            """No listener wants it."""
+            return False
+
 
 def call_to(provider: str, *messages: Message) -> Call:
     """The first try at one of the adapters."""

@@ -42,13 +42,14 @@ class Everything:
         return self.pipelines[-1]
 
     async def happen(self) -> None:
-        """Retries and withheld ones, fallbacks, keys, lookups, circuits, streams, a full registry."""
+        """Retries, hedges, both withheld, fallbacks, keys, lookups, circuits, streams, a full registry."""
         with suppress(RanvierError):
             await self._limits_and_keys().complete("Why?")
         with suppress(RanvierError):
             await self.pipeline(Fallback(_at("one", "never")), credentials=lambda *who: 42).complete("Why?")  # type: ignore[arg-type,return-value]
         await self._outage()
         await self._outage_for_all()
+        await self._silence()
         await self._streams()
 
     def _limits_and_keys(self) -> Pipeline:
@@ -81,6 +82,14 @@ class Everything:
         for tenant in ("acme", "other"):
             with suppress(RanvierError):
                 await pipeline.complete("Why?", tenant=tenant)
+
+    async def _silence(self) -> None:
+        route = Fallback(_at("one", after(5, "Late."), after(5, "Late.")), _at("two", "Fine."), hedge_after=1)
+        pipeline = self.pipeline(route)
+        await pipeline.complete("Why?")
+        while route.budget.take("two"):
+            pass
+        await pipeline.complete("Why?")
 
     async def _streams(self) -> None:
         begun = after(1, stream("half", broken()))

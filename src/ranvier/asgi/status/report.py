@@ -12,6 +12,7 @@ from ranvier import clock
 from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.shared_circuits import findings_of, shared_facts
 from ranvier.asgi.status.stats import NEITHER, Stats, TargetStats
 from ranvier.errors.rejected import CredentialMissingError
 from ranvier.events import (
@@ -19,7 +20,10 @@ from ranvier.events import (
     CredentialRejected,
     Event,
     FallbackTaken,
+    HedgeSent,
+    HedgeWithheld,
     RetryScheduled,
+    RetryWithheld,
     StreamInterrupted,
     Throttled,
 )
@@ -39,6 +43,9 @@ MAX_GATES = 20
 
 SHOWN_EVENTS: dict[str, type[Event]] = {
     "retries": RetryScheduled,
+    "retries_withheld": RetryWithheld,
+    "hedges": HedgeSent,
+    "hedges_withheld": HedgeWithheld,
     "fallbacks": FallbackTaken,
     "rejections": CallRejected,
     "throttled": Throttled,
@@ -63,6 +70,7 @@ class Report:
         layers = pipeline.layers
         circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
         self.viewer = None if circuits is None else CircuitViewer(circuits, names)
+        self._shared = None if circuits is None else circuits.shared
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
@@ -87,7 +95,9 @@ class Report:
         now = clock.now()
         providers = [self._provider(name, now, overview) for name in self.providers]
         calls = self._calls(now)
+        shared = None if self._shared is None else shared_facts(self._shared)
         findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
+        findings += findings_of(shared["rows"]) if shared is not None else []
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
@@ -99,6 +109,7 @@ class Report:
             "calls": calls,
             "providers": providers,
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
+            "shared_circuits": shared,
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "changes": self._changes(now),
@@ -169,7 +180,7 @@ class Report:
         return [
             {
                 "ago": now - change.when,
-                "tenant": self.names.tenant(change.tenant),
+                "tenant": self.names.tenant(change.tenant) if change.tenant else "",
                 "provider": change.provider,
                 "text": change.words,
             }

@@ -22,9 +22,11 @@ from ranvier.events import (
     CredentialRejected,
     Event,
     RegistryFull,
+    SharedCircuitChanged,
     StreamInterrupted,
     Throttled,
 )
+from ranvier.facts.attempt import HEDGE_LOST
 
 MAX_PROVIDERS = 100
 """Providers that are counted separately; all later ones are counted as `OTHERS`."""
@@ -37,17 +39,18 @@ OTHERS = "others"
 MAX_CHANGES = 50
 """Unusual events that are kept."""
 
-NEITHER = ("abandoned", CredentialMissingError.kind)
-"""The outcomes that are neither a success nor a failure: the caller gave up, or the tenant has no key. All
-others but `succeeded` are the kind of an error."""
+NEITHER = ("abandoned", CredentialMissingError.kind, HEDGE_LOST)
+"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key, or
+another target answered first. All others but `succeeded` are the kind of an error."""
 
-TIMED = ("succeeded", "timeout")
-"""The outcomes whose duration shows how fast a provider is. Without timeouts a silent provider would look
-fast; an error after two milliseconds shows nothing."""
+TIMED = ("succeeded", "timeout", HEDGE_LOST)
+"""The outcomes whose duration shows how fast a provider is. Without timeouts and lost hedges a silent
+provider would look fast; an error after two milliseconds shows nothing."""
 
 
 UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     CircuitChanged: lambda event: f"circuit {event.before} \u2192 {event.after}".replace("_", "-"),
+    SharedCircuitChanged: lambda event: _of_shared(event),
     Throttled: lambda event: f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}",
     CredentialRejected: lambda event: f"key {event.key} was rejected: {event.kind}",
     CredentialLookupFailed: lambda event: f"the credentials resolver failed: {event.kind}",
@@ -55,6 +58,13 @@ UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     RegistryFull: lambda event: f"all {event.max_circuits} circuits are in use: a call was sent without one",
 }
 """The events that the page lists, in a few words."""
+
+
+def _of_shared(event: SharedCircuitChanged) -> str:
+    where = event.target + (" with tenants' keys" if event.tenants_keys else "")
+    mode = "" if event.mode == "enforced" else f" ({event.mode})"
+    change = f"{event.before} \u2192 {event.after}".replace("_", "-")
+    return f"shared circuit of {where}{mode} {change}: {event.failing} of {event.active} tenants failing"
 
 
 class TargetStats:
@@ -161,7 +171,7 @@ class Stats:
         if numbers.running:  # it may have started before we listened
             numbers.running -= 1
         numbers.count("attempts", attempt.outcome, now)
-        if attempt.outcome != "abandoned":
+        if attempt.outcome not in NEITHER:
             numbers.durations[attempt.outcome == "succeeded"].add(attempt.seconds)
         if attempt.outcome in TIMED:
             numbers.latency.add(now, attempt.seconds)
@@ -182,8 +192,9 @@ class Stats:
 
     def _note(self, event: Event, words: str, now: float) -> None:
         """Keep a change; if it repeats the latest one, only update the time of that one."""
-        change = Change(now, event.tenant, event.provider, words)
+        tenant = "" if isinstance(event, SharedCircuitChanged) else event.tenant  # it concerns all
+        change = Change(now, tenant, event.provider, words)
         latest = self.changes[-1] if self.changes else None
-        if latest and (latest.tenant, latest.provider, latest.words) == (event.tenant, event.provider, words):
+        if latest and (latest.tenant, latest.provider, latest.words) == (tenant, event.provider, words):
             self.changes.pop()
         self.changes.append(change)

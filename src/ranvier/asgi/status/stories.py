@@ -57,7 +57,8 @@ class Stories:
             return "failed"
         if call.seconds >= self._slow:
             return "slow"
-        return "rescued" if len(call.story.attempts) > 1 else "good"
+        attempts = call.story.attempts
+        return "rescued" if len(attempts) > 1 and attempts[0].outcome != "succeeded" else "good"
 
     def facts(self, now: float, names: Names) -> list[dict[str, Any]]:
         """All stories that are kept, the latest first."""

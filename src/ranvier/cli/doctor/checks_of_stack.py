@@ -6,8 +6,10 @@ import math
 
 from ranvier.cli.doctor.checking import Found, check, settings_of
 from ranvier.cli.doctor.inspection import PipelineReport
+from ranvier.cli.doctor.turns import turns_of
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
@@ -41,10 +43,11 @@ def no_deadline(report: PipelineReport) -> Found:
 
 @check
 def no_attempt_limit(report: PipelineReport) -> Found:
-    """An attempt has no limit."""
+    """An attempt has no limit, neither of its whole time nor of its silence."""
     for target, limits in report.limits.items():
-        if limits.seconds is None:
-            why = "an attempt may take until the deadline, so that no other target is tried"
+        silence = limits.first_token is not None and limits.idle is not None and limits.over_stream
+        if limits.seconds is None and not silence:
+            why = "an attempt may be silent until the deadline, so that no other target is tried"
             yield target, why, "put Timeout(seconds=120, first_token=120, idle=15) innermost"
 
 
@@ -99,11 +102,31 @@ def nothing_reported(report: PipelineReport) -> Found:
 @check
 def silence_fills_deadline(report: PipelineReport) -> Found:
     """A silent attempt uses up the deadline, so that no other target is tried."""
+    if _leaves_silent_targets(report):
+        return
     for target, limits in report.limits.items():
         noticed = min(_or_never(limits.first_token), _or_never(limits.seconds))
         if report.deadline <= noticed < math.inf:
             why = f"a silent attempt times out after {noticed:g} s, when the deadline has passed"
             yield target, why, f"set first_token well below the {report.deadline:g} s of the deadline"
+
+
+@check
+def turn_too_short(report: PipelineReport) -> Found:
+    """If all targets are silent, one has less time than its own limits allow."""
+    for turns in turns_of(report):
+        for turn in turns:
+            fills = turn.wanted >= report.deadline and not _leaves_silent_targets(report)
+            if turn.seconds < turn.wanted < math.inf and not fills:
+                seconds = f"{round(turn.seconds, 1):g} s for its first content"
+                why = (
+                    f"if all targets are silent, it has {seconds}, though its limits allow {turn.wanted:g} s"
+                )
+                yield (
+                    turn.target,
+                    why,
+                    "set Fallback(hedge_after='p99'), raise the deadline, or drop a target",
+                )
 
 
 @check
@@ -170,6 +193,12 @@ def long_cooldown(report: PipelineReport) -> Found:
         if longest > LONG_COOLDOWN:
             why = f"a circuit stays open for up to {longest:g} s, though its provider may recover sooner"
             yield target, why, "set cooldown to 10 to 60"
+
+
+def _leaves_silent_targets(report: PipelineReport) -> bool:
+    """True if the route goes on to the next target before the limits of a silent one are reached."""
+    routes = [layer for layer in report.layers if isinstance(layer, Fallback)]
+    return any(route.hedges or route.reserve is not None for route in routes)
 
 
 def _or_never(limit: float | None) -> float:

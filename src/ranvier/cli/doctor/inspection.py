@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.cli.doctor.reachability import Reach, reach_all
+from ranvier.cli.doctor.turns import Turn, turns_of
 from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.estimate import limits_at, of_call
 from ranvier.pipeline.layer import Layer
@@ -81,6 +82,7 @@ class PipelineReport:
         return {
             "stack": [repr(layer) for layer in self.layers],
             "targets": [self._target(each) for each in self.targets],
+            "turns": [[_turn(turn) for turn in turns] for turns in turns_of(self)],
             "longest_call": {
                 "attempts": usual.attempts,
                 "attempts_once_more": first.attempts - usual.attempts,
@@ -140,6 +142,10 @@ def _deadline(layers: Sequence[Layer]) -> float:
         (layer.bound(WorstCase(0, math.inf), None).seconds for layer in layers if layer.place == Place.CALL),
         default=math.inf,
     )
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {**asdict(turn), "seconds": finite(turn.seconds), "wanted": finite(turn.wanted)}
 
 
 def finite(seconds: float) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ranvier.cli.doctor.inspection import PipelineReport, url_of
 from ranvier.cli.doctor.reachability import Reach
+from ranvier.cli.doctor.turns import Turn, turns_of
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
 from ranvier.wording import counted
@@ -19,6 +20,10 @@ def lines(report: PipelineReport) -> Iterator[str]:
     yield "targets"
     for target in report.targets:
         yield from _of_target(report, target)
+    for turns in turns_of(report):
+        if len(turns) > 1:
+            yield "turns of targets that are all silent"
+            yield from (f"  {_of_turn(turn)}" for turn in turns)
     yield "longest call"
     yield from (f"  {line}" for line in _of_bounds(report))
     yield from _of_warnings(report)
@@ -37,6 +42,12 @@ def _of_target(report: PipelineReport, target: Deployment) -> Iterator[str]:
 def _limits(limits: Limits) -> str:
     set_ = {name: getattr(limits, name) for name in ("seconds", "connect", "first_token", "idle")}
     return ", ".join(f"{name} {value:g} s" for name, value in set_.items() if value is not None) or "none"
+
+
+def _of_turn(turn: Turn) -> str:
+    has = "any time" if math.isinf(turn.seconds) else f"{round(turn.seconds, 1):g} s"
+    then = "" if turn.hedged is None else f"; the next is asked as well after {round(turn.hedged, 1):g} s"
+    return f"{turn.target}: asked at {round(turn.starts, 1):g} s, has {has} until its first content{then}"
 
 
 def _reach(seen: Reach) -> str:

@@ -53,7 +53,7 @@ def _withheld(call: Call, silent: Contestant, now: float) -> None:
 
 
 def _emit(event: type[HedgeSent | HedgeWithheld], call: Call, silent: Contestant, now: float) -> None:
-    if call.pipeline.events.listeners:
+    if call.pipeline.events.hears(event):
         call.pipeline.events.emit(
             event(
                 tenant=call.tenant,

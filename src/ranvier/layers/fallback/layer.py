@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
@@ -11,10 +11,11 @@ from ranvier.errors.provider import ContentFilterError, ContextLengthError, Inva
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
-from ranvier.layers.fallback.kept_state import keeps_state
+from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeRule
 from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
+from ranvier.layers.fallback.status import status_lines
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
@@ -27,12 +28,7 @@ from ranvier.pipeline.running.loops import Loops
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
-
-Quantile = Literal["p95", "p99"]
-HedgeAfter = float | Quantile | None
-
-PROBE_HEDGE = 2.0
-"""The most seconds without content after which a call that is a probe asks its next target as well."""
+    from ranvier.pipeline.timing.limits import Limits
 
 
 class Fallback(Layer):
@@ -101,9 +97,7 @@ class Fallback(Layer):
             )
             self._chains.update({primary: own, first.target: own})
         self._default = self._chains[self.targets[0].target]
-        self.hedge_after = _checked(hedge_after)
-        self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
-        self.probe_hedge = min(PROBE_HEDGE, self.hedge_min)
+        self.hedge_rule = HedgeRule(hedge_after, hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
@@ -112,6 +106,7 @@ class Fallback(Layer):
         self.probing_layers: tuple[Layer, ...] = ()
         share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
+        self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._joined = False
         self._loops = Loops()
@@ -130,12 +125,11 @@ class Fallback(Layer):
         watched = self.detects_silence or self.reserve is not None or any(each.watches for each in layers)
         self.watched = watched or (self._joined and self.watched)
         self._joined = True
-        if self.reserve is None:
-            return
         for deployment in self.deployments():
-            first_token = limits_at(pipeline.layers, deployment).first_token
-            least = self.reserve if first_token is None else min(self.reserve, first_token)
-            self._reserves[deployment] = min(least, self._reserves.get(deployment, least))
+            limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
+            if self.reserve is not None:
+                least = min(self.reserve, self.reserve if limits.first_token is None else limits.first_token)
+                self._reserves[deployment] = min(least, self._reserves.get(deployment, least))
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, keep what was learned on the new one."""
@@ -171,24 +165,6 @@ class Fallback(Layer):
         for target in later:
             kept += min(share, self._reserves[target])
         return deadline - kept
-
-    def hedge_delay(
-        self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
-    ) -> float | None:
-        """Seconds of silence after which another target is asked as well; `None` means never."""
-        after, request = self.hedge_after, call.request
-        if (request.extra or request.tools) and call.hedge is None and keeps_state(request):
-            return None
-        if not isinstance(after, str):
-            return self.probe_hedge if contestant.probing and not single else after
-        if not streamed:
-            return None
-        if contestant.probing:
-            return None if single else self.probe_hedge
-        learned = contestant.pace.learned(now)
-        if learned is not None:
-            return max(learned, self.hedge_min)
-        return None if single else contestant.pace.cold_hedge(call.limits)
 
     def accepts_empty(self, call: Call) -> bool:
         """True where an empty answer to `call` can be right, so that no other target is tried."""
@@ -226,21 +202,29 @@ class Fallback(Layer):
         """The targets that a call is sent to in turn, for each target where it may start."""
         return dict.fromkeys(self._chains.values())
 
+    def asks(self, chain: tuple[Deployment, ...]) -> int:
+        """Twice, where a hedge can only go to the same target; otherwise it goes to the next one."""
+        return 2 if self.hedges and len(chain) == 1 else 1
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def delay_at(self, target: Deployment, now: float) -> float | None:
+        """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
+        single = len(self.targets) == 1
+        return self.hedge_rule.usual(self._paces[target], self._limits[target], single, now)
+
+    def status(self, now: float) -> Iterable[str]:
+        """How soon each target answers, after how long it is hedged, and how many hedges are left."""
+        return status_lines(self, now)
+
     def __repr__(self) -> str:
-        hedge = f", hedge_after={self.hedge_after!r}" if self.hedges else ""
+        hedge = f", hedge_after={self.hedge_rule.after!r}" if self.hedges else ""
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
 
 
 def _any_shared(layers: Iterable[Layer]) -> bool:
     circuits = (layer.circuits for layer in layers)
     return any(each is not None and each.shared is not None for each in circuits)
-
-
-def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
-    if isinstance(hedge_after, str):
-        validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
-        return hedge_after
-    return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
 
 
 async def _run_unwatched(layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> R:

@@ -60,7 +60,7 @@ class Pace:
         self.lingering = 0
 
     def content(self, seconds: float | None, now: float) -> None:
-        """The first content of an attempt came after `seconds`; `None` for a whole answer, which shows none."""
+        """The first content of an attempt came after `seconds`; `None` if the answer came whole."""
         if seconds is not None:
             self._samples.add(seconds, now)
         if self.suspect_until == inf:
@@ -84,6 +84,11 @@ class Pace:
         """The quantile after which a hedge is due; `None` while it is not known."""
         self._refresh(now)
         return self._learned
+
+    def p99(self, now: float) -> float | None:
+        """The 99th percentile; `None` while it is not known."""
+        self._refresh(now)
+        return self._p99
 
     def cold_hedge(self, limits: Limits) -> float:
         """When a hedge is due, in seconds, while no quantile is known."""

@@ -248,7 +248,7 @@ class Race(TargetsLeft, Generic[R]):
         """Seconds of silence after which another target is asked as well; `None` means never."""
         if not self.hedges or call.hedge is False or contestant.last_target:
             return None
-        return self.layer.hedge_delay(call, contestant, streamed, self.single, now)
+        return self.layer.hedge_rule.delay(call, contestant, streamed, self.single, now)
 
     def hedge(self, silent: Contestant, now: float) -> None:
         """`silent` has been silent for too long: ask the next target as well."""

@@ -143,7 +143,7 @@ class Retry(Layer):
             return delay
         recorder.noted(call, "retry_withheld")
         events = call.pipeline.events
-        if events.listeners:
+        if events.hears(RetryWithheld):
             event = RetryWithheld(**call.where(), kind=error.kind)
             events.emit(event, call.record)
         return None
@@ -172,7 +172,7 @@ class Retry(Layer):
 
     def _emit(self, call: Call, error: RanvierError, delay: float) -> None:
         events = call.pipeline.events
-        if events.listeners:
+        if events.hears(RetryScheduled):
             events.emit(
                 RetryScheduled(
                     **call.where(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected
+from ranvier.facts.attempt import deciding
 
 if TYPE_CHECKING:
     from ranvier.errors.rejected import RejectedError
@@ -41,7 +42,7 @@ def announce_call(call: Call) -> None:
     if not call.pipeline.events.verbose:
         return
     story = call.record.story()
-    last = story.attempts[-1] if story.attempts else None
+    last = deciding(story.attempts)
     call.pipeline.events.emit(
         CallEnded(
             tenant=call.tenant,

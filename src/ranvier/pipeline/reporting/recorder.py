@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
 from ranvier.errors.root import RanvierError
-from ranvier.facts.attempt import Attempt
+from ranvier.facts.attempt import HEDGE_LOST, Attempt
 from ranvier.facts.story import Wait
 from ranvier.pipeline.reporting.announce import announce_started
 
@@ -47,7 +47,12 @@ def skipped(call: Call, error: RejectedError) -> None:
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
-    """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`."""
+    """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`.
+
+    One that another target has overtaken ended then for its call, whatever became of it in the background.
+    """
+    if attempt.outcome == HEDGE_LOST:
+        return
     attempt.seconds = now - attempt.started
     if isinstance(error, RanvierError):
         attempt.outcome = error.kind

@@ -12,10 +12,11 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer
 
 from ranvier import clock
 from ranvier.errors.root import RanvierError
+from ranvier.facts.attempt import SUCCEEDED, deciding
 from ranvier.telemetry.opentelemetry import content, names, span_attributes
 from ranvier.telemetry.opentelemetry.instruments import Instruments, Naming
 from ranvier.telemetry.opentelemetry.never_raises import never_raises
-from ranvier.telemetry.opentelemetry.span_attributes import ABANDONED, SUCCEEDED, Ending
+from ranvier.telemetry.opentelemetry.span_attributes import ABANDONED, Ending
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -126,15 +127,16 @@ class CallSpan:
         if self._instrumentation.instruments is None and not self._span.is_recording():
             return
         call, attempts = self._call, self._call.record.attempts
+        last = deciding(attempts)
         if error_type is None and outcome not in (SUCCEEDED, ABANDONED):
             error_type = outcome
         end = Ending(
             seconds=call.pipeline.clock() - self._started_at,
-            first_chunk=self._first_chunk(attempts[-1]) if self._stream is not None and attempts else None,
+            first_chunk=self._first_chunk(last) if self._stream is not None and last is not None else None,
             outcome=outcome,
             error_type=error_type,
             attempts=attempts,
-            target=self._targets.named(attempts[-1].target) if attempts else self._first,
+            target=self._first if last is None else self._targets.named(last.target),
             response=response,
         )
         if self._instrumentation.instruments is not None:

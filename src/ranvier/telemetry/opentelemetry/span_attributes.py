@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from ranvier.facts.attempt import EMPTY, HEDGE_LOST, SUCCEEDED, deciding
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from ranvier.telemetry.opentelemetry.instruments import Naming
     from ranvier.telemetry.opentelemetry.target import Attributes, Target
 
-SUCCEEDED, EMPTY, ABANDONED = "succeeded", "empty", "abandoned"
-"""The outcomes that are no error; all others are the kind of an error."""
+ABANDONED = "abandoned"
+"""Beside `succeeded`, `empty` and `hedge_lost`, the outcome that is no error."""
+
+HEDGE = "hedge"
+"""The reason of an attempt at a target that was asked as well as another one."""
 
 CUT = "error"
 """The finish reason of a response that did not finish."""
@@ -48,8 +52,9 @@ class Ending:
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens of the last attempt, if known."""
-        return self.attempts[-1].usage if self.attempts else None
+        """The tokens of the last attempt, but for lost hedges, if known."""
+        last = deciding(self.attempts)
+        return None if last is None else last.usage
 
     @property
     def finish_reason(self) -> str:
@@ -77,12 +82,13 @@ def request(call: Call) -> Attributes:
 
 def ending(end: Ending, naming: Naming) -> Attributes:
     """How the call ended, and the tokens of its last attempt."""
-    targets = [attempt.target for attempt in end.attempts]
     facts: dict[str, Any] = {
         names.OUTCOME: end.outcome,
         names.ERROR: end.error_type,
-        names.ATTEMPTS: len(targets),
-        names.FALLBACKS: sum(one != other for one, other in pairwise(targets)),
+        names.ATTEMPTS: len(end.attempts),
+        names.FALLBACKS: sum(
+            one.target != other.target and other.reason != HEDGE for one, other in pairwise(end.attempts)
+        ),
         names.FINISH_REASONS: (end.finish_reason,),
         names.FIRST_CHUNK: end.first_chunk,
         **end.target.attributes,
@@ -100,7 +106,9 @@ def attempt(attempt: Attempt) -> Attributes:
         names.TARGET: attempt.target,
         names.ATTEMPT_NUMBER: attempt.number,
         names.OUTCOME: attempt.outcome,
-        names.ERROR: None if attempt.outcome in (SUCCEEDED, EMPTY, ABANDONED) else attempt.outcome,
+        names.ERROR: None
+        if attempt.outcome in (SUCCEEDED, EMPTY, ABANDONED, HEDGE_LOST)
+        else attempt.outcome,
         names.ATTEMPT_REASON: attempt.reason,
         names.ATTEMPT_DELAY: attempt.delay or None,
         names.ATTEMPT_QUEUED: attempt.queued or None,

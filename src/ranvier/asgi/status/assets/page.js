@@ -112,7 +112,8 @@
     const waits = story.waits.map((wait) =>
       draw("line", { class: "wait", x1: at(wait.began), x2: at(wait.began + wait.seconds), y1: 8, y2: 8 }));
     const attempts = story.attempts.map((each) => {
-      const good = each.outcome === "succeeded", sort = good || each.outcome === "abandoned" ? each.outcome : "failed";
+      const good = each.outcome === "succeeded", lost = ["abandoned", "hedge_lost"].includes(each.outcome);
+      const sort = good ? "succeeded" : lost ? "abandoned" : "failed";
       return draw("rect", { class: sort, x: at(each.began), y: sort === "failed" ? 5 : 2, height: sort === "failed" ? 6 : 12,
         width: Math.max(0.8, at(each.seconds) - 0.3) });
     });
@@ -155,14 +156,15 @@
       tile(calls.failed ? (calls.failed >= 5 && calls.failed / (calls.failed + calls.succeeded) >= 0.05 ? "trouble" : "strained") : null,
         "Success", share(calls.succeeded, calls.failed), [kinds || `${count(calls.succeeded)} calls`, calls.keyless ? `${count(calls.keyless)} without a key` : ""].filter(Boolean).join("; ")),
       tile(null, "Latency p50", seconds(calls.seconds.p50), `p95\u00a0${seconds(calls.seconds.p95)}, p99\u00a0${seconds(calls.seconds.p99)}`.replaceAll(/(\d) (m?s|min|h)/g, "$1\u00a0$2")),
-      tile(null, "Rescued", count(calls.rescued), `${count(all("retries"))} retries, ${count(all("fallbacks"))} fallbacks`),
+      tile(null, "Rescued", count(calls.rescued), `${count(all("retries"))} retries, ${count(all("hedges"))} hedges, ${count(all("fallbacks"))} fallbacks`),
       tile(null, "Rejected", count(all("rejections")), "by an open circuit or a closed gate"),
       tile(all("interrupted") ? "strained" : null, "Broken streams", count(all("interrupted")), `${count(calls.abandoned)} calls abandoned`),
       tile(null, "In flight", count(calls.running + calls.streams), `${count(calls.streams)} of them streams`));
   };
 
-  const CELLS = ["Attempts", "Per second", "Success", "p50, p95, p99", "First token", "In flight", "Retries",
+  const CELLS = ["Attempts", "Per second", "Success", "p50, p95, p99", "First token", "In flight", "Retries", "Hedges",
     "Fell back", "Rejected", "Circuits"];
+  const withheld = (sent, kept) => [count(sent), kept ? make("div", { class: "kinds" }, `${count(kept)} withheld`) : null];
   const TENANT_CELLS = ["calls", "failed", "fallbacks", "rejections", "missing_keys"];
   const showProviders = (facts) => keyed($("providers").tBodies[0], facts.providers, (each) => each.name,
     () => make("tr"), (row, each) => {
@@ -174,14 +176,15 @@
         spark(each.series, "Attempts"), rate(each.rate),
         [share(each.succeeded, each.failed), kinds ? make("div", { class: "failed kinds" }, kinds) : null],
         times.p50 === null ? "\u2013" : [range(times), make("div", { class: "detail" }, [times.p50, times.p95, times.p99].map(seconds).join(" \u00b7 "))],
-        seconds(each.first_token.p50), count(each.running), count(each.retries), count(each.fallbacks), count(each.rejections),
+        seconds(each.first_token.p50), count(each.running), withheld(each.retries, each.retries_withheld),
+        withheld(each.hedges, each.hedges_withheld), count(each.fallbacks), count(each.rejections),
         shares(each.circuits),
       ];
       row.className = each.level;
       const name = make("th", { scope: "row" }, make("div", { class: "name" }, each.name),
         make("div", { class: `state ${sort}` }, mark(sort === "quiet" ? "unknown" : sort), word(sort)));
       row.replaceChildren(name, ...contents.map((content, i) => make("td",
-        { "data-label": CELLS[i], class: [1, 2, 4, 5, 6, 7, 8].includes(i) ? "number" : "" }, content)));
+        { "data-label": CELLS[i], class: [1, 2, 4, 5, 6, 7, 8, 9].includes(i) ? "number" : "" }, content)));
     });
 
   const showCircuits = (facts) => {
@@ -234,6 +237,29 @@
     return made;
   };
 
+  // Whether most tenants fail at a model or an endpoint, by a vote of each.
+  const showShared = ({ shared_circuits: seen }) => {
+    $("shared").hidden = seen === null || !seen.total;
+    if ($("shared").hidden) return;
+    const rest = seen.rows.length < seen.total ? `, ${count(seen.rows.length)} shown` : "";
+    setText($("shared-count"), `${count(seen.total)}, ${count(seen.troubled)} not closed${rest}`);
+    keyed($("shared").querySelector("tbody"), seen.rows, (each) => JSON.stringify([each.target, each.model, each.keys]),
+      (each) => make("tr", {}, make("td"), make("td", { class: "name" }, each.target),
+        make("td", {}, each.keys === "tenants" ? "tenants' own" : "ours"), ["number", "", "number", "number"].map((sort) => make("td", { class: sort }))),
+      (row, each) => {
+        row.className = each.state === "open" && each.mode === "enforced" ? "trouble" : each.state === "closed" ? "" : "strained";
+        const [badge, , , failing, mode, rejected, probe] = row.children;
+        if (badge.dataset.sort !== each.state) {
+          badge.dataset.sort = each.state;
+          badge.replaceChildren(make("span", { class: `state ${each.state}` }, mark(each.state), word(each.state)));
+        }
+        setText(failing, `${count(each.failing)} of ${count(each.active)}`);
+        setText(mode, each.mode);
+        setText(rejected, count(each.rejected));
+        setText(probe, each.retry_after === null ? "\u2013" : each.retry_after === 0 ? "now" : `in ${seconds(each.retry_after)}`);
+      });
+  };
+
   // The tenants with failed calls come first, then the busiest.
   const showTenants = ({ tenants }) => {
     const found = state.search ? `${count(tenants.matching)} found among ` : "";
@@ -263,7 +289,7 @@
       last = key;
       return key + alike;
     }, (each) => make("li", {}, make("span", { class: "ago" }), make("span", { class: "name" },
-      make("b", {}, each.provider), ` ${each.tenant}: ${each.text}`)),
+      make("b", {}, each.provider), ` ${each.tenant || "all tenants"}: ${each.text}`)),
     (item, each) => setText(item.firstChild, seconds(each.ago)));
   };
 
@@ -301,7 +327,7 @@
   const show = (facts) => {
     showVerdict(facts.level, headlineOf(facts), facts.findings);
     $("unlock").hidden = !facts.operable || facts.circuits === null;
-    for (const part of [showTiles, showProviders, showCircuits, showTenants, showChanges, showSorts, showStories]) part(facts);
+    for (const part of [showTiles, showProviders, showShared, showCircuits, showTenants, showChanges, showSorts, showStories]) part(facts);
     showAge();
   };
 

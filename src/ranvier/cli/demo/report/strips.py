@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from ranvier.cli.demo.act import PROVIDERS, Act
 from ranvier.cli.demo.report.drawing import AXIS, LEFT, Time, box, picture, text
 from ranvier.cli.demo.report.film import Film
+from ranvier.facts.attempt import deciding
 
 BINS = 80
 """Columns of a strip."""
@@ -43,7 +44,9 @@ def answers(film: Film, time: Time) -> str:
     by: dict[str, Counter[int]] = {name: Counter() for name in PROVIDERS}
     for call in film.calls:
         if call.became != "failed":
-            by[call.story.attempts[-1].provider][_bin(call.at, time)] += 1
+            last = deciding(call.story.attempts)
+            assert last is not None  # because: it was answered
+            by[last.provider][_bin(call.at, time)] += 1
     together: Counter[int] = sum(by.values(), Counter())
     scale, base = ANSWERS / _most([together]), Counter[int]()
     parts: list[Iterable[str]] = [time.grid(8, ANSWERS + 8)]

@@ -1,0 +1,101 @@
+"""The tables of `ranvier watch` about circuits, keys and tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ranvier.cli.watch.formatting import MARKS, STYLES, clean, duration, table_of
+from ranvier.wording import counted
+
+MAX_TENANTS = 5
+"""Tenants that are shown; the page lists more."""
+
+FIXED = 54
+"""Columns that a row of the circuit table needs besides the tenant and the provider."""
+
+MAX_SHARED = 6
+"""Shared circuits that are shown, of those that are not closed."""
+
+MAX_KEYS = 5
+"""Closed gates that are shown."""
+
+
+def troubled(facts: dict[str, Any], columns: int) -> Iterator[Table]:
+    """What is not well: shared circuits, keys and tenants; none where all are. Older servers say less."""
+    shared = facts.get("shared_circuits")
+    if shared is not None and shared["troubled"]:
+        yield _shared(shared, columns)
+    if facts.get("keys"):
+        yield _keys(facts["keys"], columns)
+    if failing := failing_tenants(facts)[:MAX_TENANTS]:
+        yield _tenants(failing, facts["tenants"]["failing"], columns)
+
+
+def _shared(seen: dict[str, Any], columns: int) -> Table:
+    title = f"{counted(seen['total'], 'shared circuit')}, {seen['troubled']} not closed"
+    table = table_of("shared circuit", "target", "keys", "tenants failing", "mode", "next probe", title=title)
+    table.columns[1].max_width = max(columns - FIXED - 6, 8)
+    for each in [each for each in seen["rows"] if each["state"] != "closed"][:MAX_SHARED]:
+        table.add_row(
+            _state(each["state"]),
+            Text(clean(each["target"])),
+            Text(clean(each["keys"])),
+            f"{each['failing']} of {each['active']}",
+            Text(clean(each["mode"])),
+            duration(each["retry_after"]),
+        )
+    return table
+
+
+def _keys(keys: Sequence[dict[str, Any]], columns: int) -> Table:
+    table = table_of("closed for", "provider", "model", "key", "why", "waiting")
+    for column in table.columns[1:3]:
+        column.max_width = max((columns - FIXED) // 2, 8)
+    for each in keys[:MAX_KEYS]:
+        table.add_row(
+            Text(duration(each["seconds"]), STYLES["strained"]),
+            *(Text(clean(each[name] or "all")) for name in ("provider", "model", "key", "reason")),
+            str(each["waiting"]),
+        )
+    return table
+
+
+def _state(state: str) -> Text:
+    return Text(f"{MARKS[state]} {state.replace('_', '-')}", STYLES[state])
+
+
+def circuits(seen: dict[str, Any], rows: int, columns: int) -> Table:
+    """The circuits of tenants, in so many rows."""
+    title = f"{seen['total']} circuits, {seen['troubled']} not closed"
+    table = table_of("circuit", "tenant", "provider", "failures", "opened", "next probe", title=title)
+    for column in table.columns[1:3]:  # otherwise a long name would shorten the other columns, too
+        column.max_width = max((columns - FIXED) // 2, 8)
+    for each in seen["rows"][:rows]:
+        table.add_row(
+            _state(each["state"]),
+            Text(clean(each["tenant"])),
+            Text(clean(" ".join([each["provider"], *each["more"]]))),
+            str(each["failures"]),
+            str(each["opens"]),
+            duration(each["retry_after"]),
+        )
+    return table
+
+
+def failing_tenants(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tenants whose calls fail, the worst first; none if the server does not report tenants yet."""
+    return [each for each in facts.get("tenants", {"rows": ()})["rows"] if each["failed"]]
+
+
+def _tenants(failing: Sequence[dict[str, Any]], total: int, columns: int) -> Table:
+    title = f"{counted(total, 'tenant')} with failed calls"
+    table = table_of("tenant", "calls", "failed", "fell back", "rejected", "no key", title=title)
+    table.columns[0].max_width = max(columns - FIXED, 8)
+    for each in failing:
+        numbers = (each[name] for name in ("calls", "failed", "fallbacks", "rejections", "missing_keys"))
+        table.add_row(Text(clean(each["tenant"]), STYLES["failed"]), *map(str, numbers))
+    return table

@@ -1,0 +1,88 @@
+"""After how many seconds of silence another target is asked as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from ranvier import validation
+from ranvier.messages.wire import WireTool
+
+if TYPE_CHECKING:
+    from ranvier.layers.fallback.contestant import Contestant
+    from ranvier.layers.fallback.pace import Pace
+    from ranvier.messages.request import Request
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.timing.limits import Limits
+
+Quantile = Literal["p95", "p99"]
+HedgeAfter = float | Quantile | None
+
+PROBE_HEDGE = 2.0
+"""The most seconds without content after which a call that is a probe asks its next target as well."""
+
+KEPT = frozenset(
+    (
+        "background",
+        "cachedContent",
+        "cached_content",
+        "container",
+        "conversation",
+        "mcp_servers",
+        "plugins",
+        "previous_response_id",
+        "store",
+        "tools",
+        "web_search_options",
+    )
+)
+"""Wire fields that let a provider act or keep something, which a second request would do twice."""
+
+
+class HedgeRule:
+    """The rule of a route: `after` so many seconds, or after a quantile, but not before `least` seconds."""
+
+    __slots__ = ("after", "least")
+
+    def __init__(self, after: HedgeAfter, least: float) -> None:
+        if isinstance(after, str):
+            validation.choice("Fallback(hedge_after)", after, ("p95", "p99"))
+        else:
+            after = validation.seconds("Fallback(hedge_after)", after, optional=True)
+        self.after = after
+        self.least = validation.seconds("Fallback(hedge_min)", least)
+
+    def usual(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
+        """The delay of a call without peculiarities; `None` means never, as at a `single` unknown target."""
+        if not isinstance(self.after, str):
+            return self.after
+        learned = pace.learned(now)
+        if learned is not None:
+            return max(learned, self.least)
+        return None if single else pace.cold_hedge(limits)
+
+    def delay(
+        self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
+    ) -> float | None:
+        """The delay of `call`; `None` means never."""
+        request = call.request
+        if (request.extra or request.tools) and call.hedge is None and keeps_state(request):
+            return None
+        if isinstance(self.after, str) and (not streamed or (contestant.probing and single)):
+            return None
+        if contestant.probing and not single:
+            return min(PROBE_HEDGE, self.least)
+        return self.usual(contestant.pace, call.limits, single, now)
+
+
+def keeps_state(request: Request) -> bool:
+    """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
+    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
+
+
+def _any_kept(fields: Mapping[str, Any]) -> bool:
+    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
+    return any(
+        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
+        for name, value in fields.items()
+    )

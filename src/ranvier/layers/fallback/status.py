@@ -1,0 +1,67 @@
+"""The lines about a route in `print(pipeline)`: how soon its targets answer, and the hedges it may send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+from ranvier.layers.fallback.first_tokens import MIN_SAMPLES
+from ranvier.layers.fallback.hedge_budget import MAX_SAVED, HedgeBudget
+from ranvier.layers.fallback.pace import Pace
+from ranvier.wording import counted
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Deployment
+
+MAX_SHOWN = 12
+"""Targets, and providers, that are listed."""
+
+
+class Route(Protocol):
+    """What is shown of a `Fallback`; each member is documented there."""
+
+    hedges: bool
+    detects_silence: bool
+    budget: HedgeBudget
+
+    def deployments(self) -> Iterable[Deployment]:
+        """Every target."""
+
+    def pace_of(self, target: Deployment) -> Pace:
+        """How soon it usually answers."""
+
+    def delay_at(self, target: Deployment, now: float) -> float | None:
+        """Seconds of silence after which a call there is hedged."""
+
+
+def status_lines(route: Route, now: float) -> Iterator[str]:
+    """A line for each target that is watched for silence, and one for each provider that is hedged to."""
+    if not route.detects_silence:
+        return
+    targets = tuple(route.deployments())
+    for target in targets[:MAX_SHOWN]:
+        yield f"{target}: {', '.join(_of_target(route, target, now))}"
+    if route.hedges:
+        receivers = targets if len(targets) == 1 else targets[1:]
+        for provider in islice(dict.fromkeys(each.provider.name for each in receivers), MAX_SHOWN):
+            yield f"hedges to {provider}: {route.budget.left(provider):.1f} of {MAX_SAVED:.0f} left"
+
+
+def _of_target(route: Route, target: Deployment, now: float) -> Iterator[str]:
+    pace = route.pace_of(target)
+    p99 = pace.p99(now)
+    if p99 is None:
+        yield f"p99 of first content unknown before {MIN_SAMPLES} calls"
+    else:
+        yield f"p99 of first content {p99:.1f} s"
+    delay = route.delay_at(target, now) if route.hedges else None
+    if delay is not None:
+        yield f"hedged after {delay:.1f} s"
+    if pace.suspect_until == inf:
+        yield "no content yet"
+    elif now < pace.suspect_until:
+        yield "suspect, because it was silent"
+    if pace.lingering:
+        yield f"{counted(pace.lingering, 'attempt')} lingering"
