@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ranvier import CircuitOpenError
 from ranvier.pipeline import Outcome
 from simulation.circuits import Circuit, Key, Ticket
+from simulation.exchange import Exchange
 from simulation.invariants import Books
 from simulation.story import BLAMED, EPSILON, GOOD, NOBODY, Story
 
@@ -54,16 +55,21 @@ class BreakerChecks(Books):
             if len(circuit.probes) >= circuit.rules.max_probes:
                 self.fail(3, f"{len(circuit.probes) + 1} probes are under way in {key}", story)
             self.fail(8, f"the circuit {key} lets a call pass, but is {circuit.state}", story)
-            ticket = Ticket(story, None)
+            ticket = Ticket(story, key, None)
         story.ticket = ticket
         return ticket
 
-    def proves(self, ticket: Ticket, key: Key) -> None:
+    def begins(self, exchange: Exchange) -> None:
+        """The first content of an answer has come: where a route watches for that, a probe has succeeded."""
+        if exchange.ticket is not None and exchange.story.stack.watched:
+            exchange.story.stack.circuits.prove(exchange.ticket, self._time())
+
+    def proves(self, ticket: Ticket) -> None:
         """A stream is handed on through a breaker."""
         ticket.story.exchanges[-1].handed_out = True
-        ticket.story.stack.circuits.prove(ticket, key, self._time())
+        ticket.story.stack.circuits.prove(ticket, self._time())
 
-    def settles(self, ticket: Ticket, key: Key, told: Outcome | None, *, lost: bool = False) -> None:
+    def settles(self, ticket: Ticket, told: Outcome | None, *, lost: bool = False) -> None:
         """A call that a breaker had let pass has ended; `told` is what the source makes of it.
 
         Where a layer between has lost the answer, nobody is to blame.
@@ -80,7 +86,7 @@ class BreakerChecks(Books):
                 self.fail(7, f"a stream that was {word} ends as a success", story)
         if story.ticket is ticket:
             story.ticket = None
-        story.stack.circuits.settle(ticket, key, outcome, now)
+        story.stack.circuits.settle(ticket, outcome, now)
 
     def compare_circuit(self, stack: Stack, key: Key, story: Story | None = None) -> None:
         """Is the circuit as the model has it, and was every change told?"""

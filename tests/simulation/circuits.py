@@ -43,15 +43,18 @@ class Ticket:
     """A call that a breaker has let pass and that has not ended.
 
     Attributes:
-        circuit: The circuit that let it pass; `None` where there was no room for one.
+        circuit: The circuit that let it pass, and its `key`; `None` where there was no room for one.
         state: In which state that was.
         since: How many requests its story had made before.
     """
 
-    __slots__ = ("circuit", "epoch", "lease", "proved", "since", "slot", "state", "story")
+    __slots__ = ("circuit", "epoch", "key", "lease", "proved", "since", "slot", "state", "story")
 
-    def __init__(self, story: Story, circuit: Circuit | None, lease: float = 0.0, slot: float = 0.0) -> None:
+    def __init__(
+        self, story: Story, key: Key, circuit: Circuit | None, lease: float = 0.0, slot: float = 0.0
+    ) -> None:
         self.story = story
+        self.key = key
         self.circuit = circuit
         self.since = len(story.exchanges)
         self.state = None if circuit is None else circuit.state
@@ -169,22 +172,22 @@ class Circuits:
         circuit = self.known.get(key)
         if circuit is None:
             if not self._has_room(now):
-                return Ticket(story, None)
+                return Ticket(story, key, None)
             circuit = self.known[key] = Circuit(rules)
         before = circuit.state
         passes = circuit.admits(now)
         self._moved(key, before, circuit)
         if not passes:
             return None
-        ticket = Ticket(story, circuit, rules.lease, rules.slot)
+        ticket = Ticket(story, key, circuit, rules.lease, rules.slot)
         circuit.held.add(ticket)
         self._idle.pop(key, None)
         if circuit.state == "half_open":
             circuit.probes[ticket] = now + rules.slot + rules.lease
         return ticket
 
-    def prove(self, ticket: Ticket, key: Key, now: float) -> None:
-        """The stream of a ticket has begun: a probe has succeeded."""
+    def prove(self, ticket: Ticket, now: float) -> None:
+        """The answer of a ticket has begun: a probe has succeeded."""
         circuit = ticket.circuit
         if circuit is None:
             return
@@ -192,9 +195,9 @@ class Circuits:
         if circuit.leaves(ticket, now):
             ticket.proved = True
             circuit.count(True, now)
-        self._moved(key, before, circuit)
+        self._moved(ticket.key, before, circuit)
 
-    def settle(self, ticket: Ticket, key: Key, outcome: str, now: float) -> None:
+    def settle(self, ticket: Ticket, outcome: str, now: float) -> None:
         """The call of a ticket has ended."""
         circuit = ticket.circuit
         if circuit is None:
@@ -207,8 +210,8 @@ class Circuits:
                 circuit.count(False, now)
         elif ticket.epoch == circuit.epoch and outcome != NOBODY:
             circuit.count(outcome == GOOD, now)
-        self._park(key, circuit)
-        self._moved(key, before, circuit)
+        self._park(ticket.key, circuit)
+        self._moved(ticket.key, before, circuit)
 
     def operate(self, key: Key, state: str) -> None:
         """An operator isolates a circuit, or closes it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from ranvier import RanvierError
+from ranvier import RanvierError, Scope
 from simulation.story import BLAMED, COUNTS, GOOD, NEVER, NOBODY, Story
 
 if TYPE_CHECKING:
     from ranvier import Usage
+    from simulation.circuits import Ticket
 
 
 class Exchange:
@@ -47,6 +48,7 @@ class Exchange:
         "streamed",
         "swallowed",
         "target",
+        "ticket",
         "usage",
         "verdict",
     )
@@ -62,6 +64,7 @@ class Exchange:
         self.key: str | None = None
         self.number = 0
         self.circuit: str | None = None
+        self.ticket: Ticket | None = None
         self.ending: str | None = None
         self.error: BaseException | None = None
         self.stopped = NEVER
@@ -86,6 +89,11 @@ class Exchange:
     def kind(self) -> str | None:
         """Of the error that the provider raised; `None` for one that ranvier does not know."""
         return self.error.kind if isinstance(self.error, RanvierError) else None
+
+    @property
+    def scope(self) -> Scope | None:
+        """What that error is about."""
+        return getattr(self.error, "scope", None)
 
     def judge(self, now: float) -> tuple[str, str]:
         """How it ended as far as a circuit is concerned, and the word for it in the record of attempts.

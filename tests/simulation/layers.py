@@ -69,13 +69,13 @@ class BehindBreaker(Spy):
         try:
             answer = await inner(call)
         except BaseException as error:
-            self.checker.settles(ticket, key, None, lost=isinstance(error, Sabotage))
+            self.checker.settles(ticket, None, lost=isinstance(error, Sabotage))
             raise
         if isinstance(answer, ResponseStream):
-            self.checker.proves(ticket, key)
-            answer.on_end(lambda outcome: self.checker.settles(ticket, key, outcome))
+            self.checker.proves(ticket)
+            answer.on_end(lambda outcome: self.checker.settles(ticket, outcome))
         else:
-            self.checker.settles(ticket, key, Outcome.SUCCEEDED)
+            self.checker.settles(ticket, Outcome.SUCCEEDED)
         return answer
 
 

@@ -155,6 +155,7 @@ class SeededProvider:
         assert kind == SAY
         if exchange.first is None:
             exchange.first = now
+            self._checker.begins(exchange)
         exchange.said.append(value)
         return StreamEvent(text=value)
 

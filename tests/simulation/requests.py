@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ranvier import RanvierError
+from ranvier import RanvierError, Scope
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
 from simulation.invariants import Books
@@ -46,6 +46,7 @@ class RequestChecks(Books):
         stack = story.stack
         asked = story.asked[target] = story.asked.get(target, 0) + 1
         exchange.number = self._number(exchange, before, asked)
+        exchange.ticket = story.ticket
         if story.ticket is not None:
             exchange.circuit = story.ticket.state
         if before is None:
@@ -79,8 +80,16 @@ class RequestChecks(Books):
             self.fail(6, f"{target} is asked after {before.kind}", story)
         elif before.kind is None and before.ending == "raised":
             self.fail(6, f"{target} is asked after an error that nobody knows", story)
-        elif target not in chain or chain.index(target) <= chain.index(before.target):
+        elif target not in chain or not self._follows(story, before, target, chain):
             self.fail(6, f"{target} is asked after {before.target}", story)
+
+    def _follows(self, story: Story, before: Exchange, target: str, chain: list[str]) -> bool:
+        """Whether `target` comes later in its chain; those at an endpoint that has failed come last."""
+        if chain.index(target) > chain.index(before.target):
+            return True
+        provider = target.partition("/")[0]
+        failed = [each.provider for each in story.exchanges[:-1] if each.scope is Scope.ENDPOINT]
+        return provider in failed and story.asked[target] == 1
 
     def _may_repeat(self, before: Exchange, exchange: Exchange) -> bool:
         stack = exchange.story.stack

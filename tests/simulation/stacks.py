@@ -31,6 +31,7 @@ class Stack:
         closed_until: By target or provider and key: when a key that was refused may be used again.
         closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
+        watched: Its route watches for the first content of whole answers too.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Stack:
             self.pipeline.events.add(self._look_around, verbose=True)
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
+        self.watched = self.throttle is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 
     # --- layers ----------------------------------------------------------------------------------

@@ -69,14 +69,14 @@ class RegistryMachine(RuleBasedStateMachine):
             self.settle(*self.held.pop(pick.randrange(len(self.held))), outcome)
 
     def settle(self, tenant: str, permit: Permit, ticket: Ticket, outcome: Outcome) -> None:
-        self.model.settle(ticket, (tenant, "only"), outcome.value, self.hand.now)
+        self.model.settle(ticket, outcome.value, self.hand.now)
         permit.settle(outcome)
 
     @rule(pick=strategies.randoms(use_true_random=False))
     def begin_to_stream(self, pick: Any) -> None:
         if self.held:
-            tenant, permit, ticket = pick.choice(self.held)
-            self.model.prove(ticket, (tenant, "only"), self.hand.now)
+            _, permit, ticket = pick.choice(self.held)
+            self.model.prove(ticket, self.hand.now)
             permit.proved()
 
     @rule(tenant=TENANTS, word=strategies.sampled_from(["wait", "wait", "isolate", "reset"]))
