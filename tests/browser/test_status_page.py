@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from ranvier import Pipeline
 from ranvier.asgi import status_app
 from ranvier.errors import OverloadedError, RanvierError
-from ranvier.layers import Breaker, Fallback, Retry
+from ranvier.layers import Breaker, Fallback, Retry, SharedCircuits
 from ranvier.testing import ScriptedProvider
 from support.asgi.told import call
 from support.browser.chromium import Page
@@ -40,7 +40,7 @@ class Scene:
         self.pipeline = Pipeline(
             Fallback(first, ScriptedProvider("openai")),
             Retry(max_retries=0),
-            Breaker(failure_threshold=2, cooldown=300),
+            Breaker(failure_threshold=2, cooldown=300, shared=SharedCircuits(votes=3, cooldown=300)),
         )
         self.app = status_app(self.pipeline, token=TOKEN)
 
@@ -140,6 +140,26 @@ async def test_failing_tenants_come_first(page: Page, scene: Scene) -> None:
     ]
     assert "1 with failed calls" in await page.run("document.getElementById('tenants-count').innerText")
     assert "1 without a key" in await page.run("document.getElementById('tiles').innerText")
+
+
+async def test_an_outage_is_told_by_its_shared_circuit(page: Page, scene: Scene) -> None:
+    """How many tenants vote against the target, and that the circuit concerns all of them."""
+    rows = "[...document.querySelectorAll('#shared tbody tr')].map(row => row.innerText)"
+    await page.open(scene.url)
+    await page.until("document.querySelectorAll('#providers tbody tr').length === 2")
+    assert await page.run("document.getElementById('shared').hidden")
+    await scene.ask("acme", "beta", "gamma", times=1)
+    await page.until(f"{rows}.length === 2", seconds=6)
+    assert "2, 0 not closed" in await page.text("#shared-count")
+    scene.down = True
+    await scene.ask("acme", "beta", "gamma", times=3)
+    await page.until(f"{rows}[0].startsWith('open')", seconds=6)
+    assert "anthropic/scripted" in (await page.run(rows))[0]
+    assert "3 of 3" in (await page.run(rows))[0]
+    assert "all tenants: shared circuit of anthropic/scripted closed \u2192 open" in await page.text(
+        "#changes"
+    )
+    assert page.complaints == []
 
 
 async def test_with_the_token_a_circuit_is_reset_and_isolated(page: Page, scene: Scene) -> None:
