@@ -53,6 +53,8 @@ class HedgedStage:
         return "key"
 
     async def ask(self, streaming: bool) -> str:
+        for target in self.route.targets:  # they have answered before
+            self.route.pace_of(target).content(None, self.pipeline.clock())
         if self.suspected:
             self.route.pace_of(self.route.targets[0]).suspect(self.pipeline.clock())
         if not streaming:

@@ -52,7 +52,7 @@ class Fallback(Layer):
 
     The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A
     provider receives at most ten hedges, plus one for every ten calls. With one target only, a hedge goes to
-    the same target, and only after a learned "p95" or "p99", or after the given seconds.
+    the same target, one at a time, and only after a learned "p95" or "p99", or after the given seconds.
 
     If all targets answer with an empty response, the first one is returned; it is no error, and no circuit
     counts it. A stream can fall back until its first content, thoughts included.

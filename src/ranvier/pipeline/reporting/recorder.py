@@ -49,11 +49,11 @@ def skipped(call: Call, error: RejectedError) -> None:
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
     """Record that `attempt` ended with `error`; anything but a RanvierError counts as `abandoned`.
 
-    One that another target has overtaken ended then for its call, whatever became of it in the background.
+    One that another target has overtaken has lost, whatever became of it in the background.
     """
+    attempt.seconds = now - attempt.started
     if attempt.outcome == HEDGE_LOST:
         return
-    attempt.seconds = now - attempt.started
     if isinstance(error, RanvierError):
         attempt.outcome = error.kind
         attempt.status = getattr(error, "status", None)
