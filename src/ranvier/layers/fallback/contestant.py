@@ -23,6 +23,7 @@ class Course(Protocol):
     """The race of a contestant, as the contestant sees it."""
 
     detects_silence: bool
+    max_lingering: int
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -32,10 +33,6 @@ class Course(Protocol):
     def has_more(self) -> bool:
         """True if another target is in flight or can be asked."""
 
-    @property
-    def max_lingering(self) -> int:
-        """How many attempts at one target may go on although their call has its answer."""
-
     def now(self) -> float:
         """The time on the pipeline's clock."""
 
@@ -44,6 +41,9 @@ class Course(Protocol):
 
     def hedge(self, silent: Contestant, now: float) -> None:
         """Ask another target as well."""
+
+    def first_sent(self, contestant: Contestant) -> None:
+        """The first request to the target of `contestant` is sent."""
 
     def won_by(self, contestant: Contestant, now: float) -> None:
         """`contestant` has content."""
@@ -56,11 +56,13 @@ class Contestant(Watch):
         target: The target.
         pace: How soon it usually answers.
         task: The task that asks it; `None` if that is the caller's own.
+        is_hedge: It is asked because another target is silent.
         lost: Another target has answered first, or the route has given this one up.
         probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
     """
 
     task: asyncio.Task[None] | None = None
+    is_hedge: bool = False
     lost: bool = False
     probing: bool = False
     _answered: bool = False
@@ -89,6 +91,8 @@ class Contestant(Watch):
 
     def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
+        if self._attempt is None:
+            self._race.first_sent(self)
         self._attempt = attempt
         if self._answered or not self._race.detects_silence:
             return  # for example the repair of an answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import copy_context
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,11 +35,13 @@ class Flight:
         if contestant not in self._contestants:
             self._contestants = (contestant, *self._contestants)
 
-    def launch(self, contestant: Contestant, call: Call, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work`, which asks `contestant`, in a task of its own."""
+    def launch(
+        self, contestant: Contestant, call: Call, work: Coroutine[Any, Any, None], context: Context | None
+    ) -> None:
+        """Run `work`, which asks `contestant`, in a task of its own and in the `context` of the call."""
         self._contestants += (contestant,)
         contestant.task = call.pipeline.in_background(
-            work, call.record.context or copy_context(), f"an attempt at {contestant.target}", cut_off=True
+            work, context, f"an attempt at {contestant.target}", cut_off=True
         )
 
     def make_room(self, now: float) -> None:

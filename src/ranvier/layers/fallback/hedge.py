@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
-    if silent.lost or silent.hedged or (race.flight is not None and race.flight.is_won):
+    if silent.lost or silent.hedged or race.is_settled() or (race.flight is not None and race.flight.is_won):
         return
     target = silent.target if race.single else race.next()
     if target is None:
         return
     if not silent.probing and not race.layer.budget.take(target.provider.name):
-        race.put_back(target)
+        if not race.single:
+            race.put_back(target)
         _withheld(race.call, silent, target, now)
         return
     contestant = Contestant(race, target, race.layer.pace_of(target))
-    contestant.queues = False
+    contestant.is_hedge, contestant.queues = True, False
     try:
         call = race.directed(contestant, "hedge")
     except DeadlineExceededError:

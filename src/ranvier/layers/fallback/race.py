@@ -9,6 +9,7 @@ shows whether its circuit has to open.
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Generic
 
 from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
@@ -53,7 +54,9 @@ class Race(TargetsLeft, Generic[R]):
         self.layer = layer
         self.call = call
         self.hedges = layer.hedges
+        self._context = copy_context() if layer.hedges else None  # timers run in that of some other call
         self.detects_silence = layer.detects_silence
+        self.max_lingering = layer.max_lingering
         self._inner = inner
 
     async def run(self) -> R:
@@ -77,11 +80,12 @@ class Race(TargetsLeft, Generic[R]):
                     except RanvierError as error:
                         self.failed(contestant, call, error)
                 if self.flight is not None:
-                    await self.flight.over(self._is_settled)
-                if self._is_settled():
+                    await self.flight.over(self.is_settled)
+                if self.is_settled():
                     break
             return await self._without_answer() if self._answer is None else self._answer
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
+            self._fatal = cancelled  # so that nothing else is asked while targets are still ending
             if self.flight is not None:
                 await self.flight.cancel()
             raise
@@ -97,7 +101,7 @@ class Race(TargetsLeft, Generic[R]):
             self.flight.leave_all(self.now())
             self.flight = None
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
         """True once the call has its answer, or the error that ends it."""
         return self._answer is not None or self._fatal is not None
 
@@ -122,9 +126,6 @@ class Race(TargetsLeft, Generic[R]):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
         if reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
-        if self.hedges and reason is None:
-            receiver = self._remaining[0] if self._remaining else target
-            layer.budget.earn(receiver.provider.name)
         directed = call.to(target, None, reason)
         if layer.watched:
             directed.watch = contestant
@@ -134,7 +135,7 @@ class Race(TargetsLeft, Generic[R]):
         """Ask a target in a task of its own."""
         if self.flight is None:
             self.flight = Flight()
-        self.flight.launch(contestant, call, self._carry(contestant, call))
+        self.flight.launch(contestant, call, self._carry(contestant, call), self._context)
 
     async def _carry(self, contestant: Contestant, call: Call) -> None:
         try:
@@ -180,6 +181,9 @@ class Race(TargetsLeft, Generic[R]):
         contestant.pace.failed(self.now())
         if isinstance(error, RejectedError):
             recorder.skipped(call, error)
+            if self.single and contestant.is_hedge:  # its only target has not been passed over
+                self._left(contestant, error.kind)
+                return
         if not self.layer.fails_over(error):
             if self._empty is None:
                 self._fatal = error
@@ -201,7 +205,8 @@ class Race(TargetsLeft, Generic[R]):
         silent = self.flight.left(contestant)
         if silent is not None:
             silent.hedged = False
-            self.hedge(silent, self.now())
+            if not self.single:
+                self.hedge(silent, self.now())
 
     async def _without_answer(self) -> R:
         """The first empty answer, or that of a target that was only passed over, or an error."""
@@ -237,6 +242,12 @@ class Race(TargetsLeft, Generic[R]):
         """True if another target is in flight or can be asked."""
         return bool(self.later) or (self.flight is not None and self.flight.rivals > 1)
 
+    def first_sent(self, contestant: Contestant) -> None:
+        """The first request to the target is sent: the first one of a call earns a part of a hedge."""
+        if self.hedges and len(self.call.record.attempts) == 1:
+            receiver = self._remaining[0] if self._remaining else contestant.target
+            self.layer.budget.earn(receiver.provider.name)
+
     def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
         if not self.hedges or call.hedge is False or contestant.last_target:
@@ -246,8 +257,3 @@ class Race(TargetsLeft, Generic[R]):
     def hedge(self, silent: Contestant, now: float) -> None:
         """`silent` has been silent for too long: ask the next target as well."""
         hedge(self, silent, now)
-
-    @property
-    def max_lingering(self) -> int:
-        """How many attempts at one target may go on although their call has its answer."""
-        return self.layer.max_lingering
