@@ -216,7 +216,7 @@ class SharedCircuitRegistry:
         targets = self.theirs if circuit.tenants_keys else self.ours
         for target in targets.values():
             if circuit is target.model or circuit is target.endpoint:
-                waiting, target.waiting = target.waiting, set()
+                waiting, target.waiting = target.waiting, {}
                 for permit in waiting:
                     permit.rescue(RESCUE_SECONDS * self.rules.rng())
 
