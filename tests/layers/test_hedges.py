@@ -2,17 +2,55 @@
 
 import asyncio
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
-from ranvier import AllDeploymentsFailedError, DeadlineExceededError, ServerError, Tool, WireTool
+from ranvier import (
+    AllDeploymentsFailedError,
+    DeadlineExceededError,
+    RateLimitError,
+    RejectedError,
+    ServerError,
+    Tool,
+    WireTool,
+)
 from ranvier.events import HedgeSent, HedgeWithheld
 from ranvier.layers import Breaker
+from ranvier.pipeline import Call, Guard, Handler, Layer, Permit, Place
+from ranvier.pipeline.layer import R
 from ranvier.testing import after, assert_settled, ping, stall, stream
 from support.hedges import COLD, FIRST_TOKEN, Scene
 
 pytestmark = pytest.mark.virtual_time
+
+WHO: ContextVar[str] = ContextVar("who")
+
+
+class Look(Layer):
+    """Notes for whom a call is made, and in whose context."""
+
+    place = Place.ATTEMPT
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    async def handle(self, call: Call, inner: Handler[R]) -> R:
+        self.seen.append((call.tenant, WHO.get()))
+        return await inner(call)
+
+
+class OneAtATime(Guard):
+    """Rejects a second attempt while the first is in flight."""
+
+    busy = False
+
+    def admit(self, call: Call) -> Permit:
+        if self.busy:
+            raise RejectedError("one at a time")
+        self.busy = True
+        return Permit()
 
 
 @pytest.fixture(params=[False, True], ids=["complete", "stream"])
@@ -112,6 +150,80 @@ async def test_a_deadline_ends_the_hedge_as_well(streaming: bool) -> None:
     await scene.settle()
 
 
+async def test_a_hedge_runs_in_the_context_of_its_own_call(streaming: bool) -> None:
+    """Also without listeners, and though the timers of all calls ring in that of the first one."""
+    look = Look()
+    scene = Scene([stall(), stall()], ["one", "two"], listeners=(), layers=(look,))
+
+    async def ask(who: str) -> None:
+        WHO.set(who)
+        await scene.timed(streaming, tenant=who)
+
+    await asyncio.gather(ask("ann"), ask("bob"))
+    assert scene.sent == [2, 2]
+    assert sorted(look.seen) == [("ann", "ann")] * 2 + [("bob", "bob")] * 2
+    await scene.settle()
+
+
+async def test_a_single_target_is_hedged_once_at_a_time(streaming: bool) -> None:
+    """Not again and again while its hedges fail at once."""
+    down = ServerError("down", provider="a")
+    scene = Scene([after(15, "slow"), down, down, down], hedge_after=2.0)
+    assert await scene.timed(streaming) == ("slow", pytest.approx(15, abs=0.1))
+    assert scene.sent == [2]
+    await scene.settle()
+
+
+async def test_a_single_target_whose_hedge_is_withheld_is_not_asked_again(streaming: bool) -> None:
+    scene = Scene(lambda call: after(3, ServerError("down", provider="a")), hedge_after=2.0)
+    while scene.route.budget.take("a"):
+        pass
+    with pytest.raises(ServerError):
+        await scene.timed(streaming)
+    assert scene.sent == [1]
+    await scene.settle()
+
+
+async def test_a_single_target_is_not_passed_over_by_the_rejection_of_its_hedge(streaming: bool) -> None:
+    """It is not asked as a last target, and the rejection is no failure."""
+    scene = Scene([after(3, RateLimitError("later", provider="a"))], hedge_after=2.0, layers=(OneAtATime(),))
+    with pytest.raises(RateLimitError):
+        await scene.timed(streaming)
+    assert scene.sent == [1]
+    await scene.settle()
+
+
+async def test_a_loser_that_shows_signs_of_life_lingers_all_the_same() -> None:
+    """Otherwise a target that sends pings and no content is never suspected."""
+    pings = stream(after(COLD + 1, ping()), after(1, ping()), stall())
+    scene = Scene([stall(), pings], ["one", "two"])
+    await scene.timed()
+    began = asyncio.get_running_loop().time()
+    await scene.timed()
+    await asyncio.wait(scene.pipeline.lifecycle.background)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.1)
+    await scene.settle()
+
+
+async def test_a_cancelled_call_asks_nobody_else_while_its_targets_end(streaming: bool) -> None:
+    """The hedge fails as it is cancelled, and the next target is not asked in its place."""
+
+    async def fails_when_cancelled(call: Call) -> Any:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(100)
+        raise ServerError("down", provider="b")
+
+    scene = Scene([stall()], fails_when_cancelled, ["other"])
+    task = asyncio.create_task(scene.timed(streaming))
+    await asyncio.sleep(COLD + 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    assert scene.sent == [1, 1, 0]
+    await scene.settle()
+
+
 async def test_a_single_target_is_hedged_by_learned_times_only(streaming: bool) -> None:
     scene = Scene([*["quick"] * 30, stall(), "well"])
     for _ in range(30):
@@ -160,6 +272,21 @@ async def test_hedges_are_limited_to_a_share_of_the_calls() -> None:
     assert scene.sent[1] == 10
     assert sum(isinstance(event, HedgeWithheld) for event in scene.events) == 90
     await scene.settle()
+
+
+async def test_only_what_is_sent_earns_hedges() -> None:
+    """A call that is rejected has sent no request, so that nobody receives hedges for it."""
+    scene = Scene(lambda call: "one", ["two"])
+    for _ in range(10):
+        assert scene.route.budget.take("b")
+    await scene.timed()
+    assert scene.route.budget.left("b") == pytest.approx(0.1)
+    await scene.breaker.circuits.isolate("default", "a")
+    await scene.breaker.circuits.isolate("default", "b")
+    for _ in range(10):
+        with pytest.raises(AllDeploymentsFailedError):
+            await scene.timed()
+    assert scene.route.budget.left("b") == pytest.approx(0.1)
 
 
 async def test_signs_of_life_move_the_hedge_while_the_target_is_not_known(streaming: bool) -> None:

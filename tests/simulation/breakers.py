@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from ranvier import CircuitOpenError
-from ranvier.pipeline import Outcome
+from ranvier.pipeline import Call, Outcome
 from simulation.circuits import Circuit, Key, Ticket
 from simulation.exchange import Exchange
 from simulation.invariants import Books
@@ -21,6 +22,8 @@ class BreakerChecks(Books):
     def meets_breaker(self, story: Story, key: Key) -> None:
         """A call comes to a breaker: is the circuit as its own tenant's calls have left it?"""
         stack = story.stack
+        if not stack.plain:
+            return
         known = stack.circuits.known.get(key)
         state = stack.breaker.circuits.state(*key)
         if state != (None if known is None else known.state):
@@ -36,6 +39,8 @@ class BreakerChecks(Books):
     def turned_away(self, story: Story, key: Key, target: str, error: CircuitOpenError) -> None:
         """A breaker has refused a call."""
         stack, now = story.stack, self._time()
+        if not stack.plain:
+            return
         if stack.circuits.admit(story, key, stack.rules_of(target), now) is not None:
             self.fail(8, f"the circuit {key} refuses, but is {stack.circuits.known[key].state}", story)
             return
@@ -45,8 +50,18 @@ class BreakerChecks(Books):
         ) > EPSILON:
             self.fail(8, f"the circuit {key} says {error.retry_after} instead of {wait}", story)
 
-    def passes_breaker(self, story: Story, key: Key, target: str) -> Ticket:
+    def passes_breaker(self, story: Story, key: Key, call: Call) -> Ticket:
         """A breaker has let a call pass."""
+        target = call.deployment.target
+        ticket = self._ticket(story, key, target) if story.stack.plain else Ticket(story, key, None)
+        if not story.stack.plain:
+            ticket.state = call.circuit
+        task = asyncio.current_task()
+        assert task is not None
+        story.tickets[task] = ticket
+        return ticket
+
+    def _ticket(self, story: Story, key: Key, target: str) -> Ticket:
         stack = story.stack
         circuits, now = stack.circuits, self._time()
         ticket = circuits.admit(story, key, stack.rules_of(target), now)
@@ -56,17 +71,17 @@ class BreakerChecks(Books):
                 self.fail(3, f"{len(circuit.probes) + 1} probes are under way in {key}", story)
             self.fail(8, f"the circuit {key} lets a call pass, but is {circuit.state}", story)
             ticket = Ticket(story, key, None)
-        story.ticket = ticket
         return ticket
 
-    def begins(self, exchange: Exchange) -> None:
+    def proves_early(self, exchange: Exchange) -> None:
         """The first content of an answer has come: where a route watches for that, a probe has succeeded."""
-        if exchange.ticket is not None and exchange.story.stack.watched:
+        if exchange.ticket is not None and exchange.story.stack.watched and exchange.story.stack.plain:
             exchange.story.stack.circuits.prove(exchange.ticket, self._time())
 
     def proves(self, ticket: Ticket) -> None:
         """A stream is handed on through a breaker."""
-        ticket.story.exchanges[-1].handed_out = True
+        if ticket.exchange is not None:
+            ticket.exchange.handed_out = True
         ticket.story.stack.circuits.prove(ticket, self._time())
 
     def settles(self, ticket: Ticket, told: Outcome | None, *, lost: bool = False) -> None:
@@ -76,20 +91,22 @@ class BreakerChecks(Books):
         """
         story, now = ticket.story, self._time()
         outcome = NOBODY
-        if len(story.exchanges) > ticket.since and not lost:
-            exchange = story.exchanges[-1]
+        exchange = ticket.exchange
+        if exchange is not None and not lost:
             self._check_reason(exchange)
             outcome, word = exchange.judge(now)
-            if outcome == BLAMED and exchange.ending != "raised":
+            if outcome == BLAMED and exchange.ending != "raised" and not exchange.may_be_left:
                 self._check_met(exchange, now if exchange.ending is None else exchange.stopped)
             if told is Outcome.SUCCEEDED and outcome != GOOD:
                 self.fail(7, f"a stream that was {word} ends as a success", story)
-        if story.ticket is ticket:
-            story.ticket = None
+        for lane in [lane for lane, each in story.tickets.items() if each is ticket]:
+            del story.tickets[lane]
         story.stack.circuits.settle(ticket, outcome, now)
 
     def compare_circuit(self, stack: Stack, key: Key, story: Story | None = None) -> None:
         """Is the circuit as the model has it, and was every change told?"""
+        if not stack.plain:
+            return
         circuits, known = stack.breaker.circuits, stack.circuits.known.get(key)
         state = circuits.state(*key)
         if state != (None if known is None else known.state):

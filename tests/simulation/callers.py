@@ -63,6 +63,7 @@ class Callers:
         given = [errand.deadline, errand.enclosing, story.stack.deadline]
         story.deadline = min((now + seconds for seconds in given if seconds is not None), default=NEVER)
         story.inside = True
+        story.hedges = errand.hedge is not False
         loop = self._loop
         timers = [loop.call_at(now + after, self._cancel, story) for after in errand.cancels]
         if errand.scope is not None:
@@ -84,7 +85,7 @@ class Callers:
             await self._ways[errand.way](story, errand)
             return
         answer = await pipeline.complete(
-            PROMPT, to=story.start, tenant=story.tenant, deadline=errand.deadline
+            PROMPT, to=story.start, tenant=story.tenant, deadline=errand.deadline, hedge=errand.hedge
         )
         story.inside = False
         self._checker.ended(story, "answered", answer)
@@ -93,7 +94,7 @@ class Callers:
 
     def _open(self, story: Story, errand: Errand) -> Any:
         return story.stack.pipeline.stream(
-            PROMPT, to=story.start, tenant=story.tenant, deadline=errand.deadline
+            PROMPT, to=story.start, tenant=story.tenant, deadline=errand.deadline, hedge=errand.hedge
         )
 
     async def _read(self, story: Story, errand: Errand) -> None:
@@ -161,7 +162,7 @@ class Callers:
 
     async def _events(self, story: Story, stream: ResponseStream, hold: float, most: int = 1000) -> bool:
         """Read on; true once there were so many texts, false at the end."""
-        exchange = story.exchanges[-1]
+        exchange = story.last
         number = 0
         while number < most:
             began = self._time()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulation.story import BLAMED, GOOD, NOBODY, Story
+
+if TYPE_CHECKING:
+    from simulation.exchange import Exchange
 
 REMEMBERED = 600.0
 """Seconds after its cooldown for which a circuit that is not closed is remembered unasked."""
@@ -45,10 +49,10 @@ class Ticket:
     Attributes:
         circuit: The circuit that let it pass, and its `key`; `None` where there was no room for one.
         state: In which state that was.
-        since: How many requests its story had made before.
+        exchange: The latest request that it was used for.
     """
 
-    __slots__ = ("circuit", "epoch", "key", "lease", "proved", "since", "slot", "state", "story")
+    __slots__ = ("circuit", "epoch", "exchange", "key", "lease", "proved", "slot", "state", "story")
 
     def __init__(
         self, story: Story, key: Key, circuit: Circuit | None, lease: float = 0.0, slot: float = 0.0
@@ -56,7 +60,7 @@ class Ticket:
         self.story = story
         self.key = key
         self.circuit = circuit
-        self.since = len(story.exchanges)
+        self.exchange: Exchange | None = None
         self.state = None if circuit is None else circuit.state
         self.epoch = 0 if circuit is None else circuit.epoch
         self.lease = lease

@@ -18,9 +18,10 @@ class Errand:
         way: How it reads a stream.
         most: Texts after which it has had enough, or is in doubt.
         hold: Seconds for which it keeps each event.
+        hedge: What it says about hedges.
     """
 
-    __slots__ = ("cancels", "deadline", "enclosing", "hold", "most", "scope", "way")
+    __slots__ = ("cancels", "deadline", "enclosing", "hedge", "hold", "most", "scope", "way")
 
     def __init__(self, rng: Random, *, needs_deadline: bool) -> None:
         self.deadline = _choice(rng, SECONDS) if needs_deadline or rng.random() < 0.2 else None
@@ -36,6 +37,7 @@ class Errand:
         self.way = _choice(rng, WAYS)
         self.most = int(rng.random() * 4)
         self.hold = _choice(rng, HOLDS) if rng.random() < 0.3 else 0.0
+        self.hedge = _choice(rng, HEDGE)
 
     @property
     def mischief(self) -> bool:
@@ -47,6 +49,7 @@ class Errand:
 
 SECONDS = [0.0, 1.0, 3.0, 3.0, 10.0, 10.0, 30.0, 30.0]
 HOLDS = [1 / TICKS, 0.25, 0.375, 1.0, 3.0, 20.0]
+HEDGE = [None] * 5 + [True, False]
 WAYS = ["read"] * 6 + ["collect"] * 2 + ["leave", "drop", "another", "shut"]
 
 

@@ -6,10 +6,11 @@ import copy
 from typing import TYPE_CHECKING
 
 from ranvier import RanvierError, Scope
-from simulation.story import BLAMED, COUNTS, GOOD, NEVER, NOBODY, Story
+from simulation.story import BLAMED, COUNTS, EPSILON, GOOD, NEVER, NOBODY, Story
 
 if TYPE_CHECKING:
     from ranvier import Usage
+    from ranvier.pipeline import Call
     from simulation.circuits import Ticket
 
 
@@ -24,11 +25,14 @@ class Exchange:
         finished: The terminal event was sent.
         handed_out: Its stream was given to the caller.
         swallowed: When its code swallowed the cancellation of a limit.
+        lost_at: When another target had won, or when two later ones were asked.
+        theirs: It has a key of the tenant's own.
     """
 
     __slots__ = (
         "asks_whole",
         "began",
+        "call",
         "circuit",
         "ending",
         "error",
@@ -39,8 +43,10 @@ class Exchange:
         "key",
         "last",
         "limits",
+        "lost_at",
         "number",
         "place",
+        "probing",
         "provider",
         "said",
         "stopped",
@@ -48,14 +54,16 @@ class Exchange:
         "streamed",
         "swallowed",
         "target",
+        "theirs",
         "ticket",
         "usage",
         "verdict",
     )
 
-    def __init__(self, story: Story, target: str, provider: str, began: float, streamed: bool) -> None:
+    def __init__(self, story: Story, call: Call, provider: str, began: float, streamed: bool) -> None:
         self.story = story
-        self.target = target
+        self.call = call
+        self.target = target = call.deployment.target
         self.provider = provider
         self.began = began
         self.streamed = streamed
@@ -65,6 +73,8 @@ class Exchange:
         self.number = 0
         self.circuit: str | None = None
         self.ticket: Ticket | None = None
+        self.probing = self.theirs = False
+        self.lost_at: float | None = None
         self.ending: str | None = None
         self.error: BaseException | None = None
         self.stopped = NEVER
@@ -124,11 +134,25 @@ class Exchange:
             return BLAMED if self.kind in COUNTS else NOBODY, word
         if story.given_up:
             return NOBODY, "abandoned"
+        if self.lost_at is not None:
+            return NOBODY, "hedge_lost"
         if self.finished and self.ending == "cancelled":
             return GOOD, "succeeded"  # the answer was whole, only its wrapping took too long
         if at >= story.deadline:
             return NOBODY, "deadline_exceeded"
+        if self.may_be_left and not self.met_limit(at, -EPSILON):
+            return NOBODY, "timeout"
         return BLAMED, "stream_dropped" if self.handed_out else "timeout"
+
+    @property
+    def lost(self) -> bool:
+        """Another target has won, or its route has given it up, which that alone knows at first."""
+        return self.lost_at is not None or getattr(self.call.watch, "lost", False)
+
+    @property
+    def may_be_left(self) -> bool:
+        """Its route may leave it before it meets a limit."""
+        return self.first is None and not self.story.stack.plain
 
     def met_limit(self, now: float, slack: float) -> bool:
         """True where it had gone on by then for as long as one of its limits, give or take `slack`."""

@@ -25,6 +25,11 @@ INVARIANTS = {
     10: "the record of attempts is what the providers saw",
     11: "no wait outlasts its limit by more than a tick, or 1.25 s where a cancellation was swallowed once",
     12: "every piece of foreign code runs in the context of its own call",
+    13: "the next target is asked within 2 s of a probe",
+    14: "at most two requests of a call that have not lost are under way",
+    15: "every loser is awaited, and at most five go on at one target",
+    16: "the budgets of retries and hedges hold at any time",
+    17: "no shared circuit opens below its quorum, or rejects for another electorate",
 }
 
 

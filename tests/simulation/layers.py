@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ranvier import CircuitOpenError, RanvierError, RejectedError
+from ranvier import CircuitOpenError, RanvierError, RejectedError, SharedCircuitOpenError
 from ranvier.pipeline import Call, Guard, Handler, Layer, Outcome, Permit, Place, ResponseStream
 from simulation.story import STORY, Story
 
@@ -36,7 +36,7 @@ class Entry(Spy):
         self.checker.enters(story, call)
         answer = await inner(call)
         if isinstance(answer, ResponseStream):
-            exchange = story.exchanges[-1]
+            exchange = story.last
             self.checker.handed_out(exchange)
             answer.on_end(lambda outcome: self.checker.stream_ended(exchange, outcome))
         return answer
@@ -53,6 +53,9 @@ class BeforeBreaker(Spy):
         except CircuitOpenError as error:
             self.checker.turned_away(story, key, call.deployment.target, error)
             raise
+        except SharedCircuitOpenError as error:
+            self.checker.rejected_for_all(story, call, error)
+            raise
         finally:
             self.checker.compare_circuit(self.stack, key, story)
         if isinstance(answer, ResponseStream):
@@ -65,7 +68,7 @@ class BehindBreaker(Spy):
 
     async def handle(self, call: Call, inner: Handler[Any]) -> Any:
         story, key = STORY.get(), self.stack.circuit_key(call.tenant, call.deployment.target)
-        ticket = self.checker.passes_breaker(story, key, call.deployment.target)
+        ticket = self.checker.passes_breaker(story, key, call)
         try:
             answer = await inner(call)
         except BaseException as error:

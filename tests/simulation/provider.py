@@ -86,6 +86,7 @@ class SeededProvider:
                     await misbehave(value, exchange, call, self._checker)
             exchange.stop("finished", self._time())
             exchange.usage = Usage(input=1, output=len(exchange.said))
+            self._checker.begins(exchange)
             return Response("".join(exchange.said), usage=exchange.usage)
         except asyncio.CancelledError:
             exchange.stop("cancelled", self._time())
@@ -128,8 +129,10 @@ class SeededProvider:
 
     def _begin(self, call: Call, *, streamed: bool) -> tuple[Exchange, Reply]:
         story, now = STORY.get(), self._time()
-        exchange = Exchange(story, call.deployment.target, self.name, now, streamed)
+        exchange = Exchange(story, call, self.name, now, streamed)
         exchange.key = call.credential
+        exchange.theirs = call.credential not in (None, self.own_key)
+        exchange.probing = bool(call.probing)
         reply = draw(self._rng, self._weather.mood(now, int(story.tenant[7:])))
         if reply.fault == "asks_whole" and not streamed:
             reply = draw(self._rng, "well")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TURNS = 4
 """Turns of the loop in which what was dropped may still be closed; then a second, for slow providers."""
 
+LOSERS = 130.0
+"""Seconds within which losers have passed their hang thresholds, and probes their limits."""
+
 
 async def check_quiet(world: World, stories: list[Story]) -> None:
     """All calls have ended: is everything given back?"""
@@ -24,6 +27,8 @@ async def check_quiet(world: World, stories: list[Story]) -> None:
         await asyncio.sleep(0)
     if len(asyncio.all_tasks()) > 1:
         await asyncio.sleep(1.0)
+    if len(asyncio.all_tasks()) > 1 and not all(stack.plain for stack in world.stacks):
+        await asyncio.sleep(LOSERS)
     fail = world.checker.fail
     for words in _left(world):
         fail(2, words)
@@ -67,10 +72,21 @@ def _held_in(stack: Stack) -> Iterator[str]:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
                 yield f"the gate {key} has {keeper.gate.waiting} calls waiting, or a probe under way"
+    yield from _losers_of(stack)
     if stack.breaker is not None:
         for key, seen in stack.breaker.circuits:
             if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):
                 yield f"the circuit {key} has {seen.in_flight} calls under way: {seen}"
+
+
+def _losers_of(stack: Stack) -> Iterator[str]:
+    for target, pace in stack.route._paces.items():
+        if pace.lingering:
+            yield f"{pace.lingering} losers go on at {target}"
+    shared = None if stack.breaker is None else stack.breaker.circuits.shared
+    for each in shared or ():
+        if each.probes:
+            yield f"the shared circuit of {each.target} has {each.probes} probes under way"
 
 
 def _left_of(story: Story) -> Iterator[str]:
@@ -82,7 +98,7 @@ def _left_of(story: Story) -> Iterator[str]:
 
 def _differences(stack: Stack) -> Iterator[str]:
     """Where circuits are not as they should be."""
-    if stack.breaker is None:
+    if stack.breaker is None or not stack.plain:
         return
     seen = dict(stack.breaker.circuits)
     if seen.keys() != stack.circuits.known.keys():

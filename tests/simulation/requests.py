@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ranvier import RanvierError, Scope
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
-from simulation.invariants import Books
+from simulation.races import RaceChecks
 from simulation.story import ABOUT_KEYS, BLAMED, EPSILON, FINAL, GOOD, RETRIED, Story
 
 SWALLOWED_ONCE = 1.25
 """Seconds by which a wait may outlast its limit where the code of others swallows a cancellation."""
 
 
-class RequestChecks(Books):
+class RequestChecks(RaceChecks):
     """Is told of every request."""
 
     def enters(self, story: Story, call: Call) -> None:
@@ -24,16 +26,23 @@ class RequestChecks(Books):
     def request(self, exchange: Exchange, call: Call) -> None:
         """A provider is asked: may it be?"""
         story, now, target = exchange.story, exchange.began, exchange.target
-        before = story.exchanges[-1] if story.exchanges else None
+        task = asyncio.current_task()
+        assert task is not None
+        before = story.lanes.get(task)
+        story.lanes[task] = exchange
+        self.joins(exchange)
         story.exchanges.append(exchange)
         if story.ticket is not None:
             story.ticket.sent(now)
-        if story.ends or story.cancels:
+        in_this_moment = (
+            not story.stack.plain and story.cancelled_at == now
+        )  # its tasks do not know of it yet
+        if story.ends or (story.cancels and not in_this_moment):
             self.fail(1, f"{target} is asked after the call has ended or was cancelled", story)
         if now >= story.deadline:
             self.fail(5, f"{target} is asked after the deadline", story)
         not_before = story.not_before.get((target, exchange.key), 0.0)
-        if now < not_before - EPSILON:
+        if now < not_before - EPSILON and before is not None:  # a hedge may have been decided on before
             self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
@@ -46,9 +55,13 @@ class RequestChecks(Books):
         stack = story.stack
         asked = story.asked[target] = story.asked.get(target, 0) + 1
         exchange.number = self._number(exchange, before, asked)
-        exchange.ticket = story.ticket
-        if story.ticket is not None:
-            exchange.circuit = story.ticket.state
+        first = before is None or before.target != target or stack.again
+        if stack.budget is not None and first:
+            stack.firsts.setdefault(exchange.provider, []).append(exchange)
+        ticket = exchange.ticket = story.ticket
+        if ticket is not None:
+            exchange.circuit = ticket.state
+            ticket.exchange = exchange
         if before is None:
             return
         if before.handed_out:
@@ -59,7 +72,7 @@ class RequestChecks(Books):
             story.asked[target] -= 1
         elif before.target != target:
             self._check_next(story, before, target)
-        elif asked > stack.attempts_allowed(target) * stack.keys.tried_at_most:
+        elif asked > stack.attempts_allowed(target) * stack.keys.tried_at_most + (not stack.plain):
             self.fail(6, f"{target} is asked {asked} times", story)
         elif not self._may_repeat(before, exchange):
             self.fail(6, f"{target} is asked again after {before.judge(exchange.began)[1]}", story)
@@ -85,7 +98,7 @@ class RequestChecks(Books):
 
     def _follows(self, story: Story, before: Exchange, target: str, chain: list[str]) -> bool:
         """Whether `target` comes later in its chain; those at an endpoint that has failed come last."""
-        if chain.index(target) > chain.index(before.target):
+        if chain.index(target) > chain.index(before.target) or story.stack.asks_last_target:
             return True
         provider = target.partition("/")[0]
         failed = [each.provider for each in story.exchanges[:-1] if each.scope is Scope.ENDPOINT]
@@ -122,6 +135,8 @@ class RequestChecks(Books):
         self._check_limits(exchange)
         if exchange.finished or exchange.handed_out or not isinstance(error, RanvierError):
             return
+        if exchange.lost:
+            return  # it may have been given up in this moment
         until = exchange.stopped + (error.retry_after or 0.0)
         story.not_before[exchange.target, exchange.key] = until
         stack = story.stack
@@ -138,12 +153,15 @@ class RequestChecks(Books):
         """A provider has let go of a request."""
         now = self._time()
         self._check_wait(exchange)
+        self.votes(exchange)
         if exchange.ending == "finished":
             self._check_limits(exchange)
         elif exchange.ending is None:
             exchange.stop("lost", now)
         if exchange.ending == "cancelled":
             verdict, word = exchange.judge(now)
+            if exchange.may_be_left:
+                return
             if word == "timeout" or (verdict == BLAMED and word == "stream_dropped"):
                 self._check_met(exchange, exchange.stopped)
 

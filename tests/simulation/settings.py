@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from ranvier import SHARED
-from ranvier.layers import Retry, Timeout
+from ranvier.layers import Retry, RetryBudget, SharedCircuits, Timeout
 from ranvier.pipeline import Credentials
 from simulation.misbehaviour import GRACE
 from simulation.provider import SeededProvider
@@ -25,7 +25,29 @@ def draw_retry(rng: Random, overrides: dict[str, Retry] | None = None) -> Retry:
         max_delay=rng.choice([1.0, 5.0, 30.0]),
         jitter=rng.choice(["full", "equal", "none"]),
         on_timeout=rng.random() < 0.3,
+        budget=rng.choice([None, RetryBudget(), RetryBudget(0.5, 0.0), RetryBudget(0.1, 5.0)]),
         overrides=overrides,
+    )
+
+
+def draw_hedges(rng: Random) -> tuple[float | Literal["p95", "p99"] | None, float | None]:
+    """When another target is asked as well, and how much time is kept for it; in half of the stacks never."""
+    if rng.random() < 0.5:
+        return None, None
+    return rng.choice([None, 0.5, 2.0, "p95", "p99", "p99"]), rng.choice([None, 2.0, 20.0])
+
+
+def draw_shared(rng: Random) -> SharedCircuits | None:
+    """Circuits that all tenants share, in some of the stacks."""
+    if rng.random() < 0.6:
+        return None
+    return SharedCircuits(
+        votes=rng.choice([2, 3, 5]),
+        share=rng.choice([0.3, 0.5, 1.0]),
+        cooldown=rng.choice([1.0, 10.0]),
+        max_cooldown=20.0,
+        max_probes=rng.choice([1, 6]),
+        mode=rng.choice(["enforced", "enforced", "observed", "off"]),
     )
 
 

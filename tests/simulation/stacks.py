@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Any
 from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
 from ranvier.clock import current_deadline
 from ranvier.events import CircuitChanged, Event
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
 from ranvier.pipeline import Layer
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
 from simulation.provider import SeededProvider
-from simulation.settings import MANY, Keys, draw_breaker_settings, draw_retry, draw_timeout
+from simulation.settings import (
+    MANY,
+    Keys,
+    draw_breaker_settings,
+    draw_hedges,
+    draw_retry,
+    draw_shared,
+    draw_timeout,
+)
 from simulation.story import STORY
 
 if TYPE_CHECKING:
     from simulation.checker import Checker
+    from simulation.exchange import Exchange
 
 
 class Stack:
@@ -32,6 +41,7 @@ class Stack:
         closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
         watched: Its route watches for the first content of whole answers too.
+        plain: It asks one target after the other, and its circuits are those of the tenants alone.
     """
 
     def __init__(
@@ -42,6 +52,11 @@ class Stack:
         others: list[Callable[[Event], object]],
     ) -> None:
         self.providers = providers
+        self.hedged: dict[str, tuple[float, float]] = {}
+        self.retries: dict[str, list[float]] = {}
+        self.firsts: dict[str, list[Exchange]] = {}
+        self.blamed: dict[tuple[str, bool], dict[str, float]] = {}
+        self.requests_sent = 0
         self.checker = checker
         self.rng = rng
         self.closed_until: dict[tuple[str, str | None], float] = {}
@@ -64,7 +79,9 @@ class Stack:
             self.pipeline.events.add(self._look_around, verbose=True)
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
-        self.watched = self.throttle is not None
+        self.plain = not self.hedges and self.reserve is None and self.shared is None
+        self.watched = self.throttle is not None or not self.plain
+        self.asks_last_target = self.shared is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 
     # --- layers ----------------------------------------------------------------------------------
@@ -88,14 +105,17 @@ class Stack:
         if len(self.names) > 2 and rng.random() < 0.3:
             self.chains[self.names[0]] = [self.names[0], self.names[2], self.names[1]]
             chains = {self.names[0]: self.chains[self.names[0]][1:]}
-        return [
-            Fallback(
-                *self.targets,
-                chains=chains,
-                on_invalid_request=self.goes_on_after[InvalidRequestError],
-                on_content_filter=self.goes_on_after[ContentFilterError],
-            )
-        ]
+        self.hedge_after, self.reserve = draw_hedges(rng)
+        self.hedges = self.hedge_after is not None
+        self.route = Fallback(
+            *self.targets,
+            chains=chains,
+            on_invalid_request=self.goes_on_after[InvalidRequestError],
+            on_content_filter=self.goes_on_after[ContentFilterError],
+            hedge_after=self.hedge_after,
+            reserve=self.reserve,
+        )
+        return [self.route]
 
     def _retry_layers(self) -> list[Layer]:
         rng = self.rng
@@ -104,6 +124,7 @@ class Stack:
         if rng.random() < 0.9:
             override = {rng.choice(self.names): draw_retry(rng)} if rng.random() < 0.3 else None
             self.retry = draw_retry(rng, override)
+        self.budget = None if self.retry is None else self.retry.budget
         again = [Again()] if self.again else []
         retry = [] if self.retry is None else [self.retry]
         return [*again, *retry, *self._users(Place.RETRY)]
@@ -111,6 +132,7 @@ class Stack:
     def _admit_layers(self) -> list[Layer]:
         rng = self.rng
         self.breaker: Breaker | None = None
+        self.shared: SharedCircuits | None = None
         breaker: list[Layer] = []
         if rng.random() < 0.9:
             before, behind = (
@@ -142,7 +164,11 @@ class Stack:
             overrides = {self.breaker_override: override}
             self._rules_by_target[self.breaker_override] = override, other
         key = _circuit_of_target if self.circuit_of_target else None
-        self.breaker = Breaker(**settings, max_circuits=self.most_circuits, key=key, overrides=overrides)
+        shared = draw_shared(rng)
+        self.shared = None if shared is None or shared.mode == "off" else shared
+        self.breaker = Breaker(
+            **settings, max_circuits=self.most_circuits, key=key, overrides=overrides, shared=shared
+        )
         self.breaker_settings = settings
         for breaker in (self.breaker, *(overrides or {}).values()):
             breaker.rules.rng = lambda: self.chance
@@ -182,7 +208,10 @@ class Stack:
 
     def _listen(self, event: Event) -> None:
         if type(event) is CircuitChanged:
-            self.heard.append((event.tenant, str(event.before), str(event.after)))
+            if self.plain:
+                self.heard.append((event.tenant, str(event.before), str(event.after)))
+        else:
+            self.checker.hears(self, event)
 
     def _look_around(self, event: Event) -> None:
         """Whoever happens to tell of it, it is told in the context of the call that it is about."""

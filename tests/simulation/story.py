@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ranvier import ContentFilterError, InvalidRequestError
 
@@ -44,6 +45,7 @@ class Story:
         cancels: How often it was cancelled; `cancelled_at` is the first time.
         let_go: Its reader has closed or dropped the stream, or a layer has lost it.
         ends: How often it has ended.
+        lanes: Its latest request in each of its tasks; `tickets` are those of the breakers passed there.
     """
 
     __slots__ = (
@@ -53,12 +55,15 @@ class Story:
         "busy_until",
         "cancelled_at",
         "cancels",
+        "checks",
         "deadline",
         "ended_at",
         "ends",
         "exchanges",
+        "hedges",
         "how",
         "inside",
+        "lanes",
         "let_go",
         "not_before",
         "number",
@@ -74,7 +79,8 @@ class Story:
         "streams",
         "task",
         "tenant",
-        "ticket",
+        "tickets",
+        "winner",
     )
 
     def __init__(self, number: int, tenant: str, stack: Stack, streaming: bool) -> None:
@@ -102,10 +108,25 @@ class Story:
         self.asked: dict[str, int] = {}  # requests by target
         self.before_key = 0  # those of them before the key in use
         self.not_before: dict[tuple[str, str | None], float] = {}  # by target and key
-        self.ticket: Ticket | None = None
+        self.lanes: WeakKeyDictionary[asyncio.Task[Any], Exchange] = WeakKeyDictionary()
+        self.tickets: WeakKeyDictionary[asyncio.Task[Any], Ticket] = WeakKeyDictionary()
+        self.hedges = False  # the caller allows that two targets are asked at a time
+        self.checks: list[asyncio.TimerHandle] = []  # of the checker
+        self.winner: Exchange | None = None  # which had content first
         self.permits = 0
         self.record: Any = None
         self.task: asyncio.Task[Any] | None = None
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """That of the breaker which the current task has passed."""
+        task = asyncio.current_task()
+        return None if task is None else self.tickets.get(task)
+
+    @property
+    def last(self) -> Exchange:
+        """The request that the answer of the call comes from, if it has one, or else its latest."""
+        return self.exchanges[-1] if self.winner is None else self.winner
 
     @property
     def given_up(self) -> bool:

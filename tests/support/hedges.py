@@ -24,6 +24,8 @@ class Scene:
         credentials: Any = None,
         breaker: Breaker | None = None,
         inner: tuple[Layer, ...] = (),
+        layers: tuple[Layer, ...] = (),
+        listeners: Any = None,
         **settings: Any,
     ) -> None:
         self.providers = [
@@ -37,10 +39,11 @@ class Scene:
             self.route,
             Retry(max_retries=retries),
             self.breaker,
+            *layers,
             Timeout(None, first_token=FIRST_TOKEN, idle=15),
             *inner,
             credentials=credentials,
-            listeners=[self.events.append],
+            listeners=[self.events.append] if listeners is None else listeners,
         )
 
     async def timed(self, streaming: bool = False, **options: Any) -> tuple[str, float]:

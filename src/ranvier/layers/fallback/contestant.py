@@ -42,6 +42,9 @@ class Course(Protocol):
     def hedge(self, silent: Contestant, now: float) -> None:
         """Ask another target as well."""
 
+    def first_sent(self, contestant: Contestant) -> None:
+        """The first request to the target of `contestant` is sent."""
+
     def won_by(self, contestant: Contestant, now: float) -> None:
         """`contestant` has content."""
 
@@ -54,11 +57,13 @@ class Contestant(Watch):
         pace: How soon it usually answers.
         task: The task that asks it; `None` if that is the caller's own.
         paid_from: The budget that it was taken from, if it is a hedge and has not been sent.
+        is_hedge: It is asked because another target is silent.
         probing: The attempt in flight is a probe: it goes on to its own limits even if it has lost.
     """
 
     task: asyncio.Task[None] | None = None
     paid_from: HedgeBudget | None = None
+    is_hedge: bool = False
     probing: bool = False
     _answered: bool = False
     _attempt: Attempt | None = None
@@ -87,6 +92,8 @@ class Contestant(Watch):
 
     def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
+        if self._attempt is None:
+            self._race.first_sent(self)
         self._attempt = attempt
         self.paid_from = None
         if self._answered or not self._race.detects_silence:

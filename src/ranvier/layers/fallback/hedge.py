@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
     flight = race.flight
-    if silent.lost or silent.hedged or (flight is not None and flight.is_won):
+    if silent.lost or silent.hedged or race.is_settled() or (flight is not None and flight.is_won):
         return
     if race.single and flight is not None and flight.rivals > 1:
         return  # a third attempt there would be no better than the two in flight
@@ -25,14 +25,15 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     if target is None:
         return
     contestant = Contestant(race, target, race.layer.pace_of(target))
-    contestant.queues = False
+    contestant.is_hedge, contestant.queues = True, False
     try:
         call = race.directed(contestant, "hedge")
     except DeadlineExceededError:
         return
     if not silent.probing:
         if not race.layer.budget.take(target.provider.name):
-            race.put_back(target)
+            if not race.single:
+                race.put_back(target)
             _withheld(call, silent, now)
             return
         contestant.paid_from = race.layer.budget

@@ -65,7 +65,7 @@ class Race(TargetsLeft, Generic[R]):
             RanvierError: no target answered, or an error that other targets would return too.
         """
         try:
-            while not self._is_settled() and (target := self.next()) is not None:
+            while not self.is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
                 call = self.directed(contestant)
                 if self.hedges and self.layer.is_suspect(call, contestant.pace):
@@ -79,7 +79,7 @@ class Race(TargetsLeft, Generic[R]):
                     except Exception as error:
                         self.failed(contestant, call, error)
                 if self.flight is not None:
-                    await self.flight.over(self._is_settled)
+                    await self.flight.over(self.is_settled)
             return await self._without_answer() if self._answer is None else self._answer
         except asyncio.CancelledError:
             await self._cancelled()
@@ -94,6 +94,7 @@ class Race(TargetsLeft, Generic[R]):
         """The caller has cancelled: end what is in flight, and a stream that was to be handed out."""
         try:
             if self.flight is not None:
+                self._fatal = asyncio.CancelledError()  # so that nothing else is asked meanwhile
                 await self.flight.cancel()
         finally:
             if isinstance(self._answer, ResponseStream):
@@ -106,7 +107,7 @@ class Race(TargetsLeft, Generic[R]):
             self.flight.leave_all(self.now())
             self.flight = None
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
         """True once the call has its answer, or the error that ends it."""
         return self._answer is not None or self._fatal is not None
 
@@ -131,9 +132,6 @@ class Race(TargetsLeft, Generic[R]):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
         if reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
-        if self.hedges and reason is None:
-            receiver = self._remaining[0] if self._remaining else target
-            layer.budget.earn(receiver.provider.name)
         directed = call.to(target, None, reason)
         if layer.watched:
             directed.watch = contestant
@@ -194,6 +192,9 @@ class Race(TargetsLeft, Generic[R]):
         contestant.pace.failed(self.now())
         if isinstance(error, RejectedError):
             recorder.skipped(call, error)
+            if self.single and contestant.is_hedge:  # its only target has not been passed over
+                self._left(contestant, error.kind)
+                return
         if not self.layer.fails_over(error):
             if self._empty is None:
                 self._fatal = error
@@ -243,6 +244,12 @@ class Race(TargetsLeft, Generic[R]):
     def has_more(self) -> bool:
         """True if another target is in flight or can be asked."""
         return bool(self.later) or (self.flight is not None and self.flight.rivals > 1)
+
+    def first_sent(self, contestant: Contestant) -> None:
+        """The first request to the target is sent: the first one of a call earns a part of a hedge."""
+        if self.hedges and len(self.call.record.attempts) == 1:
+            receiver = self._remaining[0] if self._remaining else contestant.target
+            self.layer.budget.earn(receiver.provider.name)
 
     def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""

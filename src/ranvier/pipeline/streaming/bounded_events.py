@@ -222,7 +222,8 @@ class BoundedEvents:
         else:
             if limits.first_token is not None:
                 due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
-            if (turn := self._call.watch.until) is not None:
+            turn = self._call.watch.until
+            if turn is not None and turn != -inf:  # then it has lost, and lingers
                 due, phase = earlier((due, phase), turn, "turn")
         return due, phase, silent
 
