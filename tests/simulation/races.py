@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ranvier import Scope, SharedCircuitOpenError
-from ranvier.events import Event, HedgeSent, RetryScheduled, SharedCircuitChanged
+from ranvier.events import Event, RetryScheduled, SharedCircuitChanged
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
 from simulation.invariants import Books
@@ -48,6 +48,8 @@ class RaceChecks(Books):
             self._check_losers(exchange)
             self._ask_for_company(exchange)
             stack.requests_sent += 1
+            if exchange.call.reason == "hedge":
+                self._hedged(exchange, rivals)
 
     def wins(self, exchange: Exchange) -> None:
         """The first content of an answer has come: all other requests of the call have lost."""
@@ -99,20 +101,17 @@ class RaceChecks(Books):
 
     def hears(self, stack: Stack, event: Event) -> None:
         """Something is told that a budget, or a quorum, limits."""
-        if type(event) is HedgeSent:
-            self._hedged(stack, event)
-        elif type(event) is RetryScheduled:
+        if type(event) is RetryScheduled:
             self._retried(stack, event)
         elif type(event) is SharedCircuitChanged and event.after == "open" and event.before == "closed":
             self._opened(stack, event)
 
-    def _hedged(self, stack: Stack, event: HedgeSent) -> None:
-        """In any time a provider receives at most ten hedges, and one for ten requests."""
-        story = STORY.get()
-        silent = f"{event.provider}/{event.model}"
-        if any(each.probing and each.ending is None and each.target == silent for each in story.exchanges):
+    def _hedged(self, exchange: Exchange, rivals: list[Exchange]) -> None:
+        """In any time a provider receives at most ten hedges, and one for ten requests; not those of probes."""
+        if any(each.probing for each in rivals):
             return
-        receiver = event.to.partition("/")[0]
+        story, stack = exchange.story, exchange.story.stack
+        receiver = exchange.target.partition("/")[0]
         hedges, least = stack.hedged.get(receiver, (0.0, 0.0))
         least = min(least, hedges - stack.requests_sent / 10)
         hedges += 1
