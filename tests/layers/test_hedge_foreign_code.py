@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -188,6 +189,8 @@ SCRIPTS = {
     "the hedge loses": lambda: ([after(8, "slow")], [stall()], ["never"]),
     "the hedge fails": lambda: ([stall()], [ServerError("down", provider="b")], ["well"]),
     "the winner breaks": lambda: ([stall()], [stream("one ", after(1, cut()))], ["well"]),
+    "a bug": lambda: ([ValueError("of the adapter")], ["never"], ["never"]),
+    "a bug of the hedge": lambda: ([after(9, broken())], [ValueError("of the adapter")], ["never"]),
     "all fail": lambda: tuple([after(9, ServerError("down", provider=each))] for each in "abc"),
 }
 
@@ -225,11 +228,37 @@ async def test_nothing_of_a_race_stays_alive_after_its_call(
             kept.append(await scene.timed(streaming))
         except RanvierError as error:
             kept.append(error.record)
+        except ValueError:
+            pass
         await asyncio.sleep(30)
         assert len(living()) == before
     finally:
         gc.enable()
     assert_settled(scene.pipeline)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("after_seconds", [1, COLD + 1])
+async def test_nothing_of_a_race_stays_alive_after_a_cancellation(
+    after_seconds: float, streaming: bool
+) -> None:
+    scene = Scene([stall()], [stall()])
+    for provider in scene.providers:
+        provider.calls = Forgetful()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(living())
+        task = asyncio.create_task(scene.timed(streaming))
+        await asyncio.sleep(after_seconds)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(30)
+        del task
+        assert len(living()) == before
+    finally:
+        gc.enable()
 
 
 # --- loops and pipelines -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.errors.hedge_lost import HedgeLostError
+from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.pace import MAX_LINGERING, Pace
 from ranvier.pipeline.call import Watch
 from ranvier.pipeline.timing.limit import OVERTAKEN
@@ -149,6 +150,14 @@ class Contestant(Watch):
         if self.paid_from is not None:
             self.paid_from.give_back(self.target.provider.name)
             self.paid_from = None
+
+    def ended_by(self, error: BaseException) -> bool:
+        """The target has failed, or its call: false if `error` is none of a target, and has to be raised.
+
+        Nobody needs what a custom layer makes of an attempt that has lost.
+        """
+        self.ended()
+        return isinstance(error, RanvierError) or (self.lost and isinstance(error, Exception))
 
     def _alarm(self, now: float) -> None:
         """The hedge is due, or the attempt has reached its hang threshold."""

@@ -76,7 +76,9 @@ class Race(TargetsLeft, Generic[R]):
                         if self.flight is None and not self._falls_back_on(answer):
                             return answer
                         self.answered(contestant, answer)
-                    except Exception as error:
+                    except BaseException as error:
+                        if not contestant.ended_by(error):
+                            raise
                         self.failed(contestant, call, error)
                 if self.flight is not None:
                     await self.flight.over(self.is_settled)
@@ -177,17 +179,12 @@ class Race(TargetsLeft, Generic[R]):
             return False
         return not self.layer.accepts_empty(self.call)
 
-    def failed(self, contestant: Contestant, call: Call, error: Exception) -> None:
-        """Record the failure of a target; end the call if other targets would fail in the same way.
-
-        Raises:
-            Exception: `error`, if it is none of a target: a custom layer has raised it.
-        """
+    def failed(self, contestant: Contestant, call: Call, error: BaseException) -> None:
+        """Record the failure of a target; end the call if other targets would fail in the same way."""
         contestant.ended()
         if contestant.lost:
             return
-        if not isinstance(error, RanvierError):
-            raise error
+        assert isinstance(error, RanvierError)
         target = contestant.target
         contestant.pace.failed(self.now())
         if isinstance(error, RejectedError):
@@ -224,7 +221,9 @@ class Race(TargetsLeft, Generic[R]):
             call.watch = contestant
             try:
                 return await send(call, self._inner)
-            except RanvierError as error:
+            except BaseException as error:
+                if not contestant.ended_by(error):
+                    raise
                 self.failed(contestant, call, error)
         if self._fatal is not None:
             raise self._fatal
