@@ -107,7 +107,7 @@ class RaceChecks(Books):
             self._opened(stack, event)
 
     def _hedged(self, exchange: Exchange, rivals: list[Exchange]) -> None:
-        """In any time a provider receives at most ten hedges, and one for ten requests; not those of probes."""
+        """A provider receives at most ten hedges, and one for ten requests; those of probes do not count."""
         if any(each.probing for each in rivals):
             return
         story, stack = exchange.story, exchange.story.stack

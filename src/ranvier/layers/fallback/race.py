@@ -59,11 +59,7 @@ class Race(TargetsLeft, Generic[R]):
             self._context = copy_context()  # a timer, which sends a hedge, runs in an empty one
 
     async def run(self) -> R:
-        """The answer of the first target that has one.
-
-        Raises:
-            RanvierError: no target answered, or an error that other targets would return too.
-        """
+        """The answer of the first target that has one; else raises an error."""
         try:
             while not self.is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
