@@ -1,0 +1,1 @@
+"""The bulkhead: the layer, and the fair queue for its places."""
