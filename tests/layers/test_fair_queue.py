@@ -11,8 +11,9 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ranvier.layers.bulkhead.fair_queue import LEAST, FairQueue
+from ranvier.layers.bulkhead.fair_queue import FairQueue
 from ranvier.layers.bulkhead.tenants import Entry
+from ranvier.layers.bulkhead.virtual_time import LEAST
 
 AGEING = 4.0
 NAMES = strategies.sampled_from("abcde")

@@ -4,11 +4,7 @@ Start-time fair queueing, with one counter per tenant instead of a tag per call.
 tenant was served, divided by its weight. The tenant with the smallest counter goes next, and is charged
 what its call is expected to cost; when the call has ended, the counter is corrected to what it did cost.
 
-The virtual time is the counter of the tenant served last, before it was charged. No counter is used below
-it: a tenant that was idle starts where the others are, and has saved up nothing. When nobody waits, all that
-was charged is forgotten.
-
-So the first waiting call of a tenant is passed, at equal costs and with the highest priority, at most by
+The first waiting call of a tenant is passed, at equal costs and with the highest priority, at most by
 `ceil(w / own weight)` calls of each other active tenant of weight `w`, and by one more for each of its own
 calls in flight that cost more than expected.
 """
@@ -24,15 +20,10 @@ from ranvier.layers.bulkhead.ageing import Ageing
 from ranvier.layers.bulkhead.crowd import Crowd
 from ranvier.layers.bulkhead.ranking import Ranking
 from ranvier.layers.bulkhead.tenants import Entry, Line, Tenant, Who
+from ranvier.layers.bulkhead.virtual_time import VirtualTime
 
 PRIORITIES = 10
 """Priorities go from 0, the most urgent, to 9."""
-
-LEAST = 0.25
-"""The part of the expected cost that a call is charged at least, even if it has cost nothing.
-
-Otherwise a tenant whose calls fail without usage would stay the first in the queue forever.
-"""
 
 
 class FairQueue(Generic[Who]):
@@ -62,7 +53,7 @@ class FairQueue(Generic[Who]):
         self._ready: Ranking[Line[Who]] = Ranking()  # lines whose head may have the next place
         self._ahead: Ranking[Line[Who]] = Ranking()  # idle tenants whose counter is above the virtual time
         self._crowd: Crowd[Who] = Crowd()
-        self._virtual = self._furthest = 0.0  # the virtual time, and the largest counter
+        self._time = VirtualTime()
         self._numbers = itertools.count(1)
 
     # --- reading ---------------------------------------------------------------------------------
@@ -80,6 +71,12 @@ class FairQueue(Generic[Who]):
             return True
         known = self._tenants.get(tenant)
         return known is None or known.in_flight < self.per_tenant
+
+    def ahead_of(self, tenant: str, weight: float) -> float:
+        """About how many calls have a place before a new call of `tenant` has one."""
+        known = self._tenants.get(tenant)
+        own = 1 if known is None else known.waiting + 1
+        return min(self.waiting, own * len(self._ready) / weight)
 
     def __iter__(self) -> Iterator[tuple[str, int, int]]:
         """The known tenants, each with how many of its calls wait and how many are known to have a place."""
@@ -151,7 +148,7 @@ class FairQueue(Generic[Who]):
                 return
             tenant.in_flight -= 1
             if cost is not None and entry.era:
-                self._settle(tenant, entry, cost)
+                self._time.settle(tenant, entry, cost)
             self._refresh(tenant, now)
             self._rest(tenant)
         self._tidy()
@@ -173,7 +170,7 @@ class FairQueue(Generic[Who]):
     def _known(self, name: str) -> Tenant[Who]:
         known = self._tenants.get(name)
         if known is None:
-            known = self._tenants[name] = Tenant(name, self._virtual, next(self._numbers) * PRIORITIES)
+            known = self._tenants[name] = Tenant(name, self._time.now, next(self._numbers) * PRIORITIES)
         elif not known.waiting and not known.in_flight:
             self._ahead.discard(known)
         return known
@@ -182,31 +179,13 @@ class FairQueue(Generic[Who]):
         tenant, entry = line.tenant, line.head
         assert entry is not None
         self._unlink(entry)
-        if tenant.counter <= self._virtual:
-            tenant.counter = self._virtual
-            tenant.era += 1
-        self._virtual = tenant.counter
-        entry.charge, entry.era = entry.cost / tenant.weight, tenant.era
-        self._charge(tenant, entry.charge)
+        self._time.charge(tenant, entry)
         tenant.turn = next(self._numbers) * PRIORITIES
         tenant.in_flight += 1
         self.in_flight += 1
         entry.tenant, entry.admitted = tenant, True
         self._refresh(tenant, now)
         return entry
-
-    def _settle(self, tenant: Tenant[Who], entry: Entry[Who], cost: float) -> None:
-        """Correct the charge of a call to what it has cost.
-
-        What it was charged too much is returned only while that still puts its tenant behind others.
-        """
-        correction = max(cost / tenant.weight, LEAST * entry.charge) - entry.charge
-        if correction > 0 or entry.era == tenant.era:
-            self._charge(tenant, correction)
-
-    def _charge(self, tenant: Tenant[Who], amount: float) -> None:
-        tenant.counter = max(tenant.counter + amount, self._virtual)
-        self._furthest = max(self._furthest, tenant.counter)
 
     def _remove(self, entry: Entry[Who], now: float) -> None:
         """Remove a call that waits."""
@@ -243,7 +222,7 @@ class FairQueue(Generic[Who]):
         if tenant.waiting or tenant.in_flight:
             return
         tenant.others = ()
-        if self.waiting and tenant.counter > self._virtual:
+        if self.waiting and tenant.counter > self._time.now:
             self._ahead.set(tenant, (0, tenant.counter, tenant.turn))
         else:
             del self._tenants[tenant.name]
@@ -251,8 +230,8 @@ class FairQueue(Generic[Who]):
     def _tidy(self) -> None:
         """Forget those who are not ahead any more: all of them when nobody waits."""
         if not self.waiting:
-            self._virtual = self._furthest
+            self._time.forget()
             self._ageing.clear()
-        while (passed := self._ahead.first()) is not None and passed.tenant.counter <= self._virtual:
+        while (passed := self._ahead.first()) is not None and passed.tenant.counter <= self._time.now:
             self._ahead.discard(passed)
             del self._tenants[passed.tenant.name]
