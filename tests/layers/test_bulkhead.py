@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from random import Random
 from typing import Any
 
 import pytest
@@ -86,6 +87,28 @@ async def test_calls_beyond_the_limit_wait_in_fair_order() -> None:
     assert times[0] == (1.9, "fine")
     assert [when for when, _ in times[1:]] == [0.9, 0.9, 1.9, 2.9, 2.9, 3.9]
     assert scene.state() == (0, 0)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5, 1.0])
+async def test_a_burst_delays_the_others_by_about_one_service_time(sigma: float) -> None:
+    """400 calls of one tenant over 20 places; p99 of the others' waits is at most 1.1 service times."""
+    rng, waits = Random(1), list[float]()
+    answers = [2.0 * rng.lognormvariate(-(sigma**2) / 2, sigma) for _ in range(1000)]
+    scene = Scene(lambda call: after(answers.pop(), "fine"), limit=20, max_wait=None)
+
+    async def ask(tenant: str) -> None:
+        answer = await scene.start(tenant)
+        waits.append(sum(each.seconds for each in answer.record.waits) if tenant != "loud" else 0.0)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(400):
+            group.create_task(ask("loud"))
+        while time() < 40:
+            await asyncio.sleep(rng.expovariate(5))
+            group.create_task(ask(f"quiet-{rng.randrange(20)}"))
+            assert not [each for each in scene.bulkhead.places if each.waiting and each.in_flight < 20]
+    quiet = sorted(waits)[400:]
+    assert quiet[int(0.99 * len(quiet))] <= 1.1 * 2
 
 
 async def test_the_wait_is_explained() -> None:

@@ -53,15 +53,16 @@ def _instead_of(thing: object) -> str:
     return "give layers, such as Fallback(...) or Retry(...)"
 
 
-def _position(layer: Layer) -> tuple[int, bool]:
+def position(layer: Layer) -> tuple[int, bool]:
+    """Where `layer` belongs: the smaller, the further out."""
     return layer.place, not layer.outermost
 
 
 def _check_order(layers: Sequence[Layer]) -> None:
     for outer, inner in pairwise(layers):
-        if _position(outer) > _position(inner):
+        if position(outer) > position(inner):
             names = type(outer).__name__, type(inner).__name__
-            corrected = sorted(layers, key=_position)
+            corrected = sorted(layers, key=position)
             why = REASONS[inner.place] if outer.place > inner.place else OUTERMOST
             raise LayerOrderError(
                 f"{names[1]} ({inner.place.name}) is inside {names[0]} ({outer.place.name}), but "
