@@ -48,7 +48,8 @@ def loud_burst(world: World, answers: Callable[[Random], Draw]) -> Figures:
     p99 of the quiet tenants' waits <= 1.1 service times. No place is free while a call waits. With features
     off 20 connections are shared first come, first served, and no call waits for one for more than 10 s.
     """
-    draw, bulkhead, free = answers(Random(world.rng.random())), Bulkhead(PLACES, max_wait=None), []
+    draw, bulkhead = answers(Random(world.rng.random())), Bulkhead(PLACES, max_wait=None)
+    free: list[object] = []
 
     def answer(call: Call) -> Reply:
         free.extend(each for each in bulkhead.places if each.waiting and each.in_flight < each.limit)

@@ -23,6 +23,7 @@ from ranvier.events import (
     StreamInterrupted,
     Throttled,
 )
+from ranvier.layers.bulkhead import Bulkhead
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
@@ -35,7 +36,7 @@ SERIES = 120
 """Seconds that the series cover, with one value per second."""
 
 MAX_GATES = 20
-"""Throttled keys that are listed."""
+"""Throttled keys, and keys of each bulkhead, that are listed."""
 
 SHOWN_EVENTS: dict[str, type[Event]] = {
     "retries": RetryScheduled,
@@ -64,6 +65,7 @@ class Report:
         circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
         self.viewer = None if circuits is None else CircuitViewer(circuits, names)
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
+        self._bulkheads = [layer for layer in layers if isinstance(layer, Bulkhead)]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -101,6 +103,7 @@ class Report:
             "circuits": None if self.viewer is None else _circuits(overview, search, rows),
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
+            "places": self.places(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -163,6 +166,20 @@ class Report:
                 "waiting": gate.waiting,
             }
             for gate in islice(self._gates, MAX_GATES)
+        ]
+
+    def places(self) -> list[dict[str, Any]]:
+        """The places of the bulkheads, and the calls that wait for them."""
+        return [
+            {
+                "name": each.name,
+                "limit": each.limit,
+                "in_flight": each.in_flight,
+                "waiting": each.waiting,
+                "tenants": len(each.tenants),
+            }
+            for bulkhead in self._bulkheads
+            for each in islice(bulkhead.places, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:

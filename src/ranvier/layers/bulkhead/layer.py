@@ -95,7 +95,7 @@ class Bulkhead(Layer):
         self.queue = validation.count("Bulkhead(queue)", queue, least=0)
         self.max_wait = validation.seconds("Bulkhead(max_wait)", max_wait, optional=True)
         self._weight, self._priority, self._key = weight, priority, key
-        self.places = PlacesByKey(self._create)
+        self.places = PlacesByKey(self._create, by_provider=key is None)
 
     def _create(self) -> FairQueue[Waiter | None]:
         ageing = AGEING if self.max_wait is None else self.max_wait / 4
@@ -218,7 +218,7 @@ class Bulkhead(Layer):
         """How many places are taken, and how many calls wait for one."""
         for each in islice(self.places, MAX_SHOWN):
             waiting = f"{counted(each.waiting, 'call')} of {counted(len(each.tenants), 'tenant')} waiting"
-            yield f"{each.key}: {each.in_flight} of {each.limit} places taken, {waiting}"
+            yield f"{each.name}: {each.in_flight} of {each.limit} places taken, {waiting}"
 
     def __repr__(self) -> str:
         return self._describe(

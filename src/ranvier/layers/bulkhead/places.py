@@ -26,12 +26,14 @@ class PlacesSnapshot:
 
     Attributes:
         key: The key: a provider's name, unless the bulkhead has a `key` of its own.
+        name: The provider's name, or a digest of another key, which may contain a credential.
         limit: How many calls have a place at a time.
         in_flight, waiting: How many calls have a place, and how many wait for one.
         tenants: The tenants whose calls wait, each with how many.
     """
 
     key: Hashable
+    name: str
     limit: int
     in_flight: int
     waiting: int
@@ -93,8 +95,9 @@ class Places:
 class PlacesByKey:
     """All places of a bulkhead. Keys without calls cost nothing."""
 
-    def __init__(self, create: Callable[[], FairQueue[Waiter | None]]) -> None:
+    def __init__(self, create: Callable[[], FairQueue[Waiter | None]], *, by_provider: bool) -> None:
         self._create = create
+        self._by_provider = by_provider
         self._loops = Loops()
         self.known: dict[Hashable, Places] = {}
 
@@ -102,7 +105,8 @@ class PlacesByKey:
         for key, places in list(self.known.items()):
             queue = places.queue
             tenants = {name: waiting for name, waiting, _ in queue if waiting}
-            yield PlacesSnapshot(key, queue.limit, queue.in_flight, queue.waiting, tenants)
+            name = str(key) if self._by_provider else f"{hash(key) & 0xFFFFFFFF:08x}"
+            yield PlacesSnapshot(key, name, queue.limit, queue.in_flight, queue.waiting, tenants)
 
     def of(self, key: Hashable) -> Places:
         """The places of `key`."""
