@@ -35,7 +35,7 @@ def draw() -> Picture:
             x = 20 + 146 * number
             for place, call in enumerate(calls):
                 picture.box(x, top + 24 + 26 * place, 130, 22, call, "good" if call == "quiet" else "box")
-    words = f"{PLACES} places. {LOUD} calls of one tenant at once, then two of another; a column is one service time."
+    words = f"{PLACES} places, {LOUD} calls of one tenant, then two of another; a column is one service time."
     picture.words(20, 244, words, "small faint")
     return picture
 

@@ -395,6 +395,21 @@ async def test_an_open_circuit_sends_waiting_calls_on() -> None:
     assert len(scene.one.calls) == 2
 
 
+async def test_a_call_whose_circuit_opens_while_it_waits_is_sent_on() -> None:
+    """Also while no place becomes free."""
+    breaker = Breaker()
+    scene = Scene(lambda call: after(5, "fine"), inside=[breaker])
+    blocking = scene.start("well")
+    await asyncio.sleep(0.1)
+    waiting = scene.start("ill")
+    await asyncio.sleep(0.9)
+    await breaker.circuits.isolate("ill", "one")
+    with pytest.raises(BulkheadFullError, match="waiting does not help"):
+        await waiting
+    assert time() <= 1.3
+    await blocking
+
+
 async def test_a_probe_never_waits_for_a_place() -> None:
     """Its circuit is half-open: it has a free place, or is rejected."""
     breaker = Breaker(failure_threshold=1, cooldown=1, success_threshold=1)
@@ -466,3 +481,23 @@ async def test_places_are_counted_by_the_key() -> None:
     many = Scene(fine, key=lambda call: call.tenant)
     await ended(*(many.start(f"tenant-{number}") for number in range(300)))
     assert len(many.bulkhead.places.known) <= 64
+
+
+def test_places_held_on_a_closed_event_loop_are_free_again() -> None:
+    """What was in flight there, or waited, is gone, and gives back nothing afterwards."""
+    scene, left = Scene(lambda call: stream("a", "b")), []
+
+    async def leave_in_flight() -> None:
+        left.append(await scene.pipeline.stream("Why?").__aenter__())
+        scene.start()
+        await asyncio.sleep(0)
+
+    async def use_again() -> None:
+        assert (await scene.pipeline.complete("Why?")).text == "ab"
+        left.clear()
+        gc.collect()
+        assert scene.state() == (0, 0)
+
+    for use in (leave_in_flight, use_again):
+        with asyncio.Runner() as runner:
+            runner.run(use())

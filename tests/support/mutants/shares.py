@@ -16,7 +16,7 @@ FAIR = "tests/layers/test_fair_queue.py"
 
 MUTANTS = [
     mutant(
-        "H1",
+        "B1",
         "a place is kept after a stream was closed early",
         HELD,
         "        if self._entry is not None and self._places is not None:\n            sent =",
@@ -24,7 +24,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
     ),
     mutant(
-        "H1",
+        "B1",
         "a place is passed on when the stream is handed out",
         LAYER,
         "                    answer.on_end(held.end)",
@@ -32,7 +32,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
     ),
     mutant(
-        "H2",
+        "B2",
         "a place is held while waiting at a gate",
         WAITING,
         "        call.held.give_back()",
@@ -40,7 +40,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_call_that_waits_at_a_gate_holds_no_place",
     ),
     mutant(
-        "H3",
+        "B3",
         "a probe waits for a place",
         LAYER,
         "call.watch.last_target or self._probes(call):",
@@ -48,7 +48,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_probe_never_waits_for_a_place",
     ),
     mutant(
-        "H3",
+        "B3",
         "a queue may be inside the place of a probe",
         ORDER,
         "    return layer.place, not layer.outermost",
@@ -56,7 +56,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_it_has_to_be_outside_throttle_and_breaker",
     ),
     mutant(
-        "H4",
+        "B4",
         "a hedge waits in the queue",
         LAYER,
         "        if not call.watch.queues or call.watch.last_target",
@@ -64,7 +64,7 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_hedge_never_waits_for_a_place",
     ),
     mutant(
-        "H5",
+        "B5",
         "a full queue rejects the newcomer",
         CROWD,
         "        return newcomer if newcomer.crowding >= most.crowding else most",
@@ -73,7 +73,7 @@ MUTANTS = [
         f"{FAIR}::TestFairQueue",
     ),
     mutant(
-        "H6",
+        "B6",
         "a call waits though its turn comes too late",
         LAYER,
         "now + places.seconds_for(call.tenant, weight, now) >= due:",
@@ -81,15 +81,15 @@ MUTANTS = [
         f"{BULKHEAD}::test_a_call_does_not_wait_for_what_comes_too_late",
     ),
     mutant(
-        "H6",
+        "B6",
         "a call waits for an open circuit",
         LAYER,
         "        return call.pipeline.clock() + wait < latest and not later",
         "        return not later",
-        f"{BULKHEAD}::test_an_open_circuit_sends_waiting_calls_on",
+        f"{BULKHEAD}::test_a_call_whose_circuit_opens_while_it_waits_is_sent_on",
     ),
     mutant(
-        "H7",
+        "B7",
         "an idle tenant saves up credit",
         TIME,
         "            tenant.counter = self.now\n",
@@ -98,7 +98,7 @@ MUTANTS = [
         f"{FAIR}::test_a_head_is_passed_a_bounded_number_of_times",
     ),
     mutant(
-        "H7",
+        "B7",
         "a new tenant starts with everything that others were served",
         QUEUE,
         "Tenant(name, self._time.now, next",
@@ -106,7 +106,7 @@ MUTANTS = [
         f"{FAIR}::test_an_idle_tenant_saves_up_nothing",
     ),
     mutant(
-        "H7",
+        "B7",
         "a charge is returned after the others have passed it",
         TIME,
         "        if correction > 0 or entry.era == tenant.era:",
@@ -114,7 +114,7 @@ MUTANTS = [
         f"{FAIR}::test_what_was_charged_for_a_passed_call_is_not_returned",
     ),
     mutant(
-        "H8",
+        "B8",
         "calls without usage stay the first",
         TIME,
         "max(cost / tenant.weight, LEAST * entry.charge)",
@@ -122,7 +122,7 @@ MUTANTS = [
         f"{FAIR}::test_calls_that_cost_nothing_do_not_stay_the_first",
     ),
     mutant(
-        "H8",
+        "B8",
         "a call that is not urgent waits for ever",
         AGEING,
         "            head.urgency -= 1",
@@ -130,7 +130,7 @@ MUTANTS = [
         f"{FAIR}::TestFairQueue",
     ),
     mutant(
-        "H9",
+        "B9",
         "the place of a cancelled call is lost",
         HELD,
         "            if how != ADMITTED:\n                self._leave(None)",

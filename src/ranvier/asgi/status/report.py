@@ -23,7 +23,6 @@ from ranvier.events import (
     StreamInterrupted,
     Throttled,
 )
-from ranvier.layers.bulkhead import Bulkhead
 from ranvier.pipeline.pipeline import Pipeline
 
 VERSION = 1
@@ -65,7 +64,7 @@ class Report:
         circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
         self.viewer = None if circuits is None else CircuitViewer(circuits, names)
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
-        self._bulkheads = [layer for layer in layers if isinstance(layer, Bulkhead)]
+        self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -178,8 +177,8 @@ class Report:
                 "waiting": each.waiting,
                 "tenants": len(each.tenants),
             }
-            for bulkhead in self._bulkheads
-            for each in islice(bulkhead.places, MAX_GATES)
+            for places in self._places
+            for each in islice(places, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:
