@@ -302,6 +302,7 @@ FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
     errors.CircuitOpenError: {"tenant": "acme", "provider": "first"},
     errors.SharedCircuitOpenError: {"tenant": "acme", "provider": "first"},
     errors.ThrottledError: {"tenant": "acme", "provider": "first"},
+    errors.BulkheadFullError: {"tenant": "acme", "provider": "first"},
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ranvier import SHARED, ConfigurationError, Deployment, UnknownProviderError, resilient
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.providers import Ollama
 from ranvier.telemetry import OpenTelemetry
 from ranvier.testing import ScriptedProvider, broken, stall, stream
@@ -34,6 +34,13 @@ def test_layers_go_around_it() -> None:
     """Those of the user's come first."""
     watching = OpenTelemetry()
     assert resilient("openai/gpt-5.2", layers=[watching]).layers[0] is watching
+
+
+def test_each_further_layer_is_put_at_its_place() -> None:
+    """Outside the others of that place."""
+    bulkhead = Bulkhead(20)
+    kinds = [type(each) for each in resilient("openai/gpt-5.2", layers=[bulkhead]).layers]
+    assert kinds == [Deadline, Fallback, Retry, Bulkhead, Throttle, Breaker, Timeout]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.order import position
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance
 from ranvier.remedies import OF_RESILIENT, suggests
@@ -56,7 +57,7 @@ def resilient(
         credentials: As for `Pipeline`.
         listeners: As for `Pipeline`: by default it logs trouble, and nothing else.
         require_tenant: As for `Pipeline`.
-        layers: Further layers around the whole stack: `[OpenTelemetry()]`.
+        layers: Further layers, each put outside the others of its place: `[OpenTelemetry(), Bulkhead(20)]`.
     """
     route = Fallback(*targets, hedge_after="p99", reserve=20)
     allowances = {
@@ -64,8 +65,7 @@ def resilient(
         for each in route.deployments()
     }
     usual = min(allowances.values())
-    return Pipeline(
-        *validation.listed("layers", layers),
+    own = (
         Deadline(seconds=180),
         route,
         Retry(max_retries=2),
@@ -83,7 +83,17 @@ def resilient(
                 if allowance != usual
             },
         ),
+    )
+    return Pipeline(
+        *_placed(validation.listed("layers", layers), own),
         credentials=credentials,
         listeners=listeners,
         require_tenant=require_tenant,
+    )
+
+
+def _placed(further: Iterable[Layer], own: Iterable[Layer]) -> list[Layer]:
+    """The layers by their place; what is no layer stays the first, so that the pipeline rejects it."""
+    return sorted(
+        (*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, False)
     )

@@ -24,9 +24,9 @@ from ranvier import (
 )
 from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle
-from ranvier.layers.throttle.drain import HALF, LEAST, Drain
 from ranvier.messages import Message, Request
 from ranvier.pipeline.call import Call, Watch
+from ranvier.pipeline.waiting.drain import HALF, LEAST, Drain
 from ranvier.testing import ScriptedProvider, after, broken
 from support.scenes import time, turns
 

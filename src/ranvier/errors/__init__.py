@@ -5,6 +5,7 @@
     |  |- CircuitOpenError                .tenant .provider
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
+    |  |- BulkheadFullError               .tenant .provider .reason .limit .waiting
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
@@ -54,6 +55,7 @@ from ranvier.errors.provider import (
     UnsupportedRequestError,
 )
 from ranvier.errors.rejected import (
+    BulkheadFullError,
     CircuitOpenError,
     CredentialLookupError,
     CredentialMissingError,
@@ -71,6 +73,7 @@ __all__ = [
     "AllDeploymentsFailedError",
     "AttemptTimeoutError",
     "AuthenticationError",
+    "BulkheadFullError",
     "CircuitOpenError",
     "ConfigurationError",
     "ConnectionFailedError",

@@ -152,6 +152,54 @@ class CredentialUnusableError(CredentialMissingError):
     kind = "credential_unusable"
 
 
+class BulkheadFullError(RejectedError):
+    """All places of a bulkhead are taken, and the call must not wait, or has waited for too long.
+
+    `retry_after` is the time in seconds that a call of this tenant would wait, as far as known.
+
+    Attributes:
+        reason: `max_wait`: none became free in time, or will. `queue_full`: too many calls wait. `sent_on`:
+            the key, the circuit or a later target made the wait useless. `never_waits`: a hedge or a probe.
+        limit, waiting: How many places there are, and how many calls wait.
+    """
+
+    kind = "bulkhead_full"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        tenant: str,
+        provider: str,
+        reason: str = "max_wait",
+        limit: int = 0,
+        waiting: int = 0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.tenant = tenant
+        self.provider = provider
+        self.reason = reason
+        self.limit = limit
+        self.waiting = waiting
+
+    def __str__(self) -> str:
+        if message := super().__str__():
+            return message
+        return (
+            f"tenant {self.tenant!r} has no place at {self.provider}: "
+            f"{_NO_PLACE.get(self.reason, self.reason)} ({self.limit} places, {self.waiting} calls waiting)"
+        )
+
+
+_NO_PLACE = {
+    "max_wait": "none is free in time",
+    "queue_full": "the queue is full",
+    "sent_on": "none is free now, and waiting does not help",
+    "never_waits": "none is free now, and hedges and probes do not wait",
+}
+
+
 class LocalCapacityError(RejectedError):
     """No connection slot became free in time; nothing was sent, and no provider is at fault."""
 

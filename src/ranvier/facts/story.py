@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WAITED: Final = {
     "backoff": "slept before another attempt",
     "gate": "waited at the closed gate of a key",
+    "bulkhead": "waited for a place in the bulkhead",
     "slot": "waited for a connection slot",
     "credential": "waited for a credential",
 }
@@ -37,7 +38,7 @@ class Wait(NamedTuple):
     """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
+        kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
             `hedge_withheld`, `retry_withheld` or `lookup_failed`: see `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
+    from ranvier.pipeline.waiting.held import Held
 
 
 class Probing(Protocol):
@@ -110,6 +111,7 @@ class Call:
         hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
             runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
+        held: The place that it holds in a bulkhead; `None` if it holds none.
     """
 
     request: Request
@@ -130,6 +132,7 @@ class Call:
     reason: str | None = field(default=None, init=False)
     probing: tuple[Probing, ...] = field(default=(), init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
+    held: Held | None = field(default=None, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -146,6 +149,7 @@ class Call:
         call.hedge = self.hedge
         call.probing = self.probing
         call.watch = self.watch
+        call.held = self.held
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -185,6 +189,12 @@ class Call:
         """The same call as a probe, which notifies `permit`."""
         call = self._copy()
         call.probing = (*self.probing, permit)
+        return call
+
+    def holding(self, held: Held) -> Call:
+        """The same call, with a place in a bulkhead."""
+        call = self._copy()
+        call.held = held
         return call
 
     def afresh(self) -> Call:

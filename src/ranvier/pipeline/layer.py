@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -48,6 +49,9 @@ class Layer:
     """
 
     place: ClassVar[Place] = Place.CALL
+    outermost: ClassVar[bool] = False
+    """True if the layer has to be outside the other layers of its place."""
+
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""
 
@@ -114,6 +118,10 @@ class Layer:
         `call` has the deployment and the key with which it would be sent. Nothing may be changed by it.
         """
         return True
+
+    def admits_in(self, call: Call) -> float:
+        """Seconds until this layer would admit `call`, as far as known; infinity if waiting does not help."""
+        return 0.0 if self.admits_now(call) else math.inf
 
     def recheck(self, call: Call, since: float) -> None:
         """Called before `call` is sent, if it waited for a connection slot since the time `since`.

@@ -18,6 +18,10 @@ REASONS = {
 }
 
 
+OUTERMOST = "a call must not wait in it while it holds the place of a probe"
+"""Why a layer has to be outside the others of its place."""
+
+
 def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
     """Raise an error for a stack that cannot work.
 
@@ -49,13 +53,19 @@ def _instead_of(thing: object) -> str:
     return "give layers, such as Fallback(...) or Retry(...)"
 
 
+def position(layer: Layer) -> tuple[int, bool]:
+    """Where `layer` belongs: the smaller, the further out."""
+    return layer.place, not layer.outermost
+
+
 def _check_order(layers: Sequence[Layer]) -> None:
     for outer, inner in pairwise(layers):
-        if outer.place > inner.place:
+        if position(outer) > position(inner):
             names = type(outer).__name__, type(inner).__name__
-            corrected = sorted(layers, key=lambda layer: layer.place)
+            corrected = sorted(layers, key=position)
+            why = REASONS[inner.place] if outer.place > inner.place else OUTERMOST
             raise LayerOrderError(
                 f"{names[1]} ({inner.place.name}) is inside {names[0]} ({outer.place.name}), but "
-                f"{REASONS[inner.place]}. Put them in this order, or pass check_order=False if you mean it:\n"
+                f"{why}. Put them in this order, or pass check_order=False if you mean it:\n"
                 f"Pipeline(\n{''.join(f'    {layer!r},{chr(10)}' for layer in corrected)})"
             )

@@ -61,6 +61,12 @@ class Stacked(Protocol):
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
 
+    def may_probe(self, call: Call) -> bool:
+        """True if it might admit `call` as a probe."""
+
+    def admits_in(self, call: Call) -> float:
+        """Seconds until it would admit `call`, as far as known."""
+
     def recheck(self, call: Call, since: float) -> None:
         """Raise a `RejectedError` if it would not admit `call` any more."""
 

@@ -8,6 +8,7 @@ from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
+from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -18,6 +19,7 @@ MUTANTS = (
     *OF_RATES,
     *OF_REPORTING,
     *OF_SHARED_CIRCUITS,
+    *OF_SHARES,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

@@ -4,7 +4,7 @@ from support.mutants.traps import mutant
 
 KEYS = "layers/throttle/keys.py"
 THROTTLE = "layers/throttle/layer.py"
-LATER = "layers/throttle/later.py"
+LATER = "pipeline/waiting/later.py"
 SCOPE = "providers/_failures/scope.py"
 
 GATES = "tests/layers/test_gates.py"

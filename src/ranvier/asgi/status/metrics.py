@@ -31,6 +31,7 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_counters(report.stats.providers),
         *_histograms(report),
         *_gauges(report, overview),
+        *_places(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -82,6 +83,14 @@ def _gauges(report: Report, overview: Overview) -> Iterator[str]:
         for state in STATES:
             number = overview.states[provider][state] if provider in overview.states else 0
             yield _sample("ranvier_circuits", {"provider": provider, "state": state}, number)
+
+
+def _places(report: Report) -> Iterator[str]:
+    meanings = {"in_flight": "Calls with a place in a bulkhead.", "waiting": "Calls that wait for a place."}
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
+        for each in report.places():
+            yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

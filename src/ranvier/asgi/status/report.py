@@ -39,7 +39,7 @@ SERIES = 120
 """Seconds that the series cover, with one value per second."""
 
 MAX_GATES = 20
-"""Throttled keys that are listed."""
+"""Throttled keys, and keys of each bulkhead, that are listed."""
 
 SHOWN_EVENTS: dict[str, type[Event]] = {
     "retries": RetryScheduled,
@@ -72,6 +72,7 @@ class Report:
         self.viewer = None if circuits is None else CircuitViewer(circuits, names)
         self._shared = None if circuits is None else circuits.shared
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
+        self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -112,6 +113,7 @@ class Report:
             "shared_circuits": shared,
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
+            "places": self.places(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -174,6 +176,20 @@ class Report:
                 "waiting": gate.waiting,
             }
             for gate in islice(self._gates, MAX_GATES)
+        ]
+
+    def places(self) -> list[dict[str, Any]]:
+        """The places of the bulkheads, and the calls that wait for them."""
+        return [
+            {
+                "name": each.name,
+                "limit": each.limit,
+                "in_flight": each.in_flight,
+                "waiting": each.waiting,
+                "tenants": len(each.tenants),
+            }
+            for places in self._places
+            for each in islice(places, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from collections.abc import Hashable
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from ranvier.layers.throttle.drain import Drain
+from ranvier.pipeline.waiting.drain import Drain
 
 Who = TypeVar("Who", bound=Hashable)
 """Identifies a call."""

@@ -16,16 +16,17 @@ from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
 from ranvier.layers.throttle.gate import Reason
 from ranvier.layers.throttle.keys import Key, digest, key_closed_by, keys_of
-from ranvier.layers.throttle.later import later_target_admits
 from ranvier.layers.throttle.registry import Gates
-from ranvier.layers.throttle.rejection import RequeueError, rejection
+from ranvier.layers.throttle.rejection import rejection
 from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
+from ranvier.layers.throttle.waiting import wait_at
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.later import later_target_admits
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted
 
@@ -128,7 +129,7 @@ class Throttle(Layer):
             tickets.clear()
             queue = self.gates.known[blocked]
             due = self._worth_waiting(call, queue, latest)
-            admitted = None if due is None else await self._wait(call, queue, due)
+            admitted = None if due is None else await wait_at(queue, call, due)
             if admitted is None:
                 raise rejection(call, self._blocking(call, queue).gate)
             tickets[blocked] = admitted
@@ -148,18 +149,11 @@ class Throttle(Layer):
             tickets[key] = ticket
         return None
 
-    async def _wait(self, call: Call, queue: WaitQueue, due: float) -> Ticket | None:
-        """Wait at the gate, and record the wait."""
-        started_at, reason = call.pipeline.clock(), queue.gate.reason.value
-        try:
-            return await queue.wait(call, due)
-        finally:
-            recorder.waited(call, "gate", started_at, reason)
-
     def _worth_waiting(self, call: Call, queue: WaitQueue, latest: float) -> float | None:
         """Until when `call` may wait at a gate; `None` means not at all."""
         gate, now = queue.gate, call.pipeline.clock()
         due = earliest(latest, call.deadline)
+        due = due if call.held is None else earliest(due, call.held.latest)
         assert due is not None
         queues = call.watch.queues and not call.watch.hedged
         may_wait = queues and gate.reason.passes and gate.waiting < MAX_WAITING
@@ -237,6 +231,13 @@ class Throttle(Layer):
     def admits_now(self, call: Call) -> bool:
         """True if the gates of `call` would admit it now."""
         return not self.closed_for(call.deployment, call.credential, call.pipeline.clock())
+
+    def admits_in(self, call: Call) -> float:
+        """Seconds until the gates of `call` would admit it; infinity if it cannot wait for that."""
+        if not self.gates.known:
+            return 0.0
+        keys, now = keys_of(call.deployment, call.credential), call.pipeline.clock()
+        return math.inf if self.gates.bar(keys, now) else self.gates.opens_in(keys, now)
 
     def closed_for(self, deployment: Deployment, credential: str | None, now: float) -> float:
         """Seconds until the gates would admit a call with this key, as far as known; 0 means now."""

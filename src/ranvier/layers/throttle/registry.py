@@ -114,6 +114,11 @@ class Gates:
         queues = (self.known.get(key) for key in keys)
         return max((queue.gate.opens_in(now) for queue in queues if queue is not None), default=0.0)
 
+    def bar(self, keys: Iterable[Key], now: float) -> bool:
+        """True if a gate of `keys` is closed for a reason that does not pass, so that no call waits."""
+        gates = [queue.gate for key in keys if (queue := self.known.get(key)) is not None]
+        return any(not gate.reason.passes and gate.opens_in(now) for gate in gates)
+
     def _drop(self, key: Key, queue: WaitQueue) -> None:
         if self.known.get(key) is queue:
             del self.known[key]

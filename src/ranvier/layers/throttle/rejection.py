@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors.rejected import RejectedError, ThrottledError
+from ranvier.errors.rejected import ThrottledError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.timing.limit import too_late
 
 if TYPE_CHECKING:
     from ranvier.layers.throttle.gate import Gate
-    from ranvier.layers.throttle.layer import Throttle
     from ranvier.layers.throttle.wait_queue import Ticket
     from ranvier.pipeline.call import Call
-
-
-class RequeueError(RejectedError):
-    """Sends a call back to its gate, which was closed before the call was sent. Never leaves its throttle."""
-
-    kind = "throttled"
-
-    def __init__(self, by: Throttle) -> None:
-        super().__init__("the gate of its key was closed while the call waited for a connection")
-        self.by = by
 
 
 def rejection(call: Call, gate: Gate[Ticket]) -> RanvierError:

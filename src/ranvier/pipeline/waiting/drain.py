@@ -1,4 +1,4 @@
-"""How fast the queue at a gate moves."""
+"""How fast a queue moves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST = 3
 
 
 class Drain:
-    """The calls per second that a gate has admitted lately, while it was closed included.
+    """The calls per second that a queue has admitted lately, while none could be admitted included.
 
     Counted from its first admission on, so that the time for which it was closed at first does not count.
     """

@@ -1,0 +1,55 @@
+"""What a call is expected to cost, and what it has cost, in tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.messages.message import Text, ToolResult
+
+if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
+    from ranvier.messages.request import Request
+
+MOST = 1e7
+"""The highest cost that counts: a provider that reports an absurd number must not stop a tenant forever."""
+
+
+class Costs:
+    """Learns how many tokens the answers usually have."""
+
+    __slots__ = ("_output",)
+
+    def __init__(self) -> None:
+        self._output = 256.0
+
+    def expected(self, request: Request) -> float:
+        """The tokens of the request, a quarter of its characters, and of a usual answer."""
+        output = self._output
+        if request.max_tokens is not None and request.max_tokens < output:
+            output = request.max_tokens
+        return 1.0 + _characters(request) / 4 + output
+
+    def spent(self, attempts: tuple[Attempt, ...], target: str) -> float | None:
+        """What these attempts at `target` have cost; `None` if they did not report it, 0 if none was sent."""
+        cost: float | None = 0.0
+        for attempt in attempts:
+            if attempt.target != target:
+                continue
+            if attempt.usage is None or attempt.usage.total <= 0:
+                cost = cost or None
+                continue
+            self._output += (min(attempt.usage.output, MOST) - self._output) / 16
+            cost = min((cost or 0.0) + attempt.usage.total, MOST)
+        return cost
+
+
+def _characters(request: Request) -> int:
+    number = len(request.system or "")
+    for message in request.messages:
+        if isinstance(message.content, str):
+            number += len(message.content)
+            continue
+        for part in message.content:
+            if isinstance(part, (Text, ToolResult)):
+                number += len(part.text)
+    return number

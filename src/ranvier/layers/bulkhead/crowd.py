@@ -1,0 +1,51 @@
+"""Which tenant has most calls in a queue that is full."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import Generic
+
+from ranvier.layers.bulkhead.ranking import SLACK
+from ranvier.layers.bulkhead.tenants import Tenant, Who
+
+
+class Crowd(Generic[Who]):
+    """Finds the tenant with most waiting calls by weight.
+
+    It costs nothing until the queue is full. From then on a heap has an entry for every tenant that
+    waits, with at least as many calls as it has now; one with more is corrected when it is the first.
+    """
+
+    __slots__ = ("_heap", "_numbers")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Tenant[Who]]] | None = None
+        self._numbers = itertools.count()
+
+    def clear(self) -> None:
+        """The queue is far from full."""
+        self._heap = None
+
+    def grew(self, tenant: Tenant[Who]) -> None:
+        """A call of `tenant` has begun to wait."""
+        if self._heap is not None:
+            self._push(self._heap, tenant)
+
+    def _push(self, heap: list[tuple[float, int, Tenant[Who]]], tenant: Tenant[Who]) -> None:
+        heapq.heappush(heap, (-tenant.crowding, next(self._numbers), tenant))
+
+    def largest(self, newcomer: Tenant[Who], tenants: dict[str, Tenant[Who]]) -> Tenant[Who]:
+        """The tenant with most waiting calls: `newcomer`, which has at least one, if several have as many."""
+        heap = self._heap
+        if heap is None or len(heap) > 2 * len(tenants) + SLACK:
+            heap = self._heap = []
+            for each in tenants.values():
+                if each.waiting:
+                    self._push(heap, each)
+        while -heap[0][0] != heap[0][2].crowding:
+            _, _, tenant = heapq.heappop(heap)
+            if tenant.waiting:
+                self._push(heap, tenant)
+        most = heap[0][2]
+        return newcomer if newcomer.crowding >= most.crowding else most

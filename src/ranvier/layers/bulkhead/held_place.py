@@ -1,0 +1,121 @@
+"""The place of one call in a bulkhead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ranvier.clock import earliest
+from ranvier.layers.bulkhead.tenants import Entry
+from ranvier.layers.bulkhead.waiter import ADMITTED, Waiter
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.waiting.held import RequeueError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from ranvier.facts.attempt import Attempt
+    from ranvier.layers.bulkhead.layer import Bulkhead
+    from ranvier.layers.bulkhead.places import Places
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.outcome import Outcome
+
+
+class HeldPlace:
+    """A place that a call holds, has given back, or waits for.
+
+    A call that waits further in holds no place meanwhile. After that it takes one that is free, or comes back
+    to wait here, ahead of the later calls of its tenant.
+
+    Attributes:
+        latest: Until when the call may wait at its target, all its waits together; `None` means no limit.
+    """
+
+    __slots__ = ("_before", "_call", "_entry", "_key", "_layer", "_outer", "_places", "latest")
+
+    def __init__(self, layer: Bulkhead, call: Call, key: Hashable) -> None:
+        self._layer = layer
+        self._call = call
+        self._key = key
+        self._places: Places | None = None  # where its entry is
+        self._entry: Entry[Waiter | None] | None = None
+        self._before: tuple[Attempt, ...] = call.record.attempts
+        self._outer = call.held
+        self.latest = None if layer.max_wait is None else call.pipeline.clock() + layer.max_wait
+        if call.held is not None:
+            self.latest = earliest(self.latest, call.held.latest)
+
+    # --- without waiting -------------------------------------------------------------------------
+
+    def try_take(self) -> bool:
+        """Take a place, if one is free and nobody waits for it."""
+        self._places = self._layer.places.of(self._key)
+        self._entry = self._places.queue.try_pass(None, self._call.tenant)
+        self._before = self._call.record.attempts
+        return self._entry is not None
+
+    def give_back(self) -> None:
+        """The call begins to wait further in."""
+        self._leave(0.0)
+        if self._outer is not None:
+            self._outer.give_back()
+
+    def take_back(self) -> None:
+        """The wait is over.
+
+        Raises:
+            RequeueError: no place is free now.
+        """
+        if self._outer is not None:
+            self._outer.take_back()
+        if not self.try_take():
+            raise RequeueError(self)
+
+    def end(self, outcome: Outcome | None = None) -> None:
+        """The call has ended here: pass its place on, and charge what it has cost."""
+        if self._entry is not None and self._places is not None:
+            sent = self._call.record.attempts[len(self._before) :]
+            self._leave(self._places.costs.spent(sent, self._call.deployment.target))
+
+    def _leave(self, cost: float | None) -> None:
+        entry, self._entry = self._entry, None
+        if entry is not None and self._places is not None:
+            self._places.leave(entry, self._call.pipeline.clock(), cost)
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    async def wait(self, *, first: bool) -> None:
+        """Wait for a place; `first` is true for a call that has waited here before.
+
+        Raises:
+            BulkheadFullError: it is not worth waiting, or there was none in time.
+        """
+        call, layer = self._call, self._layer
+        places, now = layer.places.of(self._key), call.pipeline.clock()
+        due = earliest(earliest(self.latest, call.deadline), call.watch.until)
+        weight = layer.weight_of(call)
+        if (reason := layer.obstacle(call, places, weight, due)) is not None:
+            raise layer.rejection(call, places, weight, reason)
+        if self._outer is not None:
+            self._outer.give_back()
+        waiter = Waiter(call, due, lambda: layer.helps(call, due))
+        cost, priority = places.costs.expected(call.request), layer.priority_of(call)
+        self._places = places
+        self._entry = places.enqueue(
+            waiter, call.tenant, now, weight=weight, priority=priority, cost=cost, first=first
+        )
+        how = ""
+        try:
+            how = await waiter.wait(places.queue)
+        finally:
+            recorder.waited(call, "bulkhead", now)
+            if how != ADMITTED:
+                self._leave(None)
+        if how != ADMITTED:
+            raise layer.rejection(call, places, weight, how)
+        self._before = call.record.attempts
+        if self._outer is not None:
+            try:
+                self._outer.take_back()
+            except RequeueError:
+                self._leave(0.0)
+                raise

@@ -1,0 +1,126 @@
+"""The places of a bulkhead by key, with the calls that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ranvier.layers.bulkhead.costs import Costs
+from ranvier.layers.bulkhead.fair_queue import FairQueue
+from ranvier.layers.bulkhead.tenants import Entry
+from ranvier.layers.bulkhead.waiter import ADMITTED, FULL, Waiter
+from ranvier.pipeline.running.loops import Loops
+from ranvier.pipeline.waiting.drain import Drain
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.runtime import Runtime
+
+MAX_IDLE = 64
+"""From so many keys on, those without calls are forgotten at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesSnapshot:
+    """The places of one key at one moment.
+
+    Attributes:
+        key: The key: a provider's name, unless the bulkhead has a `key` of its own.
+        name: The provider's name, or a digest of another key, which may contain a credential.
+        limit: How many calls have a place at a time.
+        in_flight, waiting: How many calls have a place, and how many wait for one.
+        tenants: The tenants whose calls wait, each with how many.
+    """
+
+    key: Hashable
+    name: str
+    limit: int
+    in_flight: int
+    waiting: int
+    tenants: dict[str, int]
+
+
+class Places:
+    """The places of one key."""
+
+    __slots__ = ("_drain", "_key", "_registry", "costs", "queue")
+
+    def __init__(self, registry: PlacesByKey, key: Hashable, queue: FairQueue[Waiter | None]) -> None:
+        self._registry = registry
+        self._key = key
+        self._drain = Drain()
+        self.queue = queue
+        self.costs = Costs()
+
+    def seconds_for(self, tenant: str, weight: float, now: float) -> float:
+        """How long a new call of `tenant` would wait, as far as known."""
+        return self._drain.seconds_for(1, now) * self.queue.ahead_of(tenant, weight)
+
+    def enqueue(
+        self,
+        waiter: Waiter,
+        tenant: str,
+        now: float,
+        *,
+        weight: float,
+        priority: int,
+        cost: float,
+        first: bool,
+    ) -> Entry[Waiter | None]:
+        """Queue a call; if the queue is full, end the wait of one."""
+        entry, removed = self.queue.wait(
+            waiter, tenant, now, weight=weight, priority=priority, cost=cost, first=first
+        )
+        if removed is not None and removed.who is not None:
+            removed.who.end(FULL)
+        self.advance(now)
+        return entry
+
+    def leave(self, entry: Entry[Waiter | None], now: float, cost: float | None = None) -> None:
+        """A call waits no longer, or gives its place back."""
+        self.queue.leave(entry, now, cost)
+        if self.queue.waiting:
+            self.advance(now)
+        elif self.queue.idle:
+            self._registry.rest(self._key, self)
+
+    def advance(self, now: float) -> None:
+        """End the waits of those who have a place now."""
+        for entry in self.queue.advance(now):
+            self._drain.admit(now)
+            if entry.who is not None:
+                entry.who.end(ADMITTED)  # one that is cancelled leaves by itself, and passes its place on
+
+
+class PlacesByKey:
+    """All places of a bulkhead. Keys without calls cost nothing."""
+
+    def __init__(self, create: Callable[[], FairQueue[Waiter | None]], *, by_provider: bool) -> None:
+        self._create = create
+        self._by_provider = by_provider
+        self._loops = Loops()
+        self.known: dict[Hashable, Places] = {}
+
+    def __iter__(self) -> Iterator[PlacesSnapshot]:
+        for key, places in list(self.known.items()):
+            queue = places.queue
+            tenants = {name: waiting for name, waiting, _ in queue if waiting}
+            name = str(key) if self._by_provider else f"{hash(key) & 0xFFFFFFFF:08x}"
+            yield PlacesSnapshot(key, name, queue.limit, queue.in_flight, queue.waiting, tenants)
+
+    def of(self, key: Hashable) -> Places:
+        """The places of `key`."""
+        places = self.known.get(key)
+        if places is None:
+            places = self.known[key] = Places(self, key, self._create())
+        return places
+
+    def rest(self, key: Hashable, places: Places) -> None:
+        """No call waits or has a place there."""
+        if len(self.known) > MAX_IDLE and self.known.get(key) is places:
+            del self.known[key]
+
+    def opened(self, pipeline: Runtime) -> None:
+        """A pipeline opens: if the old event loop is closed, forget the calls that were on it."""
+        if self._loops.enter(pipeline.loop, pipeline.clock) is not None:
+            self.known.clear()

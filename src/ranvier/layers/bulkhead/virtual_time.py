@@ -1,0 +1,54 @@
+"""What the tenants of a fair queue are charged."""
+
+from __future__ import annotations
+
+from ranvier.layers.bulkhead.tenants import Entry, Tenant, Who
+
+LEAST = 0.25
+"""The part of the expected cost that a call is charged at least, even if it has cost nothing.
+
+Otherwise a tenant whose calls fail without usage would stay the first in the queue forever.
+"""
+
+
+class VirtualTime:
+    """Charges tenants by their weight.
+
+    The virtual time is the counter of the tenant served last, before it was charged. No counter is used below
+    it: a tenant that was idle starts where the others are, and has saved up nothing.
+
+    Attributes:
+        now: The virtual time.
+    """
+
+    __slots__ = ("_furthest", "now")
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._furthest = 0.0  # the largest counter
+
+    def charge(self, tenant: Tenant[Who], entry: Entry[Who]) -> None:
+        """A call of `tenant`, the next in the queue, is served."""
+        if tenant.counter <= self.now:
+            tenant.counter = self.now
+            tenant.era += 1
+        self.now = tenant.counter
+        entry.charge, entry.era = entry.cost / tenant.weight, tenant.era
+        self._add(tenant, entry.charge)
+
+    def settle(self, tenant: Tenant[Who], entry: Entry[Who], cost: float) -> None:
+        """Correct the charge of a call to what it has cost.
+
+        What it was charged too much is returned only while that still puts its tenant behind others.
+        """
+        correction = max(cost / tenant.weight, LEAST * entry.charge) - entry.charge
+        if correction > 0 or entry.era == tenant.era:
+            self._add(tenant, correction)
+
+    def forget(self) -> None:
+        """Nobody waits: all that was charged does not matter any more."""
+        self.now = self._furthest
+
+    def _add(self, tenant: Tenant[Who], amount: float) -> None:
+        tenant.counter = max(tenant.counter + amount, self.now)
+        self._furthest = max(self._furthest, tenant.counter)

@@ -1,0 +1,1 @@
+"""What calls that wait in front of a target have in common."""

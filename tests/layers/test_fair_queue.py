@@ -1,0 +1,377 @@
+"""The fair queue, against a model of it in the plainest words; its bounds, and its memory."""
+
+import gc
+import math
+import tracemalloc
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ranvier.layers.bulkhead.fair_queue import FairQueue
+from ranvier.layers.bulkhead.tenants import Entry
+from ranvier.layers.bulkhead.virtual_time import LEAST
+
+AGEING = 4.0
+NAMES = strategies.sampled_from("abcde")
+WEIGHTS = {"a": 1.0, "b": 1.0, "c": 2.0, "d": 0.5, "e": 4.0}  # exact in binary: ties are ties
+
+
+@dataclass(eq=False)
+class Asked:
+    """One call, as the model knows it."""
+
+    who: int
+    tenant: str
+    priority: int = 0
+    cost: float = 1.0
+    since: float = 0.0
+    charged: float | None = None
+    passed: bool = False  # what it was charged does not put its tenant behind others any more
+
+
+class Model:
+    """Looks at everybody each time it chooses."""
+
+    def __init__(self, limit: int, per_tenant: int | None, capacity: int) -> None:
+        self.limit, self.per_tenant, self.capacity = limit, per_tenant, capacity
+        self.queue: list[Asked] = []
+        self.served: list[Asked] = []
+        self.counters: dict[str, float] = {}
+        self.turns: dict[str, int] = {}
+        self.number = 0
+        self.virtual = 0.0
+
+    def out(self, tenant: str) -> int:
+        return sum(each.tenant == tenant for each in self.served)
+
+    def capped(self, tenant: str) -> bool:
+        return self.per_tenant is not None and self.out(tenant) >= self.per_tenant
+
+    def admits(self, tenant: str) -> bool:
+        someone = any(not self.capped(each.tenant) for each in self.queue)
+        return len(self.served) < self.limit and not someone and not self.capped(tenant)
+
+    def know(self, tenant: str) -> None:
+        if tenant not in self.turns:
+            self.number += 1
+            self.turns[tenant] = self.number
+            self.counters[tenant] = self.virtual
+
+    def forget(self) -> None:
+        if not self.queue:
+            self.virtual = max([self.virtual, *self.counters.values()])
+        for tenant in list(self.turns):
+            tracked = any(
+                each.tenant == tenant and (self.per_tenant is not None or each.charged is not None)
+                for each in self.served
+            )
+            waits = any(each.tenant == tenant for each in self.queue)
+            if not waits and not tracked and self.counters[tenant] <= self.virtual:
+                del self.turns[tenant]
+
+    def urgency(self, call: Asked, now: float) -> int:
+        return max(0, call.priority - int((now - call.since) / AGEING))
+
+    def next(self, now: float) -> Asked | None:
+        heads: dict[tuple[str, int], Asked] = {}
+        for each in self.queue:
+            heads.setdefault((each.tenant, each.priority), each)
+        free = [each for each in heads.values() if not self.capped(each.tenant)]
+        return min(
+            free,
+            key=lambda each: (
+                self.urgency(each, now),
+                self.counters[each.tenant],
+                self.turns[each.tenant],
+                each.priority,
+            ),
+            default=None,
+        )
+
+    def advance(self, now: float) -> list[int]:
+        told = []
+        while len(self.served) < self.limit and (call := self.next(now)) is not None:
+            self.queue.remove(call)
+            counter = self.counters[call.tenant]
+            if counter <= self.virtual:
+                for each in self.served:
+                    each.passed = each.passed or each.tenant == call.tenant
+            self.virtual = max(self.virtual, counter)
+            call.charged = call.cost / WEIGHTS[call.tenant]
+            self.counters[call.tenant] = self.virtual + call.charged
+            self.number += 1
+            self.turns[call.tenant] = self.number
+            self.served.append(call)
+            told.append(call.who)
+        self.forget()
+        return told
+
+    def settle(self, call: Asked, cost: float | None) -> None:
+        self.served.remove(call)
+        if cost is not None and call.charged is not None:
+            charge = max(cost / WEIGHTS[call.tenant], LEAST * call.charged)
+            if charge > call.charged or not call.passed:
+                corrected = self.counters[call.tenant] + charge - call.charged
+                self.counters[call.tenant] = max(corrected, self.virtual)
+        self.forget()
+
+    def crowding(self, tenant: str) -> float:
+        return sum(each.tenant == tenant for each in self.queue) / WEIGHTS[tenant]
+
+
+class FairQueueMachine(RuleBasedStateMachine):
+    """Does the same to a queue and to its model, and compares them after every step."""
+
+    limit = 3
+    per_tenant: int | None = None
+    capacity = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.queue: FairQueue[int] = FairQueue(self.limit, self.per_tenant, self.capacity, AGEING)
+        self.model = Model(self.limit, self.per_tenant, self.capacity)
+        self.entries: dict[int, Entry[int]] = {}
+        self.names = iter(range(10**9))
+
+    def step(self) -> None:
+        assert [each.who for each in self.queue.advance(self.now)] == self.model.advance(self.now)
+
+    @rule(
+        tenant=NAMES,
+        number=strategies.integers(1, 6),
+        priority=strategies.sampled_from([0, 0, 0, 1, 2]),
+        cost=strategies.sampled_from([1.0, 1.0, 4.0]),
+        first=strategies.booleans(),
+    )
+    def arrive(self, tenant: str, number: int, priority: int, cost: float, first: bool) -> None:
+        for call in [Asked(next(self.names), tenant, priority, cost, self.now) for _ in range(number)]:
+            entry = self.queue.try_pass(call.who, tenant)
+            assert (entry is not None) == self.model.admits(tenant)
+            if entry is not None:
+                if self.per_tenant is not None:
+                    self.model.know(tenant)
+                self.model.served.append(call)
+                self.entries[call.who] = entry
+            else:
+                self.enqueue(call, first)
+            self.step()
+
+    def enqueue(self, call: Asked, first: bool) -> None:
+        tenant = call.tenant
+        self.model.know(tenant)
+        line = [each for each in self.model.queue if (each.tenant, each.priority) == (tenant, call.priority)]
+        place = self.model.queue.index(line[0]) if first and line else len(self.model.queue)
+        self.model.queue.insert(place, call)
+        entry, removed = self.queue.wait(
+            call.who,
+            tenant,
+            self.now,
+            weight=WEIGHTS[tenant],
+            priority=call.priority,
+            cost=call.cost,
+            first=first,
+        )
+        self.entries[call.who] = entry
+        assert (removed is not None) == (len(self.model.queue) > self.capacity)
+        if removed is not None:
+            gone = next(each for each in self.model.queue if each.who == removed.who)
+            self.check_removed(gone, tenant)
+            self.model.queue.remove(gone)
+            self.model.forget()
+
+    def check_removed(self, gone: Asked, newcomer: str) -> None:
+        most = max(self.model.crowding(each) for each in WEIGHTS)
+        assert self.model.crowding(gone.tenant) == most
+        if self.model.crowding(newcomer) == most:
+            assert gone.tenant == newcomer
+        own = [each for each in self.model.queue if each.tenant == gone.tenant]
+        last = max(each.priority for each in own)
+        assert gone is [each for each in own if each.priority == last][-1]
+
+    @rule(
+        pick=strategies.randoms(use_true_random=False), cost=strategies.sampled_from([None, 0.0, 0.5, 1, 9])
+    )
+    def end(self, pick: Random, cost: float | None) -> None:
+        if self.model.served:
+            call = pick.choice(self.model.served)
+            self.queue.leave(self.entries[call.who], self.now, cost)
+            self.model.settle(call, cost)
+            self.queue.leave(self.entries.pop(call.who), self.now, cost)  # only the first counts
+            self.step()
+
+    @rule(pick=strategies.randoms(use_true_random=False))
+    def give_up(self, pick: Random) -> None:
+        if self.model.queue:
+            call = pick.choice(self.model.queue)
+            self.queue.leave(self.entries.pop(call.who), self.now)
+            self.model.queue.remove(call)
+            self.model.forget()
+            self.step()
+
+    @rule(seconds=strategies.sampled_from([1.0, 2.0, 4.0, 16.0]))
+    def let_time_pass(self, seconds: float) -> None:
+        self.now += seconds
+        self.step()
+
+    @rule(limit=strategies.integers(1, 5))
+    def change_limit(self, limit: int) -> None:
+        self.queue.limit = self.model.limit = limit
+        self.step()
+
+    @invariant()
+    def agree(self) -> None:
+        assert self.queue.waiting == len(self.model.queue) <= self.capacity
+        assert self.queue.in_flight == len(self.model.served)
+        assert {name for name, _, _ in self.queue} == set(self.model.turns)
+        assert all(self.queue.admits(name) == self.model.admits(name) for name in WEIGHTS)
+
+    @invariant()
+    def conserve_work(self) -> None:
+        """No place is free while anyone waits who may have it."""
+        free = len(self.model.served) < self.model.limit
+        assert not (free and any(not self.model.capped(each.tenant) for each in self.model.queue))
+
+    @invariant()
+    def save_up_nothing(self) -> None:
+        """Who neither waits nor is served is known only while it is ahead of others that wait."""
+        for name, waiting, in_flight in self.queue:
+            if not waiting and not in_flight:
+                assert self.model.queue
+                assert self.model.counters[name] > self.model.virtual
+
+
+class CappedMachine(FairQueueMachine):
+    """With a cap for each tenant."""
+
+    per_tenant = 2
+
+
+TestFairQueue = FairQueueMachine.TestCase
+TestCappedFairQueue = CappedMachine.TestCase
+TestFairQueue.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+TestCappedFairQueue.settings = TestFairQueue.settings
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_head_is_passed_a_bounded_number_of_times(seed: int) -> None:
+    """At most ceil(weight ratio) times by each other tenant, whatever the others do."""
+    rng = Random(seed)
+    weights = {name: rng.choice([0.5, 1.0, 2.0, 8.0]) for name in "abcdefgh"}
+    queue: FairQueue[tuple[str, int]] = FairQueue(4, capacity=10**6)
+    served: list[Entry[tuple[str, int]]] = []
+    waiting: dict[str, list[int]] = {name: [] for name in weights}
+    passed: dict[str, dict[str, int]] = {name: {} for name in weights}
+    for number in range(20_000):
+        name = rng.choice("aaaabbcdefgh")
+        if rng.random() < 0.55:
+            entry = queue.try_pass((name, number), name)
+            if entry is not None:
+                served.append(entry)
+            else:
+                queue.wait((name, number), name, 0.0, weight=weights[name])
+                waiting[name].append(number)
+        elif served:
+            queue.leave(served.pop(rng.randrange(len(served))), 0.0)
+        for entry in queue.advance(0.0):
+            owner = entry.who[0]
+            assert waiting[owner].pop(0) == entry.who[1]
+            passed[owner] = {}
+            served.append(entry)
+            for other, calls in waiting.items():
+                if calls and other != owner:
+                    passed[other][owner] = passed[other].get(owner, 0) + 1
+                    assert passed[other][owner] <= math.ceil(weights[owner] / weights[other])
+
+
+def test_calls_that_cost_nothing_do_not_stay_the_first() -> None:
+    """A tenant whose calls all fail without usage passes another one a bounded number of times."""
+    queue: FairQueue[str] = FairQueue(1)
+    entry = queue.try_pass("first", "quiet")
+    for _ in range(2):
+        queue.wait("quiet", "quiet", 0.0)
+        for _ in range(100):
+            queue.wait("failing", "failing", 0.0)
+    order = []
+    while entry is not None:
+        queue.leave(entry, 0.0, 0.0 if entry.who == "failing" else 1.0)
+        entry = next(iter(queue.advance(0.0)), None)
+        order.append(entry and entry.who)
+    second = order.index("quiet", order.index("quiet") + 1)
+    assert second <= 1 + 1 / LEAST + 1
+
+
+def test_an_idle_tenant_saves_up_nothing() -> None:
+    """After any time without calls, a tenant is served in turn with the others."""
+    queue: FairQueue[str] = FairQueue(1)
+    entry = queue.try_pass("busy", "busy")
+    assert entry is not None
+    for _ in range(1000):
+        queue.wait("busy", "busy", 0.0)
+    for _ in range(500):
+        queue.leave(entry, 0.0)
+        (entry,) = queue.advance(0.0)
+    for _ in range(10):
+        queue.wait("idle", "idle", 0.0)
+    order = []
+    for _ in range(20):
+        queue.leave(entry, 0.0)
+        (entry,) = queue.advance(0.0)
+        order.append(entry.who)
+    assert order.count("idle") == 10
+    assert all(one != other for one, other in pairwise(order))
+
+
+def test_what_was_charged_for_a_passed_call_is_not_returned() -> None:
+    """An old call that cost less than expected is no credit after its tenant was idle."""
+    queue: FairQueue[str] = FairQueue(2)
+    for name in ("one", "two"):
+        queue.try_pass(name, name)
+    (blocking, _), (old, _) = (queue.wait(name, name, 0.0, cost=10.0) for name in ("busy", "idle"))
+    queue.limit = 4
+    queue.advance(0.0)
+    for _ in range(50):
+        queue.wait("busy", "busy", 0.0)
+    for _ in range(40):
+        queue.leave(blocking, 0.0)
+        (blocking,) = queue.advance(0.0)
+    for _ in range(5):
+        queue.wait("idle", "idle", 0.0, cost=10.0)
+    queue.leave(blocking, 0.0)
+    (blocking,) = queue.advance(0.0)
+    assert blocking.who == "idle"
+    queue.limit = 3
+    queue.leave(old, 0.0, 0.0)
+    order = []
+    for _ in range(10):
+        queue.leave(blocking, 0.0)
+        (blocking,) = queue.advance(0.0)
+        order.append(blocking.who)
+    assert order[:9] == ["busy"] * 9
+
+
+def test_active_tenants_take_little_memory_and_idle_ones_none() -> None:
+    """At most 400 bytes for each tenant that waits, without its calls."""
+    names = [f"tenant-{number}" for number in range(10_000)]
+    queue: FairQueue[int] = FairQueue(1, per_tenant=5, capacity=10**6)
+    queue.try_pass(0, names[0])
+
+    def grown() -> int:
+        gc.collect()
+        tracemalloc.start()
+        for name in names:
+            queue.wait(0, name, 1.0)
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    first, calls = grown(), grown()
+    assert (first - calls) / len(names) <= 400, (first - calls) / len(names)
+    queue.limit = 10**6
+    queue.advance(1.0)
+    assert len(list(queue)) == len(names)

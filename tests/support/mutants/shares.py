@@ -1,0 +1,140 @@
+"""One-line bugs in who has a place and who goes next, each of which a test has to notice."""
+
+from support.mutants.traps import mutant
+
+LAYER = "layers/bulkhead/layer.py"
+HELD = "layers/bulkhead/held_place.py"
+QUEUE = "layers/bulkhead/fair_queue.py"
+TIME = "layers/bulkhead/virtual_time.py"
+CROWD = "layers/bulkhead/crowd.py"
+AGEING = "layers/bulkhead/ageing.py"
+WAITING = "layers/throttle/waiting.py"
+ORDER = "pipeline/order.py"
+
+BULKHEAD = "tests/layers/test_bulkhead.py"
+FAIR = "tests/layers/test_fair_queue.py"
+
+MUTANTS = [
+    mutant(
+        "B1",
+        "a place is kept after a stream was closed early",
+        HELD,
+        "        if self._entry is not None and self._places is not None:\n            sent =",
+        "        if self._entry is not None and outcome is not Outcome.ABANDONED:\n            sent =",
+        f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
+    ),
+    mutant(
+        "B1",
+        "a place is passed on when the stream is handed out",
+        LAYER,
+        "                    answer.on_end(held.end)",
+        "                    held.end()",
+        f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
+    ),
+    mutant(
+        "B2",
+        "a place is held while waiting at a gate",
+        WAITING,
+        "        call.held.give_back()",
+        "        pass",
+        f"{BULKHEAD}::test_a_call_that_waits_at_a_gate_holds_no_place",
+    ),
+    mutant(
+        "B3",
+        "a probe waits for a place",
+        LAYER,
+        "call.watch.last_target or self._probes(call):",
+        "call.watch.last_target:",
+        f"{BULKHEAD}::test_a_probe_never_waits_for_a_place",
+    ),
+    mutant(
+        "B3",
+        "a queue may be inside the place of a probe",
+        ORDER,
+        "    return layer.place, not layer.outermost",
+        "    return layer.place, False",
+        f"{BULKHEAD}::test_it_has_to_be_outside_throttle_and_breaker",
+    ),
+    mutant(
+        "B4",
+        "a hedge waits in the queue",
+        LAYER,
+        "        if not call.watch.queues or call.watch.last_target",
+        "        if call.watch.last_target",
+        f"{BULKHEAD}::test_a_hedge_never_waits_for_a_place",
+    ),
+    mutant(
+        "B5",
+        "a full queue rejects the newcomer",
+        CROWD,
+        "        return newcomer if newcomer.crowding >= most.crowding else most",
+        "        return newcomer",
+        f"{BULKHEAD}::test_a_full_queue_rejects_the_tenant_with_most_waiting_calls",
+        f"{FAIR}::TestFairQueue",
+    ),
+    mutant(
+        "B6",
+        "a call waits though its turn comes too late",
+        LAYER,
+        "now + places.seconds_for(call.tenant, weight, now) >= due:",
+        "now >= due:",
+        f"{BULKHEAD}::test_a_call_does_not_wait_for_what_comes_too_late",
+    ),
+    mutant(
+        "B6",
+        "a call waits for an open circuit",
+        LAYER,
+        "        return call.pipeline.clock() + wait < latest and not later",
+        "        return not later",
+        f"{BULKHEAD}::test_a_call_whose_circuit_opens_while_it_waits_is_sent_on",
+    ),
+    mutant(
+        "B7",
+        "an idle tenant saves up credit",
+        TIME,
+        "            tenant.counter = self.now\n",
+        "            self.now = tenant.counter\n",
+        f"{FAIR}::TestFairQueue",
+        f"{FAIR}::test_a_head_is_passed_a_bounded_number_of_times",
+    ),
+    mutant(
+        "B7",
+        "a new tenant starts with everything that others were served",
+        QUEUE,
+        "Tenant(name, self._time.now, next",
+        "Tenant(name, 0.0, next",
+        f"{FAIR}::test_an_idle_tenant_saves_up_nothing",
+    ),
+    mutant(
+        "B7",
+        "a charge is returned after the others have passed it",
+        TIME,
+        "        if correction > 0 or entry.era == tenant.era:",
+        "        if True:",
+        f"{FAIR}::test_what_was_charged_for_a_passed_call_is_not_returned",
+    ),
+    mutant(
+        "B8",
+        "calls without usage stay the first",
+        TIME,
+        "max(cost / tenant.weight, LEAST * entry.charge)",
+        "cost / tenant.weight",
+        f"{FAIR}::test_calls_that_cost_nothing_do_not_stay_the_first",
+    ),
+    mutant(
+        "B8",
+        "a call that is not urgent waits for ever",
+        AGEING,
+        "            head.urgency -= 1",
+        "            return",
+        f"{FAIR}::TestFairQueue",
+    ),
+    mutant(
+        "B9",
+        "the place of a cancelled call is lost",
+        HELD,
+        "            if how != ADMITTED:\n                self._leave(None)",
+        "            if how and how != ADMITTED:\n                self._leave(None)",
+        f"{BULKHEAD}::test_no_cancellation_leaves_a_place",
+    ),
+]
