@@ -11,6 +11,7 @@ from ranvier import providers as _providers  # noqa: F401  # because: importing 
 from ranvier.clock import deadline
 from ranvier.errors import (
     AllDeploymentsFailedError,
+    AllowFailedError,
     AttemptTimeoutError,
     AuthenticationError,
     CircuitOpenError,
@@ -28,6 +29,7 @@ from ranvier.errors import (
     LayerOrderError,
     LocalCapacityError,
     ModelNotFoundError,
+    NotAllowedError,
     OverloadedError,
     PermissionDeniedError,
     ProviderError,
@@ -77,6 +79,7 @@ __all__ = [
     "SHARED",
     "SIGN_OF_LIFE",
     "AllDeploymentsFailedError",
+    "AllowFailedError",
     "AttemptTimeoutError",
     "AuthenticationError",
     "CircuitOpenError",
@@ -101,6 +104,7 @@ __all__ = [
     "Message",
     "ModelNotFoundError",
     "Native",
+    "NotAllowedError",
     "OverloadedError",
     "Part",
     "PermissionDeniedError",

@@ -49,9 +49,8 @@ class Race(TargetsLeft, Generic[R]):
     _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
 
     def __init__(self, layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> None:
-        super().__init__(chain)
+        super().__init__(call, chain)
         self.layer = layer
-        self.call = call
         self.hedges = layer.hedges
         self.detects_silence = layer.detects_silence
         self._inner = inner
@@ -123,7 +122,7 @@ class Race(TargetsLeft, Generic[R]):
         if reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
         if self.hedges and reason is None:
-            receiver = self._remaining[0] if self._remaining else target
+            receiver = next(iter(self.later), target)
             layer.budget.earn(receiver.provider.name)
         directed = call.to(target, None, reason)
         if layer.watched:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ranvier.errors.rejected import RejectedError
+from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.verdict import Failures, too_small
+from ranvier.pipeline.asking.allow import refusals
+from ranvier.pipeline.asking.foreign import own_error
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import announce_rejected
 
 
 class TargetsLeft:
@@ -12,9 +21,13 @@ class TargetsLeft:
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
     _failed_endpoints: tuple[str, ...] = ()
+    _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
 
-    def __init__(self, chain: tuple[Deployment, ...]) -> None:
-        self.single = len(chain) == 1
+    def __init__(self, call: Call, chain: tuple[Deployment, ...]) -> None:
+        self.call = call
+        if call.pipeline.allow is not None and len(chain) > 1:
+            self._refused = refusals(call, chain)
+        self.single = len(chain) - len(self._refused) == 1
         self._remaining = chain
 
     def next(self) -> Deployment | None:
@@ -22,6 +35,9 @@ class TargetsLeft:
         while self._remaining:
             target = self._remaining[0]
             self._remaining = self._remaining[1:]
+            if self._refused and target in self._refused:
+                self._pass_over(target, self._refused[target])
+                continue
             if not self._failures:
                 return target
             if too_small(target, self._failures):
@@ -35,6 +51,13 @@ class TargetsLeft:
         self._deferred = self._deferred[1:]
         return target
 
+    def _pass_over(self, target: Deployment, error: RanvierError) -> None:
+        self._failures += ((target, own_error(self.call, error)),)
+        if isinstance(error, RejectedError):
+            directed = self.call.to(target)
+            recorder.skipped(directed, error)
+            announce_rejected(directed, error, target.provider.name)
+
     def put_back(self, target: Deployment) -> None:
         """Make `target` the next one again."""
         self._remaining = (target, *self._remaining)
@@ -46,4 +69,7 @@ class TargetsLeft:
     @property
     def later(self) -> tuple[Deployment, ...]:
         """The targets that are left, in order."""
-        return self._remaining + self._deferred
+        later = self._remaining + self._deferred
+        if self._refused:
+            return tuple([target for target in later if target not in self._refused])
+        return later

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
+from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.story import Wait
@@ -41,9 +41,8 @@ def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None
 
 def skipped(call: Call, error: RejectedError) -> None:
     """Record that the target of `call` was skipped because of `error`."""
-    detail = error.in_words() if isinstance(error, SharedCircuitOpenError) else None
     now = call.pipeline.clock()
-    call.record.waits += (Wait("skipped", now, 0.0, error.kind, call.deployment.target, detail),)
+    call.record.waits += (Wait("skipped", now, 0.0, error.kind, call.deployment.target, error.in_words()),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
