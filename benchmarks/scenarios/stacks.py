@@ -20,7 +20,7 @@ def features_off(*targets: Target, **settings: Any) -> Pipeline:
     return Pipeline(
         Deadline(seconds=180),
         route,
-        Retry(max_retries=2),
+        Retry(max_retries=2, budget=None),
         Throttle(),
         Breaker(failure_threshold=5, success_threshold=2, cooldown=10, max_cooldown=60),
         Timeout(first_token=usual, idle=15),

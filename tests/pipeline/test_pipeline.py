@@ -169,7 +169,9 @@ async def test_a_traceback_shows_the_layers_as_they_stand_in_the_stack() -> None
         ).complete("Why?")
     names = [frame.f_code.co_qualname for frame, _ in traceback.walk_tb(raised.tb)]
     assert names[1:4] == ["Pipeline._carry", "_checked.<locals>.carry", "Plain.handle"]
-    assert [name for name in names[4:] if not name.startswith(("Race.", "_ask_only", "_by_keys"))][:2] == [
+    assert [name for name in names[4:] if not name.startswith(("Race.", "_run_unwatched", "_by_keys"))][
+        :2
+    ] == [
         "Retry.handle",
         "Guard.handle",
     ]

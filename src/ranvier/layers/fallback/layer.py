@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
-from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_budget import HedgeBudget
@@ -24,7 +23,6 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
-from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -121,15 +119,14 @@ class Fallback(Layer):
 
     def join(self, pipeline: Runtime) -> None:
         """Learn what the layers further in allow an attempt to take, and which of them send probes."""
-        self.probing_layers = tuple(
-            layer
-            for layer in pipeline.layers
-            if isinstance(layer, Layer) and type(layer).may_probe is not Layer.may_probe
-        )
-        self.detects_silence = self.hedges or _any_shared(pipeline.layers)
-        self.watched = self.detects_silence or self.reserve is not None or _any_watches(pipeline.layers)
+        layers = [each for each in pipeline.layers if isinstance(each, Layer)]
+        self.probing_layers = tuple(each for each in layers if type(each).may_probe is not Layer.may_probe)
+        circuits = [each.circuits for each in layers if each.circuits is not None]
+        self.detects_silence = self.hedges or any(each.shared is not None for each in circuits)
+        self.watched = self.detects_silence or any(each.watches for each in layers)
         if self.reserve is None:
             return
+        self.watched = True
         for deployment in self.deployments():
             first_token = limits_at(pipeline.layers, deployment).first_token
             self._reserves[deployment] = (
@@ -139,8 +136,8 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        if len(chain) == 1 and not self.watched:
-            return _ask_only(call, chain[0], inner)
+        if not self.watched and call.pipeline.allow is None:
+            return _run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner).run()
 
     # --- what a call asks ------------------------------------------------------------------------
@@ -223,15 +220,6 @@ class Fallback(Layer):
         return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
 
 
-def _any_shared(layers: Iterable[object]) -> bool:
-    circuits = (layer.circuits for layer in layers if isinstance(layer, Layer))
-    return any(each is not None and each.shared is not None for each in circuits)
-
-
-def _any_watches(layers: Iterable[object]) -> bool:
-    return any(isinstance(layer, Layer) and layer.watches for layer in layers)
-
-
 def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
     if isinstance(hedge_after, str):
         validation.choice("Fallback(hedge_after)", hedge_after, ("p95", "p99"))
@@ -239,13 +227,26 @@ def _checked(hedge_after: HedgeAfter) -> HedgeAfter:
     return validation.seconds("Fallback(hedge_after)", hedge_after, optional=True)
 
 
-async def _ask_only(call: Call, target: Deployment, inner: Handler[R]) -> R:
-    """Send the call to its only target, where nothing watches the attempt."""
+async def _run_unwatched(layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> R:
+    """Ask the first target. Where nothing watches the attempt, a race begins only if that fails."""
+    target, failure, answer = chain[0], None, None
     if call.deadline is not None and call.deadline <= call.pipeline.clock():
         raise out_of_time(target, ())
     directed = call.to(target)
     try:
-        return await send(directed, inner)
-    except RejectedError as error:
-        recorder.skipped(directed, error)
-        raise
+        try:
+            answer = await send(directed, inner)
+            if len(chain) == 1 or not getattr(answer, "empty", False) or layer.accepts_empty(call):
+                return answer
+        except RanvierError as error:
+            failure = error
+        race = Race(layer, call, chain, inner)
+        contestant = Contestant(race, target, layer.pace_of(target))
+        race.skip_first()
+        if failure is None:
+            race.answered(contestant, answer)  # type: ignore[arg-type]  # because: it has an answer
+        else:
+            race.failed(contestant, directed, failure)
+        return await race.run()
+    finally:
+        del failure, answer  # an error refers to this frame: a local would complete a cycle

@@ -62,7 +62,7 @@ class Race(TargetsLeft, Generic[R]):
             RanvierError: no target answered, or an error that other targets would return too.
         """
         try:
-            while (target := self.next()) is not None:
+            while not self._is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
                 call = self.directed(contestant)
                 if self.hedges and self.layer.is_suspect(call, contestant.pace):
@@ -77,8 +77,6 @@ class Race(TargetsLeft, Generic[R]):
                         self.failed(contestant, call, error)
                 if self.flight is not None:
                     await self.flight.over(self._is_settled)
-                if self._is_settled():
-                    break
             return await self._without_answer() if self._answer is None else self._answer
         except asyncio.CancelledError:
             if self.flight is not None:

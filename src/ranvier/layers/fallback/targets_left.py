@@ -58,6 +58,10 @@ class TargetsLeft:
             recorder.skipped(directed, error)
             announce_rejected(directed, error, target.provider.name)
 
+    def skip_first(self) -> None:
+        """The first target has been asked."""
+        self._remaining = self._remaining[1:]
+
     def put_back(self, target: Deployment) -> None:
         """Make `target` the next one again."""
         self._remaining = (target, *self._remaining)
