@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 MINE = 'ranvier_provider=~"$provider"'
-NEITHER = "abandoned|credential_missing"  # a tenant without a key is no failure
+NEITHER = "abandoned|credential_missing|not_allowed"  # no key, or no permission, is no failure
 FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
 
 Query = tuple[str, str]

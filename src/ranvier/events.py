@@ -169,11 +169,11 @@ class SharedCircuitChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRejected(Event):
-    """A circuit that is not closed, or the closed gate of a key, rejected a call."""
+    """A circuit that is not closed, the closed gate of a key, or `allow=` rejected a call."""
 
     name: ClassVar[str] = "rejected"
     counter: ClassVar[Counter] = Counter(
-        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit or closed gate."
+        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit, a closed gate or `allow=`."
     )
 
     kind: str

@@ -11,7 +11,7 @@ from ranvier import clock
 from ranvier.asgi.status.stories import Stories
 from ranvier.asgi.status.tenants import Tenants
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import (
     COUNTERS,
     AttemptEnded,
@@ -37,9 +37,9 @@ OTHERS = "others"
 MAX_CHANGES = 50
 """Unusual events that are kept."""
 
-NEITHER = ("abandoned", CredentialMissingError.kind)
-"""The outcomes that are neither a success nor a failure: the caller gave up, or the tenant has no key. All
-others but `succeeded` are the kind of an error."""
+NEITHER = ("abandoned", CredentialMissingError.kind, NotAllowedError.kind)
+"""The outcomes that are neither a success nor a failure: the caller gave up, or the tenant has no key or is
+not allowed. All others but `succeeded` are the kind of an error."""
 
 TIMED = ("succeeded", "timeout")
 """The outcomes whose duration shows how fast a provider is. Without timeouts a silent provider would look

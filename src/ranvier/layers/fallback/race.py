@@ -83,7 +83,7 @@ class Race(TargetsLeft, Generic[R]):
                 await self.flight.cancel()
             raise
         finally:
-            if self._previous is not None or self.flight is not None:
+            if self._failures or self._previous is not None or self.flight is not None:
                 answer = None  # type: ignore[assignment]
                 self._forget()
 

@@ -18,11 +18,8 @@ def later_target_admits(call: Call) -> bool:
 
 
 def _admits(call: Call, deployment: Deployment) -> bool:
-    rule = call.pipeline.allow
     try:
         for asked in with_known_keys(call, deployment):
-            if rule is not None and rule.refusal(asked) is not None:
-                continue
             if all(layer.admits_now(asked) for layer in call.pipeline.layers):
                 return True
     except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait

@@ -85,7 +85,9 @@ class AllowRule(Layer):
         try:
             return self.function(call, call.deployment)
         except PLAIN_FAILURES as error:
-            return error
+            name, kind = repr(self), type(error).__name__
+            call.pipeline.complaints.log(kind, name, "%s failed: it rejects each call then", name, trace=True)
+            return error.with_traceback(None)  # its frames would refer to the race, which refers to the error
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)

@@ -1,0 +1,56 @@
+"""One-line bugs in which targets a call may reach, each of which a test has to notice."""
+
+from support.mutants.traps import mutant
+
+ALLOW = "pipeline/asking/allow.py"
+LEFT = "layers/fallback/targets_left.py"
+VERDICT = "layers/fallback/verdict.py"
+
+RULE = "tests/pipeline/test_allow.py"
+
+MUTANTS = [
+    mutant(
+        "R1", "a rule that answers nonsense allows", ALLOW,
+        "        if answer is True:",
+        "        if not answer or answer is True or answer == 1:",
+        f"{RULE}::test_a_rule_that_fails_rejects",
+    ),
+    mutant(
+        "R1", "what a route sends is not held to the rule", ALLOW,
+        "        error = self.refusal(call)\n",
+        "        error = None\n",
+        f"{RULE}::test_a_route_of_your_own_is_held_to_the_rule",
+        f"{RULE}::test_no_request_ever_reaches_a_rejected_target",
+    ),
+    mutant(
+        "R1", "a further key is not asked about", "pipeline/credentials/key_rotation.py",
+        "        if call.pipeline.allow is not None:\n            fresh",
+        "        if False:\n            fresh",
+        f"{RULE}::test_a_rejected_key_gives_way_to_an_allowed_one",
+    ),
+    mutant(
+        "R1", "a hedge is taken from the budget of a rejected target", LEFT,
+        "            if self._refused and target in self._refused:",
+        "            if False:",
+        f"{RULE}::test_a_hedge_goes_to_an_allowed_target_and_costs_no_budget_elsewhere",
+    ),
+    mutant(
+        "R1", "a call leaves its gate for a rejected target", LEFT,
+        "        if self._refused:\n            return",
+        "        if False:\n            return",
+        f"{RULE}::test_a_call_waits_at_its_gate_if_the_later_target_is_not_allowed",
+    ),
+    mutant(
+        "R1", "only one reason is told", VERDICT,
+        "    if not asked:\n",
+        "    if not failures:\n",
+        f"{RULE}::test_if_all_are_rejected_one_error_names_every_reason",
+    ),
+    mutant(
+        "R1", "the text of the rule's error is shown", ALLOW,
+        "allow= raised {type(answer).__name__}",
+        "allow= raised {answer}",
+        f"{RULE}::test_a_rule_that_fails_rejects",
+    ),
+]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
+"""R1 `allow=`."""
