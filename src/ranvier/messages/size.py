@@ -6,6 +6,9 @@ from ranvier.messages.message import Part, Text, ToolCall, ToolResult
 from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool
 
+CHARACTERS_PER_TOKEN = 8
+"""No prose, code or data has more characters in a token, on average over a prompt that fills a window."""
+
 
 def characters_in(request: Request) -> int:
     """The characters that a model reads: texts, tool calls, their results, and the tools; no images."""

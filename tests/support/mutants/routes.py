@@ -4,9 +4,13 @@ from support.mutants.traps import mutant
 
 ALLOW = "pipeline/asking/allow.py"
 LEFT = "layers/fallback/targets_left.py"
+CAPABLE = "pipeline/asking/capable.py"
+LACKING = "providers/_wire/lacking.py"
 VERDICT = "layers/fallback/verdict.py"
 
 RULE = "tests/pipeline/test_allow.py"
+LACKS = "tests/layers/test_capabilities.py"
+SKIPPED = f"{LACKS}::test_a_target_that_lacks_something_is_skipped"
 
 MUTANTS = [
     mutant(
@@ -52,5 +56,36 @@ MUTANTS = [
         "allow= raised {answer}",
         f"{RULE}::test_a_rule_that_fails_rejects",
     ),
+    mutant(
+        "R2", "a request with tools counts as plain", CAPABLE,
+        "    if request.tools or",
+        "    if",
+        f"{SKIPPED}[tools]",
+    ),
+    mutant(
+        "R2", "a picture in a tool's result is overlooked", LACKING,
+        "part.parts if isinstance(part, ToolResult) else (part,)",
+        "(part,)",
+        f"{SKIPPED}[a picture of a tool]",
+    ),
+    mutant(
+        "R2", "a window is held to four characters a token", "messages/size.py",
+        "CHARACTERS_PER_TOKEN = 8",
+        "CHARACTERS_PER_TOKEN = 4",
+        f"{LACKS}::test_what_may_be_served_is_sent",
+        f"{LACKS}::test_a_window_that_you_give_is_held",
+    ),
+    mutant(
+        "R2", "a model without a row takes only text", "providers/_models/capabilities.py",
+        "    return next(rows, False)",
+        "    return next(rows, True)",
+        f"{LACKS}::test_what_may_be_served_is_sent",
+    ),
+    mutant(
+        "R2", "a provider that fails to say what it lacks fails the call", CAPABLE,
+        "    except PLAIN_FAILURES:",
+        "    except OSError:",
+        f"{LACKS}::test_a_provider_of_your_own_may_say_what_it_lacks",
+    ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
-"""R1 `allow=`."""
+"""R1 `allow=`, R2 what targets lack."""

@@ -18,6 +18,7 @@ from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
+from ranvier.pipeline.asking.capable import is_plain, may_lack
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
@@ -114,6 +115,7 @@ class Fallback(Layer):
         share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
         self._reserves: dict[Deployment, float] = {}
+        self._judges = any(map(may_lack, self.deployments()))
 
     # --- for the pipeline ------------------------------------------------------------------------
 
@@ -136,9 +138,10 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        if not self.watched and call.pipeline.allow is None:
+        judged = self._judges and not is_plain(call.request)
+        if not (self.watched or judged) and call.pipeline.allow is None:
             return _run_unwatched(self, call, chain, inner)
-        return Race(self, call, chain, inner).run()
+        return Race(self, call, chain, inner, judged).run()
 
     # --- what a call asks ------------------------------------------------------------------------
 

@@ -48,8 +48,15 @@ class Race(TargetsLeft, Generic[R]):
     _previous: tuple[Deployment, str] | None = None  # the target tried last, and why it was left
     _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
 
-    def __init__(self, layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> None:
-        super().__init__(call, chain)
+    def __init__(
+        self,
+        layer: Fallback,
+        call: Call,
+        chain: tuple[Deployment, ...],
+        inner: Handler[R],
+        judged: bool = False,
+    ) -> None:
+        super().__init__(call, chain, judged)
         self.layer = layer
         self.hedges = layer.hedges
         self.detects_silence = layer.detects_silence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.verdict import Failures, too_small
 from ranvier.pipeline.asking.allow import refusals
+from ranvier.pipeline.asking.capable import incapable
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
@@ -23,10 +23,13 @@ class TargetsLeft:
     _failed_endpoints: tuple[str, ...] = ()
     _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
 
-    def __init__(self, call: Call, chain: tuple[Deployment, ...]) -> None:
+    def __init__(self, call: Call, chain: tuple[Deployment, ...], judged: bool) -> None:
         self.call = call
         if call.pipeline.allow is not None and len(chain) > 1:
             self._refused = refusals(call, chain)
+        if judged:
+            rest = [target for target in chain if target not in self._refused]
+            self._refused = {**self._refused, **incapable(call, rest)}
         self.single = len(chain) - len(self._refused) == 1
         self._remaining = chain
 
@@ -53,10 +56,9 @@ class TargetsLeft:
 
     def _pass_over(self, target: Deployment, error: RanvierError) -> None:
         self._failures += ((target, own_error(self.call, error)),)
-        if isinstance(error, RejectedError):
-            directed = self.call.to(target)
-            recorder.skipped(directed, error)
-            announce_rejected(directed, error, target.provider.name)
+        directed = self.call.to(target)
+        recorder.skipped(directed, error)
+        announce_rejected(directed, error, target.provider.name)
 
     def skip_first(self) -> None:
         """The first target has been asked."""
