@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from drawing import Picture
 
+from ranvier.cli.demo.act import PROVIDERS
 from ranvier.cli.demo.report import Film
-from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.scenario import Scenario
 from support.outage import filmed
 
 SCENARIO = Scenario(tenants=30, seconds=20, seed=2)

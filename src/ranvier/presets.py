@@ -36,12 +36,24 @@ def resilient(
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
-    - A call takes at most 180 seconds and is retried twice per target.
+    - A call takes at most 180 seconds: two minutes of silent reasoning, and an answer.
+    - The next target is asked as well when one has had no content for longer than the p99 of its recent
+      calls, which costs a healthy target one request more in a hundred calls; after at least 2 seconds,
+      since users hardly notice less. While its times are unknown: after a third of `first_token`, which
+      leaves time for two more targets, and 12 seconds at most.
+    - Until its first content, an attempt leaves each later target 20 seconds before the deadline: what a
+      model needs that does not think silently.
+    - A call is retried twice per target: most problems are over within a second. In an outage retries add at
+      most 20 % to the load of a provider, plus one per second, so that rare calls keep theirs.
     - A key that the provider has just rate limited or rejected is not used. If no other target would take
-      the call now, it waits up to 2 seconds for a limited one.
-    - A circuit per tenant and provider opens after five failures for 10 seconds, doubling up to 60.
+      the call now, it waits up to 2 seconds for a limited one; after that an error is better.
+    - A circuit per tenant and provider opens after five failures for 10 seconds, doubling up to 20, so that
+      a target that works again is in use within half a minute.
+    - A circuit that all tenants share opens when five tenants fail at a model or endpoint, and at least half
+      of the active ones: fewer may all be wrong, and where most succeed nothing is down.
     - The first content may take 20 seconds; 120 for models that think silently, and for Ollama, which may
-      have to load the model first. After that, silence may last 15 seconds.
+      have to load the model first. After that, silence may last 15 seconds. There is no limit for a whole
+      attempt: a steady answer may take until the deadline.
 
     Args:
         targets: Deployments, providers, or `"provider/model"`; the first is preferred.

@@ -7,20 +7,25 @@ from pathlib import Path
 import pytest
 
 from ranvier.cli.demo.report import page as report_of
+from ranvier.cli.demo.report.silence import section
 from ranvier.cli.demo.scenario import Scenario
+from ranvier.cli.demo.silent_provider import SilentProvider, impact
+from ranvier.cli.demo.tally import judge
 from support.browser.chromium import Page
-from support.outage import filmed
+from support.outage import filmed, filmed_silence
 
 pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of fifty tenants' outage."""
-    scenario = Scenario()
+    """The page of fifty tenants' outage and of their silent provider."""
+    scenario, act = Scenario(), SilentProvider()
     film, verdict = filmed(scenario)
+    heard, tally = filmed_silence(act)
+    after = section(heard, act, judge(tally.calls, (), None), impact(act, tally, heard, ()))
     file = tmp_path_factory.mktemp("report") / "outage.html"
-    file.write_text(report_of(film, scenario, verdict), encoding="utf-8")
+    file.write_text(report_of(film, scenario, verdict, after), encoding="utf-8")
     return file
 
 
@@ -34,7 +39,7 @@ async def test_it_opens_without_a_complaint_and_is_legible(
     await page.open(report.as_uri())
     await page.show(f"demo-report-{width}-{'dark' if dark else 'light'}")
     assert await page.text("h1") == "50 tenants and an outage"
-    assert await page.run("document.querySelectorAll('svg').length") == 4
+    assert await page.run("document.querySelectorAll('svg').length") == 7
     assert await page.illegible() == []
     assert await page.unnamed() == []
     assert await page.run("document.documentElement.scrollWidth") <= width
@@ -49,7 +54,7 @@ async def test_every_kind_of_mark_stands_out(page: Page, report: Path, dark: boo
     await page.open(report.as_uri())
     colours = await page.run(
         "['.bar.anthropic', '.bar.openai', '.bar.bad', 'rect.open', 'rect.half_open', 'path.rescued',"
-        " 'rect.closed'].map(each => getComputedStyle(document.querySelector(each)).fill)"
+        " 'rect.closed', 'rect.hedge'].map(each => getComputedStyle(document.querySelector(each)).fill)"
     )
     assert "rgb(0, 0, 0)" not in colours
     assert len(set(colours)) == 5  # refused and open are one red, half open and rescued one amber

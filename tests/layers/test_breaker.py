@@ -9,6 +9,7 @@ from ranvier import (
     AuthenticationError,
     CircuitOpenError,
     ConfigurationError,
+    ConnectionFailedError,
     Deployment,
     InvalidRequestError,
     Pipeline,
@@ -399,3 +400,36 @@ async def test_a_circuit_that_an_operator_made_keeps_the_rules_of_its_target(
     await asyncio.gather(pipeline.complete("Why?"), return_exceptions=True)
     ((_, circuit),) = breaker.circuits
     assert (circuit.state, circuit.retry_after >= 600) == ("open", True)
+
+
+# --- modes ---------------------------------------------------------------------------------------
+
+
+async def test_an_observed_circuit_opens_and_closes_but_rejects_nothing() -> None:
+    """It shows what it would do; an operator may isolate it all the same."""
+    scene = BreakerScene([broken(), broken(), *["ok"] * 9], mode="observed")
+    for _ in range(2):
+        with pytest.raises(ConnectionFailedError):
+            await scene.ask()
+    assert [seen.state for _, seen in scene.breaker.circuits] == ["open"]
+    assert (await scene.ask()).text == "ok"
+    await asyncio.sleep(60)
+    for _ in range(2):
+        await scene.ask()
+    ((key, seen),) = scene.breaker.circuits
+    assert seen.state == "closed"
+    await scene.breaker.circuits.isolate(*key)  # type: ignore[misc]
+    with pytest.raises(CircuitOpenError):
+        await scene.ask()
+
+
+async def test_circuits_that_are_off_do_not_exist() -> None:
+    """Nothing is counted."""
+    scene = BreakerScene([broken(), broken(), broken(), "ok"], mode="off")
+    for _ in range(3):
+        with pytest.raises(ConnectionFailedError):
+            await scene.ask()
+    assert (await scene.ask()).text == "ok"
+    assert len(scene.breaker.circuits) == 0
+    with pytest.raises(ConfigurationError, match="mode"):
+        Breaker(mode="on")

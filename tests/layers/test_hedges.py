@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from ranvier import AllDeploymentsFailedError, DeadlineExceededError, Pipeline, ServerError
+from ranvier import (
+    AllDeploymentsFailedError,
+    DeadlineExceededError,
+    Pipeline,
+    ServerError,
+    Tool,
+    WireTool,
+)
 from ranvier.events import Event, HedgeSent, HedgeWithheld
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.testing import ScriptedProvider, after, assert_settled, ping, stall, stream
@@ -20,13 +27,20 @@ COLD = FIRST_TOKEN / 3
 class Scene:
     """Some targets, hedged by the usual rule; it counts what each of them was sent."""
 
-    def __init__(self, *scripts: Any, deadline: float = 180.0, retries: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        *scripts: Any,
+        deadline: float = 180.0,
+        retries: int = 0,
+        breaker: Breaker | None = None,
+        **settings: Any,
+    ) -> None:
         self.providers = [
             ScriptedProvider(name, script) for name, script in zip("abc", scripts, strict=False)
         ]
         self.events: list[Event] = []
         self.route = Fallback(*self.providers, **{"hedge_after": "p99", **settings})
-        self.breaker = Breaker(failure_threshold=1000)
+        self.breaker = breaker or Breaker(failure_threshold=1000)
         self.pipeline = Pipeline(
             Deadline(deadline),
             self.route,
@@ -171,11 +185,27 @@ async def test_the_caller_may_switch_hedges_off(streaming: bool) -> None:
     assert scene.sent == [1, 0]
 
 
-async def test_a_request_that_the_provider_acts_on_is_not_hedged(streaming: bool) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"extra": {"tools": [{"type": "web_search"}]}},
+        {"extra": {"a": {"previous_response_id": "resp_1"}}},
+        {"tools": [WireTool("anthropic", {"type": "web_search_20250305", "name": "web_search"})]},
+    ],
+    ids=["extra", "extra of one provider", "tools"],
+)
+async def test_a_request_that_the_provider_acts_on_is_not_hedged(
+    options: dict[str, Any], streaming: bool
+) -> None:
     scene = Scene([after(15, "slow"), stall()], ["other"])
-    extra = {"tools": [{"type": "web_search"}]}
-    assert await scene.timed(streaming, extra=extra) == ("slow", pytest.approx(15, abs=0.1))
-    assert (await scene.timed(streaming, extra=extra, hedge=True))[0] == "other"
+    assert await scene.timed(streaming, **options) == ("slow", pytest.approx(15, abs=0.1))
+    assert (await scene.timed(streaming, **options, hedge=True))[0] == "other"
+    await scene.settle()
+
+
+async def test_a_request_with_tools_of_the_application_is_hedged(streaming: bool) -> None:
+    scene = Scene([stall()], ["well"])
+    assert (await scene.timed(streaming, tools=[Tool("weather", "The weather in a city", {})]))[0] == "well"
     await scene.settle()
 
 
@@ -219,6 +249,19 @@ async def test_an_answer_that_has_begun_may_use_the_whole_deadline(streaming: bo
     scene = Scene([stream(*steps)], ["other"], reserve=20)
     assert (await scene.timed(streaming))[1] == pytest.approx(170, abs=1)
     assert scene.sent == [1, 0]
+    await scene.settle()
+
+
+@pytest.mark.parametrize(("hedge_min", "delay"), [(0.5, 0.5), (2.0, 2.0), (5.0, 2.0)])
+async def test_a_probe_has_no_victim(hedge_min: float, delay: float) -> None:
+    """A call that is a probe asks its next target after 2 s, or after `hedge_min` if that is shorter."""
+    down = ServerError("no", provider="a", status=500)
+    scene = Scene([down, stall()], ["ok", "ok"], hedge_min=hedge_min, breaker=Breaker(1, cooldown=5))
+    await scene.timed()
+    await asyncio.sleep(10)
+    text, took = await scene.timed()
+    assert text == "ok"
+    assert took == pytest.approx(delay, abs=0.1)
     await scene.settle()
 
 

@@ -141,7 +141,7 @@ async def test_one_tenant_opens_nothing() -> None:
 
 async def test_the_endpoint_has_a_circuit_of_its_own() -> None:
     """Without a connection no model can be reached: its other models are rejected as well."""
-    replies = {"a": UNREACHABLE, "b": "ok"}
+    replies: dict[str, Any] = {"a": UNREACHABLE, "b": "ok"}
     provider = ScriptedProvider("p", lambda call: replies[call.deployment.model])
     breaker = Breaker(failure_threshold=1000, shared=SharedCircuits())
     pipeline = Pipeline(Fallback(Deployment(provider, "b"), Deployment(provider, "a")), breaker)
@@ -223,11 +223,11 @@ class Watched(Layer):
     place = Place.RETRY
 
     def __init__(self) -> None:
-        self.watches: dict[str, Leaving] = {}
+        self.given: dict[str, Leaving] = {}
 
     async def handle(self, call: Call, inner: Any) -> Any:
         watched = call.within(call.limits)
-        watched.watch = self.watches[call.tenant] = Leaving()
+        watched.watch = self.given[call.tenant] = Leaving()
         return await inner(watched)
 
 
@@ -265,7 +265,7 @@ class SilentScene(Scene):
 
     def hang(self, *tenants: str) -> None:
         for tenant in tenants:
-            self.watched.watches[tenant].hang()
+            self.watched.given[tenant].hang()
 
     async def end(self) -> None:
         for task in self.tasks.values():
@@ -292,7 +292,7 @@ async def test_content_takes_a_silence_back() -> None:
     scene = SilentScene()
     await scene.start("a")
     scene.hang("a")
-    scene.watched.watches["a"].begin()
+    scene.watched.given["a"].begin()
     assert scene.votes() == (0, 1)
     scene.hang("a")
     assert scene.votes() == (0, 1)
@@ -305,7 +305,7 @@ async def test_a_silence_that_is_overtaken_counts_nothing() -> None:
     await scene.start("a", "b", "c")
     scene.hang("a", "c")
     assert scene.votes() == (2, 2)
-    scene.watched.watches["b"].begin()
+    scene.watched.given["b"].begin()
     assert scene.votes() == (1, 2)
     scene.hang("a")
     assert scene.votes() == (1, 2)
@@ -327,7 +327,7 @@ async def test_those_who_wait_are_rescued_when_it_opens() -> None:
     await scene.start(*TENANTS, "b", "own c")
     scene.hang(*TENANTS)
     assert scene.state() == "open"
-    left = {tenant: watch.left for tenant, watch in scene.watched.watches.items()}
+    left = {tenant: watch.left for tenant, watch in scene.watched.given.items()}
     assert all(len(times) == (tenant != "own c") for tenant, times in left.items())
     assert all(0 <= time <= 1 for times in left.values() for time in times)
     assert len({tuple(times) for times in left.values()}) > 4

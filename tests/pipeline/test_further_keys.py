@@ -265,6 +265,9 @@ class Budget:
         self.left = left
         self.asked: list[tuple[str, str, float]] = []
 
+    def first(self, tenant: str, provider: str, now: float) -> None:
+        """It does not count first attempts."""
+
     def take(self, tenant: str, provider: str, now: float) -> bool:
         self.asked.append((tenant, provider, now))
         self.left -= 1

@@ -42,8 +42,10 @@ async def asked(name: str, refused: str, resolver: Any, way: str) -> tuple[Any, 
         target = Deployment(SEVEN[name]("ours", http_client=client), "a-model")
         async with resilient(target, credentials=resolver) as pipeline:
             try:
-                pending = pipeline.complete("Hi") if way == "complete" else pipeline.stream("Hi")
-                answer = await pending if way == "complete" else await (await pending).collect()
+                if way == "complete":
+                    answer = await pipeline.complete("Hi")
+                else:
+                    answer = await (await pipeline.stream("Hi")).collect()
             except RanvierError as error:
                 return error, keys
     return answer, keys

@@ -110,9 +110,8 @@ MUTANTS = [
     ),
     mutant(
         "S4", "a call takes the circuit that comes first", REGISTRY,
-        "get(key)\n        if circuit is None:\n            circuit = self._add(key, settings",
-        "get(next(iter(self._circuits), key))\n"
-        "        if circuit is None:\n            circuit = self._add(key, settings",
+        "get(key)\n        if circuit is None:\n            if settings",
+        "get(next(iter(self._circuits), key))\n        if circuit is None:\n            if settings",
     ),
     mutant(
         "S9", "nothing is ever evicted", REGISTRY,

@@ -88,7 +88,12 @@ async def test_a_healthy_call_is_silent_and_copies_no_context(
 ) -> None:
     """Whole or streamed; what is logged at DEBUG is not even put together while nobody reads it."""
     copied: list[object] = []
-    monkeypatch.setattr(context, "copy_context", lambda: copied.append(1) or context.Context())
+
+    def copy_context() -> context.Context:
+        copied.append(1)
+        return context.Context()
+
+    monkeypatch.setattr(context, "copy_context", copy_context)
     pipeline = Pipeline(Fallback(ScriptedProvider("one")), Retry(), Breaker())
     assert pipeline.events.verbose == ()
     with caplog.at_level(logging.INFO, "ranvier"):
@@ -106,9 +111,12 @@ async def test_rejections_cost_no_event_while_nobody_reads_them(
     pipeline = troubled()
     emitted: list[Event] = []
     emit = pipeline.events.emit
-    monkeypatch.setattr(
-        pipeline.events, "emit", lambda event, record=None: emitted.append(event) or emit(event, record)
-    )
+
+    def noted(event: Event, record: Any = None) -> None:
+        emitted.append(event)
+        emit(event, record)
+
+    monkeypatch.setattr(pipeline.events, "emit", noted)
     with caplog.at_level(logging.INFO, "ranvier"):
         for _ in range(3):
             await pipeline.complete("Why?")

@@ -167,9 +167,9 @@ MUTANTS = [
         "test_circuit_traps.py::test_t15_isolation_outlives_cooldowns_leases_and_late_results",
     ),
     mutant(
-        "T18", "one instance is raised for all rejections", REGISTRY,
-        "            raise rejection(call, circuit, now)\n        permit",
-        "            raise vars(self).setdefault('refusal', rejection(call, circuit, now))\n        permit",
+        "T18", "one instance is raised for all rejections", PERMIT,
+        "    raise rejection(call, circuit, now)",
+        "    raise globals().setdefault('refusal', rejection(call, circuit, now))",
         "test_circuit_traps.py::test_t18_each_rejection_is_an_error_of_its_own",
     ),
     mutant(

@@ -9,7 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.act import PROVIDERS, Act
+from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.tally import Tally, Verdict
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.simulator.simulator import Simulator
@@ -23,8 +24,8 @@ COLOURS = {None: "grey35", "closed": "green", "open": "red", "half_open": "yello
 class Screen:
     """Draws the state of a running demo."""
 
-    def __init__(self, scenario: Scenario, simulator: Simulator, pipeline: Pipeline, tally: Tally) -> None:
-        self._scenario = scenario
+    def __init__(self, act: Act, simulator: Simulator, pipeline: Pipeline, tally: Tally) -> None:
+        self._act = act
         self._simulator = simulator
         self._pipeline = pipeline
         self._tally = tally
@@ -33,20 +34,9 @@ class Screen:
 
     def draw(self, second: float) -> Group:
         """The whole screen, for `rich.live.Live`."""
-        total = self._scenario.seconds
-        title = f"{min(second, total):4.1f} of {total:g} s: {self._caption(second)}"
-        return Group(
-            Text(title, style="bold"),
-            self._providers(second),
-            Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False),
-        )
-
-    def _caption(self, second: float) -> str:
-        if second < self._scenario.seconds / 5:
-            return "all providers work; one tenant's key is invalid"
-        if second < self._scenario.seconds * 3 / 5:
-            return "anthropic is down, openai limits the rate of requests"
-        return "anthropic has recovered"
+        total = self._act.seconds
+        title = f"{min(second, total):4.1f} of {total:g} s: {self._act.caption(second)}"
+        return Group(Text(title, style="bold"), self._providers(second), self._panel())
 
     def _providers(self, second: float) -> Table:
         table = Table("provider", "requests/s", "success", "latency", "retries", "fallbacks", "opened")
@@ -76,11 +66,14 @@ class Screen:
         latency = took[len(took) // 2] if took else 0.0
         return len(ended) / max(min(RECENT, second), 0.1), len(good) / max(len(ended), 1), latency
 
+    def _panel(self) -> Panel:
+        return Panel(self._circuits(), title="circuits by tenant", title_align="left", expand=False)
+
     def _circuits(self) -> Text:
         grid = Text()
         for provider in PROVIDERS:
             grid.append(f"{provider:<10}")
-            for tenant in self._scenario.names:
+            for tenant in self._act.names:
                 grid.append("\u25a0", style=COLOURS[self._pipeline.circuits.state(tenant, provider)])
             grid.append("\n")
         grid.append("\u25a0 closed  ", style="green")
@@ -98,13 +91,15 @@ class Screen:
             rate, success, latency = self._rates(provider, second)
             label = f"{rate:.0f}/s, {success:.0%} ok, {latency * 1000:.0f} ms" if rate else "no requests"
             parts.append(f"{provider} {label}")
+        return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {self._trouble()}"
+
+    def _trouble(self) -> str:
         states = [str(seen.state) for _, seen in self._pipeline.circuits]
-        troubled = f"circuits open {states.count('open')}, half-open {states.count('half_open')}"
-        return f"{second:5.1f} s  {len(self._tally.calls):5} calls  {'; '.join(parts)}; {troubled}"
+        return f"circuits open {states.count('open')}, half-open {states.count('half_open')}"
 
 
 def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: Verdict) -> None:
-    """Print the summary; the last line is the verdict."""
+    """Print the summary of the first act."""
     rows: list[tuple[str, Any]] = [
         ("calls", verdict.calls),
         ("rescued: would have failed without ranvier", verdict.rescued),
@@ -116,9 +111,18 @@ def print_summary(console: Console, scenario: Scenario, tally: Tally, verdict: V
     ]
     for what, tenants in sorted(tally.affected.items()):
         rows.append((f"tenants affected by {what}", _tenants(scenario, tenants)))
+    print_rows(console, rows)
+
+
+def print_rows(console: Console, rows: list[tuple[str, Any]]) -> None:
+    """Print names and values in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         console.print(f"  {name:<{width}}  {value}", highlight=False, soft_wrap=True)
+
+
+def print_agreement(console: Console, verdict: Verdict) -> None:
+    """Print whether the records agree with the log; the last line is the verdict."""
     for difference in verdict.differences[:10]:
         console.print(f"  records and log differ: {difference}", style="red", soft_wrap=True)
     if not verdict.differences:

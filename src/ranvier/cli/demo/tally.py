@@ -10,10 +10,10 @@ import itertools
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ranvier.events import CircuitChanged, Event, FallbackTaken, RetryScheduled
+from ranvier.events import CircuitChanged, Event, FallbackTaken, HedgeSent, RetryScheduled
 from ranvier.facts.attempt import Attempt
 from ranvier.simulator.exchange import Exchange
 
@@ -38,6 +38,7 @@ class Tally:
         self.calls: list[Ended] = []
         self.retries: Counter[str] = Counter()  # by provider
         self.fallbacks: Counter[str] = Counter()  # by the provider that failed
+        self.hedges = 0
         self.openings: Counter[str] = Counter()  # opened circuits, by provider
         self.affected: defaultdict[str, set[str]] = defaultdict(set)  # tenants, by what affected them
         self._numbers = itertools.count(1)
@@ -67,6 +68,8 @@ class Tally:
             self.retries[event.provider] += 1
         elif isinstance(event, FallbackTaken):
             self.fallbacks[event.provider] += 1
+        elif isinstance(event, HedgeSent):
+            self.hedges += 1
         elif isinstance(event, CircuitChanged) and event.after == "open":
             self.openings[event.provider] += 1
             self.affected[f"{event.provider} circuit open"].add(event.tenant)
@@ -74,6 +77,11 @@ class Tally:
     def skipped(self, primary: str) -> int:
         """Calls that skipped the first provider because its circuit was open."""
         return sum(1 for call in self.calls if call.attempts and call.attempts[0].provider != primary)
+
+    @property
+    def longest(self) -> float:
+        """The latency of the slowest call in seconds."""
+        return max((call.seconds for call in self.calls), default=0.0)
 
     def percentile(self, percent: int) -> float:
         """The latency percentile in seconds."""
@@ -101,6 +109,16 @@ class Verdict:
     unserved: tuple[str, ...]
     differences: tuple[str, ...]
 
+    def __add__(self, other: Verdict) -> Verdict:
+        """The verdict on both acts together."""
+        return Verdict(
+            calls=self.calls + other.calls,
+            rescued=self.rescued + other.rescued,
+            failed=self.failed + other.failed,
+            unserved=tuple(sorted({*self.unserved, *other.unserved})),
+            differences=self.differences + other.differences,
+        )
+
     @property
     def good(self) -> bool:
         """True if every tenant with a good key was served, and records and log agree."""
@@ -113,22 +131,32 @@ class Verdict:
         )
 
 
-def judge(calls: Iterable[Ended], log: Iterable[Exchange], unlucky: str) -> Verdict:
-    """Compare the records of the calls with the simulator's log."""
+Differences = Callable[[Ended, list[Exchange]], Iterable[str]]
+"""Finds where the record of a call differs from its requests in the simulator's log."""
+
+
+def judge(
+    calls: Iterable[Ended],
+    log: Iterable[Exchange],
+    unlucky: str | None,
+    differences: Differences | None = None,
+) -> Verdict:
+    """Compare the records of the calls with the simulator's log, each call by `differences`."""
+    compare = differences or _differences
     seen: defaultdict[int, list[Exchange]] = defaultdict(list)
     for exchange in log:
         seen[_number_of(exchange)].append(exchange)
     calls = list(calls)
     failed = [call for call in calls if call.failed is not None]
     rescued = [call for call in calls if call.failed is None and not all(_answers(seen[call.number][:1]))]
-    differences = [line for call in calls for line in _differences(call, seen.pop(call.number))]
-    differences += [f"call {number}: it is in the simulator's log, but has no record" for number in seen]
+    found = [line for call in calls for line in compare(call, seen.pop(call.number, []))]
+    found += [f"call {number}: it is in the simulator's log, but has no record" for number in seen]
     return Verdict(
         calls=len(calls),
         rescued=len(rescued),
         failed=len(failed),
-        unserved=tuple(sorted({call.tenant for call in failed} - {unlucky})),
-        differences=tuple(differences),
+        unserved=tuple(sorted({call.tenant for call in failed if call.tenant != unlucky})),
+        differences=tuple(found),
     )
 
 
@@ -136,7 +164,7 @@ def _answers(exchanges: Iterable[Exchange]) -> list[bool]:
     return [exchange.answered for exchange in exchanges]
 
 
-def _differences(call: Ended, exchanges: list[Exchange]) -> Iterable[str]:
+def _differences(call: Ended, exchanges: list[Exchange]) -> Iterator[str]:
     recorded = [(attempt.provider, attempt.outcome == "succeeded") for attempt in call.attempts]
     logged = [(exchange.provider, exchange.answered) for exchange in exchanges]
     if recorded != logged:

@@ -14,10 +14,10 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
-from ranvier.layers.breaker.shared.settings import OFF, SharedCircuits
+from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.estimate import limits_at, takes_slot
@@ -64,6 +64,8 @@ class Breaker(Guard):
         overrides: The settings for single targets. One for `"provider/model"` gives that model
             circuits of its own, whose keys have `"provider/model"` instead of the provider.
         shared: `SharedCircuits(...)` adds circuits that all tenants share; `None` means none.
+        mode: Of the tenants' own circuits: `enforced`; `observed` opens, closes and reports them, but rejects
+            no call unless an operator isolates it; `off` keeps none.
 
     Where the stack has several models of one provider, each has circuits of its own, with keys
     `(tenant, "provider/model")`.
@@ -98,6 +100,7 @@ class Breaker(Guard):
         slow_rate: float = 0.5,
         overrides: Mapping[str, Self] | None = None,
         shared: SharedCircuits | None = None,
+        mode: str = ENFORCED,
     ) -> None:
         windows = Windows(failure_rate, minimum, window, slow_first_token, slow_rate)
         if failure_threshold is not None:
@@ -112,6 +115,7 @@ class Breaker(Guard):
             max_probes=validation.count("Breaker(max_probes)", max_probes, least=1),
             rng=random.random,
             windows=windows if windows.used else None,
+            mode=validation.choice("Breaker(mode)", mode, MODES),
         )
         self.probe_lease = validation.seconds("Breaker(probe_lease)", probe_lease, optional=True)
         self.override_with(overrides)

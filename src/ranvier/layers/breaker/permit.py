@@ -6,8 +6,10 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from ranvier.facts.attempt import SUCCEEDED
-from ranvier.layers.breaker.announcements import emit_change
+from ranvier.facts.circuit import ISOLATED
+from ranvier.layers.breaker.announcements import emit_change, rejection
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
 from ranvier.pipeline.timing.limits import slot_wait
@@ -23,6 +25,17 @@ class UntrackedPermit(Permit):
 
     __slots__ = ()
     circuit = None
+
+
+def rejected(call: Call, circuit: Circuit, now: float) -> Permit:
+    """A permit for a call that `circuit` rejects, if it is only observed.
+
+    Raises:
+        CircuitOpenError: it is enforced, or an operator has isolated it.
+    """
+    if circuit.rules.mode == OBSERVED and circuit.state is not ISOLATED:
+        return UntrackedPermit()
+    raise rejection(call, circuit, now)
 
 
 class CircuitPermit(Permit):
@@ -44,7 +57,8 @@ class CircuitPermit(Permit):
     @property
     def refuses_now(self) -> bool:
         """True while the circuit rejects every call."""
-        return self._circuit.rejects(self._call.pipeline.clock())
+        circuit = self._circuit
+        return circuit.rules.mode != OBSERVED and circuit.rejects(self._call.pipeline.clock())
 
     def proved(self) -> None:
         """A stream has begun."""
@@ -62,7 +76,7 @@ class CircuitPermit(Permit):
         circuit.count_silence(self._generation, now, self._sent_at(now))
         if circuit.state is not before:
             emit_change(self._call, before, circuit)
-        if not self.probes and circuit.rejects(now):
+        if not self.probes and self.refuses_now:
             self._call.watch.leave()
 
     def _sent_at(self, now: float) -> float:
@@ -110,14 +124,14 @@ class ProbePermit(CircuitPermit):
     If the attempt sends a second request, the lease starts again.
     """
 
-    __slots__ = ("_lease", "_proved", "_sent")
-    probes = True
+    __slots__ = ("_lease", "_proved", "_sent", "probes")
 
     def __init__(
         self, registry: Circuits, call: Call, key: Hashable, circuit: Circuit, lease: Callable[[Call], float]
     ) -> None:
         super().__init__(registry, call, key, circuit)
         self._lease = lease
+        self.probes = circuit.rules.mode != OBSERVED
         self._proved = False
         self._sent: float | None = None
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
-from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to_all, rejection
+from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to_all
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.eviction import EvictionQueue
-from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit
-from ranvier.layers.breaker.settings import CircuitSettings
+from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit, rejected
+from ranvier.layers.breaker.settings import OBSERVED, OFF, CircuitSettings
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events
@@ -171,7 +171,9 @@ class Circuits:
     def probes_next(self, call: Call, key: Hashable) -> bool:
         """True if the circuit at `key` might take `call` as a probe now."""
         circuit = self._circuits.get(key)
-        return circuit is not None and circuit.state is not CLOSED and not self.rejects(call, key)
+        if circuit is None or circuit.state is CLOSED or circuit.rules.mode == OBSERVED:
+            return False
+        return not self.rejects(call, key)
 
     def _recover(self, call: Call, circuit: Circuit, now: float) -> None:
         if self.shared is not None and circuit.state is OPEN:
@@ -185,24 +187,26 @@ class Circuits:
         """
         circuit = self._circuits.get(key)
         if circuit is None:
+            if settings.rules.mode == OFF:
+                return UntrackedPermit()
             circuit = self._add(key, settings.rules, call.pipeline.clock())
             if circuit is None:
                 emit_full(call, self._max_circuits)
                 return UntrackedPermit()
         if circuit.state is CLOSED:
-            permit = CircuitPermit(self, call, key, circuit)
+            permit: Permit = CircuitPermit(self, call, key, circuit)
             circuit.in_flight += 1
         else:
             permit = self._probe(call, key, circuit, settings)
         self._idle.pop(circuit, None)
         return permit
 
-    def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> CircuitPermit:
+    def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> Permit:
         """Return a permit for `call` as a probe, or raise `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
         self._recover(call, circuit, now)
         if circuit.rejects(now):  # by far the most frequent case: it creates no permit
-            raise rejection(call, circuit, now)
+            return rejected(call, circuit, now)
         permit = ProbePermit(self, call, key, circuit, settings.lease)
         admitted = circuit.admit(permit, now, settings.reservation(call))
         permit.admitted()
@@ -213,9 +217,7 @@ class Circuits:
             if admitted:
                 permit.settle(ABANDONED)
             raise
-        if not admitted:
-            raise rejection(call, circuit, now)
-        return permit
+        return permit if admitted else rejected(call, circuit, now)
 
     def claim(self, key: Hashable, circuit: Circuit, call: Call) -> None:
         """Give a circuit made by an operator the rules of the target that is about to fail in it first."""

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from ranvier.layers.breaker.windows import Windows
 
 
+ENFORCED, OBSERVED, OFF = MODES = ("enforced", "observed", "off")
+"""What a circuit does: it rejects calls; it only reports what it would do; or it does not exist."""
+
+
 class CircuitSettings:
     """When a circuit opens, for how long, and when it closes again. All seconds are floats.
 
@@ -22,6 +26,7 @@ class CircuitSettings:
         "failure_threshold",
         "max_cooldown",
         "max_probes",
+        "mode",
         "rng",
         "success_threshold",
         "windows",
@@ -36,6 +41,7 @@ class CircuitSettings:
         max_probes: int,
         rng: Callable[[], float],
         windows: Windows | None = None,
+        mode: str = ENFORCED,
     ) -> None:
         self.failure_threshold = math.inf if failure_threshold is None else failure_threshold
         self.success_threshold = success_threshold
@@ -44,6 +50,7 @@ class CircuitSettings:
         self.max_probes = max_probes
         self.rng = rng
         self.windows = windows
+        self.mode = mode
 
     def cooldown_after(self, reopenings: int) -> float:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ranvier.messages.wire import WireTool
+
+if TYPE_CHECKING:
+    from ranvier.messages.request import Request
 
 KEPT = frozenset(
     (
@@ -23,9 +28,14 @@ KEPT = frozenset(
 """Wire fields that let a provider act or keep something, which a second request would do twice."""
 
 
-def keeps_state(extra: Mapping[str, Any]) -> bool:
-    """True if `extra`, or its part for one provider, has such a field that is not switched off."""
+def keeps_state(request: Request) -> bool:
+    """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
+    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
+
+
+def _any_kept(fields: Mapping[str, Any]) -> bool:
+    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
     return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and keeps_state(value))
-        for name, value in extra.items()
+        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
+        for name, value in fields.items()
     )

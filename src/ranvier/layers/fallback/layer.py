@@ -32,7 +32,7 @@ Quantile = Literal["p95", "p99"]
 HedgeAfter = float | Quantile | None
 
 PROBE_HEDGE = 2.0
-"""Seconds without content after which a call that is a probe is sent to its next target as well."""
+"""The most seconds without content after which a call that is a probe asks its next target as well."""
 
 MAX_LINGERING = 5
 """Attempts at one target that may go on, until their hang threshold, although their call has its answer."""
@@ -51,7 +51,8 @@ class Fallback(Layer):
         hedge_after: Ask the next target as well once a target has had no content for so long: in seconds, or
             as "p95" or "p99" of its recent times to the first content. `None` switches hedges off. While
             these times are not known (fewer than 20 calls), it is a third of `first_token`, 12 s at most.
-        hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds.
+        hedge_min: The shortest delay of a hedge after a learned "p95" or "p99", in seconds. A call that is a
+            probe is hedged after this time too, or after 2 seconds if that is shorter.
         reserve: The most seconds before the deadline that are kept for each target after this one: until its
             first content, an attempt may use what is left minus, for each of them, this time, its
             `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
@@ -105,6 +106,7 @@ class Fallback(Layer):
         self._default = self._chains[self.targets[0].target]
         self.hedge_after = _checked(hedge_after)
         self.hedge_min = validation.seconds("Fallback(hedge_min)", hedge_min)
+        self.probe_hedge = min(PROBE_HEDGE, self.hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
@@ -168,15 +170,15 @@ class Fallback(Layer):
         self, call: Call, contestant: Contestant, streamed: bool, single: bool, now: float
     ) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
-        after, extra = self.hedge_after, call.request.extra
-        if extra and call.hedge is None and keeps_state(extra):
+        after, request = self.hedge_after, call.request
+        if (request.extra or request.tools) and call.hedge is None and keeps_state(request):
             return None
         if not isinstance(after, str):
-            return PROBE_HEDGE if contestant.probing and not single else after
+            return self.probe_hedge if contestant.probing and not single else after
         if not streamed:
             return None
         if contestant.probing:
-            return None if single else PROBE_HEDGE
+            return None if single else self.probe_hedge
         learned = contestant.pace.learned(now)
         if learned is not None:
             return max(learned, self.hedge_min)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ranvier import clock
-from ranvier.events import AttemptEnded, CallEnded, CircuitChanged, Event
+from ranvier.events import AttemptEnded, CallEnded, CircuitChanged, Event, HedgeSent, SharedCircuitChanged
 from ranvier.facts.story import Story
 
 
@@ -55,6 +55,8 @@ class Film:
         self._started_at = started_at
         self.tried: list[Tried] = []
         self.calls: list[Called] = []
+        self.hedges: list[float] = []  # when each was sent
+        self._shared: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)  # by provider
         self._changes: defaultdict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
 
     def record(self, event: Event) -> None:
@@ -64,6 +66,10 @@ class Film:
             self.tried.append(Tried(at, event.provider, event.attempt.outcome == "succeeded"))
         elif isinstance(event, CallEnded):
             self.calls.append(Called(at, event.tenant, event.story))
+        elif isinstance(event, HedgeSent):
+            self.hedges.append(at)
+        elif isinstance(event, SharedCircuitChanged):
+            self._shared[event.provider].append((at, event.after))
         elif isinstance(event, CircuitChanged):
             self._changes[event.tenant, event.provider].append((at, event.after))
 
@@ -84,7 +90,20 @@ class Film:
 
     def spans(self, tenant: str, provider: str) -> Iterator[Span]:
         """The periods in which that circuit was not closed, in order."""
-        changes = self._changes.get((tenant, provider), [])
+        return self._spans(self._changes.get((tenant, provider), []))
+
+    def shared_spans(self, provider: str) -> Iterator[Span]:
+        """The periods in which the shared circuit of that provider was not closed, in order."""
+        return self._spans(self._shared.get(provider, []))
+
+    def opened_and_closed(self, provider: str) -> tuple[float | None, float | None]:
+        """When its shared circuit opened first and closed last; `None` for never."""
+        changes = self._shared.get(provider, [])
+        opened = [at for at, state in changes if state == "open"]
+        closed = [at for at, state in changes if state == "closed"]
+        return min(opened, default=None), max(closed, default=None)
+
+    def _spans(self, changes: list[tuple[float, str]]) -> Iterator[Span]:
         ends = [at for at, _ in changes[1:]] + [max(self.seconds, *(at for at, _ in changes), 0.0)]
         for (started_at, state), ended in zip(changes, ends, strict=False):
             if state != "closed":

@@ -1,4 +1,4 @@
-"""The page: a summary, four pictures, and one call in detail."""
+"""The page: for the first act a summary, four pictures and one call in detail; then the second act."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
+from ranvier.cli.demo.act import PROVIDERS
 from ranvier.cli.demo.report.calls import calls
 from ranvier.cli.demo.report.circuits import circuits
 from ranvier.cli.demo.report.drawing import Time, tag
-from ranvier.cli.demo.report.film import Called, Film
+from ranvier.cli.demo.report.figures import MARKS, detail, figure, tiles
+from ranvier.cli.demo.report.film import Film
 from ranvier.cli.demo.report.strips import answers, health
-from ranvier.cli.demo.scenario import PROVIDERS, Scenario
+from ranvier.cli.demo.scenario import Scenario
 from ranvier.cli.demo.tally import Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Allows no requests and no scripts, whatever the page contains."""
 
 
-def page(film: Film, scenario: Scenario, verdict: Verdict) -> str:
-    """The whole file."""
+def page(film: Film, scenario: Scenario, verdict: Verdict, after: str = "") -> str:
+    """The whole file; `after` is the section of the second act."""
     style = (files(__package__) / "report.css").read_text(encoding="utf-8")
     title = f"{scenario.tenants} tenants and an outage"
     head = (
@@ -31,7 +33,7 @@ def page(film: Film, scenario: Scenario, verdict: Verdict) -> str:
     )
     body = tag("h1", escape(title)) + _summary(film, scenario, verdict)
     body += "\n".join(_figures(film, scenario))
-    return f"{head}<body><main>{body}{_foot(scenario)}</main></body></html>\n"
+    return f"{head}<body><main>{body}{after}{_foot(scenario)}</main></body></html>\n"
 
 
 def _summary(film: Film, scenario: Scenario, verdict: Verdict) -> str:
@@ -50,7 +52,7 @@ def _summary(film: Film, scenario: Scenario, verdict: Verdict) -> str:
 
 def _tiles(film: Film, verdict: Verdict) -> str:
     took = sorted(call.story.seconds for call in film.calls) or [0.0]
-    tiles = (
+    shown = (
         ("calls", verdict.calls, "in all"),
         ("rescued", verdict.rescued, "succeeded after a failed attempt"),
         ("failed", verdict.failed, "no target answered"),
@@ -59,66 +61,35 @@ def _tiles(film: Film, verdict: Verdict) -> str:
         ("p95", f"{took[int(0.95 * (len(took) - 1))]:.2f} s", "latency"),
         ("p99", f"{took[int(0.99 * (len(took) - 1))]:.2f} s", "latency"),
     )
-    return tag("dl", "".join(_tile(*each) for each in tiles))
-
-
-def _tile(name: str, value: object, note: str) -> str:
-    return tag("div", tag("dt", name) + tag("dd", str(value)) + tag("dd", note, class_="note"), class_=name)
+    return tiles(*shown)
 
 
 def _figures(film: Film, scenario: Scenario) -> Iterator[str]:
     time = Time(max(scenario.seconds, film.seconds, 0.1))
-    yield _figure(
+    yield figure(
         "The providers",
         "Requests: answered ones point up, failed ones point down.",
         health(film, scenario, time),
     )
     for provider in PROVIDERS:
         if film.troubled(provider):
-            yield _figure(
+            yield figure(
                 f"The circuits at {provider}",
                 "One line per tenant. A tenant's failures open only its own circuit.",
                 circuits(film, scenario, provider, time),
                 (("closed", "closed"), ("open", "open"), ("half_open", "half-open: probes are admitted")),
             )
-    yield _figure(
+    yield figure(
         "The calls",
         "Latency of each call, by the time it ended.",
         calls(film, time),
-        (
-            ("first", "first attempt succeeded"),
-            ("rescued", "rescued"),
-            ("failed", "failed"),
-            ("p50", "p50"),
-            ("p95", "p95"),
-        ),
+        MARKS,
     )
-    yield _figure("Calls by provider", "The provider that answered each call.", answers(film, time))
-    yield from _longest(film)
-
-
-def _figure(title: str, note: str, drawn: str, legend: tuple[tuple[str, str], ...] = ()) -> str:
-    keys = "".join(tag("li", tag("i", class_=f"key {kind}") + words) for kind, words in legend)
-    caption = tag("h2", escape(title)) + tag("p", escape(note)) + (tag("ul", keys) if keys else "")
-    return tag("figure", tag("figcaption", caption) + tag("div", drawn, class_="scroll"))
-
-
-def _longest(film: Film) -> Iterator[str]:
-    """The slowest rescued call, with its `explain()`."""
-    rescued = [call for call in film.calls if call.became == "rescued"]
-    if rescued:
-        call = max(rescued, key=_seconds)
-        note = f"explain() of the slowest rescued call, of {call.tenant}."
-        story = tag("pre", escape(call.story.explain()), tabindex=0)
-        caption = tag("h2", "One call in detail") + tag("p", escape(note))
-        yield tag("figure", tag("figcaption", caption) + story)
-
-
-def _seconds(call: Called) -> float:
-    return call.story.seconds
+    yield figure("Calls by provider", "The provider that answered each call.", answers(film, time))
+    yield detail(film)
 
 
 def _foot(scenario: Scenario) -> str:
-    options = f"--tenants {scenario.tenants} --seconds {scenario.seconds:g} --seed {scenario.seed}"
+    options = f"--tenants {scenario.tenants} --seconds {scenario.seconds * 2:g} --seed {scenario.seed}"
     command = tag("code", f"ranvier demo {options}")
     return tag("footer", f"Made by {command} over real connections, so times vary a little.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from ranvier.cli.demo.act import PROVIDERS, Act
 from ranvier.cli.demo.report.drawing import AXIS, LEFT, Time, box, picture, text
 from ranvier.cli.demo.report.film import Film
-from ranvier.cli.demo.scenario import PROVIDERS, Scenario
 
 BINS = 80
 """Columns of a strip."""
@@ -19,7 +19,7 @@ ANSWERS = 130
 """Height of the picture of answered calls by provider."""
 
 
-def health(film: Film, scenario: Scenario, time: Time) -> str:
+def health(film: Film, act: Act, time: Time) -> str:
     """For each provider, successful attempts upwards and failed attempts downwards."""
     good, bad = ({name: Counter[int]() for name in PROVIDERS} for _ in range(2))
     for each in film.tried:
@@ -30,7 +30,7 @@ def health(film: Film, scenario: Scenario, time: Time) -> str:
     for number, provider in enumerate(PROVIDERS):
         middle = 8 + number * (UP + DOWN + GAP) + UP
         if provider == PROVIDERS[0]:
-            parts.append(_outage(scenario, time, middle))
+            parts.append(_outage(act, time, middle))
         parts.append(_columns(good[provider], time, middle, UP / most_good, f"bar {provider}"))
         parts.append(_columns(bad[provider], time, middle + 1, -DOWN / most_bad, "bar bad"))
         parts.append(_names(provider, good[provider].total(), bad[provider].total(), middle))
@@ -55,10 +55,10 @@ def answers(film: Film, time: Time) -> str:
     return picture(ANSWERS + 8 + AXIS, "calls by the provider that answered them, over time", *parts)
 
 
-def _outage(scenario: Scenario, time: Time, middle: float) -> Iterator[str]:
-    started_at, ended = scenario.outage
+def _outage(act: Act, time: Time, middle: float) -> Iterator[str]:
+    started_at, ended = act.outage
     yield time.band(started_at, ended, middle - UP, middle + DOWN, "outage")
-    yield text("down: every request gets a 503", time.x(started_at) + 8, middle - UP + 17, "trouble")
+    yield text(act.trouble, time.x(started_at) + 8, middle - UP + 17, "trouble")
 
 
 def _names(provider: str, good: int, bad: int, middle: float) -> Iterator[str]:

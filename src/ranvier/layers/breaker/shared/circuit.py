@@ -14,7 +14,8 @@ import math
 from enum import Enum
 
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitState, SharedCircuitSnapshot
-from ranvier.layers.breaker.shared.settings import OBSERVED, SharedCircuits
+from ranvier.layers.breaker.settings import OBSERVED
+from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.votes import Votes
 
 

@@ -56,7 +56,7 @@ class VotingPermit(Permit):
         self._silence: Silence | None = None
         self.fences = NO_FENCES
         if call.watch is not UNWATCHED:
-            target.waiting.add(self)
+            target.waiting[self] = None
 
     # --- for the guard and the route -------------------------------------------------------------
 
@@ -94,7 +94,7 @@ class VotingPermit(Permit):
         self._stage = ANSWERED
         target, call = self._target, self._call
         if target.waiting:
-            target.waiting.discard(self)
+            target.waiting.pop(self, None)
         if self._silence is not None:
             self._take_back()
         attempts, now = call.record.attempts, call.pipeline.clock()
@@ -136,7 +136,7 @@ class VotingPermit(Permit):
             return
         answered, self._stage = self._stage is ANSWERED, SETTLED
         now = self._call.pipeline.clock()
-        self._target.waiting.discard(self)
+        self._target.waiting.pop(self, None)
         if answered and outcome is FAILED:
             self._registry.opened(self._call, self._target.broke(self._voter, now))
         elif error is not None and not answered:

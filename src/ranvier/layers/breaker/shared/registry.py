@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from ranvier import clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, CircuitState, SharedCircuitSnapshot
+from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import changed, rejection, status_lines
 from ranvier.layers.breaker.shared.circuit import PROBES, REJECTED, SharedCircuit, Verdict
 from ranvier.layers.breaker.shared.permit import VotingPermit
-from ranvier.layers.breaker.shared.settings import OBSERVED, SharedCircuits
+from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.target import SharedTarget
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.reporting.emitter import Events
@@ -216,7 +217,7 @@ class SharedCircuitRegistry:
         targets = self.theirs if circuit.tenants_keys else self.ours
         for target in targets.values():
             if circuit is target.model or circuit is target.endpoint:
-                waiting, target.waiting = target.waiting, set()
+                waiting, target.waiting = target.waiting, {}
                 for permit in waiting:
                     permit.rescue(RESCUE_SECONDS * self.rules.spread())
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-
-ENFORCED, OBSERVED, OFF = MODES = ("enforced", "observed", "off")
+from ranvier.layers.breaker.settings import ENFORCED, MODES
 
 
 class SharedCircuits:

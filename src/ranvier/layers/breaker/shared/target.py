@@ -33,7 +33,7 @@ class SharedTarget:
         self.model = model
         self.endpoint = endpoint
         self.well = RecentlyWell()
-        self.waiting: set[Waiting] = set()
+        self.waiting: dict[Waiting, None] = {}  # in order, so that runs can be repeated
 
     def content(self, voter: int, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
