@@ -11,6 +11,7 @@ from ranvier.messages.size import characters_in
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
+    from ranvier.errors.root import RanvierError
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
@@ -50,6 +51,8 @@ class Watch:
         queues: False for a call that must not wait in front of its target: a hedge, for example.
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
+        broken: The error of the attempt before, if its stream broke after its first content: it is retried or
+            raised like one that an attempt raises.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.
     """
@@ -58,6 +61,7 @@ class Watch:
     queues: bool = True
     last_target: bool = False
     hedged: bool = False
+    broken: RanvierError | None = None
     silent: bool = False
     observers: tuple[Observer, ...] = ()
 

@@ -37,6 +37,7 @@ from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime, Work
 from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Restarts
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 
 
@@ -142,21 +143,36 @@ class Pipeline(Runtime):
         tenant: str | None = None,
         deadline: float | None = None,
         hedge: bool | None = None,
+        on_break: OnBreak = "raise",
         **options: Unpack[Options[ParsedT]],
     ) -> PendingStream[ParsedT]:
         """The answer as events: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         It takes the arguments of `complete`. Entering it waits for the first content, and fails as `complete`
         does; if the stream breaks after that, the `async for` raises a `StreamInterruptedError`.
+
+        With `on_break="restart"` it goes on instead with an event `restarted` (discard what you have shown),
+        and the whole answer of another attempt or target, unless a tool call was handed out whole.
+        `"restart_after_tools"` restarts after that, too: your tools must bear to be called twice.
         """
+        validation.choice("on_break", on_break, ("raise", "restart", "restart_after_tools"))
         if deadline is not None:
             validation.seconds("deadline", deadline)
         call = new_call(self, prompt, to, tenant, options, hedge=hedge, streaming=True)
-        return PendingStream(lambda: self._carry(call.afresh(), deadline))
+        if on_break == "raise":
+            return PendingStream(lambda: self._carry(call.afresh(), deadline))
+        return PendingStream(lambda: self._restarting(call.afresh(), deadline, on_break))
+
+    async def _restarting(
+        self, call: Call, deadline: float | None, on_break: OnBreak
+    ) -> RestartingStream[Any]:
+        restarts = Restarts(call, self.lifecycle, self._handle)
+        stream = await self._carry(call, deadline, restarts)
+        return RestartingStream(stream, restarts, on_break == "restart_after_tools")
 
     # --- carrying --------------------------------------------------------------------------------
 
-    async def _carry(self, call: Call, seconds: float | None) -> Any:
+    async def _carry(self, call: Call, seconds: float | None, restarts: Restarts | None = None) -> Any:
         record, lifecycle = call.record, self.lifecycle
         task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
         cancelling = delivered(task)
@@ -173,7 +189,8 @@ class Pipeline(Runtime):
             answer = await self._handle(call)
             record.ended = clock()
             if call.streaming:
-                hand_out(call, answer, lifecycle, task)
+                ended = None if restarts is None else restarts.stream_ended
+                hand_out(call, answer, lifecycle, task, ended)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts

@@ -10,6 +10,8 @@ VERDICT = "layers/fallback/verdict.py"
 
 RULE = "tests/pipeline/test_allow.py"
 LACKS = "tests/layers/test_capabilities.py"
+RESTARTING = "pipeline/streaming/restarting.py"
+RESTARTS = "tests/pipeline/test_restarts.py"
 SKIPPED = f"{LACKS}::test_a_target_that_lacks_something_is_skipped"
 
 MUTANTS = [
@@ -87,5 +89,61 @@ MUTANTS = [
         "    except OSError:",
         f"{LACKS}::test_a_provider_of_your_own_may_say_what_it_lacks",
     ),
+    mutant(
+        "R3", "the reader is not told that the text is void", RESTARTING,
+        "        return StreamEvent(restarted=True)",
+        "        return await self._stream.__anext__()",
+        f"{RESTARTS}::test_the_next_target_answers_from_the_beginning",
+        f"{RESTARTS}::test_cut_anywhere_the_answer_is_that_of_one_attempt",
+    ),
+    mutant(
+        "R3", "tools are run twice", RESTARTING,
+        "        if self._tools.whole and not self._after_tools:",
+        "        if False:",
+        f"{RESTARTS}::test_nothing_is_repeated_after_a_whole_tool_call_unless_asked",
+    ),
+    mutant(
+        "R3", "a brace in a string ends the arguments", "pipeline/streaming/tools_shown.py",
+        "        if self._quoted:\n",
+        "        if False:\n",
+        f"{RESTARTS}::test_nothing_is_repeated_after_a_whole_tool_call_unless_asked",
+    ),
+    mutant(
+        "R3", "breaks are no retries of their target", "layers/fallback/resume.py",
+        "        directed.attempt, contestant.broken = broken.number, broken.error",
+        "        directed.attempt, contestant.broken = 1, broken.error",
+        f"{RESTARTS}::test_breaks_count_as_the_retries_of_a_target",
+    ),
+    mutant(
+        "R3", "a target that the call has left is asked again", "layers/fallback/resume.py",
+        "for target in chain if target.target not in tried)",
+        "for target in chain if target != call.record.broken.target)",
+        f"{RESTARTS}::test_targets_that_were_asked_before_are_not_asked_again",
+    ),
+    mutant(
+        "R3", "half an answer looks whole after a cancelled restart", RESTARTING,
+        "            self._stream._lost = LOST_BY_CANCELLATION",
+        "            pass",
+        f"{RESTARTS}::test_a_cancelled_restart_leaves_nothing",
+    ),
+    mutant(
+        "R3", "a closing pipeline seems idle during a restart", RESTARTING,
+        "            self._lifecycle.calls[self.call.record] = self.reading",
+        "            pass",
+        f"{RESTARTS}::test_a_drain_waits_for_a_restart",
+        f"{RESTARTS}::test_a_cancelled_restart_leaves_nothing",
+    ),
+    mutant(
+        "R3", "the call of a restarted stream ends twice", RESTARTING,
+        "        if not self._over:",
+        "        if True:",
+        f"{RESTARTS}::test_whenever_it_is_ended_nothing_is_left",
+    ),
+    mutant(
+        "R3", "two answers of a pipeline behind a provider are put together", "pipeline/streaming/bounded_events.py",
+        "        if event.restarted:",
+        "        if False:",
+        f"{RESTARTS}::test_a_restart_behind_a_provider_is_a_break_of_that_provider",
+    ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
-"""R1 `allow=`, R2 what targets lack."""
+"""R1 `allow=`, R2 what targets lack, R3 streams that are restarted."""

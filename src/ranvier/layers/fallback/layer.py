@@ -15,6 +15,7 @@ from ranvier.layers.fallback.kept_state import keeps_state
 from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
+from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
@@ -28,8 +29,7 @@ from ranvier.pipeline.place import Place
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
-Quantile = Literal["p95", "p99"]
-HedgeAfter = float | Quantile | None
+HedgeAfter = float | Literal["p95", "p99"] | None
 
 PROBE_HEDGE = 2.0
 """The most seconds without content after which a call that is a probe asks its next target as well."""
@@ -110,7 +110,7 @@ class Fallback(Layer):
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
-        self.watched = True  # until it is known which layers read the watch
+        self.watched = self.has_retry = True  # until it is known which layers read the watch
         self.budget = HedgeBudget()
         self.max_lingering = MAX_LINGERING
         self.probing_layers: tuple[Layer, ...] = ()
@@ -125,6 +125,7 @@ class Fallback(Layer):
         """Learn what the layers further in allow an attempt to take, and which of them send probes."""
         layers = [each for each in pipeline.layers if isinstance(each, Layer)]
         self.probing_layers = tuple(each for each in layers if type(each).may_probe is not Layer.may_probe)
+        self.has_retry = any(each.retries_broken for each in layers)
         circuits = [each.circuits for each in layers if each.circuits is not None]
         self.detects_silence = self.hedges or any(each.shared is not None for each in circuits)
         self.watched = self.detects_silence or any(each.watches for each in layers)
@@ -141,6 +142,8 @@ class Fallback(Layer):
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
         judged = self._judges and not is_plain(call.request)
+        if call.record.broken is not None:
+            return resume(Race(self, call, left_after_break(call, chain), inner, judged))
         if not (self.watched or judged) and call.pipeline.allow is None:
             return _run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner, judged).run()

@@ -19,7 +19,8 @@ from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.flight import Flight
 from ranvier.layers.fallback.hedge import hedge
 from ranvier.layers.fallback.keys import send
-from ranvier.layers.fallback.targets_left import TargetsLeft
+from ranvier.layers.fallback.resume import hand_over
+from ranvier.layers.fallback.targets_left import Chain, TargetsLeft
 from ranvier.layers.fallback.verdict import fall_back, out_of_time, verdict
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
@@ -49,12 +50,7 @@ class Race(TargetsLeft, Generic[R]):
     _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
 
     def __init__(
-        self,
-        layer: Fallback,
-        call: Call,
-        chain: tuple[Deployment, ...],
-        inner: Handler[R],
-        judged: bool = False,
+        self, layer: Fallback, call: Call, chain: Chain, inner: Handler[R], judged: bool = False
     ) -> None:
         super().__init__(call, chain, judged)
         self.layer = layer
@@ -124,7 +120,9 @@ class Race(TargetsLeft, Generic[R]):
                 raise out_of_time(target, self._failures)
             if layer.reserve is not None and (self._remaining or self._deferred):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
-        if reason is None and self._previous is not None:
+        if self.broken is not None:
+            reason = self.broken.error.kind
+        elif reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
         if self.hedges and reason is None:
             receiver = next(iter(self.later), target)
@@ -132,6 +130,8 @@ class Race(TargetsLeft, Generic[R]):
         directed = call.to(target, None, reason)
         if layer.watched:
             directed.watch = contestant
+        if self.broken is not None:
+            hand_over(self, contestant, directed)
         return directed
 
     def launch(self, contestant: Contestant, call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.verdict import Failures, too_small
@@ -14,16 +15,20 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_rejected
 
+Chain = tuple[Deployment, ...]
+"""Targets in the order in which they are asked."""
+
 
 class TargetsLeft:
     """The rest of a chain; targets at an endpoint that has failed come last."""
 
+    broken: Any = None  # the stream that broke, until its target is asked again
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
     _failed_endpoints: tuple[str, ...] = ()
     _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
 
-    def __init__(self, call: Call, chain: tuple[Deployment, ...], judged: bool) -> None:
+    def __init__(self, call: Call, chain: Chain, judged: bool) -> None:
         self.call = call
         if call.pipeline.allow is not None and len(chain) > 1:
             self._refused = refusals(call, chain)
