@@ -192,6 +192,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         "{{ranvier_provider}} broke",
                     ),
                     (
+                        rate("ranvier_streams_restarted_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} broke, and was answered again",
+                    ),
+                    (
                         rate("ranvier_calls_untracked_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} untracked",
                     ),

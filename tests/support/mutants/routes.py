@@ -5,6 +5,7 @@ from support.mutants.traps import mutant
 ALLOW = "pipeline/asking/allow.py"
 LEFT = "layers/fallback/targets_left.py"
 CAPABLE = "pipeline/asking/capable.py"
+EVENTS = "pipeline/streaming/bounded_events.py"
 LACKING = "providers/_wire/lacking.py"
 VERDICT = "layers/fallback/verdict.py"
 
@@ -140,7 +141,7 @@ MUTANTS = [
         f"{RESTARTS}::test_whenever_it_is_ended_nothing_is_left",
     ),
     mutant(
-        "R3", "two answers of a pipeline behind a provider are put together", "pipeline/streaming/bounded_events.py",
+        "R3", "two answers of a pipeline behind a provider are put together", EVENTS,
         "        if event.restarted:",
         "        if False:",
         f"{RESTARTS}::test_a_restart_behind_a_provider_is_a_break_of_that_provider",

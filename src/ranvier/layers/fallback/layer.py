@@ -134,16 +134,16 @@ class Fallback(Layer):
         self.watched = True
         for deployment in self.deployments():
             first_token = limits_at(pipeline.layers, deployment).first_token
-            self._reserves[deployment] = (
-                self.reserve if first_token is None else min(self.reserve, first_token)
-            )
+            longest = self.reserve if first_token is None else first_token
+            self._reserves[deployment] = min(self.reserve, longest)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
         judged = self._judges and not is_plain(call.request)
         if call.record.broken is not None:
-            return resume(Race(self, call, left_after_break(call, chain), inner, judged))
+            left = left_after_break(call, chain)
+            return resume(Race(self, call, left, inner, judged), self.pace_of(left[0]), self.has_retry)
         if not (self.watched or judged) and call.pipeline.allow is None:
             return _run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner, judged).run()
