@@ -15,7 +15,7 @@ from ranvier.pipeline import Call
 
 ROOT = Path(ranvier.__file__).parent
 
-MAX_FILES_OF_A_CALL = 26  # the last two are the retry budget and its counts
+MAX_FILES_OF_A_CALL = 27  # the last two are the retry budget and its counts
 MAX_FILES_OF_AN_EVENT = 5
 
 

@@ -155,7 +155,7 @@ def test_importing_ranvier_loads_neither_client_nor_server() -> None:
 
 OPTIONAL_MEMBERS = {
     *("aclose", "base_url", "credential", "environment", "family"),
-    *("knows_model", "needs_credential", "open", "slots", "stream"),
+    *("knows_model", "lacks", "needs_credential", "open", "slots", "stream"),
 }
 READS_THEM = "ranvier.pipeline.asking.optional_members"
 CLOSES_ITERATORS = {"ranvier.pipeline.streaming.provider_events", "ranvier.providers.function"}

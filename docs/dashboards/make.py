@@ -13,7 +13,7 @@ MINE = 'ranvier_provider=~"$provider"'
 MAX_COLUMNS = 4
 """Panels in one line; a row with more has two lines."""
 
-NEITHER = "abandoned|credential_missing"  # a tenant without a key is no failure
+NEITHER = "abandoned|credential_missing|not_allowed"  # no key, or no permission, is no failure
 FAILED = f'ranvier_outcome!~"succeeded|{NEITHER}"'
 NO_RESULT = "abandoned|hedge_lost"  # of attempts: another target answered first
 
@@ -224,6 +224,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                     (
                         rate("ranvier_streams_interrupted_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} broke",
+                    ),
+                    (
+                        rate("ranvier_streams_restarted_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} broke, and was answered again",
                     ),
                     (
                         rate("ranvier_calls_untracked_total", "ranvier_provider", MINE),

@@ -11,6 +11,7 @@ from ranvier import providers as _providers  # noqa: F401  # because: importing 
 from ranvier.clock import deadline
 from ranvier.errors import (
     AllDeploymentsFailedError,
+    AllowFailedError,
     AttemptTimeoutError,
     AuthenticationError,
     BulkheadFullError,
@@ -29,6 +30,7 @@ from ranvier.errors import (
     LayerOrderError,
     LocalCapacityError,
     ModelNotFoundError,
+    NotAllowedError,
     OverloadedError,
     PermissionDeniedError,
     ProviderError,
@@ -78,6 +80,7 @@ __all__ = [
     "SHARED",
     "SIGN_OF_LIFE",
     "AllDeploymentsFailedError",
+    "AllowFailedError",
     "AttemptTimeoutError",
     "AuthenticationError",
     "BulkheadFullError",
@@ -103,6 +106,7 @@ __all__ = [
     "Message",
     "ModelNotFoundError",
     "Native",
+    "NotAllowedError",
     "OverloadedError",
     "Part",
     "PermissionDeniedError",

@@ -183,11 +183,14 @@ class SharedCircuitChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRejected(Event):
-    """A circuit that is not closed, or the closed gate of a key, rejected a call."""
+    """A circuit that is not closed, the closed gate of a key, or `allow=` rejected a call at a target.
+
+    Also a target that is known to refuse the request.
+    """
 
     name: ClassVar[str] = "rejected"
     counter: ClassVar[Counter] = Counter(
-        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit or closed gate."
+        "ranvier.rejections", "{rejection}", "Calls rejected by an open circuit, a closed gate or `allow=`."
     )
 
     kind: str
@@ -272,6 +275,23 @@ class StreamInterrupted(Event):
         "ranvier.streams.interrupted", "{stream}", "Streams that broke after hand-out."
     )
 
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRestarted(Event):
+    """A stream broke with an error of `kind`, and `to` answers from the beginning (`on_break="restart"`)."""
+
+    name: ClassVar[str] = "stream_restarted"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: the stream of %(provider)s/%(model)s broke (%(kind)s), %(to)s answers from the beginning"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.streams.restarted", "{stream}", "Streams that broke and were answered again."
+    )
+
+    to: str
     kind: str
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ranvier import validation
 from ranvier.events import Listener
+from ranvier.facts.price import Prices
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.deadline import Deadline
@@ -14,6 +15,7 @@ from ranvier.layers.fallback.targets import Target
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
+from ranvier.pipeline.asking.allow import Allow
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
 from ranvier.pipeline.layer import Layer
@@ -29,6 +31,8 @@ def resilient(
     credentials: Credentials | Resolver | None = None,
     listeners: Iterable[Listener] | None = None,
     require_tenant: bool = False,
+    allow: Allow | None = None,
+    prices: Prices | None = None,
     layers: Iterable[Layer] = (),
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
@@ -57,6 +61,8 @@ def resilient(
         credentials: As for `Pipeline`.
         listeners: As for `Pipeline`: by default it logs trouble, and nothing else.
         require_tenant: As for `Pipeline`.
+        allow: As for `Pipeline`.
+        prices: As for `Pipeline`.
         layers: Further layers, each put outside the others of its place: `[OpenTelemetry(), Bulkhead(20)]`.
     """
     route = Fallback(*targets, hedge_after="p99", reserve=20)
@@ -89,6 +95,8 @@ def resilient(
         credentials=credentials,
         listeners=listeners,
         require_tenant=require_tenant,
+        allow=allow,
+        prices=prices,
     )
 
 

@@ -27,6 +27,7 @@ from ranvier.events import (
     RetryWithheld,
     SharedCircuitChanged,
     StreamInterrupted,
+    StreamRestarted,
     Throttled,
 )
 from ranvier.layers import Breaker, Fallback, Retry
@@ -116,6 +117,11 @@ EVENTS = [
         StreamInterrupted(**WHO, kind="network"),
         logging.WARNING,
         "acme: a stream of one/m broke after hand-out (network)",
+    ),
+    (
+        StreamRestarted(**WHO, to="two/m", kind="network"),
+        logging.INFO,
+        "acme: the stream of one/m broke (network), two/m answers from the beginning",
     ),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),
 ]

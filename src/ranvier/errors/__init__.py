@@ -9,6 +9,8 @@
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
+    |  |- NotAllowedError                 rejected by Pipeline(allow=...)    .reasons
+    |  |  `- AllowFailedError             that function failed
     |  `- LocalCapacityError              no connection slot in time
     |- TimedOutError (TimeoutError)
     |  |- DeadlineExceededError           the whole call timed out           .received
@@ -55,12 +57,14 @@ from ranvier.errors.provider import (
     UnsupportedRequestError,
 )
 from ranvier.errors.rejected import (
+    AllowFailedError,
     BulkheadFullError,
     CircuitOpenError,
     CredentialLookupError,
     CredentialMissingError,
     CredentialUnusableError,
     LocalCapacityError,
+    NotAllowedError,
     RejectedError,
     SharedCircuitOpenError,
     ThrottledError,
@@ -71,6 +75,7 @@ from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [
     "AllDeploymentsFailedError",
+    "AllowFailedError",
     "AttemptTimeoutError",
     "AuthenticationError",
     "BulkheadFullError",
@@ -89,6 +94,7 @@ __all__ = [
     "LayerOrderError",
     "LocalCapacityError",
     "ModelNotFoundError",
+    "NotAllowedError",
     "OverloadedError",
     "PermissionDeniedError",
     "ProviderError",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from ranvier.errors.rejected import CredentialMissingError, RejectedError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError, RejectedError
 from ranvier.errors.root import RanvierError
+
+NO_FAILURES = frozenset((CredentialMissingError.kind, NotAllowedError.kind))
+"""The kinds of errors for which neither a provider nor ranvier has failed."""
 
 
 class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
@@ -31,9 +34,12 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     @property
     def outcome(self) -> str:
-        """Its kind; `credential_missing` if the tenant has no key for any target, so that nothing failed."""
-        keyless = CredentialMissingError.kind
-        return keyless if all(error.kind == keyless for error in self.exceptions) else self.kind
+        """Its kind; that of the first error if the tenant has no key or is not allowed at any target.
+
+        Nothing has failed then.
+        """
+        kinds = [error.kind for error in self.exceptions]
+        return kinds[0] if NO_FAILURES.issuperset(kinds) else self.kind
 
     def derive(self, errors: Sequence[RanvierError]) -> Self:  # type: ignore[override]  # because: it holds only RanvierErrors
         """Build the part of this group that `split` and `subgroup` keep."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ranvier.errors.root import RanvierError
 
 
@@ -14,6 +16,10 @@ class RejectedError(RanvierError):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    def in_words(self) -> str | None:
+        """What else `explain()` says of the skipped target; `None` means that the kind says it all."""
+        return None
 
 
 class CircuitOpenError(RejectedError):
@@ -204,3 +210,39 @@ class LocalCapacityError(RejectedError):
     """No connection slot became free in time; nothing was sent, and no provider is at fault."""
 
     kind = "local_capacity"
+
+
+class NotAllowedError(RejectedError):
+    """`Pipeline(allow=...)` does not allow this call at this target, or at any of its targets.
+
+    Attributes:
+        reasons: Why, by target; the reason is `""` where the function gave none.
+    """
+
+    kind = "not_allowed"
+
+    def __init__(
+        self, message: str = "", *, reasons: Mapping[str, str] | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.reasons = dict(reasons or {})
+
+    def in_words(self) -> str:
+        """That it is not allowed, and why."""
+        why = "; ".join(filter(None, self.reasons.values()))
+        return f"not allowed: {why}" if why else "not allowed"
+
+    def __str__(self) -> str:
+        if message := super().__str__():
+            return message
+        refused = ", ".join(f"{target} ({why})" if why else target for target, why in self.reasons.items())
+        return f"allow= rejected the call at {refused}"
+
+
+class AllowFailedError(NotAllowedError):
+    """The function in `Pipeline(allow=...)` raised an error (the `__cause__`), or answered nonsense.
+
+    The call is not sent to that target then. The tenant is not at fault.
+    """
+
+    kind = "allow_failed"

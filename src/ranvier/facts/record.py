@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import Context
+from typing import Any
 
 from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt, deciding
 from ranvier.facts.story import NOTED, WAITED, Story, Wait
@@ -19,6 +20,7 @@ class Record:
         tried_keys: Keys that were at fault, as (target, hash of the key).
         looked_up_again: Targets for which the resolver was called again, after they rejected a key.
         cut_off: The pipeline closed while the call was in flight, and cancelled it.
+        broken: The stream that broke, while the route is asked for another attempt: see `Broken`.
         context: A copy of the context in which the call began, until it has ended; kept for streams, and for
             any call if there are listeners besides the default log.
         muted: Its event loop is closed: what it still releases is not reported to listeners.
@@ -26,6 +28,7 @@ class Record:
 
     __slots__ = (
         "attempts",
+        "broken",
         "context",
         "cut_off",
         "ended",
@@ -46,6 +49,7 @@ class Record:
         self.outcome: str | None = None
         self.cut_off = self.muted = False
         self.context: Context | None = None
+        self.broken: Any = None
 
     def answered_nothing(self, target: str) -> None:
         """Mark the last attempt at `target` as `empty`: its answer has no content, and others are tried."""

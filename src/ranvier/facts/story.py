@@ -29,6 +29,7 @@ NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
     "retry_withheld": "retry withheld: budget ({target})",
+    "restarted": "{target} answers from the beginning, after the stream of {reason} broke",
     "lookup_failed": "the credentials resolver failed: {reason} ({target})",
 }
 """What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
@@ -39,11 +40,11 @@ class Wait(NamedTuple):
 
     Attributes:
         kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld`, `retry_withheld` or `lookup_failed`: see `NOTED`.
+            `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
-            silent; of a failed lookup, the class of its error.
+            silent; of a restart, the target whose stream broke; of a failed lookup, the class of its error.
         target: `"provider/model"`.
         detail: What is known about the reason of a skip, in words.
     """

@@ -154,6 +154,8 @@ class StreamEvent:
         raw_finish_reason, id, model: As in `Response`, once they are known.
         parts: Opaque parts that only the provider can use, for the history.
         skipped: Number of malformed chunks without content before this event.
+        restarted: The stream broke, and another attempt follows from its beginning: discard everything before
+            this event, which has nothing else. Only with `stream(..., on_break="restart")`.
     """
 
     text: str = ""
@@ -166,6 +168,7 @@ class StreamEvent:
     model: str | None = None
     parts: Sequence[Native] = ()
     skipped: int = 0
+    restarted: bool = False
 
     @property
     def has_content(self) -> bool:

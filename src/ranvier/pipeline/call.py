@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.events import RequestAdjusted
+from ranvier.messages.size import characters_in
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
+    from ranvier.errors.root import RanvierError
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
@@ -52,6 +54,8 @@ class Watch:
         hedged: True once another target was asked as well; the attempt is not retried then.
         lost: True once another target has answered, or the route has given this one up: no further attempt
             is sent.
+        broken: The error of the attempt before, if its stream broke after its first content: it is retried or
+            raised like one that an attempt raises.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.
     """
@@ -61,6 +65,7 @@ class Watch:
     last_target: bool = False
     hedged: bool = False
     lost: bool = False
+    broken: RanvierError | None = None
     silent: bool = False
     observers: tuple[Observer, ...] = ()
 
@@ -208,6 +213,17 @@ class Call:
         call = self._copy()
         call.request = request
         return call
+
+    @property
+    def estimated_cost(self) -> float | None:
+        """About what this call costs at most at its target; `None` without a price or a `max_tokens`.
+
+        It counts a token for four characters of the request, nothing for images, and the whole `max_tokens`.
+        """
+        price, limit = self.pipeline.prices.get(self.deployment.target), self.request.max_tokens
+        if price is None or limit is None:
+            return None
+        return (characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000
 
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
         """Emit a `RequestAdjusted` event for each `(parameter, description of its change)`."""

@@ -27,6 +27,7 @@ class Provider(Protocol):
     - `environment`, a tuple of the variables that may hold its key: errors name them;
     - `base_url`, by which two different providers with the same name are detected and rejected;
     - `family`, the vendor whose API and models it has, if its name is another;
+    - `lacks(call) -> InvalidRequestError | None`, why it cannot serve `call.request`: it is skipped then;
     - `knows_model(model) -> bool`, true if its table of model capabilities has a row for that model.
 
     `needs_credential`, `environment`, `base_url` and `family` are read once, when a `Deployment` is built;

@@ -55,6 +55,9 @@ class Layer:
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""
 
+    retries_broken: bool = False
+    """True if the layer retries, or raises, the `broken` error of `call.watch` before it sends anything."""
+
     overrides: Mapping[str, Self] = {}
     circuits: CircuitRegistry | None = None
     """The circuits of a layer that keeps any: `pipeline.circuits` are those of the first that does."""

@@ -10,14 +10,14 @@ from typing import Any, Self, Unpack
 
 from ranvier import validation
 from ranvier.caller import delivered
-from ranvier.clock import current_deadline
-from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import Listener
-from ranvier.facts.record import Record
-from ranvier.messages.build import Prompt, build_request
+from ranvier.facts.price import Prices
+from ranvier.messages.build import Prompt
 from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
+from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route, checked_prices
 from ranvier.pipeline.asking.attempt import attempt
+from ranvier.pipeline.asking.new_call import new_call
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
 from ranvier.pipeline.compose import compose
@@ -37,8 +37,8 @@ from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
 from ranvier.pipeline.runtime import Runtime, Work
 from ranvier.pipeline.streaming.pending import PendingStream
+from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Restarts
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
-from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 
 class Pipeline(Runtime):
@@ -53,6 +53,9 @@ class Pipeline(Runtime):
             `LoggingListener`. Given ones replace the log, `[LoggingListener(), ...]` keeps it, and `()` means
             none.
         require_tenant: Reject calls without a tenant instead of using the tenant "default".
+        allow: A plain function of a call and a deployment that decides whether the call may be sent there: it
+            returns true, or else false or the reason, and the target is skipped. See `NotAllowedError`.
+        prices: Prices by `"provider/model"`, for `call.estimated_cost`.
         check_order: Reject layers in an order in which they cannot work as documented.
 
     Raises:
@@ -65,6 +68,7 @@ class Pipeline(Runtime):
     """
 
     layers: tuple[Layer, ...]
+    allow: AllowRule | None
     credentials: Credentials
 
     @suggests(**OF_A_PIPELINE)
@@ -74,6 +78,8 @@ class Pipeline(Runtime):
         credentials: Credentials | Resolver | None = None,
         listeners: Iterable[Listener] | None = None,
         require_tenant: bool = False,
+        allow: Allow | None = None,
+        prices: Prices | None = None,
         check_order: bool = True,
     ) -> None:
         check_stack(layers, order=check_order)
@@ -85,12 +91,15 @@ class Pipeline(Runtime):
         self.provider_names = names_of(providers)
         self.complaints = Complaints()
         self.lifecycle = Lifecycle(providers)
-        self._require_tenant = require_tenant
-        self._circuit = "closed" if any(layer.circuits is not None for layer in layers) else None
+        self.requires_tenant = require_tenant
+        self.circuit_at_first = "closed" if any(layer.circuits is not None for layer in layers) else None
         for layer in layers:
             layer.join(self)
         done: object = self.timed_by  # `_carry` does all that this layer would do
-        self._handle = compose([layer for layer in layers if layer is not done], attempt)
+        self.allow = rule = None if allow is None else AllowRule(allow)
+        self.prices = checked_prices(prices or {})
+        handled = after_route(layers, rule)
+        self._handle = compose([layer for layer in handled if layer is not done], attempt)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -123,7 +132,7 @@ class Pipeline(Runtime):
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        return self._carry(self._call(prompt, to, tenant, options, False, hedge), deadline)
+        return self._carry(new_call(self, prompt, to, tenant, options, hedge=hedge), deadline)
 
     @reports_missing_prompt
     def stream(
@@ -134,46 +143,36 @@ class Pipeline(Runtime):
         tenant: str | None = None,
         deadline: float | None = None,
         hedge: bool | None = None,
+        on_break: OnBreak = "raise",
         **options: Unpack[Options[ParsedT]],
     ) -> PendingStream[ParsedT]:
         """The answer as events: `async with pipeline.stream("Why?") as answer: async for event in answer`.
 
         It takes the arguments of `complete`. Entering it waits for the first content, and fails as `complete`
         does; if the stream breaks after that, the `async for` raises a `StreamInterruptedError`.
+
+        With `on_break="restart"` it goes on instead with an event `restarted` (discard what you have shown),
+        and the whole answer of another attempt or target, unless a tool call was handed out whole.
+        `"restart_after_tools"` restarts after that, too: your tools must bear to be called twice.
         """
+        validation.choice("on_break", on_break, ("raise", "restart", "restart_after_tools"))
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        call = self._call(prompt, to, tenant, options, True, hedge)
-        return PendingStream(lambda: self._carry(call.afresh(), deadline))
+        call = new_call(self, prompt, to, tenant, options, hedge=hedge, streaming=True)
+        if on_break == "raise":
+            return PendingStream(lambda: self._carry(call.afresh(), deadline))
+        return PendingStream(lambda: self._restarting(call.afresh(), deadline, on_break))
 
-    def _call(
-        self,
-        prompt: Prompt,
-        to: str | None,
-        tenant: str | None,
-        options: Options[Any],
-        streaming: bool,
-        hedge: bool | None,
-    ) -> Call:
-        if self.lifecycle.state != "open":
-            self.lifecycle.check_not_closed()
-        tenant = current_tenant() if tenant is None else validation.identifier("tenant", tenant)
-        if tenant is None:
-            if self._require_tenant:
-                raise ConfigurationError(
-                    "tenant=None: this pipeline requires one, by `with tenant(...)` or tenant=..."
-                )
-            tenant = DEFAULT_TENANT
-        if to is not None:
-            for layer in self.layers:
-                layer.check_start(to)
-        request = build_request(prompt, options)
-        limit = current_deadline()
-        return Call(request, tenant, self, Record(), to, streaming, limit, self._circuit, self.limits, hedge)
+    async def _restarting(
+        self, call: Call, deadline: float | None, on_break: OnBreak
+    ) -> RestartingStream[Any]:
+        restarts = Restarts(call, self.lifecycle, self._handle)
+        stream = await self._carry(call, deadline, restarts)
+        return RestartingStream(stream, restarts, on_break == "restart_after_tools")
 
     # --- carrying --------------------------------------------------------------------------------
 
-    async def _carry(self, call: Call, seconds: float | None) -> Any:
+    async def _carry(self, call: Call, seconds: float | None, restarts: Restarts | None = None) -> Any:
         record, lifecycle = call.record, self.lifecycle
         task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
         cancelling = delivered(task)
@@ -190,7 +189,8 @@ class Pipeline(Runtime):
             answer = await self._handle(call)
             record.ended = clock()
             if call.streaming:
-                hand_out(call, answer, lifecycle, task)
+                ended = None if restarts is None else restarts.stream_ended
+                hand_out(call, answer, lifecycle, task, ended)
             else:
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
@@ -252,7 +252,7 @@ class Pipeline(Runtime):
         return circuits_of(self.layers)
 
     def __str__(self) -> str:
-        return overview(self.lifecycle.state, self.lifecycle.under_way, self.layers)
+        return overview(self.lifecycle.state, self.lifecycle.under_way, after_route(self.layers, self.allow))
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
     from ranvier.clock import Clock
+    from ranvier.errors.rejected import NotAllowedError
     from ranvier.errors.root import RanvierError
+    from ranvier.facts.price import Prices
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.circuits import CircuitRegistry
     from ranvier.pipeline.deployment import Deployment
@@ -113,6 +116,16 @@ class RetryAllowance(Protocol):
         """Whether another attempt may be sent now; if so, it is counted."""
 
 
+class Rule(Protocol):
+    """Decides which call may be sent to which target; each method is documented at `AllowRule`."""
+
+    def refusal(self, call: Call) -> NotAllowedError | None:
+        """Why `call` may not be sent to its target with its key; `None` if it may."""
+
+    def refusal_at(self, call: Call, deployment: Deployment) -> NotAllowedError | None:
+        """Why `call` may not be sent to `deployment` with any known key; `None` if it may, or might."""
+
+
 class Timed(Protocol):
     """A layer that sets the deadline of every call."""
 
@@ -126,9 +139,13 @@ class Runtime:
 
     Attributes:
         layers: The stack, from the outside in.
+        allow: The rule for which call may be sent to which target; `None` allows all.
+        prices: The prices of targets, as far as they are known.
         credentials: Chooses the key of each call.
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
         retry_budget: The budget of retries, which further keys count against; `None` without one.
+        allow: The rule for which call may be sent to which target; `None` allows all.
+        prices: The prices of targets, as far as they are known.
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
@@ -147,6 +164,8 @@ class Runtime:
     loop: asyncio.AbstractEventLoop
     clock: Clock
     timers: TimerWheel
+    allow: Rule | None = None
+    prices: Prices = MappingProxyType({})
     timed_by: Timed | None = None
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED

@@ -7,6 +7,7 @@ from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
+from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.traps import MUTANTS as OF_TRAPS
@@ -18,6 +19,7 @@ MUTANTS = (
     *OF_LIFECYCLE,
     *OF_RATES,
     *OF_REPORTING,
+    *OF_ROUTES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_TRAPS,

@@ -99,6 +99,9 @@ class Everything:
             second = await pipeline.stream("Why?", tenant="other")
             with suppress(RanvierError):
                 await second.collect()
+        route = Fallback(_at("one", stream("half", broken())), _at("two", "whole"))
+        async with self.pipeline(route).stream("Why?", on_break="restart") as restarted:
+            await restarted.collect()
         await asyncio.sleep(0)
 
 

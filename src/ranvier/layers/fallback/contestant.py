@@ -14,7 +14,7 @@ from ranvier.pipeline.timing.limit import OVERTAKEN
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.fallback.hedge_budget import HedgeBudget
+    from ranvier.layers.fallback.hedge_rule import HedgeBudget
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.timing.alarm import Alarm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from ranvier.errors.rejected import NotAllowedError
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, R
@@ -25,7 +26,8 @@ async def _by_keys(call: Call, inner: Handler[R]) -> R:
         try:
             return await inner(call)
         except RanvierError as error:
-            if not error.about_key or call.watch.hedged:  # then another target is in flight already
+            another = error.about_key or isinstance(error, NotAllowedError)
+            if not another or call.watch.hedged:  # then another target is in flight already
                 raise
             following = await credentials.following(call, error)
             if following is None:

@@ -10,15 +10,16 @@ from ranvier.errors.configuration import ConfigurationError, UnknownProviderErro
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.layers.fallback.contestant import Contestant
-from ranvier.layers.fallback.hedge_budget import HedgeBudget
-from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeRule
+from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeBudget, HedgeRule
 from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
+from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
 from ranvier.layers.fallback.targets import Target, TargetNames, listed
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
+from ranvier.pipeline.asking.capable import is_plain, may_lack
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import limits_at
@@ -110,6 +111,7 @@ class Fallback(Layer):
         self._reserves: dict[Deployment, float] = {}
         self._joined = False
         self._loops = Loops()
+        self._judges = any(map(may_lack, self.deployments()))
 
     # --- for the pipeline ------------------------------------------------------------------------
 
@@ -141,9 +143,13 @@ class Fallback(Layer):
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
         chain = self._default if call.start is None else self._chain(call.start)
-        if not self.watched:
+        judged = self._judges and not is_plain(call.request)
+        if call.record.broken is not None:
+            left = left_after_break(call, chain)
+            return resume(Race(self, call, left, inner, judged), self.pace_of(left[0]))
+        if not (self.watched or judged) and call.pipeline.allow is None:
             return _run_unwatched(self, call, chain, inner)
-        return Race(self, call, chain, inner).run()
+        return Race(self, call, chain, inner, judged).run()
 
     # --- what a call asks ------------------------------------------------------------------------
 
@@ -240,7 +246,7 @@ async def _run_unwatched(layer: Fallback, call: Call, chain: tuple[Deployment, .
                 return answer
         except RanvierError as error:
             failure = error
-        race = Race(layer, call, chain, inner)
+        race = Race(layer, call, chain, inner, judged=False)
         contestant = Contestant(race, target, layer.pace_of(target))
         race.skip_first()
         if failure is None:

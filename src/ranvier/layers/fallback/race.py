@@ -18,7 +18,8 @@ from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.flight import Flight
 from ranvier.layers.fallback.hedge import hedge
 from ranvier.layers.fallback.keys import send
-from ranvier.layers.fallback.targets_left import TargetsLeft
+from ranvier.layers.fallback.resume import hand_over
+from ranvier.layers.fallback.targets_left import Chain, TargetsLeft
 from ranvier.layers.fallback.verdict import fall_back, out_of_time, verdict
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
@@ -48,10 +49,9 @@ class Race(TargetsLeft, Generic[R]):
     _context: Context | None = None  # that of the caller
     _previous: tuple[Deployment, str] | None = None  # the target tried last, and why it was left
 
-    def __init__(self, layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> None:
-        super().__init__(chain)
+    def __init__(self, layer: Fallback, call: Call, chain: Chain, inner: Handler[R], judged: bool) -> None:
+        super().__init__(call, chain, judged)
         self.layer = layer
-        self.call = call
         self.hedges = layer.hedges
         self.detects_silence = layer.detects_silence
         self._inner = inner
@@ -84,7 +84,7 @@ class Race(TargetsLeft, Generic[R]):
             raise
         finally:
             self._context = None
-            if self._previous is not None or self.flight is not None:
+            if self._failures or self._previous is not None or self.flight is not None:
                 answer = None  # type: ignore[assignment]
                 self._forget()
 
@@ -128,11 +128,15 @@ class Race(TargetsLeft, Generic[R]):
                 raise out_of_time(target, self._failures)
             if layer.reserve is not None and (self._remaining or self._deferred):
                 contestant.until = layer.turn_ends(call.deadline, now, self.later)
-        if reason is None and self._previous is not None:
+        if self.broken is not None:
+            reason = self.broken.error.kind
+        elif reason is None and self._previous is not None:
             reason = fall_back(call, target, *self._previous)
         directed = call.to(target, None, reason)
         if layer.watched:
             directed.watch = contestant
+        if self.broken is not None:
+            hand_over(self, contestant, directed)
         return directed
 
     def launch(self, contestant: Contestant, call: Call) -> None:
@@ -171,9 +175,9 @@ class Race(TargetsLeft, Generic[R]):
         self._answer = answer
 
     def _falls_back_on(self, answer: R) -> bool:
-        if self.single or not getattr(answer, "empty", False):
-            return False
-        return not self.layer.accepts_empty(self.call)
+        return bool(getattr(answer, "empty", False)) and not (
+            self.single or self.layer.accepts_empty(self.call)
+        )
 
     def failed(self, contestant: Contestant, call: Call, error: BaseException) -> None:
         """Record the failure of a target; end the call if other targets would fail in the same way."""
@@ -243,8 +247,7 @@ class Race(TargetsLeft, Generic[R]):
     def first_sent(self, contestant: Contestant) -> None:
         """The first request to the target is sent: the first one of a call earns a part of a hedge."""
         if self.hedges and len(self.call.record.attempts) == 1:
-            receiver = self._remaining[0] if self._remaining else contestant.target
-            self.layer.budget.earn(receiver.provider.name)
+            self.layer.budget.earn(next(iter(self.later), contestant.target).provider.name)
 
     def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""

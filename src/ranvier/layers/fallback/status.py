@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.layers.fallback.first_tokens import MIN_SAMPLES
-from ranvier.layers.fallback.hedge_budget import MAX_SAVED, HedgeBudget
+from ranvier.layers.fallback.hedge_rule import MAX_SAVED, HedgeBudget
 from ranvier.layers.fallback.pace import Pace
 from ranvier.wording import counted
 

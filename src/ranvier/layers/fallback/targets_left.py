@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ranvier.errors.rejected import SharedCircuitOpenError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope
 from ranvier.layers.fallback.verdict import Failures, too_small
+from ranvier.pipeline.asking.allow import refusals
+from ranvier.pipeline.asking.capable import incapable
+from ranvier.pipeline.asking.foreign import own_error
+from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.reporting.announce import announce_rejected
+
+Chain = tuple[Deployment, ...]
+"""Targets in the order in which they are asked."""
 
 
 class TargetsLeft:
     """The rest of a chain; targets at an endpoint that has failed come last."""
 
+    broken: Any = None  # the stream that broke, until its target is asked again
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
     _failed_endpoints: tuple[str, ...] = ()
     _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
+    _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
 
-    def __init__(self, chain: tuple[Deployment, ...]) -> None:
-        self.single = len(chain) == 1
+    def __init__(self, call: Call, chain: Chain, judged: bool) -> None:
+        self.call = call
+        if call.pipeline.allow is not None and len(chain) > 1:
+            self._refused = refusals(call, chain)
+        if judged:
+            rest = [target for target in chain if target not in self._refused]
+            self._refused = {**self._refused, **incapable(call, rest)}
+        self.single = len(chain) - len(self._refused) == 1
         self._remaining = chain
 
     def next(self) -> Deployment | None:
@@ -26,6 +46,9 @@ class TargetsLeft:
         while self._remaining:
             target = self._remaining[0]
             self._remaining = self._remaining[1:]
+            if self._refused and target in self._refused:
+                self._pass_over(target, self._refused[target])
+                continue
             if not self._failures:
                 return target
             if too_small(target, self._failures):
@@ -38,6 +61,12 @@ class TargetsLeft:
         target = self._deferred[0]
         self._deferred = self._deferred[1:]
         return target
+
+    def _pass_over(self, target: Deployment, error: RanvierError) -> None:
+        self._failures += ((target, own_error(self.call, error)),)
+        directed = self.call.to(target)
+        recorder.skipped(directed, error)
+        announce_rejected(directed, error, target.provider.name)
 
     def skip_first(self) -> None:
         """The first target has been asked."""
@@ -70,4 +99,7 @@ class TargetsLeft:
     @property
     def later(self) -> tuple[Deployment, ...]:
         """The targets that are left, in order."""
-        return self._remaining + self._deferred
+        later = self._remaining + self._deferred
+        if self._refused:
+            return tuple([target for target in later if target not in self._refused])
+        return later

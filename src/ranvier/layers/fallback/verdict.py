@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.errors.provider import ContextLengthError, InvalidRequestError
+from ranvier.errors.rejected import AllowFailedError, NotAllowedError
 from ranvier.errors.root import RanvierError
 from ranvier.events import FallbackTaken
 from ranvier.pipeline.call import Call
@@ -16,12 +19,26 @@ Failures = tuple[tuple[Deployment, RanvierError], ...]
 
 def verdict(failures: Failures) -> RanvierError:
     """The error of a call whose targets have all failed."""
-    if len(failures) == 1 or all(isinstance(error, InvalidRequestError) for _, error in failures):
+    if len(failures) == 1:
         return failures[0][1]
+    asked = [error for _, error in failures if not isinstance(error, NotAllowedError)]
+    if not asked:
+        return _not_allowed([error for _, error in failures if isinstance(error, NotAllowedError)])
+    if all(isinstance(error, InvalidRequestError) for error in asked):
+        return asked[0]
     summary = ", ".join(f"{deployment} ({error.kind})" for deployment, error in failures)
     return AllDeploymentsFailedError(
         f"none of {len(failures)} targets answered: {summary}", [error for _, error in failures]
     )
+
+
+def _not_allowed(errors: Sequence[NotAllowedError]) -> NotAllowedError:
+    """One error with the reasons of all targets."""
+    failed = [error for error in errors if isinstance(error, AllowFailedError)]
+    reasons = {target: why for error in errors for target, why in error.reasons.items()}
+    made = AllowFailedError(reasons=reasons) if failed else NotAllowedError(reasons=reasons)
+    made.__cause__ = failed[0].__cause__ if failed else None
+    return made
 
 
 def too_small(deployment: Deployment, failures: Failures) -> bool:

@@ -51,6 +51,7 @@ class Retry(Layer):
     """
 
     place: ClassVar[Place] = Place.RETRY
+    retries_broken = True
 
     @suggests(
         **dict.fromkeys(("max_attempts", "attempts", "tries"), "max_retries=2 is three attempts at most"),
@@ -98,6 +99,8 @@ class Retry(Layer):
         try:
             while True:
                 try:
+                    if call.watch.broken is not None:
+                        raise _taken(call)
                     answer = await inner(call)
                     if failed is None:
                         self._count_first(call, before)
@@ -202,3 +205,10 @@ class Retry(Layer):
             **({"on_timeout": True} if self.on_timeout else {}),
             **({} if repr(self.budget) == repr(DEFAULT_BUDGET) else {"budget": self.budget}),
         )
+
+
+def _taken(call: Call) -> RanvierError:
+    """The error of the stream that broke, which is no failure of the attempts that follow."""
+    broken, call.watch.broken = call.watch.broken, None
+    assert broken is not None
+    return broken

@@ -218,10 +218,7 @@ class Throttle(Layer):
                 queue.dismiss()
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Adds one wait at the gate, or any number where a call may also wait for a connection.
-
-        If the gate is closed during that wait, the call is sent back to the gate.
-        """
+        """Adds one wait at the gate, or any number where it may close while a call waits for a connection."""
         settings = self if deployment is None else self.settings_for(deployment)
         returns = deployment is None or takes_slot(deployment)
         return inner.later(math.inf if returns else settings.max_wait)

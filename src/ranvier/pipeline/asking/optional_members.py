@@ -56,7 +56,7 @@ def traits_of(provider: Named) -> ProviderTraits:
     _check(provider, "base_url", type(base_url), isinstance(base_url, str), "a str")
     _check(provider, "environment", type(environment), _are_names(environment), "a tuple of variable names")
     _check(provider, "needs_credential", type(needs), isinstance(needs, bool), "True or False")
-    for name in ("credential", "open"):
+    for name in ("credential", "open", "lacks"):
         _check_function(provider, name, "a plain function, not `async def`")
     _check_function(provider, "stream", "an async generator, or a function that returns an async iterator")
     for name in ("aclose", "knows_model"):
@@ -105,6 +105,12 @@ def checked_slots_of(provider: Named) -> asyncio.Semaphore | None:
     slots = slots_of(provider)
     _check_slots(provider, slots)
     return slots
+
+
+def lacks_of(provider: Named) -> Callable[[Any], object] | None:
+    """The function of `provider` that tells why it cannot serve a call."""
+    function: Callable[[Any], object] | None = getattr(provider, "lacks", None)
+    return function
 
 
 def may_have_slots(provider: Named) -> bool:

@@ -55,7 +55,7 @@ class KeyRotation:
 
     def choose(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
         """The key to use of those in `answer`, or `None`."""
-        usable = _usable(answer, call.deployment)
+        usable = usable_keys(answer, call.deployment)
         holder = (call.tenant, call.deployment.provider.name)
         if len(usable) < 2:
             self._remember(holder, 0, usable)
@@ -73,7 +73,7 @@ class KeyRotation:
 
     def renewed(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
         """The key to try of those that the resolver returned in place of the ones tried; `None` if none."""
-        usable = _usable(answer, call.deployment)
+        usable = usable_keys(answer, call.deployment)
         self._remember((call.tenant, call.deployment.provider.name), 0, usable)
         return self._untried(usable, call)
 
@@ -98,6 +98,8 @@ class KeyRotation:
             return None
         tried = {key for at, key in call.record.tried_keys if at == call.deployment.target}
         fresh = [each for each in keys if hash(each.key) not in tried and each.key != call.credential]
+        if call.pipeline.allow is not None:
+            fresh = [each for each in fresh if _is_allowed(call, each)]
         waits = self._waits(fresh, call)
         return fresh[waits.index(0.0)] if 0.0 in waits else None
 
@@ -116,7 +118,15 @@ class KeyRotation:
             self._turns.popitem(last=False)
 
 
-def _usable(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableKey]:
+def _is_allowed(call: Call, key: UsableKey) -> bool:
+    """True if `call` may be sent to its target with `key`."""
+    asked = call.to(call.deployment, key.key)
+    asked.tenants_key = key.tenants
+    rule = call.pipeline.allow
+    return rule is None or rule.refusal(asked) is None
+
+
+def usable_keys(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableKey]:
     """The keys of `answer`; `SHARED` stands for the provider's own, if it has one."""
     try:
         own = credential_of(deployment.provider)

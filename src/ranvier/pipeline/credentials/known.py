@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from ranvier.pipeline.asking.optional_members import credential_of
 from ranvier.pipeline.credentials.credentials import Credentials
+from ranvier.pipeline.credentials.key_rotation import UsableKey, usable_keys
 from ranvier.pipeline.credentials.resolver import SHARED, Key
 
 if TYPE_CHECKING:
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
     from ranvier.pipeline.deployment import Deployment
 
 
-def known_keys(call: Call, deployment: Deployment) -> tuple[str | None, ...]:
-    """The keys for `call` at `deployment` that are known without waiting; `None` stands for none at all."""
+def with_known_keys(call: Call, deployment: Deployment) -> Iterator[Call]:
+    """`call` at `deployment` with each key that is known without waiting, or without one if it needs none."""
     credentials = cast(Credentials, call.pipeline.credentials)
     answer: tuple[Key, ...] = (SHARED,)
     if credentials.resolver is not None:
         answer = credentials.lookups.known(call, deployment)
-    keys = [credential_of(deployment.provider) if key is SHARED else key for key in answer]
-    return tuple(key or None for key in keys if key or not deployment.traits.needs_credential)
+    chosen: list[UsableKey | None] = [*usable_keys(answer, deployment)]
+    if answer and not chosen and not deployment.traits.needs_credential:
+        chosen = [None]
+    for each in chosen:
+        asked = call.to(deployment)
+        asked.credential, asked.tenants_key = (None, False) if each is None else each
+        yield asked

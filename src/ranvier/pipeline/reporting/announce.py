@@ -8,12 +8,12 @@ from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected
 from ranvier.facts.attempt import deciding
 
 if TYPE_CHECKING:
-    from ranvier.errors.rejected import RejectedError
+    from ranvier.errors.root import RanvierError
     from ranvier.facts.attempt import Attempt
     from ranvier.pipeline.call import Call
 
 
-def announce_rejected(call: Call, error: RejectedError, provider: str) -> None:
+def announce_rejected(call: Call, error: RanvierError, provider: str) -> None:
     """Emit that a layer has rejected `call` at `provider` with `error`."""
     if call.pipeline.events.hears(CallRejected):
         event = CallRejected(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.asking.foreign import is_of_another_call, own_error
@@ -13,17 +14,29 @@ from ranvier.pipeline.running.elsewhere import closed_error
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.outcome import Outcome
     from ranvier.pipeline.running.lifecycle import Lifecycle
     from ranvier.pipeline.streaming.stream import ResponseStream
 
 
-def hand_out(call: Call, stream: ResponseStream, lifecycle: Lifecycle, reader: asyncio.Task[Any]) -> None:
-    """Hand a stream out to its reader; the call ends when the stream ends."""
+def hand_out(
+    call: Call,
+    stream: ResponseStream,
+    lifecycle: Lifecycle,
+    reader: asyncio.Task[Any],
+    ended: Callable[[Outcome], None] | None = None,
+) -> None:
+    """Hand a stream out to its reader; the call ends when the stream ends, unless `ended` decides that."""
     stream.reader = weakref.ref(reader)
     if stream.response is not None:  # it ended without content; other targets may have been tried since
         stream.response.attempts = call.record.attempts
-    lifecycle.follow(stream)  # before the call is removed, or a closing pipeline would seem idle
-    stream.on_end(lambda outcome: over(call))
+    if ended is not None:
+        stream.on_end(
+            ended
+        )  # before it is no stream in flight any more, or a closing pipeline would seem idle
+    lifecycle.follow(stream)  # before the call is removed, for the same reason
+    if ended is None:
+        stream.on_end(lambda outcome: over(call))
 
 
 def fail(call: Call, error: BaseException) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.errors.rejected import RejectedError, SharedCircuitOpenError
+from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import HEDGE_LOST, Attempt
 from ranvier.facts.story import Wait
@@ -39,11 +39,14 @@ def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None
     call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
 
 
-def skipped(call: Call, error: RejectedError) -> None:
+def skipped(call: Call, error: RanvierError) -> None:
     """Record that the target of `call` was skipped because of `error`."""
-    detail = error.in_words() if isinstance(error, SharedCircuitOpenError) else None
-    now = call.pipeline.clock()
-    call.record.waits += (Wait("skipped", now, 0.0, error.kind, call.deployment.target, detail),)
+    now, target = call.pipeline.clock(), call.deployment.target
+    if isinstance(error, RejectedError):
+        words = error.in_words()
+    else:
+        words = str(error).partition(";")[0].removeprefix(f"{target} ")
+    call.record.waits += (Wait("skipped", now, 0.0, error.kind, target, words),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from ranvier.errors.provider import ProviderError
+from ranvier.errors.provider import InvalidResponseError, ProviderError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
@@ -154,6 +154,10 @@ class BoundedEvents:
         return event
 
     def _process_event(self, event: StreamEvent) -> StreamEvent | None:
+        if event.restarted:  # of a pipeline behind a provider: what came before is void, and may be shown
+            raise InvalidResponseError(
+                "the answer was restarted", provider=self._call.deployment.provider.name
+            )
         self.collector.add(event)
         if event.text or event.has_content:
             if self.first is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.caller import PLAIN_FAILURES
-from ranvier.pipeline.credentials.known import known_keys
+from ranvier.pipeline.credentials.known import with_known_keys
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -18,9 +18,8 @@ def later_target_admits(call: Call) -> bool:
 
 
 def _admits(call: Call, deployment: Deployment) -> bool:
-    asked = call.to(deployment)
-    try:  # keys are never local variables: a traceback report might show them
-        for asked.credential in known_keys(call, deployment):
+    try:
+        for asked in with_known_keys(call, deployment):
             if all(layer.admits_now(asked) for layer in call.pipeline.layers):
                 return True
     except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait

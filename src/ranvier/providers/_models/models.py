@@ -99,7 +99,9 @@ def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def is_known(provider: str, model: str) -> bool:
     """True if the table has a row for this model of the provider, besides the rows for all its models."""
-    return any(owner == provider and starts != "*" and _starts(model, starts) for owner, starts, _, _ in ROWS)
+    return any(
+        owner == provider and starts != "*" and starts_with(model, starts) for owner, starts, _, _ in ROWS
+    )
 
 
 def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool:
@@ -108,7 +110,7 @@ def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool
         provider == "openai"
         and bool(given.get("tools"))
         and "reasoning_effort" not in given
-        and _starts(model, NONE_BESIDE_TOOLS)
+        and starts_with(model, NONE_BESIDE_TOOLS)
     )
 
 
@@ -118,13 +120,13 @@ def _rules(provider: str, model: str) -> dict[str, tuple[str, Action]]:
     names = NAMES.get(provider, {})
     rules: dict[str, tuple[str, Action]] = {}
     for owner, starts, parameters, action in ROWS:
-        if owner == provider and _starts(model, starts):
+        if owner == provider and starts_with(model, starts):
             for name in parameters.split():
                 rules.setdefault(name, (names.get(name, name), action))
     return {name: (wire_name, keep) for name, wire_name in names.items()} | rules
 
 
-def _starts(model: str, starts: str) -> bool:
+def starts_with(model: str, starts: str) -> bool:
     return starts == "*" or _bare(model).startswith(tuple(starts.split()))
 
 
@@ -142,12 +144,12 @@ def _unsupported(provider: str, model: str, name: str, reason: str) -> Unsupport
 
 @lru_cache(maxsize=1024)
 def _limit(model: str) -> int:
-    return next(limit for starts, limit in CLAUDE_LIMITS if _starts(model, starts))
+    return next(limit for starts, limit in CLAUDE_LIMITS if starts_with(model, starts))
 
 
 def refuses_prefill(provider: str, model: str) -> bool:
     """True if the last message must not be the assistant's; OpenRouter rejects it for the same models."""
-    return provider in ("anthropic", "openrouter") and _starts(model, NO_PREFILL)
+    return provider in ("anthropic", "openrouter") and starts_with(model, NO_PREFILL)
 
 
 def takes_forms(provider: str) -> bool:
@@ -157,12 +159,12 @@ def takes_forms(provider: str) -> bool:
 
 def wants_signatures(model: str) -> bool:
     """True for Gemini models that reject a tool call in the history without a thought signature."""
-    return not _starts(model, UNSIGNED)
+    return not starts_with(model, UNSIGNED)
 
 
 def takes_pictures_of_tools(model: str) -> bool:
     """True for Gemini models that accept images in a tool result: the third generation and later."""
-    return not _starts(model, UNSIGNED)
+    return not starts_with(model, UNSIGNED)
 
 
 def first_token_allowance(provider: str, model: str) -> float:
@@ -171,4 +173,4 @@ def first_token_allowance(provider: str, model: str) -> float:
     This is normal for models that do not stream their reasoning, and for Ollama, which may load the model.
     """
     speaks = any(mark in _bare(model) for mark in SPEAKING)
-    return 120.0 if provider == "ollama" or (_starts(model, SILENT) and not speaks) else 20.0
+    return 120.0 if provider == "ollama" or (starts_with(model, SILENT) and not speaks) else 20.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.provider import ProviderError
+from ranvier.errors.provider import InvalidRequestError, ProviderError
 from ranvier.errors.root import RanvierError
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
@@ -29,6 +29,7 @@ from ranvier.providers._wire.address import checked_url
 from ranvier.providers._wire.fields import Extras, encoded, fitted
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
+from ranvier.providers._wire.lacking import lacking
 from ranvier.providers._wire.wire import Wire
 from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
@@ -218,6 +219,10 @@ class Adapter(Wire):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model
         return answer
+
+    def lacks(self, call: Call) -> InvalidRequestError | None:
+        """Why the model cannot serve `call.request`, by the tables of models; `None` if nothing is known."""
+        return lacking(self, call)
 
     def knows_model(self, model: str) -> bool:
         """True if the table of models lists what that model accepts."""

@@ -88,14 +88,9 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
     Raises:
         UnsupportedRequestError: the model needs a change that would alter the meaning of the request.
     """
-    settings = _given(call.request)
-    if not (settings or extras.fields or extras.settings):
-        return fit(*facts, settings).parameters
-    given: Json = {}
-    for more in extras.fields:
-        if "reasoning_effort" in more:
-            given["reasoning_effort"] = more["reasoning_effort"]  # may rule out temperature and the like
-    given |= settings | extras.settings
+    given = given_settings(call, extras)
+    if not given:
+        return fit(*facts, given).parameters
     try:
         parameters, dropped = fit(*facts, given)
     except UnsupportedRequestError as error:
@@ -107,6 +102,18 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
     for name in ("tools", "schema"):
         parameters.pop(name, None)  # fitted only for the models that reject them
     return parameters
+
+
+def given_settings(call: Call, extras: Extras) -> Json:
+    """The settings that are given for `call`, by their neutral names."""
+    settings = _given(call.request)
+    if not (settings or extras.fields or extras.settings):
+        return settings
+    given: Json = {}
+    for more in extras.fields:
+        if "reasoning_effort" in more:
+            given["reasoning_effort"] = more["reasoning_effort"]  # may rule out temperature and the like
+    return given | settings | extras.settings
 
 
 def _emit_dropped(call: Call, provider: str, dropped: tuple[str, ...]) -> None:

@@ -1,0 +1,63 @@
+"""Goes on after a stream that broke: with another attempt at its target, or with the next one.
+
+The break counts like a failure of that attempt before its first content: where the stack retries, the target
+is asked again; else, or if that does not help, the next one is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ranvier.layers.fallback.contestant import Contestant, Course
+from ranvier.layers.fallback.pace import Pace
+from ranvier.pipeline.layer import Layer
+
+if TYPE_CHECKING:
+    from ranvier.errors.root import RanvierError
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
+
+
+class Resumable(Course, Protocol):
+    """The race that goes on."""
+
+    call: Call
+    broken: Any
+
+    def skip_first(self) -> None:
+        """The first target has been asked."""
+
+    def failed(self, contestant: Contestant, call: Call, error: RanvierError) -> None:
+        """A target has failed."""
+
+    async def run(self) -> Any:
+        """The answer of the first target that has one."""
+
+
+def left_after_break(call: Call, chain: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    """The target whose stream broke, and those of `chain` that `call` has not been sent to."""
+    tried = {attempt.target for attempt in call.record.attempts}
+    return (call.record.broken.target, *(target for target in chain if target.target not in tried))
+
+
+async def resume(race: Resumable, pace: Pace) -> Any:
+    """The answer of another attempt: at the same target, if the stack has a layer that retries there."""
+    call = race.call
+    race.broken, call.record.broken = call.record.broken, None
+    if not any(isinstance(each, Layer) and each.retries_broken for each in call.pipeline.layers):
+        target, error = race.broken.target, race.broken.error
+        race.broken = None
+        race.skip_first()
+        try:
+            race.failed(Contestant(race, target, pace), call.to(target), error)
+        finally:
+            del error  # it refers to this frame: a local would complete a cycle
+    return await race.run()
+
+
+def hand_over(race: Resumable, contestant: Contestant, directed: Call) -> None:
+    """Let the layer that retries have the error of the stream, if `directed` goes to its target."""
+    broken, race.broken = race.broken, None
+    if broken.target == directed.deployment:
+        directed.attempt, contestant.broken = broken.number, broken.error
+        directed.watch = contestant
