@@ -246,8 +246,7 @@ class Throttle(Layer):
         for gate in islice(self.gates, MAX_SHOWN):
             where = gate.provider if gate.model is None else f"{gate.provider}/{gate.model}"
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
-            waiting = f"{counted(gate.waiting, 'call')} waiting"
-            yield f"  {where} key {gate.key}: {gate.reason}, {when}, {waiting}"
+            yield f"  {where} key {gate.key}: {gate.reason}, {when}, {counted(gate.waiting, 'call')} waiting"
 
     def __repr__(self) -> str:
         return self._describe(
