@@ -28,9 +28,12 @@ class Pair:
             Deployment(SEVEN[name]("key", base_url=server.url, name=f"{name}-{place}"), "m")
             for place, (name, server) in enumerate(zip(self.names, self.servers, strict=True))
         ]
+        route = Fallback(*providers, hedge_after=AFTER)
+        for target in route.targets:  # they have answered before, so that losers leave at once
+            route.pace_of(target).content(None, 0.0)
         self.pipeline = Pipeline(
             Deadline(20),
-            Fallback(*providers, hedge_after=AFTER),
+            route,
             Breaker(),
             Timeout(None, first_token=10, idle=10),
             listeners=(),
