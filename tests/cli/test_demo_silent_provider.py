@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,6 @@ from ranvier.cli.demo.tally import Tally, Verdict
 from ranvier.events import AttemptEnded, CallEnded
 from ranvier.facts.attempt import Attempt
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.simulator import End, Exchange, Fine, Silence
 from support.outage import filmed_silence
 
@@ -129,8 +129,8 @@ def _settings(layer: object, faster: float = 1.0) -> tuple[object, ...]:
     return type(layer), *settings
 
 
-def _rules(rules: SharedCircuits | object, faster: float) -> tuple[float, float]:
-    return rules.cooldown * faster, rules.max_cooldown * faster  # type: ignore[attr-defined]
+def _rules(rules: Any, faster: float) -> tuple[float, float]:
+    return rules.cooldown * faster, rules.max_cooldown * faster
 
 
 # --- the counts ----------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def judged(attempts: tuple[Attempt, ...], log: list[Exchange], *, counted: int |
     where = {"tenant": "acme", "provider": "", "model": "m"}
     for each in attempts[:counted]:
         film.record(AttemptEnded(**{**where, "provider": each.provider}, attempt=each))
-    story = SimpleNamespace(outcome="succeeded", attempts=attempts)
+    story: Any = SimpleNamespace(outcome="succeeded", attempts=attempts)
     film.record(CallEnded(**where, outcome="succeeded", seconds=0.1, streaming=False, story=story))
     return ACT.judge(tally, film, log)
 

@@ -1,6 +1,7 @@
 """What holds for every schedule of delays and failures, drawn from seeds: bounds, and one answer."""
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -8,6 +9,7 @@ from ranvier import OverloadedError, Pipeline, RanvierError, ServerError
 from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
 from ranvier.layers.fallback.pace import MAX_LINGERING
+from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, assert_settled, broken, cut, explore, ping, stall, stream
 from ranvier.testing.faults import Faults
 
@@ -19,7 +21,7 @@ class Lot:
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.targets = [ScriptedProvider(name, lambda call, name=name: self._draw(name)) for name in "abc"]
+        self.targets = [ScriptedProvider(name, partial(self._reply, name)) for name in "abc"]
         few = self.targets[: rng.choice([1, 2, 3, 3])]
         self.route = Fallback(
             *few, hedge_after=rng.choice(["p99", "p95", 0.0, 2.0]), reserve=rng.choice([None, 5.0])
@@ -39,6 +41,9 @@ class Lot:
             listeners=(),
         )
         self.records: list[Record] = []
+
+    def _reply(self, name: str, call: Call) -> Any:
+        return self._draw(name)
 
     def _draw(self, name: str) -> Any:
         rng = self.rng

@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -406,7 +407,7 @@ def test_no_request_ever_reaches_a_rejected_target(
             return list(KEYS)
 
         turns = {name: iter(replies[row] * 100) for row, name in enumerate("abc")}
-        providers = [ScriptedProvider(name, lambda call, name=name: next(turns[name])) for name in "abc"]
+        providers = [ScriptedProvider(name, partial(_next, turns[name])) for name in "abc"]
         pipeline = Pipeline(
             Deadline(60),
             Fallback(*providers, hedge_after=hedge, reserve=5),
@@ -437,3 +438,7 @@ def test_no_request_ever_reaches_a_rejected_target(
                 assert answers[provider.name, call.credential or "one"] is True
 
     run(play())
+
+
+def _next(replies: Iterator[Any], call: Call) -> Any:
+    return next(replies)

@@ -154,7 +154,7 @@ async def test_targets_that_were_asked_before_are_not_asked_again() -> None:
 
 @pytest.mark.parametrize("retries", [0, 1])
 async def test_if_nothing_answers_again_the_break_is_raised(retries: int) -> None:
-    scripts = [
+    scripts: list[list[Any]] = [
         [stream("one ", broken()), ServerError("down", provider="a")],
         [ServerError("down", provider="b")] * 2,
     ]
