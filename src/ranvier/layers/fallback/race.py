@@ -85,8 +85,8 @@ class Race(TargetsLeft, Generic[R]):
                     break
             return await self._without_answer() if self._answer is None else self._answer
         except asyncio.CancelledError as cancelled:
-            self._fatal = cancelled  # so that nothing else is asked while targets are still ending
             if self.flight is not None:
+                self._fatal = cancelled  # so that nothing else is asked while targets are still ending
                 await self.flight.cancel()
             raise
         finally:
