@@ -106,6 +106,8 @@ class RequestChecks(RaceChecks):
 
     def _may_repeat(self, before: Exchange, exchange: Exchange) -> bool:
         stack = exchange.story.stack
+        if stack.asks_last_target and stack.again:
+            return True  # a rejection is all that the route knows then
         if before.key != exchange.key:
             return before.kind in ABOUT_KEYS
         kind = before.kind if before.ending == "raised" else "timeout"
