@@ -17,7 +17,7 @@ from ranvier import (
     WireTool,
 )
 from ranvier.events import HedgeSent, HedgeWithheld
-from ranvier.layers import Breaker
+from ranvier.layers import Breaker, SharedCircuits
 from ranvier.pipeline import Call, Guard, Handler, Layer, Permit, Place
 from ranvier.pipeline.layer import R
 from ranvier.testing import after, assert_settled, ping, stall, stream
@@ -147,6 +147,61 @@ async def test_a_deadline_ends_the_hedge_as_well(streaming: bool) -> None:
     scene = Scene([stall()], [stall()], deadline=9)
     with pytest.raises(DeadlineExceededError):
         await scene.timed(streaming)
+    await scene.settle()
+
+
+async def test_losers_open_the_circuit_of_a_silent_target() -> None:
+    """They go on until their target is known to be silent: otherwise every call would be hedged for ever."""
+    breaker = Breaker(failure_threshold=1000, shared=SharedCircuits(votes=5))
+    scene = Scene(lambda call: stall(), lambda call: "well", breaker=breaker)
+    for number in range(8):
+        assert (await scene.timed(tenant=f"tenant-{number}"))[0] == "well"
+    await asyncio.sleep(10)
+    assert breaker.circuits.shared is not None
+    assert breaker.circuits.shared.state("a", "scripted") == "open"
+    await scene.settle()
+
+
+async def test_a_loser_is_blamed_only_beyond_its_hang_threshold(streaming: bool) -> None:
+    """The first one ends with the call, after 7 seconds; the second one after 10."""
+    scene = Scene([stall(), stall()], ["one", "two"])
+    scene.route.pace_of(scene.route.targets[0]).content(None, 0.0)  # it has answered before
+    failures = []
+    for _ in range(2):
+        await scene.timed(streaming)
+        await asyncio.sleep(20)
+        failures.append(dict(scene.breaker.circuits)["default", "a"].failures)
+    assert failures == [0, 1]
+    await scene.settle()
+
+
+async def test_only_so_many_losers_linger_at_one_target(streaming: bool) -> None:
+    scene = Scene(lambda call: stall(), lambda call: "well")
+    await scene.timed(streaming)
+    await asyncio.gather(*(scene.timed(streaming) for _ in range(8)))
+    await asyncio.sleep(0.1)
+    assert scene.providers[0].in_progress == len(scene.pipeline.lifecycle.background) == 5
+    await scene.settle()
+
+
+async def test_a_probe_has_company_within_two_seconds(streaming: bool) -> None:
+    down = ServerError("down", provider="a")
+    breaker = Breaker(failure_threshold=1, cooldown=1)
+    scene = Scene([down, stall()], ["one", "two"], breaker=breaker)
+    assert (await scene.timed(streaming))[0] == "one"
+    await asyncio.sleep(2)
+    assert await scene.timed(streaming) == ("two", pytest.approx(2, abs=0.1))
+    assert scene.sent == [2, 2]
+    await scene.settle()
+
+
+async def test_at_most_two_attempts_of_a_call_are_in_flight(streaming: bool) -> None:
+    """The oldest is dropped for the third."""
+    scene = Scene([stall()], [stall()], [after(5, "slow")])
+    task = asyncio.create_task(scene.timed(streaming))
+    await asyncio.sleep(2 * COLD + 1)
+    assert [each.in_progress for each in scene.providers] == [0, 1, 1]
+    assert (await task)[0] == "slow"
     await scene.settle()
 
 

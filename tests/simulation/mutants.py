@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from support.mutants.hedges import FLIGHT, HEDGE
+from support.mutants.shared_circuits import SHARED_CIRCUIT, SHARED_REGISTRY
 from support.mutants.traps import (
     ANSWER,
     ATTEMPT,
@@ -21,6 +23,7 @@ from support.mutants.traps import (
 )
 
 BREAKER = "layers/breaker/layer.py"
+BUDGET = "layers/retry/budget.py"
 GATE = "layers/throttle/gate.py"
 LOOKUPS = "pipeline/credentials/lookups.py"
 TIMERS = "pipeline/timing/timer_wheel.py"
@@ -188,6 +191,32 @@ MUTANTS = [
         "pipeline/streaming/streamed_answer.py",
         "in_background(self._source.aclose(), context, name)",
         "in_background(self._source.aclose(), None, name)",
+    ),
+    # --- hedges, budgets and shared circuits
+    mutant(
+        "S14", "three targets are asked at a time", FLIGHT,
+        "        if len(rivals) > 2:",
+        "        if len(rivals) > 3:",
+    ),
+    mutant(
+        "S16", "hedges are sent without budget", HEDGE,
+        "        if not race.layer.budget.take(target.provider.name):",
+        "        if False:",
+    ),
+    mutant(
+        "S16", "retries are sent without budget", BUDGET,
+        "        if retries + 1 > allowed or (contested and state.exceeds(tenant, self.ratio)):",
+        "        if False:",
+    ),
+    mutant(
+        "S17", "a shared circuit opens below its quorum", SHARED_CIRCUIT,
+        "        if votes.failing < rules.votes or votes.failing",
+        "        if votes.failing",
+    ),
+    mutant(
+        "S17", "calls with our key decide for tenants with their own", SHARED_REGISTRY,
+        "        key = provider, model, tenants_keys\n",
+        "        key = provider, model, False\n",
     ),
 ]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation
 """Those of the circuits first."""

@@ -18,7 +18,7 @@ TURNS = 4
 """Turns of the loop in which what was dropped may still be closed; then a second, for slow providers."""
 
 LOSERS = 130.0
-"""Seconds within which losers have passed their hang thresholds, and probes their limits."""
+"""Seconds within which losers have passed their hang thresholds, and probes that have lost their limits."""
 
 
 async def check_quiet(world: World, stories: list[Story]) -> None:

@@ -36,14 +36,12 @@ class RaceChecks(Books):
 
     def joins(self, exchange: Exchange) -> None:
         """A request begins: how many of its call are under way?"""
-        story, stack, now = exchange.story, exchange.story.stack, exchange.began
+        story, stack = exchange.story, exchange.story.stack
         if story.winner is not None and story.winner.ending not in (None, "finished"):
             story.winner = None
         rivals = [each for each in story.exchanges if each.ending is None and not each.lost]
-        if len(rivals) > stack.hedges:
-            if not stack.hedges or len(rivals) > 2:
-                self.fail(14, f"{exchange.target} is asked while {len(rivals)} targets are", story)
-            rivals[0].lost_at = now
+        if len(rivals) > stack.hedges:  # the oldest of three has been given up before this moment
+            self.fail(14, f"{exchange.target} is asked while {len(rivals)} others are", story)
         if stack.hedges:
             self._check_losers(exchange)
             self._ask_for_company(exchange)

@@ -72,7 +72,7 @@ class RequestChecks(RaceChecks):
             story.asked[target] -= 1
         elif before.target != target:
             self._check_next(story, before, target)
-        elif asked > stack.attempts_allowed(target) * stack.keys.tried_at_most + (not stack.plain):
+        elif asked > (1 if stack.plain else 2) * stack.attempts_allowed(target) * stack.keys.tried_at_most:
             self.fail(6, f"{target} is asked {asked} times", story)
         elif not self._may_repeat(before, exchange):
             self.fail(6, f"{target} is asked again after {before.judge(exchange.began)[1]}", story)
@@ -106,6 +106,8 @@ class RequestChecks(RaceChecks):
 
     def _may_repeat(self, before: Exchange, exchange: Exchange) -> bool:
         stack = exchange.story.stack
+        if stack.asks_last_target and stack.again:
+            return True  # a rejection is all that the route knows then
         if before.key != exchange.key:
             return before.kind in ABOUT_KEYS
         kind = before.kind if before.ending == "raised" else "timeout"

@@ -68,7 +68,7 @@ def draw_timeout(rng: Random, overrides: dict[str, Timeout] | None = None) -> Ti
     return Timeout(
         seconds=rng.choice([1.0, 5.0, 20.0, 60.0]),
         connect=rng.choice([None, 0.5, 2.0]),
-        first_token=rng.choice([None, 0.5, 2.0, 5.0]),
+        first_token=rng.choice([None, 0.5, 2.0, 5.0, 20.0]),
         idle=rng.choice([None, 0.375, 1.0, 5.0]),
         stream_complete=rng.random() < 0.8,
         overrides=overrides,

@@ -3,6 +3,7 @@
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
+from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.rates import MUTANTS as OF_RATES
@@ -15,6 +16,7 @@ from support.mutants.traps import MUTANTS as OF_TRAPS
 MUTANTS = (
     *OF_FOREIGN_CODE,
     *OF_GATES,
+    *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
     *OF_RATES,
