@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,6 +24,18 @@ from ranvier.testing import ScriptedProvider, broken, stream
 pytestmark = pytest.mark.virtual_time
 
 LISTENERS: list[dict[str, Any]] = [{}, {"listeners": None}]
+
+
+@pytest.fixture(autouse=True)
+def usual_levels() -> Iterator[None]:
+    """Those of a program that configures nothing, whatever the tests before have configured."""
+    loggers = [(logging.getLogger(), logging.WARNING), (logging.getLogger("ranvier"), logging.NOTSET)]
+    before = [logger.level for logger, _ in loggers]
+    for logger, level in loggers:
+        logger.setLevel(level)
+    yield
+    for (logger, _), level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 def troubled(**listeners: Any) -> Pipeline:

@@ -199,7 +199,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             StreamInterruptedError: `broken`, if none has.
             DeadlineExceededError: the deadline has passed meanwhile.
         """
-        at, cause = self._stream._call, broken.__cause__
+        at, cause, reason = self._stream._call, broken.__cause__, broken.reason
         assert isinstance(cause, RanvierError)
         self._left -= 1
         self._restart = self._loop.create_future()
@@ -212,11 +212,11 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             recorder.call_failed(self._call.record, self._clock(), cancelled)
             raise
         finally:
-            del cause  # it refers to this frame: a local would complete a cycle
+            del cause, broken  # they refer to this frame: locals would complete a cycle
             self._restart.set_result(None)
             self._restart = None
         self._stream, self._tools = answered, ToolsShown()
-        self._tell(at, broken.reason, began)
+        self._tell(at, reason, began)
         return StreamEvent(restarted=True)
 
     def _error_after(self, broken: StreamInterruptedError, error: RanvierError) -> RanvierError:
