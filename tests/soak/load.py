@@ -42,6 +42,7 @@ def stack(url: Callable[[str], str]) -> Pipeline:
         Breaker(failure_threshold=3, cooldown=1, max_cooldown=4, max_circuits=BOUND),
         Timeout(seconds=8, connect=2, first_token=1, idle=0.5),
         credentials=Credentials(key_of, ttl=2, missing_ttl=1, max_entries=BOUND),  # type: ignore[arg-type]
+        listeners=(),  # trouble is what is made here
     )
 
 
