@@ -42,7 +42,8 @@ class RequestChecks(RaceChecks):
         if now >= story.deadline:
             self.fail(5, f"{target} is asked after the deadline", story)
         not_before = story.not_before.get((target, exchange.key), 0.0)
-        if now < not_before - EPSILON and before is not None:  # a hedge may have been decided on before
+        alone = story.stack.plain or len(story.lanes) == 1  # two at a target do not hear of each other
+        if now < not_before - EPSILON and alone:
             self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
