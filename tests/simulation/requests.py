@@ -42,7 +42,9 @@ class RequestChecks(RaceChecks):
         if now >= story.deadline:
             self.fail(5, f"{target} is asked after the deadline", story)
         not_before = story.not_before.get((target, exchange.key), 0.0)
-        if now < not_before - EPSILON and before is not None:  # a hedge may have been decided on before
+        here = [each.call.watch for each in story.exchanges if each.target == target]
+        alone = story.stack.plain or all(each is call.watch for each in here)  # hedges do not hear of others
+        if now < not_before - EPSILON and alone:
             self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
