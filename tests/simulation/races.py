@@ -78,6 +78,8 @@ class RaceChecks(Books):
     def _ask_for_company(self, exchange: Exchange) -> None:
         story, stack = exchange.story, exchange.story.stack
         timed = exchange.streamed or isinstance(stack.hedge_after, float)
+        # An answer that broke after its first content is asked for again without company.
+        timed &= all(each.first is None for each in story.exchanges if each.target == exchange.target)
         if exchange.probing and story.hedges and timed and not exchange.call.watch.last_target:
             loop = asyncio.get_running_loop()
             due = exchange.began + PROBES_ALONE + 1 / 64
