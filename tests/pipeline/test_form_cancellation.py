@@ -5,28 +5,16 @@ In virtual time it is cancelled after every single turn of the loop, until it ha
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from ranvier import Pipeline, RanvierError, Response
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, broken, stream
+from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.pipeline.forms import OSLO, PARSED, UNFIT, City
 from support.scenes import live_timers
-
-
-class SteppingLoop(VirtualTimeLoop):
-    """A loop in virtual time that tells when a turn is over."""
-
-    after_turn: Callable[[], None] | None = None
-
-    def _run_once(self) -> None:
-        super()._run_once()  # type: ignore[misc]
-        if self.after_turn is not None:
-            self.after_turn()
-
+from support.stepping import cancel_after, in_turns
 
 WAYS = [pytest.param({}, id="whole"), pytest.param({"first_token": 500.0, "idle": 500.0}, id="over-a-stream")]
 """How a whole answer travels."""
@@ -77,23 +65,6 @@ class Stage:
         assert self.pipeline.lifecycle.under_way == (0, 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert live_timers() == []
-
-
-def cancel_after(task: asyncio.Task[Any], turns: tuple[int, ...]) -> None:
-    """Cancel `task` after each of these turns of the loop, counted from now."""
-    loop, turn = asyncio.get_running_loop(), itertools.count()
-
-    def after_turn() -> None:
-        if next(turn) in turns and not task.done():
-            task.cancel()
-
-    assert isinstance(loop, SteppingLoop)
-    loop.after_turn = after_turn
-
-
-def in_turns(main: Coroutine[Any, Any, bool]) -> bool:
-    with asyncio.Runner(loop_factory=SteppingLoop) as runner:
-        return runner.run(main)
 
 
 async def perform(limits: dict[str, Any], turns: tuple[int, ...], met: list[int] | None = None) -> bool:
