@@ -32,6 +32,13 @@ def count(name: str, value: int, *, least: int) -> int:
     return value
 
 
+def share(name: str, value: float) -> float:
+    """`value` as a share above 0 and up to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ConfigurationError(f"{name}={value!r:.60}: give a share above 0 and up to 1")
+    return float(value)
+
+
 def choice(name: str, value: str, options: tuple[str, ...]) -> str:
     """`value` as one of `options`."""
     if value not in options:

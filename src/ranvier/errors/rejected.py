@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ranvier.errors.root import RanvierError
+from ranvier.wording import target_name
 
 
 class RejectedError(RanvierError):
@@ -76,13 +77,13 @@ class SharedCircuitOpenError(CircuitOpenError):
 
     def in_words(self) -> str:
         """Whose circuit it was, and how many tenants voted for that."""
-        place = self.provider if self.model is None else f"{self.provider}/{self.model}"
+        place = target_name(self.provider, self.model)
         return f"shared circuit of {place}, {self.failing} of {self.active} tenants failing"
 
     def __str__(self) -> str:
         if message := RejectedError.__str__(self):
             return message
-        place = self.provider if self.model is None else f"{self.provider}/{self.model}"
+        place = target_name(self.provider, self.model)
         when = "" if self.retry_after is None else f": try again in {self.retry_after:.3g} s"
         return f"the shared circuit of {place} is open, {self.failing} of {self.active} tenants failing{when}"
 

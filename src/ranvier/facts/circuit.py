@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ranvier.wording import target_name
+
 
 class CircuitState(StrEnum):
     """What a circuit does with the next call."""
@@ -76,4 +78,4 @@ class SharedCircuitSnapshot:
     @property
     def target(self) -> str:
         """`provider/model`, or the provider for the circuit of the whole endpoint."""
-        return self.provider if self.model is None else f"{self.provider}/{self.model}"
+        return target_name(self.provider, self.model)

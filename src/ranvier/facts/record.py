@@ -51,9 +51,13 @@ class Record:
         self.context: Context | None = None
         self.broken: Any = None
 
+    def last_at(self, target: str) -> Attempt | None:
+        """The last attempt at `target`; `None` if there is none."""
+        return next((each for each in reversed(self.attempts) if each.target == target), None)
+
     def answered_nothing(self, target: str) -> None:
         """Mark the last attempt at `target` as `empty`: its answer has no content, and others are tried."""
-        last = next((each for each in reversed(self.attempts) if each.target == target), None)
+        last = self.last_at(target)
         if last is not None and last.outcome == SUCCEEDED:
             last.outcome = EMPTY
 

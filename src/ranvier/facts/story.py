@@ -21,10 +21,6 @@ WAITED: Final = {
 }
 """What a call waits for outside its attempts, and how `explain()` describes it."""
 
-NO_WAITS: Final = ("skipped", "retry_withheld")
-"""The kinds of facts that are recorded like waits, and are none."""
-
-
 NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
@@ -161,8 +157,6 @@ def _waited(wait: Wait) -> str:
         return f"{wait.target} passed over: {wait.detail}"
     if wait.kind == "skipped":
         return f"{wait.target} skipped{because}"
-    if wait.kind == "retry_withheld":
-        return f"retry withheld: {wait.reason} ({wait.target})"
     return f"{WAITED[wait.kind]}, {wait.seconds:.3f} s{because} ({wait.target})"
 
 

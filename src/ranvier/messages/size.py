@@ -18,7 +18,7 @@ def characters_in(request: Request) -> int:
         count += len(content) if isinstance(content, str) else sum(map(_length, content))
     for tool in request.tools:
         if isinstance(tool, Tool):
-            count += len(tool.name) + len(tool.description) + len(str(tool.parameters))
+            count += tool.length
     return count
 
 

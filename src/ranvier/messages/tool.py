@@ -34,12 +34,21 @@ class Tool:
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     declared: Any = field(default=None, repr=False, compare=False)
     extra: Mapping[str, Any] | None = None
+    _length: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigurationError(f"Tool(name={self.name!r:.60}): give the tool a name")
         if not isinstance(self.parameters, Mapping):
             raise ConfigurationError(f"Tool({self.name!r:.80}, parameters=...): give a JSON schema as a dict")
+
+    @property
+    def length(self) -> int:
+        """The characters of it that a model reads. Counted once: a call asks for each of its targets."""
+        if not self._length:
+            length = len(self.name) + len(self.description) + len(str(self.parameters))
+            object.__setattr__(self, "_length", length)
+        return self._length
 
     @classmethod
     def of(cls, declared: Any, *, name: str | None = None, description: str | None = None) -> Tool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.deployment import Provider, distinct_providers
 from ranvier.testing.loop import where_it_waits
-from ranvier.wording import counted
+from ranvier.wording import counted, target_name
 
 if TYPE_CHECKING:
     from ranvier.pipeline.layer import Layer
@@ -81,7 +81,7 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
             circuit = " ".join(map(str, key)) if isinstance(key, tuple) else key
             yield f"circuit {circuit} ({seen.state}): {seen.in_flight} permits not settled"
     for key, keeper in getattr(getattr(own, "gates", None), "known", {}).items():
-        gate = key[0] if key[1] is None else f"{key[0]}/{key[1]}"
+        gate = target_name(key[0], key[1])
         if keeper.gate.waiting:
             yield f"gate {gate}: {counted(keeper.gate.waiting, 'call')} waiting"
         elif not keeper.gate.idle:

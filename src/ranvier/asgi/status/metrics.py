@@ -87,9 +87,10 @@ def _gauges(report: Report, overview: Overview) -> Iterator[str]:
 
 def _places(report: Report) -> Iterator[str]:
     meanings = {"in_flight": "Calls with a place in a bulkhead.", "waiting": "Calls that wait for a place."}
+    places = report.places()
     for what, meaning in meanings.items():
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
-        for each in report.places():
+        for each in places:
             yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
 
 

@@ -167,6 +167,11 @@ class Impact:
     longest: float
 
 
+def in_seconds(value: float | None) -> str:
+    """A time of an `Impact`, for the screen and the report."""
+    return "never" if value is None else f"{value:.2f} s"
+
+
 def impact(act: SilentProvider, tally: Tally, film: Film, log: Iterable[Exchange]) -> Impact:
     """Measure an act that has ended."""
     log = [exchange for exchange in log if exchange.body is not None]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ranvier.cli.demo.act import PROVIDERS
 from ranvier.cli.demo.screen import COLOURS, Screen, print_rows
-from ranvier.cli.demo.silent_provider import Impact
+from ranvier.cli.demo.silent_provider import Impact, in_seconds
 from ranvier.cli.demo.tally import Verdict
 from ranvier.facts.circuit import CLOSED, SharedCircuitSnapshot
 
@@ -49,15 +49,15 @@ def print_impact(console: Console, impact: Impact, verdict: Verdict) -> None:
     rows: list[tuple[str, Any]] = [
         ("calls", verdict.calls),
         ("failed", verdict.failed),
-        ("latency p50", _seconds(impact.p50)),
-        ("latency p95", _seconds(impact.p95)),
-        ("latency p99", _seconds(impact.p99)),
-        ("longest latency", _seconds(impact.longest)),
+        ("latency p50", in_seconds(impact.p50)),
+        ("latency p95", in_seconds(impact.p95)),
+        ("latency p99", in_seconds(impact.p99)),
+        ("longest latency", in_seconds(impact.longest)),
         (f"requests that reached {PROVIDERS[0]} while it was silent", impact.sent),
         ("hedges: another target asked as well", impact.hedges),
-        ("shared circuit opened after the start of the silence", _seconds(impact.opened_after)),
-        ("shared circuit closed after its end", _seconds(impact.closed_after)),
-        (f"{PROVIDERS[0]} answered again after its end", _seconds(impact.recovered_after)),
+        ("shared circuit opened after the start of the silence", in_seconds(impact.opened_after)),
+        ("shared circuit closed after its end", in_seconds(impact.closed_after)),
+        (f"{PROVIDERS[0]} answered again after its end", in_seconds(impact.recovered_after)),
         (
             "requests",
             f"callers saw {impact.attempts}, the pipeline counted {impact.counted}, "
@@ -65,7 +65,3 @@ def print_impact(console: Console, impact: Impact, verdict: Verdict) -> None:
         ),
     ]
     print_rows(console, rows)
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"

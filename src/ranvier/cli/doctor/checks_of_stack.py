@@ -6,7 +6,7 @@ import math
 
 from ranvier.cli.doctor.checking import Found, check, settings_of
 from ranvier.cli.doctor.inspection import PipelineReport
-from ranvier.cli.doctor.turns import turns_of
+from ranvier.cli.doctor.turns import or_never, turns_of
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.fallback.layer import Fallback
@@ -105,7 +105,7 @@ def silence_fills_deadline(report: PipelineReport) -> Found:
     if _leaves_silent_targets(report):
         return
     for target, limits in report.limits.items():
-        noticed = min(_or_never(limits.first_token), _or_never(limits.seconds))
+        noticed = min(or_never(limits.first_token), or_never(limits.seconds))
         if report.deadline <= noticed < math.inf:
             why = f"a silent attempt times out after {noticed:g} s, when the deadline has passed"
             yield target, why, f"set first_token well below the {report.deadline:g} s of the deadline"
@@ -199,7 +199,3 @@ def _leaves_silent_targets(report: PipelineReport) -> bool:
     """True if the route goes on to the next target before the limits of a silent one are reached."""
     routes = [layer for layer in report.layers if isinstance(layer, Fallback)]
     return any(route.hedges or route.reserve is not None for route in routes)
-
-
-def _or_never(limit: float | None) -> float:
-    return math.inf if limit is None else limit

@@ -54,8 +54,8 @@ def _turns(route: Fallback, chain: Sequence[Deployment], report: PipelineReport)
         later, limits = chain[place + 1 :], report.limits[target.target]
         reserved = later and route.reserve is not None and now < deadline < math.inf
         until = route.turn_ends(deadline, now, later) if reserved else deadline
-        wanted = _or_never(limits.first_token if _streams(target, limits) else limits.seconds)
-        seconds = min(wanted, _or_never(limits.seconds), max(until - now, 0.0))
+        wanted = or_never(limits.first_token if _streams(target, limits) else limits.seconds)
+        seconds = min(wanted, or_never(limits.seconds), max(until - now, 0.0))
         hedged = _hedged(route, target, limits) if later else None
         if hedged is not None and hedged >= seconds:
             hedged = None
@@ -75,5 +75,6 @@ def _streams(target: Deployment, limits: Limits) -> bool:
     return limits.over_stream and stream_of(target.provider) is not None
 
 
-def _or_never(limit: float | None) -> float:
+def or_never(limit: float | None) -> float:
+    """`limit`, or infinity where there is none."""
     return math.inf if limit is None else limit

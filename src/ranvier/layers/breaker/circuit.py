@@ -14,15 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
 
 from ranvier.clock import Clock
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
 from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
-
-if TYPE_CHECKING:
-    pass
 
 
 class Circuit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -19,6 +18,7 @@ from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
+from ranvier.pipeline.asking.users_function import ask_key
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
@@ -185,17 +185,7 @@ class Breaker(Guard):
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
-            try:
-                key = self._key(call)
-            except asyncio.CancelledError as cancelled:
-                raise RuntimeError("Breaker(key) raised a CancelledError") from cancelled
-            try:
-                hash(key)
-            except TypeError:
-                raise ConfigurationError(
-                    f"Breaker(key) returned a {type(key).__name__}: return a tuple, a str or another hashable"
-                ) from None
-            return key
+            return ask_key("Breaker(key)", self._key, call)
         target, provider = call.deployment.target, call.deployment.provider.name
         own = target in self.overrides or provider in self.circuits.models
         return call.tenant, target if own else provider

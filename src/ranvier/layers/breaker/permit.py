@@ -107,8 +107,7 @@ class CircuitPermit(Permit):
         call, slow_after = self._call, windows.slow_after
         if slow_after is None:
             return
-        here = (each for each in reversed(call.record.attempts) if each.target == call.deployment.target)
-        attempt = next(here, None)
+        attempt = call.record.last_at(call.deployment.target)
         if attempt is None or (call.streaming and not began and attempt.first_token is not None):
             return  # it was counted when it began
         waited = attempt.first_token

@@ -41,13 +41,15 @@ class Windows:
         slow_after: float | None,
         slow_rate: float,
     ) -> None:
-        self.failure_rate = None if failure_rate is None else _share("Breaker(failure_rate)", failure_rate)
+        self.failure_rate = (
+            None if failure_rate is None else validation.share("Breaker(failure_rate)", failure_rate)
+        )
         self.minimum = validation.count("Breaker(minimum)", minimum, least=1)
         self.seconds = validation.seconds("Breaker(window)", seconds)
         if not 0 < self.seconds < math.inf:
             raise ConfigurationError(f"Breaker(window)={seconds!r}: give a number of seconds above 0")
         self.slow_after = validation.seconds("Breaker(slow_first_token)", slow_after, optional=True)
-        self.slow_rate = _share("Breaker(slow_rate)", slow_rate)
+        self.slow_rate = validation.share("Breaker(slow_rate)", slow_rate)
 
     @property
     def used(self) -> bool:
@@ -116,9 +118,3 @@ class WindowedCircuit(Circuit):
     def _enter(self, state: CircuitState) -> None:
         super()._enter(state)
         self._counts = None
-
-
-def _share(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ConfigurationError(f"{name}={value!r}: give a share above 0 and up to 1")
-    return float(value)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -16,6 +15,7 @@ from ranvier.layers.bulkhead.fair_queue import PRIORITIES, FairQueue
 from ranvier.layers.bulkhead.held_place import HeldPlace
 from ranvier.layers.bulkhead.places import Places, PlacesByKey
 from ranvier.layers.bulkhead.waiter import LATE, NEVER, SENT_ON, Waiter
+from ranvier.pipeline.asking.users_function import ask, ask_key
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -30,9 +30,6 @@ from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
-
-Asked = TypeVar("Asked")
-"""What a function of the user is called with."""
 
 AGEING = 2.5
 """Seconds after which a waiting call is one priority more urgent, where `max_wait` is off."""
@@ -170,7 +167,7 @@ class Bulkhead(Layer):
         """The weight of the tenant of `call`."""
         if self._weight is None:
             return 1.0
-        weight = _ask("weight", self._weight, call.tenant)
+        weight = ask("Bulkhead(weight)", self._weight, call.tenant)
         least, most = WEIGHTS
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not least <= weight <= most:
             raise ConfigurationError(
@@ -182,7 +179,7 @@ class Bulkhead(Layer):
         """The priority of `call`."""
         if self._priority is None:
             return 0
-        priority = _ask("priority", self._priority, call)
+        priority = ask("Bulkhead(priority)", self._priority, call)
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority < PRIORITIES:
             raise ConfigurationError(f"Bulkhead(priority) returned {priority!r:.60}: return 0 to 9")
         return priority
@@ -190,14 +187,7 @@ class Bulkhead(Layer):
     def _key_of(self, call: Call) -> Hashable:
         if self._key is None:
             return call.deployment.provider.name
-        key: Hashable = _ask("key", self._key, call)
-        try:
-            hash(key)
-        except TypeError:
-            raise ConfigurationError(
-                f"Bulkhead(key) returned a {type(key).__name__}: return a tuple, a str or another hashable"
-            ) from None
-        return key
+        return ask_key("Bulkhead(key)", self._key, call)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -227,11 +217,3 @@ class Bulkhead(Layer):
             queue=self.queue,
             max_wait=self.max_wait,
         )
-
-
-def _ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
-    """What a function of the user returns."""
-    try:
-        return function(about)
-    except asyncio.CancelledError as cancelled:
-        raise RuntimeError(f"Bulkhead({name}) raised a CancelledError") from cancelled

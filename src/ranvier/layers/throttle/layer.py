@@ -28,7 +28,7 @@ from ranvier.pipeline.place import Place
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.later import later_target_admits
 from ranvier.pipeline.worst_case import WorstCase
-from ranvier.wording import counted
+from ranvier.wording import counted, target_name
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -244,7 +244,7 @@ class Throttle(Layer):
         """How many gates are closed, and the first ones."""
         yield repr(self.gates)[1:-1]
         for gate in islice(self.gates, MAX_SHOWN):
-            where = gate.provider if gate.model is None else f"{gate.provider}/{gate.model}"
+            where = target_name(gate.provider, gate.model)
             when = f"closed for {gate.closed_for:.1f} s" if gate.closed_for else "a probe is in flight"
             yield f"  {where} key {gate.key}: {gate.reason}, {when}, {counted(gate.waiting, 'call')} waiting"
 

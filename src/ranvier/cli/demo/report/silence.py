@@ -11,7 +11,7 @@ from ranvier.cli.demo.report.drawing import AXIS, LEFT, Time, box, picture, tag,
 from ranvier.cli.demo.report.figures import MARKS, detail, figure, tiles
 from ranvier.cli.demo.report.film import Film
 from ranvier.cli.demo.report.strips import health
-from ranvier.cli.demo.silent_provider import FASTER, Impact, SilentProvider
+from ranvier.cli.demo.silent_provider import FASTER, Impact, SilentProvider, in_seconds
 from ranvier.cli.demo.tally import Verdict
 
 STRIP, GAP = 26.0, 14.0
@@ -62,20 +62,16 @@ def _tiles(verdict: Verdict, impact: Impact) -> str:
     return tiles(
         ("calls", verdict.calls, "in all"),
         ("rescued", verdict.rescued, "answered although the first request was not"),
-        ("p50", _seconds(impact.p50), "callers waited"),
-        ("p95", _seconds(impact.p95), "callers waited"),
-        ("p99", _seconds(impact.p99), "callers waited"),
-        ("longest", _seconds(impact.longest), "callers waited"),
+        ("p50", in_seconds(impact.p50), "callers waited"),
+        ("p95", in_seconds(impact.p95), "callers waited"),
+        ("p99", in_seconds(impact.p99), "callers waited"),
+        ("longest", in_seconds(impact.longest), "callers waited"),
         ("sent there", impact.sent, "requests that the silent provider received"),
         ("hedges", impact.hedges, "another target asked as well"),
-        ("opened", _seconds(impact.opened_after), "the shared circuit, after the start of the silence"),
-        ("closed", _seconds(impact.closed_after), "the shared circuit, after the end of the silence"),
-        ("recovered", _seconds(impact.recovered_after), f"{PROVIDERS[0]} answered, after the silence"),
+        ("opened", in_seconds(impact.opened_after), "the shared circuit, after the start of the silence"),
+        ("closed", in_seconds(impact.closed_after), "the shared circuit, after the end of the silence"),
+        ("recovered", in_seconds(impact.recovered_after), f"{PROVIDERS[0]} answered, after the silence"),
     )
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"
 
 
 def _shared(film: Film, act: SilentProvider, time: Time) -> str:

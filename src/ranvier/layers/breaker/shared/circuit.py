@@ -17,6 +17,7 @@ from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitStat
 from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.votes import Votes
+from ranvier.wording import target_name
 
 
 class Verdict(Enum):
@@ -185,7 +186,7 @@ class SharedCircuit:
     @property
     def target(self) -> str:
         """`provider/model`, or the provider for the circuit of the whole endpoint."""
-        return self.provider if self.model is None else f"{self.provider}/{self.model}"
+        return target_name(self.provider, self.model)
 
     def seen_at(self, now: float) -> SharedCircuitSnapshot:
         """The circuit as it is now."""

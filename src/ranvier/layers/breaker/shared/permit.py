@@ -183,9 +183,8 @@ class VotingPermit(Permit):
 
     def _sent_at(self) -> float:
         """When the request was sent: that of the latest attempt at the target, hedges included."""
-        target = self._call.deployment.target
-        sent = [each.started for each in self._call.record.attempts if each.target == target]
-        return sent[-1] if sent else -math.inf
+        last = self._call.record.last_at(self._call.deployment.target)
+        return -math.inf if last is None else last.started
 
     def _prove(self, circuit: SharedCircuit, now: float) -> None:
         fence = self.fences[circuit is self._target.endpoint]

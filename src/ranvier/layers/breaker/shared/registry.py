@@ -19,6 +19,7 @@ from ranvier.layers.breaker.shared.target import SharedTarget
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
+from ranvier.wording import target_name
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -86,7 +87,7 @@ class SharedCircuitRegistry:
         circuit = self._circuits.get((provider, model, tenants_keys))
         if circuit is None:
             known = ", ".join(sorted({each.target for each in self._circuits.values()})) or "none"
-            target = provider if model is None else f"{provider}/{model}"
+            target = target_name(provider, model)
             raise ConfigurationError(f"there is no shared circuit of {target!r:.160} yet, only of: {known}")
         before = circuit.state
         circuit.isolate()
@@ -165,7 +166,7 @@ class SharedCircuitRegistry:
             permit.fences = fences
             permit.probes = own.probes or PROBES in verdicts
         for circuit, state in zip((target.model, target.endpoint), before, strict=True):
-            self._emit(call, circuit, circuit.seen_at(now), state)
+            self._emit(call, circuit, state, now)
         return permit
 
     def rejects(self, target: SharedTarget, call: Call) -> bool:
@@ -195,13 +196,13 @@ class SharedCircuitRegistry:
             return
         if circuit.rules.mode != OBSERVED:
             self._rescue(circuit)
-        self._emit(call, circuit, circuit.seen_at(call.pipeline.clock()), CLOSED)
+        self._emit(call, circuit, CLOSED, call.pipeline.clock())
 
     def prove(self, call: Call, circuit: SharedCircuit, fence: int, now: float) -> None:
         """Close `circuit` if the success of `call`, admitted in its generation `fence`, allows that."""
-        before, seen = circuit.state, circuit.seen_at(now)
+        before, seen = circuit.state, circuit.seen_at(now)  # it forgets its votes when it closes
         if circuit.proved(fence, now):
-            self._emit(call, circuit, seen, before)
+            self._emit(call, circuit, before, now, seen)
 
     def left(self, permit: VotingPermit, target: SharedTarget, call: Call, *, disproved: bool) -> None:
         """The attempt of a probe has ended."""
@@ -211,7 +212,7 @@ class SharedCircuitRegistry:
             circuit.leave(permit, now)
             if disproved and fence:
                 circuit.disproved(fence, now)
-            self._emit(call, circuit, circuit.seen_at(now), before)
+            self._emit(call, circuit, before, now)
 
     def _rescue(self, circuit: SharedCircuit) -> None:
         targets = self.theirs if circuit.tenants_keys else self.ours
@@ -224,10 +225,16 @@ class SharedCircuitRegistry:
     # --- events ----------------------------------------------------------------------------------
 
     def _emit(
-        self, call: Call, circuit: SharedCircuit, seen: SharedCircuitSnapshot, before: CircuitState
+        self,
+        call: Call,
+        circuit: SharedCircuit,
+        before: CircuitState,
+        now: float,
+        seen: SharedCircuitSnapshot | None = None,
     ) -> None:
         if circuit.state is not before and call.pipeline.events.listeners:
-            call.pipeline.events.emit(changed(call.tenant, seen, before, circuit.state), call.record)
+            event = changed(call.tenant, seen or circuit.seen_at(now), before, circuit.state)
+            call.pipeline.events.emit(event, call.record)
 
     def _emit_to_all(self, seen: SharedCircuitSnapshot, before: CircuitState, after: CircuitState) -> None:
         if before is not after:

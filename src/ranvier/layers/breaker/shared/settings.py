@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 
 from ranvier import validation
-from ranvier.errors.configuration import ConfigurationError
 from ranvier.layers.breaker.settings import ENFORCED, MODES
 
 
@@ -39,10 +38,7 @@ class SharedCircuits:
         mode: str = ENFORCED,
     ) -> None:
         self.votes = validation.count("SharedCircuits(votes)", votes, least=2)
-        number = isinstance(share, (int, float)) and not isinstance(share, bool)
-        if not number or not 0 < share <= 1:
-            raise ConfigurationError(f"SharedCircuits(share)={share!r:.60}: give a number above 0, up to 1")
-        self.share = float(share)
+        self.share = validation.share("SharedCircuits(share)", share)
         self.cooldown = validation.seconds("SharedCircuits(cooldown)", cooldown)
         self.max_cooldown = validation.seconds("SharedCircuits(max_cooldown)", max_cooldown)
         self.max_probes = validation.count("SharedCircuits(max_probes)", max_probes, least=1)

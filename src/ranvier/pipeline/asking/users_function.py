@@ -1,0 +1,43 @@
+"""Calls a function that the user has passed to a layer, such as `Breaker(key=...)`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ranvier.errors.configuration import ConfigurationError
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+
+Asked = TypeVar("Asked")
+"""What the function is called with."""
+
+
+def ask(name: str, function: Callable[[Asked], Any], about: Asked) -> Any:
+    """What `function` returns; `name` is the parameter that it was passed as.
+
+    Raises:
+        RuntimeError: it raised a `CancelledError`, which would look as if the caller had cancelled.
+    """
+    try:
+        return function(about)
+    except asyncio.CancelledError as cancelled:
+        raise RuntimeError(f"{name} raised a CancelledError") from cancelled
+
+
+def ask_key(name: str, function: Callable[[Call], Hashable], call: Call) -> Hashable:
+    """The key that `function` returns for `call`.
+
+    Raises:
+        ConfigurationError: it is not hashable.
+    """
+    key: Hashable = ask(name, function, call)
+    try:
+        hash(key)
+    except TypeError:
+        raise ConfigurationError(
+            f"{name} returned a {type(key).__name__}: return a tuple, a str or another hashable"
+        ) from None
+    return key
