@@ -20,7 +20,7 @@ def rejection(call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
     """The error of `call`, which `circuit` rejects; emits that too."""
     provider = call.deployment.provider.name
     error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
-    announce_rejected(call, error, provider)
+    announce_rejected(call, error)
     return error
 
 

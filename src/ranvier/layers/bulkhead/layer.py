@@ -147,18 +147,18 @@ class Bulkhead(Layer):
 
     def rejection(self, call: Call, places: Places, weight: float, reason: str) -> RanvierError:
         """The error for `call`, which has no place because of `reason`."""
-        now, provider = call.pipeline.clock(), call.deployment.provider.name
+        now = call.pipeline.clock()
         if call.deadline is not None and call.deadline <= now:
             return too_late(call, "deadline")
         error = BulkheadFullError(
             tenant=call.tenant,
-            provider=provider,
+            provider=call.deployment.provider.name,
             reason=reason,
             limit=places.queue.limit,
             waiting=places.queue.waiting,
             retry_after=places.seconds_for(call.tenant, weight, now) or None,
         )
-        announce_rejected(call, error, provider)
+        announce_rejected(call, error)
         return error
 
     # --- what the user's functions return --------------------------------------------------------

@@ -102,14 +102,13 @@ class Fallback(Layer):
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
         self.detects_silence = self.hedges
-        self.watched = True  # until it is known which layers read the watch
+        self.watched = self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
         self.probing_layers: tuple[Layer, ...] = ()
         share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
-        self._joined = False
         self._loops = Loops()
         self._judges = any(map(may_lack, self.deployments()))
 
@@ -124,9 +123,7 @@ class Fallback(Layer):
         probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
         self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
         self.detects_silence = self.detects_silence or _any_shared(layers)
-        watched = self.detects_silence or self.reserve is not None or any(each.watches for each in layers)
-        self.watched = watched or (self._joined and self.watched)
-        self._joined = True
+        self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
         for deployment in self.deployments():
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:

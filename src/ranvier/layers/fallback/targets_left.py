@@ -66,7 +66,7 @@ class TargetsLeft:
         self._failures += ((target, own_error(self.call, error)),)
         directed = self.call.to(target)
         recorder.skipped(directed, error)
-        announce_rejected(directed, error, target.provider.name)
+        announce_rejected(directed, error)
 
     def skip_first(self) -> None:
         """The first target has been asked."""

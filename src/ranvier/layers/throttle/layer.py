@@ -198,8 +198,8 @@ class Throttle(Layer):
         news = self.gates.close(key, reason, now + seconds, now)
         if key[1] is None and not reason.passes:
             self._dismiss(call, key)
-        if news and call.pipeline.events.listeners:
-            event = Throttled if reason.passes else CredentialRejected
+        event = Throttled if reason.passes else CredentialRejected
+        if news and call.pipeline.events.hears(event):
             call.pipeline.events.emit(
                 event(
                     **call.where(),

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def rejection(call: Call, gate: Gate[Ticket]) -> RanvierError:
     """The error for `call`, which `gate` does not admit in time."""
-    now, provider = call.pipeline.clock(), call.deployment.provider.name
+    now = call.pipeline.clock()
     if call.deadline is not None and call.deadline <= now:
         return too_late(call, "deadline")
     error = ThrottledError(
         tenant=call.tenant,
-        provider=provider,
+        provider=call.deployment.provider.name,
         reason=gate.reason.value,
         seconds_ago=now - gate.since,
         retry_after=gate.opens_in(now),
     )
-    announce_rejected(call, error, provider)
+    announce_rejected(call, error)
     return error

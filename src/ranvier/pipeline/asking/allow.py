@@ -44,7 +44,7 @@ class AllowRule(Layer):
         error = self.refusal(call)
         if error is None:
             return inner(call)
-        announce_rejected(call, error, call.deployment.provider.name)
+        announce_rejected(call, error)
         try:
             raise error
         finally:

@@ -19,6 +19,7 @@ from ranvier.pipeline.credentials.key_rotation import (
     ClosedFor,
     KeyRotation,
     UsableKey,
+    use,
 )
 from ranvier.pipeline.credentials.lookups import Lookups
 from ranvier.pipeline.credentials.resolver import SHARED, Resolver, check_resolver
@@ -84,7 +85,7 @@ class Credentials:
         # Without an answer nothing is sent, not even to a server that would answer without a key.
         if chosen is None and (not answer or call.deployment.traits.needs_credential):
             raise _missing(call, call.deployment, ours=SHARED in answer)
-        _use(call, chosen)
+        use(call, chosen)
 
     async def following(self, call: Call, error: RanvierError) -> Call | None:
         """`call` with another key, after `error` was caused by its own; `None` if there is none to try.
@@ -104,7 +105,7 @@ class Credentials:
         if chosen is None or not self._affords(call, error):
             return None
         again = call.to(call.deployment, None, error.kind)
-        _use(again, chosen)
+        use(again, chosen)
         return again
 
     async def _newer(self, call: Call) -> UsableKey | None:
@@ -162,10 +163,6 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials(ttl={self.ttl!r}, {len(self.lookups.answers)} answers cached)"
-
-
-def _use(call: Call, chosen: UsableKey | None) -> None:
-    call.credential, call.tenants_key = (None, False) if chosen is None else chosen
 
 
 def _rejected_in_another_call(error: RanvierError) -> bool:

@@ -118,10 +118,15 @@ class KeyRotation:
             self._turns.popitem(last=False)
 
 
+def use(call: Call, chosen: UsableKey | None) -> None:
+    """Give `call` this key; `None` is no key."""
+    call.credential, call.tenants_key = (None, False) if chosen is None else chosen
+
+
 def _is_allowed(call: Call, key: UsableKey) -> bool:
     """True if `call` may be sent to its target with `key`."""
-    asked = call.to(call.deployment, key.key)
-    asked.tenants_key = key.tenants
+    asked = call.to(call.deployment)
+    use(asked, key)
     rule = call.pipeline.allow
     return rule is None or rule.refusal(asked) is None
 

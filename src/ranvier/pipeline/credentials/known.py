@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from ranvier.pipeline.credentials.credentials import Credentials
-from ranvier.pipeline.credentials.key_rotation import UsableKey, usable_keys
+from ranvier.pipeline.credentials.key_rotation import UsableKey, usable_keys, use
 from ranvier.pipeline.credentials.resolver import SHARED, Key
 
 if TYPE_CHECKING:
@@ -25,5 +25,5 @@ def with_known_keys(call: Call, deployment: Deployment) -> Iterator[Call]:
         chosen = [None]
     for each in chosen:
         asked = call.to(deployment)
-        asked.credential, asked.tenants_key = (None, False) if each is None else each
+        use(asked, each)
         yield asked

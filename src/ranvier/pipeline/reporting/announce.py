@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
-def announce_rejected(call: Call, error: RanvierError, provider: str) -> None:
-    """Emit that a layer has rejected `call` at `provider` with `error`."""
+def announce_rejected(call: Call, error: RanvierError) -> None:
+    """Emit that a layer has rejected `call` with `error`."""
     if call.pipeline.events.hears(CallRejected):
         event = CallRejected(
             tenant=call.tenant,
-            provider=provider,
+            provider=call.deployment.provider.name,
             model=call.deployment.model,
             kind=error.kind,
             retry_after=error.retry_after,

@@ -61,7 +61,7 @@ class Events:
             self.add(listener)
         self._delivering = False
         self._queue: deque[tuple[Event, Context | None]] = deque()
-        self.deliveries = self._awaited = Deliveries(self._report)
+        self.deliveries = Deliveries(self._report)
         self._broken: set[int] = set()  # ids of listeners that raised; ids, because they may not be hashable
         self._dropping = False
 

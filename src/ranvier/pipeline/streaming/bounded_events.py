@@ -227,7 +227,7 @@ class BoundedEvents:
             if limits.first_token is not None:
                 due, phase = earlier(self._bound, began + limits.first_token - self._waited, "first_token")
             turn = self._call.watch.until
-            if turn is not None and turn != -inf:  # then it has lost, and lingers
+            if turn is not None:
                 due, phase = earlier((due, phase), turn, "turn")
         return due, phase, silent
 

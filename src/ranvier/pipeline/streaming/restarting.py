@@ -233,7 +233,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
     def _tell(self, at: Call, kind: str, began: float) -> None:
         answered = self._stream._call
         recorder.noted(answered, "restarted", self._clock() - began, at.deployment.target)
-        if self._call.pipeline.events.listeners:
+        if self._call.pipeline.events.hears(StreamRestarted):
             event = StreamRestarted(**at.where(), to=answered.deployment.target, kind=kind)
             self._call.pipeline.events.emit(event, self._call.record)
 

@@ -49,7 +49,7 @@ def rejection(call: Call, rejecting: Sequence[SharedCircuit], now: float) -> Sha
         active=circuit.votes.active,
         retry_after=None if None in waits else max(each or 0.0 for each in waits),
     )
-    announce_rejected(call, error, circuit.provider)
+    announce_rejected(call, error)
     return error
 
 
