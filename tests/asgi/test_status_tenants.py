@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier import SHARED, Pipeline, RanvierError
+from ranvier import SHARED, NotAllowedError, Pipeline, RanvierError
 from ranvier.asgi import status_app
 from ranvier.asgi.status import tenants
 from ranvier.asgi.status.names import Names
@@ -161,6 +161,25 @@ class Locked(ScriptedProvider):
 def resolved(tenant: str, provider: str) -> Any:
     """One tenant has a key, one has none, one uses ours."""
     return {"acme": "sk-acme", "keyless": None, "sharing": SHARED}[tenant]
+
+
+@pytest.mark.parametrize("names", [("first",), ("first", "second")], ids=["one target", "two"])
+async def test_a_call_that_is_not_allowed_is_no_incident(names: tuple[str, ...]) -> None:
+    """Neither for the headline nor in the row of its tenant."""
+    targets = [ScriptedProvider(name, ["hello"] * 40) for name in names]
+    pipeline = Pipeline(Fallback(*targets), Breaker(), allow=lambda call, target: call.tenant == "acme")
+    app = status_app(pipeline)
+    await pipeline.complete("Why?", tenant="acme")
+    for _ in range(30):
+        with pytest.raises(NotAllowedError):
+            await pipeline.complete("Why?", tenant="banned")
+    facts = (await ask(app, "/status.json")).json
+    assert (facts["level"], facts["findings"]) == ("well", [])
+    assert (facts["calls"]["succeeded"], facts["calls"]["failed"]) == (1, 0)
+    (banned,) = [row for row in facts["tenants"]["rows"] if row["tenant"] == "banned"]
+    assert (banned["calls"], banned["failed"], banned["missing_keys"]) == (30, 0, 0)
+    assert facts["tenants"]["failing"] == 0
+    assert {story["sort"] for story in facts["stories"]} == {"good", "not_allowed"}
 
 
 @pytest.mark.parametrize("names", [("first",), ("first", "second")], ids=["one target", "two"])

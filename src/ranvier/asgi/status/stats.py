@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ranvier import clock
-from ranvier.asgi.status.stories import Stories
+from ranvier.asgi.status.stories import NO_INCIDENTS, Stories
 from ranvier.asgi.status.tenants import Tenants
 from ranvier.asgi.status.windows import Counts, Histogram, Latencies
-from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import (
     COUNTERS,
     AttemptEnded,
@@ -39,7 +38,7 @@ OTHERS = "others"
 MAX_CHANGES = 50
 """Unusual events that are kept."""
 
-NEITHER = ("abandoned", CredentialMissingError.kind, NotAllowedError.kind, HEDGE_LOST)
+NEITHER = ("abandoned", *NO_INCIDENTS, HEDGE_LOST)
 """The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key or is not
 allowed, or another target answered first. All others but `succeeded` are the kind of an error."""
 

@@ -8,13 +8,23 @@ from itertools import count
 from typing import Any
 
 from ranvier.asgi.status.names import Names
-from ranvier.errors.rejected import CredentialMissingError
+from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
 from ranvier.events import CallEnded
 
 KEYLESS = "keyless"
-"""The sort of calls whose tenant has no key for any target: nothing has failed."""
+"""The sort of calls whose tenant has no key for any target."""
 
-KEPT = {"failed": 40, "slow": 40, "rescued": 40, "good": 20, "abandoned": 10, KEYLESS: 10}
+NO_INCIDENTS = {CredentialMissingError.kind: KEYLESS, NotAllowedError.kind: "not_allowed"}
+"""The sorts of calls in which nothing has failed, although they have an error, by its kind."""
+
+KEPT = {
+    "failed": 40,
+    "slow": 40,
+    "rescued": 40,
+    "good": 20,
+    "abandoned": 10,
+    **dict.fromkeys(NO_INCIDENTS.values(), 10),
+}
 """How many calls of each sort are kept: a thousand of one sort do not evict the only one of another."""
 
 MAX_PARTS = 40
@@ -51,8 +61,8 @@ class Stories:
     def _sort_of(self, call: CallEnded) -> str:
         if call.outcome == "abandoned":
             return "abandoned"
-        if call.outcome == CredentialMissingError.kind:
-            return KEYLESS
+        if call.outcome in NO_INCIDENTS:
+            return NO_INCIDENTS[call.outcome]
         if call.outcome != "succeeded":
             return "failed"
         if call.seconds >= self._slow:

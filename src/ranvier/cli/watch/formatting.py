@@ -21,6 +21,7 @@ STYLES = {
     "good": "dim",
     "abandoned": "dim",
     "keyless": "dim",
+    "not_allowed": "dim",
 }
 MARKS = {
     "well": "\u2713",

@@ -128,7 +128,7 @@ def _states(states: dict[str, int], *, wide: bool) -> Text:
 def _stories(stories: Sequence[dict[str, Any]], rows: int) -> Text:
     """The latest calls that failed, were slow or were rescued; one line each."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    for each in [each for each in stories if each["sort"] not in ("good", "abandoned", "keyless")][:rows]:
+    for each in [each for each in stories if each["sort"] in ("failed", "slow", "rescued")][:rows]:
         route = " \u2192 ".join(f"{part['target']} ({part['outcome']})" for part in each["attempts"][:4])
         words = f"{each['tenant']}  {route or each['outcome']}  {duration(each['ago'])} ago"
         text.append(f"{each['sort']:<8}", STYLES[each["sort"]])
