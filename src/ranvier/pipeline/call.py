@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.messages.request import Request
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
-    from ranvier.pipeline.timing.wait_timer import WaitTimer
+    from ranvier.pipeline.timing.alarm import Alarm
     from ranvier.pipeline.waiting.held import Held
 
 
@@ -74,7 +74,7 @@ class Watch:
         """The targets that the call may still be sent to after this one."""
         return ()
 
-    def sent(self, call: Call, attempt: Attempt, timer: WaitTimer, *, streamed: bool) -> None:
+    def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent; `timer` limits its waits. If `streamed`, its first content shows."""
 
     def alive(self, now: float) -> None:

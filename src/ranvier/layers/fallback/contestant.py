@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from ranvier.errors.hedge_lost import HedgeLostError
 from ranvier.errors.root import RanvierError
@@ -15,11 +15,39 @@ from ranvier.pipeline.timing.limit import OVERTAKEN
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.layers.fallback.hedge_rule import HedgeBudget
-    from ranvier.layers.fallback.race import Race
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.timing.alarm import Alarm
     from ranvier.pipeline.timing.limits import Limits
-    from ranvier.pipeline.timing.wait_timer import WaitTimer
+
+
+class Course(Protocol):
+    """The race of a contestant, as the contestant sees it."""
+
+    detects_silence: bool
+
+    @property
+    def later(self) -> tuple[Deployment, ...]:
+        """The targets that have not been asked."""
+
+    @property
+    def has_more(self) -> bool:
+        """True if another target is in flight or can be asked."""
+
+    def now(self) -> float:
+        """The time on the pipeline's clock."""
+
+    def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
+        """Seconds of silence after which another target is asked as well; `None` means never."""
+
+    def hedge(self, silent: Contestant, now: float) -> None:
+        """Ask another target as well."""
+
+    def first_sent(self, contestant: Contestant) -> None:
+        """The first request to the target of `contestant` is sent."""
+
+    def won_by(self, contestant: Contestant, now: float) -> None:
+        """`contestant` has content."""
 
 
 class Contestant(Watch):
@@ -42,11 +70,11 @@ class Contestant(Watch):
     _attempt: Attempt | None = None
     _streamed: bool = False
     _limits: Limits
-    _timer: WaitTimer | None = None  # of the attempt in flight, until its first content
+    _timer: Alarm | None = None  # of the attempt in flight, until its first content
     _hedge_at: float = inf
     _hang_at: float = inf
 
-    def __init__(self, race: Race[Any], target: Deployment, pace: Pace) -> None:
+    def __init__(self, race: Course, target: Deployment, pace: Pace) -> None:
         self.target = target
         self.pace = pace
         self._race = race
@@ -63,13 +91,13 @@ class Contestant(Watch):
 
     # --- notifications from the attempt ----------------------------------------------------------
 
-    def sent(self, call: Call, attempt: Attempt, timer: WaitTimer, *, streamed: bool) -> None:
+    def sent(self, call: Call, attempt: Attempt, timer: Alarm, *, streamed: bool) -> None:
         """The request of `call` is sent: set the alarm for its hedge, or for its hang threshold."""
         if self._attempt is None:
             self._race.first_sent(self)
         self._attempt = attempt
         self.paid_from = None
-        if self._answered or not self._race.layer.detects_silence:
+        if self._answered or not self._race.detects_silence:
             return  # for example the repair of an answer
         self.silent = False
         self._timer = timer

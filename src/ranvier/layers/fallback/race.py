@@ -52,6 +52,8 @@ class Race(TargetsLeft, Generic[R]):
     def __init__(self, layer: Fallback, call: Call, chain: Chain, inner: Handler[R], judged: bool) -> None:
         super().__init__(call, chain, judged)
         self.layer = layer
+        self.hedges = layer.hedges
+        self.detects_silence = layer.detects_silence
         self._inner = inner
         if layer.hedges:
             self._context = copy_context()  # a timer, which sends a hedge, runs in an empty one
@@ -62,7 +64,7 @@ class Race(TargetsLeft, Generic[R]):
             while not self.is_settled() and (target := self.next()) is not None:
                 contestant = Contestant(self, target, self.layer.pace_of(target))
                 call = self.directed(contestant)
-                if self.layer.hedges and self.layer.is_suspect(call, contestant.pace):
+                if self.hedges and self.layer.is_suspect(call, contestant.pace):
                     self.launch(contestant, call)
                 else:
                     try:  # the key is never a local variable: a traceback report might show it
@@ -244,12 +246,12 @@ class Race(TargetsLeft, Generic[R]):
 
     def first_sent(self, contestant: Contestant) -> None:
         """The first request to the target is sent: the first one of a call earns a part of a hedge."""
-        if self.layer.hedges and len(self.call.record.attempts) == 1:
+        if self.hedges and len(self.call.record.attempts) == 1:
             self.layer.budget.earn(next(iter(self.later), contestant.target).provider.name)
 
     def hedge_delay(self, contestant: Contestant, call: Call, streamed: bool, now: float) -> float | None:
         """Seconds of silence after which another target is asked as well; `None` means never."""
-        if not self.layer.hedges or call.hedge is False or contestant.last_target:
+        if not self.hedges or call.hedge is False or contestant.last_target:
             return None
         return self.layer.hedge_rule.delay(call, contestant, streamed, self.single, now)
 

@@ -6,16 +6,32 @@ is asked again; else, or if that does not help, the next one is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ranvier.layers.fallback.contestant import Contestant
+from ranvier.layers.fallback.contestant import Contestant, Course
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.layer import Layer
 
 if TYPE_CHECKING:
-    from ranvier.layers.fallback.race import Race
+    from ranvier.errors.root import RanvierError
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+
+
+class Resumable(Course, Protocol):
+    """The race that goes on."""
+
+    call: Call
+    broken: Any
+
+    def skip_first(self) -> None:
+        """The first target has been asked."""
+
+    def failed(self, contestant: Contestant, call: Call, error: RanvierError) -> None:
+        """A target has failed."""
+
+    async def run(self) -> Any:
+        """The answer of the first target that has one."""
 
 
 def left_after_break(call: Call, chain: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
@@ -24,7 +40,7 @@ def left_after_break(call: Call, chain: tuple[Deployment, ...]) -> tuple[Deploym
     return (call.record.broken.target, *(target for target in chain if target.target not in tried))
 
 
-async def resume(race: Race[Any], pace: Pace) -> Any:
+async def resume(race: Resumable, pace: Pace) -> Any:
     """The answer of another attempt: at the same target, if the stack has a layer that retries there."""
     call = race.call
     race.broken, call.record.broken = call.record.broken, None
@@ -39,7 +55,7 @@ async def resume(race: Race[Any], pace: Pace) -> Any:
     return await race.run()
 
 
-def hand_over(race: Race[Any], contestant: Contestant, directed: Call) -> None:
+def hand_over(race: Resumable, contestant: Contestant, directed: Call) -> None:
     """Let the layer that retries have the error of the stream, if `directed` goes to its target."""
     broken, race.broken = race.broken, None
     if broken.target == directed.deployment:

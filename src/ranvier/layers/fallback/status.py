@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ranvier.layers.fallback.first_tokens import MIN_SAMPLES
-from ranvier.layers.fallback.hedge_rule import MAX_SAVED
+from ranvier.layers.fallback.hedge_rule import MAX_SAVED, HedgeBudget
+from ranvier.layers.fallback.pace import Pace
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
-    from ranvier.layers.fallback.layer import Fallback
     from ranvier.pipeline.deployment import Deployment
 
 MAX_SHOWN = 12
 """Targets, and providers, that are listed."""
 
 
-def status_lines(route: Fallback, now: float) -> Iterator[str]:
+class Route(Protocol):
+    """What is shown of a `Fallback`; each member is documented there."""
+
+    hedges: bool
+    detects_silence: bool
+    budget: HedgeBudget
+
+    def deployments(self) -> Iterable[Deployment]:
+        """Every target."""
+
+    def pace_of(self, target: Deployment) -> Pace:
+        """How soon it usually answers."""
+
+    def delay_at(self, target: Deployment, now: float) -> float | None:
+        """Seconds of silence after which a call there is hedged."""
+
+
+def status_lines(route: Route, now: float) -> Iterator[str]:
     """A line for each target that is watched for silence, and one for each provider that is hedged to."""
     if not route.detects_silence:
         return
@@ -32,7 +49,7 @@ def status_lines(route: Fallback, now: float) -> Iterator[str]:
             yield f"hedges to {provider}: {route.budget.left(provider):.1f} of {MAX_SAVED:.0f} left"
 
 
-def _of_target(route: Fallback, target: Deployment, now: float) -> Iterator[str]:
+def _of_target(route: Route, target: Deployment, now: float) -> Iterator[str]:
     pace = route.pace_of(target)
     p99 = pace.p99(now)
     if p99 is None:

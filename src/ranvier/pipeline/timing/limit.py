@@ -25,6 +25,7 @@ OVERTAKEN = "overtaken"
 """The reason of a wait that ended because another target has answered the call."""
 
 LEFT = {
+    OVERTAKEN: "was overtaken by another target",
     "turn": "had no content when the turn of the next target came",
     "rescued": "had no content when its shared circuit opened",
 }
@@ -45,7 +46,7 @@ def too_late(call: Call, phase: str) -> RanvierError:
         return DeadlineExceededError(f"the deadline passed at {deployment}")
     if phase == "slot":
         return LocalCapacityError(f"no connection to {deployment.provider.name} became free in time")
-    if phase == OVERTAKEN or phase in LEFT:
+    if phase in LEFT:
         return left(call, phase)
     limit = limits.seconds if phase == "attempt" else getattr(limits, phase)
     return AttemptTimeoutError(
