@@ -65,6 +65,7 @@ def at_target(
     bound = of_attempt(target, limits, repairs=repairs)
     for layer in reversed(layers):
         bound = layer.bound(bound, target)
+    bound = bound.whole()
     if refusals and stream_of(target.provider) is not None:
         bound += of_attempt(target, limits)
     return bound

@@ -153,6 +153,16 @@ class FairQueue(Generic[Who]):
             self._rest(tenant)
         self._tidy()
 
+    def clear(self, now: float) -> list[Entry[Who]]:
+        """Remove all calls that wait, and return them."""
+        waiting = [
+            entry for tenant in self._tenants.values() for line in tenant.lines for entry in line.entries()
+        ]
+        for entry in waiting:
+            self._remove(entry, now)
+        self._tidy()
+        return waiting
+
     def advance(self, now: float) -> list[Entry[Who]]:
         """The waiting calls that have a place from now on, in order."""
         admitted: list[Entry[Who]] = []

@@ -24,7 +24,7 @@ from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.waiting.held import RequeueError
-from ranvier.pipeline.waiting.later import later_target_admits
+from ranvier.pipeline.waiting.worth import may_queue, waiting_helps
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted
 
@@ -52,9 +52,10 @@ class Bulkhead(Layer):
         per_tenant: How many of one tenant, also while nobody waits; `None` means `limit`.
         queue: How many calls may wait. If there are more, the newest call of the tenant with most waiting
             calls, by weight, falls back to its next target.
-        max_wait: The longest time in seconds that a call waits at one target, its waits at gates included;
-            `None` means no limit. A call waits only if no later target would admit it now, and if its turn is
-            expected in that time and before its deadline. Otherwise it falls back to the next target at once.
+        max_wait: The longest time in seconds that a call waits at one target, in all attempts together, its
+            waits at gates included; `None` means no limit. A call waits only if no later target would admit
+            it now, and if its turn is expected in that time and before its deadline. Otherwise it falls back
+            to the next target at once.
         weight: A function of a tenant that returns its share relative to the others, 0.001 to 1000; 1 by
             default.
         priority: A function of a call that returns its priority, from 0 (the most urgent, and the default)
@@ -129,21 +130,16 @@ class Bulkhead(Layer):
 
     def obstacle(self, call: Call, places: Places, weight: float, due: float | None) -> str | None:
         """Why `call` must not wait for a place, until `due` at most; `None` if it may."""
-        if not call.watch.queues or call.watch.last_target or self._probes(call):
+        if not may_queue(call):
             return NEVER
         now = call.pipeline.clock()
         if due is not None and now + places.seconds_for(call.tenant, weight, now) >= due:
             return LATE
         return None if self.helps(call, due) else SENT_ON
 
-    def _probes(self, call: Call) -> bool:
-        return any(layer.may_probe(call) for layer in call.pipeline.layers)
-
     def helps(self, call: Call, due: float | None) -> bool:
         """True if `call` could be sent after a wait here, and no later target would admit it now."""
-        wait = max(layer.admits_in(call) for layer in call.pipeline.layers)
-        latest = math.inf if due is None else due
-        return call.pipeline.clock() + wait < latest and not later_target_admits(call)
+        return waiting_helps(call, math.inf if due is None else due, self)
 
     def rejection(self, call: Call, places: Places, weight: float, reason: str) -> RanvierError:
         """The error for `call`, which has no place because of `reason`."""
@@ -192,8 +188,8 @@ class Bulkhead(Layer):
     # --- reading ---------------------------------------------------------------------------------
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Adds one wait."""
-        return inner.later(math.inf if self.max_wait is None else self.max_wait)
+        """Adds `max_wait`."""
+        return inner.waiting(math.inf if self.max_wait is None else self.max_wait)
 
     def admits_now(self, call: Call) -> bool:
         """True if a place is free for `call`."""
