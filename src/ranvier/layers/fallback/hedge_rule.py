@@ -22,10 +22,10 @@ PROBE_HEDGE = 2.0
 """The most seconds without content after which a call that is a probe asks its next target as well."""
 
 MAX_SAVED = 10.0
-"""Hedges that a budget holds at most; a new one is full."""
+"""Capacity of a hedge budget (a token bucket), which starts full."""
 
 PER_CALL = 0.1
-"""What each call earns for the provider that would receive its hedge."""
+"""Hedges that each call adds to the budget of the provider that would receive its hedge."""
 
 KEPT = frozenset(
     (
@@ -42,7 +42,7 @@ KEPT = frozenset(
         "web_search_options",
     )
 )
-"""Wire fields that let a provider act or keep something, which a second request would do twice."""
+"""Wire fields with side effects at the provider (server-side tools, stored state), which a hedge repeats."""
 
 
 class HedgeRule:
@@ -59,7 +59,7 @@ class HedgeRule:
         self.least = validation.seconds("Fallback(hedge_min)", least)
 
     def usual(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
-        """The delay of a call without peculiarities; `None` means never, as at a `single` unknown target."""
+        """The hedge delay of an ordinary call; `None` means no hedge, also for a `single` unknown target."""
         if not isinstance(self.after, str):
             return self.after
         learned = pace.learned(now)

@@ -30,7 +30,10 @@ class Verdict(Enum):
     """Admits it as the probe of this cooldown."""
 
     STANDS_IN = "stands in"
-    """Admits it, and its content closes the circuit, but it is not the probe of this cooldown."""
+    """Admit the call although it is no probe: no other target is left, or the circuit is only observed.
+
+    Its content may close the circuit.
+    """
 
     REJECTED = "rejected"
 
@@ -77,7 +80,7 @@ class SharedCircuit:
     # --- admission -------------------------------------------------------------------------------
 
     def verdict(self, now: float, *, exempt: bool, may_probe: bool, last_target: bool) -> Verdict:
-        """What to do with a call now; `exempt` if its tenant's last outcome there was content just now."""
+        """Decide about a call. `exempt`: its tenant had content there within the last 10 seconds."""
         if self.state is CLOSED:
             return PASSES
         if self.state is ISOLATED:
@@ -129,7 +132,7 @@ class SharedCircuit:
         return True
 
     def disproved(self, generation: int, now: float) -> None:
-        """A call of `generation` failed there: if it is only observed, that stands for a failed probe."""
+        """Count a failed call of `generation` as a failed probe; only if observed, which has no probes."""
         if generation == self.generation and self.rules.mode == OBSERVED and now >= self._next_probe:
             self._cool_down(now)
 

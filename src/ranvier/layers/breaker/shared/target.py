@@ -1,4 +1,7 @@
-"""The two shared circuits of a target in one electorate: that of its model, and that of its endpoint."""
+"""The two shared circuits of a target: one of its model, one of its endpoint.
+
+Calls with your keys and calls with tenants' own keys are separate electorates, each with its own circuits.
+"""
 
 from __future__ import annotations
 
