@@ -27,7 +27,7 @@ MAX_SAVED = 10.0
 PER_CALL = 0.1
 """Hedges that each call adds to the budget of the provider that would receive its hedge."""
 
-KEPT = frozenset(
+STATEFUL_FIELDS = frozenset(
     (
         "background",
         "cachedContent",
@@ -111,12 +111,12 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
+    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_stateful(request.extra)
 
 
-def _any_kept(fields: Mapping[str, Any]) -> bool:
-    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
+def _any_stateful(fields: Mapping[str, Any]) -> bool:
+    """True if `fields`, or those for one provider among them, switch on one of `STATEFUL_FIELDS`."""
     return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
+        (name in STATEFUL_FIELDS and bool(value)) or (isinstance(value, Mapping) and _any_stateful(value))
         for name, value in fields.items()
     )
