@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from ranvier import Pipeline, RanvierError, RateLimitError, Response, ServerError
-from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import (
+    Breaker,
+    Bulkhead,
+    Deadline,
+    Fallback,
+    Retry,
+    SharedCircuits,
+    Throttle,
+    Timeout,
+)
 from ranvier.layers.throttle import layer as module
 from ranvier.testing import ScriptedProvider, after, stall
 from support.scenes import time, turns
@@ -242,6 +251,30 @@ async def test_a_hedge_does_not_wait_at_a_gate() -> None:
     answer = await pipeline.complete("Why?")
     assert (answer.text, len(two.calls), time()) == ("slow", 1, 3)
     assert not [each for each in answer.record.waits if each.kind == "gate"]
+
+
+async def test_a_rescued_call_does_not_wait_at_a_gate() -> None:
+    """It left a target whose shared circuit opened: the next one admits it now, or is not asked."""
+    one = ScriptedProvider("one", lambda call: stall())
+    two = ScriptedProvider("two", lambda call: "other")
+    throttle = Throttle(max_wait=60)
+    pipeline = Pipeline(
+        Deadline(100),
+        Fallback(one, two, reserve=20, hedge_after=90),
+        throttle,
+        Breaker(shared=SharedCircuits(votes=2)),
+        Timeout(None, first_token=40, idle=15),
+    )
+    calls = [asyncio.create_task(pipeline.complete("Why?", tenant=tenant)) for tenant in "ab"]
+    await asyncio.sleep(9)
+    throttle.gates.close(("two", "scripted", hash(None)), module.Reason.RATE_LIMIT, 30.0, time())
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert 10 <= time() <= 11
+    for error in results:
+        assert isinstance(error, RanvierError)
+        assert error.record is not None
+        assert not [each for each in error.record.waits if each.kind == "gate"]
+    assert two.calls == []
 
 
 # --- a call that waits holds nothing -------------------------------------------------------------

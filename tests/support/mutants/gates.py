@@ -136,6 +136,12 @@ MUTANTS = [
         f"{ORDER}::test_a_waiting_call_goes_on_when_the_gate_stays_closed_for_longer_than_it_may_wait",
     ),
     mutant(
+        "G6", "a rescued call waits at a gate", "layers/fallback/contestant.py",
+        "        self.rescued = race.rescued",
+        "        self.rescued = False",
+        f"{ORDER}::test_a_rescued_call_does_not_wait_at_a_gate",
+    ),
+    mutant(
         "G4", "a gateway's page is about the model", SCOPE,
         "        return Scope.ENDPOINT",
         "        return None",

@@ -18,7 +18,7 @@ def may_queue(call: Call) -> bool:
     They are sent if they are admitted now, and not at all otherwise.
     """
     watch = call.watch
-    if not watch.queues or watch.hedged or watch.last_target:
+    if not watch.queues or watch.hedged or watch.rescued or watch.last_target:
         return False
     return not any(layer.may_probe(call) for layer in call.pipeline.layers)
 
