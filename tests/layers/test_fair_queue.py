@@ -10,9 +10,9 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.virtual_time import LEAST
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.virtual_time import LEAST
 from support.fair_order import AGEING, NAMES, WEIGHTS, Asked, Model
 
 

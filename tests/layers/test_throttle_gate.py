@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ranvier.layers.bulkhead.tenants import Entry
 from ranvier.layers.throttle.gate import PATIENCE, Gate, Reason
+from ranvier.pipeline.queueing.tenants import Entry
 from support.fair_order import AGEING, NAMES, WEIGHTS, Asked, Model
 
 SECONDS = strategies.sampled_from([0.25, 0.5, 1.0, 2.0, 5.0, 60.0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies
 
-from ranvier.layers.bulkhead.virtual_time import LEAST
+from ranvier.pipeline.queueing.virtual_time import LEAST
 
 AGEING = 4.0
 NAMES = strategies.sampled_from("abcde")

@@ -4,9 +4,9 @@ from support.mutants.traps import mutant
 
 LAYER = "layers/bulkhead/layer.py"
 HELD = "layers/bulkhead/held_place.py"
-TIME = "layers/bulkhead/virtual_time.py"
-CROWD = "layers/bulkhead/crowd.py"
-AGEING = "layers/bulkhead/ageing.py"
+TIME = "pipeline/queueing/virtual_time.py"
+CROWD = "pipeline/queueing/crowd.py"
+AGEING = "pipeline/queueing/ageing.py"
 WAITING = "layers/throttle/waiting.py"
 WORTH = "pipeline/waiting/worth.py"
 ORDER = "pipeline/order.py"

@@ -1,4 +1,4 @@
-"""The bulkhead: the layer, and the fair queue for its places."""
+"""The bulkhead: the layer, and its places."""
 
 from ranvier.layers.bulkhead.layer import Bulkhead
 from ranvier.layers.bulkhead.places import PlacesByKey, PlacesSnapshot

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.waiter import ADMITTED, Waiter
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.worth import waited

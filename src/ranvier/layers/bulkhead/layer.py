@@ -11,15 +11,15 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import BulkheadFullError
 from ranvier.errors.root import RanvierError
-from ranvier.layers.bulkhead.fair_queue import PRIORITIES, FairQueue
 from ranvier.layers.bulkhead.held_place import HeldPlace
 from ranvier.layers.bulkhead.places import Places, PlacesByKey
-from ranvier.layers.bulkhead.waiter import LATE, NEVER, SENT_ON, Waiter
 from ranvier.pipeline.asking.users_function import ask, ask_key
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.queueing.fair_queue import PRIORITIES, FairQueue
+from ranvier.pipeline.queueing.waiter import LATE, NEVER, SENT_ON, Waiter
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import too_late

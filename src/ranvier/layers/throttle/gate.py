@@ -20,8 +20,8 @@ import math
 from enum import StrEnum
 from typing import Generic
 
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry, Who
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry, Who
 from ranvier.pipeline.waiting.drain import Drain
 
 PATIENCE = 1.0

@@ -15,7 +15,7 @@ from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
-    from ranvier.layers.bulkhead.waiter import Waiter
+    from ranvier.pipeline.queueing.waiter import Waiter
     from ranvier.pipeline.runtime import Runtime
 
 IDLE_SECONDS = 60.0

@@ -10,9 +10,9 @@ from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.timing.limit import too_late
 
 if TYPE_CHECKING:
-    from ranvier.layers.bulkhead.waiter import Waiter
     from ranvier.layers.throttle.gate import Gate
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.waiter import Waiter
 
 
 def rejection(call: Call, gate: Gate[Waiter | None]) -> RanvierError:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING
 
-from ranvier.layers.bulkhead.waiter import ADMITTED, FULL, SENT_ON, Waiter
 from ranvier.layers.throttle.gate import Gate, Reason
+from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, SENT_ON, Waiter
 
 if TYPE_CHECKING:
-    from ranvier.layers.bulkhead.tenants import Entry
     from ranvier.layers.throttle.waiting import Turn
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.tenants import Entry
     from ranvier.pipeline.runtime import Runtime
 
 

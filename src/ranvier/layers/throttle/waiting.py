@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ranvier.clock import earliest
-from ranvier.layers.bulkhead.costs import Costs
+from ranvier.pipeline.queueing.costs import Costs
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.worth import waited

@@ -16,11 +16,11 @@ import math
 from collections.abc import Iterator
 from typing import Generic
 
-from ranvier.layers.bulkhead.ageing import Ageing
-from ranvier.layers.bulkhead.crowd import Crowd
-from ranvier.layers.bulkhead.ranking import Ranking
-from ranvier.layers.bulkhead.tenants import Entry, Line, Tenant, Who
-from ranvier.layers.bulkhead.virtual_time import VirtualTime
+from ranvier.pipeline.queueing.ageing import Ageing
+from ranvier.pipeline.queueing.crowd import Crowd
+from ranvier.pipeline.queueing.ranking import Ranking
+from ranvier.pipeline.queueing.tenants import Entry, Line, Tenant, Who
+from ranvier.pipeline.queueing.virtual_time import VirtualTime
 
 PRIORITIES = 10
 """Priorities go from 0, the most urgent, to 9."""
