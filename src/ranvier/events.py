@@ -296,6 +296,18 @@ class StreamRestarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjected(Event):
+    """`Chaos` injects the fault `kind` into an attempt."""
+
+    name: ClassVar[str] = "fault_injected"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: Chaos injects %(kind)s into an attempt at %(provider)s/%(model)s"
+    counter: ClassVar[Counter] = Counter("ranvier.faults.injected", "{fault}", "Faults injected by Chaos.")
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDropped(Event):
     """An optional parameter, or field of a part, was left out because the target does not accept it."""
 

@@ -97,6 +97,7 @@ WRONG = [
         ["ollama/qwen3"],
         "10 to 60",
     ),
+    ("faults-on-purpose", f"{DEADLINE}, {ROUTE}, {REST}, Chaos('auth')", [], "RANVIER_CHAOS=off"),
     (
         "shared-base-url",
         f"{DEADLINE}, Fallback('openai/gpt-5.2', 'openai/gpt-4.1'), {REST}",

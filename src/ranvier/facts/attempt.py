@@ -36,6 +36,7 @@ class Attempt:
         seconds: Seconds from the start to the end.
         usage: Tokens that the provider reported.
         skipped: Number of malformed chunks without content that were ignored.
+        fault: The fault that `Chaos` injected, else `None`.
     """
 
     target: str
@@ -52,6 +53,7 @@ class Attempt:
     seconds: float = 0.0
     usage: Usage | None = None
     skipped: int = 0
+    fault: str | None = None
 
     @property
     def provider(self) -> str:

@@ -2,6 +2,7 @@
 
 from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.bulkhead import Bulkhead
+from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
 from ranvier.layers.retry import Retry, RetryBudget
@@ -11,6 +12,7 @@ from ranvier.layers.timeout import Timeout
 __all__ = [
     "Breaker",
     "Bulkhead",
+    "Chaos",
     "CircuitState",
     "Deadline",
     "Fallback",

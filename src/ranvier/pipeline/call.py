@@ -41,6 +41,13 @@ class Observer(Protocol):
         """The first content has arrived."""
 
 
+class Injectable(Protocol):
+    """The permit of an attempt that may get a fault on purpose."""
+
+    def injected(self, *, counted: bool) -> None:
+        """The attempt gets a fault."""
+
+
 class Watch:
     """Follows the attempts that one call makes at one target, one after the other.
 
@@ -117,6 +124,7 @@ class Call:
             runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
         held: The place that it holds in a bulkhead; `None` if it holds none.
+        permits: The permits of the attempt, in a stack that injects faults.
     """
 
     request: Request
@@ -138,6 +146,7 @@ class Call:
     probing: tuple[Probing, ...] = field(default=(), init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
     held: Held | None = field(default=None, init=False)
+    permits: tuple[Injectable, ...] = field(default=(), init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -155,6 +164,7 @@ class Call:
         call.probing = self.probing
         call.watch = self.watch
         call.held = self.held
+        call.permits = self.permits
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -200,6 +210,18 @@ class Call:
         """The same call, with a place in a bulkhead."""
         call = self._copy()
         call.held = held
+        return call
+
+    def permitted_by(self, permit: Injectable) -> Call:
+        """The same attempt, with one more permit."""
+        call = self._copy()
+        call.permits = (*self.permits, permit)
+        return call
+
+    def at(self, deployment: Deployment) -> Call:
+        """The same attempt, at another form of its target."""
+        call = self._copy()
+        call.deployment = deployment
         return call
 
     def afresh(self) -> Call:

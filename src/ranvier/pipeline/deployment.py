@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
@@ -85,6 +86,7 @@ class Deployment:
         "_not_streaming",
         "context_window",
         "facts_of",
+        "fault",
         "model",
         "options",
         "provider",
@@ -117,6 +119,7 @@ class Deployment:
         self.facts_of = facts_of
         validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
+        self.fault: str | None = None  # injected into the attempts there, on purpose
         self._not_streaming: set[int] = set()  # hashes of the credentials for which it rejected streaming
 
     def streams(self, credential: str | None) -> bool:
@@ -134,6 +137,12 @@ class Deployment:
         if len(self._not_streaming) >= MAX_REFUSALS:
             self._not_streaming.clear()  # each then costs one more rejected request
         self._not_streaming.add(hash(credential))
+
+    def with_fault(self, provider: Provider, fault: str) -> Deployment:
+        """The same target for one attempt, in which `provider` injects `fault`."""
+        faulty = copy.copy(self)
+        faulty.provider, faulty.fault = provider, fault
+        return faulty
 
     def __str__(self) -> str:
         return self.target

@@ -154,6 +154,7 @@ class Runtime:
             every call. This saves deriving calls for them.
         retry_budget: A hook for `Layer.join`: what further attempts at the same target are asked of; `None`
             allows all.
+        injects_faults: A hook for `Layer.join`: a layer may inject faults, and permits have to be told.
     """
 
     layers: tuple[Stacked, ...]
@@ -169,6 +170,7 @@ class Runtime:
     timed_by: Timed | None = None
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
+    injects_faults: bool = False
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

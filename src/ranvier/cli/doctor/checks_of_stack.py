@@ -10,6 +10,7 @@ from ranvier.cli.doctor.turns import or_never, turns_of
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.fallback.layer import Fallback
+from ranvier.layers.chaos.layer import Chaos
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
@@ -94,6 +95,14 @@ def nothing_reported(report: PipelineReport) -> Found:
     if not report.pipeline.events.listeners and not exported:
         why = "there are no listeners, so nobody learns that a circuit opens or a key is rejected"
         yield None, why, "remove listeners=(), or add LoggingListener() to it"
+
+
+@check
+def faults_on_purpose(report: PipelineReport) -> Found:
+    """Faults are injected into real calls."""
+    if any(isinstance(layer, Chaos) and layer.on for layer in report.layers):
+        why = "Chaos injects faults into real calls"
+        yield None, why, "remove it after the experiment, or set RANVIER_CHAOS=off"
 
 
 # --- times ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
     """Record that an attempt of `call` starts, and notify the permits of probes."""
     attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
     attempt.queued = queued
+    attempt.fault = call.deployment.fault
     call.record.attempts += (attempt,)
     if call.probing:
         for permit in call.probing:
@@ -58,6 +59,8 @@ def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) ->
     if attempt.outcome == HEDGE_LOST:
         return
     if isinstance(error, RanvierError):
+        if attempt.fault is not None:
+            error.injected = True
         attempt.outcome = error.kind
         attempt.status = getattr(error, "status", None)
         attempt.request_id = getattr(error, "request_id", None)

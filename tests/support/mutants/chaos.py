@@ -1,0 +1,86 @@
+"""One-line bugs in the injection of faults, each of which a test has to notice."""
+
+from support.mutants.traps import PERMIT, mutant
+
+CHAOS = "layers/chaos/layer.py"
+PROVIDER = "layers/chaos/provider.py"
+SHARED_PERMIT = "layers/breaker/shared/permit.py"
+
+TESTS = "tests/layers/test_chaos.py"
+NOBODY = "test_no_circuit_and_no_gate_counts_it"
+REAL = "test_every_fault_looks_like_a_real_one"
+
+MUTANTS = [
+    mutant(
+        "H16", "an injected fault is a vote in shared circuits", SHARED_PERMIT,
+        "            self._end(ABANDONED, None)",
+        "            pass",
+        f"{TESTS}::test_a_tenants_circuit_counts_it_if_asked",
+    ),
+    mutant(
+        "H16", "an injected fault opens the circuit of a tenant", "pipeline/guard.py",
+        "        if not counted:\n            self.settle(ABANDONED)",
+        "        pass",
+        f"{TESTS}::{NOBODY}[overloaded-complete]",
+    ),
+    mutant(
+        "H16", "an injected 401 closes the gate of a real key", "layers/throttle/causes.py",
+        "    if isinstance(error, RanvierError) and error.injected:\n        return None\n",
+        "",
+        f"{TESTS}::{NOBODY}[auth-complete]",
+    ),
+    mutant(
+        "H16", "guards do not learn of the fault", "pipeline/guard.py",
+        "            if call.pipeline.injects_faults:",
+        "            if False:",
+        f"{TESTS}::{NOBODY}[overloaded-complete]",
+    ),
+    mutant(
+        "H16", "a silence on purpose is held against the tenant's circuit", PERMIT,
+        "        if self._settled or self._silent:\n            return",
+        "        if self._silent:\n            return",
+        "tests/layers/test_chaos.py::test_a_hedged_silence_on_purpose_counts_nothing",
+    ),
+    mutant(
+        "H16", "a slow answer on purpose teaches when to hedge", "layers/fallback/contestant.py",
+        "            if attempt.fault is None:\n                self.pace.add(now - attempt.started, now)",
+        "            self.pace.add(now - attempt.started, now)",
+        f"{TESTS}::test_a_slow_answer_on_purpose_teaches_no_hedge",
+    ),
+    mutant(
+        "H16", "a cut answer that is short ends well", PROVIDER,
+        "            if event is not None and event.finish_reason is None:",
+        "            if event is not None:",
+        f"{TESTS}::test_a_short_answer_is_cut_before_its_end",
+    ),
+    mutant(
+        "H16", "the error does not say that it was injected", "pipeline/reporting/recorder.py",
+        "        if attempt.fault is not None:",
+        "        if False:",
+        f"{TESTS}::{REAL}[stall-first token-complete]",
+    ),
+    mutant(
+        "H16", "a stream that broke does not say that it was injected", "pipeline/asking/interruption.py",
+        '    made.injected = getattr(error, "injected", False)\n',
+        "",
+        f"{TESTS}::{REAL}[cut-first token-stream]",
+    ),
+    mutant(
+        "H16", "it may be outside other layers where the order is not checked", "pipeline/order.py",
+        "        if outer.innermost and not inner.innermost:",
+        "        if order and outer.innermost and not inner.innermost:",
+        f"{TESTS}::test_it_is_rejected_anywhere_but_innermost[Retry-False]",
+    ),
+    mutant(
+        "H16", "the environment does not switch it off", CHAOS,
+        "        self.on = os.environ.get(SWITCH, \"\").strip().lower() not in OFF",
+        "        self.on = True",
+        f"{TESTS}::test_the_environment_switches_it_off[off]",
+    ),
+    mutant(
+        "H16", "it falls silent after its first warning", CHAOS,
+        "        if now >= self._reminds_at:",
+        "        if False:",
+        f"{TESTS}::test_it_is_loud_while_it_is_on",
+    ),
+]  # fmt: skip
