@@ -99,6 +99,12 @@ WRONG = [
     ),
     ("faults-on-purpose", f"{DEADLINE}, {ROUTE}, {REST}, Chaos('auth')", [], "RANVIER_CHAOS=off"),
     (
+        "spend-limit-without-price",
+        f"SpendLimit(1, 60, prices={{'ollama/qwen3': Price(0, 0)}}), {DEADLINE}, {ROUTE}, {REST}",
+        ["openai/gpt-5.2"],
+        "prices=",
+    ),
+    (
         "shared-base-url",
         f"{DEADLINE}, Fallback('openai/gpt-5.2', 'openai/gpt-4.1'), {REST}",
         ["openai/gpt-4.1"],

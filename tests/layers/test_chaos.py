@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranvier import (
@@ -36,10 +36,8 @@ ANSWER = stream("one ", "two ", "three ", "four ", "five")
 LIMITS = Timeout(30, first_token=10, idle=5)
 
 
-def pipeline_with(*layers: Layer, provider: ScriptedProvider | None = None, **settings: Any) -> Pipeline:
-    return Pipeline(
-        Deadline(60), Fallback(provider or ScriptedProvider("one", [ANSWER])), *layers, **settings
-    )
+def pipeline_with(*layers: Layer, provider: ScriptedProvider | None = None, **others: Any) -> Pipeline:
+    return Pipeline(Deadline(60), Fallback(provider or ScriptedProvider("one", [ANSWER])), *layers, **others)
 
 
 async def read(pipeline: Pipeline, *, streaming: bool, tenant: str = "acme") -> str:
@@ -121,6 +119,7 @@ async def test_a_deadline_ends_a_fault() -> None:
 # --- whom it concerns ----------------------------------------------------------------------------
 
 
+@settings(deadline=None, max_examples=20)
 @given(seed=st.integers(), rate=st.floats(0.05, 1))
 def test_the_rate_is_that_of_the_attempts(seed: int, rate: float) -> None:
     """Within five standard deviations, and the same with the same seed."""
@@ -323,7 +322,7 @@ def test_it_goes_innermost_in_the_recommended_stack() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings"),
+    ("arguments", "others"),
     [
         ((), {}),
         (("teapot",), {}),
@@ -335,10 +334,10 @@ def test_it_goes_innermost_in_the_recommended_stack() -> None:
         (("auth",), {"when": "acme"}),
     ],
 )
-def test_mistakes_are_rejected_at_once(arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
+def test_mistakes_are_rejected_at_once(arguments: tuple[str, ...], others: dict[str, Any]) -> None:
     """With a message that names the remedy."""
     with pytest.raises(ConfigurationError, match=r"Chaos\("):
-        Chaos(*arguments, **settings)
+        Chaos(*arguments, **others)
 
 
 def test_an_async_predicate_is_rejected() -> None:

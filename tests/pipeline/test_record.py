@@ -46,14 +46,15 @@ async def test_every_attempt_is_written_down_with_its_circumstances() -> None:
             "started": 0.0,
             "seconds": 2.0,
         }
-        | {"outcome": "server_error", "status": 503, "request_id": "r1", "usage": None},
+        | {"outcome": "server_error", "status": 503, "request_id": "r1", "usage": None, "billable": False},
         common
         | {"target": "one/scripted", "number": 2, "delay": 1.0, "reason": "server_error", "started": 3.0}
-        | {"outcome": "rate_limit", "status": None, "request_id": None, "usage": None, "seconds": 0.0},
+        | {"outcome": "rate_limit", "status": None, "request_id": None, "usage": None, "seconds": 0.0}
+        | {"billable": False},
         common
         | {"target": "two/scripted", "number": 1, "delay": 0.0, "reason": "rate_limit", "started": 3.0}
         | {"outcome": "succeeded", "status": None, "request_id": None, "seconds": 3.0}
-        | {"usage": dataclasses.asdict(Usage(1, 2, 3))},
+        | {"usage": dataclasses.asdict(Usage(1, 2, 3)), "billable": True},
     ]
     assert (answer.attempts[0].provider, answer.attempts[0].model) == ("one", "scripted")
 

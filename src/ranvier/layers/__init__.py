@@ -6,6 +6,7 @@ from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
 from ranvier.layers.retry import Retry, RetryBudget
+from ranvier.layers.spend_limit import SpendLimit
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
@@ -19,6 +20,7 @@ __all__ = [
     "Retry",
     "RetryBudget",
     "SharedCircuits",
+    "SpendLimit",
     "Throttle",
     "Timeout",
 ]

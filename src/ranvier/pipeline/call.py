@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
+    from ranvier.pipeline.asking.notified import Injectable, Observer, Payment
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
@@ -31,21 +32,14 @@ class Probing(Protocol):
         """Called when the request of `call` is sent."""
 
 
-class Observer(Protocol):
-    """The permit of an attempt that is notified of its silence and of its first content."""
+class Spending(Protocol):
+    """A limit on what a call may spend: it is asked before every request."""
 
-    def silent(self) -> None:
-        """The attempt has had no content for longer than its hang threshold."""
+    def fits(self, call: Call) -> bool:
+        """True if a request of `call` could be sent to its target now."""
 
-    def content(self) -> None:
-        """The first content has arrived."""
-
-
-class Injectable(Protocol):
-    """The permit of an attempt that may get a fault on purpose."""
-
-    def injected(self, *, counted: bool) -> None:
-        """The attempt gets a fault."""
+    def reserve(self, call: Call) -> Payment:
+        """Reserve the most that a request of `call` can cost; raise a `RejectedError` if it does not fit."""
 
 
 class Watch:
@@ -125,6 +119,7 @@ class Call:
         watch: What the route knows about the attempt in flight.
         held: The place that it holds in a bulkhead; `None` if it holds none.
         permits: The permits of the attempt, in a stack that injects faults.
+        purses: The limits on what the call may spend.
     """
 
     request: Request
@@ -147,6 +142,7 @@ class Call:
     watch: Watch = field(default=UNWATCHED, init=False)
     held: Held | None = field(default=None, init=False)
     permits: tuple[Injectable, ...] = field(default=(), init=False)
+    purses: tuple[Spending, ...] = field(default=(), init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -165,6 +161,7 @@ class Call:
         call.watch = self.watch
         call.held = self.held
         call.permits = self.permits
+        call.purses = self.purses
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -217,6 +214,17 @@ class Call:
         call = self._copy()
         call.permits = (*self.permits, permit)
         return call
+
+    def spending_from(self, purse: Spending) -> Call:
+        """The same call, with one more limit on what it may spend."""
+        call = self._copy()
+        call.purses = (*self.purses, purse)
+        return call
+
+    @property
+    def affordable(self) -> bool:
+        """True if a request to its target fits all limits on what it may spend."""
+        return all(purse.fits(self) for purse in self.purses)
 
     def at(self, deployment: Deployment) -> Call:
         """The same attempt, at another form of its target."""

@@ -87,6 +87,7 @@ class Deployment:
         "context_window",
         "facts_of",
         "fault",
+        "is_asked",
         "model",
         "options",
         "provider",
@@ -120,6 +121,7 @@ class Deployment:
         validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
         self.fault: str | None = None  # injected into the attempts there, on purpose
+        self.is_asked = True  # false if that fault takes the place of the provider
         self._not_streaming: set[int] = set()  # hashes of the credentials for which it rejected streaming
 
     def streams(self, credential: str | None) -> bool:
@@ -138,10 +140,10 @@ class Deployment:
             self._not_streaming.clear()  # each then costs one more rejected request
         self._not_streaming.add(hash(credential))
 
-    def with_fault(self, provider: Provider, fault: str) -> Deployment:
-        """The same target for one attempt, in which `provider` injects `fault`."""
+    def with_fault(self, provider: Provider, fault: str, *, is_asked: bool) -> Deployment:
+        """The same target for one attempt, in which `provider` injects `fault`, and may ask the real one."""
         faulty = copy.copy(self)
-        faulty.provider, faulty.fault = provider, fault
+        faulty.provider, faulty.fault, faulty.is_asked = provider, fault, is_asked
         return faulty
 
     def __str__(self) -> str:

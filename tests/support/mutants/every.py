@@ -12,6 +12,7 @@ from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
+from support.mutants.spend import MUTANTS as OF_SPENDING
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -26,6 +27,7 @@ MUTANTS = (
     *OF_ROUTES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
+    *OF_SPENDING,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

@@ -12,6 +12,7 @@ from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.chaos.layer import Chaos
 from ranvier.layers.retry.layer import Retry
+from ranvier.layers.spend_limit.layer import SpendLimit
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.order import check_stack
@@ -103,6 +104,17 @@ def faults_on_purpose(report: PipelineReport) -> Found:
     if any(isinstance(layer, Chaos) and layer.on for layer in report.layers):
         why = "Chaos injects faults into real calls"
         yield None, why, "remove it after the experiment, or set RANVIER_CHAOS=off"
+
+
+@check
+def spend_limit_without_price(report: PipelineReport) -> Found:
+    """A limit in money has no price of a target, so that nothing is sent there."""
+    for layer in report.layers:
+        if isinstance(layer, SpendLimit) and layer.in_money and not layer.allows_unknown:
+            for target in report.targets:
+                if layer.price_of(target) is None:
+                    why = "SpendLimit has no price of it, so that every attempt there is rejected"
+                    yield target.target, why, "add it to prices=, or pass unknown='allow'"
 
 
 # --- times ---------------------------------------------------------------------------------------

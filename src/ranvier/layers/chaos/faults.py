@@ -66,6 +66,11 @@ class Fault:
         """True if the real answer begins and does not end."""
         return self.name in BREAKS
 
+    @property
+    def asks(self) -> bool:
+        """True if the real provider is asked."""
+        return self.breaks or self.name == "slow"
+
     async def before(self, call: Call) -> None:
         """What happens before the real request is sent.
 

@@ -127,7 +127,8 @@ class Chaos(Layer):
         if call.pipeline.events.hears(FaultInjected):
             call.pipeline.events.emit(FaultInjected(**call.where(), kind=fault.name), call.record)
         target = call.deployment
-        return call.at(target.with_fault(FaultyProvider(target, fault), fault.name))
+        faulty = FaultyProvider(target, fault)
+        return call.at(target.with_fault(faulty, fault.name, is_asked=fault.asks))
 
     def _remind(self, now: float) -> None:
         if now >= self._reminds_at:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ranvier import validation
+from ranvier.messages.kept_state import any_kept
 from ranvier.messages.wire import WireTool
 
 if TYPE_CHECKING:
@@ -26,24 +26,6 @@ MAX_SAVED = 10.0
 
 PER_CALL = 0.1
 """What each call earns for the provider that would receive its hedge."""
-
-KEPT = frozenset(
-    (
-        "background",
-        "cachedContent",
-        "cached_content",
-        "container",
-        "conversation",
-        "mcp_servers",
-        "plugins",
-        "previous_response_id",
-        "store",
-        "tools",
-        "web_search_options",
-    )
-)
-"""Wire fields that let a provider act or keep something, which a second request would do twice."""
-
 
 class HedgeRule:
     """The rule of a route: `after` so many seconds, or after a quantile, but not before `least` seconds."""
@@ -111,12 +93,4 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
-
-
-def _any_kept(fields: Mapping[str, Any]) -> bool:
-    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
-    return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
-        for name, value in fields.items()
-    )
+    return any(isinstance(tool, WireTool) for tool in request.tools) or any_kept(request.extra)

@@ -139,6 +139,9 @@ class Retry(Layer):
         """Seconds to wait before the next attempt; `None` means do not retry."""
         settings = self.settings_for(call.deployment)
         delay = settings._useful_delay(call, error)
+        if delay is not None and not call.affordable:
+            recorder.noted(call, "retry_too_dear")
+            return None
         if delay is None or self.budget is None or settings.budget is None:
             return delay
         now = call.pipeline.clock()

@@ -1,0 +1,199 @@
+"""Limits what each tenant spends in a window of time, in money or in tokens."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+from weakref import WeakKeyDictionary
+
+from ranvier import clock, validation
+from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.rejected import SpendLimitExceededError
+from ranvier.facts.price import Price, Prices
+from ranvier.layers.spend_limit.ledger import Account, Ledger
+from ranvier.layers.spend_limit.purse import UNIT, Purse
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
+from ranvier.wording import counted
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.runtime import Runtime
+
+Unknown = Literal["reject", "allow"]
+LimitOf = Callable[[str], float | None]
+
+MAX_SHOWN = 12
+"""Tenants that `print(pipeline)` lists."""
+
+
+class SpendLimit(Layer):
+    """Limit what each tenant spends in a window of time.
+
+    Before each attempt the most that it can cost is reserved; when it has ended, its real cost replaces the
+    reservation. An attempt that does not fit is not sent: no first one, retry, hedge, repair, further key or
+    next target. All that is settled and reserved never exceeds the limit, however many calls run at once.
+
+    Args:
+        per_tenant: The limit: in money of the currency of `prices`, or in tokens without prices. Or a plain
+            function of the tenant that returns it; `None` means no limit. If it raises or returns anything
+            else, the call is rejected.
+        window: Seconds. Windows begin at multiples of it since the epoch: one of 86,400 at midnight UTC.
+        prices: The prices of the targets, `{"provider/model": Price(input=3, output=15)}`.
+        unknown: What to do with an attempt whose cost has no known bound: with a target without a price, a
+            request without `max_tokens`, a document, or a tool that the provider runs. `reject` does not
+            send it; `allow` reserves only what is known. Without prices, `max_tokens` is not needed.
+        image_tokens: The most tokens of one image by target, where you know better.
+        max_tenants: The most tenants that may spend in one window; others are rejected.
+
+    A call that fits at none of its targets raises `SpendLimitExceededError` before anything is sent. A target
+    that is too dear is passed over. The limit holds for one process.
+    """
+
+    place: ClassVar[Place] = Place.CALL
+
+    def __init__(
+        self,
+        per_tenant: float | LimitOf,
+        window: float,
+        *,
+        prices: Prices | None = None,
+        unknown: Unknown = "reject",
+        image_tokens: Mapping[str, int] | None = None,
+        max_tenants: int = 1_000_000,
+    ) -> None:
+        if inspect.iscoroutinefunction(per_tenant):
+            raise ConfigurationError("SpendLimit(per_tenant): give a plain function, not `async def`")
+        self.per_tenant = per_tenant if callable(per_tenant) else _amount(per_tenant)
+        self.window = validation.seconds("SpendLimit(window)", window)
+        if not 0 < self.window < math.inf:
+            raise ConfigurationError(f"SpendLimit(window)={window!r}: give a finite number above 0")
+        if prices is not None and not isinstance(prices, Mapping):
+            raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
+        for price in (prices or {}).values():
+            _check_price(price)
+        self.prices = prices
+        self.in_money = prices is not None
+        self.allows_unknown = (
+            validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
+        )
+        self.image_tokens = dict(image_tokens or {})
+        most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
+        self.ledger = Ledger(self.window, most)
+        self._offset = 0.0  # of the time since the epoch from the pipeline's clock
+        self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
+
+    # --- for the pipeline ------------------------------------------------------------------------
+
+    def join(self, pipeline: Runtime) -> None:
+        """Learn the targets."""
+        every = (target for layer in pipeline.layers for target in layer.deployments())
+        self._targets[pipeline] = tuple(dict.fromkeys(every))
+
+    def opened(self, pipeline: Runtime) -> None:
+        """Align the windows with the time of day, once: a wall clock that jumps later changes nothing."""
+        self._offset = clock.wall() / 1e9 - pipeline.clock()
+
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
+        """Pass on the call with its purse, if it fits at any of its targets."""
+        limit = self._limit_of(call)
+        if limit is None:
+            return inner(call)
+        purse = Purse(self, limit)
+        error = purse.look(call)
+        if error is not None:
+            raise self._rejected(call, purse, error)
+        return inner(call.spending_from(purse))
+
+    def admits_now(self, call: Call) -> bool:
+        """True if an attempt of `call` at its target would fit now."""
+        return all(purse.fits(call) for purse in call.purses if getattr(purse, "layer", None) is self)
+
+    def _limit_of(self, call: Call) -> int | None:
+        if not callable(self.per_tenant):
+            return self._whole(self.per_tenant)
+        try:
+            limit = self.per_tenant(call.tenant)
+            return None if limit is None else self._whole(_amount(limit))
+        except PLAIN_FAILURES as failure:
+            purse, error = (
+                Purse(self, 0),
+                SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed"),
+            )
+            raise self._rejected(call, purse, error) from failure
+
+    def _rejected(self, call: Call, purse: Purse, error: SpendLimitExceededError) -> SpendLimitExceededError:
+        recorder.passed_over(call, error, "every target", error.in_words())
+        purse.refused(call, error)
+        return error
+
+    # --- for purses ------------------------------------------------------------------------------
+
+    def targets_of(self, pipeline: Runtime) -> tuple[Deployment, ...]:
+        """The targets that calls of `pipeline` might be sent to."""
+        return self._targets[pipeline]
+
+    def now(self, pipeline: Runtime) -> float:
+        """Seconds since the epoch, by the pipeline's clock."""
+        return pipeline.clock() + self._offset
+
+    def price_of(self, target: Deployment) -> Price | None:
+        """The price of `target`."""
+        return None if self.prices is None else self.prices.get(target.target)
+
+    def shown(self, amount: int) -> float:
+        """`amount` as money or tokens."""
+        return amount / UNIT if self.in_money else amount
+
+    def _whole(self, amount: float) -> int:
+        return math.floor(amount * UNIT) if self.in_money else math.floor(amount)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def account(self, tenant: str) -> Account:
+        """What `tenant` has spent in the current window."""
+        return self._account(tenant, clock.now() + self._offset)
+
+    def _account(self, tenant: str, now: float) -> Account:
+        return Account(tenant, *map(self.shown, self.ledger.account(tenant, now)))
+
+    def status(self, now: float) -> Iterable[str]:
+        """What all tenants have spent in the window, and those who have spent most."""
+        now += self._offset
+        tenants, settled, reserved = self.ledger.totals(now)
+        spent = f"{self.shown(settled):g} spent, {self.shown(reserved):g} reserved"
+        yield f"{counted(tenants, 'tenant')}, {spent}, ends in {self.ledger.ends_in(now):.0f} s"
+        for tenant in self.ledger.largest(MAX_SHOWN, now):
+            account = self._account(tenant, now)
+            yield f"  {tenant}: {account.settled:g} spent, {account.reserved:g} reserved"
+
+    def __repr__(self) -> str:
+        limit = self.per_tenant if not callable(self.per_tenant) else "by tenant"
+        unit = "prices" if self.in_money else "tokens"
+        allowed = {"unknown": "allow"} if self.allows_unknown else {}
+        return self._describe(per_tenant=limit, window=self.window, unit=unit, **allowed)
+
+
+def _amount(limit: object) -> float:
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if not number or not 0 <= limit < math.inf:  # type: ignore[operator]  # because: it is a number
+        raise ConfigurationError(f"SpendLimit(per_tenant)={limit!r:.60}: give a finite number, 0 or more")
+    return float(limit)  # type: ignore[arg-type]  # because: it is a number
+
+
+def _check_price(price: object) -> None:
+    if not isinstance(price, Price):
+        raise ConfigurationError(
+            f"SpendLimit(prices) has a {type(price).__name__}: give Price(input=, output=)"
+        )
+    for name in ("input", "output", "cache_read", "cache_write"):
+        value = getattr(price, name)
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+            raise ConfigurationError(
+                f"SpendLimit(prices): {name}={value!r:.60}: give a finite number, 0 or more"
+            )

@@ -1,0 +1,173 @@
+"""One-line bugs in spend limits, each of which a test has to notice."""
+
+from support.mutants.traps import ATTEMPT, mutant
+
+LEDGER = "layers/spend_limit/ledger.py"
+BOUNDS = "layers/spend_limit/bounds.py"
+PURSE = "layers/spend_limit/purse.py"
+LAYER = "layers/spend_limit/layer.py"
+
+MACHINE = "tests/layers/test_spend_ledger.py::TestSpending"
+LEDGERS = "tests/layers/test_spend_ledger.py"
+BOUNDED = "tests/layers/test_spend_bounds.py"
+LIMITED = "tests/layers/test_spend_limit.py"
+STORM = f"{LIMITED}::test_a_thousand_calls_never_exceed_the_last_cent"
+
+MUTANTS = [
+    mutant(
+        "S16", "concurrent calls overshoot by their number", LEDGER,
+        "        window.add(tenant, amount, amount)",
+        "        window.add(tenant, 0, amount)",
+        MACHINE, STORM,
+    ),
+    mutant(
+        "S16", "a reservation settles twice", LEDGER,
+        "        window, self._window = self._window, None",
+        "        window = self._window",
+        MACHINE,
+    ),
+    mutant(
+        "S16", "a wall clock that steps back begins a window twice", LEDGER,
+        "        if number > self._window.number:",
+        "        if number != self._window.number:",
+        MACHINE,
+    ),
+    mutant(
+        "S16", "what cost nothing takes memory", LEDGER,
+        "            if total:",
+        "            if True:",
+        f"{LEDGERS}::test_a_call_that_cost_nothing_takes_no_memory",
+    ),
+    mutant(
+        "S16", "new tenants are admitted without end", LEDGER,
+        "        if tenant not in committed and len(committed) >= self.max_tenants:",
+        "        if False:",
+        f"{LEDGERS}::test_tenants_beyond_the_most_are_rejected",
+    ),
+    mutant(
+        "S16", "an attempt that was cut costs nothing", PURSE,
+        "        return self._reserved.amount if attempt.billable else 0",
+        "        return 0",
+        f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
+    ),
+    mutant(
+        "S16", "a rejected request costs its reservation", PURSE,
+        "        return self._reserved.amount if attempt.billable else 0",
+        "        return self._reserved.amount",
+        f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
+    ),
+    mutant(
+        "S16", "a usage that is not the last counts as the cost", PURSE,
+        "        if attempt.usage is not None and attempt.usage.complete:",
+        "        if attempt.usage is not None:",
+        f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
+    ),
+    mutant(
+        "S16", "a provider that rejects after content is not paid", "pipeline/reporting/recorder.py",
+        "        if attempt.first_token is None and not error.billable:",
+        "        if not error.billable:",
+        f"{LIMITED}::test_a_refusal_after_the_first_content_settles_at_its_reservation",
+    ),
+    mutant(
+        "S16", "what an overshoot leaves admits attempts that seem free", PURSE,
+        "        if amount <= left and left > 0:",
+        "        if amount <= left:",
+        f"{LIMITED}::test_nothing_more_is_sent_once_a_limit_is_exceeded_even_if_it_costs_nothing",
+    ),
+    mutant(
+        "S16", "cached input is reserved at the price of plain input", PURSE,
+        "    kinds = (price.input, price.cache_read, price.cache_write)",
+        "    kinds = (price.input,)",
+        f"{LIMITED}::test_money_is_counted_at_the_price_of_the_target",
+    ),
+    mutant(
+        "S16", "a whole answer is not settled", ATTEMPT,
+        "        attempt.succeeded(clock(), response.usage)\n    finally:\n        timer.end()\n",
+        "        attempt.succeeded(clock(), response.usage)\n    finally:\n        payments = None\n",
+        f"{LIMITED}::test_the_real_cost_replaces_the_reservation",
+    ),
+    mutant(
+        "S16", "a stream is not settled", ATTEMPT,
+        "        stream.on_end(lambda outcome: payments.settle())",
+        "        pass",
+        f"{LIMITED}::test_the_real_cost_replaces_the_reservation",
+    ),
+    mutant(
+        "S16", "what a streamed request reserves is released when it is sent", ATTEMPT,
+        "            payments.attempt = attempt\n        call.watch.sent(call, attempt, timer, streamed=s",
+        "            payments.settle()\n        call.watch.sent(call, attempt, timer, streamed=s",
+        f"{LIMITED}::test_the_real_cost_replaces_the_reservation",
+    ),
+    mutant(
+        "S16", "the first of two limits keeps what the second does not admit", "pipeline/asking/payments.py",
+        "        except BaseException:\n            self.settle()\n",
+        "        except BaseException:\n",
+        f"{LIMITED}::test_what_the_second_of_two_limits_does_not_admit_is_not_reserved_in_the_first",
+    ),
+    mutant(
+        "S16", "a hedge that does not fit is counted as sent", "layers/fallback/hedge.py",
+        "    if not race.call.to(target).affordable:",
+        "    if False:",
+        f"{LIMITED}::test_a_hedge_that_does_not_fit_is_not_sent",
+    ),
+    mutant(
+        "S16", "a retry that does not fit is waited for", "layers/retry/layer.py",
+        "        if delay is not None and not call.affordable:",
+        "        if False:",
+        f"{LIMITED}::test_a_retry_that_does_not_fit_is_not_sent",
+    ),
+    mutant(
+        "S16", "a repair that does not fit hides the mismatch", "pipeline/asking/schema_repair.py",
+        "(LocalCapacityError, SpendLimitExceededError, InvalidRequestError)",
+        "(LocalCapacityError, InvalidRequestError)",
+        f"{LIMITED}::test_a_repair_that_does_not_fit_is_not_asked_for",
+    ),
+    mutant(
+        "S16", "a larger limit in extra is not seen", BOUNDS,
+        "    limits += _limits_in(request.extra)\n",
+        "",
+        f"{BOUNDED}::test_the_largest_output_limit_that_might_be_sent_counts",
+    ),
+    mutant(
+        "S16", "characters are counted, not bytes", BOUNDS,
+        'len(text.encode("utf-8", "surrogatepass"))',
+        "len(text)",
+        f"{BOUNDED}::test_the_bound_is_at_least_every_byte_that_is_sent",
+    ),
+    mutant(
+        "S16", "the results of tools cost nothing", BOUNDS,
+        "            yield from part.parts",
+        "            yield from ()",
+        f"{BOUNDED}::test_the_bound_is_at_least_every_byte_that_is_sent",
+    ),
+    mutant(
+        "S16", "tools of the provider are bounded by their definition", BOUNDS,
+        "    if isinstance(tool, WireTool):",
+        "    if False:",
+        f"{BOUNDED}::test_what_has_no_bound_says_why",
+    ),
+    mutant(
+        "S16", "a later target that is too dear counts as one that admits", LAYER,
+        "        return all(purse.fits(call) for purse",
+        "        return all(True for purse",
+        f"{LIMITED}::test_a_later_target_that_is_too_dear_is_none_to_wait_less_for",
+    ),
+    mutant(
+        "S16", "windows begin when the process did", LAYER,
+        "        self._offset = clock.wall() / 1e9 - pipeline.clock()",
+        "        self._offset = -pipeline.clock()",
+        f"{LIMITED}::test_windows_begin_at_multiples_since_the_epoch",
+    ),
+    mutant(
+        "S16", "a connection that was refused is paid for", "providers/_http/aiohttp_engine/errors.py",
+        "        failure.billable = not isinstance(error, aiohttp.ClientConnectorError)\n",
+        "",
+        "tests/providers/engines/test_refused_connections.py",
+    ),
+    mutant(
+        "S16", "a connection that was refused is paid for", "providers/_http/httpx_engine/errors.py",
+        "        failure.billable = not isinstance(error, library.ConnectError)\n",
+        "",
+        "tests/providers/engines/test_refused_connections.py",
+    ),
+]  # fmt: skip
