@@ -343,6 +343,20 @@ async def test_a_hedge_that_does_not_fit_is_not_sent(targets: int) -> None:
     assert left == [10.0] * targets
 
 
+async def test_a_hedge_passes_over_a_target_that_is_too_dear() -> None:
+    """The next one is asked; the dear one may be asked when another call has left more."""
+    prices = {"one/scripted": Price(1, 5), **PRICES}
+    one, dear, cheap = (ScriptedProvider(name, [FINE]) for name in ("one", "dear", "cheap"))
+    one = ScriptedProvider("one", [stall()])
+    limit = SpendLimit(3 * CHEAP, 600, prices=prices)
+    async with Pipeline(limit, Deadline(60), Fallback(one, dear, cheap, hedge_after=5)) as pipeline:
+        answer = await ask(pipeline)
+    assert answer.provider == "cheap"
+    assert answer.attempts[0].target == "one/scripted"
+    assert not dear.calls
+    assert "but dear/scripted exceeds the spend limit" in answer.explain()
+
+
 async def test_the_loser_of_a_hedge_stays_reserved_until_it_ends() -> None:
     """And settles at its reservation if it is cut."""
     one, two = ScriptedProvider("one", [stall()]), ScriptedProvider("two", [after(1, FINE)])

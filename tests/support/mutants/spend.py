@@ -106,8 +106,8 @@ MUTANTS = [
     ),
     mutant(
         "S16", "a hedge that does not fit is counted as sent", "layers/fallback/hedge.py",
-        "    if not race.call.to(target).affordable:",
-        "    if False:",
+        "    while target is not None and not (call := race.call.to(target)).affordable:",
+        "    while target is not None and not (call := race.call.to(target)):",
         f"{LIMITED}::test_a_hedge_that_does_not_fit_is_not_sent",
     ),
     mutant(
