@@ -25,9 +25,19 @@ from ranvier import (
     resilient,
 )
 from ranvier.events import FaultInjected
-from ranvier.layers import Breaker, Chaos, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
+from ranvier.layers import (
+    Breaker,
+    Bulkhead,
+    Chaos,
+    Deadline,
+    Fallback,
+    Retry,
+    SharedCircuits,
+    Throttle,
+    Timeout,
+)
 from ranvier.layers.chaos.faults import ANSWERS, BREAKS, NAMES
-from ranvier.testing import ScriptedProvider, recorded_events, run, stream
+from ranvier.testing import ScriptedProvider, recorded_events, run, settled, stream
 from ranvier.testing.faults import KINDS
 
 pytestmark = pytest.mark.virtual_time
@@ -183,6 +193,26 @@ async def test_retries_and_fallbacks_answer_it() -> None:
         answer = await pipeline.complete("Why?")
     assert answer.text == "two"
     assert [attempt.fault for attempt in answer.attempts] == ["overloaded"] * 3 + [None]
+
+
+@pytest.mark.parametrize("hedge_after", [None, 2.0])
+@pytest.mark.parametrize("retries", [0, 1], ids=["next target", "same target"])
+@pytest.mark.parametrize("fault", BREAKS)
+async def test_a_restart_answers_it(fault: str, retries: int, hedge_after: float | None) -> None:
+    """A broken stream goes on at the real target, or at the next one; no place or probe stays taken."""
+    one, two = ScriptedProvider("one", [ANSWER]), ScriptedProvider("two", [ANSWER])
+    chaos = Chaos(fault, rate=1, after=2, when=lambda call: not one.calls)
+    admission = Bulkhead(5), Throttle(), Breaker(1, shared=SharedCircuits(votes=2))
+    route = Fallback(one, two, hedge_after=hedge_after)
+    retry = Retry(retries, base_delay=0, on_timeout=True)
+    async with Pipeline(Deadline(60), route, retry, *admission, LIMITS, chaos) as pipeline:
+        text = ""
+        async with pipeline.stream("Why?", on_break="restart") as answer:
+            async for event in answer:
+                text = "" if event.restarted else text + event.text
+        assert text == "one two three four five"
+        assert (len(one.calls), len(two.calls)) == ((2, 0) if retries else (1, 1))
+        await settled(pipeline)
 
 
 # --- what it must not harm -----------------------------------------------------------------------

@@ -23,7 +23,14 @@ from ranvier import (
     WirePart,
     WireTool,
 )
-from ranvier.layers.spend_limit.bounds import ADDED, ADDED_PER_PART, input_bound, output_bound, size_of
+from ranvier.layers.spend_limit.bounds import (
+    ADDED,
+    ADDED_PER_PART,
+    LEAST_OUTPUT,
+    input_bound,
+    output_bound,
+    size_of,
+)
 from ranvier.testing import ScriptedProvider
 
 TARGET = Deployment(ScriptedProvider("one"))
@@ -95,7 +102,10 @@ def test_more_input_never_costs_less(request: Request, part: Any) -> None:
 
 
 def test_images_count_by_the_most_that_their_vendor_counts() -> None:
-    """Also in the results of tools; a setting of the user's counts first, and the window bounds all."""
+    """Also in the results of tools; a setting of the user's counts first.
+
+    A context window bounds nothing: a model may have a larger one than is known.
+    """
     image = Image(data=PNG)
     request = Request((Message("user", ["Look", image]), Message.tool("1", [image])))
     size = size_of(request)
@@ -104,7 +114,7 @@ def test_images_count_by_the_most_that_their_vendor_counts() -> None:
     assert input_bound(size, TARGET, {}) == size.tokens + 100_000
     assert input_bound(size, TARGET, {"one/scripted": 7}) == size.tokens + 14
     small = Deployment(ScriptedProvider("one"), context_window=9000)
-    assert input_bound(size, small, {}) == 9000
+    assert input_bound(size, small, {}) == size.tokens + 100_000
 
 
 @pytest.mark.parametrize(
@@ -141,10 +151,17 @@ def test_options_of_the_target_count_too() -> None:
     ("limit", "extra", "options", "bound"),
     [
         (None, {}, {}, None),
-        (9, {}, {}, 9),
+        (9, {}, {}, LEAST_OUTPUT),
         (9, {"max_completion_tokens": 90}, {}, 90),
-        (None, {"gemini": {"generationConfig": {"maxOutputTokens": 70}}}, {}, 70),
+        (None, {"one": {"generationConfig": {"maxOutputTokens": 70}}}, {}, 70),
+        (None, {"gemini": {"generationConfig": {"maxOutputTokens": 70}}}, {}, None),
+        (None, {"metadata": {"max_tokens": 70}}, {}, None),
+        (20, {"gemini": {"generationConfig": {"maxOutputTokens": 70}}}, {}, 70),
         (9, {}, {"max_tokens": 80}, 80),
+        (None, {}, {"options": {"num_predict": 80}}, 80),
+        (9, {"options": {"num_predict": -1}}, {}, None),
+        (9, {"max_tokens": None}, {}, None),
+        (9, {}, {"max_tokens": 1e9}, None),
         (99, {"max_tokens": 5}, {}, 99),
         (None, {"options": {"num_predict": -1}}, {}, None),
         (None, {"max_tokens": True}, {}, None),
@@ -153,7 +170,10 @@ def test_options_of_the_target_count_too() -> None:
 def test_the_largest_output_limit_that_might_be_sent_counts(
     limit: int | None, extra: dict[str, Any], options: dict[str, Any], bound: int | None
 ) -> None:
-    """Under any name, for any provider, in the request or in the options of the target."""
+    """Under any name, in the request or in the options of the target.
+
+    A limit for another provider alone bounds nothing, and a value that is none may switch off the others.
+    """
     request = Request((Message.user("Hi"),), max_tokens=limit, extra=extra)
     target = Deployment(ScriptedProvider("one"), options=options)
     assert output_bound(request, target) == bound

@@ -510,16 +510,29 @@ async def test_nothing_more_is_sent_once_a_limit_is_exceeded_even_if_it_costs_no
     assert not two.calls
 
 
-@pytest.mark.parametrize("usage", [Usage(-5, -5, -10), Usage("a", None, []), Usage(10**30, 1, 10**30)])  # type: ignore[arg-type]
-async def test_a_nonsensical_usage_breaks_nothing(usage: Usage) -> None:
-    """It counts as nothing, as the reservation, or as what it says."""
-    limit = SpendLimit(10_000, 60)
+@pytest.mark.parametrize(
+    ("usage", "settled"),
+    [
+        (Usage(-5, -5, -10), BOUND),
+        (Usage(10, 20, 30, cache_read=-5), BOUND),
+        (Usage("a", None, []), BOUND),  # type: ignore[arg-type]
+        (Usage(float("nan"), 1, 1), BOUND),  # type: ignore[arg-type]
+        (Usage(0, 0, 0), BOUND),
+        (Usage(10**30, 1, 10**30), 10**30 + 1),
+    ],
+)
+@pytest.mark.parametrize("money", [True, False])
+async def test_a_nonsensical_usage_settles_at_the_reservation(
+    usage: Usage, settled: int, money: bool
+) -> None:
+    """As if there were none. Nobody answers for nothing."""
+    prices = {"one/scripted": Price(1_000_000, 1_000_000)} if money else None
+    limit = SpendLimit(10_000, 60, prices=prices)
     async with pipeline_with(
         limit, providers=[ScriptedProvider("one", [Response("x", usage=usage)])]
     ) as pipeline:
         assert await outcome(pipeline) == "succeeded"
-        assert limit.account("acme").reserved == 0
-        assert limit.account("acme").settled in (0, BOUND, 10**30 + 1)
+        assert limit.account("acme")[1:] == (pytest.approx(settled), 0)
 
 
 # --- tenants -------------------------------------------------------------------------------------

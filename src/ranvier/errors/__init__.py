@@ -68,11 +68,11 @@ from ranvier.errors.rejected import (
     NotAllowedError,
     RejectedError,
     SharedCircuitOpenError,
-    SpendLimitExceededError,
     ThrottledError,
 )
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope as Scope
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [

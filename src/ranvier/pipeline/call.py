@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ranvier.events import RequestAdjusted
 from ranvier.messages.size import characters_in
@@ -15,31 +15,11 @@ if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
-    from ranvier.pipeline.asking.notified import Injectable, Observer, Payment
+    from ranvier.pipeline.asking.notified import Injectable, Observer, Probing, Spending
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
     from ranvier.pipeline.waiting.held import Held
-
-
-class Probing(Protocol):
-    """The permit of a probe: it receives these two notifications about its call."""
-
-    def waits(self, call: Call) -> None:
-        """Called when `call` starts to wait for a connection slot."""
-
-    def sent(self, call: Call) -> None:
-        """Called when the request of `call` is sent."""
-
-
-class Spending(Protocol):
-    """A limit on what a call may spend: it is asked before every request."""
-
-    def fits(self, call: Call) -> bool:
-        """True if a request of `call` could be sent to its target now."""
-
-    def reserve(self, call: Call) -> Payment:
-        """Reserve the most that a request of `call` can cost; raise a `RejectedError` if it does not fit."""
 
 
 class Watch:
@@ -220,11 +200,6 @@ class Call:
         call = self._copy()
         call.purses = (*self.purses, purse)
         return call
-
-    @property
-    def affordable(self) -> bool:
-        """True if a request to its target fits all limits on what it may spend."""
-        return all(purse.fits(self) for purse in self.purses)
 
     def at(self, deployment: Deployment) -> Call:
         """The same attempt, at another form of its target."""

@@ -43,8 +43,8 @@ MUTANTS = [
     ),
     mutant(
         "H16", "a slow answer on purpose teaches when to hedge", "layers/fallback/contestant.py",
-        "            if attempt.fault is None:\n                self.pace.add(now - attempt.started, now)",
-        "            self.pace.add(now - attempt.started, now)",
+        "            if attempt.fault is None:\n                self.pace.content(",
+        "            if True:\n                self.pace.content(",
         f"{TESTS}::test_a_slow_answer_on_purpose_teaches_no_hedge",
     ),
     mutant(

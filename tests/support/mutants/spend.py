@@ -58,8 +58,8 @@ MUTANTS = [
     ),
     mutant(
         "S16", "a usage that is not the last counts as the cost", PURSE,
-        "        if attempt.usage is not None and attempt.usage.complete:",
-        "        if attempt.usage is not None:",
+        "    if usage is None or not usage.complete:",
+        "    if usage is None:",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(
@@ -106,13 +106,13 @@ MUTANTS = [
     ),
     mutant(
         "S16", "a hedge that does not fit is counted as sent", "layers/fallback/hedge.py",
-        "    while target is not None and not (call := race.call.to(target)).affordable:",
+        "    while target is not None and not affordable(call := race.call.to(target)):",
         "    while target is not None and not (call := race.call.to(target)):",
         f"{LIMITED}::test_a_hedge_that_does_not_fit_is_not_sent",
     ),
     mutant(
         "S16", "a retry that does not fit is waited for", "layers/retry/layer.py",
-        "        if delay is not None and not call.affordable:",
+        "        if delay is not None and not affordable(call):",
         "        if False:",
         f"{LIMITED}::test_a_retry_that_does_not_fit_is_not_sent",
     ),
@@ -124,8 +124,8 @@ MUTANTS = [
     ),
     mutant(
         "S16", "a larger limit in extra is not seen", BOUNDS,
-        "    limits += _limits_in(request.extra)\n",
-        "",
+        "    sent += [limit for each in fields for limit in _limits_in(each, None)]\n",
+        "    sent = sent or [*_limits_in(request.extra, None), *_limits_in(target.options, None)]\n",
         f"{BOUNDED}::test_the_largest_output_limit_that_might_be_sent_counts",
     ),
     mutant(

@@ -9,8 +9,8 @@ from ranvier.cli.doctor.inspection import PipelineReport
 from ranvier.cli.doctor.turns import or_never, turns_of
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
-from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.chaos.layer import Chaos
+from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.spend_limit.layer import SpendLimit
 from ranvier.layers.throttle.layer import Throttle

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation
-from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.events import FaultInjected
 from ranvier.layers.chaos.faults import NAMES, Fault
 from ranvier.layers.chaos.provider import FaultyProvider
+from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -73,14 +73,12 @@ class Chaos(Layer):
         if not faults:
             raise ConfigurationError(f"Chaos(): name at least one fault of {', '.join(NAMES)}")
         names = [validation.choice("Chaos(fault)", fault, NAMES) for fault in faults]
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= 1:
-            raise ConfigurationError(f"Chaos(rate)={rate!r:.60}: give a share above 0 and up to 1")
         if when is not None and (not callable(when) or inspect.iscoroutinefunction(when)):
             raise ConfigurationError("Chaos(when): give a plain function of the call, not `async def`")
         seconds = validation.seconds("Chaos(seconds)", seconds)
         after = validation.count("Chaos(after)", after, least=0)
         self.faults = tuple(Fault(name, seconds, after) for name in names)
-        self.rate = float(rate)
+        self.rate = validation.share("Chaos(rate)", rate)
         self.when = when
         self.counted = counted
         self.on = os.environ.get(SWITCH, "").strip().lower() not in OFF
@@ -113,8 +111,8 @@ class Chaos(Layer):
         if self.when is None:
             return True
         try:
-            return bool(self.when(call))
-        except PLAIN_FAILURES:
+            return bool(ask("Chaos(when)", self.when, call))
+        except Exception:
             call.pipeline.complaints.log(
                 "chaos", repr(self.when), "Chaos(when) raised, so that no fault is injected", trace=True
             )

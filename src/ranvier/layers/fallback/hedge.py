@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.events import HedgeSent, HedgeWithheld
 from ranvier.layers.fallback.contestant import Contestant
+from ranvier.pipeline.asking.payments import affordable
 from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment |
     """The next target that fits what the call may spend; the dearer ones may be asked later."""
     too_dear: tuple[Deployment, ...] = ()
     target = silent.target if race.single else race.next()
-    while target is not None and not (call := race.call.to(target)).affordable:
+    while target is not None and not affordable(call := race.call.to(target)):
         recorder.noted(call, "hedge_too_dear", now - silent.since, silent.target.target)
         too_dear = (target, *too_dear)
         target = None if race.single else race.next()

@@ -27,6 +27,7 @@ MAX_SAVED = 10.0
 PER_CALL = 0.1
 """What each call earns for the provider that would receive its hedge."""
 
+
 class HedgeRule:
     """The rule of a route: `after` so many seconds, or after a quantile, but not before `least` seconds."""
 

@@ -40,8 +40,15 @@ OUTPUT_LIMITS: Final = frozenset(
 )
 """Wire fields that limit the output."""
 
+HOLD_LIMITS: Final = frozenset(("generationConfig", "options"))
+"""Wire fields that contain such fields."""
 
-REPRICED: Final = frozenset(("audio", "modalities", "models", "route", "service_tier", "speed"))
+LEAST_OUTPUT = 16
+"""The smallest limit that all vendors accept: an adapter raises a smaller one if the vendor rejects it."""
+
+REPRICED: Final = frozenset(
+    ("audio", "inference_geo", "modalities", "models", "route", "service_tier", "speed")
+)
 """Wire fields that select another price."""
 
 
@@ -82,32 +89,41 @@ def size_of(request: Request) -> Size:
 
 
 def input_bound(size: Size, target: Deployment, image_tokens: Mapping[str, int]) -> int | None:
-    """The most input tokens at `target`; `None` if there is no bound. No input exceeds the context window."""
-    window, tokens = target.context_window, size.tokens
+    """The most input tokens at `target`; `None` if there is no bound."""
+    tokens = size.tokens
     if target.options:
         extra = None if _unbounded(target.options) else _json(target.options)
         tokens = None if tokens is None or extra is None else tokens + extra
     if tokens is None:
         return None
     each = image_tokens.get(target.target) or IMAGE_TOKENS.get(target.traits.family, OTHER_IMAGE_TOKENS)
-    tokens += size.images * each
-    return tokens if window is None else min(tokens, window)
+    return tokens + size.images * each
 
 
 def output_bound(request: Request, target: Deployment) -> int | None:
-    """The most output tokens at `target`: the largest limit that might be sent; `None` if there is none."""
-    limits = [] if request.max_tokens is None else [request.max_tokens]
-    limits += _limits_in(request.extra)
-    limits += _limits_in(target.options)
-    return max(limits, default=None)
+    """The most output tokens at `target`: the largest limit that might be sent; `None` if there is none.
+
+    A limit for another provider bounds nothing. A value that is no limit may switch the others off.
+    """
+    own = HOLD_LIMITS | {target.traits.family, target.provider.name}
+    fields = request.extra, target.options
+    sent: list[Any] = [] if request.max_tokens is None else [request.max_tokens]
+    if not sent and not any(True for each in fields for _ in _limits_in(each, own)):
+        return None
+    sent += [limit for each in fields for limit in _limits_in(each, None)]
+    if any(isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0 for limit in sent):
+        return None
+    return int(max(LEAST_OUTPUT, *sent))
 
 
-def _limits_in(fields: Mapping[str, Any]) -> Iterator[int]:
+def _limits_in(fields: Mapping[str, Any], within: frozenset[str] | None) -> Iterator[Any]:
+    """The limits in `fields`, and in those of the nested ones that are named in `within`; `None`: in all."""
     for name, value in fields.items():
-        if name in OUTPUT_LIMITS and isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, Mapping):
+            if within is None or name in within:
+                yield from _limits_in(value, within)
+        elif name in OUTPUT_LIMITS:
             yield value
-        elif isinstance(value, Mapping):
-            yield from _limits_in(value)
 
 
 def _framed(message: Message) -> Iterable[Part]:

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 from ranvier import clock, validation
-from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.rejected import SpendLimitExceededError
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.facts.price import Price, Prices
 from ranvier.layers.spend_limit.ledger import Account, Ledger
 from ranvier.layers.spend_limit.purse import UNIT, Purse
+from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class SpendLimit(Layer):
         self.image_tokens = dict(image_tokens or {})
         most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
         self.ledger = Ledger(self.window, most)
-        self._offset = 0.0  # of the time since the epoch from the pipeline's clock
+        self._loops = Loops()
+        self._offset: float | None = None  # of the time since the epoch from the pipeline's clock
         self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
 
     # --- for the pipeline ------------------------------------------------------------------------
@@ -96,8 +98,16 @@ class SpendLimit(Layer):
         self._targets[pipeline] = tuple(dict.fromkeys(every))
 
     def opened(self, pipeline: Runtime) -> None:
-        """Align the windows with the time of day, once: a wall clock that jumps later changes nothing."""
-        self._offset = clock.wall() / 1e9 - pipeline.clock()
+        """Align the windows with the time of day, once: a wall clock that jumps later changes nothing.
+
+        What was in flight on an event loop that is closed will not settle itself.
+        """
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if self._offset is not None and shift is not None:
+            self.ledger.settle_all()
+            self._offset -= shift
+        elif self._offset is None:
+            self._offset = clock.wall() / 1e9 - pipeline.clock()
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its purse, if it fits at any of its targets."""
@@ -118,14 +128,11 @@ class SpendLimit(Layer):
         if not callable(self.per_tenant):
             return self._whole(self.per_tenant)
         try:
-            limit = self.per_tenant(call.tenant)
+            limit = ask("SpendLimit(per_tenant)", self.per_tenant, call.tenant)
             return None if limit is None else self._whole(_amount(limit))
-        except PLAIN_FAILURES as failure:
-            purse, error = (
-                Purse(self, 0),
-                SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed"),
-            )
-            raise self._rejected(call, purse, error) from failure
+        except Exception as failure:
+            error = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
+            raise self._rejected(call, Purse(self, 0), error) from failure
 
     def _rejected(self, call: Call, purse: Purse, error: SpendLimitExceededError) -> SpendLimitExceededError:
         recorder.passed_over(call, error, "every target", error.in_words())
@@ -140,7 +147,10 @@ class SpendLimit(Layer):
 
     def now(self, pipeline: Runtime) -> float:
         """Seconds since the epoch, by the pipeline's clock."""
-        return pipeline.clock() + self._offset
+        return self._since_epoch(pipeline.clock())
+
+    def _since_epoch(self, now: float) -> float:
+        return now + (self._offset or 0.0)
 
     def price_of(self, target: Deployment) -> Price | None:
         """The price of `target`."""
@@ -157,20 +167,25 @@ class SpendLimit(Layer):
 
     def account(self, tenant: str) -> Account:
         """What `tenant` has spent in the current window."""
-        return self._account(tenant, clock.now() + self._offset)
+        return self._account(tenant, self._since_epoch(clock.now()))
 
     def _account(self, tenant: str, now: float) -> Account:
         return Account(tenant, *map(self.shown, self.ledger.account(tenant, now)))
 
     def status(self, now: float) -> Iterable[str]:
         """What all tenants have spent in the window, and those who have spent most."""
-        now += self._offset
+        now = self._since_epoch(now)
         tenants, settled, reserved = self.ledger.totals(now)
         spent = f"{self.shown(settled):g} spent, {self.shown(reserved):g} reserved"
         yield f"{counted(tenants, 'tenant')}, {spent}, ends in {self.ledger.ends_in(now):.0f} s"
         for tenant in self.ledger.largest(MAX_SHOWN, now):
             account = self._account(tenant, now)
             yield f"  {tenant}: {account.settled:g} spent, {account.reserved:g} reserved"
+
+    def unsettled(self) -> Iterable[str]:
+        """What is reserved for attempts in flight, for `assert_settled`."""
+        for reserved in tuple(self.ledger.held):
+            yield f"SpendLimit: {self.shown(reserved.amount):g} reserved for tenant {reserved.tenant!r}"
 
     def __repr__(self) -> str:
         limit = self.per_tenant if not callable(self.per_tenant) else "by tenant"

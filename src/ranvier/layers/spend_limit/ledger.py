@@ -57,22 +57,25 @@ class Reserved:
     """The most that one attempt may cost. Settle it once; later times change nothing.
 
     Attributes:
-        amount: That amount.
+        tenant, amount: Whose it is, and that amount.
     """
 
-    __slots__ = ("_tenant", "_window", "amount")
+    __slots__ = ("_held", "_window", "amount", "tenant")
 
-    def __init__(self, window: Window, tenant: str, amount: int) -> None:
+    def __init__(self, window: Window, held: set[Reserved], tenant: str, amount: int) -> None:
         self.amount = amount
-        self._tenant = tenant
+        self.tenant = tenant
+        self._held = held
         self._window: Window | None = window
+        held.add(self)
         window.add(tenant, amount, amount)
 
     def settle(self, cost: int) -> None:
         """The attempt has cost `cost`, in the window in which it was reserved."""
         window, self._window = self._window, None
         if window is not None:
-            window.add(self._tenant, cost - self.amount, -self.amount)
+            self._held.discard(self)
+            window.add(self.tenant, cost - self.amount, -self.amount)
 
 
 class Ledger:
@@ -81,18 +84,27 @@ class Ledger:
     Args:
         seconds: The length of a window.
         max_tenants: The most tenants of one window; reservations of further ones are rejected.
+
+    Attributes:
+        held: The reservations that are not settled, those of earlier windows included.
     """
 
     def __init__(self, seconds: float, max_tenants: int) -> None:
         self.seconds = seconds
         self.max_tenants = max_tenants
+        self.held: set[Reserved] = set()
         self._window = Window(-math.inf)
 
     def reserve(self, tenant: str, amount: int, limit: int, now: float) -> Reserved | None:
         """Reserve `amount`; `None` if it does not fit `limit`."""
         if amount > self.left(tenant, limit, now):
             return None
-        return Reserved(self._window, tenant, amount)
+        return Reserved(self._window, self.held, tenant, amount)
+
+    def settle_all(self) -> None:
+        """Nothing is in flight any more: what was not settled was cut, and has cost its reservation."""
+        for reserved in tuple(self.held):
+            reserved.settle(reserved.amount)
 
     def left(self, tenant: str, limit: int, now: float) -> int:
         """What `tenant` may still reserve of `limit`; never below 0."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ranvier.errors.rejected import SpendLimitExceededError
+from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import CallRejected
 from ranvier.layers.spend_limit.bounds import Size, input_bound, output_bound, size_of
 
@@ -53,17 +54,29 @@ class Purse:
         """True if an attempt of `call` at its target could be sent now."""
         return isinstance(self._quote(call, call.deployment), int)
 
+    def check(self, call: Call) -> int:
+        """The most that an attempt of `call` can cost.
+
+        Raises:
+            SpendLimitExceededError: it does not fit.
+        """
+        quote = self._quote(call, call.deployment)
+        if isinstance(quote, int):
+            return quote
+        self.refused(call, quote)
+        try:
+            raise quote
+        finally:
+            del quote  # it refers to this frame: a local would complete a reference cycle
+
     def reserve(self, call: Call) -> Paid:
         """Reserve the most that an attempt of `call` can cost.
 
         Raises:
             SpendLimitExceededError: it does not fit.
         """
-        layer, quote = self.layer, self._quote(call, call.deployment)
-        if not isinstance(quote, int):
-            self.refused(call, quote)
-            raise quote
-        reserved = layer.ledger.reserve(call.tenant, quote, self.limit, layer.now(call.pipeline))
+        layer, amount = self.layer, self.check(call)
+        reserved = layer.ledger.reserve(call.tenant, amount, self.limit, layer.now(call.pipeline))
         assert reserved is not None  # because nothing has happened since the quote
         return Paid(reserved, layer, layer.price_of(call.deployment))
 
@@ -132,11 +145,12 @@ class Paid:
     def _cost(self, attempt: Attempt | None) -> int:
         if attempt is None:
             return 0
-        if attempt.usage is not None and attempt.usage.complete:
-            try:
-                return real_cost(attempt.usage, self._price, money=self._layer.in_money)
-            except (TypeError, ValueError, OverflowError):  # made by code that is not ours
-                return self._reserved.amount
+        try:
+            cost = real_cost(attempt.usage, self._price, money=self._layer.in_money)
+        except PLAIN_FAILURES:  # the usage was made by code that is not ours
+            cost = None
+        if cost is not None:
+            return cost
         return self._reserved.amount if attempt.billable else 0
 
 
@@ -151,23 +165,24 @@ def cost_of(entering: int, leaving: int, price: Price | None, *, money: bool) ->
     return entering * dearest + leaving * _per_token(price.output)
 
 
-def real_cost(usage: Usage, price: Price | None, *, money: bool) -> int:
-    """What `usage` has cost."""
+def real_cost(usage: Usage | None, price: Price | None, *, money: bool) -> int | None:
+    """What `usage` has cost; `None` if it does not say: it is not the last one, or makes no sense."""
+    if usage is None or not usage.complete:
+        return None
+    read, written = int(usage.cache_read), int(usage.cache_write)
+    counts = int(usage.input), int(usage.output), int(usage.total), read, written
+    if min(counts) < 0 or not max(counts[:2] if money else counts):
+        return None
     if not money:
-        return _count(max(usage.total, usage.input + usage.output))
+        return max(counts[2], counts[0] + counts[1])
     if price is None:
         return 0
-    read, written = _count(usage.cache_read), _count(usage.cache_write)
-    plain = _count(usage.input - usage.cache_read - usage.cache_write)
+    plain = max(counts[0] - read - written, 0)
     whole = _per_token(price.input)
-    cost = plain * whole + _count(usage.output) * _per_token(price.output)
+    cost = plain * whole + counts[1] * _per_token(price.output)
     cost += read * (whole if price.cache_read is None else _per_token(price.cache_read))
     return cost + written * (whole if price.cache_write is None else _per_token(price.cache_write))
 
 
 def _per_token(price_per_million: float) -> int:
     return math.ceil(price_per_million * UNIT / 1_000_000 - 1e-6)
-
-
-def _count(tokens: int) -> int:
-    return max(int(tokens), 0)

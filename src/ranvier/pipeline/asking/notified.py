@@ -1,11 +1,24 @@
-"""What is told about an attempt: its permits and its payments, as the pipeline sees them."""
+"""What is told about a call and its attempts: permits, and the limits on what it may spend.
+
+Their calls have no type here: `Call` refers to these protocols, and both would refer to each other.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
+
+
+class Probing(Protocol):
+    """The permit of a probe: it receives these two notifications about its call."""
+
+    def waits(self, call: Any) -> None:
+        """Called when `call` starts to wait for a connection slot."""
+
+    def sent(self, call: Any) -> None:
+        """Called when the request of `call` is sent."""
 
 
 class Observer(Protocol):
@@ -23,6 +36,19 @@ class Injectable(Protocol):
 
     def injected(self, *, counted: bool) -> None:
         """The attempt gets a fault."""
+
+
+class Spending(Protocol):
+    """A limit on what a call may spend: it is asked before every request."""
+
+    def fits(self, call: Any) -> bool:
+        """True if a request of `call` could be sent to its target now."""
+
+    def check(self, call: Any) -> object:
+        """Raise a `RejectedError` if a request of `call` could not be sent to its target now."""
+
+    def reserve(self, call: Any) -> Payment:
+        """Reserve the most that a request of `call` can cost; raise a `RejectedError` if it does not fit."""
 
 
 class Payment(Protocol):

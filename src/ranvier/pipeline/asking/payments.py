@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
+def affordable(call: Call) -> bool:
+    """True if a request of `call` to its target fits all limits on what it may spend."""
+    return all(purse.fits(call) for purse in call.purses)
+
+
+def check(call: Call) -> None:
+    """Raise a `RejectedError` if a request of `call` does not fit one of the limits on what it may spend."""
+    for purse in call.purses:
+        purse.check(call)
+
+
 class Payments:
     """What the limits of a call have reserved for one request.
 

@@ -18,8 +18,9 @@ from ranvier.errors.provider import (
     InvalidResponseError,
     ProviderError,
 )
-from ranvier.errors.rejected import LocalCapacityError, SpendLimitExceededError
+from ranvier.errors.rejected import LocalCapacityError
 from ranvier.errors.root import RanvierError
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.messages.message import Message
 from ranvier.messages.request import Request
 from ranvier.messages.response import FinishReason, Response
