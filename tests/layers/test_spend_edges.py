@@ -199,6 +199,20 @@ async def test_a_call_that_waits_in_a_queue_reserves_nothing() -> None:
         assert_settled(pipeline)
 
 
+async def test_what_a_second_limit_rejects_after_a_wait_is_not_reserved_in_the_first() -> None:
+    """Both calls fitted when they began to wait for the one connection."""
+    first, second = SpendLimit(10 * BOUND, 600), SpendLimit(1.2 * BOUND, 600)
+    provider = ScriptedProvider("one", [after(5, broken())])
+    provider.slots = asyncio.Semaphore(1)
+    async with Pipeline(first, second, Deadline(60), Fallback(provider)) as pipeline:
+        calls = [pipeline.complete(PROMPT, **ASKED) for _ in range(2)]
+        kinds = [type(each) for each in await asyncio.gather(*calls, return_exceptions=True)]
+        assert kinds == [ConnectionFailedError, SpendLimitExceededError]
+        assert first.account("acme")[1:] == second.account("acme")[1:] == (BOUND, 0)
+        assert_settled(pipeline)
+    assert len(provider.calls) == 1
+
+
 async def test_a_target_that_is_not_allowed_costs_nothing() -> None:
     """Each of both rules counts, and the error names what each said."""
     dear, cheap = ScriptedProvider("dear", [FINE]), ScriptedProvider("cheap", [FINE])
@@ -217,6 +231,18 @@ async def test_a_target_that_is_not_allowed_costs_nothing() -> None:
 
 
 # --- how streams and loops end -------------------------------------------------------------------
+
+
+async def test_a_second_pipeline_does_not_begin_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wall clock may have jumped since the first one opened."""
+    limit = SpendLimit(BOUND + 20, 86_400)
+    route = Fallback(ScriptedProvider("one", [FINE]))
+    async with Pipeline(limit, route) as first:
+        await first.complete(PROMPT, **ASKED)
+        monkeypatch.setattr("ranvier.clock.wall", lambda: 100_000 * 10**9)
+        async with Pipeline(limit, route) as second:
+            with pytest.raises(SpendLimitExceededError):
+                await second.complete(PROMPT, **ASKED)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from ranvier import clock, validation
@@ -31,6 +31,25 @@ LimitOf = Callable[[str], float | None]
 
 MAX_SHOWN = 12
 """Tenants that `print(pipeline)` lists."""
+
+
+class Spent(NamedTuple):
+    """What all tenants have spent in the current window.
+
+    Attributes:
+        unit: `money` or `tokens`.
+        window, ends_in: How long the window is, and when it ends, in seconds.
+        tenants: How many have spent or reserved anything.
+        settled: What their ended attempts have cost.
+        reserved: What those in flight may cost at most.
+    """
+
+    unit: str
+    window: float
+    ends_in: float
+    tenants: int
+    settled: float
+    reserved: float
 
 
 class SpendLimit(Layer):
@@ -172,12 +191,20 @@ class SpendLimit(Layer):
     def _account(self, tenant: str, now: float) -> Account:
         return Account(tenant, *map(self.shown, self.ledger.account(tenant, now)))
 
-    def status(self, now: float) -> Iterable[str]:
-        """What all tenants have spent in the window, and those who have spent most."""
+    def spending(self, now: float) -> Spent:
+        """What all tenants have spent in the current window; `now` is on the pipeline's clock."""
         now = self._since_epoch(now)
         tenants, settled, reserved = self.ledger.totals(now)
-        spent = f"{self.shown(settled):g} spent, {self.shown(reserved):g} reserved"
-        yield f"{counted(tenants, 'tenant')}, {spent}, ends in {self.ledger.ends_in(now):.0f} s"
+        unit = "money" if self.in_money else "tokens"
+        ends_in = self.ledger.ends_in(now)
+        return Spent(unit, self.window, ends_in, tenants, self.shown(settled), self.shown(reserved))
+
+    def status(self, now: float) -> Iterable[str]:
+        """What all tenants have spent in the window, and those who have spent most."""
+        all_ = self.spending(now)
+        spent = f"{all_.settled:g} spent, {all_.reserved:g} reserved"
+        yield f"{counted(all_.tenants, 'tenant')}, {spent}, ends in {all_.ends_in:.0f} s"
+        now = self._since_epoch(now)
         for tenant in self.ledger.largest(MAX_SHOWN, now):
             account = self._account(tenant, now)
             yield f"  {tenant}: {account.settled:g} spent, {account.reserved:g} reserved"

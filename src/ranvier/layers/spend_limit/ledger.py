@@ -34,17 +34,20 @@ class Window:
         number: How many windows there were before it.
         committed: By tenant: settled and reserved together.
         reserved: By tenant: what is reserved, of those with attempts in flight.
+        totals: Both, of all tenants together.
     """
 
-    __slots__ = ("committed", "number", "reserved")
+    __slots__ = ("committed", "number", "reserved", "totals")
 
     def __init__(self, number: float) -> None:
         self.number = number
         self.committed: dict[str, int] = {}
         self.reserved: dict[str, int] = {}
+        self.totals = 0, 0
 
     def add(self, tenant: str, committed: int, reserved: int) -> None:
         """Change both sums of `tenant`; what is 0 takes no memory."""
+        self.totals = self.totals[0] + committed, self.totals[1] + reserved
         for sums, change in ((self.committed, committed), (self.reserved, reserved)):
             total = sums.get(tenant, 0) + change
             if total:
@@ -133,8 +136,8 @@ class Ledger:
     def totals(self, now: float) -> tuple[int, int, int]:
         """How many tenants there are in the window, and what they have settled and reserved."""
         self._roll(now)
-        reserved = sum(self._window.reserved.values())
-        return len(self._window.committed), sum(self._window.committed.values()) - reserved, reserved
+        committed, reserved = self._window.totals
+        return len(self._window.committed), committed - reserved, reserved
 
     def _roll(self, now: float) -> None:
         """Begin a new window when it is time. An earlier time changes nothing: no window is begun twice."""
