@@ -202,15 +202,17 @@ async def test_a_call_that_waits_in_a_queue_reserves_nothing() -> None:
 async def test_what_a_second_limit_rejects_after_a_wait_is_not_reserved_in_the_first() -> None:
     """Both calls fitted when they began to wait for the one connection."""
     first, second = SpendLimit(10 * BOUND, 600), SpendLimit(1.2 * BOUND, 600)
-    provider = ScriptedProvider("one", [after(5, broken())])
+    provider = ScriptedProvider("one", [after(2, broken())])
     provider.slots = asyncio.Semaphore(1)
     async with Pipeline(first, second, Deadline(60), Fallback(provider)) as pipeline:
-        calls = [pipeline.complete(PROMPT, **ASKED) for _ in range(2)]
+        calls = [
+            pipeline.complete(PROMPT, **{**ASKED, "tenant": tenant}) for tenant in ("other", "acme", "acme")
+        ]
         kinds = [type(each) for each in await asyncio.gather(*calls, return_exceptions=True)]
-        assert kinds == [ConnectionFailedError, SpendLimitExceededError]
+        assert kinds == [ConnectionFailedError, ConnectionFailedError, SpendLimitExceededError]
         assert first.account("acme")[1:] == second.account("acme")[1:] == (BOUND, 0)
         assert_settled(pipeline)
-    assert len(provider.calls) == 1
+    assert len(provider.calls) == 2
 
 
 async def test_a_target_that_is_not_allowed_costs_nothing() -> None:
