@@ -49,10 +49,9 @@ class Spending(RuleBasedStateMachine):
         fits = sum(self.sums(tenant)) + amount <= LIMIT
         left = max(LIMIT - sum(self.sums(tenant)), 0)
         reserved = self.ledger.reserve(tenant, amount, LIMIT, self.now)
-        assert (reserved is not None) is (amount <= left)
+        assert (reserved is not None) is (fits and left > 0)
         if reserved is None:
             return None
-        assert fits or left == 0
         entry = Entry(tenant, amount, self.window)
         self.entries.append(entry)
         return reserved, entry

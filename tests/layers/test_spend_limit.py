@@ -396,6 +396,20 @@ async def test_a_repair_that_does_not_fit_is_not_asked_for(allowed: float, reque
     assert len(provider.calls) == requests
 
 
+async def test_a_repair_reserves_what_it_costs() -> None:
+    """Its request is longer: it has the first answer, and what is wrong with it."""
+    limit = SpendLimit(10_000, 600)
+    reserved: list[float] = []
+
+    def reply(call: Call) -> Any:
+        reserved.append(limit.account("acme").reserved)
+        return Response("no JSON" if len(reserved) == 1 else "{}", usage=COST)
+
+    async with pipeline_with(limit, providers=[ScriptedProvider("one", reply)]) as pipeline:
+        await ask(pipeline, schema={"type": "object"}, repair=1)
+    assert reserved[1] >= reserved[0] + 2 * ADDED_PER_PART + len("no JSON")
+
+
 async def test_a_target_that_rejects_streaming_is_asked_again_within_the_limit() -> None:
     """The rejected request cost nothing, and the second one is reserved anew."""
     refusal = InvalidRequestError("no streaming", provider="one", status=400)

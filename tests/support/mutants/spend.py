@@ -5,6 +5,7 @@ from support.mutants.traps import ATTEMPT, mutant
 LEDGER = "layers/spend_limit/ledger.py"
 BOUNDS = "layers/spend_limit/bounds.py"
 PURSE = "layers/spend_limit/purse.py"
+RATES = "layers/spend_limit/rates.py"
 LAYER = "layers/spend_limit/layer.py"
 
 MACHINE = "tests/layers/test_spend_ledger.py::TestSpending"
@@ -58,7 +59,7 @@ MUTANTS = [
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
     ),
     mutant(
-        "P1", "a usage that is not the last counts as the cost", PURSE,
+        "P1", "a usage that is not the last counts as the cost", RATES,
         "    if usage is None or not usage.complete:",
         "    if usage is None:",
         f"{LIMITED}::test_what_was_cut_settles_at_its_reservation",
@@ -76,9 +77,9 @@ MUTANTS = [
         f"{LIMITED}::test_nothing_more_is_sent_once_a_limit_is_exceeded_even_if_it_costs_nothing",
     ),
     mutant(
-        "P1", "cached input is reserved at the price of plain input", PURSE,
-        "    kinds = (price.input, price.cache_read, price.cache_write)",
-        "    kinds = (price.input,)",
+        "P1", "cached input is reserved at the price of plain input", RATES,
+        "max(plain, read, written))",
+        "plain)",
         f"{LIMITED}::test_money_is_counted_at_the_price_of_the_target",
     ),
     mutant(
@@ -190,15 +191,15 @@ MUTANTS = [
         f"{EDGES}::test_a_target_that_is_too_dear_is_not_queued_for",
     ),
     mutant(
-        "P1", "a usage of nothing costs nothing", PURSE,
-        "    if min(counts) < 0 or not max(counts[:2] if money else counts):",
-        "    if min(counts) < 0:",
+        "P1", "a usage of nothing costs nothing", RATES,
+        "        return max(total, entered + left) or None",
+        "        return max(total, entered + left)",
         f"{LIMITED}::test_a_nonsensical_usage_settles_at_the_reservation",
     ),
     mutant(
-        "P1", "a negative usage gives money back", PURSE,
-        "    if min(counts) < 0 or not max(counts[:2] if money else counts):",
-        "    if not max(counts[:2] if money else counts):",
+        "P1", "a negative usage gives money back", RATES,
+        "    if min(entered, left, total, read, written) < 0:",
+        "    if False:",
         f"{LIMITED}::test_a_nonsensical_usage_settles_at_the_reservation",
     ),
     mutant(
@@ -218,5 +219,17 @@ MUTANTS = [
         "        stream.on_end(lambda outcome: payments.settle())",
         "        stream.on_end(lambda outcome: payments.settle() if outcome.value != 'abandoned' else None)",
         f"{EDGES}::test_a_dropped_stream_settles_at_its_reservation",
+    ),
+    mutant(
+        "P1", "a cost of another target is reserved", PURSE,
+        "        if self._target is not target:",
+        "        if self._target is None:",
+        f"{LIMITED}::test_a_dearer_target_is_passed_over_with_the_reason",
+    ),
+    mutant(
+        "P1", "a repair reserves what the first request would cost", PURSE,
+        "            self._request, self._size, self._target = request, size_of(request), None",
+        "            self._request, self._size = request, size_of(request)",
+        f"{LIMITED}::test_a_repair_reserves_what_it_costs",
     ),
 ]  # fmt: skip

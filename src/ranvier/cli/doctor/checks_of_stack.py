@@ -112,7 +112,7 @@ def spend_limit_without_price(report: PipelineReport) -> Found:
     for layer in report.layers:
         if isinstance(layer, SpendLimit) and layer.in_money and not layer.allows_unknown:
             for target in report.targets:
-                if layer.price_of(target) is None:
+                if layer.rates_of(target) is None:
                     why = "SpendLimit has no price of it, so that every attempt there is rejected"
                     yield target.target, why, "add it to prices=, or pass unknown='allow'"
 

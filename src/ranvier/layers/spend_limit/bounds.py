@@ -105,6 +105,8 @@ def output_bound(request: Request, target: Deployment) -> int | None:
 
     A limit for another provider bounds nothing. A value that is no limit may switch the others off.
     """
+    if not request.extra and not target.options:
+        return None if request.max_tokens is None else max(LEAST_OUTPUT, request.max_tokens)
     own = HOLD_LIMITS | {target.traits.family, target.provider.name}
     fields = request.extra, target.options
     sent: list[Any] = [] if request.max_tokens is None else [request.max_tokens]

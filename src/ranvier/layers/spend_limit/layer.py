@@ -13,7 +13,8 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.facts.price import Price, Prices
 from ranvier.layers.spend_limit.ledger import Account, Ledger
-from ranvier.layers.spend_limit.purse import UNIT, Purse
+from ranvier.layers.spend_limit.purse import Purse
+from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
 from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -97,8 +98,8 @@ class SpendLimit(Layer):
             raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
         for price in (prices or {}).values():
             _check_price(price)
-        self.prices = prices
         self.in_money = prices is not None
+        self._rates = {target: rates_of(price) for target, price in (prices or {}).items()}
         self.allows_unknown = (
             validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
         )
@@ -171,9 +172,9 @@ class SpendLimit(Layer):
     def _since_epoch(self, now: float) -> float:
         return now + (self._offset or 0.0)
 
-    def price_of(self, target: Deployment) -> Price | None:
-        """The price of `target`."""
-        return None if self.prices is None else self.prices.get(target.target)
+    def rates_of(self, target: Deployment) -> Rates | None:
+        """What a token costs at `target`; `None` without a price."""
+        return self._rates.get(target.target) if self.in_money else TOKENS
 
     def shown(self, amount: int) -> float:
         """`amount` as money or tokens."""

@@ -99,8 +99,9 @@ class Ledger:
         self._window = Window(-math.inf)
 
     def reserve(self, tenant: str, amount: int, limit: int, now: float) -> Reserved | None:
-        """Reserve `amount`; `None` if it does not fit `limit`."""
-        if amount > self.left(tenant, limit, now):
+        """Reserve `amount`; `None` if it does not fit what is left of `limit`, or if nothing is left."""
+        left = self.left(tenant, limit, now)
+        if amount > left or not left:
             return None
         return Reserved(self._window, self.held, tenant, amount)
 

@@ -9,19 +9,15 @@ from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import CallRejected
 from ranvier.layers.spend_limit.bounds import Size, input_bound, output_bound, size_of
+from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.facts.price import Price
     from ranvier.layers.spend_limit.layer import SpendLimit
     from ranvier.layers.spend_limit.ledger import Reserved
     from ranvier.messages.request import Request
-    from ranvier.messages.usage import Usage
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
-
-UNIT = 10**12
-"""Parts of one unit of money that are counted: a token's price is a whole number of them."""
 
 
 class Purse:
@@ -32,42 +28,43 @@ class Purse:
         limit: What the tenant may spend in a window.
     """
 
-    __slots__ = ("_request", "_size", "layer", "limit")
+    __slots__ = ("_amount", "_request", "_size", "_target", "layer", "limit")
 
     def __init__(self, layer: SpendLimit, limit: int) -> None:
         self.layer = layer
         self.limit = limit
         self._request: Request | None = None
         self._size = Size(None)
+        self._target: Deployment | None = None  # of the last bound
+        self._amount: int | str = 0
 
     def look(self, call: Call) -> SpendLimitExceededError | None:
         """The error for `call`, which has no target yet, if it fits at none of its targets."""
         errors = []
         for target in self.layer.targets_of(call.pipeline):
-            quote = self._quote(call, target)
-            if isinstance(quote, int):
+            error = self._obstacle(call, target)
+            if error is None:
                 return None
-            errors.append(quote)
+            errors.append(error)
         return min(errors, key=lambda error: math.inf if error.needed is None else error.needed, default=None)
 
     def fits(self, call: Call) -> bool:
         """True if an attempt of `call` at its target could be sent now."""
-        return isinstance(self._quote(call, call.deployment), int)
+        return self._obstacle(call, call.deployment) is None
 
-    def check(self, call: Call) -> int:
-        """The most that an attempt of `call` can cost.
+    def check(self, call: Call) -> None:
+        """Raise an error if an attempt of `call` does not fit now.
 
         Raises:
-            SpendLimitExceededError: it does not fit.
+            SpendLimitExceededError: it does not.
         """
-        quote = self._quote(call, call.deployment)
-        if isinstance(quote, int):
-            return quote
-        self.refused(call, quote)
-        try:
-            raise quote
-        finally:
-            del quote  # it refers to this frame: a local would complete a reference cycle
+        error = self._obstacle(call, call.deployment)
+        if error is not None:
+            self.refused(call, error)
+            try:
+                raise error
+            finally:
+                del error  # it refers to this frame: a local would complete a reference cycle
 
     def reserve(self, call: Call) -> Paid:
         """Reserve the most that an attempt of `call` can cost.
@@ -75,10 +72,14 @@ class Purse:
         Raises:
             SpendLimitExceededError: it does not fit.
         """
-        layer, amount = self.layer, self.check(call)
-        reserved = layer.ledger.reserve(call.tenant, amount, self.limit, layer.now(call.pipeline))
-        assert reserved is not None  # because nothing has happened since the quote
-        return Paid(reserved, layer, layer.price_of(call.deployment))
+        layer, target = self.layer, call.deployment
+        amount, now = self._bound(call.request, target), layer.now(call.pipeline)
+        if isinstance(amount, int):
+            reserved = layer.ledger.reserve(call.tenant, amount, self.limit, now)
+            if reserved is not None:
+                return Paid(reserved, layer.rates_of(target) or FREE)
+        self.check(call)
+        raise AssertionError("what does not fit raises an error")
 
     def refused(self, call: Call, error: SpendLimitExceededError) -> None:
         """Emit that `call` is rejected."""
@@ -93,50 +94,54 @@ class Purse:
             )
             call.pipeline.events.emit(event, call.record)
 
-    def _quote(self, call: Call, target: Deployment) -> int | SpendLimitExceededError:
-        """The most that an attempt of `call` at `target` can cost; or the error if that does not fit now."""
-        layer, tenant, limit = self.layer, call.tenant, self.layer.shown(self.limit)
-        amount = self._bound(call, target, layer.price_of(target))
+    def _obstacle(self, call: Call, target: Deployment) -> SpendLimitExceededError | None:
+        """The error if an attempt of `call` at `target` does not fit now."""
+        layer, tenant = self.layer, call.tenant
+        amount = self._bound(call.request, target)
         if isinstance(amount, str):
-            return SpendLimitExceededError(tenant=tenant, unknown=amount, limit=limit)
+            return SpendLimitExceededError(tenant=tenant, unknown=amount, limit=layer.shown(self.limit))
         now = layer.now(call.pipeline)
         left = layer.ledger.left(tenant, self.limit, now)
         if amount <= left and left > 0:
-            return amount
+            return None
         return SpendLimitExceededError(
             tenant=tenant,
             needed=layer.shown(amount),
             left=layer.shown(left),
-            limit=limit,
+            limit=layer.shown(self.limit),
             retry_after=layer.ledger.ends_in(now) if amount <= self.limit and self.limit > 0 else None,
         )
 
-    def _bound(self, call: Call, target: Deployment, price: Price | None) -> int | str:
+    def _bound(self, request: Request, target: Deployment) -> int | str:
         """The most that an attempt at `target` can cost; or why that is not known."""
-        layer, request = self.layer, call.request
         if self._request is not request:
-            self._request, self._size = request, size_of(request)
+            self._request, self._size, self._target = request, size_of(request), None
+        if self._target is not target:
+            self._target, self._amount = target, self._measure(request, target)
+        return self._amount
+
+    def _measure(self, request: Request, target: Deployment) -> int | str:
+        layer, rates = self.layer, self.layer.rates_of(target)
         entering = input_bound(self._size, target, layer.image_tokens)
         leaving = output_bound(request, target)
         if layer.in_money and not layer.allows_unknown:
-            if price is None:
+            if rates is None:
                 return f"no price of {target} is given"
             if leaving is None:
                 return "the request has no max_tokens"
         if entering is None and not layer.allows_unknown:
             return self._size.reason or f"the options of {target} let the provider add to the request"
-        return cost_of(entering or 0, leaving or 0, price, money=layer.in_money)
+        return (rates or FREE).most(entering or 0, leaving or 0)
 
 
 class Paid:
     """What is reserved for one attempt; settled with what it has cost."""
 
-    __slots__ = ("_layer", "_price", "_reserved")
+    __slots__ = ("_rates", "_reserved")
 
-    def __init__(self, reserved: Reserved, layer: SpendLimit, price: Price | None) -> None:
+    def __init__(self, reserved: Reserved, rates: Rates) -> None:
         self._reserved = reserved
-        self._layer = layer
-        self._price = price
+        self._rates = rates
 
     def settle(self, attempt: Attempt | None) -> None:
         """`attempt` has ended; `None` if it was not sent."""
@@ -146,43 +151,9 @@ class Paid:
         if attempt is None:
             return 0
         try:
-            cost = real_cost(attempt.usage, self._price, money=self._layer.in_money)
+            cost = real_cost(attempt.usage, self._rates)
         except PLAIN_FAILURES:  # the usage was made by code that is not ours
             cost = None
         if cost is not None:
             return cost
         return self._reserved.amount if attempt.billable else 0
-
-
-def cost_of(entering: int, leaving: int, price: Price | None, *, money: bool) -> int:
-    """What so many tokens cost at most."""
-    if not money:
-        return entering + leaving
-    if price is None:
-        return 0
-    kinds = (price.input, price.cache_read, price.cache_write)
-    dearest = max(_per_token(each) for each in kinds if each is not None)
-    return entering * dearest + leaving * _per_token(price.output)
-
-
-def real_cost(usage: Usage | None, price: Price | None, *, money: bool) -> int | None:
-    """What `usage` has cost; `None` if it does not say: it is not the last one, or makes no sense."""
-    if usage is None or not usage.complete:
-        return None
-    read, written = int(usage.cache_read), int(usage.cache_write)
-    counts = int(usage.input), int(usage.output), int(usage.total), read, written
-    if min(counts) < 0 or not max(counts[:2] if money else counts):
-        return None
-    if not money:
-        return max(counts[2], counts[0] + counts[1])
-    if price is None:
-        return 0
-    plain = max(counts[0] - read - written, 0)
-    whole = _per_token(price.input)
-    cost = plain * whole + counts[1] * _per_token(price.output)
-    cost += read * (whole if price.cache_read is None else _per_token(price.cache_read))
-    return cost + written * (whole if price.cache_write is None else _per_token(price.cache_write))
-
-
-def _per_token(price_per_million: float) -> int:
-    return math.ceil(price_per_million * UNIT / 1_000_000 - 1e-6)
