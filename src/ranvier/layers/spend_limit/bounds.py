@@ -73,11 +73,10 @@ class _UnboundedError(Exception):
 def size_of(request: Request) -> Size:
     """The size of the input of `request`, the same for every target."""
     try:
-        tokens = _text(request.system or "") + ADDED
-        parts = [part for message in request.messages for part in _framed(message)]
-        tokens += sum(_part(part) + ADDED_PER_PART for part in parts)
-        tokens += sum(_json(message.extra) + ADDED_PER_PART for message in request.messages)
-        tokens += sum(map(_tool, request.tools))
+        tokens = _text(request.system or "") + ADDED + sum(map(_message, request.messages))
+        images = sum(map(_images_in, request.messages))
+        if request.tools:
+            tokens += sum(map(_tool, request.tools))
         if request.schema is not None:
             tokens += REWRITTEN * _json(request.schema.definition)
         tokens += _extra(request.extra)
@@ -85,7 +84,7 @@ def size_of(request: Request) -> Size:
         return Size(None, reason=str(unbounded))
     except (TypeError, ValueError, RecursionError):
         return Size(None, reason="part of the request cannot be measured")
-    return Size(tokens, sum(isinstance(part, Image) for part in parts))
+    return Size(tokens, images)
 
 
 def input_bound(size: Size, target: Deployment, image_tokens: Mapping[str, int]) -> int | None:
@@ -126,6 +125,19 @@ def _limits_in(fields: Mapping[str, Any], within: frozenset[str] | None) -> Iter
                 yield from _limits_in(value, within)
         elif name in OUTPUT_LIMITS:
             yield value
+
+
+def _message(message: Message) -> int:
+    frame = ADDED_PER_PART if message.extra is None else ADDED_PER_PART + _json(message.extra)
+    if isinstance(message.content, str):
+        return frame + _text(message.content) + ADDED_PER_PART
+    return frame + sum(_part(part) + ADDED_PER_PART for part in _framed(message))
+
+
+def _images_in(message: Message) -> int:
+    if isinstance(message.content, str):
+        return 0
+    return sum(isinstance(part, Image) for part in _framed(message))
 
 
 def _framed(message: Message) -> Iterable[Part]:
