@@ -185,7 +185,8 @@ class SharedCircuitChanged(Event):
 class CallRejected(Event):
     """A circuit that is not closed, the closed gate of a key, or `allow=` rejected a call at a target.
 
-    Also a target that is known to refuse the request.
+    Also a target that is known to refuse the request, and a spend limit: if no target fits it, `provider` is
+    empty.
     """
 
     name: ClassVar[str] = "rejected"

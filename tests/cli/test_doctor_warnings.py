@@ -104,6 +104,7 @@ WRONG = [
         ["openai/gpt-5.2"],
         "prices=",
     ),
+    ("spend-limit-too-small", f"SpendLimit(5, 60), {DEADLINE}, {ROUTE}, {REST}", [], "prices="),
     (
         "shared-base-url",
         f"{DEADLINE}, Fallback('openai/gpt-5.2', 'openai/gpt-4.1'), {REST}",

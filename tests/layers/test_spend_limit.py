@@ -34,7 +34,7 @@ from ranvier import (
 from ranvier.events import CallRejected
 from ranvier.layers import Chaos, Deadline, Fallback, Retry, SpendLimit, Timeout
 from ranvier.layers.spend_limit.bounds import ADDED, ADDED_PER_PART
-from ranvier.pipeline import Call, Price
+from ranvier.pipeline import Call, Handler, Layer, Price
 from ranvier.testing import ScriptedProvider, after, broken, cut, recorded_events, run, stall, stream
 
 pytestmark = pytest.mark.virtual_time
@@ -430,6 +430,25 @@ async def test_a_target_passed_over_by_all_limits_raises_one_error_each() -> Non
             await ask(pipeline)
     assert [error.kind for error in raised.value.exceptions] == ["network", "spend_limit"]
     assert not two.calls
+
+
+async def test_targets_that_are_all_too_dear_raise_one_error() -> None:
+    """If the first look let the call pass: the error of the cheapest, which was nearest to the limit."""
+    one, two = ScriptedProvider("one", [FINE]), ScriptedProvider("two", [FINE])
+    prices = {"one/scripted": Price(1, 5), "two/scripted": Price(0.9, 5)}
+    limit = SpendLimit(1.5 * CHEAP, 600, prices=prices)
+
+    class Spends(Layer):
+        def handle(self, call: Call, inner: Handler) -> Any:
+            limit.ledger.reserve("acme", int(1.2 * CHEAP * 10**12), 10**18, limit.now(call.pipeline))
+            return inner(call)
+
+    async with Pipeline(limit, Spends(), Deadline(60), Fallback(one, two)) as pipeline:
+        with pytest.raises(SpendLimitExceededError) as raised:
+            await ask(pipeline)
+    assert raised.value.needed is not None
+    assert raised.value.needed < CHEAP
+    assert not one.calls + two.calls
 
 
 async def test_two_limits_both_count() -> None:

@@ -30,6 +30,13 @@ class Metered(Upstream):
             yield replace(event, usage=self.usage) if event.usage and call.tenant == LOUD else event
 
 
+def _metered(name: str, behaviour: Behaviour, usage: Usage) -> Metered:
+    provider, _, model = name.partition("/")
+    upstream = Metered(provider, model, behaviour)
+    upstream.usage = usage
+    return upstream
+
+
 class Account:
     """What the loud tenant has settled and reserved, watched at every request.
 
@@ -81,10 +88,7 @@ def last_cent(world: World, usage: Usage) -> Figures:
         return answer
 
     well = prompt(world.rng, 1.0)
-    upstreams = [Metered(*name.split("/"), watched(well)) for name in (FIRST, SECOND)]
-    for upstream in upstreams:
-        upstream.usage = usage
-    targets = [Deployment(each, options=OPTIONS) for each in upstreams]
+    targets = [Deployment(_metered(name, watched(well), usage), options=OPTIONS) for name in (FIRST, SECOND)]
     calls = sorted([*(Ask(1.0, LOUD) for _ in range(1000)), *at_random(names(20), 5, 120, world.rng)])
     log = world.play([*targets], calls, layers=[limit])
     figures = log.figures()

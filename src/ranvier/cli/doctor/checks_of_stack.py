@@ -12,6 +12,7 @@ from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.chaos.layer import Chaos
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
+from ranvier.layers.spend_limit.bounds import ADDED
 from ranvier.layers.spend_limit.layer import SpendLimit
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
@@ -115,6 +116,16 @@ def spend_limit_without_price(report: PipelineReport) -> Found:
                 if layer.rates_of(target) is None:
                     why = "SpendLimit has no price of it, so that every attempt there is rejected"
                     yield target.target, why, "add it to prices=, or pass unknown='allow'"
+
+
+@check
+def spend_limit_too_small(report: PipelineReport) -> Found:
+    """A limit in tokens is smaller than what the shortest request reserves."""
+    for layer in report.layers:
+        limit = layer.per_tenant if isinstance(layer, SpendLimit) and not layer.in_money else None
+        if isinstance(limit, float) and limit < ADDED:
+            why = f"SpendLimit counts tokens, and rejects every call: each reserves more than {ADDED:,}"
+            yield None, why, "pass prices= if the limit is in money"
 
 
 # --- times ---------------------------------------------------------------------------------------
