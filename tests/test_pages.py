@@ -301,6 +301,7 @@ def test_a_picture_is_what_its_script_draws(picture: Path, monkeypatch: pytest.M
 FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
     errors.CircuitOpenError: {"tenant": "acme", "provider": "first"},
     errors.SharedCircuitOpenError: {"tenant": "acme", "provider": "first"},
+    errors.SpendLimitExceededError: {"tenant": "acme"},
     errors.ThrottledError: {"tenant": "acme", "provider": "first"},
     errors.BulkheadFullError: {"tenant": "acme", "provider": "first"},
 }

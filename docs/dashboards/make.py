@@ -188,6 +188,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         rate("ranvier_retries_withheld_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} not again",
                     ),
+                    (
+                        rate("ranvier_faults_injected_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} failed on purpose",
+                    ),
                 ],
             ),
             (

@@ -185,7 +185,8 @@ class SharedCircuitChanged(Event):
 class CallRejected(Event):
     """A circuit that is not closed, the closed gate of a key, or `allow=` rejected a call at a target.
 
-    Also a target that is known to refuse the request.
+    Also a target that is known to refuse the request, and a spend limit: if no target fits it, `provider` is
+    empty.
     """
 
     name: ClassVar[str] = "rejected"
@@ -292,6 +293,18 @@ class StreamRestarted(Event):
     )
 
     to: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjected(Event):
+    """`Chaos` injects the fault `kind` into an attempt."""
+
+    name: ClassVar[str] = "fault_injected"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: Chaos injects %(kind)s into an attempt at %(provider)s/%(model)s"
+    counter: ClassVar[Counter] = Counter("ranvier.faults.injected", "{fault}", "Faults injected by Chaos.")
+
     kind: str
 
 

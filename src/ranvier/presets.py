@@ -63,7 +63,8 @@ def resilient(
         require_tenant: As for `Pipeline`.
         allow: As for `Pipeline`.
         prices: As for `Pipeline`.
-        layers: Further layers, each put outside the others of its place: `[OpenTelemetry(), Bulkhead(20)]`.
+        layers: Further layers, such as `[OpenTelemetry(), Bulkhead(20)]`: each goes to its place, outside the
+            others there.
     """
     route = Fallback(*targets, hedge_after="p99", reserve=20)
     allowances = {
@@ -102,6 +103,4 @@ def resilient(
 
 def _placed(further: Iterable[Layer], own: Iterable[Layer]) -> list[Layer]:
     """The layers by their place; what is no layer stays the first, so that the pipeline rejects it."""
-    return sorted(
-        (*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, False)
-    )
+    return sorted((*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, 0))

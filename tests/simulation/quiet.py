@@ -38,8 +38,15 @@ async def check_quiet(world: World, stories: list[Story]) -> None:
         if story.ends != 1 or story.stream_ends != story.streams:
             fail(1, f"it has ended {story.ends} times, its stream {story.stream_ends} times", story)
     for stack in world.stacks:
-        for words in _differences(stack):
-            fail(8, words)
+        _check_books(world, stack)
+
+
+def _check_books(world: World, stack: Stack) -> None:
+    """Circuits and accounts are as they should be."""
+    for words in _differences(stack):
+        world.checker.fail(8, words)
+    for words in stack.spending.left():
+        world.checker.fail(18, words)
 
 
 def _left(world: World) -> Iterator[str]:

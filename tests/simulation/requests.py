@@ -46,6 +46,8 @@ class RequestChecks(RaceChecks):
         alone = story.stack.plain or all(each is call.watch for each in here)  # hedges do not hear of others
         if now < not_before - EPSILON and alone:
             self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
+        if wrong := story.stack.spending.sent(exchange):
+            self.fail(18, wrong, story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
         # Where only streaming was refused, the whole answer is asked for without passing the gate again.

@@ -23,6 +23,7 @@ from simulation.settings import (
     draw_shared,
     draw_timeout,
 )
+from simulation.spending import Spending
 from simulation.story import STORY
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Stack:
         self.names = [target.target for target in self.targets]
         self.keys = Keys(rng)
         self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
+        self.spending = Spending(Random(f"{self.names} {self.deadline}"))
         layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers(), *self._admit_layers()]
         self.pipeline = Pipeline(
             *layers,
@@ -92,7 +94,8 @@ class Stack:
 
     def _call_layers(self) -> list[Layer]:
         deadline = [] if self.deadline is None else [Deadline(self.deadline)]
-        return [Entry(Place.CALL, self, self.checker), *deadline, *self._users(Place.CALL)]
+        limit: list[Layer] = [] if self.spending.layer is None else [self.spending.layer]
+        return [Entry(Place.CALL, self, self.checker), *deadline, *limit, *self._users(Place.CALL)]
 
     def _route_layers(self) -> list[Layer]:
         rng = self.rng

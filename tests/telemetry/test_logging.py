@@ -18,6 +18,7 @@ from ranvier.events import (
     CredentialRejected,
     Event,
     FallbackTaken,
+    FaultInjected,
     HedgeSent,
     HedgeWithheld,
     ParameterDropped,
@@ -93,6 +94,11 @@ EVENTS = [
         "acme: max_tokens was adjusted for one/m: sent as 8192",
     ),
     (CallRejected(**WHO, kind="circuit_open", retry_after=3.0), logging.DEBUG, "rejected: acme at one"),
+    (
+        FaultInjected(**WHO, kind="cut"),
+        logging.WARNING,
+        "acme: Chaos injects cut into an attempt at one/m",
+    ),
     (
         Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
         logging.INFO,

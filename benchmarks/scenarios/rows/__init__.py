@@ -1,7 +1,8 @@
 """The scenarios, in the order of the page."""
 
 # isort: off
-from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, shared_keys, deadlines, words  # noqa: F401
+from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares  # noqa: F401
+from benchmarks.scenarios.rows import shared_keys, spending, deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
 
 # isort: on

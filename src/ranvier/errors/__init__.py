@@ -6,6 +6,7 @@
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- BulkheadFullError               .tenant .provider .reason .limit .waiting
+    |  |- SpendLimitExceededError         .tenant .limit .left .needed
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
@@ -71,6 +72,7 @@ from ranvier.errors.rejected import (
 )
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope as Scope
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "RejectedError",
     "ServerError",
     "SharedCircuitOpenError",
+    "SpendLimitExceededError",
     "StreamInterruptedError",
     "ThrottledError",
     "TimedOutError",

@@ -24,6 +24,8 @@ WAITED: Final = {
 NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
+    "hedge_too_dear": "{reason} had no content for {seconds:.1f} s, but {target} exceeds the spend limit",
+    "retry_too_dear": "retry withheld: spend limit ({target})",
     "retry_withheld": "retry withheld: budget ({target})",
     "restarted": "{target} answers from the beginning, after the stream of {reason} broke",
     "lookup_failed": "the credentials resolver failed: {reason} ({target})",
@@ -35,8 +37,8 @@ class Wait(NamedTuple):
     """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
+        kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; for what
+            else happened, such as `hedged`, a name of `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
@@ -146,7 +148,8 @@ def _attempted(attempt: Attempt) -> str:
     status = "" if attempt.status is None else f" ({attempt.status})"
     first = "" if attempt.first_token is None else f", first content after {attempt.first_token:.3f} s"
     result = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
-    return f"{attempt.target}, attempt {attempt.number}: {result}"
+    injected = "" if attempt.fault is None else f" (injected: {_words(attempt.fault)})"
+    return f"{attempt.target}, attempt {attempt.number}: {result}{injected}"
 
 
 def _waited(wait: Wait) -> str:

@@ -2,21 +2,25 @@
 
 from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.bulkhead import Bulkhead
+from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
 from ranvier.layers.retry import Retry, RetryBudget
+from ranvier.layers.spend_limit import SpendLimit
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
 __all__ = [
     "Breaker",
     "Bulkhead",
+    "Chaos",
     "CircuitState",
     "Deadline",
     "Fallback",
     "Retry",
     "RetryBudget",
     "SharedCircuits",
+    "SpendLimit",
     "Throttle",
     "Timeout",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ranvier.events import RequestAdjusted
 from ranvier.messages.size import characters_in
@@ -15,30 +15,11 @@ if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
+    from ranvier.pipeline.asking.notified import Injectable, Observer, Probing, Spending
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
     from ranvier.pipeline.waiting.held import Held
-
-
-class Probing(Protocol):
-    """The permit of a probe: it receives these two notifications about its call."""
-
-    def waits(self, call: Call) -> None:
-        """Called when `call` starts to wait for a connection slot."""
-
-    def sent(self, call: Call) -> None:
-        """Called when the request of `call` is sent."""
-
-
-class Observer(Protocol):
-    """The permit of an attempt that is notified of its silence and of its first content."""
-
-    def silent(self) -> None:
-        """The attempt has had no content for longer than its hang threshold."""
-
-    def content(self) -> None:
-        """The first content has arrived."""
 
 
 class Watch:
@@ -119,6 +100,8 @@ class Call:
             runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
         held: The place that it holds in a bulkhead; `None` if it holds none.
+        permits: The permits of the attempt, in a stack that injects faults.
+        purses: The limits on what the call may spend.
     """
 
     request: Request
@@ -140,6 +123,8 @@ class Call:
     probing: tuple[Probing, ...] = field(default=(), init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
     held: Held | None = field(default=None, init=False)
+    permits: tuple[Injectable, ...] = field(default=(), init=False)
+    purses: tuple[Spending, ...] = field(default=(), init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -157,6 +142,8 @@ class Call:
         call.probing = self.probing
         call.watch = self.watch
         call.held = self.held
+        call.permits = self.permits
+        call.purses = self.purses
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -202,6 +189,24 @@ class Call:
         """The same call, with a place in a bulkhead."""
         call = self._copy()
         call.held = held
+        return call
+
+    def permitted_by(self, permit: Injectable) -> Call:
+        """The same attempt, with one more permit."""
+        call = self._copy()
+        call.permits = (*self.permits, permit)
+        return call
+
+    def spending_from(self, purse: Spending) -> Call:
+        """The same call, with one more limit on what it may spend."""
+        call = self._copy()
+        call.purses = (*self.purses, purse)
+        return call
+
+    def at(self, deployment: Deployment) -> Call:
+        """The same attempt, at another form of its target."""
+        call = self._copy()
+        call.deployment = deployment
         return call
 
     def afresh(self) -> Call:

@@ -51,6 +51,8 @@ class Layer:
     place: ClassVar[Place] = Place.CALL
     outermost: ClassVar[bool] = False
     """True if the layer has to be outside the other layers of its place."""
+    innermost: ClassVar[bool] = False
+    """True if no layer may be inside it but others that are innermost, too."""
 
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""

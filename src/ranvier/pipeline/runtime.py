@@ -151,6 +151,7 @@ class Runtime:
             every call. This saves deriving calls for them.
         retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
             count against; `None` means no budget.
+        injects_faults: A hook for `Layer.join`: True if a layer may inject faults, which permits then ignore.
     """
 
     layers: tuple[Stacked, ...]
@@ -166,6 +167,7 @@ class Runtime:
     timed_by: Timed | None = None
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
+    injects_faults: bool = False
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

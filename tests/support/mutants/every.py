@@ -1,6 +1,7 @@
 """All mutations, of every module of this package and of the simulation."""
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
@@ -11,9 +12,11 @@ from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
+from support.mutants.spend import MUTANTS as OF_SPENDING
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
+    *OF_CHAOS,
     *OF_FOREIGN_CODE,
     *OF_GATES,
     *OF_HEDGES,
@@ -24,6 +27,7 @@ MUTANTS = (
     *OF_ROUTES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
+    *OF_SPENDING,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

@@ -53,8 +53,8 @@ MUTANTS = [
         "B3",
         "a queue may be inside the place of a probe",
         ORDER,
-        "    return layer.place, not layer.outermost",
-        "    return layer.place, False",
+        "    return layer.place, layer.innermost - layer.outermost",
+        "    return layer.place, 0",
         f"{BULKHEAD}::test_it_has_to_be_outside_throttle_and_breaker",
     ),
     mutant(

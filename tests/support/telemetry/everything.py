@@ -15,7 +15,7 @@ from ranvier import (
     Tool,
     Usage,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, RetryBudget, SharedCircuits, Throttle
+from ranvier.layers import Breaker, Chaos, Deadline, Fallback, Retry, RetryBudget, SharedCircuits, Throttle
 from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.telemetry.sdk import Sdk
 
@@ -47,6 +47,8 @@ class Everything:
             await self._limits_and_keys().complete("Why?")
         with suppress(RanvierError):
             await self.pipeline(Fallback(_at("one", "never")), credentials=lambda *who: 42).complete("Why?")  # type: ignore[arg-type,return-value]
+        with suppress(RanvierError):
+            await self.pipeline(Fallback(_at("one", "never")), Chaos("auth", rate=1)).complete("Why?")
         await self._outage()
         await self._outage_for_all()
         await self._silence()

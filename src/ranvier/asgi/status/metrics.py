@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ranvier import clock
 from ranvier.asgi.status.circuits import Overview
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import TargetStats
@@ -32,6 +33,7 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_histograms(report),
         *_gauges(report, overview),
         *_places(report),
+        *_spending(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -92,6 +94,19 @@ def _places(report: Report) -> Iterator[str]:
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
         for each in places:
             yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
+
+
+def _spending(report: Report) -> Iterator[str]:
+    meanings = {
+        "settled": "What tenants have spent in the current window.",
+        "reserved": "What attempts in flight may cost at most.",
+    }
+    limits = report.spending(clock.now())
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_spend_limit_{what}", "gauge", meaning)
+        for each in limits:
+            labels = {"unit": each["unit"], "window": f"{each['window']:g}"}
+            yield _sample(f"ranvier_spend_limit_{what}", labels, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

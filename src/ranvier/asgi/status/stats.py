@@ -39,8 +39,9 @@ MAX_CHANGES = 50
 """Unusual events that are kept."""
 
 NEITHER = ("abandoned", *NO_INCIDENTS, HEDGE_LOST)
-"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key or is not
-allowed, or another target answered first. All others but `succeeded` are the kind of an error."""
+"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key, is not
+allowed or has spent its limit, or another target answered first. All others but `succeeded` are the kind of
+an error."""
 
 TIMED = ("succeeded", "timeout", HEDGE_LOST)
 """The outcomes whose duration shows how fast a provider is. Without timeouts and lost hedges a silent

@@ -134,7 +134,8 @@ class Contestant(Watch):
             self._timer = None
             if timer.alarm_at != inf:
                 timer.mute()
-            self.pace.content(now - attempt.started if self._streamed else None, now)
+            if attempt.fault is None:
+                self.pace.content(now - attempt.started if self._streamed else None, now)
             self.silent = False
         if self.observers:
             observers, self.observers = self.observers, ()
@@ -203,7 +204,7 @@ class Contestant(Watch):
         attempt = self._attempt
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
-            if self._streamed:
+            if self._streamed and attempt.fault is None:
                 self.pace.silence(attempt.seconds, now)
         if not self._lingers():
             self.stop()

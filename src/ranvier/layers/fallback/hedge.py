@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.events import HedgeSent, HedgeWithheld
 from ranvier.layers.fallback.contestant import Contestant
+from ranvier.pipeline.asking.payments import affordable
 from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.race import Race
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
 
 
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
@@ -21,7 +23,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         return
     if race.single and flight is not None and flight.rivals > 1:
         return  # a third attempt there would be no better than the two in flight
-    target = silent.target if race.single else race.next()
+    target = _affordable(race, silent, now)
     if target is None:
         return
     contestant = Contestant(race, target, race.layer.pace_of(target))
@@ -45,6 +47,20 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     if race.flight is not None:
         race.flight.join(silent)
         race.flight.make_room(now)
+
+
+def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment | None:
+    """The next target that fits what the call may spend; the dearer ones may be asked later."""
+    too_dear: tuple[Deployment, ...] = ()
+    target = silent.target if race.single else race.next()
+    while target is not None and not affordable(call := race.call.to(target)):
+        recorder.noted(call, "hedge_too_dear", now - silent.since, silent.target.target)
+        too_dear = (target, *too_dear)
+        target = None if race.single else race.next()
+    if not race.single:
+        for each in too_dear:
+            race.put_back(each)
+    return target
 
 
 def _withheld(call: Call, silent: Contestant, now: float) -> None:

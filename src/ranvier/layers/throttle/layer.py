@@ -188,7 +188,7 @@ class Throttle(Layer):
             if isinstance(error, RanvierError) and error.retryable and later_target_admits(call):
                 error.retry_useless = True  # a retry would only wait for the gate
         # A provider that reports an invalid request or a limit has accepted the key.
-        accepted = isinstance(error, ProviderError) and not error.counts_against_provider
+        accepted = isinstance(error, ProviderError) and not (error.counts_against_provider or error.injected)
         for each, ticket in tickets.items():
             if closing is not None and each == key:
                 continue  # closing has ended its round
