@@ -1,4 +1,4 @@
-"""The place of one call in a bulkhead."""
+"""The place of one call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.bulkhead.layer import Bulkhead
+    from ranvier.layers.bulkhead.fair_places import FairPlaces
     from ranvier.layers.bulkhead.places import Places
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
@@ -32,7 +32,7 @@ class HeldPlace:
 
     __slots__ = ("_before", "_call", "_entry", "_key", "_layer", "_outer", "_places", "latest")
 
-    def __init__(self, layer: Bulkhead, call: Call, key: Hashable) -> None:
+    def __init__(self, layer: FairPlaces, call: Call, key: Hashable) -> None:
         self._layer = layer
         self._call = call
         self._key = key
@@ -70,11 +70,19 @@ class HeldPlace:
         if not self.try_take():
             raise RequeueError(self)
 
+    def began(self) -> None:
+        """The call is a stream, whose first content has arrived."""
+        if self._places is not None:
+            self._layer.began(self._call, self._places)
+
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""
         if self._entry is not None and self._places is not None:
             sent = self._call.record.attempts[len(self._before) :]
-            self._leave(self._places.costs.spent(sent, self._call.deployment.target))
+            try:
+                self._layer.ended(self._call, self._places, sent)
+            finally:
+                self._leave(self._places.costs.spent(sent, self._call.deployment.target))
 
     def _leave(self, cost: float | None) -> None:
         entry, self._entry = self._entry, None
@@ -107,7 +115,7 @@ class HeldPlace:
         try:
             how = await waiter.wait(places.queue)
         finally:
-            recorder.waited(call, "bulkhead", now)
+            recorder.waited(call, layer.waits_as, now)
             if how != ADMITTED:
                 self._leave(None)
         if how != ADMITTED:

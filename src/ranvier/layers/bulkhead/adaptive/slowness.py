@@ -1,0 +1,43 @@
+"""Whether a provider has become slower to begin its answers. Pure."""
+
+from __future__ import annotations
+
+from array import array
+
+SHORT, LONG = 50, 1000
+"""First tokens in the short window, and in the long one."""
+
+TIMES = 2.0
+"""How much longer p90 of the short window is than that of the long one, if the provider has become slow."""
+
+
+class Slowness:
+    """Compares p90 of the latest times to the first token with p90 of many.
+
+    The long window moves on with every short one, slow or not: if a provider stays slow, that is soon
+    what is usual.
+    """
+
+    __slots__ = ("_long", "_short")
+
+    def __init__(self) -> None:
+        self._short = array("f")
+        self._long = array("f")
+
+    def add(self, seconds: float) -> bool:
+        """Add a time; true if the short window is full and slow. It is empty then."""
+        self._short.append(seconds)
+        if len(self._short) < SHORT:
+            return False
+        slow = len(self._long) >= 2 * SHORT and _p90(self._short) > TIMES * _p90(self._long)
+        self._long = (self._long + self._short)[-LONG:]
+        self._short = array("f")
+        return slow
+
+    def restart(self) -> None:
+        """Empty the short window: the limit was cut, and its answers say nothing about the new one."""
+        self._short = array("f")
+
+
+def _p90(times: array[float]) -> float:
+    return sorted(times)[int(0.9 * len(times))]
