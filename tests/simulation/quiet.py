@@ -68,6 +68,9 @@ def _held_in(stack: Stack) -> Iterator[str]:
         yield f"{pipeline.credentials.lookups.running} are looked up"
     if stack.bulkhead is not None and stack.bulkhead.inside:
         yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
+    for places in stack.places.places if stack.places is not None else ():
+        if places.in_flight or places.waiting:
+            yield f"{places.in_flight} calls have a place, {places.waiting} wait: {places}"
     if stack.throttle is not None:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
