@@ -269,26 +269,22 @@ class LimitLowered(Event):
     """`AdaptiveLimit` has lowered the limit of a key and model from `before` to `after` calls in flight.
 
     Attributes:
-        reason: `rate_limit` or `overloaded`, which the provider has answered, or `slow_first_token`.
+        kind: `rate_limit` or `overloaded`, which the provider has answered, or `slow_first_token`.
     """
 
     name: ClassVar[str] = "limit_lowered"
     level: ClassVar[int] = logging.INFO
     message: ClassVar[str] = (
         "%(tenant)s: the limit of calls in flight at %(provider)s/%(model)s was lowered from %(before)d to "
-        "%(after)d (%(reason)s)"
+        "%(after)d (%(kind)s)"
     )
     counter: ClassVar[Counter] = Counter(
-        "ranvier.limit.lowered",
-        "{change}",
-        "Times that an adaptive limit was lowered.",
-        attribute="ranvier.limit.reason",
-        field="reason",
+        "ranvier.limits.lowered", "{change}", "Times that an adaptive limit was lowered."
     )
 
     before: int
     after: int
-    reason: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ class Scene:
 
     @property
     def lowered(self) -> list[tuple[int, int, str]]:
-        return [(each.before, each.after, each.reason) for each in self.events if type(each) is LimitLowered]
+        return [(each.before, each.after, each.kind) for each in self.events if type(each) is LimitLowered]
 
 
 # --- what lowers it ------------------------------------------------------------------------------

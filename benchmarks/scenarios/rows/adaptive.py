@@ -144,8 +144,8 @@ def hidden_limit(world: World, kind: str, service: float, pauses: bool) -> Figur
     """`AdaptiveLimit()`: 60 callers, 100 service times per limit; a rate is per service time.
 
     The mean of the limit, from 25 service times with a backlog after each change on, is off by at most 12 %
-    or one place. In as many it is within 10 % after the rise to 40. At most 3 % of the requests are answered 429,
-    without a time to wait.
+    or one place. In as many it is within 10 % after the rise to 40. At most 3 % of the requests are answered
+    429, without a time to wait.
     """
     upstream = Hidden(kind, service, Random(world.rng.random()))
     play, settled = Play(upstream, pauses), SETTLED * (1.5 if pauses else 1)

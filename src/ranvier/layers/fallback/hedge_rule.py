@@ -22,12 +22,12 @@ PROBE_HEDGE = 2.0
 """The most seconds without content after which a call that is a probe asks its next target as well."""
 
 MAX_SAVED = 10.0
-"""Hedges that a budget holds at most; a new one is full."""
+"""Capacity of a hedge budget (a token bucket), which starts full."""
 
 PER_CALL = 0.1
-"""What each call earns for the provider that would receive its hedge."""
+"""Hedges that each call adds to the budget of the provider that would receive its hedge."""
 
-KEPT = frozenset(
+STATEFUL_FIELDS = frozenset(
     (
         "background",
         "cachedContent",
@@ -42,7 +42,7 @@ KEPT = frozenset(
         "web_search_options",
     )
 )
-"""Wire fields that let a provider act or keep something, which a second request would do twice."""
+"""Wire fields with side effects at the provider (server-side tools, stored state), which a hedge repeats."""
 
 
 class HedgeRule:
@@ -59,7 +59,7 @@ class HedgeRule:
         self.least = validation.seconds("Fallback(hedge_min)", least)
 
     def usual(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
-        """The delay of a call without peculiarities; `None` means never, as at a `single` unknown target."""
+        """The hedge delay of an ordinary call; `None` means no hedge, also for a `single` unknown target."""
         if not isinstance(self.after, str):
             return self.after
         learned = pace.learned(now)
@@ -111,12 +111,12 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
+    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_stateful(request.extra)
 
 
-def _any_kept(fields: Mapping[str, Any]) -> bool:
-    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
+def _any_stateful(fields: Mapping[str, Any]) -> bool:
+    """True if `fields`, or those for one provider among them, switch on one of `STATEFUL_FIELDS`."""
     return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
+        (name in STATEFUL_FIELDS and bool(value)) or (isinstance(value, Mapping) and _any_stateful(value))
         for name, value in fields.items()
     )

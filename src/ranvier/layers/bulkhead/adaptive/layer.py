@@ -143,10 +143,10 @@ class AdaptiveLimit(FairPlaces):
             finder.accepted(attempt.started, now, used=used)
         places.queue.limit = finder.limit
 
-    def _lowered(self, call: Call, places: Places, before: int, reason: str) -> None:
+    def _lowered(self, call: Call, places: Places, before: int, kind: str) -> None:
         places.queue.limit = limit = self._found.of(places.key).finder.limit
         if call.pipeline.events.hears(LimitLowered):
-            event = LimitLowered(**call.where(), before=before, after=limit, reason=reason)
+            event = LimitLowered(**call.where(), before=before, after=limit, kind=kind)
             call.pipeline.events.emit(event, call.record)
 
     def __repr__(self) -> str:
