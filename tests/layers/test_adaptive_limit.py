@@ -155,13 +155,13 @@ async def test_long_answers_are_no_sign_of_overload() -> None:
 
 
 async def start_slowly(scene: Scene, calls: int) -> None:
-    """Streams by ten, whose first token takes 1 s, and after 60 s three times as long."""
+    """Streams by ten, whose first token takes 1 s, and after 60 s five times as long."""
     for _ in range(calls // 10):
         await asyncio.gather(*(scene.read() for _ in range(10)))
 
 
 def slow_after_a_minute(call: Any) -> Any:
-    return stream(after(1 if time() < 60 else 3, "a"), after(1, "b"))
+    return stream(after(1 if time() < 60 else 5, "a"), after(1, "b"))
 
 
 async def test_streams_that_begin_late_lower_it() -> None:
