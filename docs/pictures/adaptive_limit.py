@@ -1,6 +1,7 @@
 """How the limit of a key follows what its provider takes, which moves: the engine itself."""
 
 from heapq import heappop, heappush
+from itertools import pairwise
 
 from drawing import Picture
 
@@ -50,7 +51,7 @@ def draw() -> Picture:
         picture.line(at(since, number), at(until, number), dashed=True)
         picture.words(at(since, number)[0] + 4, at(since, number)[1] - 14, f"takes {number}", "small faint")
     steps = [at(*limits[0])]
-    for (_, before), (when, after) in zip(limits, limits[1:], strict=False):
+    for (_, before), (when, after) in pairwise(limits):
         steps += [at(when, before), at(when, after)]
     picture.line(*steps)
     words = "The limit over 120 service times, always with a backlog. A refusal lowers it to three quarters."

@@ -27,14 +27,14 @@ class Heard:
 def model(history: list[Heard], initial: int) -> list[int]:
     """The limit at first and after each answer: everything is worked out from the beginning."""
     limits = [initial]
-    cuts, ceiling, tried, service = list[int](), None, initial, None
+    cuts, ceiling, tried, service = list[int](), None, initial, 0.0
     accepted_since_cut, grown = True, Fraction(0)
     for each in history:
         limit = limits[-1]
         new = not cuts or each.started > cuts[-1]
         if each.ok:
             seconds = each.now - each.started
-            service = seconds if not service else service + (seconds - service) / 8
+            service = service + (seconds - service) / 8 if service else float(seconds)
             accepted_since_cut |= new
             if each.used and limit < MOST:
                 if ceiling is not None and each.now - ceiling[1] > MEMORY * service:
