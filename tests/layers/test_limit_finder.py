@@ -213,7 +213,7 @@ def test_a_new_clock_changes_nothing() -> None:
 
 def fed(slowness: Slowness, seconds: float, number: int) -> list[int]:
     """At which of so many first tokens it was slow."""
-    return [place for place in range(1, number + 1) if slowness.add(seconds)]
+    return [place for place in range(1, number + 1) if slowness.add(seconds, used=place % SHORT == 1)]
 
 
 def test_a_provider_has_become_slow_when_p90_has_doubled() -> None:
@@ -232,7 +232,7 @@ def test_a_provider_has_become_slow_when_p90_has_doubled() -> None:
 def test_a_few_slow_first_tokens_are_not_slow() -> None:
     """Less than a tenth of them."""
     it = Slowness()
-    assert not any(it.add(60.0 if place % 20 == 0 else 1.0) for place in range(2000))
+    assert not any(it.add(60.0 if place % 20 == 0 else 1.0, used=True) for place in range(2000))
 
 
 def test_a_slow_start_cuts_like_a_refusal() -> None:

@@ -63,6 +63,14 @@ MUTANTS = [
         f"{ENGINE}::test_a_provider_has_become_slow_when_p90_has_doubled",
     ),
     mutant(
+        "L4",
+        "a limit that nobody uses is cut because the provider is slow",
+        SLOWNESS,
+        "        slow = self._used and",
+        "        slow =",
+        f"{ENGINE}::test_a_slow_start_cuts_like_a_refusal",
+    ),
+    mutant(
         "L5",
         "any failure lowers it",
         LAYER,

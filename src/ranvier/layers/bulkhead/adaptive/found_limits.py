@@ -52,7 +52,7 @@ class Found:
             return False
         if self.slowness is None:
             self.slowness = Slowness()
-        return self.slowness.add(seconds) and used and self.finder.refused(started, now)
+        return self.slowness.add(seconds, used=used) and self.finder.refused(started, now)
 
 
 class FoundLimits:

@@ -18,25 +18,32 @@ class Slowness:
     what is usual.
     """
 
-    __slots__ = ("_long", "_short")
+    __slots__ = ("_long", "_short", "_used")
 
     def __init__(self) -> None:
-        self._short = array("f")
         self._long = array("f")
-
-    def add(self, seconds: float) -> bool:
-        """Add a time; true if the short window is full and slow. It is empty then."""
-        self._short.append(seconds)
-        if len(self._short) < SHORT:
-            return False
-        slow = len(self._long) >= 2 * SHORT and _p90(self._short) > TIMES * _p90(self._long)
-        self._long = (self._long + self._short)[-LONG:]
-        self._short = array("f")
-        return slow
+        self.restart()
 
     def restart(self) -> None:
         """Empty the short window: the limit was cut, and its answers say nothing about the new one."""
         self._short = array("f")
+        self._used = False  # at one of them at least, as many calls were in flight as the limit allows
+
+    def add(self, seconds: float, *, used: bool) -> bool:
+        """Add a time; true if the short window is full and slow, and the limit may be the cause.
+
+        Args:
+            seconds: The time to a first token.
+            used: As many calls were in flight as the limit allows.
+        """
+        self._short.append(seconds)
+        self._used = self._used or used
+        if len(self._short) < SHORT:
+            return False
+        slow = self._used and len(self._long) >= 2 * SHORT and _p90(self._short) > TIMES * _p90(self._long)
+        self._long = (self._long + self._short)[-LONG:]
+        self.restart()
+        return slow
 
 
 def _p90(times: array[float]) -> float:
