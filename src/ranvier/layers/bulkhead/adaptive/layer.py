@@ -126,28 +126,21 @@ class AdaptiveLimit(FairPlaces):
         if not self.first_token or attempt.first_token is None:
             return
         found, now = self._found.of(places.key), call.pipeline.clock()
-        used, before = places.queue.in_flight == found.finder.limit, found.finder.limit
+        used = places.queue.in_flight == places.queue.limit
         if found.first_token(attempt.first_token, attempt.started, now, used=used):
-            self._lowered(call, places, before, SLOW)
+            _lower(call, places, found.finder.limit, SLOW)
 
     def _learn(self, call: Call, places: Places, attempt: Attempt) -> None:
         found, now = self._found.of(places.key), call.pipeline.clock()
-        finder, before = found.finder, found.finder.limit
         if attempt.outcome in REFUSALS:
             if found.refused(attempt.started, now):
-                self._lowered(call, places, before, attempt.outcome)
+                _lower(call, places, found.finder.limit, attempt.outcome)
         elif attempt.outcome == SUCCEEDED or (
             attempt.outcome == ABANDONED and attempt.first_token is not None  # its reader has seen enough
         ):
             used = found.used(places.queue.in_flight, attempt.queued)
-            finder.accepted(attempt.started, now, used=used)
-        places.queue.limit = finder.limit
-
-    def _lowered(self, call: Call, places: Places, before: int, kind: str) -> None:
-        places.queue.limit = limit = self._found.of(places.key).finder.limit
-        if call.pipeline.events.hears(LimitLowered):
-            event = LimitLowered(**call.where(), before=before, after=limit, kind=kind)
-            call.pipeline.events.emit(event, call.record)
+            found.finder.accepted(attempt.started, now, used=used)
+            places.queue.limit = found.finder.limit
 
     def __repr__(self) -> str:
         return self._describe(
@@ -159,3 +152,11 @@ class AdaptiveLimit(FairPlaces):
             max_wait=self.max_wait,
             **({} if self.first_token else {"first_token": False}),
         )
+
+
+def _lower(call: Call, places: Places, limit: int, kind: str) -> None:
+    """Lower the limit in force to `limit`, because of `kind`. Calls in flight keep their places."""
+    before, places.queue.limit = places.queue.limit, limit
+    if call.pipeline.events.hears(LimitLowered):
+        event = LimitLowered(**call.where(), before=before, after=limit, kind=kind)
+        call.pipeline.events.emit(event, call.record)
