@@ -49,7 +49,8 @@ def draw() -> Picture:
     limits = found()
     for (since, number), (until, _) in zip(TAKES, (*TAKES[1:], (END, 0)), strict=True):
         picture.line(at(since, number), at(until, number), dashed=True)
-        picture.words(at(since, number)[0] + 4, at(since, number)[1] - 14, f"takes {number}", "small faint")
+        x, y = at(until, number)
+        picture.words(x - 4, y - 14, f"the provider takes {number}", "small faint", anchor="end")
     steps = [at(*limits[0])]
     for (_, before), (when, after) in pairwise(limits):
         steps += [at(when, before), at(when, after)]
