@@ -266,6 +266,29 @@ class RegistryFull(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLowered(Event):
+    """`AdaptiveLimit` has lowered the limit of a key and model from `before` to `after` calls in flight.
+
+    Attributes:
+        kind: `rate_limit` or `overloaded`, which the provider has answered, or `slow_first_token`.
+    """
+
+    name: ClassVar[str] = "limit_lowered"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: the limit of calls in flight at %(provider)s/%(model)s was lowered from %(before)d to "
+        "%(after)d (%(kind)s)"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.limits.lowered", "{change}", "Times that an adaptive limit was lowered."
+    )
+
+    before: int
+    after: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInterrupted(Event):
     """A stream broke after its hand-out, with an error of `kind`."""
 

@@ -75,6 +75,7 @@ def _held_in(stack: Stack) -> Iterator[str]:
         yield f"{pipeline.credentials.lookups.running} are looked up"
     if stack.bulkhead is not None and stack.bulkhead.inside:
         yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
+    yield from _places_of(stack)
     if stack.throttle is not None:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
@@ -84,6 +85,12 @@ def _held_in(stack: Stack) -> Iterator[str]:
         for key, seen in stack.breaker.circuits:
             if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):
                 yield f"the circuit {key} has {seen.in_flight} calls under way: {seen}"
+
+
+def _places_of(stack: Stack) -> Iterator[str]:
+    for places in stack.places.places if stack.places is not None else ():
+        if places.in_flight or places.waiting:
+            yield f"{places.in_flight} calls have a place, {places.waiting} wait: {places}"
 
 
 def _losers_of(stack: Stack) -> Iterator[str]:

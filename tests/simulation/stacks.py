@@ -19,6 +19,7 @@ from simulation.settings import (
     Keys,
     draw_breaker_settings,
     draw_hedges,
+    draw_places,
     draw_retry,
     draw_shared,
     draw_timeout,
@@ -36,6 +37,7 @@ class Stack:
 
     Attributes:
         breaker, throttle, bulkhead: Those layers, or `None`.
+        places: Its `Bulkhead` or `AdaptiveLimit`, or `None`.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
         closed_until: By target or provider and key: when a key that was refused may be used again.
@@ -70,7 +72,10 @@ class Stack:
         self.keys = Keys(rng)
         self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
         self.spending = Spending(Random(f"{self.names} {self.deadline}"))
-        layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers(), *self._admit_layers()]
+        self.places = draw_places(rng)
+        places: list[Layer] = [] if self.places is None else [self.places]
+        layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers()]
+        layers += [*places, *self._admit_layers()]
         self.pipeline = Pipeline(
             *layers,
             *self._attempt_layers(),

@@ -21,6 +21,7 @@ from ranvier.events import (
     FaultInjected,
     HedgeSent,
     HedgeWithheld,
+    LimitLowered,
     ParameterDropped,
     RegistryFull,
     RequestAdjusted,
@@ -118,6 +119,11 @@ EVENTS = [
         RegistryFull(**WHO, max_circuits=9),
         logging.WARNING,
         "acme: all 9 circuits are in use, a call to one is sent without one",
+    ),
+    (
+        LimitLowered(**WHO, before=20, after=15, kind="rate_limit"),
+        logging.INFO,
+        "acme: the limit of calls in flight at one/m was lowered from 20 to 15 (rate_limit)",
     ),
     (
         StreamInterrupted(**WHO, kind="network"),

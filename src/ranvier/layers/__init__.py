@@ -1,7 +1,7 @@
 """The layers that protect a call, one concern each."""
 
 from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
-from ranvier.layers.bulkhead import Bulkhead
+from ranvier.layers.bulkhead import AdaptiveLimit, Bulkhead
 from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
@@ -11,6 +11,7 @@ from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
 __all__ = [
+    "AdaptiveLimit",
     "Breaker",
     "Bulkhead",
     "Chaos",

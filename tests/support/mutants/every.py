@@ -1,6 +1,7 @@
 """All mutations, of every module of this package and of the simulation."""
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
@@ -17,6 +18,7 @@ from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
     *OF_CHAOS,
+    *OF_ADAPTIVE,
     *OF_FOREIGN_CODE,
     *OF_GATES,
     *OF_HEDGES,

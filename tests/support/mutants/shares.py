@@ -2,7 +2,7 @@
 
 from support.mutants.traps import mutant
 
-LAYER = "layers/bulkhead/layer.py"
+LAYER = "layers/bulkhead/fair_places.py"
 HELD = "layers/bulkhead/held_place.py"
 TIME = "pipeline/queueing/virtual_time.py"
 CROWD = "pipeline/queueing/crowd.py"

@@ -15,7 +15,17 @@ from ranvier import (
     Tool,
     Usage,
 )
-from ranvier.layers import Breaker, Chaos, Deadline, Fallback, Retry, RetryBudget, SharedCircuits, Throttle
+from ranvier.layers import (
+    AdaptiveLimit,
+    Breaker,
+    Chaos,
+    Deadline,
+    Fallback,
+    Retry,
+    RetryBudget,
+    SharedCircuits,
+    Throttle,
+)
 from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.telemetry.sdk import Sdk
 
@@ -58,7 +68,9 @@ class Everything:
         limited = RateLimitError("slow down", provider="one", status=429, retry_after=2, request_id="r")
         refused = AuthenticationError("who?", provider="two", status=401)
         route = Fallback(_at("one", limited), _at("two", refused))
-        return self.pipeline(route, Retry(max_retries=1), Throttle(), credentials=lambda *who: "key")
+        return self.pipeline(
+            route, Retry(max_retries=1), AdaptiveLimit(), Throttle(), credentials=lambda *who: "key"
+        )
 
     async def _outage(self) -> None:
         busy = OverloadedError("busy", provider="one", status=503)

@@ -88,7 +88,11 @@ def _gauges(report: Report, overview: Overview) -> Iterator[str]:
 
 
 def _places(report: Report) -> Iterator[str]:
-    meanings = {"in_flight": "Calls with a place in a bulkhead.", "waiting": "Calls that wait for a place."}
+    meanings = {
+        "in_flight": "Calls with a place in a bulkhead.",
+        "waiting": "Calls that wait for a place.",
+        "limit": "Places, of an adaptive limit as many as were found.",
+    }
     places = report.places()
     for what, meaning in meanings.items():
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)

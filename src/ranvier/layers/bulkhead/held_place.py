@@ -1,4 +1,4 @@
-"""The place of one call in a bulkhead."""
+"""The place of one call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.bulkhead.layer import Bulkhead
+    from ranvier.layers.bulkhead.fair_places import FairPlaces
     from ranvier.layers.bulkhead.places import Places
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
@@ -33,7 +33,7 @@ class HeldPlace:
 
     __slots__ = ("_before", "_call", "_entry", "_key", "_layer", "_outer", "_places", "latest")
 
-    def __init__(self, layer: Bulkhead, call: Call, key: Hashable) -> None:
+    def __init__(self, layer: FairPlaces, call: Call, key: Hashable) -> None:
         self._layer = layer
         self._call = call
         self._key = key
@@ -43,7 +43,7 @@ class HeldPlace:
         self._outer = call.held
         self.latest: float | None = None
         if layer.max_wait is not None:
-            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, "bulkhead", "gate")
+            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, "bulkhead", "limit", "gate")
         if call.held is not None:
             self.latest = earliest(self.latest, call.held.latest)
 
@@ -77,6 +77,11 @@ class HeldPlace:
         """The weight of the tenant, and the priority of the call."""
         return self._layer.weight_of(self._call), self._layer.priority_of(self._call)
 
+    def began(self) -> None:
+        """The call is a stream, whose first content has arrived."""
+        if self._places is not None:
+            self._layer.began(self._call, self._places)
+
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""
         if self._entry is not None and self._places is not None:
@@ -84,6 +89,7 @@ class HeldPlace:
             try:
                 sent = self._call.record.attempts[len(self._before) :]
                 cost = self._places.costs.spent(sent, self._call.deployment.target)
+                self._layer.ended(self._call, self._places, sent)
             finally:  # what a custom provider reports may be anything
                 self._leave(cost)
 
@@ -118,7 +124,7 @@ class HeldPlace:
         try:
             how = await waiter.wait(places.queue)
         finally:
-            recorder.waited(call, "bulkhead", now)
+            recorder.waited(call, layer.waits_as, now)
             if how != ADMITTED:
                 self._leave(None)
         if how != ADMITTED:
