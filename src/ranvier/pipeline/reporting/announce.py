@@ -17,9 +17,7 @@ def announce_rejected(call: Call, error: RanvierError) -> None:
     """Emit that a layer has rejected `call` with `error`."""
     if call.pipeline.events.hears(CallRejected):
         event = CallRejected(
-            tenant=call.tenant,
-            provider=call.deployment.provider.name,
-            model=call.deployment.model,
+            **call.where(),
             kind=error.kind,
             retry_after=error.retry_after,
         )
@@ -52,6 +50,7 @@ def announce_call(call: Call) -> None:
             seconds=story.seconds,
             streaming=call.streaming,
             story=story,
+            metadata=story.metadata,
         ),
         call.record,
     )
