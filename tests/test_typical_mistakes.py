@@ -108,6 +108,13 @@ MISTAKES = [
     ("pipeline.complete('Hi', deadline='5s')", "give a number of seconds"),
     ("pipeline.complete('Hi', user='acme')", "write tenant=..."),
     ("pipeline.complete('Hi', n=2)", "make one call for each answer"),
+    ("pipeline.complete('Hi', stream_options={})", "call pipeline.stream(...)"),
+    ("pipeline.complete('Hi', parallel_tool_calls=False)", "or extra={'openai': {...}} for one provider"),
+    ("pipeline.complete('Hi', generation_config={})", "write each setting as an option: temperature=..."),
+    ("pipeline.complete('Hi', base_url='http://x')", "give it to the provider: Deployment(OpenAI(base_url="),
+    ("pipeline.complete('Hi', previous_response_id='r')", "messages.dump(history) keeps it"),
+    ("pipeline.complete('Hi', images=[])", "put it into a message"),
+    ("pipeline.complete('Hi', callbacks=[])", "Pipeline(listeners=[...])"),
     ("Message('human', 'Hi')", "choose one of system, user, assistant, tool"),
     ("tenant(5)", "give a str, not int"),
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.facts.counter import Counter
+from ranvier.facts.story import NO_METADATA
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -24,6 +25,7 @@ class Event:
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
         counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
             they do not count it, or in another place, as they do ended attempts and calls.
+        metadata: The labels of the call; empty where the event concerns no call, or more than one.
     """
 
     name: ClassVar[str] = "event"
@@ -35,6 +37,7 @@ class Event:
     tenant: str
     provider: str
     model: str | None = None
+    metadata: Mapping[str, str | float] = field(default_factory=lambda: NO_METADATA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@
     |  `- StreamInterruptedError          broke after it was handed out     .received .reason
     |- LayerError                         a custom layer failed              .layer .received
     |- AllDeploymentsFailedError (ExceptionGroup)
-    `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
+    `- ConfigurationError (ValueError) -> InvalidDumpError, LayerOrderError, UnknownProviderError
 
 Layers decide by the attributes of an error (`retryable`, `counts_against_provider`, `fails_over`,
 `retry_after`, and others of `RanvierError`), never by a status code or a message. A class
@@ -38,7 +38,12 @@ key's allowance for a model, the model, or the endpoint.
 """
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
-from ranvier.errors.configuration import ConfigurationError, LayerOrderError, UnknownProviderError
+from ranvier.errors.configuration import (
+    ConfigurationError,
+    InvalidDumpError,
+    LayerOrderError,
+    UnknownProviderError,
+)
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.provider import (
     AttemptTimeoutError,
@@ -90,6 +95,7 @@ __all__ = [
     "CredentialMissingError",
     "CredentialUnusableError",
     "DeadlineExceededError",
+    "InvalidDumpError",
     "InvalidRequestError",
     "InvalidResponseError",
     "LayerError",

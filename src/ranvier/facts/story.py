@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier.facts.price import Prices
@@ -32,6 +32,10 @@ NOTED: Final = {
     "lookup_failed": "the credentials resolver failed: {reason} ({target})",
 }
 """What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
+
+
+NO_METADATA: Final[Mapping[str, str | float]] = {}
+"""Of a call without labels; it is shared, and must not be changed."""
 
 
 class Wait(NamedTuple):
@@ -68,6 +72,7 @@ class Story:
         waits: Waits outside the attempts.
         skips: Skipped targets; `reason` says why.
         notes: Hedges, what a budget withheld, and failed lookups of keys.
+        metadata: The labels of the call, as the caller gave them.
     """
 
     started_at: float
@@ -77,6 +82,7 @@ class Story:
     waits: tuple[Wait, ...]
     skips: tuple[Wait, ...]
     notes: tuple[Wait, ...] = ()
+    metadata: Mapping[str, str | float] = field(default_factory=lambda: NO_METADATA)
 
     @property
     def seconds(self) -> float:
@@ -118,6 +124,8 @@ class Story:
         """
         sent = f"{len(self.attempts)} attempt{'' if len(self.attempts) == 1 else 's'}"
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
+        if self.metadata:
+            lines.append(f"  {', '.join(f'{name}={label}' for name, label in self.metadata.items())}")
         steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
         steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *self.notes)]
         for when, line in sorted(steps, key=lambda step: step[0]):

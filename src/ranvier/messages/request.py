@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import UnionType
-from typing import Any, Generic, TypedDict
+from typing import Any, Final, Generic, TypedDict
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -35,7 +35,12 @@ class Options(TypedDict, Generic[ParsedT], total=False):
     tool_choice: str | Mapping[str, Any] | None
     schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
     repair: int | None
+    metadata: Mapping[str, str | float] | None
     extra: Mapping[str, Any] | None
+
+
+MAX_LABELS: Final = 16
+"""Entries of `metadata`."""
 
 
 # --- checks --------------------------------------------------------------------------------------
@@ -72,6 +77,21 @@ def _number(name: str) -> Any:
     return check
 
 
+def _metadata(value: object) -> Mapping[str, str | float]:
+    """A copy of labels; they go into spans and logs, so that they are few and short."""
+    if not isinstance(value, Mapping) or len(value) > MAX_LABELS:
+        raise ConfigurationError(f"metadata: give a dict of at most {MAX_LABELS} labels of your own")
+    for name, label in value.items():
+        validation.identifier("the name of a label in metadata", name, longest=64)
+        if isinstance(label, str):
+            validation.identifier(f"metadata[{name!r}]", label)
+        elif not isinstance(label, (bool, int, float)):
+            raise ConfigurationError(
+                f"metadata[{name!r}] is a {type(label).__name__}: give a str, a number or a bool"
+            )
+    return dict(value)
+
+
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
@@ -98,6 +118,8 @@ class Request:
         tools: The tools that the model may call, and those that the provider runs itself (`WireTool`).
         tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
         schema: The schema that the answer must match; `Response.parsed` is the validated answer.
+        metadata: Labels of your own, at most 16: `{"feature": "search"}`. They are never sent to a provider;
+            events, spans and the story of the call have them.
         extra: Wire fields. Those under the name of a provider go to that provider only,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
@@ -111,6 +133,7 @@ class Request:
     tools: tuple[Tool | WireTool, ...] = _option(read_tools, ())
     tool_choice: str | None = _option(read_choice)
     schema: Schema | None = _option(Schema.of)  # noqa: RUF009  # because it is a field, not a value
+    metadata: Mapping[str, str | float] = field(default_factory=dict, metadata={"check": _metadata})
     extra: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _mapping})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ranvier.events import RequestAdjusted
 from ranvier.messages.size import characters_in
@@ -212,7 +212,7 @@ class Call:
     def afresh(self) -> Call:
         """The same call with a new record: a stream that is entered again is a separate call."""
         call = self._copy()
-        call.record = type(self.record)()
+        call.record = type(self.record)(self.record.metadata)
         return call
 
     def asking(self, request: Request) -> Call:
@@ -239,10 +239,15 @@ class Call:
             for parameter, change in changes:
                 events.emit(RequestAdjusted(**self.where(), parameter=parameter, change=change), self.record)
 
-    def where(self) -> dict[str, str]:
-        """The fields of this call that every event has: tenant, provider and model."""
+    def where(self) -> dict[str, Any]:
+        """The fields of this call that every event has: tenant, provider, model and metadata."""
         target = self.deployment
-        return {"tenant": self.tenant, "provider": target.provider.name, "model": target.model}
+        return {
+            "tenant": self.tenant,
+            "provider": target.provider.name,
+            "model": target.model,
+            "metadata": self.record.metadata,
+        }
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

@@ -87,6 +87,7 @@ class Everything:
                 top_p=0.9,
                 stop=["."],
                 schema=None,
+                metadata={"feature": "search"},
             )
         await self.pipeline(Fallback(_at("one", "{}"))).complete("Why?", schema={"type": "object"})
 

@@ -76,6 +76,7 @@ def _emit(event: type[HedgeSent | HedgeWithheld], call: Call, silent: Contestant
                 tenant=call.tenant,
                 provider=silent.target.provider.name,
                 model=silent.target.model,
+                metadata=call.record.metadata,
                 to=call.deployment.target,
                 seconds=now - silent.since,
             ),

@@ -65,6 +65,7 @@ def fall_back(call: Call, deployment: Deployment, before: Deployment, kind: str)
                 tenant=call.tenant,
                 provider=before.provider.name,
                 model=before.model,
+                metadata=call.record.metadata,
                 to=deployment.target,
                 kind=kind,
             ),

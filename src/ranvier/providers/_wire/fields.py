@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
-SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "extra"))
+SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "metadata", "extra"))
 """The settings of a `Request`."""
 
 KNOWN: Final = frozenset(
@@ -117,7 +117,7 @@ def given_settings(call: Call, extras: Extras) -> Json:
 
 
 def _emit_dropped(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
-    target = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
+    target = {**call.where(), "provider": provider}
     for parameter in dropped:
         call.pipeline.events.emit(ParameterDropped(parameter=parameter, **target), call.record)
 

@@ -76,6 +76,7 @@ def request(call: Call) -> Attributes:
             names.STOP: settings.stop or None,
             names.STREAM: call.streaming or None,
             names.OUTPUT_TYPE: None if settings.schema is None else "json",
+            **{names.METADATA + name: label for name, label in settings.metadata.items()},
         }
     )
 
