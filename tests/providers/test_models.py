@@ -182,7 +182,10 @@ def test_temperature_is_bounded(
     ("provider", "model", "effort", "name", "sent"),
     [
         ("openai", "gpt-5", "minimal", "reasoning_effort", "minimal"),
-        ("openai", "gpt-5", "max", "reasoning_effort", "xhigh"),
+        ("openai", "gpt-5", "max", "reasoning_effort", "high"),
+        ("openai", "gpt-5-mini", "none", "reasoning_effort", "minimal"),
+        ("openai", "gpt-5-codex", "none", "reasoning_effort", "low"),
+        ("openai", "gpt-5.9", "none", "reasoning_effort", "none"),
         ("openai", "gpt-5.2", "minimal", "reasoning_effort", "low"),
         ("openai", "gpt-5-pro", "low", "reasoning_effort", "high"),
         ("openai", "gpt-5.4-pro", "low", "reasoning_effort", "medium"),
