@@ -145,7 +145,8 @@ def leave_to_marks(call: Call, fields: Json) -> None:
 def _marked(blocks: object) -> bool:
     if not isinstance(blocks, list):
         return False
-    return any("cache_control" in block or _marked(block.get("content")) for block in blocks)
+    found = (block for block in blocks if isinstance(block, Mapping))
+    return any("cache_control" in block or _marked(block.get("content")) for block in found)
 
 
 def _emit_dropped(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
