@@ -11,7 +11,7 @@ from ranvier.layers import Fallback
 from ranvier.messages import Tool
 from ranvier.providers import Anthropic, Gemini, OpenAI, OpenRouter
 from ranvier.testing import ScriptedProvider
-from support.providers.repairs import added, left_out, tuned
+from support.providers.repairs import added, adjusted, left_out, tuned
 from support.providers.seven import SEVEN
 
 pytestmark = pytest.mark.virtual_time
@@ -80,6 +80,7 @@ async def test_neither_tools_nor_thinking_are_given_up(
             answer = await pipeline.complete("Hi", tools=[LOOK_UP], reasoning="high", **options)
             assert answer.provider == "second"
         assert await asked.sent(tuned(tools=(LOOK_UP,), reasoning="off", **options), model=model)
+        assert not adjusted(asked)
 
 
 # --- summaries, and fields of the user -----------------------------------------------------------
