@@ -72,6 +72,7 @@ class Everything:
                 temperature=0.5,
                 top_p=0.9,
                 stop=["."],
+                seed=7,
                 schema=None,
             )
         await self.pipeline(Fallback(_at("one", "{}"))).complete("Why?", schema={"type": "object"})
