@@ -112,7 +112,7 @@ async def test_the_arguments_of_a_call_are_no_marks(ask: Any) -> None:
     """Only blocks have them."""
     call = {"type": "tool_use", "id": "a", "name": "now", "input": {"cache_control": 1}}
     result = {"type": "tool_result", "tool_use_id": "a", "content": "noon"}
-    messages = [
+    messages: Any = [
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": [call]},
         {"role": "user", "content": [result]},
