@@ -171,6 +171,7 @@ OPENAI = [
     ({"model": "gpt-5", "reasoning_effort": "none"}, "'reasoning_effort' does not support 'none'"),
     ({"model": "o3", "reasoning_effort": "xhigh"}, "'reasoning_effort' does not support 'xhigh'"),
     ({"model": "gpt-5.2", "prompt_cache_options": {"ttl": "12h"}}, "'prompt_cache_options' is not supported"),
+    ({"model": "gpt-5.6", "prompt_cache_options": {"ttl": "12h"}}, "does not support '12h'"),
     ({"prompt_cache_key": "x" * 65}, "maximum length 64, but got a string with length 65"),
 ]
 GEMINI = [

@@ -15,10 +15,11 @@ from ranvier.providers._models.ids import starts_with
 Json = dict[str, Any]
 
 _CACHES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
-    # vendors, or APIs of theirs, starts of model ids, the times that can be set, from the shortest, the field
+    # vendor, or API of its own, starts of model ids, the times that can be set, from the shortest, the field
     ("anthropic", "*", ("5m", "1h"), "cache_control"),  # S
     ("openrouter", "claude", ("5m", "1h"), "cache_control"),  # S
-    ("openai responses", "gpt-5.6 gpt-6", ("30m", "12h"), "prompt_cache_options"),  # S, D
+    ("openai", "gpt-5.6 gpt-6", ("30m",), "prompt_cache_options"),  # S, D: chat completions know no other
+    ("responses", "gpt-5.6 gpt-6", ("30m", "12h"), "prompt_cache_options"),  # S, D
 )
 
 _KEYED = ("openai", "responses")
@@ -50,7 +51,7 @@ def cached(provider: str, model: str, given: Mapping[str, Any]) -> Cached:
 
 def _kept(provider: str, model: str, wish: Any) -> tuple[Json, tuple[tuple[str, str], ...]]:
     times, field = next(
-        (row[2:] for row in _CACHES if provider in row[0].split() and starts_with(model, row[1])), ((), "")
+        (row[2:] for row in _CACHES if row[0] == provider and starts_with(model, row[1])), ((), "")
     )
     if not times:
         return {}, () if wish is True else (("cache", "how long is left to the provider"),)

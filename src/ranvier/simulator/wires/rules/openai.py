@@ -175,6 +175,8 @@ def _check_settings(body: Json, model: str) -> None:
     _check_effort(body.get("reasoning_effort"), model)
     if body.get("prompt_cache_options") and not model.startswith(("gpt-5.6", "gpt-6")):
         raise _unsupported("prompt_cache_options")
+    if (time := (body.get("prompt_cache_options") or {}).get("ttl", "30m")) != "30m":
+        raise _unsupported_value("prompt_cache_options.ttl", time, "Supported values are: 30m.")
     if model.startswith(REASONING) and not model.startswith(NOT_REASONING):
         _check_reasoning(body, model, body.get("reasoning_effort"))
 
