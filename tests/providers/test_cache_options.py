@@ -136,6 +136,8 @@ async def test_fields_of_the_user_count(ask: Any, kind: Any, model: str, options
     """They are sent as without the option."""
     async with ask(kind, NOTHING) as asked:
         with_option = await asked.sent(tuned(**options, extra=extra), model=model)
+        told = [(name, "left to the fields of the API") for name in options if name != "seed"]
+        assert adjusted(asked) == told
         assert with_option == await asked.sent(tuned(extra=extra), model=model)
 
 

@@ -139,4 +139,5 @@ async def test_fields_of_the_user_count(ask: Any, kind: Any, model: str, extra: 
     """They are sent as without the option: two halves of two wishes would be refused."""
     async with ask(kind, NOTHING) as asked:
         with_option = await asked.sent(tuned(reasoning="high", extra=extra), model=model)
+        assert ("reasoning", "left to the fields of the API") in adjusted(asked)
         assert with_option == await asked.sent(tuned(extra=extra), model=model)

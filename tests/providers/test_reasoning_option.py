@@ -9,14 +9,16 @@ import pytest
 from ranvier import Pipeline
 from ranvier.errors import ConfigurationError
 from ranvier.layers import Fallback
-from ranvier.messages import Message
+from ranvier.messages import Message, Tool
 from ranvier.providers import OpenAI
+from ranvier.providers._models.models import fit
 from ranvier.testing import ScriptedProvider
 from support.providers.repairs import added, adjusted, left_out, refusal, server, tuned
 from support.providers.seven import SEVEN
 
 pytestmark = pytest.mark.virtual_time
 
+LOOK_UP = Tool("look_up", "Look it up.", {"type": "object"})
 NOTHING = httpx.Response(200, json={})
 
 
@@ -161,6 +163,15 @@ async def test_where_nothing_can_be_set_it_is_left_out(
         assert (adjusted(asked), left_out(asked)) == ([], ["reasoning"])
 
 
+@pytest.mark.parametrize(("wish", "fields"), [("off", thinking("disabled")), ("medium", effort("high"))])
+async def test_a_server_that_is_known_by_its_address_gets_its_own_fields(
+    ask: Any, wish: str, fields: Any
+) -> None:
+    """Whatever its name: DeepSeek switches thinking off in another field."""
+    async with ask(OpenAI, NOTHING, name="mine", base_url="https://api.deepseek.com") as asked:
+        assert await added(asked, "deepseek-chat", reasoning=wish) == fields
+
+
 async def test_an_unknown_server_gets_an_effort(ask: Any) -> None:
     """What it does not take it says itself: the request is fixed, and so are later ones."""
     words = "'reasoning_effort' does not support 'max'. Supported values are: 'low', 'medium', 'high'."
@@ -173,6 +184,24 @@ async def test_an_unknown_server_gets_an_effort(ask: Any) -> None:
         assert json.loads(asked.requests[-1].content)["reasoning_effort"] == "high"
         assert (await asked.sent(tuned(reasoning="off"), model="m"))["reasoning_effort"] == "low"
         assert (await asked.sent(tuned(reasoning="off"), model="n"))["reasoning_effort"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sent"),
+    [
+        ("gpt-5.6", {"reasoning": "max", "tools": [LOOK_UP]}, {"reasoning_effort": "max"}),
+        ("gpt-5.2", {"reasoning": "max"}, {"reasoning_effort": "xhigh"}),
+        ("gpt-6-astra", {"reasoning": "off"}, {"reasoning_effort": "low"}),
+        ("gpt-5.6", {"reasoning_summary": True}, {"reasoning_summary": "auto"}),
+        ("gpt-4.1", {"reasoning_summary": True}, {}),
+        ("gpt-5.6", {"cache": "12h"}, {"prompt_cache_options": {"mode": "implicit", "ttl": "12h"}}),
+        ("gpt-5.6", {"cache_key": "acme"}, {"prompt_cache_key": "acme"}),
+    ],
+)
+def test_the_responses_api_takes_more(model: str, options: Any, sent: Any) -> None:
+    """Than chat completions of the same models."""
+    parameters = fit("responses", model, options).parameters
+    assert {name: value for name, value in parameters.items() if name != "tools"} == sent
 
 
 @pytest.mark.parametrize(

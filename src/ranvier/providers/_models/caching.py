@@ -7,9 +7,10 @@ shorter that it knows, or the shortest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ranvier.messages.request import LIFETIMES
+from ranvier.providers._models.actions import Translated
 from ranvier.providers._models.ids import starts_with
 
 Json = dict[str, Any]
@@ -26,15 +27,7 @@ _KEYED = ("openai", "responses")
 """The vendors that know a key (S)."""
 
 
-class Cached(NamedTuple):
-    """Parameters for the options about caching, and what became of these."""
-
-    parameters: Json
-    dropped: tuple[str, ...]
-    changes: tuple[tuple[str, str], ...]
-
-
-def cached(provider: str, model: str, given: Mapping[str, Any]) -> Cached:
+def cached(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
     """The parameters for the `cache` and `cache_key` that are given."""
     parameters: Json = {}
     dropped: tuple[str, ...] = ()
@@ -46,7 +39,7 @@ def cached(provider: str, model: str, given: Mapping[str, Any]) -> Cached:
             parameters["prompt_cache_key"] = key
         else:
             dropped = ("cache_key",)
-    return Cached(parameters, dropped, changes)
+    return Translated(parameters, dropped, changes)
 
 
 def _kept(provider: str, model: str, wish: Any) -> tuple[Json, tuple[tuple[str, str], ...]]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ranvier.errors.provider import UnsupportedRequestError
-from ranvier.providers._models.actions import DROPPED, Action, NotAcceptedError, Renamed, keep
+from ranvier.providers._models.actions import DROPPED, Action, NotAcceptedError, Renamed, Translated, keep
 from ranvier.providers._models.caching import cached
 from ranvier.providers._models.ids import bare, starts_with
 from ranvier.providers._models.reasoning import limit_beside, reasoned
@@ -41,25 +41,11 @@ class Facts(NamedTuple):
     model: str
 
 
-class Fitted(NamedTuple):
-    """The parameters to send, under the API's names.
-
-    Attributes:
-        parameters: See above.
-        dropped: The neutral names of those that were omitted.
-        changes: The options that are sent with another value, with a description of the change.
-    """
-
-    parameters: dict[str, Any]
-    dropped: tuple[str, ...]
-    changes: tuple[tuple[str, str], ...] = ()
-
-
 TRANSLATED = frozenset(("reasoning", "reasoning_summary", "cache", "cache_key"))
 """The options that each vendor takes in fields of its own."""
 
 
-def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
+def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
     """Adapt the parameters to what this model accepts.
 
     Args:
@@ -74,7 +60,7 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
             change the meaning of the request.
     """
     if not parameters and provider != "anthropic":
-        return Fitted({}, ())
+        return Translated({})
     given = parameters
     parameters, dropped, changes = _translated(provider, model, given)
     if wants_no_effort(provider, model, parameters):
@@ -98,13 +84,13 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
             wire[wire_name] = value
     if provider == "anthropic" and "max_tokens" not in wire:
         wire["max_tokens"] = limit_beside(wire.get("thinking"), _limit(model))
-    return Fitted(wire, dropped, changes)
+    return Translated(wire, dropped, changes)
 
 
-def _translated(provider: str, model: str, given: Mapping[str, Any]) -> Fitted:
+def _translated(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
     """The parameters with the options of `TRANSLATED` in the fields of the vendor."""
     if TRANSLATED.isdisjoint(given):
-        return Fitted(dict(given), ())
+        return Translated(dict(given))
     try:
         thinking = reasoned(provider, model, given)
     except NotAcceptedError as reason:
@@ -113,7 +99,7 @@ def _translated(provider: str, model: str, given: Mapping[str, Any]) -> Fitted:
     dropped = (*thinking.dropped, *caching.dropped)
     rest = {name: value for name, value in given.items() if name not in TRANSLATED.union(dropped)}
     parameters = {**rest, **thinking.parameters, **caching.parameters}
-    return Fitted(parameters, dropped, (*thinking.changes, *caching.changes))
+    return Translated(parameters, dropped, (*thinking.changes, *caching.changes))
 
 
 def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ranvier.messages.request import LEVELS
-from ranvier.providers._models.actions import NotAcceptedError
+from ranvier.providers._models.actions import NotAcceptedError, Translated
 from ranvier.providers._models.ids import starts_with
 from ranvier.providers._models.thinking_fields import (
     Json,
@@ -128,15 +128,7 @@ def knob_of(provider: str, model: str) -> Knob:
     return _UNKNOWN
 
 
-class Reasoned(NamedTuple):
-    """Parameters for the options about reasoning, and what became of these and of other parameters."""
-
-    parameters: Json
-    dropped: tuple[str, ...] = ()
-    changes: tuple[tuple[str, str], ...] = ()
-
-
-def reasoned(provider: str, model: str, given: Mapping[str, Any]) -> Reasoned:
+def reasoned(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
     """The parameters for the `reasoning` and `reasoning_summary` that are given.
 
     Raises:
@@ -146,28 +138,30 @@ def reasoned(provider: str, model: str, given: Mapping[str, Any]) -> Reasoned:
     parameters, dropped, changes = _translated(provider, model, wish, given)
     if summary and wish != "off":
         dropped = (*dropped, *_add_summary(provider, model, parameters))
-    kind = parameters.get("thinking", {}).get("type")
-    if (
-        kind == "enabled"
-        and provider == "anthropic"
-        and given.get("tool_choice") not in (None, "auto", "none")
-    ):
+    if provider == "anthropic":
+        dropped = (*dropped, *_left_out_beside(parameters, given))
+    return Translated(parameters, dropped, changes)
+
+
+def _left_out_beside(thinking: Json, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parameters that Claude rejects while it thinks (S)."""
+    kind = thinking.get("thinking", {}).get("type")
+    if kind == "enabled" and given.get("tool_choice") not in (None, "auto", "none"):
         raise NotAcceptedError("together with tool_choice")
-    if kind in ("adaptive", "enabled") and provider == "anthropic":  # S: then a temperature is a 400
-        dropped += tuple(name for name in ("temperature", "top_p", "top_k") if name in given)
-    return Reasoned(parameters, dropped, changes)
+    sampling = ("temperature", "top_p", "top_k") if kind in ("adaptive", "enabled") else ()
+    return tuple(name for name in sampling if name in given)
 
 
-def _translated(provider: str, model: str, wish: str | int | None, given: Mapping[str, Any]) -> Reasoned:
+def _translated(provider: str, model: str, wish: str | int | None, given: Mapping[str, Any]) -> Translated:
     if wish is None:
-        return Reasoned({})
+        return Translated({})
     knob = knob_of(provider, model)
     limit = given.get("max_tokens") if provider in ("anthropic", "openrouter") else None
     value = snapped(wish, knob, limit)
     if value is None or knob.write is None:
-        return Reasoned({}, () if value == wish else ("reasoning",))
+        return Translated({}, () if value == wish else ("reasoning",))
     shown = f"{value} tokens" if isinstance(value, int) else value
-    return Reasoned(knob.write(value), (), () if value == wish else (("reasoning", f"sent as {shown}"),))
+    return Translated(knob.write(value), (), () if value == wish else (("reasoning", f"sent as {shown}"),))
 
 
 def snapped(wish: str | int, knob: Knob, limit: int | None = None) -> str | int | None:

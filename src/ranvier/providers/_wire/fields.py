@@ -75,11 +75,15 @@ class Extras:
             validation.one_answer(f"extra[{name!r}]", fields)
         self.fields += [shared, *own]
 
-    def replaces(self, option: str) -> bool:
-        """True if they say in the fields of an API what `option` says."""
-        settings = FIELDS_OF.get(option, ())
-        sources = (self.settings, *self.fields)
-        return any(fixes.given(fields, name) for name in settings for fields in sources)
+    def replaced(self, request: Request) -> list[str]:
+        """The options of `request` that they set in the fields of the API."""
+        if not (self.settings or self.fields):
+            return []
+        options = [name for name in FIELDS_OF if getattr(request, name) is not None]
+        return [name for name in options if any(map(self._has, FIELDS_OF[name]))]
+
+    def _has(self, setting: str) -> bool:
+        return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))
 
     def put_over(self, fields: Json) -> None:
         """Merge them into `fields`, nested objects field by field; `model` and `stream` are never changed."""
@@ -105,6 +109,7 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
         UnsupportedRequestError: the model needs a change that would alter the meaning of the request.
     """
     given = given_settings(call, extras)
+    call.adjusted((name, "left to the fields of the API") for name in extras.replaced(call.request))
     if not given:
         return fit(*facts, given).parameters
     try:
@@ -130,7 +135,9 @@ def given_settings(call: Call, extras: Extras) -> Json:
         if "reasoning_effort" in more:
             given["reasoning_effort"] = more["reasoning_effort"]  # may rule out temperature and the like
     given |= settings | extras.settings
-    return {name: value for name, value in given.items() if not extras.replaces(name)}
+    for name in extras.replaced(call.request):
+        del given[name]
+    return given
 
 
 def leave_to_marks(call: Call, fields: Json) -> None:

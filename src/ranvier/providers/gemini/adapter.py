@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 VERTEX: Final = "aiplatform.googleapis.com"
 """The host of Vertex, which matches calls by their order and rejects their ids."""
 
-HELD: Final = ("systemInstruction", "tools", "toolConfig")
+HELD: Final = frozenset(("systemInstruction", "tools", "toolConfig"))
 """The fields that a cached content holds."""
 
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
@@ -87,10 +87,10 @@ class Gemini(Adapter):
     def _fields(self, call: Call, streaming: bool) -> Json:
         """The fields, without those that a `cachedContent` holds: the API rejects them beside it."""
         fields = super()._fields(call, streaming)
-        held = [name for name in HELD if name in fields] if "cachedContent" in fields else ()
-        for name in held:
-            del fields[name]
-        call.adjusted([(name, "left to the cached content") for name in held])
+        if "cachedContent" in fields:
+            for name in sorted(HELD & fields.keys()):
+                del fields[name]
+                call.adjusted([(name, "left to the cached content")])
         return fields
 
     def response(self, body: Json) -> Response:
