@@ -41,7 +41,14 @@ ELSEWHERE = {
 }
 """Pages whose code is run by a test of their own."""
 
-ON_THE_WIRE = {"history.md", "index.md", "streaming.md", "coming-from/litellm.md", "coming-from/sdks.md"}
+ON_THE_WIRE = {
+    "history.md",
+    "index.md",
+    "reasoning.md",
+    "streaming.md",
+    "coming-from/litellm.md",
+    "coming-from/sdks.md",
+}
 """Pages whose code asks over HTTP, which takes real time."""
 
 IN_AN_OUTAGE = {"index.md"}

@@ -46,7 +46,7 @@ OF_A_CALL = {
         ("user", "tenant_id", "customer"), "write tenant=..., or extra={'user': ...} for the wire"
     ),
     **dict.fromkeys(
-        ("top_k", "seed", "reasoning_effort", "thinking", "logprobs"),
+        ("top_k", "reasoning_effort", "thinking", "logprobs"),
         "fields of the wire go into extra={'top_k': 5}, or extra={'openai': {...}} for one provider",
     ),
     **dict.fromkeys(

@@ -65,7 +65,7 @@ async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() ->
     second = ScriptedProvider("two", [after(3, Response("Fine.", usage=USAGE, id="r1", model="two-1"))])
     stack = [Fallback(first, second), Retry(max_retries=1, jitter="none"), Breaker()]
     await Pipeline(sdk.layer(), *stack).complete(
-        "Why?", max_tokens=99, temperature=0.5, top_p=0.9, stop=["."]
+        "Why?", max_tokens=99, temperature=0.5, top_p=0.9, stop=["."], seed=7
     )
     (call,) = sdk.calls
     assert [(span.name, seconds(span)) for span in sdk.attempts] == [
@@ -104,6 +104,7 @@ async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() ->
         "gen_ai.request.temperature": 0.5,
         "gen_ai.request.top_p": 0.9,
         "gen_ai.request.stop_sequences": (".",),
+        "gen_ai.request.seed": 7,
         "gen_ai.response.id": "r1",
         "gen_ai.response.model": "two-1",
         "gen_ai.response.finish_reasons": ("stop",),

@@ -86,6 +86,7 @@ class Everything:
                 temperature=0.5,
                 top_p=0.9,
                 stop=["."],
+                seed=7,
                 schema=None,
                 metadata={"feature": "search"},
             )

@@ -26,6 +26,7 @@ MAX_TOKENS: Final = "gen_ai.request.max_tokens"
 TEMPERATURE: Final = "gen_ai.request.temperature"
 TOP_P: Final = "gen_ai.request.top_p"
 STOP: Final = "gen_ai.request.stop_sequences"
+SEED: Final = "gen_ai.request.seed"
 
 RESPONSE_ID: Final = "gen_ai.response.id"
 RESPONSE_MODEL: Final = "gen_ai.response.model"

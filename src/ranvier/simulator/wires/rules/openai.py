@@ -16,9 +16,9 @@ ROLES: Final = ("system", "assistant", "user", "function", "tool", "developer")
 _PARAMETERS = """
     audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens
     messages metadata modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key
-    prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store
-    stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity
-    web_search_options"""
+    prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed
+    service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p user
+    verbosity web_search_options"""
 PARAMETERS: Final = frozenset(_PARAMETERS.split())
 
 REASONING: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6")
@@ -34,6 +34,17 @@ ALWAYS_TOOLS: Final = ("gpt-5.2-chat", "gpt-5.3-chat")
 SAMPLING: Final = ("temperature", "top_p", "logprobs", "top_logprobs")
 PENALTIES: Final = ("presence_penalty", "frequency_penalty", "logit_bias")
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
+KNOWN_EFFORTS: Final = (
+    (("gpt-5-pro",), ("high",)),
+    (("gpt-5.1-chat", "gpt-5.2-chat", "gpt-5.3-chat"), ("medium",)),
+    (("gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro"), ("medium", "high", "xhigh")),
+    (("gpt-6-astra", "gpt-6.1-sol"), ("low", "medium", "high", "xhigh")),
+    (("o1", "o3", "o4", "gpt-5-codex"), ("low", "medium", "high")),
+    (("gpt-5.", "gpt-6"), ("none", "low", "medium", "high", "xhigh")),
+    (("gpt-5-chat",), EFFORTS),
+    (("gpt-5",), ("minimal", "low", "medium", "high")),
+)
+"""The efforts that a model accepts; the first row that matches counts."""
 
 NAME: Final = r"^[a-zA-Z0-9_-]{1,64}$"
 
@@ -50,6 +61,8 @@ def check(body: Json, model: str, messages: list[Json]) -> None:
     _check_tools(body)
     _check_form(body, messages)
     _check_stream(body)
+    if len(body.get("prompt_cache_key") or "") > 64:
+        raise _too_long("prompt_cache_key", 64, len(body["prompt_cache_key"]))
     if model:
         _check_settings(body, model)
 
@@ -159,13 +172,26 @@ def _check_settings(body: Json, model: str) -> None:
             param="stop",
             code="array_above_max_length",
         )
-    effort = body.get("reasoning_effort")
-    if effort is not None and effort not in EFFORTS:
-        raise _unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
-    if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
-        if effort is not None:
-            raise _unrecognized("reasoning_effort")
+    _check_effort(body.get("reasoning_effort"), model)
+    if body.get("prompt_cache_options") and not model.startswith(("gpt-5.6", "gpt-6")):
+        raise _unsupported("prompt_cache_options")
+    if (time := (body.get("prompt_cache_options") or {}).get("ttl", "30m")) != "30m":
+        raise _unsupported_value("prompt_cache_options.ttl", time, "Supported values are: 30m.")
+    if model.startswith(REASONING) and not model.startswith(NOT_REASONING):
+        _check_reasoning(body, model, body.get("reasoning_effort"))
+
+
+def _check_effort(effort: str | None, model: str) -> None:
+    if effort is None:
         return
+    known = next((efforts for models, efforts in KNOWN_EFFORTS if model.startswith(models)), EFFORTS)
+    if effort not in known:
+        raise _unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(known)}.")
+    if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
+        raise _unrecognized("reasoning_effort")
+
+
+def _check_reasoning(body: Json, model: str, effort: str | None) -> None:
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
     if body.get("tools") and _reasons(model, effort) and _rejects_tools_while_reasoning(model):
