@@ -176,6 +176,19 @@ async def test_a_waiting_call_goes_on_when_its_circuit_opens() -> None:
     assert await well == "fine"
 
 
+async def test_a_circuit_that_is_only_observed_sends_nobody_on() -> None:
+    """It rejects nothing, also while it is open."""
+    breaker = Breaker(failure_threshold=1, mode="observed")
+    scene = Scene(lambda call: ServerError("down", provider="one"), inside=[breaker])
+    scene.is_closed = True
+    assert await scene.ask() == "server_error"
+    scene.reply = fine
+    scene.throttle.gates.close(("one", "scripted", hash(None)), module.Reason.RATE_LIMIT, 2.0, time())
+    call = scene.start()
+    assert breaker.circuits.state("acme", "one") == "open"
+    assert (await call, time()) == ("fine", 2.5)
+
+
 async def test_a_waiting_call_goes_on_when_the_gate_stays_closed_for_longer_than_it_may_wait() -> None:
     """A call in flight has been told so."""
     scene = Scene()
