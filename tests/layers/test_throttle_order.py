@@ -342,6 +342,29 @@ async def test_a_call_that_is_admitted_without_a_free_place_holds_up_nobody_at_t
     assert scene.at_rest()
 
 
+async def test_calls_that_are_admitted_without_a_free_place_keep_their_order() -> None:
+    """However often they go from the gate to the bulkhead and back."""
+    scene = Placed(lambda call: after(5 if call.tenant == "other" else 0.5, "fine"))
+    scene.pipeline = Pipeline(
+        Deadline(100),
+        Fallback(scene.one),
+        scene.bulkhead,
+        scene.throttle,
+        credentials=lambda tenant, provider: "other" if tenant == "other" else "ours",
+    )
+    await scene.close()
+    calls = [scene.start(prompt=f"{number}") for number in range(6)]
+    await asyncio.sleep(1)
+    calls.append(scene.start("other"))
+    await asyncio.sleep(2)
+    assert scene.state() == (1, 6, 0)
+    scene.throttle.gates.close(("one", "scripted", hash("ours")), module.Reason.RATE_LIMIT, 8.0, time())
+    await asyncio.sleep(4)
+    assert scene.state() == (0, 0, 6)
+    assert set(await asyncio.gather(*calls)) == {"fine"}
+    assert [call.request.messages[0].text for call in scene.one.calls[1:]] == [f"{each}" for each in range(6)]
+
+
 async def test_a_call_that_was_sent_back_goes_ahead_of_the_later_calls_of_its_tenant() -> None:
     """It came first. Its gate had closed while it waited for a connection."""
     scene = Scene(lambda call: after(1.0, "fine"))
