@@ -114,7 +114,10 @@ async def test_long_requests_are_served_less_often() -> None:
     assert scene.sent()[:16].count("long") == 1
 
 
-async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too() -> None:
+@pytest.mark.parametrize("inner", [[], [Bulkhead(100)]])
+async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too(
+    inner: list[Bulkhead],
+) -> None:
     """A tenant of weight 3 passes three times as often; an urgent call passes first."""
     bulkhead = Bulkhead(
         100,
@@ -122,7 +125,7 @@ async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too() ->
         priority=lambda call: 0 if call.tenant == "urgent" else 1,
         max_wait=40,
     )
-    scene = Scene(outside=[bulkhead])
+    scene = Scene(outside=[bulkhead, *inner])
     scene.throttle.max_wait = 40
     await scene.close()
     calls = [scene.start(tenant) for tenant in ("free", "paying", "urgent") for _ in range(8)]
