@@ -42,7 +42,9 @@ class FairQueueMachine(RuleBasedStateMachine):
         first=strategies.booleans(),
     )
     def arrive(self, tenant: str, number: int, priority: int, cost: float, first: bool) -> None:
-        for call in [Asked(next(self.names), tenant, priority, cost, self.now) for _ in range(number)]:
+        for call in [
+            Asked(next(self.names), tenant, priority, cost, self.now, first=first) for _ in range(number)
+        ]:
             entry = self.queue.try_pass(call.who, tenant)
             assert (entry is not None) == self.model.admits(tenant)
             if entry is not None:
@@ -51,10 +53,10 @@ class FairQueueMachine(RuleBasedStateMachine):
                 self.model.served.append(call)
                 self.entries[call.who] = entry
             else:
-                self.enqueue(call, first)
+                self.enqueue(call)
             self.step()
 
-    def enqueue(self, call: Asked, first: bool) -> None:
+    def enqueue(self, call: Asked) -> None:
         self.entries[call.who], removed = self.queue.wait(
             call.who,
             call.tenant,
@@ -62,9 +64,9 @@ class FairQueueMachine(RuleBasedStateMachine):
             weight=WEIGHTS[call.tenant],
             priority=call.priority,
             cost=call.cost,
-            first=first,
+            first=call.first,
         )
-        self.model.wait(call, first, None if removed is None else removed.who)
+        self.model.wait(call, None if removed is None else removed.who)
 
     @rule(
         pick=strategies.randoms(use_true_random=False), cost=strategies.sampled_from([None, 0.0, 0.5, 1, 9])

@@ -73,7 +73,9 @@ class GateMachine(RuleBasedStateMachine):
         first=strategies.booleans(),
     )
     def arrive(self, tenant: str, number: int, priority: int, cost: float, first: bool) -> None:
-        for call in [Asked(next(self.names), tenant, priority, cost, self.now) for _ in range(number)]:
+        for call in [
+            Asked(next(self.names), tenant, priority, cost, self.now, first=first) for _ in range(number)
+        ]:
             self.model.set_places(self.now)
             entry = self.gate.try_pass(call.who, tenant, self.now)
             assert (entry is not None) == self.model.order.admits(tenant)
@@ -82,10 +84,10 @@ class GateMachine(RuleBasedStateMachine):
                 self.model.order.served.append(call)
                 self.model.passes(self.now)
             elif self.gate.reason.passes:
-                self.enqueue(call, first)
+                self.enqueue(call)
             self.step()
 
-    def enqueue(self, call: Asked, first: bool) -> None:
+    def enqueue(self, call: Asked) -> None:
         self.entries[call.who], removed = self.gate.queue.wait(
             call.who,
             call.tenant,
@@ -93,9 +95,9 @@ class GateMachine(RuleBasedStateMachine):
             weight=WEIGHTS[call.tenant],
             priority=call.priority,
             cost=call.cost,
-            first=first,
+            first=call.first,
         )
-        self.model.order.wait(call, first, None if removed is None else removed.who)
+        self.model.order.wait(call, None if removed is None else removed.who)
 
     @rule(seconds=SECONDS, reason=strategies.sampled_from(Reason))
     def refuse(self, seconds: float, reason: Reason) -> None:

@@ -114,7 +114,10 @@ async def test_long_requests_are_served_less_often() -> None:
     assert scene.sent()[:16].count("long") == 1
 
 
-async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too() -> None:
+@pytest.mark.parametrize("inner", [[], [Bulkhead(100)]])
+async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too(
+    inner: list[Bulkhead],
+) -> None:
     """A tenant of weight 3 passes three times as often; an urgent call passes first."""
     bulkhead = Bulkhead(
         100,
@@ -122,7 +125,7 @@ async def test_weights_and_priorities_of_the_bulkhead_count_at_the_gate_too() ->
         priority=lambda call: 0 if call.tenant == "urgent" else 1,
         max_wait=40,
     )
-    scene = Scene(outside=[bulkhead])
+    scene = Scene(outside=[bulkhead, *inner])
     scene.throttle.max_wait = 40
     await scene.close()
     calls = [scene.start(tenant) for tenant in ("free", "paying", "urgent") for _ in range(8)]
@@ -174,6 +177,19 @@ async def test_a_waiting_call_goes_on_when_its_circuit_opens() -> None:
     assert await ill == "throttled"
     assert time() <= 1.3
     assert await well == "fine"
+
+
+async def test_a_circuit_that_is_only_observed_sends_nobody_on() -> None:
+    """It rejects nothing, also while it is open."""
+    breaker = Breaker(failure_threshold=1, mode="observed")
+    scene = Scene(lambda call: ServerError("down", provider="one"), inside=[breaker])
+    scene.is_closed = True
+    assert await scene.ask() == "server_error"
+    scene.reply = fine
+    scene.throttle.gates.close(("one", "scripted", hash(None)), module.Reason.RATE_LIMIT, 2.0, time())
+    call = scene.start()
+    assert breaker.circuits.state("acme", "one") == "open"
+    assert (await call, time()) == ("fine", 2.5)
 
 
 async def test_a_waiting_call_goes_on_when_the_gate_stays_closed_for_longer_than_it_may_wait() -> None:
@@ -327,6 +343,29 @@ async def test_a_call_that_is_admitted_without_a_free_place_holds_up_nobody_at_t
     assert scene.sent() == ["other", "a", "b", "a"]
     assert scene.state() == (0, 0, 0)
     assert scene.at_rest()
+
+
+async def test_calls_that_are_admitted_without_a_free_place_keep_their_order() -> None:
+    """However often they go from the gate to the bulkhead and back."""
+    scene = Placed(lambda call: after(5 if call.tenant == "other" else 0.5, "fine"))
+    scene.pipeline = Pipeline(
+        Deadline(100),
+        Fallback(scene.one),
+        scene.bulkhead,
+        scene.throttle,
+        credentials=lambda tenant, provider: "other" if tenant == "other" else "ours",
+    )
+    await scene.close()
+    calls = [scene.start(prompt=f"{number}") for number in range(6)]
+    await asyncio.sleep(1)
+    calls.append(scene.start("other"))
+    await asyncio.sleep(2)
+    assert scene.state() == (1, 6, 0)
+    scene.throttle.gates.close(("one", "scripted", hash("ours")), module.Reason.RATE_LIMIT, 8.0, time())
+    await asyncio.sleep(4)
+    assert scene.state() == (0, 0, 6)
+    assert set(await asyncio.gather(*calls)) == {"fine"}
+    assert [call.request.messages[0].text for call in scene.one.calls[1:]] == [f"{each}" for each in range(6)]
 
 
 async def test_a_call_that_was_sent_back_goes_ahead_of_the_later_calls_of_its_tenant() -> None:

@@ -23,6 +23,7 @@ class Asked:
     cost: float = 1.0
     since: float = 0.0
     charged: float | None = None
+    first: bool = False  # it has waited before
     passed: bool = False  # what it was charged does not put its tenant behind others any more
 
 
@@ -112,11 +113,12 @@ class Model:
                 self.counters[call.tenant] = max(corrected, self.virtual)
         self.forget()
 
-    def wait(self, call: Asked, first: bool, removed: int | None) -> None:
+    def wait(self, call: Asked, removed: int | None) -> None:
         """Queue a call, and remove that one, if any: there is one if and only if there are too many."""
         self.know(call.tenant)
         line = [each for each in self.queue if (each.tenant, each.priority) == (call.tenant, call.priority)]
-        self.queue.insert(self.queue.index(line[0]) if first and line else len(self.queue), call)
+        behind = [each for each in line if call.first and not each.first]
+        self.queue.insert(self.queue.index(behind[0]) if behind else len(self.queue), call)
         assert (removed is not None) == (len(self.queue) > self.capacity)
         if removed is not None:
             gone = next(each for each in self.queue if each.who == removed)

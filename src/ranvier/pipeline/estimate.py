@@ -54,7 +54,7 @@ def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> Wo
         bound = bound.later(math.inf)
     for layer in reversed(outside):
         bound = layer.bound(bound, None)
-    return bound
+    return bound.whole()
 
 
 def at_target(

@@ -5,6 +5,7 @@ from support.mutants.traps import mutant
 LAYER = "layers/bulkhead/fair_places.py"
 HELD = "layers/bulkhead/held_place.py"
 TIME = "pipeline/queueing/virtual_time.py"
+TENANTS = "pipeline/queueing/tenants.py"
 CROWD = "pipeline/queueing/crowd.py"
 AGEING = "pipeline/queueing/ageing.py"
 WAITING = "layers/throttle/waiting.py"
@@ -131,5 +132,14 @@ MUTANTS = [
         "            if how != ADMITTED:\n                self._leave(None)",
         "            if how and how != ADMITTED:\n                self._leave(None)",
         f"{BULKHEAD}::test_no_cancellation_leaves_a_place",
+    ),
+    mutant(
+        "B10",
+        "calls that come back are served in reverse order",
+        TENANTS,
+        "before, after = self.returned, self.head if self.returned is None else self.returned.next",
+        "before, after = None, self.head",
+        f"{ORDERED}::test_calls_that_are_admitted_without_a_free_place_keep_their_order",
+        f"{FAIR}::TestFairQueue",
     ),
 ]

@@ -74,8 +74,9 @@ class HeldPlace:
             raise RequeueError(self)
 
     def standing(self) -> tuple[float, int]:
-        """The weight of the tenant, and the priority of the call."""
-        return self._layer.weight_of(self._call), self._layer.priority_of(self._call)
+        """The weight of the tenant and the priority of the call, by default those of an outer place."""
+        own = self._layer.weight_of(self._call), self._layer.priority_of(self._call)
+        return self._outer.standing() if own == (1.0, 0) and self._outer is not None else own
 
     def began(self) -> None:
         """The call is a stream, whose first content has arrived."""
