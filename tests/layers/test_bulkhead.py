@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 from random import Random
 from typing import Any
 
@@ -18,11 +19,13 @@ from ranvier import (
     RateLimitError,
     Response,
     ServerError,
+    StreamEvent,
     Usage,
 )
 from ranvier.events import CallRejected, Event
 from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, Throttle, Timeout
-from ranvier.testing import ScriptedProvider, after, stall, stream
+from ranvier.pipeline import Call, Layer, Place
+from ranvier.testing import ScriptedProvider, after, assert_settled, stall, stream
 from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
@@ -469,6 +472,49 @@ async def test_tokens_and_not_calls_are_shared() -> None:
     for each in (*calls["long"], *calls["short"]):
         each.cancel()
     await asyncio.wait([*calls["long"], *calls["short"]])
+    assert scene.state() == (0, 0)
+
+
+@pytest.mark.parametrize("total", [None, math.nan, math.inf, -5, "many", 10**400])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_place_is_given_back_whatever_usage_a_provider_reports(total: Any, streamed: bool) -> None:
+    """A custom provider may report anything."""
+    usage = Usage(input=10, output=total, total=total)
+    answer = stream("fine", StreamEvent(usage=usage)) if streamed else Response("fine", usage=usage)
+    scene = Scene(lambda call: answer, max_wait=5)
+    for _ in range(3):
+        busy = [scene.start(name) for name in ("acme", "other", "acme")]
+        assert [text for _, text in await ended(*busy)] == ["fine"] * 3
+    assert scene.state() == (0, 0)
+    assert_settled(scene.pipeline)
+
+
+@pytest.mark.parametrize(("asks", "times"), [("key", 4), ("layer", 1)])
+async def test_a_function_that_raises_while_a_call_waits_removes_no_limit(asks: str, times: int) -> None:
+    """A waiting call asks again whether to wait; it ends at its time whatever that raises."""
+    asked = 0
+
+    def key(call: Call) -> str:
+        nonlocal asked
+        asked += 1
+        if asked > times:
+            raise LookupError("the region of the tenant is not loaded")
+        return call.tenant
+
+    class Strange(Layer):
+        place = Place.ADMIT
+
+        def admits_now(self, call: Call) -> bool:
+            key(call)
+            return True
+
+    inside = [Breaker(key=key) if asks == "key" else Strange()]
+    scene = Scene(lambda call: after(50, "late"), max_wait=1, inside=inside)
+    busy = scene.start("a")
+    await asyncio.sleep(0)
+    assert (await ended(scene.start("b")))[0][0] <= 1.0
+    busy.cancel()
+    await asyncio.wait([busy])
     assert scene.state() == (0, 0)
 
 

@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
-from ranvier import ConnectionFailedError, Pipeline, RanvierError, Response, ServerError, StreamEvent
+from ranvier import (
+    AttemptTimeoutError,
+    ConnectionFailedError,
+    Pipeline,
+    RanvierError,
+    Response,
+    ServerError,
+    StreamEvent,
+)
 from ranvier.events import HedgeSent
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Timeout
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.flight import Flight
 from ranvier.layers.fallback.race import Race
-from ranvier.pipeline import Call
+from ranvier.pipeline import Call, Guard, Permit
 from ranvier.testing import (
     ScriptedProvider,
     VirtualTimeLoop,
@@ -95,6 +103,47 @@ async def test_a_cancelled_caller_does_not_wait_for_a_hedge_that_ignores_it(stre
     assert time() == pytest.approx(COLD + 1 + 5, abs=0.1)
     await asyncio.sleep(4000)
     assert_settled(pipeline)
+
+
+class Raising(Permit):
+    """A permit that raises when it hears of the silence of its call, in a timer."""
+
+    observes = True
+
+    def silent(self) -> None:
+        raise ValueError("not ready")
+
+
+class RaisingGuard(Guard):
+    def admit(self, call: Call) -> Permit:
+        return Raising()
+
+
+@pytest.mark.virtual_time
+async def test_a_permit_that_raises_in_a_timer_removes_no_limit(streaming: bool) -> None:
+    """The event loop reports the exception; the limit on the first token holds."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    scene = Scene([stall()], layers=(RaisingGuard(),))
+    with pytest.raises(AttemptTimeoutError):
+        await scene.timed(streaming)
+    assert time() == pytest.approx(FIRST_TOKEN, abs=0.1)
+    assert [str(error) for error in reported] == ["not ready"]
+    assert_settled(scene.pipeline)
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("first", [after(8, "fine"), stall()], ids=["answers", "silent"])
+def test_a_hedge_that_ends_the_program_ends_it(
+    first: Any, ends: type[BaseException], streaming: bool
+) -> None:
+    """Also if the caller's own target would answer, or never would."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        scene = Scene(["fine", first], [after(1, ends())], hedge_after=2.0)
+        runner.run(scene.timed(streaming))
+        with pytest.raises(ends):
+            runner.run(scene.timed(streaming))
+        assert runner.get_loop().time() == pytest.approx(3, abs=0.1)
 
 
 @pytest.mark.virtual_time

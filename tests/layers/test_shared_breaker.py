@@ -23,7 +23,7 @@ from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.pipeline import Call, Deployment, Layer, Place
 from ranvier.pipeline.call import Watch
 from ranvier.pipeline.reporting import recorder
-from ranvier.testing import ScriptedProvider, after, cut, stall, stream
+from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, assert_settled, cut, stall, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -372,6 +372,55 @@ async def test_a_probe_that_is_cancelled_leaves_its_place() -> None:
     scene.reply = "ok"
     assert await scene.ask("b") == ["ok"]
     assert scene.state() == "closed"
+
+
+class NoLimits(Layer):
+    """A layer whose limits cannot be read at times."""
+
+    place = Place.ATTEMPT
+    broken = False
+
+    def limits_at(self, deployment: Deployment | None) -> Any:
+        if self.broken:
+            raise ValueError("no limits now")
+        return super().limits_at(deployment)
+
+
+async def test_a_probe_whose_time_cannot_be_estimated_takes_no_permit() -> None:
+    """A layer that raises fails the call, and nothing of the tenant's circuit is kept."""
+    layer = NoLimits()
+    scene = Scene(inner=[layer])
+    await scene.open()
+    await asyncio.sleep(12.1)
+    scene.reply, layer.broken = "ok", True
+    assert await scene.ask("a") == ["no limits now"]
+    assert_settled(scene.pipeline)
+    layer.broken = False
+    assert await scene.ask("a") == ["ok"]
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit])
+def test_a_listener_that_ends_the_program_keeps_no_probe(ends: type[BaseException]) -> None:
+    """The event loop may be run again afterwards, for example in a notebook."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        scene, armed = Scene(max_probes=1), True
+
+        def end(event: Event) -> None:
+            nonlocal armed
+            if armed and isinstance(event, SharedCircuitChanged) and event.after == "half_open":
+                armed = False
+                raise ends
+
+        scene.pipeline.events.add(end)
+        runner.run(scene.open())
+        runner.run(asyncio.sleep(12.1))
+        scene.reply = "ok"
+        with pytest.raises(ends):
+            runner.run(scene.ask("a"))
+        assert_settled(scene.pipeline)
+        runner.run(asyncio.sleep(25))
+        assert runner.run(scene.ask("b")) == ["ok"]
+        assert scene.state() == "closed"
 
 
 async def test_tenants_that_were_just_served_are_not_rejected() -> None:

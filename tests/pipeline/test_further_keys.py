@@ -17,7 +17,7 @@ from ranvier import (
     RateLimitError,
     ThrottledError,
 )
-from ranvier.events import CredentialLookupFailed
+from ranvier.events import CredentialLookupFailed, Event, RetryWithheld
 from ranvier.layers import Deadline, Fallback, Retry, Throttle
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, assert_settled
@@ -284,10 +284,13 @@ async def test_further_keys_after_the_first_count_against_the_retry_budget(
     resolver = lambda tenant, name: [f"{fault} {number}" for number in range(9)]  # noqa: E731
     pipeline = pipeline_of(one, two, credentials=resolver)
     pipeline.retry_budget = budget
+    events: list[Event] = []
+    pipeline.events.add(events.append)
     answer = await ask(pipeline, tenant="acme")
     assert (answer.provider, len(one.calls)) == ("two", keys)
     assert budget.asked == [("acme", "one", 0.0)]
     assert ("retry withheld: budget (one/scripted)" in answer.explain()) == (left == 0)
+    assert sum(isinstance(event, RetryWithheld) for event in events) == (left == 0)
 
 
 async def test_no_budget_is_used_where_there_is_no_key_to_try() -> None:

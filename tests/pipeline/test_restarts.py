@@ -393,6 +393,26 @@ async def test_closing_a_stream_ends_its_restart() -> None:
     await settled(scene.pipeline)
 
 
+@pytest.mark.parametrize("way", ["twice", "again", "stream first", "pipeline first"])
+async def test_a_restart_may_be_closed_by_several_tasks(way: str) -> None:
+    """The reader is cancelled once; afterwards its task is as if it had never been."""
+    scene = waiting_scene()
+    answer, read = await start(scene)
+    if way == "again":
+        closing = asyncio.create_task(answer.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await answer.aclose()
+    else:
+        second = answer.aclose if way == "twice" else scene.pipeline.aclose
+        closes = [answer.aclose(), second()]
+        await asyncio.gather(*(reversed(closes) if way == "pipeline first" else closes))
+    with pytest.raises((StopAsyncIteration, StreamInterruptedError)):
+        await read
+    assert not read.cancelling()
+    assert len(scene.ends) == 1
+
+
 async def test_closing_the_pipeline_ends_a_restart() -> None:
     scene = waiting_scene()
     _, read = await start(scene)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ranvier import Pipeline, RateLimitError, Response
+from ranvier import Pipeline, RateLimitError, Response, ServerError
 from ranvier.events import Event
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry, SharedCircuits, Timeout
 from ranvier.layers.throttle import Throttle
 from ranvier.pipeline import Call, Layer, Place
 from ranvier.providers import OpenAI
@@ -74,6 +74,39 @@ async def test_a_call_under_way_is_named_with_all_that_it_holds() -> None:
     assert "timers: 1 set" in said
     call.cancel()
     await settled(pipeline)
+
+
+@in_virtual_time
+async def test_places_of_a_bulkhead_are_named() -> None:
+    """Those that are taken, and the calls that wait for one."""
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", lambda call: stall())), Bulkhead(1))
+    calls = [asyncio.create_task(pipeline.complete("Why?")) for _ in range(3)]
+    await asyncio.sleep(1)
+    assert "bulkhead one: 1 places taken, 2 calls waiting" in left(pipeline)
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert_settled(pipeline)
+
+
+@in_virtual_time
+async def test_probes_of_a_shared_circuit_are_named() -> None:
+    """Until they have ended."""
+    down = ServerError("down", provider="one", status=500)
+    script = [down] * 5 + [stall()]
+    breaker = Breaker(failure_threshold=1000, shared=SharedCircuits())
+    pipeline = Pipeline(Fallback(ScriptedProvider("one", script)), breaker, listeners=())
+    for number in range(5):
+        with pytest.raises(ServerError):
+            await pipeline.complete("Why?", tenant=f"tenant {number}")
+    await asyncio.sleep(13)
+    call = asyncio.create_task(pipeline.complete("Why?"))
+    await asyncio.sleep(1)
+    said = left(pipeline)
+    assert "shared circuit one/scripted: 1 probe in flight" in said
+    call.cancel()
+    await asyncio.wait([call])
+    assert_settled(pipeline)
 
 
 @in_virtual_time
@@ -197,7 +230,7 @@ class OfOnesOwn:
         yield "own: a cache is not flushed"
 
 
-class Bulkhead(Layer):
+class Keeping(Layer):
     """A layer of a user's."""
 
     place = Place.ADMIT
@@ -210,7 +243,7 @@ class Bulkhead(Layer):
 async def test_layers_and_providers_of_ones_own_take_part() -> None:
     """By a method that says what they hold, and by the slots that they count."""
     provider = OfOnesOwn()
-    pipeline = Pipeline(Fallback(provider), Bulkhead())
+    pipeline = Pipeline(Fallback(provider), Keeping())
     await provider.slots.acquire()
     assert left(pipeline).splitlines()[1:] == [
         "  bulkhead: 1 seat taken",

@@ -34,9 +34,10 @@ class AllDeploymentsFailedError(RanvierError, ExceptionGroup[RanvierError]):
 
     @property
     def outcome(self) -> str:
-        """Its kind; that of the first error if the tenant has no key or is not allowed at any target.
+        """The kind of this error.
 
-        Nothing has failed then.
+        If the tenant has no key or is not allowed at any target: the kind of the first error, because nothing
+        has failed then.
         """
         kinds = [error.kind for error in self.exceptions]
         return kinds[0] if NO_FAILURES.issuperset(kinds) else self.kind

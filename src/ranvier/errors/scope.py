@@ -13,22 +13,22 @@ class Scope(StrEnum):
     """
 
     REQUEST = "request"
-    """What was asked: no other call, and nothing about the health of a provider."""
+    """The request itself. Other calls are not affected."""
 
     TARGET = "target"
-    """This model cannot take this request, or does not exist for this key; no other request."""
+    """The model cannot take this request, or does not exist for this key. Only this request is affected."""
 
     KEY = "key"
-    """The key at this provider: all of its calls, for every model."""
+    """The key at this provider. All calls with this key are affected."""
 
     KEY_MODEL = "key_model"
-    """What the key may use of this model: its calls for this model."""
+    """The key's allowance for this model. Calls with this key to this model are affected."""
 
     MODEL = "model"
-    """The model at this provider: the calls of everyone for this model."""
+    """The model at this provider. All calls to this model are affected, with any key."""
 
     ENDPOINT = "endpoint"
-    """The server, or the way to it: the calls of everyone, for every model."""
+    """The server, or the network to it. All calls are affected, with any key and model."""
 
 
 def as_scope(scope: object) -> Scope | None:

@@ -9,10 +9,11 @@ It is computed along the path of a call, from the inside out:
     the layers   around all of it; a deadline cuts off the rest
 
 It assumes that every step is as slow as allowed and fails as often as possible. A hedge asks the next target
-sooner, but none once more, unless there is only one. The last attempt at a target that a shared circuit has
-passed over counts already, since it was not asked before. Silence is bounded by `first_token` and by turns,
-but an answer that has begun only by the limit of the whole attempt and the deadline. Not included are the
-time in which the reader of a stream holds events, and providers that ignore cancellation.
+sooner, but adds no request, unless the chain has a single target. The last-resort attempt at a target that a
+shared circuit rejected adds none either, because that target was not asked before. Silence is limited by
+`first_token` and by turns; an answer that has begun is limited only by the whole attempt and the deadline.
+Not included: the time for which a reader holds the events of a stream, and providers that ignore
+cancellation.
 """
 
 from __future__ import annotations

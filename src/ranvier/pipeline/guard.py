@@ -30,7 +30,7 @@ class Permit:
     """True for a probe: `waits` and `sent` are called when the request waits for a connection or is sent."""
 
     observes: bool = False
-    """True if `silent` and `content` are to be called; they are where the route watches its attempts."""
+    """True if the permit needs `silent` and `content`; a route that watches attempts calls them."""
 
     @property
     def refuses_now(self) -> bool:

@@ -143,17 +143,14 @@ class Runtime:
         prices: The prices of targets, as far as they are known.
         credentials: Chooses the key of each call.
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
-        retry_budget: The budget of retries, which further keys count against; `None` without one.
-        allow: The rule for which call may be sent to which target; `None` allows all.
-        prices: The prices of targets, as far as they are known.
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
         timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of each call from
             its start, so that `handle` is not called, and the limits of attempts, if they are the same for
             every call. This saves deriving calls for them.
-        retry_budget: A hook for `Layer.join`: what further attempts at the same target are asked of; `None`
-            allows all.
+        retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
+            count against; `None` means no budget.
         injects_faults: A hook for `Layer.join`: a layer may inject faults, and permits have to be told.
     """
 

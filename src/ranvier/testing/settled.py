@@ -86,6 +86,13 @@ def _held_by_layer(layer: Layer) -> Iterator[str]:
             yield f"gate {gate}: {counted(keeper.gate.waiting, 'call')} waiting"
         elif not keeper.gate.idle:
             yield f"gate {gate}: a probe was admitted and has not reported back"
+    for each in getattr(own, "places", None) or ():
+        if each.in_flight or each.waiting:
+            waiting = counted(each.waiting, "call")
+            yield f"bulkhead {each.name}: {each.in_flight} places taken, {waiting} waiting"
+    for seen in getattr(getattr(own, "circuits", None), "shared", None) or ():
+        if seen.probes:
+            yield f"shared circuit {seen.target}: {counted(seen.probes, 'probe')} in flight"
     yield from getattr(own, "unsettled", tuple)()
 
 

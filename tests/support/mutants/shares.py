@@ -18,8 +18,8 @@ MUTANTS = [
         "B1",
         "a place is kept after a stream was closed early",
         HELD,
-        "        if self._entry is not None and self._places is not None:\n            sent =",
-        '        if self._entry is not None and str(outcome) != "Outcome.ABANDONED":\n            sent =',
+        "        if self._entry is not None and self._places is not None:\n            cost =",
+        '        if self._entry is not None and str(outcome) != "Outcome.ABANDONED":\n            cost =',
         f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
     ),
     mutant(

@@ -408,8 +408,8 @@ MUTANTS = [
     ),
     mutant(
         "T41", "the timer cancels the task that began the stream", WATCH,
-        "        task = asyncio.current_task(pipeline.loop)",
-        "        task = WaitTimer.first = WaitTimer.__dict__.get('first') or asyncio.current_task()",
+        "        self._task = task = asyncio.current_task(pipeline.loop)",
+        "        self._task = task = WaitTimer.t = vars(WaitTimer).get('t') or asyncio.current_task()",
         "test_waiting_traps.py::test_t41_each_event_may_be_read_by_another_task",
     ),
     mutant(

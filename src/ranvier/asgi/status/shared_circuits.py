@@ -11,7 +11,8 @@ from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, SharedCircuitSnap
 from ranvier.pipeline.circuits import SharedRegistry
 
 MAX_READ = 1000
-"""Shared circuits that are read: a target has two for each electorate."""
+"""Maximum number of shared circuits that are read: a target has up to four (model and endpoint, each for
+calls with your keys and for calls with tenants' own keys)."""
 
 MAX_LISTED = 100
 """Those that are listed: first the ones that are not closed, then those at which most tenants fail."""

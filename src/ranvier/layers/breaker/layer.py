@@ -169,8 +169,9 @@ class Breaker(Guard):
         if self.circuits.rejects(call, key):
             return self.circuits.admit(call, key, settings)  # which raises the error
         verdicts = shared.check(target, call, call.pipeline.clock())
+        lease = settings.reservation(call)  # first: it asks layers and providers, which may raise
         own = self.circuits.admit(call, key, settings)
-        return shared.admit(own, target, verdicts, call, settings.reservation(call))
+        return shared.admit(own, target, verdicts, call, lease)
 
     def may_probe(self, call: Call) -> bool:
         """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""

@@ -152,7 +152,7 @@ class ProbePermit(CircuitPermit):
         self._circuit.extend(self, self._sent, self._lease(call))
 
     def content(self) -> None:
-        """The first content: proof enough, unless the whole answer has to match a schema, or to be quick."""
+        """Count the first content as success of the probe, unless a schema or a window needs more."""
         if self._call.request.schema is None and self._circuit.rules.windows is None:
             self.proved()
 
@@ -171,7 +171,7 @@ class ProbePermit(CircuitPermit):
             emit_change(self._call, before, self._circuit)
 
     def settle(self, outcome: Outcome) -> None:
-        """Release the probe; after its success only a break of its stream counts, and in any state."""
+        """Release the probe. After its success, only a break of its stream counts, in any circuit state."""
         circuit = self._circuit
         if self._proved and self._generation >= circuit.oldest:
             self._generation = circuit.generation

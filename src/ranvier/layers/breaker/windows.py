@@ -70,7 +70,7 @@ class Windows:
 class WindowedCircuit(Circuit):
     """A circuit with windows, if its settings have any.
 
-    Calls are counted when they end; that a stream is slow, when its content begins. A slow probe has failed.
+    Failures are counted when a call ends, slow streams at their first content. A slow probe counts as failed.
     """
 
     __slots__ = ("_counts",)

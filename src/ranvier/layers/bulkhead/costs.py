@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.message import Text, ToolResult
+from ranvier.messages.size import characters_in
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -27,7 +27,7 @@ class Costs:
         output = self._output
         if request.max_tokens is not None and request.max_tokens < output:
             output = request.max_tokens
-        return 1.0 + _characters(request) / 4 + output
+        return 1.0 + characters_in(request) / 4 + output
 
     def spent(self, attempts: tuple[Attempt, ...], target: str) -> float | None:
         """What these attempts at `target` have cost; `None` if they did not report it, 0 if none was sent."""
@@ -35,21 +35,18 @@ class Costs:
         for attempt in attempts:
             if attempt.target != target:
                 continue
-            if attempt.usage is None or attempt.usage.total <= 0:
+            usage = attempt.usage
+            total = 0.0 if usage is None else _tokens(usage.total)
+            if usage is None or total == 0.0:
                 cost = cost or None
                 continue
-            self._output += (min(attempt.usage.output, MOST) - self._output) / 16
-            cost = min((cost or 0.0) + attempt.usage.total, MOST)
+            self._output += (_tokens(usage.output) - self._output) / 16
+            cost = min((cost or 0.0) + total, MOST)
         return cost
 
 
-def _characters(request: Request) -> int:
-    number = len(request.system or "")
-    for message in request.messages:
-        if isinstance(message.content, str):
-            number += len(message.content)
-            continue
-        for part in message.content:
-            if isinstance(part, (Text, ToolResult)):
-                number += len(part.text)
-    return number
+def _tokens(number: object) -> float:
+    """`number`, which a custom provider reported, as a count from 0 to `MOST`; 0 if it is none."""
+    if isinstance(number, (int, float)) and number > 0:  # which NaN is not
+        return float(min(number, MOST))
+    return 0.0

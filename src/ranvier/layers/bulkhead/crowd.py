@@ -13,8 +13,8 @@ from ranvier.layers.bulkhead.tenants import Tenant, Who
 class Crowd(Generic[Who]):
     """Finds the tenant with most waiting calls by weight.
 
-    It costs nothing until the queue is full. From then on a heap has an entry for every tenant that
-    waits, with at least as many calls as it has now; one with more is corrected when it is the first.
+    It costs nothing until the queue is full. From then on, a heap has an entry for every waiting tenant. An
+    entry may overstate the tenant's calls; it is corrected when it reaches the top of the heap.
     """
 
     __slots__ = ("_heap", "_numbers")

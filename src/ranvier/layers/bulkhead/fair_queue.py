@@ -4,9 +4,9 @@ Start-time fair queueing, with one counter per tenant instead of a tag per call.
 tenant was served, divided by its weight. The tenant with the smallest counter goes next, and is charged
 what its call is expected to cost; when the call has ended, the counter is corrected to what it did cost.
 
-The first waiting call of a tenant is passed, at equal costs and with the highest priority, at most by
-`ceil(w / own weight)` calls of each other active tenant of weight `w`, and by one more for each of its own
-calls in flight that cost more than expected.
+Bound: at equal costs and with the highest priority, the first waiting call of a tenant is overtaken by at
+most `ceil(w / own weight)` calls of each other active tenant of weight `w`, and by one more for each of the
+tenant's own calls in flight that cost more than expected.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class FairQueue(Generic[Who]):
     # --- changes ---------------------------------------------------------------------------------
 
     def try_pass(self, who: Who, tenant: str) -> Entry[Who] | None:
-        """A place for a new call, if it need not wait. It is not charged: nobody waits who may have it."""
+        """Give a new call a place, if one is free that no waiting call may take; it is not charged."""
         if not self.admits(tenant):
             return None
         entry = Entry(who)
@@ -109,7 +109,7 @@ class FairQueue(Generic[Who]):
         cost: float = 1.0,
         first: bool = False,
     ) -> tuple[Entry[Who], Entry[Who] | None]:
-        """Queue a call. If the queue is too long then, another or the same call is removed and returned too.
+        """Queue a call. If the queue is over its capacity, also remove and return a call, perhaps this one.
 
         Args:
             who: The call.
@@ -228,7 +228,7 @@ class FairQueue(Generic[Who]):
             del self._tenants[tenant.name]
 
     def _tidy(self) -> None:
-        """Forget those who are not ahead any more: all of them when nobody waits."""
+        """Forget idle tenants whose counter the virtual time has reached; all of them if no call waits."""
         if not self.waiting:
             self._time.forget()
             self._ageing.clear()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class HeldPlace:
     """A place that a call holds, has given back, or waits for.
 
-    A call that waits further in holds no place meanwhile. After that it takes one that is free, or comes back
-    to wait here, ahead of the later calls of its tenant.
+    While a call waits in an inner layer, for example at a gate, it holds no place. After that wait it takes a
+    free place, or is queued here again, ahead of the later calls of its tenant.
 
     Attributes:
         latest: Until when the call may wait at its target, all its waits together; `None` means no limit.
@@ -73,8 +73,12 @@ class HeldPlace:
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""
         if self._entry is not None and self._places is not None:
-            sent = self._call.record.attempts[len(self._before) :]
-            self._leave(self._places.costs.spent(sent, self._call.deployment.target))
+            cost = None
+            try:
+                sent = self._call.record.attempts[len(self._before) :]
+                cost = self._places.costs.spent(sent, self._call.deployment.target)
+            finally:  # what a custom provider reports may be anything
+                self._leave(cost)
 
     def _leave(self, cost: float | None) -> None:
         entry, self._entry = self._entry, None

@@ -22,7 +22,7 @@ class Entry(Generic[Who]):
         era: The era of its tenant in which it was charged: see `Tenant`.
         since: When it began to wait.
         urgency: Its priority, reduced by one for each period of ageing that it has waited.
-        timed: The urgency for whose end a time is set.
+        timed: The value of `urgency` for which the next ageing step is already scheduled.
     """
 
     __slots__ = (
@@ -119,7 +119,7 @@ class Tenant(Line[Who]):
         counter: What it was served, divided by its weight.
         turn: A number that grows each time it is served: of equal counters the least recently served goes
             first.
-        era: How often all that it was charged had been passed by the others when it was served again.
+        era: Grows each time it is served after the virtual time has caught up with its counter.
         waiting, in_flight: How many of its calls wait, and how many have a place.
     """
 

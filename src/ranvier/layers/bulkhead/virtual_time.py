@@ -5,7 +5,7 @@ from __future__ import annotations
 from ranvier.layers.bulkhead.tenants import Entry, Tenant, Who
 
 LEAST = 0.25
-"""The part of the expected cost that a call is charged at least, even if it has cost nothing.
+"""The minimum charge of a call, as a fraction of its expected cost, even if the call cost nothing.
 
 Otherwise a tenant whose calls fail without usage would stay the first in the queue forever.
 """
@@ -39,14 +39,14 @@ class VirtualTime:
     def settle(self, tenant: Tenant[Who], entry: Entry[Who], cost: float) -> None:
         """Correct the charge of a call to what it has cost.
 
-        What it was charged too much is returned only while that still puts its tenant behind others.
+        An overcharge is refunded only in the era of the tenant in which it was charged: see `Tenant`.
         """
         correction = max(cost / tenant.weight, LEAST * entry.charge) - entry.charge
         if correction > 0 or entry.era == tenant.era:
             self._add(tenant, correction)
 
     def forget(self) -> None:
-        """Nobody waits: all that was charged does not matter any more."""
+        """Raise the virtual time to the largest counter if no call waits: earlier charges no longer count."""
         self.now = self._furthest
 
     def _add(self, tenant: Tenant[Who], amount: float) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
+from ranvier.caller import PLAIN_FAILURES
+
 if TYPE_CHECKING:
     from ranvier.layers.bulkhead.fair_queue import FairQueue
     from ranvier.pipeline.call import Call
@@ -17,13 +19,13 @@ FULL: Final = "queue_full"
 LATE: Final = "max_wait"
 SENT_ON: Final = "sent_on"
 NEVER: Final = "never_waits"
-"""How a wait ends, or why there is none. Sent on: waiting does not help, or a later target would admit it."""
+"""Why a wait ends or does not start. `SENT_ON`: waiting does not help, or a later target admits the call."""
 
 LOOK_AGAIN = 0.25
 """Seconds after which a waiting call asks again whether to go on waiting, while few calls wait."""
 
-QUESTIONS = 2000
-"""How many waiting calls ask that within a second at most."""
+MAX_LOOKS = 2000
+"""Maximum number of these checks per second, over all calls of a queue: long queues check less often."""
 
 
 class Waiter:
@@ -53,14 +55,19 @@ class Waiter:
             self.future.set_result(how)
 
     def _set(self, queue: FairQueue[Waiter | None]) -> None:
-        again = self._call.pipeline.clock() + max(LOOK_AGAIN, queue.waiting / QUESTIONS)
+        again = self._call.pipeline.clock() + max(LOOK_AGAIN, queue.waiting / MAX_LOOKS)
         loop = self._call.pipeline.loop
         self._timer = loop.call_at(min(again, self._due), self._look, queue, context=Context())
 
     def _look(self, queue: FairQueue[Waiter | None]) -> None:
         if self._call.pipeline.clock() >= self._due:
             self.end(LATE)
-        elif self._stays():
+            return
+        try:
+            stays = self._stays()
+        except PLAIN_FAILURES:  # of a user's function, which is asked again, and may raise, when it is sent
+            stays = True
+        if stays:
             self._set(queue)
         else:
             self.end(SENT_ON)

@@ -114,7 +114,7 @@ class Contestant(Watch):
             timer.ring(due, self._alarm)
 
     def alive(self, now: float) -> None:
-        """A target whose times are not known shows signs of life: give it until its hang threshold."""
+        """Delay the hedge to the hang threshold: a target with unknown times has sent something."""
         if now < self._hedge_at < inf and not self.probing and self.pace.learned(now) is None:
             self._hedge_at = max(self._hedge_at, self._hangs_at(now))
 
@@ -153,9 +153,9 @@ class Contestant(Watch):
             self.paid_from = None
 
     def ended_by(self, error: BaseException) -> bool:
-        """The target has failed, or its call: false if `error` is none of a target, and has to be raised.
+        """Record that the attempt ended with `error`. False if it is not our error, so the caller raises it.
 
-        Nobody needs what a custom layer makes of an attempt that has lost.
+        An attempt that has lost may end with any `Exception`, for example one of a custom layer.
         """
         self.ended()
         return isinstance(error, RanvierError) or (self.lost and isinstance(error, Exception))

@@ -61,7 +61,7 @@ class Flight:
             rivals[0].lose(now)
 
     def left(self, contestant: Contestant) -> Contestant | None:
-        """`contestant` has failed; the rival whose hedge it was, if that is still silent."""
+        """Remove `contestant`, which has failed; return the rival that it hedged, if that has not lost."""
         self._contestants = tuple(each for each in self._contestants if each is not contestant)
         if self._winner is contestant:
             self._winner = None

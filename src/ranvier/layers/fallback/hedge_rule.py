@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ranvier import validation
-from ranvier.messages.kept_state import any_kept
+from ranvier.messages.stateful_fields import any_stateful
 from ranvier.messages.wire import WireTool
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ PROBE_HEDGE = 2.0
 """The most seconds without content after which a call that is a probe asks its next target as well."""
 
 MAX_SAVED = 10.0
-"""Hedges that a budget holds at most; a new one is full."""
+"""Capacity of a hedge budget (a token bucket), which starts full."""
 
 PER_CALL = 0.1
-"""What each call earns for the provider that would receive its hedge."""
+"""Hedges that each call adds to the budget of the provider that would receive its hedge."""
 
 
 class HedgeRule:
@@ -42,7 +42,7 @@ class HedgeRule:
         self.least = validation.seconds("Fallback(hedge_min)", least)
 
     def usual(self, pace: Pace, limits: Limits, single: bool, now: float) -> float | None:
-        """The delay of a call without peculiarities; `None` means never, as at a `single` unknown target."""
+        """The hedge delay of an ordinary call; `None` means no hedge, also for a `single` unknown target."""
         if not isinstance(self.after, str):
             return self.after
         learned = pace.learned(now)
@@ -94,4 +94,4 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or any_kept(request.extra)
+    return any(isinstance(tool, WireTool) for tool in request.tools) or any_stateful(request.extra)

@@ -206,7 +206,7 @@ class Fallback(Layer):
         return dict.fromkeys(self._chains.values())
 
     def asks(self, chain: tuple[Deployment, ...]) -> int:
-        """Twice, where a hedge can only go to the same target; otherwise it goes to the next one."""
+        """2 if a hedge can only go to the same target, otherwise 1."""
         return 2 if self.hedges and len(chain) == 1 else 1
 
     # --- reading ---------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
 well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in a
-task from the start, so that it can go on without the caller: that shows whether its circuit has to open.
+task of its own from the start. Its attempt can then outlive the call, and its outcome still counts for the
+circuit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Generic
 
+from ranvier.caller import PLAIN_FAILURES
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
@@ -109,10 +111,6 @@ class Race(TargetsLeft, Generic[R]):
         """True once the call has its answer, or the error that ends it."""
         return self._answer is not None or self._fatal is not None
 
-    def now(self) -> float:
-        """The time on the pipeline's clock."""
-        return self.call.pipeline.clock()
-
     # --- asking ----------------------------------------------------------------------------------
 
     def directed(self, contestant: Contestant, reason: str | None = None) -> Call:
@@ -154,6 +152,8 @@ class Race(TargetsLeft, Generic[R]):
             contestant.ended()
             if not contestant.lost:
                 self._fatal = self._fatal or error
+            if not isinstance(error, PLAIN_FAILURES):
+                raise  # it ends the program
         else:
             self.answered(contestant, answer)
 
@@ -213,7 +213,7 @@ class Race(TargetsLeft, Generic[R]):
                 self.hedge(silent, self.now())
 
     async def _without_answer(self) -> R:
-        """The first empty answer, or that of a target that was only passed over, or an error."""
+        """Ask a target that only a shared circuit rejected; else return the first empty answer, or raise."""
         if self._fatal is None and self._empty is None and (target := self.passed_over()) is not None:
             contestant = Contestant(self, target, self.layer.pace_of(target))
             contestant.last_target, contestant.queues = True, False

@@ -56,7 +56,7 @@ async def resume(race: Resumable, pace: Pace) -> Any:
 
 
 def hand_over(race: Resumable, contestant: Contestant, directed: Call) -> None:
-    """Let the layer that retries have the error of the stream, if `directed` goes to its target."""
+    """Pass the error of the stream to the retry layer, if `directed` goes to the target of the stream."""
     broken, race.broken = race.broken, None
     if broken.target == directed.deployment:
         directed.attempt, contestant.broken = broken.number, broken.error

@@ -41,6 +41,10 @@ class TargetsLeft:
         self.single = len(chain) - len(self._refused) == 1
         self._remaining = chain
 
+    def now(self) -> float:
+        """The time on the pipeline's clock."""
+        return self.call.pipeline.clock()
+
     def next(self) -> Deployment | None:
         """The next target to ask; `None` if none is left."""
         while self._remaining:
@@ -81,7 +85,7 @@ class TargetsLeft:
         self._failures += ((target, error),)
 
     def passed_over(self) -> Deployment | None:
-        """The target that a shared circuit alone has rejected, and is to probe first; it has not failed."""
+        """The target that only a shared circuit rejected, earliest probe first; its failure is dropped."""
         if not self._passed_over:
             return None
         _, target = min(self._passed_over, key=lambda each: each[0])

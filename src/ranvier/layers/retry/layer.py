@@ -12,7 +12,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
-from ranvier.events import RetryScheduled, RetryWithheld
+from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.layers.retry.budget import DEFAULT_BUDGET, RetryBudget
 from ranvier.pipeline.asking.payments import affordable
@@ -148,11 +148,7 @@ class Retry(Layer):
         now = call.pipeline.clock()
         if self.budget.take(call.tenant, call.deployment.provider.name, now):
             return delay
-        recorder.noted(call, "retry_withheld")
-        events = call.pipeline.events
-        if events.hears(RetryWithheld):
-            event = RetryWithheld(**call.where(), kind=error.kind)
-            events.emit(event, call.record)
+        recorder.withheld(call, error)
         return None
 
     def _useful_delay(self, call: Call, error: RanvierError) -> float | None:

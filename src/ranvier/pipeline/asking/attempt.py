@@ -19,9 +19,9 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
-from ranvier.pipeline.timing.limit import OVERTAKEN, too_late
+from ranvier.pipeline.timing.limit import OVERTAKEN, earlier, too_late
 from ranvier.pipeline.timing.limits import Limits, slot_wait
-from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
+from ranvier.pipeline.timing.wait_timer import WaitTimer
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt

@@ -126,7 +126,7 @@ class Credentials:
             return True
         if budget.take(call.tenant, call.deployment.provider.name, now):
             return True
-        recorder.noted(call, "retry_withheld")
+        recorder.withheld(call, error)
         return False
 
     def another(self, call: Call) -> str | None:

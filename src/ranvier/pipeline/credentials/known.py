@@ -1,4 +1,4 @@
-"""The keys of a call at a target where it may not be sent: for a question, which must not wait."""
+"""The keys with which a call could be sent to a target, as far as they are known without waiting."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Emits the events of one call: rejections, attempts, and its end."""
+"""Emits the events of one call: rejections, withheld retries, attempts, and its end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected
+from ranvier.events import AttemptEnded, AttemptStarted, CallEnded, CallRejected, RetryWithheld
 from ranvier.facts.attempt import deciding
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ def announce_rejected(call: Call, error: RanvierError) -> None:
             retry_after=error.retry_after,
         )
         call.pipeline.events.emit(event, call.record)
+
+
+def announce_withheld(call: Call, error: RanvierError) -> None:
+    """Emit that `call` is not sent again after `error`."""
+    if call.pipeline.events.hears(RetryWithheld):
+        call.pipeline.events.emit(RetryWithheld(**call.where(), kind=error.kind), call.record)
 
 
 def announce_started(call: Call) -> None:

@@ -2,8 +2,8 @@
 
 An event is delivered after the state change that it describes, in order, and never during the delivery of
 another event: a listener may use the pipeline. A listener runs in the context of the call of the event. If
-it raises, that is logged once, and no call fails. Without listeners no event is created; if nothing but our
-own log listens, none below its level is.
+it raises, that is logged once, and no call fails. Without listeners no event is created. With only the
+default log, an event below the log's level is not created.
 """
 
 from __future__ import annotations

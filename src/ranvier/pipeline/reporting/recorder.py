@@ -8,7 +8,7 @@ from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import HEDGE_LOST, Attempt
 from ranvier.facts.story import Wait
-from ranvier.pipeline.reporting.announce import announce_started
+from ranvier.pipeline.reporting.announce import announce_started, announce_withheld
 
 if TYPE_CHECKING:
     from ranvier.facts.record import Record
@@ -38,6 +38,12 @@ def waited(call: Call, kind: str, began: float, reason: str | None = None) -> No
 def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None) -> None:
     """Record a fact of `call` that is no wait: see `ranvier.facts.story.NOTED`."""
     call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
+
+
+def withheld(call: Call, error: RanvierError) -> None:
+    """Record and emit that `call` is not sent again after `error`, because no retry budget is left."""
+    noted(call, "retry_withheld")
+    announce_withheld(call, error)
 
 
 def skipped(call: Call, error: RanvierError) -> None:

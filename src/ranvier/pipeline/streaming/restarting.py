@@ -47,11 +47,11 @@ class Broken(NamedTuple):
 
 
 class Restarts:
-    """One call whose stream may be restarted: it has ended when nothing follows any more.
+    """One call whose stream may be restarted. The call ends when its stream ends and is not restarted.
 
     Attributes:
         call: The call, without a target.
-        again: Carries it through the layers.
+        again: Sends the call through the layers again.
         reading: The task that reads the stream at the moment.
     """
 
@@ -93,9 +93,9 @@ class Restarts:
 
 
 class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
-    """The events of the stream in hand, and of those that replace it after a break.
+    """The events of the current stream, and of the streams that replace it after a break.
 
-    The event before a replacement is `StreamEvent(restarted=True)`: everything before it is void.
+    Each replacement begins with `StreamEvent(restarted=True)`: discard everything before it.
     """
 
     def __init__(self, stream: ResponseStream[ParsedT_co], restarts: Restarts, after_tools: bool) -> None:
@@ -108,6 +108,7 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         self._tools = ToolsShown()
         self._left = MAX_RESTARTS
         self._closed = False
+        self._cancelled = False  # the reader, by `aclose`
         self._restart: asyncio.Future[None] | None = None  # done when the restart in progress has ended
         self.response = stream.response
 
@@ -152,6 +153,9 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
             raise self._stream._leftover() from None
         finally:
             del broken  # it refers to this frame: a local would complete a cycle
+            if self._cancelled:  # take it back, even if it was swallowed
+                self._cancelled = False
+                task.uncancel()
             self._restarts.reading = None
             self.response = self._stream.response
             if self._stream.ended:
@@ -163,7 +167,9 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         task, restart = self._restarts.reading, self._restart
         if task is not None and restart is not None and task is not asyncio.current_task():
             check_loop(self._loop)
-            task.cancel()
+            if not self._cancelled:  # one is enough, however many tasks close it
+                self._cancelled = True
+                task.cancel()
             await asyncio.wait([restart])
         await self._stream.aclose()
 
@@ -240,12 +246,11 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
 
     def _was_cancelled_by(self, task: asyncio.Task[Any], before: int) -> bool:
         """True if its caller has cancelled the reader's task, and not `aclose` or a closing pipeline."""
-        record, ours = self._call.record, self._closed or self._call.record.cut_off
-        if ours and task.cancelling() - 1 <= before:
-            if record.cut_off:
+        cut_off = self._call.record.cut_off
+        ours = self._cancelled + cut_off
+        if ours and task.cancelling() - ours <= before:
+            if cut_off:
                 self._stream._lost = LOST_BY_CLOSING
-            else:
-                task.uncancel()
             return False
         if self._stream._lost is None:
             self._stream._lost = LOST_BY_CANCELLATION

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ranvier.pipeline.timing.cancellation import Cancellation
-from ranvier.pipeline.timing.limit import OVERTAKEN, Limit, cause_of, too_late
+from ranvier.pipeline.timing.limit import OVERTAKEN, cause_of, earlier, too_late
 from ranvier.pipeline.timing.timer_wheel import Timer
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ class WaitTimer:
     def start(self, due: float | None, phase: str, silent: float = inf) -> None:
         """The running task begins to wait, at most until `due` (`None` means forever) and until `silent`."""
         pipeline = self._call.pipeline
-        task = asyncio.current_task(pipeline.loop)
+        self._task = task = asyncio.current_task(pipeline.loop)
         assert task is not None
-        self._task = task
         self._cancelling = task.cancelling() - getattr(task, "_must_cancel", False)  # as `delivered` counts
         self.ours = None
         self._due = due
@@ -234,18 +233,13 @@ class WaitTimer:
         """Called when the timer fires."""
         self.fires_at = inf
         if self._task is not None:
-            if self.alarm_at <= now:
-                alarm = self.alarm
-                self.mute()
-                alarm(now)  # which may set the next one
-            first, phase = earlier((self._due, self._phase), self._silent, "idle")
-            if first is not None and first <= now:
-                self.interrupt(phase)
-                return
-            # A limit has moved since the timer was set, or the loop was early.
-            first = min(inf if first is None else first, self.alarm_at)
-            if first < self.fires_at:
-                self._set(first)
+            try:
+                if self.alarm_at <= now:
+                    alarm = self.alarm
+                    self.mute()
+                    alarm(now)  # which may set the next one
+            finally:  # the limits hold also if the alarm raises
+                self._check_limits(now)
         elif self._on_idle is not None:
             when, then = self._on_idle
             if when <= now:
@@ -254,7 +248,13 @@ class WaitTimer:
             elif when != inf:
                 self._set(when)
 
-
-def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """The limit that is reached first; `limit` wins a tie."""
-    return (when, phase) if limit[0] is None or when < limit[0] else limit
+    def _check_limits(self, now: float) -> None:
+        """End the wait if a limit has been reached, else set the timer again."""
+        first, phase = earlier((self._due, self._phase), self._silent, "idle")
+        if first is not None and first <= now:
+            self.interrupt(phase)
+            return
+        # A limit has moved since the timer was set, or the loop was early.
+        first = min(inf if first is None else first, self.alarm_at)
+        if first < self.fires_at:
+            self._set(first)

@@ -12,9 +12,9 @@ LEAST = 3
 
 
 class Drain:
-    """The calls per second that a queue has admitted lately, while none could be admitted included.
+    """The recent rate of admissions of a queue; times in which no call could be admitted count too.
 
-    Counted from its first admission on, so that the time for which it was closed at first does not count.
+    The measurement starts with the first admission: the initial closed time is left out.
     """
 
     __slots__ = ("_before", "_began", "_count", "_since")

@@ -1,4 +1,4 @@
-"""What a call holds in an outer layer while it is sent, and gives back while it waits further in."""
+"""A place that a call holds in an outer layer, and gives back while it waits in an inner layer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Held(Protocol):
 
 
 class RequeueError(RejectedError):
-    """Sends a call that has not been sent yet back to the layer `by`, to wait there. It never leaves that."""
+    """Makes a call that has not been sent wait again at the layer or place `by`, which catches this error."""
 
     def __init__(self, by: object) -> None:
         super().__init__("the call has to wait again before it is sent")

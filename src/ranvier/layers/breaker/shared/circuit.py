@@ -29,13 +29,16 @@ class Verdict(Enum):
     PROBES = "probes"
     """Admits it as the probe of this cooldown."""
 
-    STANDS_IN = "stands in"
-    """Admits it, and its content closes the circuit, but it is not the probe of this cooldown."""
+    LAST_RESORT = "last resort"
+    """Admit the call although it is no probe: no other target is left, or the circuit is only observed.
+
+    Its content may close the circuit.
+    """
 
     REJECTED = "rejected"
 
 
-PASSES, PROBES, STANDS_IN, REJECTED = Verdict
+PASSES, PROBES, LAST_RESORT, REJECTED = Verdict
 
 
 class SharedCircuit:
@@ -77,7 +80,7 @@ class SharedCircuit:
     # --- admission -------------------------------------------------------------------------------
 
     def verdict(self, now: float, *, exempt: bool, may_probe: bool, last_target: bool) -> Verdict:
-        """What to do with a call now; `exempt` if its tenant's last outcome there was content just now."""
+        """Decide about a call. `exempt`: its tenant had content there within the last 10 seconds."""
         if self.state is CLOSED:
             return PASSES
         if self.state is ISOLATED:
@@ -85,11 +88,11 @@ class SharedCircuit:
         if exempt:
             return PASSES
         if self.rules.mode == OBSERVED:
-            return STANDS_IN
+            return LAST_RESORT
         due = now >= self._next_probe and (may_probe or last_target)
         if due and self._probing(now) < self.rules.max_probes:
             return PROBES
-        return STANDS_IN if last_target else REJECTED
+        return LAST_RESORT if last_target else REJECTED
 
     def take(self, verdict: Verdict, who: object, now: float, lease: float) -> int:
         """Admit `who` by `verdict`; returns the generation that its content may close, or 0."""
@@ -129,7 +132,7 @@ class SharedCircuit:
         return True
 
     def disproved(self, generation: int, now: float) -> None:
-        """A call of `generation` failed there: if it is only observed, that stands for a failed probe."""
+        """Count a failed call of `generation` as a failed probe; only if observed, which has no probes."""
         if generation == self.generation and self.rules.mode == OBSERVED and now >= self._next_probe:
             self._cool_down(now)
 

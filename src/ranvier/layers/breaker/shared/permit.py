@@ -27,7 +27,7 @@ class VotingPermit(Permit):
     """The permit of the tenant's own circuit, and the vote of its attempt at the target.
 
     Attributes:
-        fences: The generations of the circuits of the model and of the endpoint that its success closes.
+        fences: The generations of the model's and the endpoint's circuit its success may close; 0: none.
     """
 
     __slots__ = (
@@ -132,7 +132,7 @@ class VotingPermit(Permit):
                 self._end(outcome, None)
 
     def rescue(self, after: float) -> None:
-        """A shared circuit has opened: go on to the next target, unless the attempt probes."""
+        """Move the call to its next target: a shared circuit opened. Not if its success may close it."""
         if self.fences is NO_FENCES:
             self._call.watch.leave(after)
 

@@ -17,6 +17,7 @@ from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.target import SharedTarget
 from ranvier.pipeline.guard import Permit
+from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import target_name
@@ -79,7 +80,7 @@ class SharedCircuitRegistry:
         return True
 
     def isolate(self, provider: str, model: str | None = None, *, tenants_keys: bool = False) -> None:
-        """Reject every call of its electorate until `reset`.
+        """Reject every call with your keys, or with tenants' own keys, until `reset`.
 
         Raises:
             ConfigurationError: there is no such circuit yet.
@@ -165,8 +166,12 @@ class SharedCircuitRegistry:
         if any(fences):
             permit.fences = fences
             permit.probes = own.probes or PROBES in verdicts
-        for circuit, state in zip((target.model, target.endpoint), before, strict=True):
-            self._emit(call, circuit, state, now)
+        try:
+            for circuit, state in zip((target.model, target.endpoint), before, strict=True):
+                self._emit(call, circuit, state, now)
+        except BaseException:  # such as a KeyboardInterrupt in a listener
+            permit.settle(ABANDONED)
+            raise
         return permit
 
     def rejects(self, target: SharedTarget, call: Call) -> bool:

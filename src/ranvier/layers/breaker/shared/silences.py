@@ -11,10 +11,14 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 MAX_SILENCES = 4096
-"""Silences that one circuit keeps. If there are more, those whose attempts have ended cannot be overtaken."""
+"""Maximum number of silences that one circuit keeps.
+
+When it is reached, those whose attempts have ended may be dropped: they still count as failures, but can no
+longer be overtaken. If that frees no room, a new silence is not counted.
+"""
 
 WAITING, GONE = -1, -2
-"""Values of `Silence.half`: its attempt still waits; it does not count any more."""
+"""Special values of `Silence.half`: the attempt still waits for content; the silence no longer counts."""
 
 
 class Silence:
@@ -32,16 +36,19 @@ class Silence:
 
 
 class Silences:
-    """The silences of one circuit, the earliest begun first, against the latest attempts with content."""
+    """The silences of one circuit, in the order in which their attempts began.
+
+    Also keeps when the latest attempts that had content began: a silence that began earlier is overtaken.
+    """
 
     __slots__ = ("heap", "latest", "leader", "leaders", "second", "settled")
 
     def __init__(self) -> None:
         self.heap: list[Silence] = []
         self.leaders: list[Silence] = []  # silences of the leader that only another voter can overtake
-        self.leader: int | None = None  # who began the latest of the attempts that had content
-        self.latest = -math.inf  # when it began
-        self.second = -math.inf  # when the latest of any other voter began
+        self.leader: int | None = None  # the voter whose attempt with content began last
+        self.latest = -math.inf  # when that attempt began
+        self.second = -math.inf  # when the latest attempt with content of any other voter began
         self.settled = 0  # silences that do not wait any more, since the last `keep`
 
     def __len__(self) -> int:

@@ -1,8 +1,8 @@
-"""One vote per tenant on one target, counted in two halves of a window.
+"""Counts one vote per tenant on one target, in a window of two halves.
 
-A voter is the hash of a tenant's name: Python's hash of a string is keyed by a secret of the process, so
-that nobody can choose to be in the sample, and names need not be kept. Each call in time O(1) (a half
-that ends is counted anew, which each voter in it pays for once). Pure: the caller passes the time.
+A voter is the hash of a tenant's name. Python keys string hashes with a secret of the process, so nobody
+can choose a name that is in the sample, and names need not be stored. Each operation takes amortized
+O(1): when a half ends, each voter in it is recounted once. Pure: the caller passes the time.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ MAX_TENANTS = 16_384
 """Tenants to keep; above that, the older half is dropped early."""
 
 
-class RecentlyWell:
-    """When each tenant had content last, unless a failure followed: kept for 10 to 20 seconds.
+class RecentSuccesses:
+    """The time of each tenant's last content, unless a failure followed; kept for 10 to 20 seconds.
 
     Attributes:
-        now: The times of content by voter, for the caller to add to until `turns_at`.
+        now: The current half of the window: times by voter. The caller adds to it until `turns_at`.
     """
 
     __slots__ = ("_past", "now", "turns_at")
@@ -26,7 +26,7 @@ class RecentlyWell:
         self.turns_at = -math.inf
 
     def turn(self, voter: int, now: float) -> None:
-        """Content for `voter`; what was kept for long enough is dropped."""
+        """Start a new half with the content of `voter`; drop the half before the last one."""
         self._past = self.now if now < self.turns_at + SECONDS else {}
         self.now, self.turns_at = {voter: now}, now + SECONDS
 
