@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ranvier import (
     ConnectionFailedError,
     NotAllowedError,
     Pipeline,
+    RanvierError,
     RejectedError,
     Response,
     SpendLimitExceededError,
@@ -213,6 +215,27 @@ async def test_what_a_second_limit_rejects_after_a_wait_is_not_reserved_in_the_f
         assert first.account("acme")[1:] == second.account("acme")[1:] == (BOUND, 0)
         assert_settled(pipeline)
     assert len(provider.calls) == 2
+
+
+def _fails(tenant: str) -> float:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("per_tenant", [5.0, 1.2 * BOUND, _fails], ids=["at once", "later", "fails"])
+async def test_a_rejection_leaves_no_cycle_behind(per_tenant: Any) -> None:
+    """Its error is gone once nobody holds it, and with it the request."""
+    limit = SpendLimit(per_tenant, 600)
+    one, two = (ScriptedProvider(name, [after(1, broken())]) for name in ("one", "two"))
+    async with Pipeline(limit, Deadline(60), Fallback(one, two)) as pipeline:
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(RanvierError):
+                await pipeline.complete(PROMPT, **ASKED)
+            left = [each for each in gc.get_objects() if isinstance(each, SpendLimitExceededError)]
+            assert not left
+        finally:
+            gc.enable()
 
 
 async def test_a_target_that_is_not_allowed_costs_nothing() -> None:

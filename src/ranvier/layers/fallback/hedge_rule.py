@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ranvier import validation
-from ranvier.messages.kept_state import any_kept
+from ranvier.messages.stateful_fields import any_stateful
 from ranvier.messages.wire import WireTool
 
 if TYPE_CHECKING:
@@ -94,4 +94,4 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or any_kept(request.extra)
+    return any(isinstance(tool, WireTool) for tool in request.tools) or any_stateful(request.extra)

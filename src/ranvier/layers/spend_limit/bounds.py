@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ranvier.messages.image import Image
-from ranvier.messages.kept_state import any_kept
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
+from ranvier.messages.stateful_fields import any_stateful
 from ranvier.messages.wire import WirePart, WireTool
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _extra(extra: Mapping[str, Any]) -> int:
 
 def _unbounded(fields: Mapping[str, Any]) -> str:
     """Why wire fields have no bound; empty if they have one."""
-    if any_kept(fields):
+    if any_stateful(fields):
         return "the provider adds to the request: tools that it runs, or kept state"
     return "a field selects another price" if _has(fields, REPRICED) else ""
 

@@ -136,9 +136,12 @@ class SpendLimit(Layer):
             return inner(call)
         purse = Purse(self, limit)
         error = purse.look(call)
-        if error is not None:
+        if error is None:
+            return inner(call.spending_from(purse))
+        try:
             raise self._rejected(call, purse, error)
-        return inner(call.spending_from(purse))
+        finally:
+            del error  # it refers to this frame: a local would complete a reference cycle
 
     def admits_now(self, call: Call) -> bool:
         """True if an attempt of `call` at its target would fit now."""
@@ -151,8 +154,11 @@ class SpendLimit(Layer):
             limit = ask("SpendLimit(per_tenant)", self.per_tenant, call.tenant)
             return None if limit is None else self._whole(_amount(limit))
         except Exception as failure:
-            error = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
-            raise self._rejected(call, Purse(self, 0), error) from failure
+            unknown = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
+            try:
+                raise self._rejected(call, Purse(self, 0), unknown) from failure
+            finally:
+                del unknown  # as above
 
     def _rejected(self, call: Call, purse: Purse, error: SpendLimitExceededError) -> SpendLimitExceededError:
         recorder.passed_over(call, error, "every target", error.in_words())

@@ -19,7 +19,8 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
     """Record that an attempt of `call` starts, and notify the permits of probes."""
     attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
     attempt.queued = queued
-    attempt.fault, attempt.billable = call.deployment.fault, call.deployment.is_asked
+    if call.deployment.fault is not None:
+        attempt.fault, attempt.billable = call.deployment.fault, call.deployment.is_asked
     call.record.attempts += (attempt,)
     if call.probing:
         for permit in call.probing:
