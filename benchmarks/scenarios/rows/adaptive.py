@@ -141,7 +141,7 @@ class Play:
     pauses={"always backlog": False, "backlog that comes and goes": True},
 )
 def hidden_limit(world: World, kind: str, service: float, pauses: bool) -> Figures:
-    """`AdaptiveLimit()`: 60 callers, 100 service times per limit; a rate is per service time.
+    """`AdaptiveLimit()`: 60 callers, 100 service times per limit. A rate is per service time.
 
     The mean of the limit, from 25 service times with a backlog after each change on, is off by at most 12 %
     or one place. In as many it is within 10 % after the rise to 40. At most 3 % of the requests are answered
