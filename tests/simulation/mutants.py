@@ -144,8 +144,8 @@ MUTANTS = [
     ),
     mutant(
         "S5", "a gate that is closed lets a newcomer pass", GATE,
-        "        if now < self.until or not self._places or self._queue:",
-        "        if not self._places or self._queue:",
+        "        self.queue.limit = self._width if now >= self.until else 0",
+        "        self.queue.limit = self._width",
     ),
     # --- requests, streams and keys
     mutant(

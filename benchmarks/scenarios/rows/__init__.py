@@ -1,7 +1,8 @@
 """The scenarios, in the order of the page."""
 
 # isort: off
-from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, adaptive, deadlines, words  # noqa: F401
+from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, adaptive, shared_keys  # noqa: F401
+from benchmarks.scenarios.rows import deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
 
 # isort: on

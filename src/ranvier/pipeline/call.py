@@ -50,6 +50,7 @@ class Watch:
         until: When the first content must have arrived, so that later targets get their turn; `None` means
             no limit.
         queues: False for a call that must not wait in front of its target: a hedge, for example.
+        rescued: True if the call left a target because its shared circuit opened.
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
         lost: True once another target has answered, or the route has given this one up: no further attempt
@@ -62,6 +63,7 @@ class Watch:
 
     until: float | None = None
     queues: bool = True
+    rescued: bool = False
     last_target: bool = False
     hedged: bool = False
     lost: bool = False

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.facts.circuit import CLOSED
+from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import SharedCircuits
@@ -181,8 +181,10 @@ class Breaker(Guard):
         return self._shared is not None and self._shared.probes_next(call)
 
     def admits_now(self, call: Call) -> bool:
-        """True if the circuit of `call` is closed."""
-        return self.circuits.state(self._key_of(call)) in (CLOSED, None)
+        """True if the circuit of `call` is closed, or rejects nothing."""
+        state = self.circuits.state(self._key_of(call))
+        observed = self.settings_for(call.deployment).rules.mode == OBSERVED
+        return state in (CLOSED, None) or (observed and state is not ISOLATED)
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:

@@ -11,20 +11,20 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import BulkheadFullError
 from ranvier.errors.root import RanvierError
-from ranvier.layers.bulkhead.fair_queue import PRIORITIES, FairQueue
 from ranvier.layers.bulkhead.held_place import HeldPlace
 from ranvier.layers.bulkhead.places import Places, PlacesByKey
-from ranvier.layers.bulkhead.waiter import LATE, NEVER, SENT_ON, Waiter
 from ranvier.pipeline.asking.users_function import ask
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
+from ranvier.pipeline.queueing.fair_queue import PRIORITIES, FairQueue
+from ranvier.pipeline.queueing.waiter import LATE, NEVER, SENT_ON, Waiter
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import too_late
 from ranvier.pipeline.waiting.held import RequeueError
-from ranvier.pipeline.waiting.later import later_target_admits
+from ranvier.pipeline.waiting.worth import may_queue, waiting_helps
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted
 
@@ -131,21 +131,16 @@ class FairPlaces(Layer):
 
     def obstacle(self, call: Call, places: Places, weight: float, due: float | None) -> str | None:
         """Why `call` must not wait for a place, until `due` at most; `None` if it may."""
-        if not call.watch.queues or call.watch.last_target or self._probes(call):
+        if not may_queue(call):
             return NEVER
         now = call.pipeline.clock()
         if due is not None and now + places.seconds_for(call.tenant, weight, now) >= due:
             return LATE
         return None if self.helps(call, due) else SENT_ON
 
-    def _probes(self, call: Call) -> bool:
-        return any(layer.may_probe(call) for layer in call.pipeline.layers)
-
     def helps(self, call: Call, due: float | None) -> bool:
         """True if `call` could be sent after a wait here, and no later target would admit it now."""
-        wait = max(layer.admits_in(call) for layer in call.pipeline.layers)
-        latest = math.inf if due is None else due
-        return call.pipeline.clock() + wait < latest and not later_target_admits(call)
+        return waiting_helps(call, math.inf if due is None else due, self)
 
     def rejection(self, call: Call, places: Places, weight: float, reason: str) -> RanvierError:
         """The error for `call`, which has no place because of `reason`."""
@@ -189,8 +184,8 @@ class FairPlaces(Layer):
     # --- reading ---------------------------------------------------------------------------------
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Adds one wait."""
-        return inner.later(math.inf if self.max_wait is None else self.max_wait)
+        """Adds `max_wait`."""
+        return inner.waiting(math.inf if self.max_wait is None else self.max_wait)
 
     def admits_now(self, call: Call) -> bool:
         """True if a place is free for `call`."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.waiter import ADMITTED, Waiter
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.worth import waited
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -40,7 +41,9 @@ class HeldPlace:
         self._entry: Entry[Waiter | None] | None = None
         self._before: tuple[Attempt, ...] = call.record.attempts
         self._outer = call.held
-        self.latest = None if layer.max_wait is None else call.pipeline.clock() + layer.max_wait
+        self.latest: float | None = None
+        if layer.max_wait is not None:
+            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, "bulkhead", "limit", "gate")
         if call.held is not None:
             self.latest = earliest(self.latest, call.held.latest)
 
@@ -74,6 +77,10 @@ class HeldPlace:
         """The call is a stream, whose first content has arrived."""
         if self._places is not None:
             self._layer.began(self._call, self._places)
+
+    def standing(self) -> tuple[float, int]:
+        """The weight of the tenant, and the priority of the call."""
+        return self._layer.weight_of(self._call), self._layer.priority_of(self._call)
 
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""

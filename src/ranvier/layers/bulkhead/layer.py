@@ -21,9 +21,10 @@ class Bulkhead(FairPlaces):
         per_tenant: How many of one tenant, also while nobody waits; `None` means `limit`.
         queue: How many calls may wait. If there are more, the newest call of the tenant with most waiting
             calls, by weight, falls back to its next target.
-        max_wait: The longest time in seconds that a call waits at one target, its waits at gates included;
-            `None` means no limit. A call waits only if no later target would admit it now, and if its turn is
-            expected in that time and before its deadline. Otherwise it falls back to the next target at once.
+        max_wait: The longest time in seconds that a call waits at one target, in all attempts together, its
+            waits at gates included; `None` means no limit. A call waits only if no later target would admit
+            it now, and if its turn is expected in that time and before its deadline. Otherwise it falls back
+            to the next target at once.
         weight: A function of a tenant that returns its share relative to the others, 0.001 to 1000; 1 by
             default.
         priority: A function of a call that returns its priority, from 0 (the most urgent, and the default)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ranvier.layers.bulkhead.costs import Costs
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.waiter import ADMITTED, FULL, Waiter
+from ranvier.pipeline.queueing.costs import Costs
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, Waiter
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.waiting.drain import Drain
 

@@ -25,6 +25,7 @@ class Course(Protocol):
     """The race of a contestant, as the contestant sees it."""
 
     detects_silence: bool
+    rescued: bool
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -77,6 +78,7 @@ class Contestant(Watch):
     def __init__(self, race: Course, target: Deployment, pace: Pace) -> None:
         self.target = target
         self.pace = pace
+        self.rescued = race.rescued
         self._race = race
 
     @property
@@ -191,6 +193,7 @@ class Contestant(Watch):
 
     def _rescue(self, now: float) -> None:
         if self._timer is not None:
+            self._race.rescued = True
             self._timer.interrupt("rescued")
 
     def lose(self, now: float) -> None:

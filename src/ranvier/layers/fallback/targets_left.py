@@ -24,6 +24,7 @@ Chain = tuple[Deployment, ...]
 class TargetsLeft:
     """The rest of a chain; targets at an endpoint that has failed come last."""
 
+    rescued: bool = False  # it has left a target because the shared circuit there opened
     broken: Any = None  # the stream that broke, until its target is asked again
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from ranvier.caller import PLAIN_FAILURES
 
 if TYPE_CHECKING:
-    from ranvier.layers.bulkhead.fair_queue import FairQueue
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.fair_queue import FairQueue
 
 ADMITTED: Final = "admitted"
 FULL: Final = "queue_full"

@@ -78,6 +78,13 @@ class Line(Generic[Who]):
         """Asked for equal keys, which only entries of a ranking that are stale have."""
         return False
 
+    def entries(self) -> Iterator[Entry[Who]]:
+        """The calls, in order."""
+        entry = self.head
+        while entry is not None:
+            yield entry
+            entry = entry.next
+
     def append(self, entry: Entry[Who]) -> None:
         """Add a call at the end."""
         entry.line, entry.previous = self, self.tail
