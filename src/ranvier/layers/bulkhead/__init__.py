@@ -1,4 +1,4 @@
-"""The bulkhead and the adaptive limit: the layers, and the fair queue for their places."""
+"""The bulkhead and the adaptive limit: the layers, and their places."""
 
 from ranvier.layers.bulkhead.adaptive import AdaptiveLimit
 from ranvier.layers.bulkhead.layer import Bulkhead

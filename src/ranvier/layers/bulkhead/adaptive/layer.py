@@ -45,8 +45,8 @@ class AdaptiveLimit(FairPlaces):
         per_tenant: How many calls of one tenant may be in flight; `None` means as many as the limit allows.
         queue: How many calls may wait. If there are more, the newest call of the tenant with most waiting
             calls, by weight, falls back to its next target.
-        max_wait: The longest time in seconds that a call waits at one target, its waits at gates included;
-            `None` means no limit. As in `Bulkhead`, a call waits only if that helps.
+        max_wait: The longest time in seconds that a call waits at one target, in all attempts together, its
+            waits at gates included; `None` means no limit. As in `Bulkhead`, a call waits only if that helps.
         weight: A function of a tenant that returns its share relative to the others, 0.001 to 1000; 1 by
             default.
         priority: A function of a call that returns its priority, from 0 (the most urgent, and the default)
