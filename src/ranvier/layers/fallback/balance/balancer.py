@@ -12,6 +12,7 @@ from ranvier.layers.fallback.balance.load import Load
 from ranvier.layers.fallback.balance.loads import Loads
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.later import accepted_at
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.balance.settings import Balance
@@ -132,6 +133,12 @@ class Balancer:
             if each.share < 1:
                 words += f", {each.share:.0%} of its share" if each.share else ", down"
             yield words
+
+    def unsettled(self) -> Iterator[str]:
+        """A sentence for each target with calls in flight."""
+        for load in self.loads.loads:
+            if load.in_flight.number:
+                yield f"balance: {counted(load.in_flight.number, 'call')} in flight at {load.name}"
 
     def __repr__(self) -> str:
         return f"Balance({', '.join(map(str, self.by_target))}{self.balance.options})"

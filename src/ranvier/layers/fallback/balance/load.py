@@ -34,6 +34,7 @@ class Load:
         average: The average time to the first content; `None` before the first sample.
         sampled_at: When the last sample came.
         chosen_at: How many calls had been balanced when it was chosen last.
+        turn: Of two that are equally loaded, the one with the smaller number is chosen.
         in_flight: The calls there: an object of their own, so that those of a closed loop end elsewhere.
     """
 
@@ -48,6 +49,7 @@ class Load:
         "name",
         "number",
         "sampled_at",
+        "turn",
         "weight",
     )
 
@@ -59,6 +61,7 @@ class Load:
         self.average: float | None = None
         self.sampled_at = -inf
         self.chosen_at = 0
+        self.turn = 0.0
         self.in_flight = InFlight()
         self._rejects_since: float | None = None  # without content since then
         self._rejected_at = -inf
@@ -73,9 +76,10 @@ class Load:
         self._rejected_at = now
 
     def answers(self, now: float) -> None:
-        """The first content of a call has arrived: if the target was down, it is back."""
+        """The first content of a call has arrived: a target that was down is back, and nothing is known."""
         if self.is_down:
             self._back_at = now
+            self.average = None
         self._rejects_since = None
 
     @property

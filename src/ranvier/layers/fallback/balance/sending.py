@@ -80,9 +80,9 @@ class Sent:
             return  # a layer has answered
         self._count_retried(attempts)
         now, first = self._now(), attempts[-1].first_token
+        self._load.answers(now)
         if first is not None:  # otherwise its time follows the length of the answer
             self._loads.sample(self._load, first, now)
-        self._load.answers(now)
 
     def failed(self, error: BaseException) -> None:
         """The target has failed, or was not waited for any longer."""
