@@ -428,11 +428,10 @@ async def test_the_targets_of_a_balance_are_gauges() -> None:
     """Calls in flight, how soon they answer, and their share."""
     pipeline = Pipeline(Fallback(Balance(ScriptedProvider("first"), ScriptedProvider("second"))))
     app = status_app(pipeline)
-    async with pipeline:
-        async with pipeline.stream("Why?", to="first") as answer:
-            text = (await ask(app, "/metrics")).body.decode()
-            facts = (await ask(app, "/status.json")).json["balances"]
-            await answer.collect()
+    async with pipeline, pipeline.stream("Why?", to="first") as answer:
+        text = (await ask(app, "/metrics")).body.decode()
+        facts = (await ask(app, "/status.json")).json["balances"]
+        await answer.collect()
     found = {family.name: family for family in text_string_to_metric_families(text)}
     in_flight = {s.labels["target"]: s.value for s in found["ranvier_balance_in_flight"].samples}
     assert in_flight == {"first/scripted": 1, "second/scripted": 0}

@@ -1,6 +1,7 @@
 """Calls are spread over the targets of a balance, by load or by conversation, and all are counted."""
 
 import asyncio
+import contextlib
 import gc
 import random
 from collections import Counter
@@ -246,6 +247,17 @@ def iter_replies(*replies: Any) -> Callable[[Any], Any]:
     return lambda call: left.pop(0) if len(left) > 1 else left[0]
 
 
+async def test_an_answer_that_does_not_match_the_schema_does_not_count() -> None:
+    """The model is well; also if the answer is repaired."""
+    scene = Scene(iter_replies("no JSON", "{}"), named("b"))
+    for repair in (0, 1):
+        schema = {"type": "object"}
+        with contextlib.suppress(RanvierError):
+            await scene.ask(to="a", schema=schema, repair=repair)
+        scene.providers[0]._next = iter_replies("no JSON", "{}")
+    assert (scene.loads[0].first_token or 0) < 1
+
+
 async def test_a_stream_that_breaks_counts() -> None:
     """Although its first content came soon."""
     scene = Scene(lambda call: stream("a", after(1, ServerError("no", provider="a"))), named("b"))
@@ -484,9 +496,7 @@ async def test_without_its_target_a_conversation_has_the_next_one() -> None:
     scene, (a, _, _) = switched(sticky=conversation)
     before = await scene.homes(90)
     a.works = False
-    seen = []
-    for _ in range(5):
-        seen.append(await scene.homes(90))
+    seen = [await scene.homes(90) for _ in range(5)]
     away = seen[-1]
     for was, now in zip(before, away, strict=True):
         assert now == was or (was == "a" and now in ("b", "c"))
@@ -640,17 +650,41 @@ async def test_a_circuit_that_may_probe_is_asked() -> None:
 
 
 async def test_while_it_is_down_a_target_has_one_call_at_a_time() -> None:
-    """A tenant whose circuit there has never been opened does not send all of its calls there."""
-    scene, (a, _, _) = switched()
+    """Also where its circuits would admit more."""
+    inside = (Breaker(failure_threshold=1, cooldown=10, max_cooldown=10, max_probes=10),)
+    scene, (a, _, _) = switched(inside=inside)
     a.works, a.seconds = False, 5.0
     for _ in range(30):
-        await scene.ask(tenant="one")
+        await scene.ask()
         await asyncio.sleep(0.5)
     assert scene.loads[0].share == 0
-    calls = [scene.start(tenant=f"other {number}") for number in range(30)]
+    await asyncio.sleep(10)
+    calls = [scene.start() for _ in range(30)]
     await asyncio.sleep(0.1)
-    assert scene.in_flight[0] <= 1
+    assert scene.in_flight[0] == 1
     await asyncio.gather(*calls)
+
+
+async def test_the_circuits_and_keys_of_one_tenant_concern_no_other() -> None:
+    """A loud tenant that is rejected moves only its own conversations, and so does its return."""
+    limited = RateLimitError("no", provider="a", status=429, retry_after=60)
+    scene = Scene(
+        lambda call: limited if call.credential == "loud" and time() < 60 else after(0.1, "a"),
+        named("b"),
+        sticky=conversation,
+        inside=(Throttle(max_wait=0),),
+        pipeline={"credentials": lambda tenant, provider: tenant},
+    )
+    homes = {f"{number}": await scene.ask(f"{number}", tenant="quiet") for number in range(20)}
+    name = next(name for name, home in homes.items() if home == "a")
+    loud = []
+    for _ in range(30):
+        assert await scene.ask(name, tenant="quiet") == "a"
+        for _ in range(3):
+            loud.append(await scene.ask(name, tenant="loud"))
+            await asyncio.sleep(1)
+    assert set(loud[:30]) == {"b"}
+    assert loud[-1] == "a"
 
 
 # --- beside other layers -------------------------------------------------------------------------

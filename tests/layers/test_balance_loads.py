@@ -17,6 +17,7 @@ from ranvier.layers.fallback.balance.loads import Loads
 
 NAMES = ("a/x", "b/y", "c/z")
 NUMBERS = strategies.integers(0, len(NAMES) - 1)
+TENANTS = strategies.sampled_from("ab")
 SECONDS = strategies.sampled_from([0.0, 0.2, 1.0, 5.0, 30.0, 500.0])
 
 
@@ -29,6 +30,7 @@ class Known:
     sampled: float = -math.inf
     sent: list[InFlight] = field(default_factory=list)
     rejections: list[float] = field(default_factory=list)  # since its last content
+    rejected: set[str] = field(default_factory=set)  # tenants, since it was last well
     back: float = -math.inf
     turn: float = 0.0
     chosen: int = 0
@@ -130,11 +132,15 @@ class LoadsMachine(RuleBasedStateMachine):
             self.sample(which, seconds)
         self.loads.waited(self.loads.loads[which], seconds, self.now)
 
-    @rule(which=NUMBERS)
-    def reject(self, which: int) -> None:
-        if not self.known[which].sent:
-            self.known[which].rejections.append(self.now)
-        self.loads.loads[which].rejects(self.now)
+    @rule(which=NUMBERS, tenant=TENANTS)
+    def reject(self, which: int, tenant: str) -> None:
+        mine = self.known[which]
+        if not mine.sent:
+            if not mine.rejections and mine.share(self.now) == 1:
+                mine.rejected.clear()
+            mine.rejections.append(self.now)
+            mine.rejected.add(tenant)
+        self.loads.loads[which].rejects(tenant, self.now)
 
     @rule(number=strategies.sampled_from([1, 1, 1, 40]))
     def choose(self, number: int) -> None:
@@ -179,6 +185,7 @@ class LoadsMachine(RuleBasedStateMachine):
         for which, load in enumerate(self.loads.loads):
             assert load.in_flight.number == len(self.known[which].sent)
             assert load.share(self.now) == pytest.approx(self.known[which].share(self.now))
+            assert {name for name in "ab" if load.concerns(name)} == self.known[which].rejected
             assert self.loads.average(load) == pytest.approx(self.average(which))
             assert self.loads.score(load) == pytest.approx(self.score(which))
             assert self.loads.overdue(load) == self.is_overdue(which)
@@ -278,7 +285,7 @@ def test_conversations_return_evenly() -> None:
     conversations = [number_of(str(number)) for number in range(10_000)]
     mine = [each for each in conversations if order(each)[0] == 1]
     turns = sorted(turn_of(each, TARGETS[1]) for each in mine)
-    assert 0 <= turns[0]
+    assert turns[0] >= 0
     assert turns[-1] <= 1
     assert turns[len(turns) // 2] == pytest.approx(0.5, abs=0.03)
 

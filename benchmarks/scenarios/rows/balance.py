@@ -139,9 +139,9 @@ def _usual(log: Log) -> float:
 
 
 def _peak(log: Log) -> float:
-    """The most requests a second to the first target in any 5 s after its return, until it is well."""
+    """The most requests a second to the first target in any 10 s after its return, until it is well."""
     asked = [each for each in log.asked["a/model"] if BACK <= each < WELL]
-    return max((sum(since <= each < since + 5 for each in asked) for since in asked), default=0) / 5
+    return max((sum(since <= each < since + 10 for each in asked) for since in asked), default=0) / 10
 
 
 @row("One of three targets is three times as slow", every={"1 call a second": 1.0, "30 calls a second": 30.0})

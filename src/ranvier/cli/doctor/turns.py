@@ -36,7 +36,7 @@ class Turn:
 
 
 def turns_of(report: PipelineReport) -> list[list[Turn]]:
-    """The turns in each chain; one that is the end of another, or differs only within a balance, is left out."""
+    """The turns in each chain but the ends of others, and those that differ only within a balance."""
     route = next((layer for layer in report.layers if isinstance(layer, Fallback)), None)
     if route is None:
         return []

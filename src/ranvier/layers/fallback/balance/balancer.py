@@ -112,10 +112,12 @@ class Balancer:
     def _ready(self, load: Load, call: Call, now: float, turn: float) -> bool:
         """True if the target would accept `call` now, and may have it: one that is down has one at a time."""
         if accepted_at(call, self._targets[load]) is False:
-            load.rejects(now)
+            load.rejects(call.tenant, now)
             return False
         share = load.share(now)
-        return share >= 1.0 or turn < share or (load.is_down and not load.in_flight.number)
+        if share >= 1.0 or turn < share or not load.concerns(call.tenant):
+            return True
+        return load.is_down and not load.in_flight.number
 
     # --- reading ---------------------------------------------------------------------------------
 
