@@ -30,6 +30,7 @@ from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.running.loops import Loops
+from ranvier.pipeline.waiting.later import judges_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -120,6 +121,7 @@ class Fallback(Layer):
         self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
         self.detects_silence = self.detects_silence or _any_shared(layers)
         self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
+        pipeline.judges = judges_of(layers)
         for deployment in self.deployments():
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:
