@@ -4,7 +4,7 @@ from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.bulkhead import AdaptiveLimit, Bulkhead
 from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
-from ranvier.layers.fallback import Fallback
+from ranvier.layers.fallback import Balance, Fallback
 from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.spend_limit import SpendLimit
 from ranvier.layers.throttle import Throttle
@@ -12,6 +12,7 @@ from ranvier.layers.timeout import Timeout
 
 __all__ = [
     "AdaptiveLimit",
+    "Balance",
     "Breaker",
     "Bulkhead",
     "Chaos",

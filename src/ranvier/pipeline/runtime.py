@@ -64,6 +64,9 @@ class Stacked(Protocol):
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
 
+    def accepts(self, call: Call) -> bool:
+        """True if it would admit `call` now, as a probe too."""
+
     def may_probe(self, call: Call) -> bool:
         """True if it might admit `call` as a probe."""
 
@@ -152,6 +155,8 @@ class Runtime:
         retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
             count against; `None` means no budget.
         injects_faults: A hook for `Layer.join`: True if a layer may inject faults, which permits then ignore.
+        judges: A hook for `Layer.join`: the layers that may reject a call, of which a balance asks whether
+            they would accept it.
     """
 
     layers: tuple[Stacked, ...]
@@ -168,6 +173,7 @@ class Runtime:
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
     injects_faults: bool = False
+    judges: tuple[Stacked, ...] = ()
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

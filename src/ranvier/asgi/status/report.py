@@ -75,6 +75,7 @@ class Report:
         self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
         self._spending = [layer.spending for layer in layers if hasattr(layer, "spending")]
         self._faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
+        self._balances = [each for layer in layers for each in getattr(layer, "balances", ())]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -118,6 +119,7 @@ class Report:
             "keys": self._keys(),
             "places": self.places(),
             "spending": self.spending(now),
+            "balances": self.balances(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -199,6 +201,11 @@ class Report:
     def spending(self, now: float) -> list[dict[str, Any]]:
         """What all tenants have spent and reserved in the current window of each spend limit."""
         return [spending(now)._asdict() for spending in self._spending]
+
+    def balances(self) -> list[dict[str, Any]]:
+        """The targets of the balances, and how busy each is."""
+        now = clock.now()
+        return [each._asdict() for balance in self._balances for each in balance.snapshots(now)]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:
         return [

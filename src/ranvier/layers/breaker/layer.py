@@ -186,6 +186,14 @@ class Breaker(Guard):
         observed = self.settings_for(call.deployment).rules.mode == OBSERVED
         return state in (CLOSED, None) or (observed and state is not ISOLATED)
 
+    def accepts(self, call: Call) -> bool:
+        """True unless a circuit of the tenant, or a shared one, rejects `call`; as a probe it is admitted."""
+        if self.circuits.rejects(call, self._key_of(call)):
+            return bool(self.settings_for(call.deployment).rules.mode == OBSERVED)
+        shared = self._shared
+        target = None if shared is None else shared.at(call)
+        return shared is None or target is None or not shared.rejects(target, call)
+
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
             return ask_key("Breaker(key)", self._key, call)

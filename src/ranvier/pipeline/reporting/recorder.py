@@ -47,6 +47,11 @@ def withheld(call: Call, error: RanvierError) -> None:
     announce_withheld(call, error)
 
 
+def balanced(call: Call, target: str, how: str) -> None:
+    """Record that a balance has chosen `target` for `call`."""
+    call.record.waits += (Wait("balanced", call.pipeline.clock(), 0.0, how, target),)
+
+
 def skipped(call: Call, error: RanvierError) -> None:
     """Record that the target of `call` was skipped because of `error`."""
     target = call.deployment.target
