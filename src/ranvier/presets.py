@@ -10,6 +10,7 @@ from ranvier.facts.price import Prices
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.deadline import Deadline
+from ranvier.layers.fallback.balance.settings import Balance
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.fallback.targets import Target
 from ranvier.layers.retry.layer import Retry
@@ -27,7 +28,7 @@ from ranvier.remedies import OF_RESILIENT, suggests
 
 @suggests(**OF_RESILIENT)
 def resilient(
-    *targets: Target,
+    *targets: Target | Balance,
     credentials: Credentials | Resolver | None = None,
     listeners: Iterable[Listener] | None = None,
     require_tenant: bool = False,

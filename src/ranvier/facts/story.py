@@ -26,6 +26,7 @@ NOTED: Final = {
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
     "retry_withheld": "retry withheld: budget ({target})",
     "restarted": "{target} answers from the beginning, after the stream of {reason} broke",
+    "balanced": "balanced: chose {target} of {reason}",
     "lookup_failed": "the credentials resolver failed: {reason} ({target})",
 }
 """What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
@@ -40,11 +41,12 @@ class Wait(NamedTuple):
 
     Attributes:
         kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
+            `hedge_withheld`, `retry_withheld`, `restarted`, `balanced` or `lookup_failed`: see `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
-            silent; of a restart, the target whose stream broke; of a failed lookup, the class of its error.
+            silent; of a restart, the target whose stream broke; of a balance, of how many targets it
+            chose, and how; of a failed lookup, the class of its error.
         target: `"provider/model"`.
         detail: What is known about the reason of a skip, in words.
     """
@@ -68,7 +70,7 @@ class Story:
         attempts: The attempts, oldest first.
         waits: Waits outside the attempts.
         skips: Skipped targets; `reason` says why.
-        notes: Hedges, what a budget withheld, and failed lookups of keys.
+        notes: Hedges, choices of a balance, what a budget withheld, and failed lookups of keys.
         metadata: The labels of the call, as the caller gave them.
     """
 
@@ -123,8 +125,10 @@ class Story:
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
         if self.metadata:
             lines.append(f"  {', '.join(f'{name}={label}' for name, label in self.metadata.items())}")
-        steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
-        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *self.notes)]
+        steps = [(note.started_at, _waited(note)) for note in self.notes if note.kind == "balanced"]
+        steps += [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
+        rest = [note for note in self.notes if note.kind != "balanced"]
+        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *rest)]
         for when, line in sorted(steps, key=lambda step: step[0]):
             lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {line}")
         lines.append(f"  total: {', '.join(self._parts())}")

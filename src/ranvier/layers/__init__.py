@@ -3,12 +3,13 @@
 from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.bulkhead import Bulkhead
 from ranvier.layers.deadline import Deadline
-from ranvier.layers.fallback import Fallback
+from ranvier.layers.fallback import Balance, Fallback
 from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
 
 __all__ = [
+    "Balance",
     "Breaker",
     "Bulkhead",
     "CircuitState",

@@ -122,6 +122,10 @@ class Layer:
         """
         return True
 
+    def accepts(self, call: Call) -> bool:
+        """True if this layer would admit `call` now, as a probe too; otherwise as `admits_now`."""
+        return self.admits_now(call)
+
     def admits_in(self, call: Call) -> float:
         """Seconds until this layer would admit `call`, as far as known; infinity if waiting does not help."""
         return 0.0 if self.admits_now(call) else math.inf

@@ -64,6 +64,9 @@ class Stacked(Protocol):
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
 
+    def accepts(self, call: Call) -> bool:
+        """True if it would admit `call` now, as a probe too."""
+
     def may_probe(self, call: Call) -> bool:
         """True if it might admit `call` as a probe."""
 

@@ -117,8 +117,8 @@ MUTANTS = [
     ),
     mutant(
         "R3", "a target that the call has left is asked again", "layers/fallback/resume.py",
-        "for target in chain if target.target not in tried)",
-        "for target in chain if target != call.record.broken.target)",
+        "for each in flat(chain) if each.target in tried]",
+        "for each in flat(chain) if each == call.record.broken.target]",
         f"{RESTARTS}::test_targets_that_were_asked_before_are_not_asked_again",
     ),
     mutant(

@@ -13,7 +13,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import SharedCircuits
@@ -182,6 +182,14 @@ class Breaker(Guard):
     def admits_now(self, call: Call) -> bool:
         """True if the circuit of `call` is closed."""
         return self.circuits.state(self._key_of(call)) in (CLOSED, None)
+
+    def accepts(self, call: Call) -> bool:
+        """True unless a circuit of the tenant, or a shared one, rejects `call`; as a probe it is admitted."""
+        if self.circuits.rejects(call, self._key_of(call)):
+            return bool(self.settings_for(call.deployment).rules.mode == OBSERVED)
+        shared = self._shared
+        target = None if shared is None else shared.at(call)
+        return shared is None or target is None or not shared.rejects(target, call)
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from ranvier.layers.fallback.pace import Pace
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
+    from ranvier.layers.fallback.balance.balancer import Balancer
     from ranvier.pipeline.deployment import Deployment
 
 MAX_SHOWN = 12
@@ -25,6 +26,7 @@ class Route(Protocol):
     hedges: bool
     detects_silence: bool
     budget: HedgeBudget
+    balancers: Mapping[Deployment, Balancer]
 
     def deployments(self) -> Iterable[Deployment]:
         """Every target."""
@@ -44,7 +46,7 @@ def status_lines(route: Route, now: float) -> Iterator[str]:
     for target in targets[:MAX_SHOWN]:
         yield f"{target}: {', '.join(_of_target(route, target, now))}"
     if route.hedges:
-        receivers = targets if len(targets) == 1 else targets[1:]
+        receivers = targets if len(targets) == 1 or targets[0] in route.balancers else targets[1:]
         for provider in islice(dict.fromkeys(each.provider.name for each in receivers), MAX_SHOWN):
             yield f"hedges to {provider}: {route.budget.left(provider):.1f} of {MAX_SAVED:.0f} left"
 

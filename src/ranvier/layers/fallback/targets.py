@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.deployment import Deployment, Provider
@@ -10,6 +11,9 @@ from ranvier.pipeline.registry import provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
+
+
+T = TypeVar("T")
 
 
 class TargetNames:
@@ -42,7 +46,7 @@ class TargetNames:
         return Deployment(self._providers[name], model or None)
 
 
-def listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
+def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:
     """`chain`, the targets after `primary`.
 
     Raises:

@@ -39,6 +39,11 @@ def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None
     call.record.waits += (Wait(kind, call.pipeline.clock(), seconds, reason, call.deployment.target),)
 
 
+def balanced(call: Call, target: str, how: str) -> None:
+    """Record that a balance has chosen `target` for `call`."""
+    call.record.waits += (Wait("balanced", call.pipeline.clock(), 0.0, how, target),)
+
+
 def skipped(call: Call, error: RanvierError) -> None:
     """Record that the target of `call` was skipped because of `error`."""
     now, target = call.pipeline.clock(), call.deployment.target

@@ -1,4 +1,4 @@
-"""Whether a later target would admit a call now, so that the call need not wait at the current one."""
+"""Whether another target would admit a call now, so that it need not wait at the current one, or go there."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ def _admits(call: Call, deployment: Deployment) -> bool:
     except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait
         pass
     return False
+
+
+def accepted_at(call: Call, deployment: Deployment) -> bool | None:
+    """Whether the stack would accept `call` at `deployment` now, or probe; `None` if no key is known."""
+    accepted = None
+    try:
+        for asked in with_known_keys(call, deployment):
+            accepted = all(layer.accepts(asked) for layer in call.pipeline.layers)
+            if accepted:
+                return True
+    except PLAIN_FAILURES:  # the call learns of it when it is sent there
+        return None
+    return accepted

@@ -1,0 +1,132 @@
+"""The targets of a fallback in order, for each target where a call may start."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
+from ranvier.layers.fallback.balance.balancer import Balancer
+from ranvier.layers.fallback.balance.settings import Balance
+from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.pipeline.deployment import Deployment
+
+Chain = tuple[Deployment | Balancer, ...]
+"""Targets in the order in which they are asked; a balance is put in order when it is reached."""
+
+COUNTED = 2
+"""For how many targets of a balance time is kept before the deadline: rarely do more fail in one call."""
+
+
+class Chains:
+    """The chain of each target where a call may start.
+
+    Attributes:
+        targets: The targets of the usual chain.
+        default: The usual chain.
+        balancers: The balances by their targets; empty without any.
+    """
+
+    def __init__(
+        self, targets: Sequence[Target | Balance], chains: Mapping[str, Sequence[Target | Balance]]
+    ) -> None:
+        self.balancers: dict[Deployment, Balancer] = {}
+        self._made: dict[int, Balancer] = {}
+        self._named = TargetNames(_plain([*targets, *(each for chain in chains.values() for each in chain)]))
+        usual = tuple([self._step(target) for target in targets])
+        self.targets = flat(usual)
+        self._by_start: dict[str, Chain] = {}  # by the target or provider where a call starts
+        for position, step in enumerate(usual):
+            for first, chain in _starts(step):
+                for name in (first.target, first.provider.name):
+                    self._by_start.setdefault(name, (*chain, *usual[position + 1 :]))
+        for primary, further in chains.items():
+            start = self.of(primary)[0]
+            assert isinstance(start, Deployment)
+            own = (start, *(self._step(target, among=self.targets) for target in listed(primary, further)))
+            self._by_start.update({primary: own, start.target: own})
+        first_step = usual[0]
+        self.default = self._by_start[first_step.target] if isinstance(first_step, Deployment) else usual
+
+    def _step(self, target: Target | Balance, among: Iterable[Deployment] = ()) -> Deployment | Balancer:
+        if not isinstance(target, Balance):
+            return self._named.deployment(target, among)
+        balancer = self._made.get(id(target))
+        if balancer is None:
+            members = [self._named.deployment(each, among) for each in target.targets]
+            balancer = self._made[id(target)] = Balancer(target, members)
+            for member in members:
+                if member in self.balancers:
+                    raise ConfigurationError(f"{member} is named twice in Balance(...)")
+                self.balancers[member] = balancer
+        return balancer
+
+    def of(self, start: str) -> Chain:
+        """The chain of a call that starts at the target `start`.
+
+        Raises:
+            UnknownProviderError: no chain starts there.
+        """
+        chain = self._by_start.get(start)
+        if chain is None:
+            known = ", ".join(deployment.target for deployment in self.targets)
+            raise UnknownProviderError(
+                f"target {start!r:.80} is not among the targets of this pipeline: {known}"
+            )
+        return chain
+
+    def all(self) -> Iterable[tuple[Deployment, ...]]:
+        """Every chain, with the targets of balances in the order in which they were named."""
+        return dict.fromkeys(flat(chain) for chain in (self.default, *self._by_start.values()))
+
+
+def counted(later: Sequence[Deployment], balancers: Mapping[Deployment, Balancer]) -> Sequence[Deployment]:
+    """Those of `later` for which time is kept: of each balance, the first two."""
+    if not balancers:
+        return later
+    numbers: Counter[Balancer | None] = Counter()
+    kept = []
+    for target in later:
+        balancer = balancers.get(target)
+        numbers[balancer] += 1
+        if balancer is None or numbers[balancer] <= COUNTED:
+            kept.append(target)
+    return kept
+
+
+def flat(chain: Chain) -> tuple[Deployment, ...]:
+    """The targets of `chain`, those of balances included."""
+    return tuple([target for step in chain for target in targets_of(step)])
+
+
+def rest_of(chain: Chain, tried: Collection[Deployment]) -> Iterator[Deployment | Balancer]:
+    """The steps of `chain` without the targets in `tried`."""
+    for step in chain:
+        if isinstance(step, Balancer):
+            step = step.without(tried)
+            if step.by_target:
+                yield step
+        elif step not in tried:
+            yield step
+
+
+def targets_of(step: Deployment | Balancer) -> tuple[Deployment, ...]:
+    """The targets of one step."""
+    return tuple(step.by_target) if isinstance(step, Balancer) else (step,)
+
+
+def _plain(targets: Iterable[Target | Balance]) -> Iterator[Target]:
+    for target in targets:
+        if isinstance(target, Balance):
+            yield from target.targets
+        else:
+            yield target
+
+
+def _starts(step: Deployment | Balancer) -> Iterator[tuple[Deployment, Chain]]:
+    """Where a call may start in `step`, and the part of its chain that `step` then is."""
+    if not isinstance(step, Balancer):
+        yield step, (step,)
+        return
+    for target in step.by_target:
+        yield target, (target, step.without((target,)))
