@@ -17,7 +17,10 @@ def announce_rejected(call: Call, error: RanvierError) -> None:
     """Emit that a layer has rejected `call` with `error`."""
     if call.pipeline.events.hears(CallRejected):
         event = CallRejected(
-            **call.where(),
+            tenant=call.tenant,
+            provider=call.deployment.provider.name,
+            model=call.deployment.model,
+            metadata=call.record.metadata,
             kind=error.kind,
             retry_after=error.retry_after,
         )
