@@ -52,6 +52,9 @@ class Layer:
     outermost: ClassVar[bool] = False
     """True if the layer has to be outside the other layers of its place."""
 
+    takes_any_model: bool = False
+    """True if a call may also start at other models of the providers of `deployments`."""
+
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""
 
