@@ -9,6 +9,7 @@ from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.routes import MUTANTS as OF_ROUTES
+from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.traps import MUTANTS as OF_TRAPS
@@ -22,6 +23,7 @@ MUTANTS = (
     *OF_RATES,
     *OF_REPORTING,
     *OF_ROUTES,
+    *OF_SAVED,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_TRAPS,
