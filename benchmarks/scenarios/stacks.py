@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ranvier import Deployment, Pipeline, resilient
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers import Balance, Breaker, Deadline, Fallback, Retry, Throttle, Timeout
 from ranvier.pipeline import Provider
 from ranvier.providers._models.models import first_token_allowance
 
-Target = Provider | Deployment
+Target = Provider | Deployment | Balance
 
 
 def features_off(*targets: Target, **settings: Any) -> Pipeline:

@@ -98,7 +98,7 @@ async def _call(pipeline: Pipeline, ask: Ask, deadline: float | None, log: Log) 
     except RanvierError as raised:
         error = raised.kind
     waited = (now() if first is None else first) - began
-    log.calls.append(Heard(ask.tenant, began, waited, target, error))
+    log.calls.append(Heard(ask.tenant, began, waited, target, error, ask.prompt))
 
 
 # --- when calls are made, and for which tenant ---------------------------------------------------

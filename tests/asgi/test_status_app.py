@@ -21,7 +21,7 @@ from ranvier.asgi.status.circuits import PORTION, CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
 from ranvier.asgi.status.names import Names
 from ranvier.errors import ConfigurationError, OverloadedError, RanvierError
-from ranvier.layers import Breaker, Fallback
+from ranvier.layers import Balance, Breaker, Fallback
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import TOKEN, Answer, ask, stack
@@ -422,6 +422,22 @@ async def test_tenants_are_labels_where_that_was_asked_for() -> None:
     found = {family.name: family for family in text_string_to_metric_families(text)}
     (sample,) = found["ranvier_circuit_not_closed"].samples
     assert sample.labels == {"tenant": NASTY, "provider": "first", "state": "open"}
+
+
+async def test_the_targets_of_a_balance_are_gauges() -> None:
+    """Calls in flight, how soon they answer, and their share."""
+    pipeline = Pipeline(Fallback(Balance(ScriptedProvider("first"), ScriptedProvider("second"))))
+    app = status_app(pipeline)
+    async with pipeline, pipeline.stream("Why?", to="first") as answer:
+        text = (await ask(app, "/metrics")).body.decode()
+        facts = (await ask(app, "/status.json")).json["balances"]
+        await answer.collect()
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    in_flight = {s.labels["target"]: s.value for s in found["ranvier_balance_in_flight"].samples}
+    assert in_flight == {"first/scripted": 1, "second/scripted": 0}
+    assert len(found["ranvier_balance_first_token_seconds"].samples) == 2
+    assert [s.value for s in found["ranvier_balance_share"].samples] == [1, 1]
+    assert [(each["target"], each["in_flight"]) for each in facts] == [*in_flight.items()]
 
 
 # --- operating -----------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
 def _instead_of(thing: object) -> str:
     if isinstance(thing, (list, tuple)):
         return "pass the layers one by one, or unpack them: Pipeline(*layers)"
-    if hasattr(thing, "complete") or (isinstance(thing, str) and "/" in thing):
+    if hasattr(thing, "complete") or hasattr(thing, "targets") or (isinstance(thing, str) and "/" in thing):
         return "give layers, such as Fallback(...) around targets, or take resilient(...), which builds them"
     return "give layers, such as Fallback(...) or Retry(...)"
 

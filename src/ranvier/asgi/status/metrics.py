@@ -32,6 +32,7 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_histograms(report),
         *_gauges(report, overview),
         *_places(report),
+        *_balances(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -92,6 +93,21 @@ def _places(report: Report) -> Iterator[str]:
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
         for each in places:
             yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
+
+
+def _balances(report: Report) -> Iterator[str]:
+    meanings = {
+        "in_flight": "Calls in flight at a target of a balance.",
+        "first_token": "Average time to first token there, as far as known, in seconds.",
+        "share": "The share of its usual calls that it may have: 0 while it is down, 1 after its slow start.",
+    }
+    targets = report.balances()
+    for what, meaning in meanings.items():
+        name = f"ranvier_balance_{what}{'_seconds' if what == 'first_token' else ''}"
+        yield from _head(name, "gauge", meaning)
+        for each in targets:
+            if each[what] is not None:
+                yield _sample(name, {"target": each["target"]}, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

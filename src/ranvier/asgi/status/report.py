@@ -73,6 +73,7 @@ class Report:
         self._shared = None if circuits is None else circuits.shared
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
+        self._balances = [each for layer in layers for each in getattr(layer, "balances", ())]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -114,6 +115,7 @@ class Report:
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "places": self.places(),
+            "balances": self.balances(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -191,6 +193,11 @@ class Report:
             for places in self._places
             for each in islice(places, MAX_GATES)
         ]
+
+    def balances(self) -> list[dict[str, Any]]:
+        """The targets of the balances, and how busy each is."""
+        now = clock.now()
+        return [each._asdict() for balance in self._balances for each in balance.snapshots(now)]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:
         return [

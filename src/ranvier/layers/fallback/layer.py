@@ -93,6 +93,7 @@ class Fallback(Layer):
         self._default = self._chains.default
         self.targets = self._chains.targets
         self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
+        self.balances = self._chains.balances
         self.send = Counted(self.balancers) if self.balancers else send
         self.hedge_rule = HedgeRule(hedge_after, hedge_min)
         self.hedges = hedge_after is not None
@@ -203,11 +204,6 @@ class Fallback(Layer):
         """The targets that a call is sent to in turn, for each target where it may start."""
         return self._chains.all()
 
-    @property
-    def balances(self) -> tuple[Balancer, ...]:
-        """Each balance among the targets."""
-        return tuple(dict.fromkeys(self.balancers.values()))
-
     def asks(self, chain: tuple[Deployment, ...]) -> int:
         """Twice, where a hedge can only go to the same target; otherwise it goes to the next one."""
         return 2 if self.hedges and len(chain) == 1 else 1
@@ -221,9 +217,11 @@ class Fallback(Layer):
 
     def status(self, now: float) -> Iterable[str]:
         """How soon each target answers, after how long it is hedged, and how busy each balance is."""
-        yield from status_lines(self, now)
-        for balancer in self.balances:
-            yield from balancer.status(now)
+        return status_lines(self, now)
+
+    def unsettled(self) -> Iterable[str]:
+        """A sentence for each target of a balance with calls in flight, for `assert_settled`."""
+        return [words for balancer in self.balances for words in balancer.unsettled()]
 
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_rule.after!r}" if self.hedges else ""

@@ -27,6 +27,7 @@ class Route(Protocol):
     detects_silence: bool
     budget: HedgeBudget
     balancers: Mapping[Deployment, Balancer]
+    balances: tuple[Balancer, ...]
 
     def deployments(self) -> Iterable[Deployment]:
         """Every target."""
@@ -39,7 +40,9 @@ class Route(Protocol):
 
 
 def status_lines(route: Route, now: float) -> Iterator[str]:
-    """A line for each target that is watched for silence, and one for each provider that is hedged to."""
+    """A line for each target that is balanced or watched for silence, and for each provider of hedges."""
+    for balancer in route.balances:
+        yield from balancer.status(now)
     if not route.detects_silence:
         return
     targets = tuple(route.deployments())

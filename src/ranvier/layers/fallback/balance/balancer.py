@@ -12,6 +12,7 @@ from ranvier.layers.fallback.balance.load import Load
 from ranvier.layers.fallback.balance.loads import Loads
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.later import accepted_at
+from ranvier.wording import counted
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.balance.settings import Balance
@@ -111,10 +112,12 @@ class Balancer:
     def _ready(self, load: Load, call: Call, now: float, turn: float) -> bool:
         """True if the target would accept `call` now, and may have it: one that is down has one at a time."""
         if accepted_at(call, self._targets[load]) is False:
-            load.rejects(now)
+            load.rejects(call.tenant, now)
             return False
         share = load.share(now)
-        return share >= 1.0 or turn < share or (load.is_down and not load.in_flight.number)
+        if share >= 1.0 or turn < share or not load.concerns(call.tenant):
+            return True
+        return load.is_down and not load.in_flight.number
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -132,6 +135,12 @@ class Balancer:
             if each.share < 1:
                 words += f", {each.share:.0%} of its share" if each.share else ", down"
             yield words
+
+    def unsettled(self) -> Iterator[str]:
+        """A sentence for each target with calls in flight."""
+        for load in self.loads.loads:
+            if load.in_flight.number:
+                yield f"balance: {counted(load.in_flight.number, 'call')} in flight at {load.name}"
 
     def __repr__(self) -> str:
         return f"Balance({', '.join(map(str, self.by_target))}{self.balance.options})"

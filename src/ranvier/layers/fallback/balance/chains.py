@@ -30,6 +30,7 @@ class Chains:
     Attributes:
         targets: The targets of the usual chain.
         default: The usual chain.
+        balances: Each balance.
         balancers: The balances by their targets; empty without any.
     """
 
@@ -55,6 +56,7 @@ class Chains:
             assert isinstance(start, Deployment)
             own = (start, *(self._step(target, among=self.targets) for target in listed(primary, further)))
             self._by_start.update({primary: own, start.target: own})
+        self.balances = tuple(self._made.values())
         first_step = usual[0]
         self.default = self._by_start[first_step.target] if isinstance(first_step, Deployment) else usual
         if share is not None:

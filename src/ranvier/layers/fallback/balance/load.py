@@ -13,6 +13,9 @@ DOWN = 5.0
 SLOW_START = 20.0
 """Seconds after its return until a target has its full share again."""
 
+MAX_TENANTS = 1024
+"""Rejected tenants that are known; above that, the slow start is for all."""
+
 
 class InFlight:
     """The calls at one target on one event loop."""
@@ -34,11 +37,13 @@ class Load:
         average: The average time to the first content; `None` before the first sample.
         sampled_at: When the last sample came.
         chosen_at: How many calls had been balanced when it was chosen last.
+        turn: Of two that are equally loaded, the one with the smaller number is chosen.
         in_flight: The calls there: an object of their own, so that those of a closed loop end elsewhere.
     """
 
     __slots__ = (
         "_back_at",
+        "_rejected",
         "_rejected_at",
         "_rejects_since",
         "average",
@@ -48,6 +53,7 @@ class Load:
         "name",
         "number",
         "sampled_at",
+        "turn",
         "weight",
     )
 
@@ -59,23 +65,30 @@ class Load:
         self.average: float | None = None
         self.sampled_at = -inf
         self.chosen_at = 0
+        self.turn = 0.0
         self.in_flight = InFlight()
         self._rejects_since: float | None = None  # without content since then
         self._rejected_at = -inf
+        self._rejected: set[int] = set()  # hashes of the tenants
         self._back_at = -inf
 
-    def rejects(self, now: float) -> None:
+    def rejects(self, tenant: str, now: float) -> None:
         """The target rejects a call: its circuit is open, or a gate is closed. One that is busy is well."""
         if self.in_flight.number:
             return
         if self._rejects_since is None:
             self._rejects_since = now
+            if now - self._back_at >= SLOW_START:
+                self._rejected.clear()
         self._rejected_at = now
+        if len(self._rejected) < MAX_TENANTS:
+            self._rejected.add(hash(tenant))
 
     def answers(self, now: float) -> None:
-        """The first content of a call has arrived: if the target was down, it is back."""
+        """The first content of a call has arrived: a target that was down is back, and nothing is known."""
         if self.is_down:
             self._back_at = now
+            self.average = None
         self._rejects_since = None
 
     @property
@@ -89,6 +102,10 @@ class Load:
             return 0.0
         since = now - self._back_at
         return 1.0 if since >= SLOW_START else since / SLOW_START
+
+    def concerns(self, tenant: str) -> bool:
+        """True if `tenant` has been rejected: for others, with other keys and circuits, it is not down."""
+        return len(self._rejected) >= MAX_TENANTS or hash(tenant) in self._rejected
 
     def shift(self, seconds: float) -> None:
         """Go on with another event loop, whose clock is `seconds` ahead: nothing is in flight any more."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from statistics import median
+from statistics import median_low
 
 from ranvier.layers.fallback.balance.load import Load
 from ranvier.layers.fallback.first_tokens import SHORTEST
 
 GAIN = 0.1
-"""The share of a new sample in the average."""
+"""The share of a new sample in the average, at least."""
 
-HALF_LIFE = 10.0
+HALF_LIFE = 60.0
 """Seconds in which an average that is not sampled comes half as close to that of the others."""
 
 FRESH = 1.0
 """Seconds for which an average counts as it is."""
 
 CLEARLY = 1.25
-"""How many times the score of the first candidate has to be as large as that of the second to lose."""
+"""How many times as large the score of the more loaded one is, at least: smaller differences are noise."""
 
 MAX_PASSED = 30
 """How many calls in a row go elsewhere, at most, while a target has none: its average would grow stale."""
@@ -46,6 +46,7 @@ class Loads:
         self._counts_seconds = by != "least_busy"
         self._sampled_at = -math.inf  # any of them
         self._chosen = 0
+        self._turn = 0.0
 
     # --- choosing --------------------------------------------------------------------------------
 
@@ -60,10 +61,13 @@ class Loads:
         return order
 
     def lighter(self, first: Load, second: Load) -> Load:
-        """The less loaded of two that were drawn in this order: the first, unless it is clearly worse."""
-        if self.overdue(first) or self.score(second) * CLEARLY >= self.score(first):
+        """The less loaded of two that were drawn in this order; if neither clearly is, they take turns."""
+        if self.overdue(first):
             return first
-        return second
+        scores = self.score(first), self.score(second)
+        if max(scores) > CLEARLY * min(scores):
+            return second if scores[1] < scores[0] else first
+        return second if second.turn < first.turn else first
 
     def score(self, load: Load) -> float:
         """(in flight + 1) times the average time to the first content, or one of the two."""
@@ -89,15 +93,18 @@ class Loads:
         """A call is sent there."""
         self._chosen += 1
         load.chosen_at = self._chosen
+        load.turn = self._turn = max(load.turn, self._turn)  # one that was away has saved up nothing
+        load.turn += 1.0 / load.weight
 
     # --- how soon they answer --------------------------------------------------------------------
 
     def sample(self, load: Load, seconds: float, now: float) -> None:
         """A call had its first content after `seconds`, or a failure counts as so long."""
-        average, seconds = self.average(load), min(seconds, load.longest)
-        load.average = (
-            seconds if load.average is None or average is None else average + GAIN * (seconds - average)
-        )
+        seconds, before = min(seconds, load.longest), self.average(load)
+        if load.average is None or before is None:
+            load.average = seconds
+        else:
+            load.average = before + max(GAIN, 1.0 - self._freshness(load)) * (seconds - before)
         load.sampled_at = self._sampled_at = now
 
     def waited(self, load: Load, seconds: float, now: float) -> None:
@@ -111,16 +118,18 @@ class Loads:
 
         It fades while the others are sampled and it is not. `None` if there are no samples at all.
         """
-        if load.average is not None and self._sampled_at - load.sampled_at < FRESH:
-            return load.average
-        others = [each for each in self.loads if each is not load and each.average is not None]
+        own = load.average
+        if own is not None and self._sampled_at - load.sampled_at < FRESH:
+            return own
+        others = [each.average for each in self.loads if each is not load and each.average is not None]
         if not others:
-            return load.average
-        usual: float = median([each.average for each in others if each.average is not None])
-        age = max(each.sampled_at for each in others) - load.sampled_at
-        if load.average is None:
-            return usual
-        return usual + (load.average - usual) * math.exp2(-max(age, 0.0) / HALF_LIFE)
+            return own
+        usual = median_low(others)
+        return usual if own is None else usual + (own - usual) * self._freshness(load)
+
+    def _freshness(self, load: Load) -> float:
+        """1 for an average that is sampled as often as the others, and less the older it is."""
+        return math.exp2((load.sampled_at - self._sampled_at) / HALF_LIFE)
 
     def shift(self, seconds: float) -> None:
         """Go on with another event loop, whose clock is `seconds` ahead."""

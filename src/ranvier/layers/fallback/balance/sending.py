@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ranvier.errors.provider import ProviderError
 from ranvier.errors.scope import Scope
 from ranvier.layers.fallback.keys import send
-from ranvier.pipeline.outcome import FAILED
+from ranvier.pipeline.outcome import FAILED, Outcome
 from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.layer import Handler, R
-    from ranvier.pipeline.outcome import Outcome
 
-FAULTS = frozenset(("network", "server_error", "overloaded", "invalid_response", "timeout", "stream_dropped"))
+FAULTS = frozenset(("network", "server_error", "overloaded", "timeout", "stream_dropped"))
 """Outcomes of attempts that were retried, and count: most often the model or the server failed."""
+
+HEALTH = (Scope.MODEL, Scope.ENDPOINT)
+"""What a failure has to be about to count."""
 
 
 class Counted:
@@ -80,9 +82,9 @@ class Sent:
             return  # a layer has answered
         self._count_retried(attempts)
         now, first = self._now(), attempts[-1].first_token
+        self._load.answers(now)
         if first is not None:  # otherwise its time follows the length of the answer
             self._loads.sample(self._load, first, now)
-        self._load.answers(now)
 
     def failed(self, error: BaseException) -> None:
         """The target has failed, or was not waited for any longer."""
@@ -91,7 +93,7 @@ class Sent:
         if not attempts:
             return  # nothing was sent
         self._count_retried(attempts)
-        if getattr(error, "scope", None) in (Scope.MODEL, Scope.ENDPOINT):
+        if Outcome.of(error) is FAILED and getattr(error, "scope", None) in HEALTH:
             self._fault()
         elif not isinstance(error, ProviderError) and attempts[-1].first_token is None:
             now = self._now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -57,6 +58,8 @@ class Balance:
                 raise ConfigurationError("Balance(): a Balance cannot contain another one")
         if sticky is not None and not callable(sticky):
             raise ConfigurationError(f"Balance(sticky)={sticky!r:.60}: give a function of a call")
+        if inspect.iscoroutinefunction(sticky):
+            raise ConfigurationError("Balance(sticky) is `async def`, but has to answer at once")
         self.targets = targets
         self.by = validation.choice("Balance(by)", by, ("load", "least_busy", "latency"))
         self.weights = _checked_weights(weights, len(targets))
@@ -79,6 +82,8 @@ class Balance:
             return None
         if isinstance(name, bytes):
             return number_of(name.hex())
+        if inspect.iscoroutine(name):
+            name.close()  # nobody will await it
         if isinstance(name, bool) or not isinstance(name, (str, int)):
             raise ConfigurationError(
                 f"Balance(sticky) returned a {type(name).__name__}: return a str, an int, bytes or None"
