@@ -85,6 +85,24 @@ async def test_the_chain_of_its_provider_follows() -> None:
     assert_settled(pipeline)
 
 
+async def test_a_listed_target_has_its_options_wherever_a_call_starts() -> None:
+    """Also one that is only in the chain of another target."""
+    route = Fallback(
+        Deployment(Models("one"), "a"),
+        chains={"one": [Deployment(Models("three"), "c", context_window=7)]},
+        open=True,
+    )
+    seen = []
+
+    def allow(call: Call, at: Deployment) -> bool:
+        seen.append(at.context_window)
+        return True
+
+    async with Pipeline(route, allow=allow) as pipeline:
+        assert (await pipeline.complete("Hi", to="three/c")).text == "c"
+    assert seen[-1] == 7
+
+
 async def test_without_open_the_error_says_what_to_write() -> None:
     """If the provider is one of the route; else it would not help."""
     async with Pipeline(Fallback(Deployment(Models("one"), "a"), Models("two"))) as pipeline:

@@ -89,8 +89,9 @@ class UnlistedTargets:
     """
 
     def __init__(self, listed: Iterable[Deployment], share: float) -> None:
+        self._listed = {target.target: target for target in listed}
         self.providers: dict[str, Provider] = {}
-        for target in listed:
+        for target in self._listed.values():
             self.providers.setdefault(target.provider.name, target.provider)
         self._share = share
         self._known: OrderedDict[str, UnlistedTarget] = OrderedDict()
@@ -98,12 +99,14 @@ class UnlistedTargets:
     def __iter__(self) -> Iterator[UnlistedTarget]:
         return iter(tuple(self._known.values()))
 
-    def named(self, start: str) -> UnlistedTarget | None:
+    def named(self, start: str) -> Deployment | None:
         """The target `start`; `None` if no provider of the route has that name, or it names no model.
 
         Raises:
             ConfigurationError: the name of the model is too long, or has control characters.
         """
+        if start in self._listed:  # in the chain of another target only
+            return self._listed[start]
         target = self._known.get(start)
         if target is None:
             name, _, model = start.partition("/")
