@@ -1,6 +1,7 @@
 """What a balance knows about its targets, against a model of it in the plainest words; and its hashing."""
 
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -297,8 +298,14 @@ def test_every_process_finds_the_same_home() -> None:
         "print([number_of(each) for each in ('a/x', 'é', '\\ud800')], distance(7, number_of('a/x'), 2.0))"
     )
     seen = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
     }
     assert seen == {
         f"{[number_of(each) for each in ('a/x', 'é', chr(0xD800))]} {distance(7, TARGETS[0], 2.0)}\n"

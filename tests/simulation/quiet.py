@@ -66,6 +66,7 @@ def _held_in(stack: Stack) -> Iterator[str]:
         yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
     if pipeline.credentials.lookups.running:
         yield f"{pipeline.credentials.lookups.running} are looked up"
+    yield from stack.route.unsettled()
     if stack.bulkhead is not None and stack.bulkhead.inside:
         yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
     if stack.throttle is not None:

@@ -102,6 +102,9 @@ class RequestChecks(RaceChecks):
         """Whether `target` comes later in its chain; those at an endpoint that has failed come last."""
         if chain.index(target) > chain.index(before.target) or story.stack.asks_last_target:
             return True
+        balanced = story.stack.names[: story.stack.balanced]
+        if target in balanced and before.target in balanced:
+            return story.asked[target] == 1
         provider = target.partition("/")[0]
         failed = [each.provider for each in story.exchanges[:-1] if each.scope is Scope.ENDPOINT]
         return provider in failed and story.asked[target] == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
 from ranvier.clock import current_deadline
 from ranvier.events import CircuitChanged, Event
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
+from ranvier.layers import Balance, Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
 from ranvier.pipeline import Layer
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
@@ -41,6 +41,7 @@ class Stack:
         closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
         watched: Its route watches for the first content of whole answers too.
+        balanced: How many of its targets, from the first on, are asked in any order.
         plain: It asks one target after the other, and its circuits are those of the tenants alone.
     """
 
@@ -107,8 +108,12 @@ class Stack:
             chains = {self.names[0]: self.chains[self.names[0]][1:]}
         self.hedge_after, self.reserve = draw_hedges(rng)
         self.hedges = self.hedge_after is not None
+        self.balanced = self._balanced() if chains is None else 0
+        for name in self.names[: self.balanced]:
+            self.chains[name] = [name, *(each for each in self.names if each != name)]
         self.route = Fallback(
-            *self.targets,
+            *self._balance(),
+            *self.targets[self.balanced :],
             chains=chains,
             on_invalid_request=self.goes_on_after[InvalidRequestError],
             on_content_filter=self.goes_on_after[ContentFilterError],
@@ -116,6 +121,20 @@ class Stack:
             reserve=self.reserve,
         )
         return [self.route]
+
+    def _balanced(self) -> int:
+        """How many of the targets, from the first on, are balanced: none in most stacks."""
+        rng = Random(" ".join(self.names))  # of its own: every other draw stays as it was
+        return rng.randint(2, len(self.names)) if len(self.names) > 1 and rng.random() < 0.4 else 0
+
+    def _balance(self) -> list[Balance]:
+        if not self.balanced:
+            return []
+        rng = Random(" ".join(reversed(self.names)))
+        sticky = (lambda call: call.tenant) if rng.random() < 0.5 else None
+        by: Any = rng.choice(["load", "load", "least_busy", "latency"])
+        weights = [rng.choice([0.5, 1.0, 3.0]) for _ in range(self.balanced)]
+        return [Balance(*self.targets[: self.balanced], by=by, weights=weights, sticky=sticky)]
 
     def _retry_layers(self) -> list[Layer]:
         rng = self.rng

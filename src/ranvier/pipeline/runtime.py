@@ -159,6 +159,8 @@ class Runtime:
         timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of each call from
             its start, so that `handle` is not called, and the limits of attempts, if they are the same for
             every call. This saves deriving calls for them.
+        judges: A hook for `Layer.join`: the layers that may reject a call, of which a balance asks whether
+            they would accept it.
         retry_budget: A hook for `Layer.join`: what further attempts at the same target are asked of; `None`
             allows all.
     """
@@ -176,6 +178,7 @@ class Runtime:
     timed_by: Timed | None = None
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
+    judges: tuple[Stacked, ...] = ()
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

@@ -1,6 +1,7 @@
 """All mutations, of every module of this package and of the simulation."""
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
+from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
@@ -15,6 +16,7 @@ from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
+    *OF_BALANCES,
     *OF_FOREIGN_CODE,
     *OF_GATES,
     *OF_HEDGES,

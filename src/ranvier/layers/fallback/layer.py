@@ -31,6 +31,7 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
+from ranvier.pipeline.waiting.later import judges_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
@@ -122,6 +123,7 @@ class Fallback(Layer):
         shared = (layer.circuits is not None and layer.circuits.shared is not None for layer in layers)
         self.detects_silence = self.detects_silence or any(shared)
         self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
+        pipeline.judges = judges_of(layers)
         for deployment in self._paces:
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:

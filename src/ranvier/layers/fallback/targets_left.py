@@ -49,6 +49,7 @@ class TargetsLeft:
             self._remaining = self._remaining[1:]
             if isinstance(target, Balancer):
                 self._remaining = (*target.arranged(self.call, self._refused), *self._remaining)
+                self._balanced = any(isinstance(each, Balancer) for each in self._remaining)
                 continue
             if self._refused and target in self._refused:
                 self._pass_over(target, self._refused[target])

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.rejected import CredentialMissingError
 from ranvier.pipeline.credentials.known import with_known_keys
+from ranvier.pipeline.layer import Layer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.runtime import Stacked
 
 
 def later_target_admits(call: Call) -> bool:
@@ -29,12 +34,31 @@ def _admits(call: Call, deployment: Deployment) -> bool:
 
 def accepted_at(call: Call, deployment: Deployment) -> bool | None:
     """Whether the stack would accept `call` at `deployment` now, or probe; `None` if no key is known."""
-    accepted = None
+    pipeline, accepted = call.pipeline, None
     try:
+        if pipeline.credentials.resolver is None:
+            asked = call.to(deployment)
+            asked.credential = pipeline.credentials.default(call, deployment)
+            return _accept(pipeline.judges, asked)
         for asked in with_known_keys(call, deployment):
-            accepted = all(layer.accepts(asked) for layer in call.pipeline.layers)
+            accepted = _accept(pipeline.judges, asked)
             if accepted:
                 return True
+    except CredentialMissingError:
+        return False
     except PLAIN_FAILURES:  # the call learns of it when it is sent there
         return None
     return accepted
+
+
+def _accept(layers: Iterable[Stacked], call: Call) -> bool:
+    for layer in layers:  # noqa: SIM110  # because: a generator costs twice as much
+        if not layer.accepts(call):
+            return False
+    return True
+
+
+def judges_of(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Those of `layers` that may reject a call."""
+    own = (Layer.accepts, Layer.admits_now)
+    return tuple([each for each in layers if (type(each).accepts, type(each).admits_now) != own])

@@ -125,7 +125,7 @@ class Chains:
 
 def counted(later: Sequence[Deployment], balancers: Mapping[Deployment, Balancer]) -> Sequence[Deployment]:
     """Those of `later` for which time is kept: of each balance, the first two."""
-    if not balancers:
+    if not balancers or len(later) <= COUNTED:
         return later
     numbers: Counter[Balancer | None] = Counter()
     kept = []
