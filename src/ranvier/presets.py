@@ -25,6 +25,9 @@ from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance
 from ranvier.remedies import OF_RESILIENT, suggests
 
+UNLISTED = 120.0
+"""Seconds to the first content of a model that is not listed, which may think silently."""
+
 
 @suggests(**OF_RESILIENT)
 def resilient(
@@ -35,6 +38,7 @@ def resilient(
     allow: Allow | None = None,
     prices: Prices | None = None,
     layers: Iterable[Layer] = (),
+    open: bool = False,
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
@@ -66,13 +70,16 @@ def resilient(
         prices: As for `Pipeline`.
         layers: Further layers, such as `[OpenTelemetry(), Bulkhead(20)]`: each goes to its place, outside the
             others there.
+        open: As for `Fallback`: calls may name any model of the providers. The first content of a model that
+            is not listed may take 120 seconds, because it may think silently.
     """
-    route = Fallback(*targets, hedge_after="p99", reserve=20)
+    route = Fallback(*targets, hedge_after="p99", reserve=20, open=open)
     allowances = {
         each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
         for each in route.deployments()
     }
     usual = min(allowances.values())
+    unlisted = {each.provider.name: UNLISTED for each in route.deployments()} if open else {}
     own = (
         Deadline(seconds=180),
         route,
@@ -87,8 +94,8 @@ def resilient(
             idle=15,
             overrides={
                 target: Timeout(None, first_token=allowance, idle=15)
-                for target, allowance in allowances.items()
-                if allowance != usual
+                for target, allowance in {**unlisted, **allowances}.items()
+                if open or allowance != usual
             },
         ),
     )

@@ -54,6 +54,9 @@ class Layer:
     innermost: ClassVar[bool] = False
     """True if no layer may be inside it but others that are innermost, too."""
 
+    takes_any_model: bool = False
+    """True if a call may also start at other models of the providers of `deployments`."""
+
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""
 

@@ -40,6 +40,10 @@ class Stacked(Protocol):
     def circuits(self) -> CircuitRegistry | None:
         """Its circuits, if it keeps any."""
 
+    @property
+    def takes_any_model(self) -> bool:
+        """True if a call may also start at other models of its providers."""
+
     def deployments(self) -> Iterable[Deployment]:
         """Every target that it may send a call to."""
 

@@ -139,7 +139,7 @@ class Breaker(Guard):
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""
         self.circuits.listen(pipeline.events)
         if self._shared is not None:
-            self._shared.listen(pipeline.events)
+            self._shared.join(pipeline)
         if self._key is None:
             self.circuits.models.update(several_models(pipeline))
             self._plain = self._plain and not self.circuits.models
@@ -250,9 +250,13 @@ class Breaker(Guard):
 
 
 def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
-    """The targets of each provider of which the stack has several models."""
+    """The targets of each provider of which the stack has several models, or takes any model."""
     targets: dict[str, dict[str, None]] = {}
+    several = set()
     for layer in pipeline.layers:
         for each in layer.deployments():
-            targets.setdefault(each.provider.name, {})[each.target] = None
-    return {provider: tuple(models) for provider, models in targets.items() if len(models) > 1}
+            models = targets.setdefault(each.provider.name, {})
+            models[each.target] = None
+            if len(models) > 1 or layer.takes_any_model:
+                several.add(each.provider.name)
+    return {provider: tuple(models) for provider, models in targets.items() if provider in several}

@@ -20,7 +20,7 @@ from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
-from ranvier.layers.fallback.targets import Target
+from ranvier.layers.fallback.targets import Target, UnlistedTarget
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.capable import is_plain, may_lack
@@ -30,11 +30,11 @@ from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.running.loops import Loops
+from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 from ranvier.pipeline.waiting.later import judges_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
-    from ranvier.pipeline.timing.limits import Limits
 
 
 class Fallback(Layer):
@@ -55,6 +55,7 @@ class Fallback(Layer):
         reserve: The most seconds before the deadline that are kept for each target after this one: until its
             first content, an attempt may use what is left minus, for each of them, this time, its
             `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
+        open: A call may also start at any other model of these providers: `to="openai/gpt-5.4-mini"`.
 
     The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A
     provider receives at most ten hedges, plus one for every ten calls. With one target only, a hedge goes to
@@ -81,15 +82,15 @@ class Fallback(Layer):
         hedge_after: HedgeAfter = None,
         hedge_min: float = 2.0,
         reserve: float | None = None,
+        open: bool = False,
     ) -> None:
         if not targets:
-            raise ConfigurationError(
-                "Fallback(): name at least one target, such as 'anthropic/claude-sonnet-5'"
-            )
+            raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-haiku'")
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
         self._on_empty = on_empty
-        self._chains = Chains(targets, chains or {})
+        share = 0.95 if hedge_after == "p95" else 0.99
+        self._chains = Chains(targets, chains or {}, share if open else None)
         self._default = self._chains.default
         self.targets = self._chains.targets
         self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
@@ -102,8 +103,8 @@ class Fallback(Layer):
         self.watched = self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
         self.probing_layers: tuple[Layer, ...] = ()
-        share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
+        self.takes_any_model = open
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._loops = Loops()
@@ -119,10 +120,11 @@ class Fallback(Layer):
         layers = [layer for layer in pipeline.layers if isinstance(layer, Layer)]
         probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
         self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
-        self.detects_silence = self.detects_silence or _any_shared(layers)
+        shared = (layer.circuits is not None and layer.circuits.shared is not None for layer in layers)
+        self.detects_silence = self.detects_silence or any(shared)
         self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
         pipeline.judges = judges_of(layers)
-        for deployment in self.deployments():
+        for deployment in self._paces:
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:
                 least = min(self.reserve, self.reserve if limits.first_token is None else limits.first_token)
@@ -138,6 +140,7 @@ class Fallback(Layer):
                 pace.shift(shift)
             for balancer in self.balances:
                 balancer.loads.shift(shift)
+            self._chains.forget_unlisted()
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
@@ -154,7 +157,7 @@ class Fallback(Layer):
 
     def pace_of(self, target: Deployment) -> Pace:
         """How soon `target` usually answers."""
-        return self._paces[target]
+        return target.pace if isinstance(target, UnlistedTarget) else self._paces[target]
 
     def is_suspect(self, call: Call, pace: Pace) -> bool:
         """True if the attempt may have to go on without its caller, and so needs a task of its own."""
@@ -172,7 +175,7 @@ class Fallback(Layer):
         share = (deadline - now) / (len(later) + 1)
         kept = 0.0
         for target in later:
-            kept += min(share, self._reserves[target])
+            kept += min(share, self._reserves.get(target, share))
         return deadline - kept
 
     def accepts_empty(self, call: Call) -> bool:
@@ -191,12 +194,13 @@ class Fallback(Layer):
     # --- the targets -----------------------------------------------------------------------------
 
     def check_start(self, start: str) -> None:
-        """Raise `UnknownProviderError` unless `start` is one of the targets."""
+        """Raise `UnknownProviderError` unless a call may start at `start`."""
         self._chains.of(start)
 
     def deployments(self) -> Iterable[Deployment]:
-        """Every target, including those of the chains."""
-        return dict.fromkeys(deployment for chain in self.chains() for deployment in chain)
+        """Every target, including those of the chains, and the unlisted ones that were used last."""
+        listed = (deployment for chain in self.chains() for deployment in chain)
+        return dict.fromkeys((*listed, *self._chains.unlisted()))
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
         """The targets that a call is sent to in turn, for each target where it may start."""
@@ -211,7 +215,7 @@ class Fallback(Layer):
     def delay_at(self, target: Deployment, now: float) -> float | None:
         """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
         single = len(self.targets) == 1
-        return self.hedge_rule.usual(self._paces[target], self._limits[target], single, now)
+        return self.hedge_rule.usual(self.pace_of(target), self._limits.get(target, UNLIMITED), single, now)
 
     def status(self, now: float) -> Iterable[str]:
         """How soon each target answers, after how long it is hedged, and how busy each balance is."""
@@ -223,12 +227,8 @@ class Fallback(Layer):
 
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_rule.after!r}" if self.hedges else ""
-        return f"Fallback({' -> '.join(map(str, self._default))}{hedge})"
-
-
-def _any_shared(layers: Iterable[Layer]) -> bool:
-    circuits = (layer.circuits for layer in layers)
-    return any(each is not None and each.shared is not None for each in circuits)
+        opened = ", open=True" if self.takes_any_model else ""
+        return f"Fallback({' -> '.join(map(str, self._default))}{hedge}{opened})"
 
 
 async def _run_unwatched(layer: Fallback, call: Call, chain: Chain, inner: Handler[R]) -> R:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
 from ranvier.layers.fallback.balance.balancer import Balancer
 from ranvier.layers.fallback.balance.settings import Balance
-from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.layers.fallback.targets import Target, TargetNames, UnlistedTargets, listed
 from ranvier.pipeline.deployment import Deployment
 
 Chain = tuple[Deployment | Balancer, ...]
@@ -21,6 +21,12 @@ COUNTED = 2
 class Chains:
     """The chain of each target where a call may start.
 
+    Args:
+        targets: The targets of the usual chain.
+        chains: Those that follow a single primary.
+        share: A call may also start at any other model of these providers, with the share of its `Pace`;
+            `None` means that it may not.
+
     Attributes:
         targets: The targets of the usual chain.
         default: The usual chain.
@@ -29,8 +35,12 @@ class Chains:
     """
 
     def __init__(
-        self, targets: Sequence[Target | Balance], chains: Mapping[str, Sequence[Target | Balance]]
+        self,
+        targets: Sequence[Target | Balance],
+        chains: Mapping[str, Sequence[Target | Balance]],
+        share: float | None = None,
     ) -> None:
+        self._unlisted: UnlistedTargets | None = None
         self.balancers: dict[Deployment, Balancer] = {}
         self._made: dict[int, Balancer] = {}
         self._named = TargetNames(_plain([*targets, *(each for chain in chains.values() for each in chain)]))
@@ -49,6 +59,8 @@ class Chains:
         self.balances = tuple(self._made.values())
         first_step = usual[0]
         self.default = self._by_start[first_step.target] if isinstance(first_step, Deployment) else usual
+        if share is not None:
+            self._unlisted = UnlistedTargets([each for chain in self.all() for each in chain], share)
 
     def _step(self, target: Target | Balance, among: Iterable[Deployment] = ()) -> Deployment | Balancer:
         if not isinstance(target, Balance):
@@ -70,16 +82,45 @@ class Chains:
             UnknownProviderError: no chain starts there.
         """
         chain = self._by_start.get(start)
-        if chain is None:
-            known = ", ".join(deployment.target for deployment in self.targets)
-            raise UnknownProviderError(
-                f"target {start!r:.80} is not among the targets of this pipeline: {known}"
-            )
-        return chain
+        if chain is not None:
+            return chain
+        target = None if self._unlisted is None else self._unlisted.named(start)
+        if target is None:
+            raise UnknownProviderError(self._unknown(start))
+        return (target, *self._by_start.get(target.provider.name, self.default))
+
+    def _unknown(self, start: str) -> str:
+        known = ", ".join(deployment.target for deployment in self.targets)
+        words = f"target {start!r:.80} is not among the targets of this pipeline: {known}"
+        if self._unlisted is not None:
+            return f"{words}; it may also be another model of {', '.join(self._unlisted.providers)}"
+        name, _, model = start.partition("/")
+        if model and name in {
+            each.provider.name for chain in self._by_start.values() for each in flat(chain)
+        }:
+            return f"{words}; list it, or accept any model of {name} with Fallback(..., open=True)"
+        return words
+
+    def unlisted(self) -> Iterable[Deployment]:
+        """The targets that calls have named although no chain has them."""
+        return () if self._unlisted is None else tuple(self._unlisted)
+
+    def forget_unlisted(self) -> None:
+        """Forget these targets: their event loop is closed, so that their times mean nothing any more."""
+        if self._unlisted is not None:
+            self._unlisted.forget()
 
     def all(self) -> Iterable[tuple[Deployment, ...]]:
-        """Every chain, with the targets of balances in the order in which they were named."""
-        return dict.fromkeys(flat(chain) for chain in (self.default, *self._by_start.values()))
+        """Every chain, with the targets of balances in the order in which they were named.
+
+        Where a call may start at any model of a provider, the first one of that provider stands for it.
+        """
+        chains = [flat(chain) for chain in (self.default, *self._by_start.values())]
+        if self._unlisted is not None:
+            first = {target.provider.name: target for chain in reversed(chains) for target in reversed(chain)}
+            usual = {name: flat(self._by_start.get(name, self.default)) for name in first}
+            chains += [(first[name], *chain) for name, chain in usual.items()]
+        return dict.fromkeys(chains)
 
 
 def counted(later: Sequence[Deployment], balancers: Mapping[Deployment, Balancer]) -> Sequence[Deployment]:
