@@ -846,14 +846,14 @@ async def test_print_shows_the_balance() -> None:
     ("make", "words"),
     [
         (lambda: Balance("a/x"), "name at least two targets"),
-        (lambda: Balance("a/x", "b/y", by="random"), "choose one of 'load', 'least_busy', 'latency'"),
+        (lambda: Balance("a/x", "b/y", by="random"), "choose one of 'load', 'least_busy', 'latency'"),  # type: ignore[arg-type]
         (lambda: Balance("a/x", "b/y", weights=[1]), "give one for each of the 2 targets"),
-        (lambda: Balance("a/x", "b/y", weights={"a": 1, "b": 2}), "give one for each of the 2 targets"),
+        (lambda: Balance("a/x", "b/y", weights={"a": 1, "b": 2}), "give one for each of the 2 targets"),  # type: ignore[arg-type]
         (lambda: Balance("a/x", "b/y", weights=[1, 0]), "give 0.001 to 1000"),
         (lambda: Balance("a/x", "b/y", weights=[1, float("nan")]), "give 0.001 to 1000"),
         (lambda: Balance("a/x", "b/y", weights=[1, True]), "give 0.001 to 1000"),
-        (lambda: Balance("a/x", "b/y", sticky="id"), "give a function of a call"),
-        (lambda: Balance("a/x", Balance("b/y", "c/z")), "cannot contain another one"),
+        (lambda: Balance("a/x", "b/y", sticky="id"), "give a function of a call"),  # type: ignore[arg-type]
+        (lambda: Balance("a/x", Balance("b/y", "c/z")), "cannot contain another one"),  # type: ignore[arg-type]
         (lambda: Fallback(Balance("stub", "stub")), "stub/stub is named twice"),
         (lambda: Fallback(Balance("stub/a", "stub/b"), Balance("stub/b", "stub/c")), "stub/b is named twice"),
         (lambda: Fallback(Balance(["stub/a", "stub/b"], "stub/c")), "pass the targets one by one"),  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ranvier.layers.fallback.balance.hashing import distance, turn_of
@@ -88,23 +87,31 @@ class Balancer:
     def _by_load(self, loads: Sequence[Load], call: Call) -> list[Load]:
         """The less loaded of two that would accept `call`; then the others, by their scores."""
         now = call.pipeline.clock()
-        drawn = self.loads.drawn(loads)
-        ready = [*islice((each for each in drawn if self._ready(each, call, now, random.random())), 2)]
-        chosen = self.loads.lighter(*ready) if len(ready) == 2 else (ready or drawn)[0]
-        drawn.remove(chosen)
-        if len(drawn) > 1:
-            drawn.sort(key=self.loads.score)
-        recorder.balanced(call, chosen.name, f"{len(loads)} by {self.balance.by}")
-        return [chosen, *drawn]
+        ready: list[Load] = []
+        others: list[Load] = []
+        last: list[Load] = []
+        for each in self.loads.drawn(loads):
+            if len(ready) == 2:
+                others.append(each)
+            else:
+                (ready if self._ready(each, call, now, random.random()) else last).append(each)
+        if len(ready) == 2:
+            chosen = self.loads.lighter(*ready)
+            others.append(ready[0] if chosen is ready[1] else ready[1])
+            ready = [chosen]
+            others.sort(key=self.loads.score)
+        order = [*ready, *others, *last]
+        recorder.balanced(call, order[0].name, f"{len(loads)} by {self.balance.by}")
+        return order
 
     def _by_hash(self, loads: list[Load], call: Call, conversation: int) -> None:
-        """Put the home of the conversation first, or the next target in its order that accepts `call`."""
+        """Put the home of the conversation first, and those that would not accept `call` last."""
         loads.sort(key=lambda each: distance(conversation, each.number, each.weight))
         home, now, how = loads[0], call.pipeline.clock(), ""
         for place, each in enumerate(loads):
             if self._ready(each, call, now, turn_of(conversation, each.number)):
                 if place:
-                    loads.insert(0, loads.pop(place))
+                    loads[:] = [*loads[place:], *loads[:place]]
                     how = f", instead of {home.name}"
                 break
         recorder.balanced(call, loads[0].name, f"{len(loads)} by conversation{how}")
