@@ -241,13 +241,8 @@ class Call:
 
     def where(self) -> dict[str, Any]:
         """The fields of this call that every event has: tenant, provider, model and metadata."""
-        target = self.deployment
-        return {
-            "tenant": self.tenant,
-            "provider": target.provider.name,
-            "model": target.model,
-            "metadata": self.record.metadata,
-        }
+        at, labels = self.deployment, self.record.metadata
+        return {"tenant": self.tenant, "provider": at.provider.name, "model": at.model, "metadata": labels}
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)

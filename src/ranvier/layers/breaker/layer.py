@@ -12,6 +12,7 @@ from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.models import several_models
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
@@ -247,16 +248,3 @@ class Breaker(Guard):
             **({} if self._shared is None else {"shared": self._shared.rules}),
             **({} if rules.windows is None else rules.windows.settings()),
         )
-
-
-def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
-    """The targets of each provider of which the stack has several models, or takes any model."""
-    targets: dict[str, dict[str, None]] = {}
-    several = set()
-    for layer in pipeline.layers:
-        for each in layer.deployments():
-            models = targets.setdefault(each.provider.name, {})
-            models[each.target] = None
-            if len(models) > 1 or layer.takes_any_model:
-                several.add(each.provider.name)
-    return {provider: tuple(models) for provider, models in targets.items() if provider in several}

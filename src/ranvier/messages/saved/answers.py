@@ -39,6 +39,8 @@ ATTEMPT: Final = Record(
         "seconds": Field(NUMBER, 0.0),
         "usage": Field(optional(USAGE.kind), None),
         "skipped": NONE_COUNTED,
+        "billable": Field(FLAG, True),
+        "fault": MAYBE_STRING,
     },
 )
 RESPONSE: Final = Record(

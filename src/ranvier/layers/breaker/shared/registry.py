@@ -130,11 +130,9 @@ class SharedCircuitRegistry:
     def _forgets_one_of(self, targets: dict[str, SharedTarget]) -> bool:
         """Drop the oldest target without a listed name, whose circuit is closed, and where no call waits."""
         for name, target in targets.items():
-            if name not in self._listed and target.model.state is CLOSED and not target.waiting:
-                del targets[name]
-                self._circuits.pop(
-                    (target.model.provider, target.model.model, target.model.tenants_keys), None
-                )
+            circuit = target.model
+            if name not in self._listed and circuit.state is CLOSED and not target.waiting:
+                del targets[name], self._circuits[circuit.provider, circuit.model, circuit.tenants_keys]
                 return True
         return False
 
