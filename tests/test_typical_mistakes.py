@@ -91,6 +91,7 @@ MISTAKES = [
     ("pipeline.complete('Hi', temperature='hot')", "give a number, 0 or more"),
     ("pipeline.complete('Hi', temprature=1)", "did you mean 'temperature'?"),
     ("pipeline.complete('Hi', top_k=5)", "extra={'top_k': 5}"),
+    ("pipeline.complete('Hi', reasoning_effort='low')", "write reasoning='high'"),
     ("pipeline.complete('Hi', frobnicate=5)", "the options are system, max_tokens"),
     ("pipeline.complete('Hi', max_tokens='100')", "give a whole number, 1 or more"),
     ("pipeline.complete('Hi', max_completion_tokens=100)", "write max_tokens=..."),

@@ -46,7 +46,7 @@ OF_A_CALL = {
         ("user", "tenant_id", "customer"), "write tenant=..., or extra={'user': ...} for the wire"
     ),
     **dict.fromkeys(
-        ("top_k", "reasoning_effort", "thinking", "logprobs"),
+        ("top_k", "logprobs"),
         "fields of the wire go into extra={'top_k': 5}, or extra={'openai': {...}} for one provider",
     ),
     **dict.fromkeys(
@@ -82,6 +82,7 @@ OF_A_CALL = {
     "n": "make one call for each answer",
     "function_call": "write tool_choice=...",
     "repairs": "write repair=1",
+    **dict.fromkeys(("reasoning_effort", "thinking"), "write reasoning='high', or a number of tokens"),
 }
 """For `complete()` and `stream()`, by the name of the argument."""
 

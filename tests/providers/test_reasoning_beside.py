@@ -8,7 +8,8 @@ import pytest
 from ranvier import Deployment, Pipeline
 from ranvier.errors import UnsupportedRequestError
 from ranvier.layers import Fallback
-from ranvier.messages import Tool
+from ranvier.messages import Message, Native, Request, Tool, ToolCall
+from ranvier.messages.native import account_of
 from ranvier.providers import Anthropic, Gemini, OpenAI, OpenRouter
 from ranvier.testing import ScriptedProvider
 from support.providers.repairs import added, adjusted, left_out, tuned
@@ -81,6 +82,36 @@ async def test_neither_tools_nor_thinking_are_given_up(
             assert answer.provider == "second"
         assert await asked.sent(tuned(tools=(LOOK_UP,), reasoning="off", **options), model=model)
         assert not adjusted(asked)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-sonnet-5"])
+async def test_a_turn_begun_without_thinking_goes_on_without(ask: Any, model: str) -> None:
+    """By another provider, for example: Claude refuses to think on a budget then, and a level it takes."""
+    begun = Message.assistant(tool_calls=(ToolCall("call_1", "look_up", {}),))
+    history = (Message.user("Hi"), begun, Message.tool("call_1", "So."))
+    async with ask(Anthropic, NOTHING) as asked:
+        request = Request(history, tools=(LOOK_UP,), reasoning="high")
+        levels = model == "claude-sonnet-5"
+        assert ("thinking" in await asked.sent(request, model=model)) is levels
+        told = ("reasoning", "left out: the turn was begun without")
+        assert (told in adjusted(asked)) is not levels
+        over = Request((*history, Message.assistant("Done."), Message.user("Why?")), reasoning="high")
+        assert "thinking" in await asked.sent(over, model=model)
+
+
+@pytest.mark.parametrize("kind", ["thinking", "redacted_thinking"])
+async def test_a_turn_begun_with_thinking_goes_on_with_it(ask: Any, kind: str) -> None:
+    """Its signed thought is sent back."""
+    async with ask(Anthropic, NOTHING) as asked:
+        account = account_of("secret-key")
+        data = {"type": kind, "thinking": "Hm.", "signature": "s", "data": "d"}
+        thought = Native("anthropic", data, asked.provider.base_url, account, "claude-haiku-4-5")
+        begun = Message("assistant", (thought, ToolCall("call_1", "look_up", {})))
+        history = (Message.user("Hi"), begun, Message.tool("call_1", "So."))
+        sent = await asked.sent(
+            Request(history, tools=(LOOK_UP,), reasoning="high"), model="claude-haiku-4-5"
+        )
+        assert sent["thinking"]["type"] == "enabled"
 
 
 # --- summaries, and fields of the user -----------------------------------------------------------

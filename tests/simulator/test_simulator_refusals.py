@@ -103,6 +103,14 @@ ANTHROPIC = [
         },
         "when tool_choice forces tool use",
     ),
+    (
+        {
+            "thinking": budget(2_000),
+            "max_tokens": 5_000,
+            "messages": [USER, assistant(BLOCK), user(RESULT)],
+        },
+        "Expected `thinking` or `redacted_thinking`, but found `tool_use`",
+    ),
     ({"model": "claude-opus-4-6", "output_config": {"effort": "xhigh"}}, "'xhigh' is not supported"),
     ({"model": "claude-sonnet-4-5", "output_config": {"effort": "low"}}, "'low' is not supported"),
     ({**MARK, "messages": [user(*[{"type": "text", "text": "Hi", **MARK}] * 4)]}, "maximum of 4 blocks"),

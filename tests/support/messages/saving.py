@@ -89,7 +89,11 @@ EVERY_FIELD: Response[Any] = Response(
         ToolCall("call_1", "get_time", {"city": "Bern"}),
     ),
     (
-        Attempt("openai/gpt-5.2", 1, 0.0, None, "closed", 7.25, "overloaded", 503, "req_1", 0.5, None, 1.5),
+        Attempt(
+            *("openai/gpt-5.2", 1, 0.0, None, "closed", 7.25, "overloaded", 503, "req_1", 0.5, None, 1.5),
+            billable=False,
+            fault="server_error",
+        ),
         Attempt(
             *("anthropic/claude-sonnet-5", 2, 0.25, "overloaded", None, 9.0, "succeeded"),
             *(None, None, 0.0, 0.75, 2.0, Usage(12, 5, 17), 1),

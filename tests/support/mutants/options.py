@@ -7,6 +7,7 @@ MODELS = "providers/_models/models.py"
 CACHING = "providers/_models/caching.py"
 FIELDS = "providers/_wire/fields.py"
 FIXES = "providers/_repairs/known_fixes.py"
+ANTHROPIC = "providers/anthropic/adapter.py"
 GEMINI = "providers/gemini/adapter.py"
 
 BESIDE = "tests/providers/test_reasoning_beside.py"
@@ -53,6 +54,11 @@ MUTANTS = (
         "        return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))",
         "        return False",
         (f"{BESIDE}::test_fields_of_the_user_count", f"{CACHES}::test_fields_of_the_user_count"),
+    ),
+    Mutant(
+        "thinking", "Claude must think in a turn that another model has begun", ANTHROPIC,
+        "            del fields[\"thinking\"]", "            pass",
+        (f"{BESIDE}::test_a_turn_begun_without_thinking_goes_on_without[claude-haiku-4-5]",),
     ),
     Mutant(
         "thinking", "a refused summary is not given up", FIXES, "    _summary,\n", "",

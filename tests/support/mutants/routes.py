@@ -160,7 +160,7 @@ MUTANTS = [
         f"{UNLISTED}::test_a_million_models_take_bounded_memory",
     ),
     mutant(
-        "R4", "a model that a caller names opens the circuit of a listed one", "layers/breaker/layer.py",
+        "R4", "a model that a caller names opens the circuit of a listed one", "layers/breaker/models.py",
         "            if len(models) > 1 or layer.takes_any_model:",
         "            if len(models) > 1:",
         f"{UNLISTED}::test_its_circuit_is_its_own",

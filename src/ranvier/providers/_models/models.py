@@ -62,7 +62,10 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
     if not parameters and provider != "anthropic":
         return Translated({})
     given = parameters
-    parameters, dropped, changes = _translated(provider, model, given)
+    dropped: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str], ...] = ()
+    if not TRANSLATED.isdisjoint(given):
+        parameters, dropped, changes = _translated(provider, model, given)
     if wants_no_effort(provider, model, parameters):
         parameters = {**parameters, "reasoning_effort": "none"}
     rules = _rules(provider, model)
@@ -89,8 +92,6 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
 
 def _translated(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
     """The parameters with the options of `TRANSLATED` in the fields of the vendor."""
-    if TRANSLATED.isdisjoint(given):
-        return Translated(dict(given))
     try:
         thinking = reasoned(provider, model, given)
     except NotAcceptedError as reason:

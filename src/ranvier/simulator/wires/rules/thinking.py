@@ -35,6 +35,7 @@ def check(body: Json, model: str) -> None:
     _check_kind(thinking.get("type"), model)
     if thinking.get("type") == "enabled":
         _check_budget(thinking.get("budget_tokens"), body)
+        _check_turn(body["messages"])
     if thinking.get("type") in ("enabled", "adaptive"):
         for name in ("temperature", "top_k"):
             if body.get(name, 1) != 1:
@@ -70,6 +71,22 @@ def _check_budget(budget: Any, body: Json) -> None:
         raise invalid("`max_tokens` must be greater than `thinking.budget_tokens`.")
     if (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
         raise invalid("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _check_turn(messages: list[Json]) -> None:
+    """Check that a turn that goes on, after calls of tools or as a prefill, was begun with thinking."""
+    contents = [message["content"] for message in messages if message["role"] == "assistant"]
+    last = messages[-1]
+    results = isinstance(last["content"], list) and last["content"][0]["type"] == "tool_result"
+    if last["role"] == "user" and not results:
+        return
+    kind = "text" if not contents or isinstance(contents[-1], str) else contents[-1][0]["type"]
+    if kind not in ("thinking", "redacted_thinking"):
+        raise invalid(
+            f"messages.{len(messages) - 2}.content.0.type: Expected `thinking` or `redacted_thinking`, but "
+            f"found `{kind}`. When `thinking` is enabled, a final `assistant` message must start with a "
+            "thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)."
+        )
 
 
 def _marks(value: Any) -> int:
