@@ -6,6 +6,7 @@
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- BulkheadFullError               .tenant .provider .reason .limit .waiting
+    |  |- PacedError                      .tenant .provider .reason .limits .waiting
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
@@ -38,6 +39,7 @@ key's allowance for a model, the model, or the endpoint.
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.configuration import ConfigurationError, LayerOrderError, UnknownProviderError
+from ranvier.errors.pacing import PacedError
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.provider import (
     AttemptTimeoutError,
@@ -96,6 +98,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "OverloadedError",
+    "PacedError",
     "PermissionDeniedError",
     "ProviderError",
     "QuotaExceededError",

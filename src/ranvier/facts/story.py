@@ -16,6 +16,7 @@ WAITED: Final = {
     "backoff": "slept before another attempt",
     "gate": "waited at the closed gate of a key",
     "bulkhead": "waited for a place in the bulkhead",
+    "pacing": "waited for the limits of a key",
     "slot": "waited for a connection slot",
     "credential": "waited for a credential",
 }
@@ -35,8 +36,8 @@ class Wait(NamedTuple):
     """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
+        kind: `backoff`, `gate`, `bulkhead`, `pacing`, `slot` or `credential`; `skipped` for a skipped target;
+            `hedged`, `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was

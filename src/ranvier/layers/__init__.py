@@ -4,6 +4,7 @@ from ranvier.layers.breaker import Breaker, CircuitState, SharedCircuits
 from ranvier.layers.bulkhead import Bulkhead
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Fallback
+from ranvier.layers.pacing import Pacing
 from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.throttle import Throttle
 from ranvier.layers.timeout import Timeout
@@ -14,6 +15,7 @@ __all__ = [
     "CircuitState",
     "Deadline",
     "Fallback",
+    "Pacing",
     "Retry",
     "RetryBudget",
     "SharedCircuits",

@@ -13,6 +13,7 @@ from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 if TYPE_CHECKING:
     from ranvier.errors.root import RanvierError
     from ranvier.facts.attempt import Attempt
+    from ranvier.facts.rate_limits import OnLimits
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
     from ranvier.pipeline.deployment import Deployment
@@ -116,7 +117,8 @@ class Call:
         hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
             runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
-        held: The place that it holds in a bulkhead; `None` if it holds none.
+        held: What it holds in front of its target, such as a place in a bulkhead; `None` if it holds nothing.
+        on_limits: Receives the limits of the key that the provider reports; `None` if no layer wants them.
     """
 
     request: Request
@@ -138,6 +140,7 @@ class Call:
     probing: tuple[Probing, ...] = field(default=(), init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
     held: Held | None = field(default=None, init=False)
+    on_limits: OnLimits | None = field(default=None, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -155,6 +158,7 @@ class Call:
         call.probing = self.probing
         call.watch = self.watch
         call.held = self.held
+        call.on_limits = self.on_limits
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -196,10 +200,11 @@ class Call:
         call.probing = (*self.probing, permit)
         return call
 
-    def holding(self, held: Held) -> Call:
-        """The same call, with a place in a bulkhead."""
+    def holding(self, held: Held, on_limits: OnLimits | None = None) -> Call:
+        """The same call, with what it holds; `on_limits` receives the limits of its key, if it is given."""
         call = self._copy()
         call.held = held
+        call.on_limits = on_limits or self.on_limits
         return call
 
     def afresh(self) -> Call:

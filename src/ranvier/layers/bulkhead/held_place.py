@@ -70,6 +70,10 @@ class HeldPlace:
         if not self.try_take():
             raise RequeueError(self)
 
+    def standing(self) -> tuple[float, int]:
+        """The weight of the tenant, and the priority of the call."""
+        return self._layer.weight_of(self._call), self._layer.priority_of(self._call)
+
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""
         if self._entry is not None and self._places is not None:
