@@ -1,7 +1,7 @@
 """The scenarios, in the order of the page."""
 
 # isort: off
-from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, deadlines, words  # noqa: F401
+from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, pacing, deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
 
 # isort: on

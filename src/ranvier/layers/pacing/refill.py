@@ -10,8 +10,8 @@ import math
 
 MINUTE = 60.0
 
-USUAL = (MINUTE, 1.0, 3600.0, 86_400.0)
-"""Seconds in which buckets are usually filled, the commonest first: preferred to what is only measured."""
+USUAL = (1.0, MINUTE, 3600.0, 86_400.0)
+"""Seconds in which empty buckets are usually filled: preferred to what is only measured."""
 
 SURE = 4
 """Votes that count at most: so many against it change what a limit is taken for."""
@@ -99,13 +99,16 @@ class Refill:
         self._low, self._high = max(self._low, low), min(self._high, high)
         if self._low > self._high:
             self._low, self._high = low, high
-        usual = next((each for each in USUAL if self._low <= each <= self._high), None)
-        middle = self._low if self._high == math.inf else (self._low + self._high) / 2
-        self.rate = limit / (usual or middle)
+        fits = [each for each in USUAL if self._low <= each <= self._high]
+        if self._low == 0 and MINUTE in fits:
+            self.rate = limit / MINUTE
+        else:
+            middle = self._low if self._high == math.inf else (self._low + self._high) / 2
+            self.rate = limit / (fits[0] if fits else middle)
 
     def _end(self, reset: float, step: float, sent: float, now: float) -> None:
         """Note when the window ends. Rather too late: calls that wait for it are all sent then."""
-        end = now + reset + (step if step == 1.0 else 0.0)
+        end = now + reset + step
         self._length = max(self._length, reset)
         begun = self._guessed and sent >= self._renewed
         if begun or end < self.ends or end > self.ends + max(2.0, self._length / 4):
