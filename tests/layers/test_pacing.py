@@ -128,7 +128,8 @@ async def test_the_wait_is_explained() -> None:
     await asyncio.sleep(0.25)
     text = str(scene.pipeline)
     assert "one/scripted key" in text
-    assert "0 of 10 requests left, " in text and "calls waiting" in text
+    assert "0 of 10 requests left, " in text
+    assert "calls waiting" in text
     answer = await calls[-1]
     assert "waited for the limits of a key, " in answer.explain()
     assert answer.record is not None

@@ -15,6 +15,9 @@ from ranvier.layers.pacing.refill import Refill
 MARGIN = 2.5
 """How many standard deviations of the errors of the estimates are kept free."""
 
+MAX_RETURNED = 256
+"""Returned amounts that are remembered; without one, less is believed to be left until the next answer."""
+
 
 class Allowance:
     """One limit: of requests, or of tokens.
@@ -28,7 +31,18 @@ class Allowance:
         in_flight: What the calls in flight will use, if they are counted at the end.
     """
 
-    __slots__ = ("_at", "_counted", "_errors", "_refill", "_shift", "at_end", "in_flight", "level", "limit")
+    __slots__ = (
+        "_at",
+        "_counted",
+        "_errors",
+        "_refill",
+        "_returned",
+        "_shift",
+        "at_end",
+        "in_flight",
+        "level",
+        "limit",
+    )
 
     def __init__(self, *, at_end: bool = False) -> None:
         self.at_end = at_end
@@ -37,6 +51,7 @@ class Allowance:
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
         self._shift = 0.0  # all corrections so far
+        self._returned: list[tuple[int, float]] = []  # to newer requests than that which was counted
         self._counted = 0  # the newest request that the provider is known to have counted
         self._errors = 0.0  # the mean square of the errors of the estimates
 
@@ -84,12 +99,12 @@ class Allowance:
             self.level -= cost
         return self.level - self._shift
 
-    def give_back(self, cost: float) -> None:
-        """A call was not sent, or was not counted."""
+    def give_back(self, number: int, cost: float) -> None:
+        """Request `number` was not sent, or was not counted."""
         if self.at_end:
             self.in_flight -= cost
         else:
-            self._correct(cost)
+            self._return(number, cost)
 
     def settle(self, number: int, cost: float, used: float | None) -> None:
         """Request `number` has ended, and has used that much; `None` if that is not known."""
@@ -99,7 +114,7 @@ class Allowance:
             self.in_flight -= cost
             self.level -= cost if used is None else used
         elif used is not None and number > self._counted:
-            self._correct(cost - used)
+            self._return(number, cost - used)
 
     def report(
         self, said: RateLimit, number: int, believed: float, sent: float, now: float, *, counted: bool
@@ -124,12 +139,19 @@ class Allowance:
         past = self._refill.is_past(sent)
         if not past or said.reset is None:
             self._refill.learn(limit, limit - said.remaining, said.reset, sent, now)
-        believed += self._shift
+        believed += self._shift - sum(amount for each, amount in self._returned if each > number)
+        self._returned = [each for each in self._returned if each[0] > number]
         # What remains is rounded down. A rejection shows that it is no more than that.
         if not past and not said.remaining <= believed < said.remaining + (1.0 if counted else 1e-9):
             self._correct(said.remaining - believed)
         self.limit = limit
         self.level = min(self.level, limit)
+
+    def _return(self, number: int, amount: float) -> None:
+        """Correct what was believed to be left since request `number` was sent, and not before."""
+        self._correct(amount)
+        if amount and len(self._returned) < MAX_RETURNED:
+            self._returned.append((number, amount))
 
     def _correct(self, amount: float) -> None:
         self.level += amount

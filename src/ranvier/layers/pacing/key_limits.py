@@ -93,7 +93,7 @@ class KeyLimits:
         """A call was not sent, or the provider has rejected it because of a limit."""
         self.in_flight -= 1
         for each, cost in zip(self.allowances, reservation.costs, strict=True):
-            each.give_back(cost)
+            each.give_back(reservation.number, cost)
 
     def settle(self, reservation: Reservation, used: Costs | None) -> None:
         """A call has ended; `used` is `None` if it is not known what it has used."""
