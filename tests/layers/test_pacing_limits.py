@@ -63,6 +63,7 @@ class Pacer(RuleBasedStateMachine):
         self.alone = alone
         self.flying: list[Asked] = []
         self.newest = 0  # the newest request whose answer has arrived
+        self.first: int | None = None  # the newest request that was sent when the first answer arrived
 
     @property
     def left(self) -> float:
@@ -102,6 +103,7 @@ class Pacer(RuleBasedStateMachine):
         if asked.number < self.newest and asked.accepted:
             assert self.left == pytest.approx(before), "an older answer has changed what is left"
         self.newest = max(self.newest, asked.number)
+        self.first = self.number if self.first is None else self.first
 
     @rule()
     def not_sent(self) -> None:
@@ -120,10 +122,11 @@ class Pacer(RuleBasedStateMachine):
 
     @invariant()
     def what_is_left_is_right(self) -> None:
-        """Never more than there is, and at most one less: the provider says whole numbers."""
-        if self.limits.known and self.alone:
+        """Never more than there is, and soon at most one less: the provider says whole numbers."""
+        if self.first is not None and self.alone:
             level = self.model.level(self.now)
-            assert level - 1 - 1e-6 <= self.left <= level + 1e-6
+            assert self.left <= level + 1e-6
+            assert self.newest <= self.first or self.left >= level - 1 - 1e-6
         assert self.limits.in_flight == len(self.flying)
 
 

@@ -134,7 +134,7 @@ class Allowance:
         limit = said.limit or max(self.limit or 0.0, said.remaining, 1.0)
         self.left(now)
         if self.limit is None:
-            self._at = now
+            self._at = now  # less may be left than there is: what came back since `sent` is not known
         self._counted = number
         past = self._refill.is_past(sent)
         if not past or said.reset is None:
