@@ -303,6 +303,7 @@ FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
     errors.SharedCircuitOpenError: {"tenant": "acme", "provider": "first"},
     errors.ThrottledError: {"tenant": "acme", "provider": "first"},
     errors.BulkheadFullError: {"tenant": "acme", "provider": "first"},
+    errors.PacedError: {"tenant": "acme", "provider": "first"},
 }
 
 

@@ -230,7 +230,10 @@ class LimitUsedUp(Event):
         "%(tenant)s: the key %(key)s has no %(limits)s left at %(provider)s/%(model)s for %(seconds).3f s"
     )
     counter: ClassVar[Counter] = Counter(
-        "ranvier.limits.used_up", "{event}", "Times that a reported limit of a key was used up."
+        "ranvier.limits.used_up",
+        "{event}",
+        "Times that a reported limit of a key was used up.",
+        field="limits",
     )
 
     limits: str

@@ -306,6 +306,18 @@ async def test_a_rejected_request_is_not_counted_and_shows_what_is_left() -> Non
     assert_settled(scene.pipeline)
 
 
+@pytest.mark.parametrize("nonsense", [
+    None, "all", 7, RateLimits(requests="many"), left(math.nan), left(-1), left(math.inf), left(5, limit=-3),
+    left("9"), left(5, reset=math.nan), left(5, reset=-1), left(5, reset=math.inf), left(True),
+])  # fmt: skip
+async def test_nonsense_is_ignored(nonsense: Any) -> None:
+    """A provider of your own may report anything."""
+    scene = Scene(reports(nonsense))
+    for _ in range(3):
+        assert await outcome(scene.start()) == "fine"
+    assert_settled(scene.pipeline)
+
+
 async def test_without_reports_nothing_is_limited() -> None:
     """Most providers send none."""
     scene = Scene(lambda call: after(1, "fine"))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from benchmarks.scenarios.figures import Check, Figures
 from benchmarks.scenarios.row import row
@@ -112,7 +113,7 @@ def _answers(world: World) -> Draw:
     return lognormal(0.5, 0.5, Random(world.rng.random()))
 
 
-def _paced(world: World) -> dict[str, object]:
+def _paced(world: World) -> dict[str, Any]:
     return {} if world.features == "off" else {"layers": [Pacing()]}
 
 

@@ -32,6 +32,7 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_histograms(report),
         *_gauges(report, overview),
         *_places(report),
+        *_limits(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -92,6 +93,19 @@ def _places(report: Report) -> Iterator[str]:
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
         for each in places:
             yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
+
+
+def _limits(report: Report) -> Iterator[str]:
+    meanings = {
+        "left": "What is left of a limit that a provider reports.",
+        "waiting": "Calls that wait for it.",
+    }
+    limits = report.limits()
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_limit_{what}", "gauge", meaning)
+        for each in limits:
+            labels = {name: each[name] for name in ("provider", "model", "key", "limit")}
+            yield _sample(f"ranvier_limit_{what}", labels, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

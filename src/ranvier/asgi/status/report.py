@@ -73,6 +73,7 @@ class Report:
         self._shared = None if circuits is None else circuits.shared
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
+        self._allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -114,6 +115,7 @@ class Report:
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "places": self.places(),
+            "limits": self.limits(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -190,6 +192,22 @@ class Report:
             }
             for places in self._places
             for each in islice(places, MAX_GATES)
+        ]
+
+    def limits(self) -> list[dict[str, Any]]:
+        """What is left of the limits that providers report, and the calls that wait for them."""
+        return [
+            {
+                "provider": each.provider,
+                "model": each.model,
+                "key": each.key,
+                "limit": each.what,
+                "size": each.limit,
+                "left": each.left,
+                "waiting": each.waiting,
+            }
+            for allowances in self._allowances
+            for each in islice(allowances, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:

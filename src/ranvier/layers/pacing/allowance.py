@@ -15,6 +15,9 @@ from ranvier.layers.pacing.refill import Refill
 MARGIN = 2.5
 """How many standard deviations of the errors of the estimates are kept free."""
 
+MOST = 1e15
+"""A larger number is ignored, as is one below 0."""
+
 MAX_RETURNED = 256
 """Returned amounts that are remembered; without one, less is believed to be left until the next answer."""
 
@@ -51,7 +54,7 @@ class Allowance:
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
         self._shift = 0.0  # all corrections so far
-        self._returned: list[tuple[int, float]] = []  # to newer requests than that which was counted
+        self._returned: list[tuple[int, float]] = []  # to requests newer than `_counted`
         self._counted = 0  # the newest request that the provider is known to have counted
         self._errors = 0.0  # the mean square of the errors of the estimates
 
@@ -129,21 +132,23 @@ class Allowance:
             now: The time.
             counted: False if it was rejected because of a limit.
         """
-        if said.remaining is None or number < self._counted:
+        remaining, reset = _amount(said.remaining), _amount(said.reset)
+        if remaining is None or number < self._counted:
             return
-        limit = said.limit or max(self.limit or 0.0, said.remaining, 1.0)
+        limit = _amount(said.limit) or max(self.limit or 0.0, remaining, 1.0)
+        remaining = min(remaining, limit)
         self.left(now)
         if self.limit is None:
             self._at = now  # less may be left than there is: what came back since `sent` is not known
         self._counted = number
         past = self._refill.is_past(sent)
-        if not past or said.reset is None:
-            self._refill.learn(limit, limit - said.remaining, said.reset, sent, now)
+        if not past or reset is None:
+            self._refill.learn(limit, limit - remaining, reset, sent, now)
         believed += self._shift - sum(amount for each, amount in self._returned if each > number)
         self._returned = [each for each in self._returned if each[0] > number]
         # What remains is rounded down. A rejection shows that it is no more than that.
-        if not past and not said.remaining <= believed < said.remaining + (1.0 if counted else 1e-9):
-            self._correct(said.remaining - believed)
+        if not past and not remaining <= believed < remaining + (1.0 if counted else 1e-9):
+            self._correct(remaining - believed)
         self.limit = limit
         self.level = min(self.level, limit)
 
@@ -156,3 +161,9 @@ class Allowance:
     def _correct(self, amount: float) -> None:
         self.level += amount
         self._shift += amount
+
+
+def _amount(value: object) -> float | None:
+    """A number that makes sense: providers of your own may report anything."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and 0 <= value <= MOST else None  # type: ignore[arg-type, operator]

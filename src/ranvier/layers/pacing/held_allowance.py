@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
+from ranvier.facts.rate_limits import RateLimits
 from ranvier.layers.bulkhead.tenants import Entry
 from ranvier.layers.bulkhead.waiter import ADMITTED, Waiter
 from ranvier.layers.pacing.key_limits import Costs, Reservation
@@ -14,7 +15,6 @@ from ranvier.pipeline.waiting.held import RequeueError
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
-    from ranvier.facts.rate_limits import RateLimits
     from ranvier.layers.pacing.layer import Pacing
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
@@ -90,7 +90,7 @@ class HeldAllowance:
     def hear(self, limits: RateLimits, counted: bool) -> None:
         """The provider has answered: `limits` are what it says. Not `counted` if it rejects for a limit."""
         reservation = self._reservation
-        if reservation is None:
+        if reservation is None or not isinstance(limits, RateLimits):
             return
         if not counted:
             self._paced.limits.give_back(reservation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ranvier.facts.rate_limits import RateLimits
+from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers.pacing.allowance import Allowance
 
 
@@ -108,6 +108,6 @@ class KeyLimits:
         """The provider has answered a call, or has rejected it because of a limit."""
         said = (limits.requests, limits.input_tokens, limits.output_tokens, limits.tokens)
         for each, one, believed in zip(self.allowances, said, reservation.believed, strict=True):
-            if one is not None:
+            if isinstance(one, RateLimit):
                 each.report(one, reservation.number, believed, reservation.sent, now, counted=counted)
                 self.known = True
