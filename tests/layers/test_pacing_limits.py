@@ -222,6 +222,38 @@ def test_a_limit_without_a_reset_comes_back_within_a_minute() -> None:
     assert limits.fits(Costs(), 1.1)
 
 
+def test_a_key_that_is_used_up_for_long_is_asked_again() -> None:
+    """Once a minute: what was reported may not hold any more."""
+    limits = KeyLimits()
+    used_up = RateLimits(requests=RateLimit(1000, 0, 86_400.0))
+    limits.report(used_up, taken := limits.take(Costs(), 0.0), 0.0)
+    limits.settle(taken, Costs())
+    assert not limits.fits(Costs(), 59.0)
+    assert limits.seconds_for(Costs(), 1, 59.0) == pytest.approx(1.0)
+    assert limits.fits(Costs(), 60.0)
+    taken = limits.take(Costs(), 60.0)
+    assert not limits.fits(Costs(), 61.0), "one at a time"
+    limits.give_back(taken)
+    limits.report(used_up, taken, 61.0, counted=False)
+    assert not limits.fits(Costs(), 120.0)
+    limits.report(RateLimits(requests=RateLimit(1000, 500, 60.0)), taken, 121.0)
+    assert limits.fits(Costs(), 121.0)
+
+
+def test_absurd_usage_does_not_stop_a_key() -> None:
+    """Of tokens counted when an answer ends, and in what is learned from it."""
+    limits = KeyLimits()
+    said = RateLimits(output_tokens=RateLimit(1000, 1000, 0.0), tokens=RateLimit(1000, 1000, 0.0))
+    costs = Costs(output_tokens=1e7, tokens=1e7)
+    for _ in range(5):
+        taken = limits.take(costs, 0.0)
+        limits.report(said, taken, 0.0)
+        limits.settle(taken, Costs(output_tokens=1e15, tokens=1e15))
+    limits.take(costs, 1.0)  # and never ends
+    assert all(each.left(1.0) >= -6000 for each in limits.allowances)
+    assert limits.seconds_for(Costs(), 1, 1.0) < 400
+
+
 def test_a_limit_that_changes_counts_at_once() -> None:
     """The account was upgraded."""
     limits = KeyLimits()

@@ -12,8 +12,8 @@ import math
 from ranvier.facts.rate_limits import RateLimit
 from ranvier.layers.pacing.refill import Refill
 
-MARGIN = 2.5
-"""How many standard deviations of the errors of the estimates are kept free."""
+MARGIN, MOST_OF_LIMIT = 2.5, 1 / 3
+"""How many standard deviations of the errors of estimates are kept free, and what part of a limit at most."""
 
 MOST = 1e15
 """A larger number is ignored, as is one below 0."""
@@ -78,7 +78,8 @@ class Allowance:
         if self.limit is None:
             return 0.0
         if self._errors:
-            cost += MARGIN * math.sqrt(self._errors * (uncertain + 1))
+            margin = MARGIN * math.sqrt(self._errors * (uncertain + 1))
+            cost += min(margin, MOST_OF_LIMIT * self.limit)
         return min(cost, self.limit) - self.left(now)  # a call larger than the limit needs all of it
 
     def seconds_for(self, lacking: float, now: float) -> float:
@@ -112,6 +113,8 @@ class Allowance:
     def settle(self, number: int, cost: float, used: float | None) -> None:
         """Request `number` has ended, and has used that much; `None` if that is not known."""
         if used is not None:
+            if self.limit is not None:
+                used = min(used, max(self.limit, cost))  # an absurd number must not stop the key
             self._errors += ((used - cost) ** 2 - self._errors) / 16
         if self.at_end:
             self.in_flight -= cost

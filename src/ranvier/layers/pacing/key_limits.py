@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers.pacing.allowance import Allowance
+
+ASK_AGAIN = 60.0
+"""Seconds after the last report from which a key without calls in flight is tried, whatever is left."""
 
 
 class Costs(NamedTuple):
@@ -45,7 +49,7 @@ class KeyLimits:
         known: True once the provider has reported a limit.
     """
 
-    __slots__ = ("_number", "allowances", "in_flight", "known")
+    __slots__ = ("_heard", "_number", "allowances", "in_flight", "known")
 
     def __init__(self) -> None:
         # Answers are counted as they are produced; all else when a request arrives.
@@ -53,14 +57,15 @@ class KeyLimits:
         self.in_flight = 0
         self.known = False
         self._number = 0
+        self._heard = 0.0  # when the provider has reported a limit
 
     def fits(self, costs: Costs, now: float) -> bool:
         """True if a call may be sent now."""
-        return not self.known or all(
-            each.lacks(cost, each.uncertain(self._number, self.in_flight), now) <= 0
-            for each, cost in zip(self.allowances, costs, strict=True)
-            if each.limit is not None
-        )
+        return not self.known or self._asks_in(now) <= 0 or not self.lacking(costs, now)
+
+    def _asks_in(self, now: float) -> float:
+        """Seconds until a call is sent though it does not fit: what was reported may not hold any more."""
+        return math.inf if self.in_flight else self._heard + ASK_AGAIN - now
 
     def seconds_for(self, costs: Costs, calls: float, now: float) -> float:
         """How long it takes until so many calls like this one could be sent."""
@@ -72,20 +77,23 @@ class KeyLimits:
             if calls > 1 and each.limit is not None:
                 lacking += (calls - 1) * cost
             longest = max(longest, each.seconds_for(lacking, now))
-        return longest
+        return longest if calls > 1 else min(longest, max(self._asks_in(now), 0.0))
 
     def lacking(self, costs: Costs, now: float) -> tuple[str, ...]:
         """Which limits do not admit a call now."""
         return tuple(
             what
             for what, each, cost in zip(Costs._fields, self.allowances, costs, strict=True)
-            if each.lacks(cost, each.uncertain(self._number, self.in_flight), now) > 0
+            if each.limit is not None
+            and each.lacks(cost, each.uncertain(self._number, self.in_flight), now) > 0
         )
 
     def take(self, costs: Costs, now: float) -> Reservation:
         """A call is sent."""
         self._number += 1
         self.in_flight += 1
+        if self.known:  # no call uses more than a whole limit, whatever was learned
+            costs = Costs(*map(_at_most, costs, self.allowances))
         believed = tuple([each.take(cost, now) for each, cost in zip(self.allowances, costs, strict=True)])
         return Reservation(costs, self._number, now, believed)
 
@@ -110,4 +118,8 @@ class KeyLimits:
         for each, one, believed in zip(self.allowances, said, reservation.believed, strict=True):
             if isinstance(one, RateLimit):
                 each.report(one, reservation.number, believed, reservation.sent, now, counted=counted)
-                self.known = True
+                self.known, self._heard = True, now
+
+
+def _at_most(cost: float, allowance: Allowance) -> float:
+    return cost if allowance.limit is None or cost < allowance.limit else allowance.limit

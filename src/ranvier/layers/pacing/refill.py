@@ -56,7 +56,7 @@ class Refill:
     def seconds_for(self, lacking: float, limit: float, now: float) -> float:
         """How long it takes until so much more has come back."""
         if self.bucket:
-            return lacking / self.rate if self.rate else math.inf
+            return lacking / self.rate
         return self.ends - now + max(math.ceil(lacking / limit) - 1, 0) * (self._length or MINUTE)
 
     def is_past(self, sent: float) -> bool:
@@ -67,6 +67,7 @@ class Refill:
 
     def learn(self, limit: float, used: float, reset: float | None, sent: float, now: float) -> None:
         """Learn from an answer to a request that was sent at `sent`: full again in `reset` seconds."""
+        self.rate = self.rate or limit / MINUTE
         if reset is None:
             self._votes, self.rate = 0, limit / MINUTE
             return
