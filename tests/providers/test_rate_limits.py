@@ -193,24 +193,24 @@ async def test_headers_are_not_read_without_a_layer_that_wants_them(monkeypatch:
 
 @pytest.mark.virtual_time
 async def test_a_rejected_request_is_given_back() -> None:
-    """A 429 that says that 3 are left, where 5 were: others have used 2, and it has used none."""
-    said = iter(
-        [openai(limit="10", remaining="5", reset="1h"), openai(limit="10", remaining="3", reset="1h")]
-    )
+    """A 429 has used nothing: not even the tokens of its answer, which are counted when it ends."""
+    left = {"x-ratelimit-limit-output-tokens": "1000", "x-ratelimit-remaining-output-tokens": "500"}
+    rejects = iter([False, True])
 
     def serve(request: httpx.Request) -> httpx.Response:
-        headers = next(said)
-        rejects = headers["x-ratelimit-remaining-requests"] == "3"
-        response = refusal("busy", 429) if rejects else server("openai", lambda fields: None)(request)
-        response.headers.update(headers)
+        refused = next(rejects)
+        response = refusal("busy", 429) if refused else server("openai", lambda fields: None)(request)
+        response.headers.update({**left, "x-ratelimit-reset-output-tokens": "1h"})
         return response
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
         target = Deployment(SEVEN["openai"]("ours", http_client=client), "a-model")
         async with Pipeline(Fallback(target), pacing := Pacing(max_wait=0)) as pipeline:
             await pipeline.complete("Hi")
+            (before,) = pacing.allowances
             with pytest.raises(RateLimitError):
                 await pipeline.complete("Hi")
             (limit,) = pacing.allowances
-            assert limit.left == pytest.approx(3, abs=0.01)
+            assert limit.left == pytest.approx(500, abs=1)
+            assert before.left <= limit.left
             assert list(pacing.unsettled()) == []

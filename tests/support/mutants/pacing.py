@@ -43,6 +43,14 @@ MUTANTS = [
         f"{LIMITS}::TestPacer",
     ),
     mutant(
+        "P1",
+        "an answer adds to a limit that was full since",
+        ALLOWANCE,
+        "(remaining < believed or sent >= self._full):",
+        "True:",
+        f"{LIMITS}::test_nothing_is_added_to_a_limit_that_was_full_since",
+    ),
+    mutant(
         "P2",
         "a rejected request is counted",
         HELD,
@@ -65,7 +73,7 @@ MUTANTS = [
         REFILL,
         "        return not self.bucket and sent < self._renewed",
         "        return False",
-        f"{LIMITS}::test_a_window_is_used_up_and_not_exceeded",
+        f"{LIMITS}::test_a_late_answer_does_not_end_the_next_window",
     ),
     mutant(
         "P3",
@@ -122,7 +130,7 @@ MUTANTS = [
         QUEUE,
         "        return not self.queue.waiting and self.limits.fits(costs, now)",
         "        return self.limits.fits(costs, now)",
-        f"{PACING}::test_a_waiting_call_is_passed_by_another_tenant_that_was_served_less",
+        f"{PACING}::test_a_newcomer_does_not_overtake_a_larger_call_that_waits",
     ),
     mutant(
         "P5",

@@ -38,6 +38,7 @@ class Allowance:
         "_at",
         "_counted",
         "_errors",
+        "_full",
         "_refill",
         "_returned",
         "_shift",
@@ -53,6 +54,7 @@ class Allowance:
         self.level = self.in_flight = 0.0
         self._refill = Refill()
         self._at = 0.0  # when `level` was right
+        self._full = 0.0  # when it was full
         self._shift = 0.0  # all corrections so far
         self._returned: list[tuple[int, float]] = []  # to requests newer than `_counted`
         self._counted = 0  # the newest request that the provider is known to have counted
@@ -65,6 +67,8 @@ class Allowance:
         if self.limit is not None:
             self.level = self._refill.refilled(self.level, self.limit, self._at, now)
             self._at = now
+            if self.level >= self.limit:
+                self._full = now
         return self.level - self.in_flight
 
     def lacks(self, cost: float, uncertain: int, now: float) -> float:
@@ -150,8 +154,9 @@ class Allowance:
         believed += self._shift - sum(amount for each, amount in self._returned if each > number)
         self._returned = [each for each in self._returned if each[0] > number]
         # What remains is rounded down. A rejection shows that it is no more than that.
-        if not past and not remaining <= believed < remaining + (1.0 if counted else 1e-9):
-            self._correct(remaining - believed)
+        wrong = not remaining <= believed < remaining + (1.0 if counted else 1e-9)
+        if wrong and not past and (remaining < believed or sent >= self._full):
+            self._correct(remaining - believed)  # nothing is added if it was full since
         self.limit = limit
         self.level = min(self.level, limit)
 

@@ -96,6 +96,9 @@ class PacedKey:
     def advance(self, call: Call) -> None:
         """End the waits of those whose turn it is. Asks again by itself while calls wait."""
         if not self.queue.waiting:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             return
         now = call.pipeline.clock()
         while (head := self.queue.first(now)) is not None:
