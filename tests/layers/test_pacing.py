@@ -17,12 +17,14 @@ from ranvier import (
     ServerError,
     Usage,
 )
+from ranvier.asgi import status_app
 from ranvier.errors import ConfigurationError
 from ranvier.events import CallRejected, Event, LimitUsedUp
 from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Pacing, Retry, Throttle
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, assert_settled, stall, stream
+from support.asgi.status_page import ask
 from support.scenes import time
 
 pytestmark = pytest.mark.virtual_time
@@ -141,6 +143,20 @@ async def test_the_wait_is_explained() -> None:
         "tenant": used_up[0].tenant, "key": "k", "limits": "requests", "provider": "one",
         "model": "m", "seconds": 1.0,
     }  # fmt: skip
+
+
+async def test_the_status_page_shows_what_is_left() -> None:
+    """As JSON, and as gauges; keys are digests."""
+    scene = Scene(reports(RateLimits(tokens=RateLimit(1000, 250, 3600.0))))
+    app = status_app(scene.pipeline)
+    await scene.start()
+    (limit,) = (await ask(app, "/status.json")).json["limits"]
+    assert (limit["provider"], limit["limit"], limit["size"]) == ("one", "tokens", 1000)
+    assert limit["left"] == pytest.approx(250, abs=1)
+    metrics = (await ask(app, "/metrics")).body.decode()
+    labels = f'provider="one",model="scripted",key="{limit["key"]}",limit="tokens"'
+    assert f"ranvier_limit_left{{{labels}}} 2" in metrics
+    assert f"ranvier_limit_waiting{{{labels}}} 0" in metrics
 
 
 async def test_a_call_falls_back_at_once_if_a_later_target_would_take_it() -> None:
