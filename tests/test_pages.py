@@ -312,6 +312,7 @@ FACTS: dict[type[errors.RanvierError], dict[str, Any]] = {
     errors.SpendLimitExceededError: {"tenant": "acme"},
     errors.ThrottledError: {"tenant": "acme", "provider": "first"},
     errors.BulkheadFullError: {"tenant": "acme", "provider": "first"},
+    errors.PacedError: {"tenant": "acme", "provider": "first"},
 }
 
 

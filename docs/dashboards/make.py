@@ -138,6 +138,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         "{{ranvier_provider}} limit lowered",
                     ),
                     (
+                        rate("ranvier_limits_used_up_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} limit used up",
+                    ),
+                    (
                         rate("ranvier_credentials_refused_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} refused",
                     ),

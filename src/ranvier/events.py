@@ -222,6 +222,33 @@ class Throttled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUsedUp(Event):
+    """The limits that the provider reports for a key are used up: calls wait `seconds`, or go elsewhere.
+
+    Reported at most once in ten seconds for each key and model.
+    """
+
+    name: ClassVar[str] = "limit_used_up"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: the key %(key)s has no %(limits)s left at %(provider)s/%(model)s for %(seconds).3f s"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.limits.used_up",
+        "{event}",
+        "Times that a reported limit of a key was used up.",
+        field="limits",
+    )
+
+    limits: str
+    """`requests`, `input_tokens`, `output_tokens` or `tokens`, or several of them."""
+
+    seconds: float
+    key: str
+    """As in `Throttled`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialRejected(Event):
     """The provider rejected a key, or it is out of credit: it is not used again for `seconds`."""
 

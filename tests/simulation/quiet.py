@@ -58,6 +58,7 @@ def _left(world: World) -> Iterator[str]:
         yield from _held_by(provider)
     for stack in world.stacks:
         yield from _held_in(stack)
+        yield from () if stack.pacing is None else stack.pacing.unsettled()
 
 
 def _held_by(provider: SeededProvider) -> Iterator[str]:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
 from ranvier.clock import current_deadline
 from ranvier.events import CircuitChanged, Event
-from ranvier.layers import Balance, Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
+from ranvier.layers import (
+    Balance,
+    Breaker,
+    Deadline,
+    Fallback,
+    Pacing,
+    Retry,
+    SharedCircuits,
+    Throttle,
+    Timeout,
+)
 from ranvier.pipeline import Layer
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
@@ -36,7 +46,7 @@ class Stack:
     """One pipeline, with the settings that the checker goes by.
 
     Attributes:
-        breaker, throttle, bulkhead: Those layers, or `None`.
+        breaker, throttle, bulkhead, pacing: Those layers, or `None`.
         places: Its `Bulkhead` or `AdaptiveLimit`, or `None`.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
@@ -88,7 +98,7 @@ class Stack:
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self.plain = not self.hedges and self.reserve is None and self.shared is None
-        self.watched = self.throttle is not None or not self.plain
+        self.watched = self.throttle is not None or self.pacing is not None or not self.plain
         self.asks_last_target = self.shared is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 
@@ -170,10 +180,12 @@ class Stack:
         bulkhead: list[Layer] = [] if self.bulkhead is None else [self.bulkhead]
         inner = [*bulkhead, *breaker] if rng.random() < 0.5 else [*breaker, *bulkhead]
         self.throttle = self._throttle() if rng.random() < 0.5 else None
+        self.pacing = Pacing() if Random(repr(self.names)).random() < 0.4 else None
+        outer = [] if self.pacing is None else [self.pacing]  # the providers' limits are never used up
         if self.throttle is None:
-            return inner
+            return [*outer, *inner]
         self.sleeps_inside_throttle = any(isinstance(layer, Sleeper) for layer in inner)
-        return [self.throttle, *inner] if rng.random() < 0.85 else [*inner, self.throttle]
+        return [*outer, self.throttle, *inner] if rng.random() < 0.85 else [*outer, *inner, self.throttle]
 
     def _breaker(self) -> Breaker:
         rng = self.rng

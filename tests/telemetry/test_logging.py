@@ -22,6 +22,7 @@ from ranvier.events import (
     HedgeSent,
     HedgeWithheld,
     LimitLowered,
+    LimitUsedUp,
     ParameterDropped,
     RegistryFull,
     RequestAdjusted,
@@ -104,6 +105,11 @@ EVENTS = [
         Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
         logging.INFO,
         "acme: one limits the key a1 at m (rate_limit), not used there for 2.000 s",
+    ),
+    (
+        LimitUsedUp(**WHO, limits="tokens", seconds=2.0, key="a1"),
+        logging.INFO,
+        "acme: the key a1 has no tokens left at one/m for 2.000 s",
     ),
     (
         CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),

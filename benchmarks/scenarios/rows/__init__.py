@@ -2,7 +2,8 @@
 
 # isort: off
 from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares  # noqa: F401
-from benchmarks.scenarios.rows import shared_keys, adaptive, balance, spending, deadlines, words  # noqa: F401
+from benchmarks.scenarios.rows import shared_keys, pacing, adaptive, balance  # noqa: F401
+from benchmarks.scenarios.rows import spending, deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
 
 # isort: on

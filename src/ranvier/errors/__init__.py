@@ -7,6 +7,7 @@
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- BulkheadFullError               .tenant .provider .reason .limit .waiting
     |  |- SpendLimitExceededError         .tenant .limit .left .needed
+    |  |- PacedError                      .tenant .provider .reason .limits .waiting
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
@@ -44,6 +45,7 @@ from ranvier.errors.configuration import (
     LayerOrderError,
     UnknownProviderError,
 )
+from ranvier.errors.pacing import PacedError
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.provider import (
     AttemptTimeoutError,
@@ -104,6 +106,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "OverloadedError",
+    "PacedError",
     "PermissionDeniedError",
     "ProviderError",
     "QuotaExceededError",

@@ -17,6 +17,7 @@ WAITED: Final = {
     "gate": "waited at the closed gate of a key",
     "bulkhead": "waited for a place in the bulkhead",
     "limit": "waited for a place under the adaptive limit",
+    "pacing": "waited for the limits of a key",
     "slot": "waited for a connection slot",
     "credential": "waited for a credential",
 }
@@ -43,8 +44,8 @@ class Wait(NamedTuple):
     """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `bulkhead`, `limit`, `slot` or `credential`; `skipped` for a skipped target;
-            for what else happened, such as `hedged`, a name of `NOTED`.
+        kind: `backoff`, `gate`, `bulkhead`, `limit`, `pacing`, `slot` or `credential`; `skipped` for a
+            skipped target; for what else happened, such as `hedged`, a name of `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was

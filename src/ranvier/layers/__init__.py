@@ -5,6 +5,7 @@ from ranvier.layers.bulkhead import AdaptiveLimit, Bulkhead
 from ranvier.layers.chaos import Chaos
 from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback import Balance, Fallback
+from ranvier.layers.pacing import Pacing
 from ranvier.layers.retry import Retry, RetryBudget
 from ranvier.layers.spend_limit import SpendLimit
 from ranvier.layers.throttle import Throttle
@@ -19,6 +20,7 @@ __all__ = [
     "CircuitState",
     "Deadline",
     "Fallback",
+    "Pacing",
     "Retry",
     "RetryBudget",
     "SharedCircuits",

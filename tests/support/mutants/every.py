@@ -10,6 +10,7 @@ from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.options import MUTANTS as OF_OPTIONS
+from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.routes import MUTANTS as OF_ROUTES
@@ -29,6 +30,7 @@ MUTANTS = (
     *OF_KEYS,
     *OF_LIFECYCLE,
     *OF_OPTIONS,
+    *OF_PACING,
     *OF_RATES,
     *OF_REPORTING,
     *OF_ROUTES,

@@ -35,6 +35,7 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_places(report),
         *_spending(report),
         *_balances(report),
+        *_limits(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -127,6 +128,19 @@ def _balances(report: Report) -> Iterator[str]:
         for each in targets:
             if each[what] is not None:
                 yield _sample(name, {"target": each["target"]}, each[what])
+
+
+def _limits(report: Report) -> Iterator[str]:
+    meanings = {
+        "left": "What is left of a limit that a provider reports.",
+        "waiting": "Calls that wait for it.",
+    }
+    limits = report.limits()
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_limit_{what}", "gauge", meaning)
+        for each in limits:
+            labels = {name: each[name] for name in ("provider", "model", "key", "limit")}
+            yield _sample(f"ranvier_limit_{what}", labels, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

@@ -76,6 +76,7 @@ class Report:
         self._spending = [layer.spending for layer in layers if hasattr(layer, "spending")]
         self._faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
         self._balances = [each for layer in layers for each in getattr(layer, "balances", ())]
+        self._allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -120,6 +121,7 @@ class Report:
             "places": self.places(),
             "spending": self.spending(now),
             "balances": self.balances(),
+            "limits": self.limits(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -206,6 +208,22 @@ class Report:
         """The targets of the balances, and how busy each is."""
         now = clock.now()
         return [each._asdict() for balance in self._balances for each in balance.snapshots(now)]
+
+    def limits(self) -> list[dict[str, Any]]:
+        """What is left of the limits that providers report, and the calls that wait for them."""
+        return [
+            {
+                "provider": each.provider,
+                "model": each.model,
+                "key": each.key,
+                "limit": each.what,
+                "size": each.limit,
+                "left": each.left,
+                "waiting": each.waiting,
+            }
+            for allowances in self._allowances
+            for each in islice(allowances, MAX_GATES)
+        ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:
         return [

@@ -9,7 +9,7 @@ from ranvier.pipeline.queueing.tenants import Entry
 from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
-from ranvier.pipeline.waiting.worth import waited
+from ranvier.pipeline.waiting.worth import IN_QUEUES, waited
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -43,7 +43,7 @@ class HeldPlace:
         self._outer = call.held
         self.latest: float | None = None
         if layer.max_wait is not None:
-            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, "bulkhead", "limit", "gate")
+            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, *IN_QUEUES)
         if call.held is not None:
             self.latest = earliest(self.latest, call.held.latest)
 

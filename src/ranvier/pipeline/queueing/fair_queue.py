@@ -175,6 +175,13 @@ class FairQueue(Generic[Who]):
         self._tidy()
         return admitted
 
+    def first(self, now: float) -> Entry[Who] | None:
+        """The waiting call that goes next, whether a place is free or not."""
+        for line in self._ageing.due(now):
+            self._refresh(line.tenant, now)
+        line_of_next = self._ready.first()
+        return None if line_of_next is None else line_of_next.head
+
     # --- steps -----------------------------------------------------------------------------------
 
     def _known(self, name: str) -> Tenant[Who]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import dropwhile, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ranvier.pipeline.waiting.later import later_target_admits
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Stacked
+
+
+IN_QUEUES: Final = ("bulkhead", "limit", "pacing", "gate")
+"""The kinds of waits in front of a target, which share one `max_wait`."""
 
 
 def may_queue(call: Call) -> bool:
