@@ -36,7 +36,7 @@ class Watch:
         rescued: True if the call left a target because its shared circuit opened.
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
-        lost: True once another target has answered, or the route has given up: nothing more is sent.
+        lost: True once another target has answered, or the route has left it: nothing more is sent.
         broken: The error of the attempt before, if its stream broke after its first content: it is retried or
             raised like one that an attempt raises.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
