@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 import json
+import logging
 import re
 import shlex
 import shutil
@@ -81,10 +82,18 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
 
 
 @pytest.fixture
-def in_a_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder that code runs in, with what pages read there: a certificate of an authority."""
+def in_a_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder that code runs in, with what pages read there: a certificate of an authority.
+
+    What a page does to the log of the library is undone.
+    """
     shutil.copy(ROOT / "tests" / "security" / "self_signed.pem", tmp_path / "company.pem")
     monkeypatch.chdir(tmp_path)
+    log = logging.getLogger("ranvier")
+    handlers, level = list(log.handlers), log.level
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 async def run(page: str, capsys: pytest.CaptureFixture[str], **names: Any) -> None:

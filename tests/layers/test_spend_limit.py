@@ -255,7 +255,7 @@ async def test_a_call_that_fits_nowhere_is_rejected_before_anything_is_sent() ->
     [rejected] = events.of(CallRejected)
     assert (rejected.tenant, rejected.provider, rejected.kind) == ("acme", "", "spend_limit")
     words = (
-        f"every target passed over: spend limit, it may cost {BOUND}, and {BOUND - 1} of {BOUND + 29} is left"
+        f"every target passed over: spend limit: the call may cost {BOUND}, and {BOUND - 1} of {BOUND + 29} is left"
     )
     assert words in error.explain()
     assert str(error).startswith("tenant 'acme' was rejected by its spend limit")
@@ -294,7 +294,7 @@ async def test_a_dearer_target_is_passed_over_with_the_reason() -> None:
         answer = await ask(pipeline)
     assert answer.provider == "cheap"
     assert not dear.calls
-    assert "dear/scripted passed over: spend limit, it may cost" in answer.explain()
+    assert "dear/scripted passed over: spend limit: the call may cost" in answer.explain()
 
 
 async def test_a_retry_that_does_not_fit_is_not_sent() -> None:

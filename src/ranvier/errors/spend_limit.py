@@ -41,12 +41,12 @@ class SpendLimitExceededError(RejectedError):
     def in_words(self) -> str:
         """The amounts, or what is not known."""
         if self.unknown is not None:
-            return f"spend limit, its cost has no known bound: {self.unknown}"
+            return f"spend limit: its cost has no known bound: {self.unknown}"
         needed = 0.0 if self.needed is None else self.needed
-        return f"spend limit, it may cost {needed:g}, and {self.left:g} of {self.limit:g} is left"
+        return f"spend limit: the call may cost {needed:g}, and {self.left:g} of {self.limit:g} is left"
 
     def __str__(self) -> str:
         if message := super().__str__():
             return message
-        when = "" if self.retry_after is None else f": the next window begins in {self.retry_after:.3g} s"
+        when = "" if self.retry_after is None else f"; the next window begins in {self.retry_after:.3g} s"
         return f"tenant {self.tenant!r} was rejected by its {self.in_words()}{when}"
