@@ -255,7 +255,8 @@ async def test_a_call_that_fits_nowhere_is_rejected_before_anything_is_sent() ->
     [rejected] = events.of(CallRejected)
     assert (rejected.tenant, rejected.provider, rejected.kind) == ("acme", "", "spend_limit")
     words = (
-        f"every target passed over: spend limit: the call may cost {BOUND}, and {BOUND - 1} of {BOUND + 29} is left"
+        f"every target passed over: spend limit: the call may cost {BOUND}, "
+        f"and {BOUND - 1} of {BOUND + 29} is left"
     )
     assert words in error.explain()
     assert str(error).startswith("tenant 'acme' was rejected by its spend limit")
