@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -153,7 +154,7 @@ async def test_providers_and_changes_are_bounded() -> None:
     """Whatever they are called, and however often something changes."""
     ledger = Stats(slow=10)
     for number in range(MAX_PROVIDERS * 2):
-        where = {"tenant": "acme", "provider": f"provider {number}"}
+        where: dict[str, Any] = {"tenant": "acme", "provider": f"provider {number}"}
         ledger(RetryScheduled(**where, attempt=1, delay=1.0, kind="overloaded"))
         ledger(CircuitChanged(**where, before="closed", after="open"))
     assert len(ledger.providers) == MAX_PROVIDERS + 1

@@ -1,6 +1,7 @@
 """The demo, and the judge who holds its two sets of books against each other."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_tenant_with_a_good_key_who_was_not_served_makes_the_demo_fail():
 def test_the_tally_counts_what_it_hears():
     """Retries, fallbacks and openings are counted by provider, and tenants by what they met."""
     tally = Tally()
-    who = {"tenant": "acme", "provider": "a", "model": "m"}
+    who: dict[str, Any] = {"tenant": "acme", "provider": "a", "model": "m"}
     tally.record(RetryScheduled(**who, attempt=1, delay=0.1, kind="server_error"))
     tally.record(FallbackTaken(**who, to="b/m", kind="server_error"))
     tally.record(CircuitChanged(tenant="acme", provider="a", before="closed", after="open"))

@@ -156,7 +156,7 @@ def judged(attempts: tuple[Attempt, ...], log: list[Exchange], *, counted: int |
     """The verdict on one call, of which the pipeline counted the first `counted` attempts."""
     tally, film = Tally(), Film(0.0)
     tally.ended(1, "acme", 0.1, attempts)
-    where = {"tenant": "acme", "provider": "", "model": "m"}
+    where: dict[str, Any] = {"tenant": "acme", "provider": "", "model": "m"}
     for each in attempts[:counted]:
         film.record(AttemptEnded(**{**where, "provider": each.provider}, attempt=each))
     story: Any = SimpleNamespace(outcome="succeeded", attempts=attempts)

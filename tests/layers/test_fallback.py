@@ -300,7 +300,7 @@ async def test_an_event_tells_of_every_fallback() -> None:
     wrong = ScriptedProvider("b", [AuthenticationError("no", provider="b")])
     pipeline = Pipeline(Fallback(down("a"), wrong, ScriptedProvider("c")), listeners=[heard.append])
     await pipeline.complete("Why?", tenant="acme")
-    facts = {"tenant": "acme", "model": "scripted"}
+    facts: dict[str, Any] = {"tenant": "acme", "model": "scripted"}
     assert heard == [
         FallbackTaken(**facts, provider="a", to="b/scripted", kind="server_error"),
         FallbackTaken(**facts, provider="b", to="c/scripted", kind="auth"),

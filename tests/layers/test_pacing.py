@@ -3,7 +3,7 @@
 import asyncio
 import math
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -69,7 +69,7 @@ def reports(said: RateLimits, answer: Any = "fine") -> Any:
     return script
 
 
-def left(remaining: float, limit: float = 10, reset: float | None = 60.0) -> RateLimits:
+def left(remaining: Any, limit: float = 10, reset: float | None = 60.0) -> RateLimits:
     return RateLimits(requests=RateLimit(limit, remaining, reset))
 
 
@@ -323,7 +323,7 @@ async def test_a_rejected_request_is_not_counted_and_shows_what_is_left() -> Non
 
 
 @pytest.mark.parametrize("nonsense", [
-    None, "all", 7, RateLimits(requests="many"), left(math.nan), left(-1), left(math.inf), left(5, limit=-3),
+    None, "all", 7, RateLimits(cast(Any, "many")), left(math.nan), left(-1), left(math.inf), left(5, limit=-3),
     left("9"), left(5, reset=math.nan), left(5, reset=-1), left(5, reset=math.inf), left(True),
 ])  # fmt: skip
 async def test_nonsense_is_ignored(nonsense: Any) -> None:

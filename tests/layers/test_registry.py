@@ -158,7 +158,7 @@ def test_events_tell_of_transitions_and_refusals() -> None:
     hand.call("a", GOOD)
     hand.now = 10
     hand.call("a", GOOD)
-    who = {"tenant": "a", "provider": "only"}
+    who: dict[str, Any] = {"tenant": "a", "provider": "only"}
     assert heard == [
         CircuitChanged(**who, before="closed", after="open"),
         CallRejected(**who, model="m", kind="circuit_open", retry_after=6),

@@ -70,7 +70,9 @@ def sent(request: Request) -> list[str]:
                 found.append(part.text)
             elif isinstance(part, Native):
                 found.append(json.dumps(dict(part.data), ensure_ascii=False))
-    found += [tool.name + tool.description + json.dumps(dict(tool.parameters)) for tool in request.tools]
+    for tool in request.tools:
+        assert isinstance(tool, Tool)
+        found.append(tool.name + tool.description + json.dumps(dict(tool.parameters)))
     return [*found, "" if request.schema is None else json.dumps(dict(request.schema.definition))]
 
 

@@ -314,7 +314,7 @@ async def test_what_is_reserved_is_named_by_assert_settled() -> None:
 def test_what_was_in_flight_on_a_closed_loop_settles_at_its_reservation() -> None:
     """It cannot end any more; and nothing is given back twice if its frames are collected later."""
     limit = SpendLimit(10_000, 600)
-    replies = [stall(), FINE]
+    replies: list[Any] = [stall(), FINE]
     provider = ScriptedProvider("one", replies)
     pipeline = Pipeline(limit, Fallback(provider))
     left = []

@@ -92,7 +92,7 @@ def test_what_store_and_fetch_do_wrong_is_said() -> None:
     with pytest.raises(ConfigurationError, match="returned a str"):
         messages.load(text, fetch=lambda reference: "bytes")  # type: ignore[arg-type,return-value]
     with pytest.raises(KeyError):
-        messages.load(text, fetch={}.__getitem__)
+        messages.load(text, fetch=dict[str, bytes]().__getitem__)
 
 
 # --- the format ----------------------------------------------------------------------------------
@@ -154,14 +154,14 @@ def deep(levels: int) -> Any:
     [
         ([Message("user", [Text("Hi", {"at": date(2026, 1, 1)})])], "content[0].extra holds a date"),
         (
-            [Message.assistant(tool_calls=[ToolCall("1", "f", {1: 2})])],
+            [Message.assistant(tool_calls=[ToolCall("1", "f", {1: 2})])],  # type: ignore[dict-item]
             "arguments has a key that is no string",
         ),
         ([Message("user", [Native("x", {"n": float("nan")})])], "data is not a finite number"),
         ([Message("user", [Native("x", {"n": 10**5000})])], "an integer has too many digits"),
         ([Message("user", [Native("x", {"n": deep(200)})])], "more than 100 levels"),
-        ([Message("user", [Text(5)])], "content[0].text is of type int, not str"),
-        ([Message("tool", [ToolResult("1", "x", is_error=2)])], "is_error is of type int, not bool"),
+        ([Message("user", [Text(5)])], "content[0].text is of type int, not str"),  # type: ignore[arg-type]
+        ([Message("tool", [ToolResult("1", "x", is_error=2)])], "is_error is of type int, not bool"),  # type: ignore[arg-type]
         ([{"role": "user", "content": "Hi"}], "history[0] is of type dict, not Message"),
         ("Hi", "history[0] is of type str, not Message"),
         (5, "history is a int"),

@@ -47,8 +47,8 @@ async def test_a_call_in_trouble_is_told_step_by_step() -> None:
     )
     await pipeline.complete("Why?", tenant="acme")
     await pipeline.complete("Why?", tenant="acme")
-    who = {"tenant": "acme", "provider": "one"}
-    fallback = {"to": "two/scripted", "model": "scripted"}
+    who: dict[str, Any] = {"tenant": "acme", "provider": "one"}
+    fallback: dict[str, Any] = {"to": "two/scripted", "model": "scripted"}
     assert seen[0] == (
         RetryScheduled(**who, model="scripted", attempt=1, delay=2.0, kind="network"),
         "closed",

@@ -16,7 +16,7 @@ from support.providers.seven import SEVEN
 
 pytestmark = pytest.mark.virtual_time
 
-LABELS = {"feature": "search", "user": 7, "trial": True, "weight": 0.5}
+LABELS: dict[str, str | float] = {"feature": "search", "user": 7, "trial": True, "weight": 0.5}
 
 
 def failing(name: str) -> ScriptedProvider:

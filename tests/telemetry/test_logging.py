@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ from ranvier.testing import ScriptedProvider, broken
 
 pytestmark = pytest.mark.virtual_time
 
-WHO = {"tenant": "acme", "provider": "one", "model": "m"}
+WHO: dict[str, Any] = {"tenant": "acme", "provider": "one", "model": "m"}
 
 EVENTS = [
     (
