@@ -20,6 +20,7 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "max_tokens": (
         ("max_tokens",),
         ("max_completion_tokens",),
+        ("max_output_tokens",),
         ("generationConfig", "maxOutputTokens"),
         ("options", "num_predict"),
     ),
@@ -52,12 +53,14 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "reasoning_effort": (
         ("reasoning_effort",),
         ("output_config", "effort"),
+        ("reasoning", "effort"),
         ("generationConfig", "thinkingConfig", "thinkingLevel"),
         ("think",),
     ),
     "thinking": (("thinking",), ("generationConfig", "thinkingConfig"), ("think",)),
     "reasoning": (("reasoning",),),
-    "verbosity": (("verbosity",),),
+    "reasoning_summary": (("reasoning", "summary"),),
+    "verbosity": (("verbosity",), ("text", "verbosity")),
     "parallel_tool_calls": (("parallel_tool_calls",),),
     "stream_options": (("stream_options",),),
     "tool_choice": (("tool_choice",),),
