@@ -12,10 +12,11 @@ from ranvier import Deployment, Pipeline
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import FinishReason, Native, Response
-from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator.wires import WIRES
+from support.providers.openai_apis import Chat
 from support.providers.seven import SEVEN, body, collected
 
 BREAKS: dict[str, Any] = {
@@ -299,7 +300,7 @@ async def test_usage_or_whole_calls_and_done_end_an_answer_without_a_finish_reas
     ask: Any, streamed: Any, chunks: list[bytes], expected: str
 ) -> None:
     """As Snowflake Cortex and NVIDIA NIM send it; why the model stopped is not known."""
-    async with ask(OpenAI, streamed(*chunks)) as server:
+    async with ask(Chat, streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert answer.text + "".join(call.name for call in answer.tool_calls) == expected
     known = FinishReason.TOOL_CALLS if answer.tool_calls else FinishReason.OTHER
@@ -327,7 +328,7 @@ async def test_usage_or_whole_calls_and_done_end_an_answer_without_a_finish_reas
 )  # fmt: skip
 async def test_less_than_that_is_no_answer(ask: Any, streamed: Any, chunks: list[bytes]) -> None:
     """Something may be missing."""
-    async with ask(OpenAI, streamed(*chunks)) as server:
+    async with ask(Chat, streamed(*chunks)) as server:
         with pytest.raises(InvalidResponseError):
             await server.stream()
 
@@ -398,11 +399,11 @@ async def test_gateways_may_hand_on_the_words_of_other_vendors(
     ask: Any, streamed: Any, word: str, reason: FinishReason
 ) -> None:
     """In chat completions: the finish reason of Anthropic or of Gemini is understood."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
         answer = collected(await server.stream())
     assert (answer.finish_reason, answer.raw_finish_reason) == (reason, word)
     reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}
-    async with ask(OpenAI, httpx.Response(200, json=reply)) as server:
+    async with ask(Chat, httpx.Response(200, json=reply)) as server:
         assert (await server.complete()).finish_reason is reason
 
 
@@ -433,10 +434,10 @@ async def test_words_that_are_repeated_as_a_whole_message_come_once(ask: Any, st
     again = {"index": 0, "message": {"content": "42"}, "finish_reason": "stop"}
     last = b"data: " + json.dumps({"choices": [again]}).encode() + b"\n\n"
     first = chunk(role="assistant", content="")
-    async with ask(OpenAI, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
+    async with ask(Chat, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
         assert collected(await server.stream()).text == "42"
     pieces = [last.replace(b'"stop"', b"null"), last]
-    async with ask(OpenAI, streamed(*pieces, DONE)) as server:
+    async with ask(Chat, streamed(*pieces, DONE)) as server:
         assert collected(await server.stream()).text == "4242"
 
 

@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCall, ToolCallDelta
-from ranvier.providers import Anthropic, FunctionProvider, OpenAI
+from ranvier.providers import Anthropic, FunctionProvider
 from ranvier.providers._reading.halves import Halves
 from support.providers.asking import Asked, FakePipeline, opened
+from support.providers.openai_apis import Chat
 from support.providers.seven import SEVEN, body, collected
 
 FIRST, SECOND = rb"\ud83d", rb"\ude00"
@@ -80,7 +81,7 @@ async def test_arguments_of_tools_are_whole_characters(ask: Any, streamed: Any) 
         chat(tool_calls=[{"index": 0, "function": {"arguments": '\\ude00"}'}}]),
         b'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\n',
     ]
-    async with ask(OpenAI, streamed(*events)) as server:
+    async with ask(Chat, streamed(*events)) as server:
         answer = collected(await server.stream())
     assert answer.tool_calls == (ToolCall("a", "f", {"a": "\U0001f600"}),)
     assert ToolCall.parse("a", "f", r'{"\ud83d": ["\ud83d\ude00", "\ude00"]}').arguments == {
@@ -99,7 +100,7 @@ async def test_what_only_the_issuer_understands_stays_marked_as_its_own(ask: Any
         chat(tool_calls=[call]),
         b'data: {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}\n\n',
     ]
-    async with ask(OpenAI, streamed(*events)) as server:
+    async with ask(Chat, streamed(*events)) as server:
         (called,) = collected(await server.stream()).tool_calls
     kept = [called.native]
     async with ask(Anthropic, streamed(halved("anthropic"))) as server:
@@ -113,7 +114,7 @@ async def test_an_error_with_half_a_character_can_be_printed() -> None:
     """It leaves the half out, as all that cannot be printed."""
     said = b'{"error": {"message": "no \\ud83d"}}'
     for status, content in ((400, said), (200, b"data: " + said + b"\n\n")):
-        async with opened(OpenAI, httpx.Response(status, content=content)) as server:
+        async with opened(Chat, httpx.Response(status, content=content)) as server:
             with pytest.raises(Exception, match=r": no$") as caught:
                 await server.stream()
         assert str(caught.value).encode()

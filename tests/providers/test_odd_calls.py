@@ -8,9 +8,10 @@ import pytest
 
 from ranvier.errors import ConnectionFailedError, InvalidResponseError
 from ranvier.messages import FinishReason, Response
-from ranvier.providers import Anthropic, OpenAI
+from ranvier.providers import Anthropic
 from ranvier.providers.chat_completions.fragments import CallsInFlight
 from support.providers.five_wires import WIRES, as_chat, as_sse, chat_chunk
+from support.providers.openai_apis import Chat
 from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
@@ -192,7 +193,7 @@ async def test_fragments_are_put_together_by_what_tells_calls_apart(
     """Parallel calls with one index, one id or none stay two; pieces of one call stay one."""
     chunks = [chat_chunk({"tool_calls": [each]}) for each in fragments]
     content = as_chat([*chunks, chat_chunk({}, "tool_calls")])
-    async with ask(OpenAI, httpx.Response(200, content=content)) as server:
+    async with ask(Chat, httpx.Response(200, content=content)) as server:
         events = [each.tool_call for each in await server.stream(model="m") if each.tool_call is not None]
         answer = collected(await server.stream(model="m"))
     assert told(answer) == calls

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier.messages import Message, Request, Tool, ToolCall, ToolResult
-from ranvier.providers import OpenAI
 from ranvier.providers._history.tool_names import COMMON, name_rule, sent_names, with_sent_names
 from support.providers.asking import Chunks
 from support.providers.conversations import MODELS
+from support.providers.openai_apis import Chat
 from support.providers.seven import SEVEN, body, collected
 
 GEMINI = SEVEN["gemini"].tool_names
@@ -106,7 +106,7 @@ async def test_names_that_a_wire_takes_are_sent_as_they_are(ask: Any) -> None:
 async def test_a_tool_that_was_not_offered_is_called_as_the_model_said(ask: Any) -> None:
     """Only names that were mapped are mapped back."""
     content = body("openai", "tools.json")
-    async with ask(OpenAI, httpx.Response(200, stream=Chunks(content))) as server:
+    async with ask(Chat, httpx.Response(200, stream=Chunks(content))) as server:
         answer = await server.complete(Request((Message.user("q"),), tools=(Tool(ODD),)))
     assert answer.tool_calls[0].name == "get_weather"
 

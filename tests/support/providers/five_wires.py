@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.openai_apis import Chat
 
 Json = dict[str, Any]
 
@@ -184,7 +185,7 @@ def _chat(kind: Any) -> Wire:
 
 
 WIRES = {
-    "openai": _chat(OpenAI),
+    "openai": _chat(Chat),
     "kimi": _chat(Kimi),
     "glm": _chat(GLM),
     "openrouter": _chat(OpenRouter),

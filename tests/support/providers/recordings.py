@@ -23,14 +23,15 @@ from ranvier.errors import (
 )
 from ranvier.messages import Response
 from ranvier.messages.collector import Collector
-from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
+from ranvier.providers import Anthropic, Gemini, Ollama
 from support.providers.asking import Chunks, opened
+from support.providers.openai_apis import Chat
 
 RECORDINGS = Path(__file__).parents[3].parent / "shared" / "data"
 ABSENT = "the recorded traffic does not lie beside the checkout"
 
 ADAPTERS: dict[str, Any] = {
-    "openai_chat": OpenAI,
+    "openai_chat": Chat,
     "anthropic_messages": Anthropic,
     "gemini_generate": Gemini,
     "ollama_chat": Ollama,

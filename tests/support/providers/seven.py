@@ -5,11 +5,12 @@ from typing import Any
 
 from ranvier.messages import Response, StreamEvent, Tool
 from ranvier.messages.collector import Collector
-from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.openai_apis import Chat
 
 SEVEN: dict[str, Any] = {
     "anthropic": Anthropic,
-    "openai": OpenAI,
+    "openai": Chat,
     "gemini": Gemini,
     "kimi": Kimi,
     "glm": GLM,

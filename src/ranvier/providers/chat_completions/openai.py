@@ -11,6 +11,7 @@ from ranvier.providers._models.models import Facts, fit
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
+from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._wire.fields import Extras
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
@@ -99,7 +100,7 @@ class OpenAI(ChatCompletions):
         finally:
             del unknown
         self._api = validation.choice("api", api, get_args(Api))
-        self._responses = Responses(self)
+        self._repairs_of_responses = Repairs()
 
     def wire_for(self, call: Call) -> Wire:
         """The API that carries the request of `call`."""
@@ -107,7 +108,7 @@ class OpenAI(ChatCompletions):
             return self
         if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, self.family, self.name)):
             return self
-        return self._responses
+        return Responses(self, self._repairs_of_responses)
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""

@@ -24,7 +24,6 @@ from ranvier.providers._models.schemas import is_strict
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Fix
-from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
 from ranvier.providers._wire.wire import Wire
@@ -36,21 +35,27 @@ from ranvier.providers.responses.items import Items
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
+    from ranvier.providers._repairs.repairs import Repairs
 
 ENCRYPTED: Final = "reasoning.encrypted_content"
 """Includes what is needed to send reasoning back without state on the server."""
 
 
 class Responses(Wire):
-    """The Responses API of a server that speaks another wire too, which knows the host and its models."""
+    """The Responses API of a server that speaks another wire too, for one call.
+
+    Args:
+        server: The adapter of that server, which knows the host and its models.
+        repairs: The fixes that models have needed on this wire.
+    """
 
     family = "openai"
     call_ids = RESPONSES_IDS
 
-    def __init__(self, server: Wire) -> None:
+    def __init__(self, server: Wire, repairs: Repairs) -> None:
         self.name = server.name
         self.base_url = server.base_url
-        self.repairs = Repairs()
+        self.repairs = repairs
         self._server = server
 
     @property
