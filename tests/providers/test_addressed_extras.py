@@ -11,7 +11,7 @@ from ranvier import Pipeline
 from ranvier.layers import Fallback
 from ranvier.providers import FunctionProvider, Stub
 from support.providers.openai_apis import Chat
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
 MINE = {"flavour": "mint"}
 
@@ -51,11 +51,11 @@ async def openai() -> AsyncIterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("wire", SEVEN)
+@pytest.mark.parametrize("wire", APIS)
 async def test_a_wrapped_provider_gets_the_fields_under_its_own_name(wire: str) -> None:
     """The stack knows only the wrapper."""
     server = Server(wire)
-    inner = SEVEN[wire]("sk-inner", name="mine", http_client=server.client)
+    inner = APIS[wire]("sk-inner", name="mine", http_client=server.client)
     async with server.client, Pipeline(Fallback(Wrapper(inner))) as pipeline:
         await pipeline.complete("Hi", extra={"mine": MINE, "wrapper": {"flavour": "no"}})
     (sent,) = server.sent

@@ -17,7 +17,7 @@ from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator.wires import WIRES
 from support.providers.openai_apis import Chat
-from support.providers.seven import SEVEN, body, collected
+from support.providers.seven import APIS, body, collected
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(
@@ -44,7 +44,7 @@ def with_words(name: str) -> tuple[int, list[bytes]]:
 
 
 @pytest.mark.parametrize("which", ["answer", "tools"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_finish_reason_after_each_event_ends_nothing(
     ask: Any, streamed: Any, name: str, which: str
 ) -> None:
@@ -53,9 +53,9 @@ async def test_a_finish_reason_after_each_event_ends_nothing(
     often = [piece for event in events for piece in (event, WIRES[name].stopping())]
     if name == "anthropic":  # nothing follows `message_stop`
         often.pop()
-    async with ask(SEVEN[name], streamed(*events)) as server:
+    async with ask(APIS[name], streamed(*events)) as server:
         good = collected(await server.stream())
-    async with ask(SEVEN[name], streamed(*often)) as server:
+    async with ask(APIS[name], streamed(*often)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.reasoning) == (good.text, good.reasoning)
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [
@@ -98,7 +98,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
 
 @pytest.mark.parametrize("breaks", BREAKS)
 @pytest.mark.parametrize("again", [False, True], ids=["once", "again"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_what_breaks_after_an_early_finish_reason_is_an_error(
     ask: Any, streamed: Any, name: str, again: bool, breaks: str
 ) -> None:
@@ -107,36 +107,36 @@ async def test_what_breaks_after_an_early_finish_reason_is_an_error(
     at, events = with_words(name)
     ending = [wire.stopping()] if again else []
     chunks = [*events[: at + 1], wire.stopping(), events[at + 1], *ending, BREAKS[breaks](wire)]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         with pytest.raises(ProviderError):
             await server.stream()
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_words_after_the_last_finish_reason_are_cut(ask: Any, streamed: Any, name: str) -> None:
     """A body that ends within words is no answer, whatever was said before them."""
     at, events = with_words(name)
     chunks = [*events[: at + 1], WIRES[name].stopping(), events[at + 1]]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         with pytest.raises(InvalidResponseError, match="cut"):
             await server.stream()
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_finish_reason_before_any_word_does_not_make_an_answer(
     ask: Any, streamed: Any, name: str, breaks: str
 ) -> None:
     """What breaks after it is an error."""
     wire = WIRES[name]
     start = events_of("anthropic")[:1] if name == "anthropic" else []
-    async with ask(SEVEN[name], streamed(*start, wire.stopping(), BREAKS[breaks](wire))) as server:
+    async with ask(APIS[name], streamed(*start, wire.stopping(), BREAKS[breaks](wire))) as server:
         with pytest.raises(ProviderError):
             await server.stream()
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
     ask: Any, streamed: Any, name: str, breaks: str
 ) -> None:
@@ -150,7 +150,7 @@ async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
         wire.stopping(),
         BREAKS[breaks](wire),
     ]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.STOP)
 
@@ -167,7 +167,7 @@ async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Respo
     """What becomes of a streamed reply: collected, and read as it comes."""
     results: list[Response | RanvierError] = []
     async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: reply())) as client:
-        target = Deployment(SEVEN[name]("key", http_client=client), "m")
+        target = Deployment(APIS[name]("key", http_client=client), "m")
         async with Pipeline(Fallback(target), Timeout(first_token=5)) as pipeline:
             try:
                 results.append(await pipeline.complete("Hi"))
@@ -182,7 +182,7 @@ async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Respo
 
 
 @pytest.mark.parametrize("thoughts", [False, True], ids=["nothing", "thoughts"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
     streamed: Any, name: str, thoughts: bool
 ) -> None:
@@ -352,7 +352,7 @@ SAID = {"anthropic": '"stop_reason":%s', "gemini": '"finishReason":%s'}
 
 
 @pytest.mark.parametrize("unsaid", ["null", '"null"', '"None"', '""', '"undefined"', "false", "0", "[]"])
-@pytest.mark.parametrize("name", [each for each in SEVEN if each != "ollama"])
+@pytest.mark.parametrize("name", [each for each in APIS if each != "ollama"])
 async def test_a_finish_reason_that_says_none_is_none(
     ask: Any, streamed: Any, name: str, unsaid: str
 ) -> None:
@@ -361,11 +361,11 @@ async def test_a_finish_reason_that_says_none_is_none(
     none = (SAID.get(name, '"finish_reason":%s') % unsaid).encode()
     events = [event for event in events_of(name) if b"message_stop" not in event and b"[DONE]" not in event]
     assert word in b"".join(events)
-    async with ask(SEVEN[name], streamed(*(event.replace(word, none) for event in events))) as server:
+    async with ask(APIS[name], streamed(*(event.replace(word, none) for event in events))) as server:
         with pytest.raises(InvalidResponseError, match="cut"):
             await server.stream()
     whole = httpx.Response(200, content=body(name, "answer.json").replace(word, none))
-    async with ask(SEVEN[name], whole) as server:
+    async with ask(APIS[name], whole) as server:
         answer = await server.complete()
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.OTHER)
 

@@ -11,7 +11,7 @@ from ranvier.providers import Anthropic, FunctionProvider
 from ranvier.providers._reading.halves import Halves
 from support.providers.asking import Asked, FakePipeline, opened
 from support.providers.openai_apis import Chat
-from support.providers.seven import SEVEN, body, collected
+from support.providers.seven import APIS, body, collected
 
 FIRST, SECOND = rb"\ud83d", rb"\ude00"
 
@@ -35,10 +35,10 @@ def encoded(answer: Response) -> bytes:
     )
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_two_halves_in_two_events_are_one_character(ask: Any, streamed: Any, name: str) -> None:
     """In words and in thoughts, on every wire; each event can be encoded by itself."""
-    async with ask(SEVEN[name], streamed(halved(name))) as server:
+    async with ask(APIS[name], streamed(halved(name))) as server:
         events = await server.stream()
     answer = collected(events)
     assert answer.text == "Sunny,\U0001f600 21 °C."
@@ -47,23 +47,23 @@ async def test_two_halves_in_two_events_are_one_character(ask: Any, streamed: An
     encoded(answer)
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_half_that_stays_alone_is_the_replacement_character(
     ask: Any, streamed: Any, name: str
 ) -> None:
     """In a stream, where another piece follows or the finish reason, and in a whole answer."""
-    async with ask(SEVEN[name], streamed(halved(name, second=b""))) as server:
+    async with ask(APIS[name], streamed(halved(name, second=b""))) as server:
         answer = collected(await server.stream())
     assert answer.text == "Sunny,\ufffd 21 °C."
     encoded(answer)
     last = body(name, "answer.stream").replace(b'C."', b"C." + FIRST + b'"')
-    async with ask(SEVEN[name], streamed(last)) as server:
+    async with ask(APIS[name], streamed(last)) as server:
         events = await server.stream()
     answer = collected(events)
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.\ufffd", FinishReason.STOP)
     assert next(event for event in reversed(events) if event.has_content).text == "\ufffd"
     whole = body(name, "answer.json").replace(b"Sunny,", b"Sunny," + SECOND)
-    async with ask(SEVEN[name], httpx.Response(200, content=whole)) as server:
+    async with ask(APIS[name], httpx.Response(200, content=whole)) as server:
         answer = await server.complete()
     assert answer.text == "Sunny,\ufffd 21 °C."
 

@@ -21,9 +21,9 @@ from ranvier.providers._repairs import repairs as _repairs
 from ranvier.testing import run
 from support.providers.openai_apis import Chat
 from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
-every_wire = pytest.mark.parametrize("name", SEVEN)
+every_wire = pytest.mark.parametrize("name", APIS)
 either_way = pytest.mark.parametrize("way", ["complete", "stream"])
 
 
@@ -32,7 +32,7 @@ either_way = pytest.mark.parametrize("way", ["complete", "stream"])
 async def test_a_refused_setting_is_left_out_once_and_remembered(ask: Any, name: str, way: str) -> None:
     """The fixed request is answered, listeners know of it, and the next one is right at once."""
     path = TEMPERATURE[name]
-    async with ask(SEVEN[name], server(name, without(path))) as asked:
+    async with ask(APIS[name], server(name, without(path))) as asked:
         for requests in (2, 3):
             await getattr(asked, way)(tuned(temperature=0.3, max_tokens=9), model="a-model")
             assert len(asked.requests) == requests
@@ -130,7 +130,7 @@ async def test_what_is_remembered_is_bounded_and_forgotten(ask: Any, monkeypatch
 async def test_the_callers_own_options_are_not_touched(ask: Any) -> None:
     """A fix is made to a copy: what a deployment or a call holds stays as it is."""
     options = {"generationConfig": {"temperature": 0.3, "topK": 4}}
-    async with ask(SEVEN["gemini"], server("gemini", without(("generationConfig", "temperature")))) as asked:
+    async with ask(APIS["gemini"], server("gemini", without(("generationConfig", "temperature")))) as asked:
         for _ in range(2):
             await asked.complete("Hi", model="m", options=options)
     assert options == {"generationConfig": {"temperature": 0.3, "topK": 4}}

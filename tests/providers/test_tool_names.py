@@ -14,10 +14,10 @@ from ranvier.providers._history.tool_names import COMMON, name_rule, sent_names,
 from support.providers.asking import Chunks
 from support.providers.conversations import MODELS
 from support.providers.openai_apis import Chat
-from support.providers.seven import SEVEN, body, collected
+from support.providers.seven import APIS, body, collected
 
-GEMINI = SEVEN["gemini"].tool_names
-RULES = {name: kind.tool_names for name, kind in SEVEN.items()}
+GEMINI = APIS["gemini"].tool_names
+RULES = {name: kind.tool_names for name, kind in APIS.items()}
 
 PATTERNS = {
     "anthropic": r"[a-zA-Z0-9_-]{1,128}",
@@ -32,7 +32,7 @@ PATTERNS = {
 
 ODD = "devserver/stop now"
 
-each_provider = pytest.mark.parametrize("name", SEVEN)
+each_provider = pytest.mark.parametrize("name", APIS)
 each_way = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
@@ -59,7 +59,7 @@ def request_with(tool: str) -> Request:
 @pytest.mark.parametrize("tool", [ODD, "devserver.stop", "天気", "x" * 200, "9lives", "-", "a b", "'"])
 async def test_each_wire_is_sent_names_that_it_takes(ask: Any, name: str, tool: str) -> None:
     """In the tools, the choice of one, the calls and the results of a history."""
-    async with ask(SEVEN[name], httpx.Response(200, json={})) as server:
+    async with ask(APIS[name], httpx.Response(200, json={})) as server:
         sent = await server.sent(request_with(tool), model=MODELS[name])
     names = names_in(name, sent)
     assert len(names) >= 3
@@ -79,7 +79,7 @@ async def test_an_answer_calls_the_tool_by_the_name_that_was_given(
     content = body(name, f"tools.{'stream' if streamed else 'json'}")
     assert b"get_weather" in content
     reply = httpx.Response(200, stream=Chunks(content.replace(b"get_weather", sent.encode())))
-    async with ask(SEVEN[name], reply) as server:
+    async with ask(APIS[name], reply) as server:
         request = Request((Message.user("q"),), tools=tools)
         if streamed:
             events = await server.stream(request, model=MODELS[name])
@@ -97,7 +97,7 @@ async def test_an_answer_calls_the_tool_by_the_name_that_was_given(
 async def test_names_that_a_wire_takes_are_sent_as_they_are(ask: Any) -> None:
     """Gemini takes dots and colons, and Anthropic 128 characters."""
     for name, tool in (("gemini", "devserver.stop:all"), ("anthropic", "x" * 128), ("openai", "x" * 64)):
-        async with ask(SEVEN[name], httpx.Response(200, json={})) as server:
+        async with ask(APIS[name], httpx.Response(200, json={})) as server:
             sent = await server.sent(request_with(tool), model=MODELS[name])
         assert tool in names_in(name, sent)
 

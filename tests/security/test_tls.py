@@ -15,7 +15,7 @@ import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
 from ranvier.providers import OpenAI
 from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 from support.security.authorities import HOST, OldAuthority, proving, trusting
 from support.security.failing import KEY
 
@@ -92,7 +92,7 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
-@pytest.mark.parametrize("kind", SEVEN.values())
+@pytest.mark.parametrize("kind", APIS.values())
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
@@ -215,7 +215,7 @@ async def test_connections_are_shared_by_those_who_trust_the_same(authority: tru
         assert len(server.visits) == 2
 
 
-@pytest.mark.parametrize("kind", SEVEN.values())
+@pytest.mark.parametrize("kind", APIS.values())
 @pytest.mark.parametrize(
     ("context", "says"),
     [

@@ -11,7 +11,7 @@ from ranvier.errors import ProviderError
 from ranvier.messages import FinishReason, Message, Request, Response, Usage
 from support.providers.asking import Chunks, opened
 from support.providers.features_sent import Table, asked, differences, leaves, quoted, sent
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
 CHAT_WORDS = "stop length tool_calls function_call content_filter"
 GEMINI_WORDS = (
@@ -61,7 +61,7 @@ ENDS = {"stop_reason", "finish_reason", "finishReason", "done"}
 
 async def read(name: str, answer: Any) -> Response | ProviderError:
     """What is made of a whole answer."""
-    async with opened(SEVEN[name], httpx.Response(200, json=answer)) as server:
+    async with opened(APIS[name], httpx.Response(200, json=answer)) as server:
         try:
             response: Response = await server.complete(model="m")
         except ProviderError as error:
@@ -91,7 +91,7 @@ def changed(answer: Any, path: str, value: object) -> Any:
 async def answers() -> Table:
     """Where words, thoughts and the id are read, and which thoughts go back."""
     table = [["provider", "text", "reasoning", "calls", "id", "model", "returned only to it"]]
-    for name in SEVEN:
+    for name in APIS:
         answer, calls = whole(name, "answer"), whole(name, "tools")
         response = await read(name, calls)
         assert isinstance(response, Response)
@@ -129,7 +129,7 @@ async def tokens() -> Table:
     """Which fields add up to which number, or stand for each other."""
     counted = [field for field in Usage.__dataclass_fields__ if field not in ("total", "complete")]
     table = [["provider", *(f"`{number}`" for number in counted)]]
-    for name in SEVEN:
+    for name in APIS:
         single = {field: await usage(name, field) for field in TOKENS[name].split()}
         row = [name]
         for number in counted:
@@ -156,7 +156,7 @@ async def usage(name: str, *fields: str) -> Usage:
 async def finish_reasons() -> Table:
     """What the words of a wire for why the model stopped become, beside words of an answer."""
     table = [["provider", *(f"`{reason}`" for reason in FinishReason), "no answer"]]
-    for name in SEVEN:
+    for name in APIS:
         became: dict[str, list[str]] = defaultdict(list)
         for word in WORDS[name].split():
             became[await stopped(name, "answer", word)].append(word)
@@ -181,7 +181,7 @@ async def stopped(name: str, which: str, word: str) -> str:
 async def streams() -> Table:
     """How a stream is asked for, and which event makes its answer whole."""
     table = [["provider", "requested by", "complete with"]]
-    for name in SEVEN:
+    for name in APIS:
         plain, streaming = await sent(name, asked()), await sent(name, asked(), streamed=True)
         assert plain is not None
         assert streaming is not None
@@ -207,7 +207,7 @@ async def ending(name: str) -> str:
 
 async def is_whole(name: str, content: bytes) -> bool:
     """True where a stream that ends after this is an answer."""
-    async with opened(SEVEN[name], httpx.Response(200, stream=Chunks(content))) as server:
+    async with opened(APIS[name], httpx.Response(200, stream=Chunks(content))) as server:
         try:
             await server.stream(model="m")
         except ProviderError:

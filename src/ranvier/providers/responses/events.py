@@ -8,12 +8,22 @@ from typing import Final
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import StreamEvent, ToolCallDelta
-from ranvier.providers._reading.reading import Json, NoAnswerError, count, entries, entry, label, text
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    count,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.responses.answer import (
     BETWEEN_THOUGHTS,
     RESPONSES,
+    UNFINISHED,
     call_id_of,
     finish_reason,
     phase_of,
@@ -78,7 +88,8 @@ class EventReader(AnswerReader):
 
     def _last(self, body: Json) -> None:
         """Read the event that ends the response, and holds the whole of it."""
-        response, status = entry(body.get("response"), "response"), LAST[body["type"]]
+        response = entry(body.get("response"), "response")
+        status = _status(body["type"], response)
         if status != "failed":
             self._fill_in(entries(response.get("output"), "output"))
         reason, raw = finish_reason(
@@ -217,6 +228,12 @@ _READERS: Final[dict[str, Callable[[EventReader, Json], None]]] = {
     **dict.fromkeys(LAST, EventReader._last),
 }
 """The events that matter; the others repeat what these hold, or report progress."""
+
+
+def _status(kind: str, response: Json) -> str:
+    """The status that the last event stands for, unless its response says what went wrong."""
+    given = stop_word(response.get("status"), "status")
+    return given if LAST[kind] == "completed" and given and given not in UNFINISHED else LAST[kind]
 
 
 class _Item:
