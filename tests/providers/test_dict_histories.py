@@ -241,7 +241,7 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         "mark of detail",
         user({"type": "image_url", "image_url": {"url": DATA_URL, "detail": "mark of detail"}}),
         {},
-        CHAT,
+        (*CHAT, "responses"),
         TOLD,
     ),
     (
@@ -249,7 +249,7 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         "strict",
         "Why?",
         {"tools": [{"type": "function", "function": {"name": "look", "strict": True}}]},
-        ("anthropic", "openai", "openrouter"),
+        ("anthropic", "openai", "responses", "openrouter"),
         TOLD,
     ),
     (

@@ -22,6 +22,8 @@ def halved(name: str, first: bytes = FIRST, second: bytes = SECOND) -> bytes:
     for before, after in ((b'"Sunny,"', b'" 21'), (b'"Let me"', b'" see')):
         stream = stream.replace(before, before[:-1] + first + b'"')
         stream = stream.replace(after, b'"' + second + after[1:])
+    for before, after in ((b'"Sunny,', b" 21"), (b'"Let me', b" see")):  # of wires that repeat the whole
+        stream = stream.replace(before + after, before + first + second + after)
     return stream
 
 

@@ -55,7 +55,7 @@ async def test_an_answer_that_calls_only_what_has_no_name_has_stopped(
     for answer in await answers(ask, name, words, (("a", "", {}),)):
         assert (answer.text, answer.tool_calls) == (words, ())
         assert answer.finish_reason is FinishReason.STOP
-        assert answer.raw_finish_reason in ("tool_calls", "tool_use", "stop", "STOP")
+        assert answer.raw_finish_reason in ("tool_calls", "tool_use", "stop", "STOP", "completed")
 
 
 # --- arguments -----------------------------------------------------------------------------------

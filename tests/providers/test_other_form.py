@@ -135,7 +135,7 @@ async def test_an_array_of_chunks_is_read_chunk_by_chunk(
     pieces = wire.pieces(*GIVEN, usage=wire.counts(*USAGE))
     content = json.dumps(pieces, indent=indent).encode()
     assert_said(await stream(ask, streamed, name, content))
-    first = json.dumps(pieces[: 3 if name == "anthropic" else 1]).encode()[:-1]
+    first = json.dumps(pieces[: 3 if name in ("anthropic", "responses") else 1]).encode()[:-1]
     async with ask(wire.kind, streamed(first, httpx.ReadError("broken"))) as server:
         events = server.provider.stream(server.call(model="m"))
         async for event in events:

@@ -35,6 +35,8 @@ def begun(name: str) -> bytes:
     """The beginning of a stream that has not said anything yet."""
     if name == "anthropic":
         return event({"type": "message_start", "message": {"id": "first", "usage": {"input_tokens": 3}}})
+    if name == "responses":
+        return event({"type": "response.created", "response": {"id": "first", "status": "in_progress"}})
     if name == "gemini":
         return event({"candidates": [], "responseId": "first"})
     if name == "ollama":
@@ -103,7 +105,7 @@ async def test_a_fix_that_does_not_help_is_made_once(ask: Any, name: str, way: s
 async def test_what_is_refused_after_words_is_not_asked_again(ask: Any, name: str) -> None:
     """They have been handed out."""
     wire = WIRES[name]
-    said = wire.written(wire.pieces("hello")[: 3 if name == "anthropic" else 1]).replace(
+    said = wire.written(wire.pieces("hello")[: 3 if name in ("anthropic", "responses") else 1]).replace(
         b"data: [DONE]\n\n", b""
     )
     async with ask(wire.kind, refusing(name, said + line(name, REFUSED))) as asked:

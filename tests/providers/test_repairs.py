@@ -34,7 +34,7 @@ async def test_a_refused_setting_is_left_out_once_and_remembered(ask: Any, name:
     path = TEMPERATURE[name]
     async with ask(APIS[name], server(name, without(path))) as asked:
         for requests in (2, 3):
-            await getattr(asked, way)(tuned(temperature=0.3, max_tokens=9), model="a-model")
+            await getattr(asked, way)(tuned(temperature=0.3, max_tokens=99), model="a-model")
             assert len(asked.requests) == requests
             assert adjusted(asked) == [("temperature", "left out")] * (requests - 1)
     first, second, third = (json.loads(each.content) for each in asked.requests)

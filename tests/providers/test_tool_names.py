@@ -22,6 +22,7 @@ RULES = {name: kind.tool_names for name, kind in APIS.items()}
 PATTERNS = {
     "anthropic": r"[a-zA-Z0-9_-]{1,128}",
     "openai": r"[a-zA-Z0-9_-]{1,64}",
+    "responses": r"[a-zA-Z0-9_-]{1,64}",
     "gemini": r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}",
     "kimi": r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}",
     "glm": r"[a-zA-Z0-9_-]{1,64}",

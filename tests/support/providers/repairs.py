@@ -16,6 +16,7 @@ from support.providers.seven import body
 TEMPERATURE = {
     "anthropic": ("temperature",),
     "openai": ("temperature",),
+    "responses": ("temperature",),
     "gemini": ("generationConfig", "temperature"),
     "kimi": ("temperature",),
     "glm": ("temperature",),

@@ -36,7 +36,7 @@ INCOMPLETE: Final = {
 }
 """Why a response is incomplete."""
 
-COMPLETED: Final = ("", "completed", "complete")
+COMPLETED: Final = ("completed", "complete")
 
 BETWEEN_THOUGHTS: Final = "\n\n"
 """Separates the parts of a summary, which are paragraphs."""
@@ -61,7 +61,7 @@ def finish_reason(
         details = entry(response.get("incomplete_details"), "incomplete_details")
         raw = stop_word(details.get("reason"), "reason") or status
         reason = INCOMPLETE.get(raw, FinishReason.OTHER)
-    elif calls_tools and reason is FinishReason.STOP:
+    elif calls_tools and (reason is FinishReason.STOP or not raw):
         reason = FinishReason.TOOL_CALLS
     if refusal or reason is FinishReason.CONTENT_FILTER:
         if not answered:
