@@ -52,7 +52,7 @@ class EventReader(AnswerReader):
     def __init__(self) -> None:
         super().__init__()
         self._items: list[_Item] = []
-        self._latest: dict[tuple[Hashable, str], _Item] = {}  # by place and type
+        self._latest: dict[tuple[Hashable, str], _Item] = {}  # by place, if it is known, and type
         self._id: str | None = None
         self._calls = 0
         self._refusal: list[str] = []
@@ -124,13 +124,13 @@ class EventReader(AnswerReader):
     # --- its items -------------------------------------------------------------------------------
 
     def _item(self, body: Json, kind: str, *, begins: bool = False) -> _Item:
-        """The item that an event is about; servers that number none send one after the other."""
+        """The item that an event is about; a server that tells no place sends one item after the other."""
         index, inner = body.get("output_index"), body.get("item")
         name = body.get("item_id") if inner is None else entry(inner, "item").get("id")
         place = label(name) if index is None else count(index, "output_index")
         item = self._latest.get((place, kind))
         if item is None or (place is None and (item.ended or (begins and item.begun))):
-            item = self._latest[place, kind] = self._new(kind)
+            item = self._latest[place, kind] = self._latest[None, kind] = self._new(kind)
         return item
 
     def _new(self, kind: str) -> _Item:

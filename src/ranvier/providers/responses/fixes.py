@@ -8,36 +8,38 @@ from typing import Final
 
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
-from ranvier.providers._repairs.fixes import Change, Fix, LeaveOut
+from ranvier.providers._repairs.fixes import Change, Fix, LeaveOut, given
 
-UNENCRYPTED: Final = re.compile(r"encrypted[_ ]content\W+(?:is |are )?not (?:supported|available|allowed)")
+ENCRYPTED: Final = "reasoning.encrypted_content"
+"""Includes what is needed to send reasoning back without state on the server."""
+
+UNENCRYPTED: Final = re.compile(r"encrypted[_ ]content\b.{0,40}\bnot (?:supported|available|allowed)")
 """The model does not reason."""
 
-SUMMARY: Final = re.compile(r"reasoning[_. ]summar(?:y|ies)|summary\b")
+SUMMARY: Final = re.compile(r"reasoning[_. ]summar(?:y|ies)")
 """Summaries of reasoning are rejected, for example to an organization that is not verified."""
 
 
 @dataclass(frozen=True)
-class NotEncrypted:
+class LeaveOutEncrypted:
     """Does not ask for encrypted reasoning."""
 
     lasting: bool = True
 
     def apply(self, fields: Json) -> list[Change]:
         """Remove it from `include`."""
-        include = fields.get("include")
-        kept = [each for each in include if "encrypted" not in str(each)] if isinstance(include, list) else []
-        if not isinstance(include, list) or len(kept) == len(include):
+        if ENCRYPTED not in fields.get("include", ()):
             return []
-        del fields["include"]
-        fields |= {"include": kept} if kept else {}
+        fields["include"] = [each for each in fields["include"] if each != ENCRYPTED]
         return [Change("include", "left out")]
 
 
 def response_fix(complaint: Complaint, fields: Json) -> Fix | None:
     """The fix for a complaint about a request of this API, or `None` if none is known."""
-    if UNENCRYPTED.search(complaint.text) or "include" in complaint.names:
-        return NotEncrypted()
-    if "summary" in complaint.names or SUMMARY.search(complaint.text):
+    asks_for_it = ENCRYPTED in fields.get("include", ())
+    if asks_for_it and (UNENCRYPTED.search(complaint.text) or "include" in complaint.names):
+        return LeaveOutEncrypted()
+    is_about_summary = "summary" in complaint.names or SUMMARY.search(complaint.text)
+    if is_about_summary and given(fields, "reasoning_summary"):
         return LeaveOut(("reasoning_summary",))
     return None

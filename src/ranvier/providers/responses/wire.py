@@ -11,7 +11,7 @@ Answers are read in `answer`, streams in `events`; `items` writes the conversati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.response import Response
 from ranvier.messages.schema.schema import Schema
@@ -30,15 +30,12 @@ from ranvier.providers._wire.wire import Wire
 from ranvier.providers.responses.answer import RESPONSES, read_response
 from ranvier.providers.responses.events import EventReader
 from ranvier.providers.responses.fields import in_our_words
-from ranvier.providers.responses.fixes import response_fix
+from ranvier.providers.responses.fixes import ENCRYPTED, response_fix
 from ranvier.providers.responses.items import Items
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.providers._repairs.repairs import Repairs
-
-ENCRYPTED: Final = "reasoning.encrypted_content"
-"""Includes what is needed to send reasoning back without state on the server."""
 
 
 class Responses(Wire):
