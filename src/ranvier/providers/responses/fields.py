@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ranvier.messages.request import Request
     from ranvier.pipeline.call import Call
 
-ONLY_CHAT_SETTINGS: Final = frozenset(
+ONLY_CHAT: Final = frozenset(
     (
         *("stop", "seed", "n", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs"),
         *("audio", "modalities", "prediction", "web_search_options", "functions", "function_call"),
@@ -47,7 +47,7 @@ def needs_chat(call: Call, facts: Facts, extras: Extras) -> bool:
 
     A setting that the model takes nowhere is no reason.
     """
-    if any(more.get(name) is not None for more in extras.fields for name in more.keys() & ONLY_CHAT_SETTINGS):
+    if not all(map(ONLY_CHAT.isdisjoint, extras.fields)):
         return True
     return _is_kept(call, facts, extras) or any(
         isinstance(each, (WirePart, WireTool)) and each.wire in (facts.provider, CHAT_COMPLETIONS)
@@ -57,11 +57,9 @@ def needs_chat(call: Call, facts: Facts, extras: Extras) -> bool:
 
 def _is_kept(call: Call, facts: Facts, extras: Extras) -> bool:
     """True if chat completions keep a setting that they alone have."""
-    given = given_settings(call, extras)
-    if ONLY_CHAT_SETTINGS.isdisjoint(given):
-        return False
+    given = {name: value for name, value in given_settings(call, extras).items() if value is not None}
     try:
-        return not ONLY_CHAT_SETTINGS.isdisjoint(fit(*facts, given).parameters)
+        return not (ONLY_CHAT.isdisjoint(given) or ONLY_CHAT.isdisjoint(fit(*facts, given).parameters))
     except UnsupportedRequestError:
         return False
 
