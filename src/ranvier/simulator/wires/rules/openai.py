@@ -110,7 +110,7 @@ def _check_form(body: Json, messages: list[Json]) -> None:
             code="missing_required_parameter",
         )
     if declared.get("strict"):
-        for complaint in _loose(declared["schema"], ()):
+        for complaint in loose(declared["schema"], ()):
             raise invalid(
                 f"Invalid schema for response_format '{declared['name']}': {complaint}",
                 param="response_format",
@@ -118,11 +118,11 @@ def _check_form(body: Json, messages: list[Json]) -> None:
             )
 
 
-def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
+def loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
     """Places where a schema breaks the rules of `strict`."""
     if isinstance(schema, list):
         for each in schema:
-            yield from _loose(each, place)
+            yield from loose(each, place)
     if not isinstance(schema, Mapping):
         return
     if isinstance(properties := schema.get("properties"), Mapping):
@@ -135,7 +135,7 @@ def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
                 f"properties. Missing '{name}'."
             )
     for word, within in schema.items():
-        yield from _loose(within, (*place, word))
+        yield from loose(within, (*place, word))
 
 
 def _check_stream(body: Json) -> None:
@@ -161,31 +161,32 @@ def _check_settings(body: Json, model: str) -> None:
         )
     effort = body.get("reasoning_effort")
     if effort is not None and effort not in EFFORTS:
-        raise _unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
+        raise unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
     if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
         if effort is not None:
             raise _unrecognized("reasoning_effort")
         return
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
-    if body.get("tools") and _reasons(model, effort) and _rejects_tools_while_reasoning(model):
+    if body.get("tools") and reasons(model, effort) and _rejects_tools_while_reasoning(model):
         raise invalid(
             f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. To "
             "use function tools, use /v1/responses or set reasoning_effort to 'none'.",
             param="reasoning_effort",
             code=None,
         )
-    if body.get("temperature", 1) != 1 and _reasons(model, effort):
-        raise _unsupported_value(
+    if body.get("temperature", 1) != 1 and reasons(model, effort):
+        raise unsupported_value(
             "temperature", body["temperature"], "Only the default (1) value is supported."
         )
-    rejected = (*PENALTIES, *(SAMPLING[1:] if _reasons(model, effort) else ()))
+    rejected = (*PENALTIES, *(SAMPLING[1:] if reasons(model, effort) else ()))
     for name in rejected if model.startswith("o1") else (*rejected, "stop"):
         if body.get(name) is not None:
-            raise _unsupported(name)
+            raise unsupported(name)
 
 
-def _reasons(model: str, effort: str | None) -> bool:
+def reasons(model: str, effort: str | None) -> bool:
+    """True if the model reasons for this effort; `None` means that none is requested."""
     if model.startswith(NEVER_STOP_REASONING):
         return True
     if model.startswith(REASONS_IF_REQUESTED):
@@ -197,12 +198,14 @@ def _rejects_tools_while_reasoning(model: str) -> bool:
     return model.startswith(NO_TOOLS_WHILE_REASONING) and not model.startswith(ALWAYS_TOOLS)
 
 
-def _unsupported(name: str) -> Unacceptable:
+def unsupported(name: str) -> Unacceptable:
+    """The rejection of a setting that the model does not know."""
     words = f"Unsupported parameter: '{name}' is not supported with this model."
     return Unacceptable(400, "unsupported_parameter", message=words, param=name)
 
 
-def _unsupported_value(name: str, value: object, instead: str) -> Unacceptable:
+def unsupported_value(name: str, value: object, instead: str) -> Unacceptable:
+    """The rejection of a value, which says what to send `instead`."""
     words = f"Unsupported value: '{name}' does not support {value!r} with this model. {instead}"
     return Unacceptable(400, "unsupported_parameter", message=words, param=name, code="unsupported_value")
 
