@@ -23,6 +23,7 @@ ADAPTERS = {name: kind(api_key="sk-fuzz", base_url="http://fuzz.test") for name,
 
 DIALECTS = {
     "openai_chat": "openai",
+    "openai_responses": "responses",
     "anthropic_messages": "anthropic",
     "gemini_generate": "gemini",
     "ollama_chat": "ollama",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final
 
@@ -111,12 +112,12 @@ class EventReader(AnswerReader):
 
         Proxies number items anew, or leave some out, so the items of each type are matched in their order.
         """
-        streamed: dict[str, list[_Item]] = {}
+        streamed: dict[str, deque[_Item]] = {}
         for item in self._items:
-            streamed.setdefault(item.kind, []).append(item)
+            streamed.setdefault(item.kind, deque()).append(item)
         for whole in output:
             kind = text(whole.get("type"), "type")
-            self._end(streamed[kind].pop(0) if streamed.get(kind) else self._new(kind), whole)
+            self._end(streamed[kind].popleft() if streamed.get(kind) else self._new(kind), whole)
         for item in self._items:
             if not (item.ended or item.pieces):
                 self._add_arguments(item, item.given)
