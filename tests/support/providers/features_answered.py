@@ -18,11 +18,15 @@ GEMINI_WORDS = (
     "STOP MAX_TOKENS SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII MODEL_ARMOR LANGUAGE OTHER "
     "MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL"
 )
+INCOMPLETE = "max_output_tokens content_filter"
+"""Why a response may have the status `incomplete`."""
+
 WORDS = {
     "anthropic": (
         "end_turn stop_sequence max_tokens model_context_window_exceeded tool_use refusal pause_turn"
     ),
     "openai": CHAT_WORDS,
+    "responses": f"completed {INCOMPLETE} failed cancelled queued in_progress",
     "gemini": GEMINI_WORDS,
     "kimi": CHAT_WORDS,
     "glm": f"{CHAT_WORDS} sensitive model_context_window_exceeded network_error",
@@ -41,6 +45,11 @@ TOKENS = {
         "usage.input_tokens usage.cache_read_input_tokens usage.cache_creation_input_tokens "
         "usage.output_tokens usage.output_tokens_details.thinking_tokens"
     ),
+    "responses": (
+        "usage.input_tokens usage.input_tokens_details.cached_tokens "
+        "usage.input_tokens_details.cache_write_tokens usage.output_tokens "
+        "usage.output_tokens_details.reasoning_tokens"
+    ),
     "gemini": (
         "usageMetadata.promptTokenCount usageMetadata.toolUsePromptTokenCount "
         "usageMetadata.candidatesTokenCount usageMetadata.thoughtsTokenCount "
@@ -51,7 +60,12 @@ TOKENS = {
 }
 """The fields in which each wire counts tokens."""
 
-REASONS = {"anthropic": "stop_reason", "gemini": "finishReason", "ollama": "done_reason"}
+REASONS = {
+    "anthropic": "stop_reason",
+    "gemini": "finishReason",
+    "ollama": "done_reason",
+    "responses": "status",
+}
 """The field that says why, where it is not `finish_reason`."""
 
 
@@ -174,6 +188,8 @@ async def stopped(name: str, which: str, word: str) -> str:
     field = REASONS.get(name, "finish_reason")
     holder = answer if field in answer else (answer.get("choices") or answer["candidates"])[0]
     holder[field] = word
+    if name == "responses" and word in INCOMPLETE.split():
+        answer |= {"status": "incomplete", "incomplete_details": {"reason": word}}
     response = await read(name, answer)
     return str(response.finish_reason) if isinstance(response, Response) else "no answer"
 
@@ -200,7 +216,8 @@ async def ending(name: str) -> str:
         event = json.loads(line[line.index(b"{") :]) if b"{" in line else {}
         told = {(path.rpartition(".")[2], json.dumps(value)) for path, value in leaves(event)}
         if await is_whole(name, b"".join(lines[: at + 1])):
-            return quoted(f"{path}: {value}" for path, value in sorted(told - seen) if path in ENDS)
+            ends = {"type"} if name == "responses" else ENDS
+            return quoted(f"{path}: {value}" for path, value in sorted(told - seen) if path in ends)
         seen |= told
     raise AssertionError(f"the stream of {name} never ends")
 

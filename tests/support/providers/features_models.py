@@ -15,6 +15,7 @@ MODELS = {
         "claude-3-haiku",
     ),
     "openai": ("gpt-5.2", "gpt-5.5", "gpt-5", "gpt-5-chat", "o3", "gpt-4.1"),
+    "responses": ("gpt-5.2", "gpt-5.5", "gpt-5", "gpt-5-chat", "o3", "gpt-4.1"),
     "gemini": ("gemini-3.6-flash", "gemini-3-pro-preview", "gemini-2.5-flash", "gemini-3-pro-image"),
     "kimi": ("kimi-k3", "kimi-k2.6", "kimi-thinking-preview", "moonshot-v1-8k"),
     "glm": ("glm-5.3", "glm-5.2", "glm-4.6"),

@@ -123,7 +123,7 @@ SAID: dict[str, str] = {
         400 -
     """,
 }
-"""A status, the provider's code, and its message where that says more.
+"""A status, the provider's code, and its message where that says more. OpenAI's APIs have the same.
 
 Sources: the vendors' pages on errors, their SDKs, recorded bodies; phrases are parts of messages.
 """
@@ -176,8 +176,8 @@ async def errors() -> Table:
             shown = " ".join(filter(None, (status, code.strip("-"), f'"{message}"' if message else "")))
             became[type(error).__name__][name].append(shown)
     assert set(became) <= set(ORDER), set(became) - set(ORDER)
-    rows = [[f"`{kind}`", *("<br>".join(became[kind][name]) for name in APIS)] for kind in ORDER]
-    return [["error", *APIS], *rows]
+    rows = [[f"`{kind}`", *("<br>".join(became[kind][name]) for name in SAID)] for kind in ORDER]
+    return [["error", *SAID], *rows]
 
 
 WAITS: dict[str, tuple[dict[str, str], Any]] = {

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from ranvier.messages.characters import whole_characters
 from ranvier.messages.collector import steps_of
 from ranvier.messages.response import StreamEvent, ToolCallDelta
 from ranvier.providers._reading.reading import (
@@ -34,6 +33,7 @@ from ranvier.providers.responses.answer import (
     thoughts_of,
     words_of,
 )
+from ranvier.providers.responses.item import Item
 
 LAST: Final = {
     "response.completed": "completed",
@@ -52,8 +52,8 @@ class EventReader(AnswerReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._items: list[_Item] = []
-        self._latest: dict[tuple[Hashable, str], _Item] = {}  # by place, if it is known, and type
+        self._items: list[Item] = []
+        self._latest: dict[tuple[Hashable, str], Item] = {}  # by place, if it is known, and type
         self._id: str | None = None
         self._calls = 0
         self._refusal: list[str] = []
@@ -112,7 +112,7 @@ class EventReader(AnswerReader):
 
         Proxies number items anew, or leave some out, so the items of each type are matched in their order.
         """
-        streamed: dict[str, deque[_Item]] = {}
+        streamed: dict[str, deque[Item]] = {}
         for item in self._items:
             streamed.setdefault(item.kind, deque()).append(item)
         for whole in output:
@@ -124,7 +124,7 @@ class EventReader(AnswerReader):
 
     # --- its items -------------------------------------------------------------------------------
 
-    def _item(self, body: Json, kind: str, *, begins: bool = False) -> _Item:
+    def _item(self, body: Json, kind: str, *, begins: bool = False) -> Item:
         """The item that an event is about; a server that tells no place sends one item after the other."""
         index, inner = body.get("output_index"), body.get("item")
         name = body.get("item_id") if inner is None else entry(inner, "item").get("id")
@@ -134,8 +134,8 @@ class EventReader(AnswerReader):
             item = self._latest[place, kind] = self._latest[None, kind] = self._new(kind)
         return item
 
-    def _new(self, kind: str) -> _Item:
-        self._items.append(item := _Item(kind))
+    def _new(self, kind: str) -> Item:
+        self._items.append(item := Item(kind))
         return item
 
     def _added(self, body: Json) -> None:
@@ -149,7 +149,7 @@ class EventReader(AnswerReader):
         whole = entry(body.get("item"), "item")
         self._end(self._item(body, text(whole.get("type"), "type")), whole)
 
-    def _begin(self, item: _Item, start: Json) -> None:
+    def _begin(self, item: Item, start: Json) -> None:
         if item.begun:
             return
         if item.kind == "function_call":
@@ -159,14 +159,14 @@ class EventReader(AnswerReader):
         if item.kind == "message" and not item.pieces and (phase := phase_of(start)):
             self.events.append(StreamEvent(parts=[self.native(RESPONSES, phase)]))
 
-    def _begin_call(self, item: _Item, start: Json) -> None:
+    def _begin_call(self, item: Item, start: Json) -> None:
         if (name := tool_name(text(start.get("name"), "name"))) is not None:
             item.begun, item.number, self._calls = True, self._calls, self._calls + 1
             self.answered = True
             call = ToolCallDelta(item.number, call_id_of(start), name, "".join(item.pieces))
             self.events.append(StreamEvent(tool_call=self.called(call)))
 
-    def _end(self, item: _Item, whole: Json) -> None:
+    def _end(self, item: Item, whole: Json) -> None:
         if item.ended:
             return
         self._begin(item, whole)
@@ -188,7 +188,7 @@ class EventReader(AnswerReader):
     def _words(self, body: Json) -> None:
         self._add_words(self._item(body, "message"), text(body.get("delta"), "delta"))
 
-    def _add_words(self, item: _Item, words: str) -> None:
+    def _add_words(self, item: Item, words: str) -> None:
         item.pieces.append(words)
         self.add_text(words)
 
@@ -199,7 +199,7 @@ class EventReader(AnswerReader):
     def _arguments(self, body: Json) -> None:
         self._add_arguments(self._item(body, "function_call"), read_arguments(body.get("delta")))
 
-    def _add_arguments(self, item: _Item, arguments: str) -> None:
+    def _add_arguments(self, item: Item, arguments: str) -> None:
         item.pieces.append(arguments)
         if item.number is not None and arguments:
             self.events.append(StreamEvent(tool_call=ToolCallDelta(item.number, arguments=arguments)))
@@ -235,30 +235,3 @@ def _status(kind: str, response: Json) -> str:
     """The status that the last event stands for, unless its response says what went wrong."""
     given = stop_word(response.get("status"), "status")
     return given if LAST[kind] == "completed" and given and given not in UNFINISHED else LAST[kind]
-
-
-class _Item:
-    """An item of the answer whose pieces are arriving."""
-
-    __slots__ = ("begun", "ended", "given", "kind", "number", "pieces", "refused")
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.number: int | None = None  # the index of the tool call, if it is one
-        self.given = ""  # the arguments that came with its beginning
-        self.pieces: list[str] = []
-        self.begun = self.ended = False
-        self.refused = False  # a refusal has come in pieces
-
-    def rest(self, whole: str) -> str:
-        """The end of the whole text that has not come in pieces.
-
-        Raises:
-            NoAnswerError: the pieces do not add up to the whole, so one of them was lost.
-        """
-        whole, came = whole_characters(whole), whole_characters("".join(self.pieces))
-        if whole.startswith(came):
-            return whole[len(came) :]
-        if came.strip().startswith(whole.strip()):  # some servers trim the whole, or leave it empty
-            return ""
-        raise NoAnswerError("a piece of the answer was lost: the pieces do not add up to the whole")
