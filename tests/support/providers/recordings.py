@@ -136,7 +136,8 @@ class Exchange:
                 "tools": [],
             }
         if self.api == "openai_responses":  # of which no oracle is kept
-            return _said_at_last(list(self.bodies())[-1])
+            *_, last = self.bodies()
+            return _said_at_last(last.get("response") or last)
         return BY_HAND.get(self.id, self.oracle.get("ok"))
 
     def bodies(self) -> Iterator[dict[str, Any]]:
@@ -149,9 +150,10 @@ class Exchange:
                 yield json.loads(line[5:])
 
 
-def _said_at_last(body: dict[str, Any]) -> dict[str, Any]:
-    """What the whole response says, which the last event of a stream holds."""
-    whole = body.get("response") or body
+def _said_at_last(whole: dict[str, Any]) -> dict[str, Any] | None:
+    """What a whole response says, which the last event of a stream holds."""
+    if "status" not in whole:
+        return None
     items, usage = whole.get("output") or (), whole.get("usage") or {}
     contents = [part for item in items if item["type"] == "message" for part in item["content"]]
     return {
