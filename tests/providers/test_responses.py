@@ -147,6 +147,7 @@ FAILURES: dict[str, tuple[Any, type[ProviderError]]] = {
     "rate": ({"code": "rate_limit_exceeded", "message": "Slow down"}, RateLimitError),
     "server": ({"code": "server_error", "message": "The model failed"}, ServerError),
     "policy": ({"code": "content_policy_violation", "message": "No"}, ContentFilterError),
+    "words": ("Rate limit exceeded, please slow down", RateLimitError),
     "unsaid": (None, InvalidResponseError),
 }
 

@@ -233,6 +233,29 @@ async def test_a_message_keeps_its_phase(ask: Any, streamed: Any, streamed_way: 
         assert "phase" not in json.dumps(await chat.sent(history))
 
 
+async def test_items_of_other_types_go_back_unchanged(ask: Any) -> None:
+    """Made by hand too; no text is added to them, and what hints at a cache has no place in an answer."""
+    search = Native(
+        "responses", {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": None}
+    )
+    by_hand = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "So."}]}
+    hinted = Text("Well.", extra={"prompt_cache_breakpoint": {"mode": "explicit"}})
+    turn = Message(
+        "assistant", (search, Native("responses", by_hand), hinted, Native("elsewhere", {"type": "x"}))
+    )
+    async with ask(Responses, NOTHING) as asked_server:
+        fields = await asked_server.sent(
+            asked(Message.user("Hi"), turn, Message.user("Go on")), model="gpt-5.2"
+        )
+        dropped = [each.parameter for each in asked_server.heard if isinstance(each, ParameterDropped)]
+    assert fields["input"][1:-1] == [
+        {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+        by_hand,
+        {"role": "assistant", "content": "Well."},
+    ]
+    assert dropped == ["prompt_cache_breakpoint"]
+
+
 async def test_ids_of_messages_and_calls_stay_away(ask: Any) -> None:
     """The server has stored none of them; results are matched by the id of the call."""
     async with ask(Responses, httpx.Response(200, content=body("responses", "tools.json"))) as asked_server:

@@ -8,6 +8,7 @@ from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
+from support.mutants.responses import MUTANTS as OF_RESPONSES
 from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
@@ -21,6 +22,7 @@ MUTANTS = (
     *OF_LIFECYCLE,
     *OF_RATES,
     *OF_REPORTING,
+    *OF_RESPONSES,
     *OF_ROUTES,
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,

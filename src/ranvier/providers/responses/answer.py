@@ -52,8 +52,9 @@ def finish_reason(
     """
     if status in UNFINISHED:
         raise NoAnswerError(f"the answer is not finished: its status is {status}")
-    if error := entry(response.get("error"), "error"):
-        raise NoAnswerError("the provider's answer failed", provider_error=error)
+    if error := response.get("error"):
+        told = error if isinstance(error, dict) else {"message": error}
+        raise NoAnswerError("the provider's answer failed", provider_error=told)
     check_finish(status)
     raw = status
     reason = FinishReason.STOP if status in COMPLETED else FinishReason.OTHER

@@ -117,9 +117,10 @@ class Items:
         return items
 
     def _add_text(self, items: list[Json], part: Text, more: Json) -> None:
-        """Add text to the message that it continues, or in a new one."""
-        self._part_fields.accepted("text", part.extra)  # the content of an answer is plain
-        if items and items[-1].get("role") == "assistant":
+        """Add text to the message that it continues, or in a new one; the text of an answer has no fields."""
+        for name in self._part_fields.accepted("text", part.extra):
+            self._part_fields.leave_out(name)
+        if items and items[-1].keys() <= {"role", "content", "phase"}:
             items[-1]["content"] += part.text
         else:
             items.append({"role": "assistant", "content": part.text, **more})
