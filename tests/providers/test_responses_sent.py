@@ -473,7 +473,8 @@ async def test_a_server_without_schemas_gets_it_in_the_instructions(ask: Any) ->
 
 async def test_reasoning_that_its_issuer_refuses_is_left_out(ask: Any) -> None:
     """A key was rotated, or a gateway has chosen another account; calls and results stay."""
-    turn = Message("assistant", (thought(1), ToolCall("c1", "look")))
+    shown = thought(2, content=[{"type": "reasoning_text", "text": "Hm."}])
+    turn = Message("assistant", (thought(1), shown, ToolCall("c1", "look")))
     history = asked(Message.user("Hi"), turn, Message.tool("c1", "done"))
     words = "The encrypted content gAAA could not be verified."
     first, fixed = await repaired(
