@@ -92,7 +92,7 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
-@pytest.mark.parametrize("kind", map(adapter, ADAPTERS))
+@pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
