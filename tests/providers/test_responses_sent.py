@@ -371,6 +371,7 @@ BOTH = {
         asked(Message("user", (WirePart("responses", {"type": "input_file", "file_id": "f"}),))),
         {},
     ),
+    "a tool of its own": (asked(tools=(WireTool("responses", {"type": "web_search"}),)), {}),
     "what others are told": (asked(extra={"anthropic": {"seed": 1}}), {}),
 }
 
@@ -443,6 +444,39 @@ async def test_a_summary_that_is_refused_is_left_out(ask: Any) -> None:
         ),
     )
     assert fixed["reasoning"] == {"effort": "high"}
+
+
+async def test_settings_are_fixed_in_their_places(ask: Any) -> None:
+    """A level that the model does not know, a limit that is too small, and a verbosity it does not take."""
+    chosen = "'reasoning.effort' does not support 'high'. Supported values are: 'low', 'medium'."
+    _, fixed = await repaired(
+        ask,
+        asked(extra={"reasoning_effort": "high"}),
+        lambda fields: (
+            refusal(chosen, param="reasoning.effort") if fields["reasoning"]["effort"] == "high" else None
+        ),
+    )
+    assert fixed["reasoning"] == {"effort": "medium"}
+    least = (
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 5 instead."
+    )
+    _, fixed = await repaired(
+        ask,
+        asked(extra={"openai": {"max_output_tokens": 5}}),
+        lambda fields: (
+            refusal(least, param="max_output_tokens") if fields["max_output_tokens"] < 16 else None
+        ),
+    )
+    assert fixed["max_output_tokens"] == 16
+    unknown = "Unsupported parameter: 'text.verbosity' is not supported with this model."
+    _, fixed = await repaired(
+        ask,
+        asked(extra={"verbosity": "low"}),
+        lambda fields: (
+            refusal(unknown, param="text.verbosity") if "verbosity" in fields.get("text", ()) else None
+        ),
+    )
+    assert fixed["text"] == {}
 
 
 async def test_a_strict_schema_that_is_refused_is_not_strict(ask: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ranvier.messages.message import Part, Text, ToolCall
-from ranvier.messages.native import Native
+from ranvier.messages.native import RESPONSES, Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
@@ -23,9 +23,6 @@ from ranvier.providers._reading.reading import (
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers.chat_completions.answer import content_filtered
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
-
-RESPONSES: Final = "responses"
-"""The `provider` of a `Native` of this wire."""
 
 UNFINISHED: Final = ("queued", "in_progress")
 """The statuses of a response that has no answer yet, as with `background`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from ranvier.messages.collector import steps_of
+from ranvier.messages.native import RESPONSES
 from ranvier.messages.response import StreamEvent, ToolCallDelta
 from ranvier.providers._reading.reading import (
     Json,
@@ -22,7 +23,6 @@ from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
 from ranvier.providers.responses.answer import (
     BETWEEN_THOUGHTS,
-    RESPONSES,
     UNFINISHED,
     call_id_of,
     finish_reason,

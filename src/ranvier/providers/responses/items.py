@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from ranvier.messages.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
-from ranvier.messages.native import Native
+from ranvier.messages.native import RESPONSES, Native
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import arguments_text, results
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
-from ranvier.providers.responses.answer import RESPONSES
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

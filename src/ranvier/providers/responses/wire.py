@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ranvier.messages.native import RESPONSES
 from ranvier.messages.response import Response
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
@@ -27,7 +28,7 @@ from ranvier.providers._repairs.fixes import Fix
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
 from ranvier.providers._wire.wire import Wire
-from ranvier.providers.responses.answer import RESPONSES, read_response
+from ranvier.providers.responses.answer import read_response
 from ranvier.providers.responses.events import EventReader
 from ranvier.providers.responses.fields import in_our_words
 from ranvier.providers.responses.fixes import ENCRYPTED, response_fix
