@@ -11,6 +11,7 @@ FAR = 2.0
 """A short run fails beyond so many times the bound: less may be the machine."""
 
 STACK, FLOOR = "ranvier: five layers and a user's", "the floor"
+SHARING = "ranvier: all that shares keys and money"
 RAW, FASTEST, HTTPX, DEFAULT = "aiohttp, raw", "ranvier on aiohttp", "ranvier on httpx", "ranvier, no extra"
 BY_HAND, GATHERED = "aiohttp and orjson, by hand", "ranvier on aiohttp, complete()"
 
@@ -76,6 +77,13 @@ BOUNDS = [
     _floor("The same, asyncio", "sequential-asyncio", 1.8),
     _floor("The whole stack over the floor, 10,000 in flight, uvloop", "in-flight-10000-uvloop", 1.8),
     _floor("The same, asyncio", "in-flight-10000-asyncio", 1.7),
+    Bound(
+        "All layers that share keys and money, over five layers",
+        "sequential-uvloop",
+        SHARING,
+        3.0,
+        base=STACK,
+    ),
     _floor("Memory of a call in flight, over the floor's", "memory", 1.7),
     Bound("Memory of a circuit", "circuits", "ranvier", 250, "bytes"),
     Bound("The same, with its lock in use", "circuits", "ranvier, its lock in use", 350, "bytes"),

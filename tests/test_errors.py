@@ -25,6 +25,7 @@ from ranvier import (
     Response,
     Scope,
     ServerError,
+    SpendLimitExceededError,
     StreamInterruptedError,
     TimedOutError,
     errors,
@@ -50,6 +51,8 @@ def example(kind: Any) -> RanvierError:
     """An error of that class with everything that it can carry."""
     if kind is AllDeploymentsFailedError:
         error: RanvierError = kind("none answered", [example(ServerError), example(CircuitOpenError)])
+    elif kind is SpendLimitExceededError:
+        error = kind(tenant="acme", limit=5.0, left=1.5, needed=2.0, retry_after=2.5)
     elif issubclass(kind, RejectedError) and "tenant" in inspect.signature(kind).parameters:
         error = kind(tenant="acme", provider="openai", retry_after=2.5)
     elif issubclass(kind, RejectedError):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import uvloop
 
 from benchmarks.figures import Table
-from benchmarks.overhead.ours import ALONE, BARE, FLOOR, FULL, TRACED
+from benchmarks.overhead.ours import ALONE, BARE, FLOOR, FULL, SHARED, SHARING, TRACED
 from benchmarks.overhead.peers import PEERS
 from benchmarks.overhead.subject import A_WHILE, AT_ONCE, Ask, Subject
 
@@ -83,9 +83,9 @@ def measured(short: bool) -> list[Table]:
     """All tables of CPU; a short run has those that are bounded, and only the floor and the whole stack."""
     if short:
         pair = [FLOOR, FULL]
-        tables = [sequential(loop, pair, 3_000, 5) for loop in LOOPS]
+        tables = [sequential(loop, [*pair, SHARING], 3_000, 5) for loop in LOOPS]
         return tables + [in_flight(loop, pair, 10_000, 3) for loop in LOOPS]
-    everybody = [BARE, FLOOR, FULL, *ALONE, *TRACED, *PEERS]
+    everybody = [BARE, FLOOR, FULL, *ALONE, *SHARED, *TRACED, *PEERS]
     tables = [sequential(loop, everybody, 3_000, 5) for loop in LOOPS]
     crowd = [BARE, FLOOR, FULL, *TRACED, *PEERS]
     return tables + [in_flight(loop, crowd, calls, 5) for loop in LOOPS for calls in (1_000, 10_000)]

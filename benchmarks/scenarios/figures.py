@@ -19,6 +19,7 @@ class Heard:
         first: Seconds until its first content, or until it failed.
         target: The target that answered; `None` if it failed.
         error: The kind of its error; `None` if it was answered to the end.
+        prompt: What it asked.
     """
 
     tenant: str
@@ -26,6 +27,7 @@ class Heard:
     first: float
     target: str | None
     error: str | None
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

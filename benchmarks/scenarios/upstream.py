@@ -10,6 +10,7 @@ from random import Random
 
 from ranvier import FinishReason, OverloadedError, ProviderError, RateLimitError, Response, StreamEvent, Usage
 from ranvier.clock import now
+from ranvier.facts.rate_limits import RateLimits
 from ranvier.pipeline import Call
 
 USAGE = Usage(input=10, output=10)
@@ -26,12 +27,16 @@ class Reply:
         first: Seconds until the first content, or until the error; infinite if it is silent for ever.
         error: Raised instead of an answer.
         pieces, gap: Further pieces of text, and the seconds before each.
+        usage: The tokens that it reports.
+        limits: The limits of the key that it reports.
     """
 
     first: float
     error: Callable[[], ProviderError] | None = None
     pieces: int = 0
     gap: float = 0.0
+    usage: Usage = USAGE
+    limits: RateLimits | None = None
 
 
 Behaviour = Callable[[Call], Reply]
@@ -64,13 +69,15 @@ class Upstream:
         self.asked.setdefault(target, []).append(now())
         reply = self.models.get(call.deployment.model, self.behaviour)(call)
         await _sleep(reply.first)
+        if reply.limits is not None and call.on_limits is not None:
+            call.on_limits(reply.limits, reply.error is None)
         if reply.error is not None:
             raise reply.error()
         yield StreamEvent(text=target)
         for _ in range(reply.pieces):
             await _sleep(reply.gap)
             yield StreamEvent(text=".")
-        yield StreamEvent(finish_reason=FinishReason.STOP, usage=USAGE)
+        yield StreamEvent(finish_reason=FinishReason.STOP, usage=reply.usage)
 
 
 async def _sleep(seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
@@ -51,10 +51,11 @@ class Log:
 
 @dataclass
 class World:
-    """What a scenario is run with: a seed, and a stack with its features off or on."""
+    """What a scenario is run with: a seed, and a stack with its features off or on, or a stack of its own."""
 
     features: str
     seed: int
+    stack: Callable[..., Pipeline] | None = None
 
     def __post_init__(self) -> None:
         self.rng = Random(self.seed)
@@ -75,7 +76,7 @@ class World:
         self, targets: list[Target], calls: Iterable[Ask], deadline: float | None, settings: dict[str, Any]
     ) -> Log:
         log = Log()
-        pipeline = STACKS[self.features](*targets, listeners=(log.note,), **settings)
+        pipeline = (self.stack or STACKS[self.features])(*targets, listeners=(log.note,), **settings)
         async with pipeline, asyncio.TaskGroup() as group:
             for each in calls:
                 await asyncio.sleep(each.at - now())
@@ -98,7 +99,7 @@ async def _call(pipeline: Pipeline, ask: Ask, deadline: float | None, log: Log) 
     except RanvierError as raised:
         error = raised.kind
     waited = (now() if first is None else first) - began
-    log.calls.append(Heard(ask.tenant, began, waited, target, error))
+    log.calls.append(Heard(ask.tenant, began, waited, target, error, ask.prompt))
 
 
 # --- when calls are made, and for which tenant ---------------------------------------------------

@@ -134,6 +134,14 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                         "{{ranvier_provider}} slowed down",
                     ),
                     (
+                        rate("ranvier_limits_lowered_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} limit lowered",
+                    ),
+                    (
+                        rate("ranvier_limits_used_up_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} limit used up",
+                    ),
+                    (
                         rate("ranvier_credentials_refused_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} refused",
                     ),
@@ -187,6 +195,10 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[Query]]]]] = [
                     (
                         rate("ranvier_retries_withheld_total", "ranvier_provider", MINE),
                         "{{ranvier_provider}} not again",
+                    ),
+                    (
+                        rate("ranvier_faults_injected_total", "ranvier_provider", MINE),
+                        "{{ranvier_provider}} failed on purpose",
                     ),
                 ],
             ),

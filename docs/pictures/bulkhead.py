@@ -2,8 +2,8 @@
 
 from drawing import Picture
 
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry
 
 PLACES = 3
 LOUD, ARRIVES = 12, 6

@@ -14,13 +14,13 @@ def rounds() -> list[tuple[float, int]]:
     gate: Gate[int] = Gate()
     gate.close(Reason.RATE_LIMIT, CLOSED_FOR, now=0.0)
     for who in range(WAITING):
-        gate.wait(who, due=60.0)
+        gate.queue.wait(who, "a tenant", now=0.0)
     now, passed = CLOSED_FOR, []
     while gate.waiting:
-        through = [who for who, passes in gate.advance(now) if passes]
+        through = gate.advance(now)
         passed.append((now, len(through)))
         now += ANSWER
-        gate.accepted(through[0])
+        gate.accepted(through[0], now)
     return passed
 
 

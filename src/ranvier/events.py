@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier.facts.counter import Counter
+from ranvier.facts.story import NO_METADATA
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -24,6 +25,7 @@ class Event:
         verbose: Every call emits it, so that only listeners added with `verbose=True` receive it.
         counter: How OpenTelemetry and Prometheus count it; only events of this module are counted. `None` if
             they do not count it, or in another place, as they do ended attempts and calls.
+        metadata: The labels of the call; empty where the event concerns no call, or more than one.
     """
 
     name: ClassVar[str] = "event"
@@ -35,6 +37,7 @@ class Event:
     tenant: str
     provider: str
     model: str | None = None
+    metadata: Mapping[str, str | float] = field(default_factory=lambda: NO_METADATA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +188,8 @@ class SharedCircuitChanged(Event):
 class CallRejected(Event):
     """A circuit that is not closed, the closed gate of a key, or `allow=` rejected a call at a target.
 
-    Also a target that is known to refuse the request.
+    Also a target that is known to refuse the request, and a spend limit: if no target fits it, `provider` is
+    empty.
     """
 
     name: ClassVar[str] = "rejected"
@@ -215,6 +219,33 @@ class Throttled(Event):
     seconds: float
     key: str
     """A digest that only distinguishes keys; the key cannot be recovered from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUsedUp(Event):
+    """The limits that the provider reports for a key are used up: calls wait `seconds`, or go elsewhere.
+
+    Reported at most once in ten seconds for each key and model.
+    """
+
+    name: ClassVar[str] = "limit_used_up"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: the key %(key)s has no %(limits)s left at %(provider)s/%(model)s for %(seconds).3f s"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.limits.used_up",
+        "{event}",
+        "Times that a reported limit of a key was used up.",
+        field="limits",
+    )
+
+    limits: str
+    """`requests`, `input_tokens`, `output_tokens` or `tokens`, or several of them."""
+
+    seconds: float
+    key: str
+    """As in `Throttled`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +296,29 @@ class RegistryFull(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLowered(Event):
+    """`AdaptiveLimit` has lowered the limit of a key and model from `before` to `after` calls in flight.
+
+    Attributes:
+        kind: `rate_limit` or `overloaded`, which the provider has answered, or `slow_first_token`.
+    """
+
+    name: ClassVar[str] = "limit_lowered"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = (
+        "%(tenant)s: the limit of calls in flight at %(provider)s/%(model)s was lowered from %(before)d to "
+        "%(after)d (%(kind)s)"
+    )
+    counter: ClassVar[Counter] = Counter(
+        "ranvier.limits.lowered", "{change}", "Times that an adaptive limit was lowered."
+    )
+
+    before: int
+    after: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInterrupted(Event):
     """A stream broke after its hand-out, with an error of `kind`."""
 
@@ -292,6 +346,18 @@ class StreamRestarted(Event):
     )
 
     to: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjected(Event):
+    """`Chaos` injects the fault `kind` into an attempt."""
+
+    name: ClassVar[str] = "fault_injected"
+    level: ClassVar[int] = logging.WARNING
+    message: ClassVar[str] = "%(tenant)s: Chaos injects %(kind)s into an attempt at %(provider)s/%(model)s"
+    counter: ClassVar[Counter] = Counter("ranvier.faults.injected", "{fault}", "Faults injected by Chaos.")
+
     kind: str
 
 

@@ -10,6 +10,7 @@ from ranvier.facts.price import Prices
 from ranvier.layers.breaker.layer import Breaker
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.deadline import Deadline
+from ranvier.layers.fallback.balance.settings import Balance
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.fallback.targets import Target
 from ranvier.layers.retry.layer import Retry
@@ -24,16 +25,20 @@ from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers._models.models import first_token_allowance
 from ranvier.remedies import OF_RESILIENT, suggests
 
+UNLISTED = 120.0
+"""Seconds to the first content of a model that is not listed, which may think silently."""
+
 
 @suggests(**OF_RESILIENT)
 def resilient(
-    *targets: Target,
+    *targets: Target | Balance,
     credentials: Credentials | Resolver | None = None,
     listeners: Iterable[Listener] | None = None,
     require_tenant: bool = False,
     allow: Allow | None = None,
     prices: Prices | None = None,
     layers: Iterable[Layer] = (),
+    open: bool = False,
 ) -> Pipeline:
     """A pipeline that keeps calls going: `resilient("anthropic/claude-sonnet-5", "openai/gpt-5.2")`.
 
@@ -63,14 +68,18 @@ def resilient(
         require_tenant: As for `Pipeline`.
         allow: As for `Pipeline`.
         prices: As for `Pipeline`.
-        layers: Further layers, each put outside the others of its place: `[OpenTelemetry(), Bulkhead(20)]`.
+        layers: Further layers, such as `[OpenTelemetry(), Bulkhead(20)]`: each goes to its place, outside the
+            others there.
+        open: As for `Fallback`: calls may name any model of the providers. The first content of a model that
+            is not listed may take 120 seconds, because it may think silently.
     """
-    route = Fallback(*targets, hedge_after="p99", reserve=20)
+    route = Fallback(*targets, hedge_after="p99", reserve=20, open=open)
     allowances = {
         each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
         for each in route.deployments()
     }
     usual = min(allowances.values())
+    unlisted = {each.provider.name: UNLISTED for each in route.deployments()} if open else {}
     own = (
         Deadline(seconds=180),
         route,
@@ -85,8 +94,8 @@ def resilient(
             idle=15,
             overrides={
                 target: Timeout(None, first_token=allowance, idle=15)
-                for target, allowance in allowances.items()
-                if allowance != usual
+                for target, allowance in {**unlisted, **allowances}.items()
+                if open or allowance != usual
             },
         ),
     )
@@ -102,6 +111,4 @@ def resilient(
 
 def _placed(further: Iterable[Layer], own: Iterable[Layer]) -> list[Layer]:
     """The layers by their place; what is no layer stays the first, so that the pipeline rejects it."""
-    return sorted(
-        (*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, False)
-    )
+    return sorted((*further, *own), key=lambda each: position(each) if isinstance(each, Layer) else (0, 0))

@@ -16,6 +16,7 @@ TO = "name the model in a target of the pipeline, 'openai/gpt-5.2'; to='openai/g
 SCHEMA = "write schema=..., which takes a type or a JSON schema"
 MAX_TOKENS = "write max_tokens=..."
 RETRIES = "give the pipeline a Retry(max_retries=...) layer"
+EXTRA = "fields of the wire go into extra={'store': True}, or extra={'openai': {...}} for one provider"
 KEY = "give the key to the provider, OpenAI('sk-...'), or the keys of tenants to Pipeline(credentials=...)"
 
 OF_A_CALL = {
@@ -25,7 +26,9 @@ OF_A_CALL = {
         ("response_format", "response_model", "response_schema", "output_type", "output_schema", "format"),
         SCHEMA,
     ),
-    **dict.fromkeys(("max_output_tokens", "max_completion_tokens", "max_new_tokens"), MAX_TOKENS),
+    **dict.fromkeys(
+        ("max_output_tokens", "max_completion_tokens", "max_new_tokens", "num_predict"), MAX_TOKENS
+    ),
     **dict.fromkeys(("retries", "max_retries", "num_retries", "max_attempts"), RETRIES),
     **dict.fromkeys(("api_key", "key", "credential", "credentials"), KEY),
     **dict.fromkeys(("system_prompt", "instructions", "system_instruction"), "write system=..."),
@@ -35,18 +38,51 @@ OF_A_CALL = {
         ("timeout", "request_timeout", "time_limit"),
         "write deadline=... for the whole call, or give the pipeline a Timeout(...) layer for each attempt",
     ),
-    **dict.fromkeys(("fallbacks", "fallback"), "give all targets to the pipeline: Fallback(first, second)"),
+    **dict.fromkeys(
+        ("fallbacks", "fallback", "fallback_models"),
+        "give all targets to the pipeline: Fallback(first, second)",
+    ),
     **dict.fromkeys(
         ("user", "tenant_id", "customer"), "write tenant=..., or extra={'user': ...} for the wire"
     ),
     **dict.fromkeys(
-        ("top_k", "seed", "reasoning_effort", "thinking", "logprobs", "metadata"),
+        ("top_k", "logprobs"),
         "fields of the wire go into extra={'top_k': 5}, or extra={'openai': {...}} for one provider",
     ),
-    "stream": "call pipeline.stream(...)",
+    **dict.fromkeys(
+        (
+            *("store", "service_tier", "parallel_tool_calls", "logit_bias", "top_logprobs", "verbosity"),
+            *("presence_penalty", "frequency_penalty", "repetition_penalty", "min_p", "modalities", "betas"),
+            *("safety_settings", "num_ctx", "keep_alive", "extra_body", "model_kwargs", "options"),
+        ),
+        EXTRA,
+    ),
+    **dict.fromkeys(
+        ("config", "generation_config", "generationConfig", "model_settings", "params"),
+        "write each setting as an option: temperature=..., max_tokens=...",
+    ),
+    **dict.fromkeys(
+        ("base_url", "api_base", "api_version", "headers", "extra_headers", "http_client", "client"),
+        "give it to the provider: Deployment(OpenAI(base_url=..., http_client=...), 'gpt-5.2')",
+    ),
+    **dict.fromkeys(
+        ("previous_response_id", "conversation_id", "thread_id", "session_id"),
+        "pass the whole history as the first argument; messages.dump(history) keeps it",
+    ),
+    **dict.fromkeys(
+        ("images", "image", "files", "documents", "attachments"),
+        "put it into a message: complete([Message('user', ['What is this?', Image(...)])])",
+    ),
+    **dict.fromkeys(
+        ("callbacks", "callback", "listeners", "hooks"), "give it to the pipeline: Pipeline(listeners=[...])"
+    ),
+    **dict.fromkeys(
+        ("stream", "stream_options"), "call pipeline.stream(...), whose last event has the usage"
+    ),
     "n": "make one call for each answer",
     "function_call": "write tool_choice=...",
     "repairs": "write repair=1",
+    **dict.fromkeys(("reasoning_effort", "thinking"), "write reasoning='high', or a number of tokens"),
 }
 """For `complete()` and `stream()`, by the name of the argument."""
 

@@ -20,8 +20,8 @@ from ranvier.asgi import status_app
 from ranvier.asgi.status.circuits import PORTION, CircuitViewer, TooBusyError
 from ranvier.asgi.status.health import of_calls, of_provider
 from ranvier.asgi.status.names import Names
-from ranvier.errors import ConfigurationError, OverloadedError, RanvierError
-from ranvier.layers import Breaker, Fallback
+from ranvier.errors import ConfigurationError, OverloadedError, RanvierError, RateLimitError
+from ranvier.layers import AdaptiveLimit, Balance, Breaker, Bulkhead, Fallback
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import TOKEN, Answer, ask, stack
@@ -411,6 +411,29 @@ async def test_prometheus_can_read_it() -> None:
     assert all("tenant" not in s.labels for family in found.values() for s in family.samples)
 
 
+@pytest.mark.parametrize(
+    ("layer", "name", "limit"), [(Bulkhead, "first", 20), (AdaptiveLimit, "first/m key ", 15)]
+)
+async def test_places_are_gauges(layer: type[Bulkhead | AdaptiveLimit], name: str, limit: int) -> None:
+    """How many there are, are taken, and are waited for; a key is not shown."""
+    provider = ScriptedProvider("first", [RateLimitError("no", provider="first"), "fine"])
+    provider.default_model = "m"
+    pipeline = Pipeline(Fallback(provider), layer(20), credentials=lambda *who: "sk-secret")
+    async with pipeline:
+        app = status_app(pipeline, token=TOKEN)
+        with pytest.raises(RateLimitError):
+            await pipeline.complete("Why?")
+        text = (await ask(app, "/metrics")).body.decode()
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    gauges = {}
+    for what in ("limit", "in_flight", "waiting"):
+        (sample,) = found[f"ranvier_bulkhead_{what}"].samples
+        assert sample.labels["places"].startswith(name)
+        gauges[what] = sample.value
+    assert gauges == {"limit": limit, "in_flight": 0, "waiting": 0}
+    assert "sk-secret" not in text
+
+
 async def test_tenants_are_labels_where_that_was_asked_for() -> None:
     """Escaped, whatever they are called, and only of circuits that are not closed."""
     pipeline, app = stack(failing("first"), tenant_metrics=True)
@@ -422,6 +445,22 @@ async def test_tenants_are_labels_where_that_was_asked_for() -> None:
     found = {family.name: family for family in text_string_to_metric_families(text)}
     (sample,) = found["ranvier_circuit_not_closed"].samples
     assert sample.labels == {"tenant": NASTY, "provider": "first", "state": "open"}
+
+
+async def test_the_targets_of_a_balance_are_gauges() -> None:
+    """Calls in flight, how soon they answer, and their share."""
+    pipeline = Pipeline(Fallback(Balance(ScriptedProvider("first"), ScriptedProvider("second"))))
+    app = status_app(pipeline)
+    async with pipeline, pipeline.stream("Why?", to="first") as answer:
+        text = (await ask(app, "/metrics")).body.decode()
+        facts = (await ask(app, "/status.json")).json["balances"]
+        await answer.collect()
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    in_flight = {s.labels["target"]: s.value for s in found["ranvier_balance_in_flight"].samples}
+    assert in_flight == {"first/scripted": 1, "second/scripted": 0}
+    assert len(found["ranvier_balance_first_token_seconds"].samples) == 2
+    assert [s.value for s in found["ranvier_balance_share"].samples] == [1, 1]
+    assert [(each["target"], each["in_flight"]) for each in facts] == [*in_flight.items()]
 
 
 # --- operating -----------------------------------------------------------------------------------

@@ -9,14 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier import SHARED, NotAllowedError, Pipeline, RanvierError
+from ranvier import (
+    SHARED,
+    NotAllowedError,
+    Pipeline,
+    RanvierError,
+    Response,
+    SpendLimitExceededError,
+    Usage,
+)
 from ranvier.asgi import status_app
 from ranvier.asgi.status import tenants
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.tenants import FIELDS, MAX_LISTED, MAX_TENANTS, SLICE, SLICES, Tenants
 from ranvier.errors import OverloadedError
 from ranvier.events import CallRejected, FallbackTaken, RetryScheduled
-from ranvier.layers import Breaker, Fallback
+from ranvier.layers import Breaker, Chaos, Fallback, SpendLimit
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider
 from support.asgi.status_page import ask, stack
@@ -180,6 +188,45 @@ async def test_a_call_that_is_not_allowed_is_no_incident(names: tuple[str, ...])
     assert (banned["calls"], banned["failed"], banned["missing_keys"]) == (30, 0, 0)
     assert facts["tenants"]["failing"] == 0
     assert {story["sort"] for story in facts["stories"]} == {"good", "not_allowed"}
+
+
+@pytest.mark.parametrize("names", [("first",), ("first", "second")], ids=["one target", "two"])
+async def test_a_call_beyond_a_spend_limit_is_no_incident(names: tuple[str, ...]) -> None:
+    """The sums of the window are in `status.json` and among the metrics."""
+    hello = Response("hello", usage=Usage(10, 20, 30))
+    targets = [ScriptedProvider(name, [hello] * 40) for name in names]
+    limit = SpendLimit({"acme": 5000.0, "trial": 5.0}.get, 3600)
+    pipeline = Pipeline(limit, Fallback(*targets), Breaker())
+    app = status_app(pipeline)
+    await pipeline.complete("Why?", tenant="acme")
+    for _ in range(30):
+        with pytest.raises(SpendLimitExceededError):
+            await pipeline.complete("Why?", tenant="trial")
+    facts = (await ask(app, "/status.json")).json
+    assert (facts["level"], facts["findings"]) == ("well", [])
+    assert (facts["calls"]["succeeded"], facts["calls"]["failed"]) == (1, 0)
+    assert [each["name"] for each in facts["providers"]] == list(names)
+    (trial,) = [row for row in facts["tenants"]["rows"] if row["tenant"] == "trial"]
+    assert (trial["calls"], trial["failed"]) == (30, 0)
+    assert {story["sort"] for story in facts["stories"]} == {"good", "spend_limit"}
+    (spent,) = facts["spending"]
+    assert (spent["unit"], spent["window"], spent["tenants"]) == ("tokens", 3600, 1)
+    assert (spent["settled"], spent["reserved"]) == (30, 0)
+    metrics = (await ask(app, "/metrics")).body.decode()
+    assert 'ranvier_spend_limit_settled{unit="tokens",window="3600"} 30' in metrics
+
+
+async def test_injected_faults_are_a_finding() -> None:
+    """As long as the layer is on, so that nobody forgets it."""
+    chaos = Chaos("overloaded")
+    app = status_app(Pipeline(Fallback(ScriptedProvider("first")), chaos))
+    facts = (await ask(app, "/status.json")).json
+    assert (facts["level"], facts["findings"][0]["text"]) == (
+        "strained",
+        "faults are injected: Chaos('overloaded', rate=0.01)",
+    )
+    chaos.on = False
+    assert (await ask(app, "/status.json")).json["level"] == "well"
 
 
 @pytest.mark.parametrize("names", [("first",), ("first", "second")], ids=["one target", "two"])

@@ -185,7 +185,9 @@ def test_the_table_of_statuses_is_that_of_the_service() -> None:
 
 def facts(name: str) -> dict[str, str]:
     """What the error of that name has to be told."""
-    if name == "CircuitOpenError":
+    if name == "SpendLimitExceededError":
+        return {"tenant": "acme"}
+    if name in ("CircuitOpenError", "PacedError"):
         return {"tenant": "acme", "provider": "openai"}
     of_provider = issubclass(getattr(errors, name), errors.ProviderError | errors.AttemptTimeoutError)
     return {"provider": "openai"} if of_provider else {}

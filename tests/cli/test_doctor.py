@@ -161,6 +161,16 @@ def test_the_turns_of_every_chain_are_told(write, capsys):
     assert {each["seconds"] for turns in told for each in turns} == {None}
 
 
+def test_the_turns_in_a_balance_are_told_once(write, capsys):
+    """In the order in which its targets are named; time is kept for two of them."""
+    route = "Fallback(Balance('ollama/a', 'ollama/b', 'ollama/c', 'ollama/d'), 'ollama/z', reserve=20)"
+    stack = f"from ranvier.layers import Balance\npipeline = Pipeline(Deadline(40), {route}, Timeout(100))"
+    main(["doctor", write(stack), "--offline", "--json"])
+    [told] = json.loads(capsys.readouterr().out)["turns"]
+    assert [each["target"][-1] for each in told] == ["a", "b", "c", "d", "z"]
+    assert [each["seconds"] for each in told[:3]] == [10, 7.5, 7.5]
+
+
 def test_keys_of_a_resolver_are_not_asked_for(write, capsys):
     """It may cost money or a round trip; where the keys come from is told."""
     spec = write(

@@ -97,6 +97,14 @@ WRONG = [
         ["ollama/qwen3"],
         "10 to 60",
     ),
+    ("faults-on-purpose", f"{DEADLINE}, {ROUTE}, {REST}, Chaos('auth')", [], "RANVIER_CHAOS=off"),
+    (
+        "spend-limit-without-price",
+        f"SpendLimit(1, 60, prices={{'ollama/qwen3': Price(0, 0)}}), {DEADLINE}, {ROUTE}, {REST}",
+        ["openai/gpt-5.2"],
+        "prices=",
+    ),
+    ("spend-limit-too-small", f"SpendLimit(5, 60), {DEADLINE}, {ROUTE}, {REST}", [], "prices="),
     (
         "shared-base-url",
         f"{DEADLINE}, Fallback('openai/gpt-5.2', 'openai/gpt-4.1'), {REST}",

@@ -56,6 +56,11 @@ OPTIONS: dict[str, Any] = {
     "tool_choice": "auto",
     "schema": SCHEMA,
     "repair": 1,
+    "reasoning": "high",
+    "reasoning_summary": True,
+    "seed": 7,
+    "cache": "1h",
+    "cache_key": "acme",
     "extra": {"seed": 7, "openai": {"user": "u"}, "metadata": {"a": {"b": 1}}, "reasoning_effort": "low"},
 }
 

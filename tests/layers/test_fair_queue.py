@@ -3,7 +3,6 @@
 import gc
 import math
 import tracemalloc
-from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
@@ -11,116 +10,10 @@ import pytest
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.virtual_time import LEAST
-
-AGEING = 4.0
-NAMES = strategies.sampled_from("abcde")
-WEIGHTS = {"a": 1.0, "b": 1.0, "c": 2.0, "d": 0.5, "e": 4.0}  # exact in binary: ties are ties
-
-
-@dataclass(eq=False)
-class Asked:
-    """One call, as the model knows it."""
-
-    who: int
-    tenant: str
-    priority: int = 0
-    cost: float = 1.0
-    since: float = 0.0
-    charged: float | None = None
-    passed: bool = False  # what it was charged does not put its tenant behind others any more
-
-
-class Model:
-    """Looks at everybody each time it chooses."""
-
-    def __init__(self, limit: int, per_tenant: int | None, capacity: int) -> None:
-        self.limit, self.per_tenant, self.capacity = limit, per_tenant, capacity
-        self.queue: list[Asked] = []
-        self.served: list[Asked] = []
-        self.counters: dict[str, float] = {}
-        self.turns: dict[str, int] = {}
-        self.number = 0
-        self.virtual = 0.0
-
-    def out(self, tenant: str) -> int:
-        return sum(each.tenant == tenant for each in self.served)
-
-    def capped(self, tenant: str) -> bool:
-        return self.per_tenant is not None and self.out(tenant) >= self.per_tenant
-
-    def admits(self, tenant: str) -> bool:
-        someone = any(not self.capped(each.tenant) for each in self.queue)
-        return len(self.served) < self.limit and not someone and not self.capped(tenant)
-
-    def know(self, tenant: str) -> None:
-        if tenant not in self.turns:
-            self.number += 1
-            self.turns[tenant] = self.number
-            self.counters[tenant] = self.virtual
-
-    def forget(self) -> None:
-        if not self.queue:
-            self.virtual = max([self.virtual, *self.counters.values()])
-        for tenant in list(self.turns):
-            tracked = any(
-                each.tenant == tenant and (self.per_tenant is not None or each.charged is not None)
-                for each in self.served
-            )
-            waits = any(each.tenant == tenant for each in self.queue)
-            if not waits and not tracked and self.counters[tenant] <= self.virtual:
-                del self.turns[tenant]
-
-    def urgency(self, call: Asked, now: float) -> int:
-        return max(0, call.priority - int((now - call.since) / AGEING))
-
-    def next(self, now: float) -> Asked | None:
-        heads: dict[tuple[str, int], Asked] = {}
-        for each in self.queue:
-            heads.setdefault((each.tenant, each.priority), each)
-        free = [each for each in heads.values() if not self.capped(each.tenant)]
-        return min(
-            free,
-            key=lambda each: (
-                self.urgency(each, now),
-                self.counters[each.tenant],
-                self.turns[each.tenant],
-                each.priority,
-            ),
-            default=None,
-        )
-
-    def advance(self, now: float) -> list[int]:
-        told = []
-        while len(self.served) < self.limit and (call := self.next(now)) is not None:
-            self.queue.remove(call)
-            counter = self.counters[call.tenant]
-            if counter <= self.virtual:
-                for each in self.served:
-                    each.passed = each.passed or each.tenant == call.tenant
-            self.virtual = max(self.virtual, counter)
-            call.charged = call.cost / WEIGHTS[call.tenant]
-            self.counters[call.tenant] = self.virtual + call.charged
-            self.number += 1
-            self.turns[call.tenant] = self.number
-            self.served.append(call)
-            told.append(call.who)
-        self.forget()
-        return told
-
-    def settle(self, call: Asked, cost: float | None) -> None:
-        self.served.remove(call)
-        if cost is not None and call.charged is not None:
-            charge = max(cost / WEIGHTS[call.tenant], LEAST * call.charged)
-            if charge > call.charged or not call.passed:
-                corrected = self.counters[call.tenant] + charge - call.charged
-                self.counters[call.tenant] = max(corrected, self.virtual)
-        self.forget()
-
-    def crowding(self, tenant: str) -> float:
-        return sum(each.tenant == tenant for each in self.queue) / WEIGHTS[tenant]
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.virtual_time import LEAST
+from support.fair_order import AGEING, NAMES, WEIGHTS, Asked, Model
 
 
 class FairQueueMachine(RuleBasedStateMachine):
@@ -149,7 +42,9 @@ class FairQueueMachine(RuleBasedStateMachine):
         first=strategies.booleans(),
     )
     def arrive(self, tenant: str, number: int, priority: int, cost: float, first: bool) -> None:
-        for call in [Asked(next(self.names), tenant, priority, cost, self.now) for _ in range(number)]:
+        for call in [
+            Asked(next(self.names), tenant, priority, cost, self.now, first=first) for _ in range(number)
+        ]:
             entry = self.queue.try_pass(call.who, tenant)
             assert (entry is not None) == self.model.admits(tenant)
             if entry is not None:
@@ -158,40 +53,20 @@ class FairQueueMachine(RuleBasedStateMachine):
                 self.model.served.append(call)
                 self.entries[call.who] = entry
             else:
-                self.enqueue(call, first)
+                self.enqueue(call)
             self.step()
 
-    def enqueue(self, call: Asked, first: bool) -> None:
-        tenant = call.tenant
-        self.model.know(tenant)
-        line = [each for each in self.model.queue if (each.tenant, each.priority) == (tenant, call.priority)]
-        place = self.model.queue.index(line[0]) if first and line else len(self.model.queue)
-        self.model.queue.insert(place, call)
-        entry, removed = self.queue.wait(
+    def enqueue(self, call: Asked) -> None:
+        self.entries[call.who], removed = self.queue.wait(
             call.who,
-            tenant,
+            call.tenant,
             self.now,
-            weight=WEIGHTS[tenant],
+            weight=WEIGHTS[call.tenant],
             priority=call.priority,
             cost=call.cost,
-            first=first,
+            first=call.first,
         )
-        self.entries[call.who] = entry
-        assert (removed is not None) == (len(self.model.queue) > self.capacity)
-        if removed is not None:
-            gone = next(each for each in self.model.queue if each.who == removed.who)
-            self.check_removed(gone, tenant)
-            self.model.queue.remove(gone)
-            self.model.forget()
-
-    def check_removed(self, gone: Asked, newcomer: str) -> None:
-        most = max(self.model.crowding(each) for each in WEIGHTS)
-        assert self.model.crowding(gone.tenant) == most
-        if self.model.crowding(newcomer) == most:
-            assert gone.tenant == newcomer
-        own = [each for each in self.model.queue if each.tenant == gone.tenant]
-        last = max(each.priority for each in own)
-        assert gone is [each for each in own if each.priority == last][-1]
+        self.model.wait(call, None if removed is None else removed.who)
 
     @rule(
         pick=strategies.randoms(use_true_random=False), cost=strategies.sampled_from([None, 0.0, 0.5, 1, 9])

@@ -398,3 +398,15 @@ async def test_the_story_shows_the_hedge() -> None:
     assert "asked as well" in answer.explain()
     with suppress(Exception):
         await scene.settle()
+
+
+async def test_a_single_target_whose_hedge_is_withheld_is_asked_once() -> None:
+    """It fails after its hedge was withheld: it is not asked again as if another target were left."""
+    failure = after(5, ServerError("no", provider="a"))
+    scene = Scene([failure], hedge_after=2.0)
+    while scene.route.budget.take("a"):
+        pass
+    with pytest.raises(ServerError):
+        await scene.timed()
+    assert [type(event) for event in scene.events] == [HedgeWithheld]
+    assert len(scene.providers[0].calls) == 1

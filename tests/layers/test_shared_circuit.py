@@ -8,10 +8,10 @@ import pytest
 from ranvier import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN
 from ranvier.layers.breaker.shared.circuit import (
+    LAST_RESORT,
     PASSES,
     PROBES,
     REJECTED,
-    STANDS_IN,
     SharedCircuit,
     Verdict,
 )
@@ -150,7 +150,7 @@ def test_a_call_that_is_not_hedged_probes_only_at_the_last_target() -> None:
     hand = Hand()
     hand.fail(*range(5))
     assert hand.verdict(may_probe=False) is REJECTED
-    assert hand.verdict(last_target=True) is STANDS_IN
+    assert hand.verdict(last_target=True) is LAST_RESORT
     hand.now += 10.0
     assert hand.verdict(may_probe=False) is REJECTED
     assert hand.verdict(may_probe=False, last_target=True) is PROBES
@@ -164,7 +164,7 @@ def test_one_that_is_observed_rejects_nothing() -> None:
     hand.fail(*range(5))
     assert hand.circuit.state is OPEN
     early = hand.take()
-    assert hand.verdict() is STANDS_IN
+    assert hand.verdict() is LAST_RESORT
     assert not hand.circuit.proved(early, hand.now)
     hand.now += 10.0
     hand.circuit.disproved(early, hand.now)

@@ -58,11 +58,17 @@ NOW = Tool("now", "", {"type": "object", "properties": {}})
 
 
 async def asked(
-    postbox: Postbox, provider: str, request: Request, fields: dict[str, Any], *, streamed: bool = False
+    postbox: Postbox,
+    provider: str,
+    request: Request,
+    fields: dict[str, Any],
+    *,
+    streamed: bool = False,
+    model: str | None = None,
 ) -> dict[str, tuple[Any, Any]]:
     """How our request differs from the SDK's."""
     postbox.answers(body(provider, f"answer.{'stream' if streamed else 'json'}"), streamed=streamed)
-    how = {"model": MODELS[provider], "streamed": streamed}
+    how: dict[str, Any] = {"model": model or MODELS[provider], "streamed": streamed}
     url = f"{postbox.url}/v1beta"
     async with READING[provider](url) as sdk, our_reading(ADAPTERS[provider], url) as adapter:
         await adapter(**how, request=request, key=KEY)
@@ -103,6 +109,44 @@ async def test_a_form(postbox: Postbox, provider: str) -> None:
     """So is a JSON schema, in its field or, where there is none, in words."""
     question = formed(provider, max_tokens=100)
     different = await asked(postbox, provider, question.request, question.fields)
+    assert different.keys() == set(AT_ALL_TIMES.get(provider, ()))
+
+
+THINKING = {"thinking": {"type": "disabled"}}
+BUDGET = {"thinking": {"type": "enabled", "budget_tokens": 5_000}, "max_tokens": 9_000}
+ADAPTIVE: dict[str, Any] = {
+    "thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "xhigh"},
+    "max_tokens": 9_000,
+}  # fmt: skip
+OPTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("anthropic", "claude-opus-5", {"reasoning": "xhigh", "reasoning_summary": True, "max_tokens": 9_000},
+     ADAPTIVE),
+    ("anthropic", "claude-haiku-4-5", {"reasoning": 5_000, "max_tokens": 9_000}, BUDGET),
+    ("anthropic", "claude-haiku-4-5", {"cache": "1h", "max_tokens": 9},
+     {"cache_control": {"type": "ephemeral", "ttl": "1h"}, "max_tokens": 9}),
+    ("openai", "gpt-5.6", {"reasoning": "low", "seed": 7}, {"reasoning_effort": "low", "seed": 7}),
+    ("openai", "gpt-5.6", {"cache": "30m", "cache_key": "acme"},
+     {"prompt_cache_options": {"mode": "implicit", "ttl": "30m"}, "prompt_cache_key": "acme"}),
+    ("gemini", "gemini-2.5-flash", {"reasoning": 500, "reasoning_summary": True, "seed": 7},
+     {"thinking_config": types.ThinkingConfig(thinking_budget=500, include_thoughts=True), "seed": 7}),
+    ("gemini", "gemini-3.6-flash", {"reasoning": "low"},
+     {"thinking_config": types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW)}),
+    ("kimi", "kimi-k2.6", {"reasoning": "off"}, {"extra_body": THINKING}),
+    ("kimi", "kimi-k3", {"reasoning": "high"}, {"reasoning_effort": "high"}),
+    ("glm", "glm-5.2", {"reasoning": "off"}, {"extra_body": THINKING}),
+    ("openrouter", "x/y", {"reasoning": "high"},
+     {"extra_body": {"reasoning": {"effort": "high", "enabled": True}}}),
+]  # fmt: skip
+"""Options in our words and in those of the SDK, for models that take them."""
+
+
+@pytest.mark.parametrize(("provider", "model", "options", "fields"), OPTIONS)
+async def test_options(
+    postbox: Postbox, provider: str, model: str, options: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """How much a model thinks and what is cached is written as the SDK writes it."""
+    request = Request((Message.user("Hi"),), **options)
+    different = await asked(postbox, provider, request, fields, model=model)
     assert different.keys() == set(AT_ALL_TIMES.get(provider, ()))
 
 

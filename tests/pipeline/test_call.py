@@ -27,6 +27,9 @@ DERIVED: dict[str, tuple[Callable[[Any], Call], set[str]]] = {
 class Marked:
     """A value that only `is` itself, and may stand for a record."""
 
+    def __init__(self, metadata: object = None) -> None:
+        self.metadata = metadata
+
 
 def marked_call() -> Any:
     """A call with a value of its own in every field."""

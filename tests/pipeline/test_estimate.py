@@ -67,6 +67,7 @@ class Worst:
         self.timeout = next(layer for layer in layers if isinstance(layer, Timeout))
         self.throttle = next((layer for layer in layers if isinstance(layer, Throttle)), None)
         self.refused: set[str] = set()
+        self.waited: set[str] = set()
         self.streaming = streaming
         self.providers = [ScriptedProvider(name, self.reply, streaming=streaming) for name in names]
         for provider in self.providers:
@@ -93,7 +94,8 @@ class Worst:
             loop.call_at(loop.time() + event.delay - NEARLY, self.close, event.provider)
 
     def close(self, provider: str) -> None:
-        if self.throttle is not None and self.throttle.max_wait:
+        if self.throttle is not None and self.throttle.max_wait and provider not in self.waited:
+            self.waited.add(provider)  # what a call has waited at a target counts for all of its attempts
             now = asyncio.get_running_loop().time()
             key = (provider, "scripted", hash(None))
             self.throttle.gates.close(key, Reason.RATE_LIMIT, now + self.throttle.max_wait - NEARLY, now)

@@ -35,7 +35,7 @@ async def test_every_attempt_is_written_down_with_its_circumstances() -> None:
     first = ScriptedProvider("one", [after(2, failure), RateLimitError("no", provider="one", retry_after=99)])
     second = ScriptedProvider("two", [after(3, Response("fine", usage=Usage(1, 2, 3)))])
     answer = await pipeline_of(first, second, breaker=Breaker()).complete("Why?")
-    common = {"circuit": "closed", "queued": 0.0, "first_token": None, "skipped": 0}
+    common = {"circuit": "closed", "queued": 0.0, "first_token": None, "skipped": 0, "fault": None}
     assert [dataclasses.asdict(attempt) for attempt in answer.attempts] == [
         common
         | {
@@ -46,14 +46,15 @@ async def test_every_attempt_is_written_down_with_its_circumstances() -> None:
             "started": 0.0,
             "seconds": 2.0,
         }
-        | {"outcome": "server_error", "status": 503, "request_id": "r1", "usage": None},
+        | {"outcome": "server_error", "status": 503, "request_id": "r1", "usage": None, "billable": False},
         common
         | {"target": "one/scripted", "number": 2, "delay": 1.0, "reason": "server_error", "started": 3.0}
-        | {"outcome": "rate_limit", "status": None, "request_id": None, "usage": None, "seconds": 0.0},
+        | {"outcome": "rate_limit", "status": None, "request_id": None, "usage": None, "seconds": 0.0}
+        | {"billable": False},
         common
         | {"target": "two/scripted", "number": 1, "delay": 0.0, "reason": "rate_limit", "started": 3.0}
         | {"outcome": "succeeded", "status": None, "request_id": None, "seconds": 3.0}
-        | {"usage": dataclasses.asdict(Usage(1, 2, 3))},
+        | {"usage": dataclasses.asdict(Usage(1, 2, 3)), "billable": True},
     ]
     assert (answer.attempts[0].provider, answer.attempts[0].model) == ("one", "scripted")
 

@@ -53,13 +53,13 @@ def test_the_names_are_those_of_the_wire(
     provider: str, parameters: dict[str, Any], wire: dict[str, Any]
 ) -> None:
     """A parameter goes under the name that its provider knows, and an unknown model refuses nothing."""
-    assert fit(provider, "unheard-of", parameters) == (wire, ())
+    assert fit(provider, "unheard-of", parameters) == (wire, (), ())
 
 
 @pytest.mark.parametrize("provider", ["openai", "gemini", "kimi", "glm", "openrouter", "ollama", "somewhere"])
 def test_nothing_given_nothing_sent(provider: str) -> None:
     """Without parameters there is nothing to send."""
-    assert fit(provider, "gpt-5", {}) == ({}, ())
+    assert fit(provider, "gpt-5", {}) == ({}, (), ())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,10 @@ def test_temperature_is_bounded(
     ("provider", "model", "effort", "name", "sent"),
     [
         ("openai", "gpt-5", "minimal", "reasoning_effort", "minimal"),
-        ("openai", "gpt-5", "max", "reasoning_effort", "xhigh"),
+        ("openai", "gpt-5", "max", "reasoning_effort", "high"),
+        ("openai", "gpt-5-mini", "none", "reasoning_effort", "minimal"),
+        ("openai", "gpt-5-codex", "none", "reasoning_effort", "low"),
+        ("openai", "gpt-5.9", "none", "reasoning_effort", "none"),
         ("openai", "gpt-5.2", "minimal", "reasoning_effort", "low"),
         ("openai", "gpt-5-pro", "low", "reasoning_effort", "high"),
         ("openai", "gpt-5.4-pro", "low", "reasoning_effort", "medium"),

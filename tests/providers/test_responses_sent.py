@@ -351,7 +351,8 @@ SOUND = WirePart(
 CUSTOM = WireTool("chat_completions", {"type": "custom", "custom": {"name": "f"}})
 ONLY_CHAT: dict[str, tuple[Request, dict[str, Any]]] = {
     "stop": (asked(stop=("END",)), {}),
-    "seed": (asked(extra={"seed": 1}), {}),
+    "seed": (asked(seed=1), {}),
+    "seed in extra": (asked(extra={"seed": 1}), {}),
     "n": (asked(extra={"openai": {"n": 1}}), {}),
     "a penalty": (asked(extra={"presence_penalty": 1.0}), {}),
     "logit_bias": (asked(extra={"logit_bias": {"1": 1}}), {}),
@@ -373,6 +374,8 @@ BOTH = {
     ),
     "a tool of its own": (asked(tools=(WireTool("responses", {"type": "web_search"}),)), {}),
     "what others are told": (asked(extra={"anthropic": {"seed": 1}}), {}),
+    "a key of the cache": (asked(cache=True, cache_key="acme"), {}),
+    "thoughts": (asked(reasoning="high", reasoning_summary=True), {}),
 }
 
 
@@ -395,6 +398,33 @@ async def test_a_setting_that_the_model_takes_nowhere_is_no_reason_for_chat(ask:
             await asked_server.sent(request, model="gpt-6-astra")
         assert asked_server.requests[0].url.path == "/v1/responses"
         assert [each.parameter for each in asked_server.heard if isinstance(each, ParameterDropped)]
+
+
+@pytest.mark.parametrize("options", [{}, {"stop": ("END",)}, {"seed": 7}])
+@pytest.mark.parametrize("model", ["gpt-5.2", "gpt-5.2-pro", "gpt-5.6", "gpt-6-sol", "gpt-6-astra"])
+async def test_a_model_that_thinks_gets_its_tools_here(ask: Any, model: str, options: dict[str, Any]) -> None:
+    """Chat completions refuse both together: what only they have is left out, and listeners hear of it."""
+    request = asked(reasoning="high", tools=(WEATHER,), **options)
+    async with ask(OpenAI, NOTHING) as asked_server:
+        assert asked_server.provider.lacks(asked_server.call(request, model=model)) is None
+        fields = await asked_server.sent(request, model=model)
+        assert asked_server.requests[0].url.path == "/v1/responses"
+    assert fields["reasoning"] == {"effort": "high"}
+    assert [tool["name"] for tool in fields["tools"]] == [WEATHER.name]
+    assert not fields.keys() & options.keys()
+    assert [each.parameter for each in asked_server.heard if isinstance(each, ParameterDropped)] == [*options]
+
+
+async def test_the_options_for_thinking_and_caching_have_their_places(ask: Any) -> None:
+    """All of them in one request."""
+    async with ask(OpenAI, NOTHING) as asked_server:
+        fields = await asked_server.sent(
+            asked(reasoning="max", reasoning_summary=True, cache="12h", cache_key="acme"), model="gpt-5.6"
+        )
+    assert fields["reasoning"] == {"effort": "max", "summary": "auto"}
+    assert fields["prompt_cache_options"] == {"mode": "implicit", "ttl": "12h"}
+    assert fields["prompt_cache_key"] == "acme"
+    assert not fields.keys() & {"reasoning_effort", "reasoning_summary", "cache", "cache_key"}
 
 
 def test_another_api_is_no_choice() -> None:

@@ -30,6 +30,7 @@ INVARIANTS = {
     15: "every loser is awaited, and at most five go on at one target",
     16: "the budgets of retries and hedges hold at any time",
     17: "no shared circuit opens below its quorum, or rejects for another electorate",
+    18: "what a tenant has settled and reserved never exceeds its limit, and includes every request",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from support.mutants.hedges import FLIGHT, HEDGE
 from support.mutants.shared_circuits import SHARED_CIRCUIT, SHARED_REGISTRY
+from support.mutants.spend import LEDGER, PURSE
 from support.mutants.traps import (
     ANSWER,
     ATTEMPT,
@@ -144,8 +145,8 @@ MUTANTS = [
     ),
     mutant(
         "S5", "a gate that is closed lets a newcomer pass", GATE,
-        "        if now < self.until or not self._places or self._queue:",
-        "        if not self._places or self._queue:",
+        "        self.queue.limit = self._width if now >= self.until else 0",
+        "        self.queue.limit = self._width",
     ),
     # --- requests, streams and keys
     mutant(
@@ -217,6 +218,22 @@ MUTANTS = [
         "S17", "calls with our key decide for tenants with their own", SHARED_REGISTRY,
         "        key = provider, model, tenants_keys\n",
         "        key = provider, model, False\n",
+    ),
+    # --- spend limits
+    mutant(
+        "S18", "what is in flight does not count", LEDGER,
+        "        window.add(tenant, amount, amount)",
+        "        window.add(tenant, 0, 0)",
+    ),
+    mutant(
+        "S18", "streams stay reserved", ATTEMPT,
+        "        stream.on_end(lambda outcome: payments.settle())",
+        "        pass",
+    ),
+    mutant(
+        "S18", "an attempt that was cut costs nothing", PURSE,
+        "        return self._reserved.amount if attempt.billable else 0",
+        "        return 0",
     ),
 ]  # fmt: skip  # because: a row reads invariant, bug, file; line; mutation
 """Those of the circuits first."""

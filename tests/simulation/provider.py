@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
 from ranvier import ConnectionFailedError, FinishReason, InvalidRequestError, Response, StreamEvent, Usage
+from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.messages import SIGN_OF_LIFE
 from ranvier.pipeline import Call
 from simulation.exchange import Exchange
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 NO_CONNECTION = 5.0
 """Seconds after which a provider that cannot be reached is given up where the stack sets no limit."""
+
+
+AMPLE = RateLimits(requests=RateLimit(1e9, 1e9 - 1, 60.0), output_tokens=RateLimit(1e9, 1e8, 30.0))
+"""The limits that every provider reports."""
 
 
 class Slots(asyncio.Semaphore):
@@ -139,6 +144,8 @@ class SeededProvider:
         elif reply.fault == "unreachable":
             connect = call.limits.connect
             reply.steps[0] = (WAIT, NO_CONNECTION if connect is None else connect)
+        if call.on_limits is not None:
+            call.on_limits(AMPLE, True)
         self.requests += 1
         self.faults += reply.fault is not None
         self.sockets.add(exchange)

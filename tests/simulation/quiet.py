@@ -38,8 +38,15 @@ async def check_quiet(world: World, stories: list[Story]) -> None:
         if story.ends != 1 or story.stream_ends != story.streams:
             fail(1, f"it has ended {story.ends} times, its stream {story.stream_ends} times", story)
     for stack in world.stacks:
-        for words in _differences(stack):
-            fail(8, words)
+        _check_books(world, stack)
+
+
+def _check_books(world: World, stack: Stack) -> None:
+    """Circuits and accounts are as they should be."""
+    for words in _differences(stack):
+        world.checker.fail(8, words)
+    for words in stack.spending.left():
+        world.checker.fail(18, words)
 
 
 def _left(world: World) -> Iterator[str]:
@@ -51,6 +58,7 @@ def _left(world: World) -> Iterator[str]:
         yield from _held_by(provider)
     for stack in world.stacks:
         yield from _held_in(stack)
+        yield from () if stack.pacing is None else stack.pacing.unsettled()
 
 
 def _held_by(provider: SeededProvider) -> Iterator[str]:
@@ -66,8 +74,10 @@ def _held_in(stack: Stack) -> Iterator[str]:
         yield f"{pipeline.lifecycle.under_way} calls and streams are under way"
     if pipeline.credentials.lookups.running:
         yield f"{pipeline.credentials.lookups.running} are looked up"
+    yield from stack.route.unsettled()
     if stack.bulkhead is not None and stack.bulkhead.inside:
         yield f"{stack.bulkhead.inside} permits of a bulkhead are held"
+    yield from _places_of(stack)
     if stack.throttle is not None:
         for key, keeper in stack.throttle.gates.known.items():
             if not keeper.gate.idle:
@@ -77,6 +87,12 @@ def _held_in(stack: Stack) -> Iterator[str]:
         for key, seen in stack.breaker.circuits:
             if seen.in_flight or (seen.state == "half_open" and seen.retry_after is not None):
                 yield f"the circuit {key} has {seen.in_flight} calls under way: {seen}"
+
+
+def _places_of(stack: Stack) -> Iterator[str]:
+    for places in stack.places.places if stack.places is not None else ():
+        if places.in_flight or places.waiting:
+            yield f"{places.in_flight} calls have a place, {places.waiting} wait: {places}"
 
 
 def _losers_of(stack: Stack) -> Iterator[str]:

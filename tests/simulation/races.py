@@ -15,6 +15,9 @@ from simulation.story import COUNTS, EPSILON, STORY, Story
 if TYPE_CHECKING:
     from simulation.stacks import Stack
 
+PASSED_OVER = frozenset({"hedged", "hedge_too_dear", "skipped"})
+"""What may be told of a target that might have been asked."""
+
 PROBES_ALONE = 2.0
 """Seconds after which a probe has company."""
 
@@ -93,7 +96,7 @@ class RaceChecks(Books):
             return
         chain = story.stack.chains[story.start or story.stack.names[0]]
         later = chain[chain.index(exchange.target) + 1 :]
-        told = {each.target for each in story.record.waits if each.kind in ("hedged", "skipped")}
+        told = {each.target for each in story.record.waits if each.kind in PASSED_OVER}
         if later and not any(target in told or target in story.asked for target in later):
             self.fail(13, f"{exchange.target} is probed, and nobody else is asked", story)
 

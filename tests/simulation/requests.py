@@ -46,6 +46,8 @@ class RequestChecks(RaceChecks):
         alone = story.stack.plain or all(each is call.watch for each in here)  # hedges do not hear of others
         if now < not_before - EPSILON and alone:
             self.fail(5, f"{target} is asked before {not_before:.6f}, as it had wanted", story)
+        if wrong := story.stack.spending.sent(exchange):
+            self.fail(18, wrong, story)
         self._check_attempts(exchange, before)
         self._check_key(exchange, call)
         # Where only streaming was refused, the whole answer is asked for without passing the gate again.
@@ -102,6 +104,9 @@ class RequestChecks(RaceChecks):
         """Whether `target` comes later in its chain; those at an endpoint that has failed come last."""
         if chain.index(target) > chain.index(before.target) or story.stack.asks_last_target:
             return True
+        balanced = story.stack.names[: story.stack.balanced]
+        if target in balanced and before.target in balanced:
+            return story.asked[target] == 1
         provider = target.partition("/")[0]
         failed = [each.provider for each in story.exchanges[:-1] if each.scope is Scope.ENDPOINT]
         return provider in failed and story.asked[target] == 1

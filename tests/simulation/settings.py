@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 from ranvier import SHARED
-from ranvier.layers import Retry, RetryBudget, SharedCircuits, Timeout
+from ranvier.layers import AdaptiveLimit, Bulkhead, Retry, RetryBudget, SharedCircuits, Timeout
 from ranvier.pipeline import Credentials
 from simulation.misbehaviour import GRACE
 from simulation.provider import SeededProvider
@@ -35,6 +35,19 @@ def draw_hedges(rng: Random) -> tuple[float | Literal["p95", "p99"] | None, floa
     if rng.random() < 0.5:
         return None, None
     return rng.choice([None, 0.5, 2.0, "p95", "p99", "p99"]), rng.choice([None, 2.0, 20.0])
+
+
+def draw_places(rng: Random) -> Bulkhead | AdaptiveLimit | None:
+    """A queue for places, in some of the stacks."""
+    if rng.random() < 0.7:
+        return None
+    settings: dict[str, Any] = {
+        "per_tenant": rng.choice([None, None, 2]),
+        "queue": rng.choice([0, 3, 10_000]),
+        "max_wait": rng.choice([0.0, 1.0, 10.0]),
+    }
+    places = rng.choice([1, 3, 20])
+    return AdaptiveLimit(places, **settings) if rng.random() < 0.5 else Bulkhead(places, **settings)
 
 
 def draw_shared(rng: Random) -> SharedCircuits | None:

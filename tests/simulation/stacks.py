@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ranvier import ContentFilterError, Deployment, InvalidRequestError, Pipeline, Place, current_tenant
 from ranvier.clock import current_deadline
 from ranvier.events import CircuitChanged, Event
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, SharedCircuits, Throttle, Timeout
+from ranvier.layers import (
+    Balance,
+    Breaker,
+    Deadline,
+    Fallback,
+    Pacing,
+    Retry,
+    SharedCircuits,
+    Throttle,
+    Timeout,
+)
 from ranvier.pipeline import Layer
 from simulation.circuits import Circuits, Key, Rules
 from simulation.layers import Again, BeforeBreaker, BehindBreaker, Bulkhead, Entry, Saboteur, Sleeper
@@ -19,10 +29,12 @@ from simulation.settings import (
     Keys,
     draw_breaker_settings,
     draw_hedges,
+    draw_places,
     draw_retry,
     draw_shared,
     draw_timeout,
 )
+from simulation.spending import Spending
 from simulation.story import STORY
 
 if TYPE_CHECKING:
@@ -34,13 +46,15 @@ class Stack:
     """One pipeline, with the settings that the checker goes by.
 
     Attributes:
-        breaker, throttle, bulkhead: Those layers, or `None`.
+        breaker, throttle, bulkhead, pacing: Those layers, or `None`.
+        places: Its `Bulkhead` or `AdaptiveLimit`, or `None`.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
         closed_until: By target or provider and key: when a key that was refused may be used again.
         closing, cut_off: It refuses new calls; it has ended those that were under way.
         needs_deadline: Nothing in it bounds a call, so that its callers have to.
         watched: Its route watches for the first content of whole answers too.
+        balanced: How many of its targets, from the first on, are asked in any order.
         plain: It asks one target after the other, and its circuits are those of the tenants alone.
     """
 
@@ -68,7 +82,11 @@ class Stack:
         self.names = [target.target for target in self.targets]
         self.keys = Keys(rng)
         self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
-        layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers(), *self._admit_layers()]
+        self.spending = Spending(Random(f"{self.names} {self.deadline}"))
+        self.places = draw_places(rng)
+        places: list[Layer] = [] if self.places is None else [self.places]
+        layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers()]
+        layers += [*places, *self._admit_layers()]
         self.pipeline = Pipeline(
             *layers,
             *self._attempt_layers(),
@@ -80,7 +98,7 @@ class Stack:
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self.plain = not self.hedges and self.reserve is None and self.shared is None
-        self.watched = self.throttle is not None or not self.plain
+        self.watched = self.throttle is not None or self.pacing is not None or not self.plain
         self.asks_last_target = self.shared is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 
@@ -92,7 +110,8 @@ class Stack:
 
     def _call_layers(self) -> list[Layer]:
         deadline = [] if self.deadline is None else [Deadline(self.deadline)]
-        return [Entry(Place.CALL, self, self.checker), *deadline, *self._users(Place.CALL)]
+        limit: list[Layer] = [] if self.spending.layer is None else [self.spending.layer]
+        return [Entry(Place.CALL, self, self.checker), *deadline, *limit, *self._users(Place.CALL)]
 
     def _route_layers(self) -> list[Layer]:
         rng = self.rng
@@ -107,8 +126,12 @@ class Stack:
             chains = {self.names[0]: self.chains[self.names[0]][1:]}
         self.hedge_after, self.reserve = draw_hedges(rng)
         self.hedges = self.hedge_after is not None
+        self.balanced = self._balanced() if chains is None else 0
+        for name in self.names[: self.balanced]:
+            self.chains[name] = [name, *(each for each in self.names if each != name)]
         self.route = Fallback(
-            *self.targets,
+            *self._balance(),
+            *self.targets[self.balanced :],
             chains=chains,
             on_invalid_request=self.goes_on_after[InvalidRequestError],
             on_content_filter=self.goes_on_after[ContentFilterError],
@@ -116,6 +139,20 @@ class Stack:
             reserve=self.reserve,
         )
         return [self.route]
+
+    def _balanced(self) -> int:
+        """How many of the targets, from the first on, are balanced: none in most stacks."""
+        rng = Random(" ".join(self.names))  # of its own: every other draw stays as it was
+        return rng.randint(2, len(self.names)) if len(self.names) > 1 and rng.random() < 0.4 else 0
+
+    def _balance(self) -> list[Balance]:
+        if not self.balanced:
+            return []
+        rng = Random(" ".join(reversed(self.names)))
+        sticky = (lambda call: call.tenant) if rng.random() < 0.5 else None
+        by: Any = rng.choice(["load", "load", "least_busy", "latency"])
+        weights = [rng.choice([0.5, 1.0, 3.0]) for _ in range(self.balanced)]
+        return [Balance(*self.targets[: self.balanced], by=by, weights=weights, sticky=sticky)]
 
     def _retry_layers(self) -> list[Layer]:
         rng = self.rng
@@ -143,10 +180,12 @@ class Stack:
         bulkhead: list[Layer] = [] if self.bulkhead is None else [self.bulkhead]
         inner = [*bulkhead, *breaker] if rng.random() < 0.5 else [*breaker, *bulkhead]
         self.throttle = self._throttle() if rng.random() < 0.5 else None
+        self.pacing = Pacing() if Random(repr(self.names)).random() < 0.4 else None
+        outer = [] if self.pacing is None else [self.pacing]  # the providers' limits are never used up
         if self.throttle is None:
-            return inner
+            return [*outer, *inner]
         self.sleeps_inside_throttle = any(isinstance(layer, Sleeper) for layer in inner)
-        return [self.throttle, *inner] if rng.random() < 0.85 else [*inner, self.throttle]
+        return [*outer, self.throttle, *inner] if rng.random() < 0.85 else [*outer, *inner, self.throttle]
 
     def _breaker(self) -> Breaker:
         rng = self.rng

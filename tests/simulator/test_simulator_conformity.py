@@ -5,6 +5,7 @@ import pytest
 from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
 from ranvier.messages import Image
+from ranvier.messages.request import LEVELS, LIFETIMES
 from ranvier.providers import OpenAI, adapter
 from support.simulator.talking import WIRES
 
@@ -40,6 +41,13 @@ SETTINGS = [
     {"max_tokens": 1_000_000},
     {"extra": {**TUNED, "logprobs": True, "top_logprobs": 2, "logit_bias": {"1": 1}}},
     *({"extra": {"reasoning_effort": each}} for each in ("none", "minimal", "medium", "xhigh", "max")),
+    *({"reasoning": each, "temperature": 0.3, "top_p": 0.4} for each in (*LEVELS, 500, 9_000, 99_000)),
+    {"reasoning": "high", "tools": [TOOL], "max_tokens": 1_500},
+    {"reasoning": "high", "tools": [TOOL], "tool_choice": "required"},
+    {"reasoning": "off", "tools": [TOOL], "tool_choice": "required"},
+    {"reasoning": 5_000, "max_tokens": 900, "reasoning_summary": True},
+    {"reasoning_summary": True, "seed": 7, "cache": True, "cache_key": "x" * 64},
+    *({"cache": each} for each in LIFETIMES),
     {"extra": {"reasoning_effort": "none"}, "temperature": 0.3, "top_p": 0.4},
     {"extra": {"reasoning_effort": "high"}, "temperature": 0.3, "top_p": 0.4},
     {"schema": LOOSE},

@@ -53,6 +53,12 @@ def thinking(**how):
     return {"generationConfig": {"thinkingConfig": how}}
 
 
+def budget(tokens):
+    """Thinking on a budget, in the words of Anthropic."""
+    return {"type": "enabled", "budget_tokens": tokens}
+
+
+MARK = {"cache_control": {"type": "ephemeral"}}
 ANTHROPIC = [
     ({"max_tokens": None}, "max_tokens: Field required"),
     ({"max_tokens": 0}, "greater than or equal to 1"),
@@ -80,6 +86,34 @@ ANTHROPIC = [
         {"output_config": claude_form({"type": "integer", "minimum": 1})},
         "property 'minimum' is not supported",
     ),
+    ({"model": "claude-fable-5", "thinking": {"type": "disabled"}}, "thinking.type.disabled"),
+    ({"model": "claude-sonnet-5-5", "thinking": {"type": "disabled"}}, "'between_tools'"),
+    ({"model": "claude-sonnet-5", "thinking": {"type": "between_tools"}}, "thinking.type.between_tools"),
+    ({"model": "claude-opus-4-7", "thinking": {"type": "enabled"}}, "thinking.type.enabled"),
+    ({"model": "claude-3-5-haiku", "thinking": {"type": "adaptive"}}, "thinking.type.adaptive"),
+    ({"thinking": budget(1_023), "max_tokens": 5_000}, "greater than or equal to 1024"),
+    ({"thinking": budget(2_000), "max_tokens": 2_000}, "must be greater than `thinking.budget_tokens`"),
+    ({"thinking": budget(2_000), "max_tokens": 5_000, "temperature": 0.5}, "may only be set to 1"),
+    (
+        {
+            "thinking": budget(2_000),
+            "max_tokens": 5_000,
+            "tools": [{"name": "now", "input_schema": {"type": "object"}}],
+            "tool_choice": {"type": "any"},
+        },
+        "when tool_choice forces tool use",
+    ),
+    (
+        {
+            "thinking": budget(2_000),
+            "max_tokens": 5_000,
+            "messages": [USER, assistant(BLOCK), user(RESULT)],
+        },
+        "Expected `thinking` or `redacted_thinking`, but found `tool_use`",
+    ),
+    ({"model": "claude-opus-4-6", "output_config": {"effort": "xhigh"}}, "'xhigh' is not supported"),
+    ({"model": "claude-sonnet-4-5", "output_config": {"effort": "low"}}, "'low' is not supported"),
+    ({**MARK, "messages": [user(*[{"type": "text", "text": "Hi", **MARK}] * 4)]}, "maximum of 4 blocks"),
 ]
 CHAT = [
     ({"messages": [{"role": "robot", "content": "Hi"}]}, "robot"),
@@ -142,6 +176,11 @@ OPENAI = [
     ({"model": "gpt-4.1", "stop": list("abcde")}, "maximum length 4"),
     ({"model": "gpt-4.1", "reasoning_effort": "low"}, "reasoning_effort"),
     ({"model": "gpt-5.2", "reasoning_effort": "max"}, "'reasoning_effort' does not support 'max'"),
+    ({"model": "gpt-5", "reasoning_effort": "none"}, "'reasoning_effort' does not support 'none'"),
+    ({"model": "o3", "reasoning_effort": "xhigh"}, "'reasoning_effort' does not support 'xhigh'"),
+    ({"model": "gpt-5.2", "prompt_cache_options": {"ttl": "12h"}}, "'prompt_cache_options' is not supported"),
+    ({"model": "gpt-5.6", "prompt_cache_options": {"ttl": "12h"}}, "does not support '12h'"),
+    ({"prompt_cache_key": "x" * 65}, "maximum length 64, but got a string with length 65"),
 ]
 GEMINI = [
     ({"contents": []}, "contents is not specified"),
@@ -173,12 +212,16 @@ GEMINI = [
     ({"model": "gemini-2.5-pro", **thinking(thinkingLevel="LOW")}, "Thinking level is not supported"),
     ({"model": "gemini-3.8-flash", **thinking(thinkingLevel="MINIMAL")}, "MINIMAL is not supported"),
     (thinking(thinkingLevel="LOW", thinkingBudget=1), "only set only one of"),
+    ({"model": "gemini-2.5-pro", **thinking(thinkingBudget=0)}, "a value between 128 and 32768"),
+    ({"model": "gemini-2.5-flash", **thinking(thinkingBudget=30_000)}, "a value between 1 and 24576"),
+    ({"model": "gemini-2.0-flash", **thinking(includeThoughts=True)}, "Thinking is not enabled"),
 ]
 KIMI = [
     *CHAT,
     ({"model": "kimi-k2.6", "temperature": 0.3}, "invalid temperature: only 1 is allowed"),
     ({"model": "kimi-k2.6", "thinking": {"type": "disabled"}, "temperature": 1}, "only 0.6 is allowed"),
     ({"model": "kimi-k3", "top_p": 0.5}, "invalid top_p"),
+    ({"model": "kimi-k3", "thinking": {"type": "disabled"}}, "invalid thinking"),
     ({"model": "kimi-k3", "tools": [TOOL], "tool_choice": "required"}, "incompatible with thinking"),
     ({"messages": [USER, {"role": "assistant", "content": ""}, USER]}, "must not be empty"),
     (
@@ -206,6 +249,8 @@ OPENROUTER = [
         },
         "does not support assistant message prefill",
     ),
+    ({"reasoning": {"effort": "low", "max_tokens": 5}}, 'Only one of "reasoning.effort"'),
+    ({"model": "z-ai/glm-5.3", "reasoning": {"effort": "none"}}, "Reasoning is mandatory"),
 ]
 OLLAMA = [
     ({"format": {"$ref": "#/$defs/nowhere"}}, "invalid request"),

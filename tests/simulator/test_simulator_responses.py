@@ -56,6 +56,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model": "gpt-4.1", "include": ["reasoning.encrypted_content"]}, "Encrypted content is not supported"),
     ({"model": "gpt-4.1", "reasoning": {"effort": "low"}}, "'reasoning.effort' is not supported"),
     ({"model": "gpt-5.2", "reasoning": {"effort": "huge"}}, "'reasoning.effort' does not support 'huge'"),
+    ({"model": "gpt-5.2", "reasoning": {"effort": "max"}}, "'reasoning.effort' does not support 'max'"),
+    ({"model": "gpt-5", "reasoning": {"effort": "none"}}, "'reasoning.effort' does not support 'none'"),
+    (
+        {"model": "gpt-5.2", "reasoning": {"summary": "long"}},
+        "Supported values are: auto, concise, detailed.",
+    ),
+    ({"model": "gpt-4.1", "reasoning": {"summary": "auto"}}, "'reasoning.summary' is not supported"),
+    ({"model": "gpt-5.2", "prompt_cache_options": {"ttl": "30m"}}, "'prompt_cache_options' is not supported"),
+    ({"model": "gpt-5.6", "prompt_cache_options": {"ttl": "1h"}}, "Supported values are: 30m, 12h."),
+    ({"prompt_cache_key": "x" * 65}, "Invalid 'prompt_cache_key': string too long"),
     ({"model": "gpt-5", "temperature": 0.2}, "'temperature' is not supported with this model"),
 ]
 
@@ -84,6 +94,12 @@ async def test_what_the_api_takes_is_taken(sim: Any, client: Any) -> None:
             "model": "gpt-6-astra",
             "tools": [{"type": "function", "name": "now"}],
             "reasoning": {"effort": "max"},
+        },
+        {
+            "model": "gpt-5.6",
+            "reasoning": {"summary": "auto"},
+            "prompt_cache_key": "x" * 64,
+            "prompt_cache_options": {"mode": "implicit", "ttl": "12h"},
         },
         {"tools": [{"type": "web_search"}], "tool_choice": "none"},
         {"input": [{"role": "developer", "content": [{"type": "input_text", "text": "Hi"}]}]},

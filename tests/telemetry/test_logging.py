@@ -18,8 +18,11 @@ from ranvier.events import (
     CredentialRejected,
     Event,
     FallbackTaken,
+    FaultInjected,
     HedgeSent,
     HedgeWithheld,
+    LimitLowered,
+    LimitUsedUp,
     ParameterDropped,
     RegistryFull,
     RequestAdjusted,
@@ -94,9 +97,19 @@ EVENTS = [
     ),
     (CallRejected(**WHO, kind="circuit_open", retry_after=3.0), logging.DEBUG, "rejected: acme at one"),
     (
+        FaultInjected(**WHO, kind="cut"),
+        logging.WARNING,
+        "acme: Chaos injects cut into an attempt at one/m",
+    ),
+    (
         Throttled(**WHO, kind="rate_limit", seconds=2.0, key="a1"),
         logging.INFO,
         "acme: one limits the key a1 at m (rate_limit), not used there for 2.000 s",
+    ),
+    (
+        LimitUsedUp(**WHO, limits="tokens", seconds=2.0, key="a1"),
+        logging.INFO,
+        "acme: the key a1 has no tokens left at one/m for 2.000 s",
     ),
     (
         CredentialRejected(**WHO, kind="authentication", seconds=60.0, key="a1"),
@@ -112,6 +125,11 @@ EVENTS = [
         RegistryFull(**WHO, max_circuits=9),
         logging.WARNING,
         "acme: all 9 circuits are in use, a call to one is sent without one",
+    ),
+    (
+        LimitLowered(**WHO, before=20, after=15, kind="rate_limit"),
+        logging.INFO,
+        "acme: the limit of calls in flight at one/m was lowered from 20 to 15 (rate_limit)",
     ),
     (
         StreamInterrupted(**WHO, kind="network"),

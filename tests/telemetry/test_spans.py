@@ -32,7 +32,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.messages import Image
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, Stub
 from ranvier.telemetry import OpenTelemetry
-from ranvier.telemetry.opentelemetry import content
+from ranvier.telemetry.opentelemetry import content, names
 from ranvier.telemetry.opentelemetry.target import Target
 from ranvier.tenancy import digest_of
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
@@ -65,7 +65,7 @@ async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() ->
     second = ScriptedProvider("two", [after(3, Response("Fine.", usage=USAGE, id="r1", model="two-1"))])
     stack = [Fallback(first, second), Retry(max_retries=1, jitter="none"), Breaker()]
     await Pipeline(sdk.layer(), *stack).complete(
-        "Why?", max_tokens=99, temperature=0.5, top_p=0.9, stop=["."]
+        "Why?", max_tokens=99, temperature=0.5, top_p=0.9, stop=["."], seed=7
     )
     (call,) = sdk.calls
     assert [(span.name, seconds(span)) for span in sdk.attempts] == [
@@ -104,6 +104,7 @@ async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() ->
         "gen_ai.request.temperature": 0.5,
         "gen_ai.request.top_p": 0.9,
         "gen_ai.request.stop_sequences": (".",),
+        "gen_ai.request.seed": 7,
         "gen_ai.response.id": "r1",
         "gen_ai.response.model": "two-1",
         "gen_ai.response.finish_reasons": ("stop",),
@@ -523,3 +524,29 @@ def test_settings_that_cannot_be_are_refused() -> None:
         OpenTelemetry(tenants="secret")  # type: ignore[arg-type]
     assert repr(OpenTelemetry()) == "OpenTelemetry()"
     assert repr(OpenTelemetry(names="both")) == "OpenTelemetry(names='both')"
+
+
+# --- models that are not listed ------------------------------------------------------------------
+
+
+async def test_a_model_that_is_not_listed_has_the_attributes_of_its_provider() -> None:
+    """From the start, whether an attempt is made or not."""
+    sdk = Sdk()
+    route = Fallback(Deployment(ScriptedProvider("one", ["fine"]), "a"), open=True)
+    async with Pipeline(sdk.layer(), route) as pipeline:
+        await pipeline.complete("Hi", to="one/new")
+    (span,) = sdk.calls
+    assert span.attributes["gen_ai.request.model"] == "new"
+    assert span.name == "chat new"
+
+
+async def test_models_that_are_not_listed_have_few_series() -> None:
+    """Further ones of a provider share one; the spans of attempts still name each."""
+    sdk = Sdk()
+    route = Fallback(Deployment(ScriptedProvider("one", ["fine"] * 130), "a"), open=True)
+    async with Pipeline(sdk.layer(), route) as pipeline:
+        for number in range(130):
+            await pipeline.complete("Hi", to=f"one/m{number}")
+    points = sdk.points(names.DURATION.name)
+    assert len({point.attributes.get("gen_ai.request.model") for point in points}) == 101
+    assert len({span.attributes["ranvier.target"] for span in sdk.attempts}) == 130

@@ -1,7 +1,9 @@
 """The scenarios, in the order of the page."""
 
 # isort: off
-from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares, deadlines, words  # noqa: F401
+from benchmarks.scenarios.rows import silence, outages, limits, tenants, shares  # noqa: F401
+from benchmarks.scenarios.rows import shared_keys, pacing, adaptive, balance  # noqa: F401
+from benchmarks.scenarios.rows import spending, deadlines, words  # noqa: F401
 from benchmarks.scenarios.row import ROWS, Row
 
 # isort: on

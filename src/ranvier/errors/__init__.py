@@ -6,6 +6,8 @@
     |  |  `- SharedCircuitOpenError       .model .failing .active
     |  |- ThrottledError                  .tenant .provider .reason
     |  |- BulkheadFullError               .tenant .provider .reason .limit .waiting
+    |  |- SpendLimitExceededError         .tenant .limit .left .needed
+    |  |- PacedError                      .tenant .provider .reason .limits .waiting
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
     |  |- CredentialLookupError           the resolver of keys failed
@@ -27,7 +29,7 @@
     |  `- StreamInterruptedError          broke after it was handed out     .received .reason
     |- LayerError                         a custom layer failed              .layer .received
     |- AllDeploymentsFailedError (ExceptionGroup)
-    `- ConfigurationError (ValueError) -> LayerOrderError, UnknownProviderError
+    `- ConfigurationError (ValueError) -> InvalidDumpError, LayerOrderError, UnknownProviderError
 
 Layers decide by the attributes of an error (`retryable`, `counts_against_provider`, `fails_over`,
 `retry_after`, and others of `RanvierError`), never by a status code or a message. A class
@@ -37,7 +39,13 @@ key's allowance for a model, the model, or the endpoint.
 """
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
-from ranvier.errors.configuration import ConfigurationError, LayerOrderError, UnknownProviderError
+from ranvier.errors.configuration import (
+    ConfigurationError,
+    InvalidDumpError,
+    LayerOrderError,
+    UnknownProviderError,
+)
+from ranvier.errors.pacing import PacedError
 from ranvier.errors.partial import DeadlineExceededError, LayerError, StreamInterruptedError
 from ranvier.errors.provider import (
     AttemptTimeoutError,
@@ -71,6 +79,7 @@ from ranvier.errors.rejected import (
 )
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope as Scope
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.errors.timed_out import TimedOutError
 
 __all__ = [
@@ -88,6 +97,7 @@ __all__ = [
     "CredentialMissingError",
     "CredentialUnusableError",
     "DeadlineExceededError",
+    "InvalidDumpError",
     "InvalidRequestError",
     "InvalidResponseError",
     "LayerError",
@@ -96,6 +106,7 @@ __all__ = [
     "ModelNotFoundError",
     "NotAllowedError",
     "OverloadedError",
+    "PacedError",
     "PermissionDeniedError",
     "ProviderError",
     "QuotaExceededError",
@@ -104,6 +115,7 @@ __all__ = [
     "RejectedError",
     "ServerError",
     "SharedCircuitOpenError",
+    "SpendLimitExceededError",
     "StreamInterruptedError",
     "ThrottledError",
     "TimedOutError",

@@ -17,3 +17,7 @@ class LayerOrderError(ConfigurationError):
 
 class UnknownProviderError(ConfigurationError):
     """No provider has this name."""
+
+
+class InvalidDumpError(ConfigurationError):
+    """A saved conversation or response is damaged, or was written by a newer version; nothing is quoted."""

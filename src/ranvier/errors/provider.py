@@ -47,6 +47,8 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
         self.resets_at = resets_at
         if (own := as_scope(scope)) is not None:
             self.scope = own
+        if not in_stream and _rejects(status):
+            self.billable = False
 
     @property
     def retry_after(self) -> float | None:
@@ -56,6 +58,13 @@ class _ProviderFacts(RanvierError):  # noqa: N818  # because: it is a mixin of e
     @retry_after.setter
     def retry_after(self, wait: float | None) -> None:  # pyright: ignore
         self._retry_after = wait if _is_wait(wait) else None
+
+
+def _rejects(status: object) -> bool:
+    """True for a status in place of an answer. A gateway that gives up may have left the provider working."""
+    return isinstance(status, int) and (
+        (400 <= status < 500 and status != 408) or status in (500, 501, 503, 529)
+    )
 
 
 def _is_wait(wait: object) -> bool:
@@ -80,6 +89,7 @@ class AttemptTimeoutError(TimedOutError, _ProviderFacts):
         _ProviderFacts.__init__(self, message, **facts)
         self.phase = phase
         self.retryable = phase == "connect"
+        self.billable = phase != "connect"
         self.__dict__.setdefault("scope", _SCOPES_OF_PHASES.get(phase, Scope.MODEL))
 
 
@@ -139,6 +149,7 @@ class RateLimitError(ProviderError):
     """The key is rate limited for now. No retry starts before `retry_after`."""
 
     kind = "rate_limit"
+    billable = False
     scope = Scope.KEY_MODEL
     about_key = True
     retryable = True
@@ -148,6 +159,7 @@ class QuotaExceededError(ProviderError):
     """The account is out of credit, over budget, or over a limit that resets too late to wait for."""
 
     kind = "quota_exhausted"
+    billable = False
     scope = Scope.KEY
     about_key = True
 
@@ -156,6 +168,7 @@ class AuthenticationError(ProviderError):
     """The key is wrong, expired or revoked."""
 
     kind = "auth"
+    billable = False
     scope = Scope.KEY
     about_key = True
 
@@ -164,6 +177,7 @@ class PermissionDeniedError(ProviderError):
     """The key is valid, but not allowed to do this."""
 
     kind = "permission"
+    billable = False
     scope = Scope.KEY_MODEL
     about_key = True
 
@@ -176,6 +190,7 @@ class InvalidRequestError(ProviderError):
     """
 
     kind = "invalid_request"
+    billable = False
     scope = Scope.REQUEST
     fails_over = False
     refuses_streaming: bool = False

@@ -13,13 +13,14 @@ class RejectedError(RanvierError):
 
     kind = "rejected"
     fails_over = True
+    billable = False
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
     def in_words(self) -> str | None:
-        """What else `explain()` says of the skipped target; `None` means that the kind says it all."""
+        """What else `explain()` says of the skipped target, without secrets; `None`: the kind says it all."""
         return None
 
 

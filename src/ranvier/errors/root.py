@@ -24,6 +24,8 @@ class RanvierError(Exception):
         fails_over: The next target may succeed, so the call should fall back.
         retry_useless: Not retried even if `retryable`: a guard, such as the breaker, would reject the retry.
         about_key: The credential is at fault: another key may succeed at the same target.
+        billable: The attempt may have cost something; false if nothing was sent, or the provider rejected it.
+        injected: The attempt failed with a fault of `Chaos`: no provider is at fault.
     """
 
     kind: ClassVar[str] = "unknown"
@@ -32,6 +34,8 @@ class RanvierError(Exception):
     fails_over: bool = False
     retry_useless: bool = False
     about_key: bool = False
+    injected: bool = False
+    billable: bool = True
     retry_after: float | None = None
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = None

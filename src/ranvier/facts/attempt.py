@@ -36,6 +36,8 @@ class Attempt:
         seconds: Seconds from the start to the end.
         usage: Tokens that the provider reported.
         skipped: Number of malformed chunks without content that were ignored.
+        billable: False if it cost nothing: nothing was sent, or the provider rejected the request.
+        fault: The fault that `Chaos` injected, else `None`.
     """
 
     target: str
@@ -52,6 +54,8 @@ class Attempt:
     seconds: float = 0.0
     usage: Usage | None = None
     skipped: int = 0
+    billable: bool = True
+    fault: str | None = None
 
     @property
     def provider(self) -> str:

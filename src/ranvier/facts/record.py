@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import Context
 from typing import Any
 
 from ranvier.facts.attempt import EMPTY, SUCCEEDED, Attempt, deciding
-from ranvier.facts.story import NOTED, WAITED, Story, Wait
+from ranvier.facts.story import NO_METADATA, NOTED, WAITED, Story, Wait
 
 
 class Record:
@@ -23,6 +24,7 @@ class Record:
         broken: The stream that broke, while the route is asked for another attempt: see `Broken`.
         context: A copy of the context in which the call began, until it has ended; kept for streams, and for
             any call if there are listeners besides the default log.
+        metadata: The labels of the call, as the caller gave them.
         muted: Its event loop is closed: what it still releases is not reported to listeners.
     """
 
@@ -33,6 +35,7 @@ class Record:
         "cut_off",
         "ended",
         "looked_up_again",
+        "metadata",
         "muted",
         "outcome",
         "started_at",
@@ -40,7 +43,8 @@ class Record:
         "waits",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, metadata: Mapping[str, str | float] = NO_METADATA) -> None:
+        self.metadata = metadata
         self.attempts: tuple[Attempt, ...] = ()  # nearly always one: a list would cost more, in memory too
         self.waits: tuple[Wait, ...] = ()
         self.tried_keys: tuple[tuple[str, int], ...] = ()
@@ -90,4 +94,5 @@ class Record:
             tuple(wait for wait in self.waits if wait.kind in WAITED),
             tuple(wait for wait in self.waits if wait.kind == "skipped"),
             tuple(wait for wait in self.waits if wait.kind in NOTED),
+            self.metadata,
         )

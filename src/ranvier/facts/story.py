@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier.facts.price import Prices
@@ -16,6 +16,8 @@ WAITED: Final = {
     "backoff": "slept before another attempt",
     "gate": "waited at the closed gate of a key",
     "bulkhead": "waited for a place in the bulkhead",
+    "limit": "waited for a place under the adaptive limit",
+    "pacing": "waited for the limits of a key",
     "slot": "waited for a connection slot",
     "credential": "waited for a credential",
 }
@@ -24,23 +26,31 @@ WAITED: Final = {
 NOTED: Final = {
     "hedged": "{target} asked as well, after {seconds:.1f} s without content from {reason}",
     "hedge_withheld": "{reason} had no content for {seconds:.1f} s, but hedges to {target} were used up",
+    "hedge_too_dear": "{reason} had no content for {seconds:.1f} s, but {target} exceeds the spend limit",
+    "retry_too_dear": "retry withheld: spend limit ({target})",
     "retry_withheld": "retry withheld: budget ({target})",
     "restarted": "{target} answers from the beginning, after the stream of {reason} broke",
+    "balanced": "balanced: chose {target} of {reason}",
     "lookup_failed": "the credentials resolver failed: {reason} ({target})",
 }
 """What else happens in a call, and how `explain()` describes it; the names are those of `Wait`."""
+
+
+NO_METADATA: Final[Mapping[str, str | float]] = {}
+"""Of a call without labels; it is shared, and must not be changed."""
 
 
 class Wait(NamedTuple):
     """A wait outside the attempts, a skipped target, or something else that happened.
 
     Attributes:
-        kind: `backoff`, `gate`, `bulkhead`, `slot` or `credential`; `skipped` for a skipped target; `hedged`,
-            `hedge_withheld`, `retry_withheld`, `restarted` or `lookup_failed`: see `NOTED`.
+        kind: `backoff`, `gate`, `bulkhead`, `limit`, `pacing`, `slot` or `credential`; `skipped` for a
+            skipped target; for what else happened, such as `hedged`, a name of `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
         seconds: How long it took.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
-            silent; of a restart, the target whose stream broke; of a failed lookup, the class of its error.
+            silent; of a restart, the target whose stream broke; of a balance, of how many targets it
+            chose, and how; of a failed lookup, the class of its error.
         target: `"provider/model"`.
         detail: What is known about the reason of a skip, in words.
     """
@@ -64,7 +74,8 @@ class Story:
         attempts: The attempts, oldest first.
         waits: Waits outside the attempts.
         skips: Skipped targets; `reason` says why.
-        notes: Hedges, what a budget withheld, and failed lookups of keys.
+        notes: Hedges, choices of a balance, what a budget withheld, and failed lookups of keys.
+        metadata: The labels of the call, as the caller gave them.
     """
 
     started_at: float
@@ -74,6 +85,7 @@ class Story:
     waits: tuple[Wait, ...]
     skips: tuple[Wait, ...]
     notes: tuple[Wait, ...] = ()
+    metadata: Mapping[str, str | float] = field(default_factory=lambda: NO_METADATA)
 
     @property
     def seconds(self) -> float:
@@ -115,8 +127,12 @@ class Story:
         """
         sent = f"{len(self.attempts)} attempt{'' if len(self.attempts) == 1 else 's'}"
         lines = [f"{_words(self.outcome)} after {self.seconds:.3f} s, {sent}"]
-        steps = [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
-        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *self.notes)]
+        if self.metadata:
+            lines.append(f"  {', '.join(f'{name}={label}' for name, label in self.metadata.items())}")
+        steps = [(note.started_at, _waited(note)) for note in self.notes if note.kind == "balanced"]
+        steps += [(attempt.started, _attempted(attempt)) for attempt in self.attempts]
+        rest = [note for note in self.notes if note.kind != "balanced"]
+        steps += [(wait.started_at, _waited(wait)) for wait in (*self.waits, *self.skips, *rest)]
         for when, line in sorted(steps, key=lambda step: step[0]):
             lines.append(f"  {max(when - self.started_at, 0.0):8.3f} s  {line}")
         lines.append(f"  total: {', '.join(self._parts())}")
@@ -146,7 +162,8 @@ def _attempted(attempt: Attempt) -> str:
     status = "" if attempt.status is None else f" ({attempt.status})"
     first = "" if attempt.first_token is None else f", first content after {attempt.first_token:.3f} s"
     result = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
-    return f"{attempt.target}, attempt {attempt.number}: {result}"
+    injected = "" if attempt.fault is None else f" (injected: {_words(attempt.fault)})"
+    return f"{attempt.target}, attempt {attempt.number}: {result}{injected}"
 
 
 def _waited(wait: Wait) -> str:

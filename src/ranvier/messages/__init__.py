@@ -5,6 +5,7 @@ from ranvier.messages.message import Message, Part, Role, Text, ToolCall, ToolRe
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Request
 from ranvier.messages.response import SIGN_OF_LIFE, FinishReason, Response, StreamEvent, ToolCallDelta
+from ranvier.messages.saved.dumping import dump, dump_response, load, load_response
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.usage import Usage
@@ -31,4 +32,8 @@ __all__ = [
     "Usage",
     "WirePart",
     "WireTool",
+    "dump",
+    "dump_response",
+    "load",
+    "load_response",
 ]

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import UnionType
-from typing import Any, Generic, TypedDict
+from typing import Any, Final, Generic, Literal, TypedDict
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -16,6 +16,14 @@ from ranvier.messages.response import ParsedT
 from ranvier.messages.schema.schema import Schema
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool
+
+Level = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max"]
+LEVELS: Final[tuple[Level, ...]] = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How much a model may think, from least to most."""
+
+Lifetime = Literal["5m", "30m", "1h", "12h"]
+LIFETIMES: Final[tuple[Lifetime, ...]] = ("5m", "30m", "1h", "12h")
+"""How long a provider may keep a prompt in its cache."""
 
 
 class Options(TypedDict, Generic[ParsedT], total=False):
@@ -35,7 +43,17 @@ class Options(TypedDict, Generic[ParsedT], total=False):
     tool_choice: str | Mapping[str, Any] | None
     schema: type[ParsedT] | UnionType | Mapping[str, Any] | Schema | None
     repair: int | None
+    metadata: Mapping[str, str | float] | None
+    reasoning: Level | int | None
+    reasoning_summary: bool | None
+    seed: int | None
+    cache: Lifetime | bool | None
+    cache_key: str | None
     extra: Mapping[str, Any] | None
+
+
+MAX_LABELS: Final = 16
+"""Entries of `metadata`."""
 
 
 # --- checks --------------------------------------------------------------------------------------
@@ -72,6 +90,49 @@ def _number(name: str) -> Any:
     return check
 
 
+def _metadata(value: object) -> Mapping[str, str | float]:
+    """A copy of labels; they go into spans and logs, so that they are few and short."""
+    if not isinstance(value, Mapping) or len(value) > MAX_LABELS:
+        raise ConfigurationError(f"metadata: give a dict of at most {MAX_LABELS} labels of your own")
+    for name, label in value.items():
+        validation.identifier("the name of a label in metadata", name, longest=64)
+        if isinstance(label, str):
+            validation.identifier(f"metadata[{name!r}]", label)
+        elif not isinstance(label, (bool, int, float)):
+            raise ConfigurationError(
+                f"metadata[{name!r}] is a {type(label).__name__}: give a str, a number or a bool"
+            )
+    return dict(value)
+
+
+def _reasoning(value: Any) -> Level | int:
+    if value in LEVELS or (type(value) is int and value >= 0):
+        return "off" if value == 0 else value
+    raise ConfigurationError(
+        f"reasoning={value!r:.60}: give one of {', '.join(map(repr, LEVELS))}, or a number of tokens"
+    )
+
+
+def _cache(value: Any) -> Lifetime | bool:
+    if value not in LIFETIMES and not isinstance(value, bool):
+        raise ConfigurationError(
+            f"cache={value!r:.60}: give True, or a time out of {', '.join(map(repr, LIFETIMES))}"
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def _summary(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"reasoning_summary={value!r:.60}: give True or False")
+    return value
+
+
+def _seed(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"seed={value!r:.60}: give a whole number")
+    return value
+
+
 def _mapping(extra: object) -> Mapping[str, Any]:
     if not isinstance(extra, Mapping):
         raise ConfigurationError(f"extra is a {type(extra).__name__}: give a dict of wire fields")
@@ -98,6 +159,16 @@ class Request:
         tools: The tools that the model may call, and those that the provider runs itself (`WireTool`).
         tool_choice: `auto`, `none`, `required`, or the name of the tool that must be called.
         schema: The schema that the answer must match; `Response.parsed` is the validated answer.
+        metadata: Labels of your own, at most 16: `{"feature": "search"}`. They are never sent to a provider;
+            events, spans and the story of the call have them.
+        reasoning: How much the model thinks: a level, or a number of tokens (0 is `off`). The nearest value
+            that the model accepts is sent.
+        reasoning_summary: True requests the model's thoughts, or a summary, as `Response.reasoning` from
+            providers that do not show them by default.
+        seed: A number for repeatable sampling, where the provider has it.
+        cache: True, or how long, to keep the prompt in the provider's cache; providers that cache by
+            themselves are sent nothing.
+        cache_key: A name of up to 64 characters that requests with the same beginning share.
         extra: Wire fields. Those under the name of a provider go to that provider only,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
@@ -111,6 +182,12 @@ class Request:
     tools: tuple[Tool | WireTool, ...] = _option(read_tools, ())
     tool_choice: str | None = _option(read_choice)
     schema: Schema | None = _option(Schema.of)  # noqa: RUF009  # because it is a field, not a value
+    metadata: Mapping[str, str | float] = field(default_factory=dict, metadata={"check": _metadata})
+    reasoning: Level | int | None = _option(_reasoning)  # noqa: RUF009  # because it is a field, not a value
+    reasoning_summary: bool | None = _option(_summary)
+    seed: int | None = _option(_seed)
+    cache: Lifetime | bool | None = _option(_cache)  # noqa: RUF009  # because it is a field, not a value
+    cache_key: str | None = _option(lambda value: validation.identifier("cache_key", value, longest=64))
     extra: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _mapping})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ranvier.events import RequestAdjusted
 from ranvier.messages.size import characters_in
@@ -13,32 +13,16 @@ from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 if TYPE_CHECKING:
     from ranvier.errors.root import RanvierError
     from ranvier.facts.attempt import Attempt
+    from ranvier.facts.rate_limits import OnLimits
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
+    from ranvier.pipeline.asking.notified import Injectable, Observer, Probing, Spending
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
     from ranvier.pipeline.waiting.held import Held
 
-
-class Probing(Protocol):
-    """The permit of a probe: it receives these two notifications about its call."""
-
-    def waits(self, call: Call) -> None:
-        """Called when `call` starts to wait for a connection slot."""
-
-    def sent(self, call: Call) -> None:
-        """Called when the request of `call` is sent."""
-
-
-class Observer(Protocol):
-    """The permit of an attempt that is notified of its silence and of its first content."""
-
-    def silent(self) -> None:
-        """The attempt has had no content for longer than its hang threshold."""
-
-    def content(self) -> None:
-        """The first content has arrived."""
+_new = object.__new__
 
 
 class Watch:
@@ -47,13 +31,12 @@ class Watch:
     A route that hedges passes its own subclass on the call; this class does nothing.
 
     Attributes:
-        until: When the first content must have arrived, so that later targets get their turn; `None` means
-            no limit.
+        until: When the first content must have arrived, or later targets get their turn; `None` means never.
         queues: False for a call that must not wait in front of its target: a hedge, for example.
+        rescued: True if the call left a target because its shared circuit opened.
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
-        lost: True once another target has answered, or the route has given this one up: no further attempt
-            is sent.
+        lost: True once another target has answered, or the route has left it: nothing more is sent.
         broken: The error of the attempt before, if its stream broke after its first content: it is retried or
             raised like one that an attempt raises.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
@@ -62,6 +45,7 @@ class Watch:
 
     until: float | None = None
     queues: bool = True
+    rescued: bool = False
     last_target: bool = False
     hedged: bool = False
     lost: bool = False
@@ -88,8 +72,7 @@ class Watch:
         """Give up the attempt in flight after `after` seconds if it has no content by then."""
 
 
-UNWATCHED = Watch()
-"""The watch of a call whose route does not hedge."""
+UNWATCHED = Watch()  # of a call whose route does not hedge
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -116,7 +99,10 @@ class Call:
         hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
             runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
-        held: The place that it holds in a bulkhead; `None` if it holds none.
+        permits: The permits of the attempt, in a stack that injects faults.
+        purses: The limits on what the call may spend.
+        held: What it holds in front of its target, such as a place in a bulkhead; `None` if it holds nothing.
+        on_limits: Receives the limits of the key that the provider reports; `None` if no layer wants them.
     """
 
     request: Request
@@ -138,6 +124,9 @@ class Call:
     probing: tuple[Probing, ...] = field(default=(), init=False)
     watch: Watch = field(default=UNWATCHED, init=False)
     held: Held | None = field(default=None, init=False)
+    permits: tuple[Injectable, ...] = field(default=(), init=False)
+    purses: tuple[Spending, ...] = field(default=(), init=False)
+    on_limits: OnLimits | None = field(default=None, init=False)
 
     def to(self, deployment: Deployment, credential: str | None = None, reason: str | None = None) -> Call:
         """The first attempt at `deployment`, with `credential`, because of a `reason` error."""
@@ -155,6 +144,9 @@ class Call:
         call.probing = self.probing
         call.watch = self.watch
         call.held = self.held
+        call.permits = self.permits
+        call.purses = self.purses
+        call.on_limits = self.on_limits
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
@@ -196,16 +188,35 @@ class Call:
         call.probing = (*self.probing, permit)
         return call
 
-    def holding(self, held: Held) -> Call:
-        """The same call, with a place in a bulkhead."""
+    def holding(self, held: Held, on_limits: OnLimits | None = None) -> Call:
+        """The same call, with what it holds; `on_limits` receives the limits of its key, if it is given."""
         call = self._copy()
         call.held = held
+        call.on_limits = on_limits or self.on_limits
+        return call
+
+    def permitted_by(self, permit: Injectable) -> Call:
+        """The same attempt, with one more permit."""
+        call = self._copy()
+        call.permits = (*self.permits, permit)
+        return call
+
+    def spending_from(self, purse: Spending) -> Call:
+        """The same call, with one more limit on what it may spend."""
+        call = self._copy()
+        call.purses = (*self.purses, purse)
+        return call
+
+    def at(self, deployment: Deployment) -> Call:
+        """The same attempt, at another form of its target."""
+        call = self._copy()
+        call.deployment = deployment
         return call
 
     def afresh(self) -> Call:
         """The same call with a new record: a stream that is entered again is a separate call."""
         call = self._copy()
-        call.record = type(self.record)()
+        call.record = type(self.record)(self.record.metadata)
         return call
 
     def asking(self, request: Request) -> Call:
@@ -232,10 +243,10 @@ class Call:
             for parameter, change in changes:
                 events.emit(RequestAdjusted(**self.where(), parameter=parameter, change=change), self.record)
 
-    def where(self) -> dict[str, str]:
-        """The fields of this call that every event has: tenant, provider and model."""
-        target = self.deployment
-        return {"tenant": self.tenant, "provider": target.provider.name, "model": target.model}
+    def where(self) -> dict[str, Any]:
+        """The fields of this call that every event has: tenant, provider, model and metadata."""
+        at, labels = self.deployment, self.record.metadata
+        return {"tenant": self.tenant, "provider": at.provider.name, "model": at.model, "metadata": labels}
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
@@ -247,6 +258,3 @@ class Call:
     def __repr__(self) -> str:
         where = self.deployment or self.start or "no target yet"
         return f"<Call of tenant {self.tenant!r} at {where}, attempt {self.attempt}>"
-
-
-_new = object.__new__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
@@ -83,8 +84,11 @@ class Deployment:
 
     __slots__ = (
         "_not_streaming",
+        "_real",
         "context_window",
         "facts_of",
+        "fault",
+        "is_asked",
         "model",
         "options",
         "provider",
@@ -117,6 +121,9 @@ class Deployment:
         self.facts_of = facts_of
         validation.one_answer("options", self.options)
         self.target = f"{provider.name}/{self.model}"
+        self.fault: str | None = None  # injected into the attempts there, on purpose
+        self.is_asked = True  # false if that fault takes the place of the provider
+        self._real: Deployment | None = None  # that without the fault
         self._not_streaming: set[int] = set()  # hashes of the credentials for which it rejected streaming
 
     def streams(self, credential: str | None) -> bool:
@@ -134,6 +141,18 @@ class Deployment:
         if len(self._not_streaming) >= MAX_REFUSALS:
             self._not_streaming.clear()  # each then costs one more rejected request
         self._not_streaming.add(hash(credential))
+
+    def with_fault(self, provider: Provider, fault: str, *, is_asked: bool) -> Deployment:
+        """The same target for one attempt, in which `provider` injects `fault`, and may ask the real one."""
+        faulty = copy.copy(self)
+        faulty._real = self
+        faulty.provider, faulty.fault, faulty.is_asked = provider, fault, is_asked
+        return faulty
+
+    @property
+    def real(self) -> Deployment:
+        """The target itself, also of one with a fault."""
+        return self._real or self
 
     def __str__(self) -> str:
         return self.target

@@ -54,7 +54,7 @@ def of_call(pipeline: Runtime, *, repairs: int = 0, refusals: bool = True) -> Wo
         bound = bound.later(math.inf)
     for layer in reversed(outside):
         bound = layer.bound(bound, None)
-    return bound
+    return bound.whole()
 
 
 def at_target(
@@ -66,6 +66,7 @@ def at_target(
     bound = of_attempt(target, limits, repairs=repairs)
     for layer in reversed(layers):
         bound = layer.bound(bound, target)
+    bound = bound.whole()
     if refusals and stream_of(target.provider) is not None:
         bound += of_attempt(target, limits)
     return bound

@@ -62,6 +62,11 @@ class Permit:
         """The attempt ended with `error`, before it had an answer or a stream: settle the permit."""
         self.settle(Outcome.of(error))
 
+    def injected(self, *, counted: bool) -> None:
+        """The attempt gets a fault on purpose: count nothing; with `counted`, nothing that tenants share."""
+        if not counted:
+            self.settle(ABANDONED)
+
     def proved(self) -> None:
         """A stream has begun: the provider answers, even if the stream breaks later."""
 
@@ -92,6 +97,8 @@ class Guard(Layer):
                 call = call.admitted(permit.circuit)
             if permit.probes:
                 call = call.probed_by(permit)
+            if call.pipeline.injects_faults:
+                call = call.permitted_by(permit)
             if permit.observes and call.watch is not UNWATCHED:
                 call.watch.observers += (permit,)
             answer = await inner(call)

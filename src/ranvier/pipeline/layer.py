@@ -51,6 +51,11 @@ class Layer:
     place: ClassVar[Place] = Place.CALL
     outermost: ClassVar[bool] = False
     """True if the layer has to be outside the other layers of its place."""
+    innermost: ClassVar[bool] = False
+    """True if no layer may be inside it but others that are innermost, too."""
+
+    takes_any_model: bool = False
+    """True if a call may also start at other models of the providers of `deployments`."""
 
     watches: bool = False
     """True if the layer reads `call.watch`, so that the route has to set it."""
@@ -121,6 +126,10 @@ class Layer:
         `call` has the deployment and the key with which it would be sent. Nothing may be changed by it.
         """
         return True
+
+    def accepts(self, call: Call) -> bool:
+        """True if this layer would admit `call` now, as a probe too; otherwise as `admits_now`."""
+        return self.admits_now(call)
 
     def admits_in(self, call: Call) -> float:
         """Seconds until this layer would admit `call`, as far as known; infinity if waiting does not help."""

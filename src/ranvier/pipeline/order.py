@@ -27,7 +27,8 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
 
     Raises:
         ConfigurationError: something is not a layer, or there is not exactly one ROUTE layer.
-        LayerOrderError: the layers do not go from CALL inwards to ATTEMPT.
+        LayerOrderError: a layer that has to be the innermost is not; or, with `order`, the layers do not go
+            from CALL inwards to ATTEMPT.
     """
     for layer in layers:
         if not isinstance(layer, Layer):
@@ -41,6 +42,12 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
         raise ConfigurationError(
             f"the pipeline has {len(routes)} ROUTE layers: name all targets in one Fallback(...)"
         )
+    for outer, inner in pairwise(layers):
+        if outer.innermost and not inner.innermost:
+            why = (
+                f"{type(outer).__name__} has to be the innermost layer, and is outside {type(inner).__name__}"
+            )
+            raise LayerOrderError(f"{why}. Put them in this order:\n{_corrected(layers)}")
     if order:
         _check_order(layers)
 
@@ -48,24 +55,28 @@ def check_stack(layers: Sequence[Layer], *, order: bool) -> None:
 def _instead_of(thing: object) -> str:
     if isinstance(thing, (list, tuple)):
         return "pass the layers one by one, or unpack them: Pipeline(*layers)"
-    if hasattr(thing, "complete") or (isinstance(thing, str) and "/" in thing):
+    if hasattr(thing, "complete") or hasattr(thing, "targets") or (isinstance(thing, str) and "/" in thing):
         return "give layers, such as Fallback(...) around targets, or take resilient(...), which builds them"
     return "give layers, such as Fallback(...) or Retry(...)"
 
 
-def position(layer: Layer) -> tuple[int, bool]:
+def position(layer: Layer) -> tuple[int, int]:
     """Where `layer` belongs: the smaller, the further out."""
-    return layer.place, not layer.outermost
+    return layer.place, layer.innermost - layer.outermost
 
 
 def _check_order(layers: Sequence[Layer]) -> None:
     for outer, inner in pairwise(layers):
         if position(outer) > position(inner):
             names = type(outer).__name__, type(inner).__name__
-            corrected = sorted(layers, key=position)
             why = REASONS[inner.place] if outer.place > inner.place else OUTERMOST
             raise LayerOrderError(
                 f"{names[1]} ({inner.place.name}) is inside {names[0]} ({outer.place.name}), but "
                 f"{why}. Put them in this order, or pass check_order=False if you mean it:\n"
-                f"Pipeline(\n{''.join(f'    {layer!r},{chr(10)}' for layer in corrected)})"
+                f"{_corrected(layers)}"
             )
+
+
+def _corrected(layers: Sequence[Layer]) -> str:
+    corrected = sorted(layers, key=position)
+    return f"Pipeline(\n{''.join(f'    {layer!r},{chr(10)}' for layer in corrected)})"

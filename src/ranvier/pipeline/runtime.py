@@ -40,6 +40,10 @@ class Stacked(Protocol):
     def circuits(self) -> CircuitRegistry | None:
         """Its circuits, if it keeps any."""
 
+    @property
+    def takes_any_model(self) -> bool:
+        """True if a call may also start at other models of its providers."""
+
     def deployments(self) -> Iterable[Deployment]:
         """Every target that it may send a call to."""
 
@@ -63,6 +67,9 @@ class Stacked(Protocol):
 
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
+
+    def accepts(self, call: Call) -> bool:
+        """True if it would admit `call` now, as a probe too."""
 
     def may_probe(self, call: Call) -> bool:
         """True if it might admit `call` as a probe."""
@@ -151,6 +158,9 @@ class Runtime:
             every call. This saves deriving calls for them.
         retry_budget: A hook for `Layer.join`: the budget that retries, and attempts with a further key,
             count against; `None` means no budget.
+        injects_faults: A hook for `Layer.join`: True if a layer may inject faults, which permits then ignore.
+        judges: A hook for `Layer.join`: the layers that may reject a call, of which a balance asks whether
+            they would accept it.
     """
 
     layers: tuple[Stacked, ...]
@@ -166,6 +176,8 @@ class Runtime:
     timed_by: Timed | None = None
     retry_budget: RetryAllowance | None = None
     limits: Limits = UNLIMITED
+    injects_faults: bool = False
+    judges: tuple[Stacked, ...] = ()
 
     def attempt_seconds(self, deployment: Deployment) -> float | None:
         """The longest that the stack lets one attempt at `deployment` take; `None` means no limit."""

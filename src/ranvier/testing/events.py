@@ -95,5 +95,5 @@ def recorded_events(pipeline: Pipeline) -> Iterator[RecordedEvents]:
 
 def _line(event: Event) -> str:
     attributes = {field.name: getattr(event, field.name) for field in fields(event)}
-    shown = " ".join(f"{name}={value}" for name, value in attributes.items() if value is not None)
+    shown = " ".join(f"{name}={value}" for name, value in attributes.items() if value not in (None, {}))
     return f"{event.name:<12} {shown}"

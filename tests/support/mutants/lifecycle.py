@@ -204,7 +204,7 @@ MUTANTS = [
     ),
     mutant(
         "L13", "whoever waited on the old loop keeps a gate closed", GATE,
-        "        self._queue.clear()\n        self._moments.clear()",
+        "        self.queue.clear(self.since)",
         "        pass",
         f"{LOOP}::test_a_closed_gate_stays_closed_for_the_rest_of_its_time",
     ),

@@ -5,7 +5,7 @@ from support.mutants.traps import mutant
 ANSWER = "providers/responses/answer.py"
 EVENTS = "providers/responses/events.py"
 FIELDS = "providers/responses/fields.py"
-FIXES = "providers/responses/fixes.py"
+KNOWN_FIXES = "providers/_repairs/known_fixes.py"
 ITEM = "providers/responses/item.py"
 ITEMS = "providers/responses/items.py"
 WIRE = "providers/responses/wire.py"
@@ -105,7 +105,7 @@ MUTANTS = [
         f"{SENT}::test_fields_of_chat_completions_have_their_name_here",
     ),
     mutant(
-        "W4", "the effort is lost with the summary", FIXES,
+        "W4", "the effort is lost with the summary", KNOWN_FIXES,
         'LeaveOut(("reasoning_summary",))', 'LeaveOut(("reasoning_summary", "reasoning_effort"))',
         f"{SENT}::test_a_summary_that_is_refused_is_left_out",
     ),

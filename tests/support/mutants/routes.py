@@ -9,6 +9,7 @@ EVENTS = "pipeline/streaming/bounded_events.py"
 LACKING = "providers/_wire/lacking.py"
 VERDICT = "layers/fallback/verdict.py"
 
+UNLISTED = "tests/layers/test_unlisted_models.py"
 RULE = "tests/pipeline/test_allow.py"
 LACKS = "tests/layers/test_capabilities.py"
 RESTARTING = "pipeline/streaming/restarting.py"
@@ -117,8 +118,8 @@ MUTANTS = [
     ),
     mutant(
         "R3", "a target that the call has left is asked again", "layers/fallback/resume.py",
-        "for target in chain if target.target not in tried)",
-        "for target in chain if target != call.record.broken.target)",
+        "for each in flat(chain) if each.target in tried]",
+        "for each in flat(chain) if each == call.record.broken.target]",
         f"{RESTARTS}::test_targets_that_were_asked_before_are_not_asked_again",
     ),
     mutant(
@@ -146,5 +147,23 @@ MUTANTS = [
         "        if False:",
         f"{RESTARTS}::test_a_restart_behind_a_provider_is_a_break_of_that_provider",
     ),
+    mutant(
+        "R4", "models that callers name are remembered without end", "layers/fallback/targets.py",
+        "            if len(self._known) > MAX_UNLISTED:",
+        "            if False:",
+        f"{UNLISTED}::test_a_million_models_take_bounded_memory",
+    ),
+    mutant(
+        "R4", "models that callers name replace circuits of listed ones", "layers/breaker/shared/registry.py",
+        "            if name not in self._listed and ",
+        "            if ",
+        f"{UNLISTED}::test_a_million_models_take_bounded_memory",
+    ),
+    mutant(
+        "R4", "a model that a caller names opens the circuit of a listed one", "layers/breaker/models.py",
+        "            if len(models) > 1 or layer.takes_any_model:",
+        "            if len(models) > 1:",
+        f"{UNLISTED}::test_its_circuit_is_its_own",
+    ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests
-"""R1 `allow=`, R2 what targets lack, R3 streams that are restarted."""
+"""R1 `allow=`, R2 what targets lack, R3 streams that are restarted, R4 models that are not listed."""

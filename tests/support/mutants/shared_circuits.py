@@ -92,7 +92,7 @@ MUTANTS = [
     ),
     mutant(
         "V9", "an observed circuit rejects", SHARED_CIRCUIT,
-        "        if self.rules.mode == OBSERVED:\n            return STANDS_IN\n",
+        "        if self.rules.mode == OBSERVED:\n            return LAST_RESORT\n",
         "",
         f"{OF_CIRCUITS}::test_one_that_is_observed_rejects_nothing",
         f"{OF_BREAKERS}::test_an_observed_circuit_rejects_nothing_and_tells_what_it_would_have_done",

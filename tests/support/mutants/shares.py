@@ -2,16 +2,19 @@
 
 from support.mutants.traps import mutant
 
-LAYER = "layers/bulkhead/layer.py"
+LAYER = "layers/bulkhead/fair_places.py"
 HELD = "layers/bulkhead/held_place.py"
-TIME = "layers/bulkhead/virtual_time.py"
-CROWD = "layers/bulkhead/crowd.py"
-AGEING = "layers/bulkhead/ageing.py"
+TIME = "pipeline/queueing/virtual_time.py"
+TENANTS = "pipeline/queueing/tenants.py"
+CROWD = "pipeline/queueing/crowd.py"
+AGEING = "pipeline/queueing/ageing.py"
 WAITING = "layers/throttle/waiting.py"
+WORTH = "pipeline/waiting/worth.py"
 ORDER = "pipeline/order.py"
 
 BULKHEAD = "tests/layers/test_bulkhead.py"
 FAIR = "tests/layers/test_fair_queue.py"
+ORDERED = "tests/layers/test_throttle_order.py"
 
 MUTANTS = [
     mutant(
@@ -41,26 +44,28 @@ MUTANTS = [
     mutant(
         "B3",
         "a probe waits for a place",
-        LAYER,
-        "call.watch.last_target or self._probes(call):",
-        "call.watch.last_target:",
+        WORTH,
+        "    return not any(layer.may_probe(call) for layer in call.pipeline.layers)",
+        "    return True",
         f"{BULKHEAD}::test_a_probe_never_waits_for_a_place",
+        f"{ORDERED}::test_a_probe_does_not_wait_at_a_gate",
     ),
     mutant(
         "B3",
         "a queue may be inside the place of a probe",
         ORDER,
-        "    return layer.place, not layer.outermost",
-        "    return layer.place, False",
+        "    return layer.place, layer.innermost - layer.outermost",
+        "    return layer.place, 0",
         f"{BULKHEAD}::test_it_has_to_be_outside_throttle_and_breaker",
     ),
     mutant(
         "B4",
         "a hedge waits in the queue",
-        LAYER,
-        "        if not call.watch.queues or call.watch.last_target",
-        "        if call.watch.last_target",
+        WORTH,
+        "    if not watch.queues or watch.hedged or watch.rescued or watch.last_target:",
+        "    if watch.rescued or watch.last_target:",
         f"{BULKHEAD}::test_a_hedge_never_waits_for_a_place",
+        f"{ORDERED}::test_a_hedge_does_not_wait_at_a_gate",
     ),
     mutant(
         "B5",
@@ -82,9 +87,9 @@ MUTANTS = [
     mutant(
         "B6",
         "a call waits for an open circuit",
-        LAYER,
-        "        return call.pipeline.clock() + wait < latest and not later",
-        "        return not later",
+        WORTH,
+        "    return call.pipeline.clock() + wait < due and not later",
+        "    return not later",
         f"{BULKHEAD}::test_a_call_whose_circuit_opens_while_it_waits_is_sent_on",
     ),
     mutant(
@@ -127,5 +132,14 @@ MUTANTS = [
         "            if how != ADMITTED:\n                self._leave(None)",
         "            if how and how != ADMITTED:\n                self._leave(None)",
         f"{BULKHEAD}::test_no_cancellation_leaves_a_place",
+    ),
+    mutant(
+        "B10",
+        "calls that come back are served in reverse order",
+        TENANTS,
+        "before, after = self.returned, self.head if self.returned is None else self.returned.next",
+        "before, after = None, self.head",
+        f"{ORDERED}::test_calls_that_are_admitted_without_a_free_place_keep_their_order",
+        f"{FAIR}::TestFairQueue",
     ),
 ]

@@ -27,6 +27,8 @@ TABLES: dict[str, Callable[[], Awaitable[Table]]] = {
     "forms": features_sent.forms,
     "setting places": features_models.setting_places,
     "settings": features_models.settings,
+    "thinking": features_models.thinking,
+    "caching": features_models.caching,
     "answers": features_answered.answers,
     "tokens": features_answered.tokens,
     "finish reasons": features_answered.finish_reasons,

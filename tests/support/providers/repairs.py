@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from ranvier import Deployment, Pipeline
-from ranvier.events import RequestAdjusted
+from ranvier.events import ParameterDropped, RequestAdjusted
 from ranvier.layers import Fallback, Retry
 from ranvier.messages import Message, Request
 from support.providers.openai_apis import Chat
@@ -69,6 +69,19 @@ def tuned(**settings: Any) -> Request:
 def adjusted(server: Any) -> list[tuple[str, str]]:
     """What listeners were told that was changed, and how."""
     return [(each.parameter, each.change) for each in server.heard if isinstance(each, RequestAdjusted)]
+
+
+async def added(asked: Any, model: str, **options: Any) -> dict[str, Any]:
+    """The fields that options add to a request."""
+    before = await asked.sent("Hi", model=model)
+    asked.heard.clear()
+    after = await asked.sent(tuned(**options), model=model)
+    return {name: value for name, value in after.items() if before.get(name) != value}
+
+
+def left_out(asked: Any) -> list[str]:
+    """What listeners were told that was left out."""
+    return [each.parameter for each in asked.heard if isinstance(each, ParameterDropped)]
 
 
 def piped(asked: Any, **arguments: Any) -> Pipeline:

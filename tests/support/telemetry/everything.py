@@ -15,7 +15,20 @@ from ranvier import (
     Tool,
     Usage,
 )
-from ranvier.layers import Breaker, Deadline, Fallback, Retry, RetryBudget, SharedCircuits, Throttle
+from ranvier.facts.rate_limits import RateLimit, RateLimits
+from ranvier.layers import (
+    AdaptiveLimit,
+    Breaker,
+    Chaos,
+    Deadline,
+    Fallback,
+    Pacing,
+    Retry,
+    RetryBudget,
+    SharedCircuits,
+    Throttle,
+)
+from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, broken, stream
 from support.telemetry.sdk import Sdk
 
@@ -47,6 +60,9 @@ class Everything:
             await self._limits_and_keys().complete("Why?")
         with suppress(RanvierError):
             await self.pipeline(Fallback(_at("one", "never")), credentials=lambda *who: 42).complete("Why?")  # type: ignore[arg-type,return-value]
+        with suppress(RanvierError):
+            await self.pipeline(Fallback(_at("one", "never")), Chaos("auth", rate=1)).complete("Why?")
+        await self._used_up()
         await self._outage()
         await self._outage_for_all()
         await self._silence()
@@ -56,7 +72,22 @@ class Everything:
         limited = RateLimitError("slow down", provider="one", status=429, retry_after=2, request_id="r")
         refused = AuthenticationError("who?", provider="two", status=401)
         route = Fallback(_at("one", limited), _at("two", refused))
-        return self.pipeline(route, Retry(max_retries=1), Throttle(), credentials=lambda *who: "key")
+        return self.pipeline(
+            route, Retry(max_retries=1), AdaptiveLimit(), Throttle(), credentials=lambda *who: "key"
+        )
+
+    async def _used_up(self) -> None:
+        used_up = RateLimits(tokens=RateLimit(limit=1000, remaining=0, reset=60))
+
+        def answer(call: Call) -> Response:
+            if call.on_limits is not None:
+                call.on_limits(used_up, True)
+            return Response("Fine.", usage=USAGE)
+
+        route = Fallback(ScriptedProvider("one", answer), _at("two", "Fine."))
+        pipeline = self.pipeline(route, Pacing())
+        for _ in range(2):
+            await pipeline.complete("Why?")
 
     async def _outage(self) -> None:
         busy = OverloadedError("busy", provider="one", status=503)
@@ -72,7 +103,9 @@ class Everything:
                 temperature=0.5,
                 top_p=0.9,
                 stop=["."],
+                seed=7,
                 schema=None,
+                metadata={"feature": "search"},
             )
         await self.pipeline(Fallback(_at("one", "{}"))).complete("Why?", schema={"type": "object"})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ranvier import clock
 from ranvier.asgi.status.circuits import Overview
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import TargetStats
@@ -32,6 +33,9 @@ def exposition(report: Report, overview: Overview, *, by_tenant: bool) -> bytes:
         *_histograms(report),
         *_gauges(report, overview),
         *_places(report),
+        *_spending(report),
+        *_balances(report),
+        *_limits(report),
         *(_troubled(overview) if by_tenant else ()),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -86,12 +90,57 @@ def _gauges(report: Report, overview: Overview) -> Iterator[str]:
 
 
 def _places(report: Report) -> Iterator[str]:
-    meanings = {"in_flight": "Calls with a place in a bulkhead.", "waiting": "Calls that wait for a place."}
+    meanings = {
+        "in_flight": "Calls with a place in a bulkhead.",
+        "waiting": "Calls that wait for a place.",
+        "limit": "Places, of an adaptive limit as many as were found.",
+    }
     places = report.places()
     for what, meaning in meanings.items():
         yield from _head(f"ranvier_bulkhead_{what}", "gauge", meaning)
         for each in places:
             yield _sample(f"ranvier_bulkhead_{what}", {"places": each["name"]}, each[what])
+
+
+def _spending(report: Report) -> Iterator[str]:
+    meanings = {
+        "settled": "What tenants have spent in the current window.",
+        "reserved": "What attempts in flight may cost at most.",
+    }
+    limits = report.spending(clock.now())
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_spend_limit_{what}", "gauge", meaning)
+        for each in limits:
+            labels = {"unit": each["unit"], "window": f"{each['window']:g}"}
+            yield _sample(f"ranvier_spend_limit_{what}", labels, each[what])
+
+
+def _balances(report: Report) -> Iterator[str]:
+    meanings = {
+        "in_flight": "Calls in flight at a target of a balance.",
+        "first_token": "Average time to first token there, as far as known, in seconds.",
+        "share": "The share of its usual calls that it may have: 0 while it is down, 1 after its slow start.",
+    }
+    targets = report.balances()
+    for what, meaning in meanings.items():
+        name = f"ranvier_balance_{what}{'_seconds' if what == 'first_token' else ''}"
+        yield from _head(name, "gauge", meaning)
+        for each in targets:
+            if each[what] is not None:
+                yield _sample(name, {"target": each["target"]}, each[what])
+
+
+def _limits(report: Report) -> Iterator[str]:
+    meanings = {
+        "left": "What is left of a limit that a provider reports.",
+        "waiting": "Calls that wait for it.",
+    }
+    limits = report.limits()
+    for what, meaning in meanings.items():
+        yield from _head(f"ranvier_limit_{what}", "gauge", meaning)
+        for each in limits:
+            labels = {name: each[name] for name in ("provider", "model", "key", "limit")}
+            yield _sample(f"ranvier_limit_{what}", labels, each[what])
 
 
 def _troubled(overview: Overview) -> Iterator[str]:

@@ -73,6 +73,10 @@ class Report:
         self._shared = None if circuits is None else circuits.shared
         self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
         self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
+        self._spending = [layer.spending for layer in layers if hasattr(layer, "spending")]
+        self._faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
+        self._balances = [each for layer in layers for each in getattr(layer, "balances", ())]
+        self._allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
         self._pipeline = pipeline
         self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
 
@@ -99,6 +103,7 @@ class Report:
         shared = None if self._shared is None else shared_facts(self._shared)
         findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
         findings += findings_of(shared["rows"]) if shared is not None else []
+        findings += [("strained", f"faults are injected: {layer}") for layer in self._faulty if layer.on]
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
@@ -114,6 +119,9 @@ class Report:
             "tenants": self.stats.tenants.facts(now, self.names, search),
             "keys": self._keys(),
             "places": self.places(),
+            "spending": self.spending(now),
+            "balances": self.balances(),
+            "limits": self.limits(),
             "changes": self._changes(now),
             "stories": self.stats.stories.facts(now, self.names),
         }
@@ -190,6 +198,31 @@ class Report:
             }
             for places in self._places
             for each in islice(places, MAX_GATES)
+        ]
+
+    def spending(self, now: float) -> list[dict[str, Any]]:
+        """What all tenants have spent and reserved in the current window of each spend limit."""
+        return [spending(now)._asdict() for spending in self._spending]
+
+    def balances(self) -> list[dict[str, Any]]:
+        """The targets of the balances, and how busy each is."""
+        now = clock.now()
+        return [each._asdict() for balance in self._balances for each in balance.snapshots(now)]
+
+    def limits(self) -> list[dict[str, Any]]:
+        """What is left of the limits that providers report, and the calls that wait for them."""
+        return [
+            {
+                "provider": each.provider,
+                "model": each.model,
+                "key": each.key,
+                "limit": each.what,
+                "size": each.limit,
+                "left": each.left,
+                "waiting": each.waiting,
+            }
+            for allowances in self._allowances
+            for each in islice(allowances, MAX_GATES)
         ]
 
     def _changes(self, now: float) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from ranvier.events import (
     CredentialLookupFailed,
     CredentialRejected,
     Event,
+    LimitUsedUp,
     RegistryFull,
     SharedCircuitChanged,
     StreamInterrupted,
@@ -39,8 +40,9 @@ MAX_CHANGES = 50
 """Unusual events that are kept."""
 
 NEITHER = ("abandoned", *NO_INCIDENTS, HEDGE_LOST)
-"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key or is not
-allowed, or another target answered first. All others but `succeeded` are the kind of an error."""
+"""The outcomes that are neither a success nor a failure: the caller gave up, the tenant has no key, is not
+allowed or has spent its limit, or another target answered first. All others but `succeeded` are the kind of
+an error."""
 
 TIMED = ("succeeded", "timeout", HEDGE_LOST)
 """The outcomes whose duration shows how fast a provider is. Without timeouts and lost hedges a silent
@@ -51,6 +53,7 @@ UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     CircuitChanged: lambda event: f"circuit {event.before} \u2192 {event.after}".replace("_", "-"),
     SharedCircuitChanged: lambda event: _of_shared(event),
     Throttled: lambda event: f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}",
+    LimitUsedUp: lambda event: f"key {event.key} has no {event.limits} left for {event.seconds:.3g} s",
     CredentialRejected: lambda event: f"key {event.key} was rejected: {event.kind}",
     CredentialLookupFailed: lambda event: f"the credentials resolver failed: {event.kind}",
     StreamInterrupted: lambda event: f"a stream broke: {event.kind}",

@@ -9,12 +9,17 @@ from typing import Any
 
 from ranvier.asgi.status.names import Names
 from ranvier.errors.rejected import CredentialMissingError, NotAllowedError
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import CallEnded
 
 KEYLESS = "keyless"
 """The sort of calls whose tenant has no key for any target."""
 
-NO_INCIDENTS = {CredentialMissingError.kind: KEYLESS, NotAllowedError.kind: "not_allowed"}
+NO_INCIDENTS = {
+    CredentialMissingError.kind: KEYLESS,
+    NotAllowedError.kind: "not_allowed",
+    SpendLimitExceededError.kind: "spend_limit",
+}
 """The sorts of calls in which nothing has failed, although they have an error, by its kind."""
 
 KEPT = {

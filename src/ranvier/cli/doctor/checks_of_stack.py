@@ -9,8 +9,11 @@ from ranvier.cli.doctor.inspection import PipelineReport
 from ranvier.cli.doctor.turns import or_never, turns_of
 from ranvier.errors.configuration import LayerOrderError
 from ranvier.layers.breaker.layer import Breaker
+from ranvier.layers.chaos.layer import Chaos
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
+from ranvier.layers.spend_limit.bounds import ADDED
+from ranvier.layers.spend_limit.layer import SpendLimit
 from ranvier.layers.throttle.layer import Throttle
 from ranvier.layers.timeout import Timeout
 from ranvier.pipeline.order import check_stack
@@ -94,6 +97,35 @@ def nothing_reported(report: PipelineReport) -> Found:
     if not report.pipeline.events.listeners and not exported:
         why = "there are no listeners, so nobody learns that a circuit opens or a key is rejected"
         yield None, why, "remove listeners=(), or add LoggingListener() to it"
+
+
+@check
+def faults_on_purpose(report: PipelineReport) -> Found:
+    """Faults are injected into real calls."""
+    if any(isinstance(layer, Chaos) and layer.on for layer in report.layers):
+        why = "Chaos injects faults into real calls"
+        yield None, why, "remove it after the experiment, or set RANVIER_CHAOS=off"
+
+
+@check
+def spend_limit_without_price(report: PipelineReport) -> Found:
+    """A limit in money has no price of a target, so that nothing is sent there."""
+    for layer in report.layers:
+        if isinstance(layer, SpendLimit) and layer.in_money and not layer.allows_unknown:
+            for target in report.targets:
+                if layer.rates_of(target) is None:
+                    why = "SpendLimit has no price of it, so that every attempt there is rejected"
+                    yield target.target, why, "add it to prices=, or pass unknown='allow'"
+
+
+@check
+def spend_limit_too_small(report: PipelineReport) -> Found:
+    """A limit in tokens is smaller than what the shortest request reserves."""
+    for layer in report.layers:
+        limit = layer.per_tenant if isinstance(layer, SpendLimit) and not layer.in_money else None
+        if isinstance(limit, float) and limit < ADDED:
+            why = f"SpendLimit counts tokens, and rejects every call: each reserves more than {ADDED:,}"
+            yield None, why, "pass prices= if the limit is in money"
 
 
 # --- times ---------------------------------------------------------------------------------------

@@ -36,12 +36,14 @@ class Turn:
 
 
 def turns_of(report: PipelineReport) -> list[list[Turn]]:
-    """The turns in each chain; those of a chain that is the end of another one are left out."""
+    """The turns in each chain but the ends of others, and those that differ only within a balance."""
     route = next((layer for layer in report.layers if isinstance(layer, Fallback)), None)
     if route is None:
         return []
     chains = [each for each in report.chains if not any(_is_end(each, other) for other in report.chains)]
-    return [list(_turns(route, chain, report)) for chain in chains]
+    balancers = route.balancers
+    distinct = {tuple([balancers.get(each, each) for each in chain]): chain for chain in reversed(chains)}
+    return [list(_turns(route, chain, report)) for chain in reversed(distinct.values())]
 
 
 def _is_end(chain: Sequence[Deployment], of: Sequence[Deployment]) -> bool:

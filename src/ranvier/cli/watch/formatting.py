@@ -22,6 +22,7 @@ STYLES = {
     "abandoned": "dim",
     "keyless": "dim",
     "not_allowed": "dim",
+    "spend_limit": "dim",
 }
 MARKS = {
     "well": "\u2713",

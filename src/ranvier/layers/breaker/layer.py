@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.facts.circuit import CLOSED
+from ranvier.facts.circuit import CLOSED, ISOLATED
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.layers.breaker.models import several_models
 from ranvier.layers.breaker.registry import Circuits
-from ranvier.layers.breaker.settings import ENFORCED, MODES, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
 from ranvier.layers.breaker.shared.settings import SharedCircuits
@@ -139,7 +140,7 @@ class Breaker(Guard):
         """Send events to the pipeline's listeners when operators change circuits; learn its targets."""
         self.circuits.listen(pipeline.events)
         if self._shared is not None:
-            self._shared.listen(pipeline.events)
+            self._shared.join(pipeline)
         if self._key is None:
             self.circuits.models.update(several_models(pipeline))
             self._plain = self._plain and not self.circuits.models
@@ -181,8 +182,18 @@ class Breaker(Guard):
         return self._shared is not None and self._shared.probes_next(call)
 
     def admits_now(self, call: Call) -> bool:
-        """True if the circuit of `call` is closed."""
-        return self.circuits.state(self._key_of(call)) in (CLOSED, None)
+        """True if the circuit of `call` is closed, or rejects nothing."""
+        state = self.circuits.state(self._key_of(call))
+        observed = self.settings_for(call.deployment).rules.mode == OBSERVED
+        return state in (CLOSED, None) or (observed and state is not ISOLATED)
+
+    def accepts(self, call: Call) -> bool:
+        """True unless a circuit of the tenant, or a shared one, rejects `call`; as a probe it is admitted."""
+        if self.circuits.rejects(call, self._key_of(call)):
+            return bool(self.settings_for(call.deployment).rules.mode == OBSERVED)
+        shared = self._shared
+        target = None if shared is None else shared.at(call)
+        return shared is None or target is None or not shared.rejects(target, call)
 
     def _key_of(self, call: Call) -> Hashable:
         if self._key is not None:
@@ -237,12 +248,3 @@ class Breaker(Guard):
             **({} if self._shared is None else {"shared": self._shared.rules}),
             **({} if rules.windows is None else rules.windows.settings()),
         )
-
-
-def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:
-    """The targets of each provider of which the stack has several models."""
-    targets: dict[str, dict[str, None]] = {}
-    for layer in pipeline.layers:
-        for each in layer.deployments():
-            targets.setdefault(each.provider.name, {})[each.target] = None
-    return {provider: tuple(models) for provider, models in targets.items() if len(models) > 1}

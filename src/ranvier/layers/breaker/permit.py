@@ -62,7 +62,7 @@ class CircuitPermit(Permit):
 
     def proved(self) -> None:
         """A stream has begun."""
-        if self._circuit.rules.windows is not None:
+        if self._circuit.rules.windows is not None and not self._settled:
             self._time(self._circuit.rules.windows, began=True)
 
     def silent(self) -> None:

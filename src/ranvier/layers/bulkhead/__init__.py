@@ -1,6 +1,7 @@
-"""The bulkhead: the layer, and the fair queue for its places."""
+"""The bulkhead and the adaptive limit: the layers, and their places."""
 
+from ranvier.layers.bulkhead.adaptive import AdaptiveLimit
 from ranvier.layers.bulkhead.layer import Bulkhead
 from ranvier.layers.bulkhead.places import PlacesByKey, PlacesSnapshot
 
-__all__ = ["Bulkhead", "PlacesByKey", "PlacesSnapshot"]
+__all__ = ["AdaptiveLimit", "Bulkhead", "PlacesByKey", "PlacesSnapshot"]

@@ -1,20 +1,21 @@
-"""The place of one call in a bulkhead."""
+"""The place of one call."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.waiter import ADMITTED, Waiter
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.worth import IN_QUEUES, waited
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ranvier.facts.attempt import Attempt
-    from ranvier.layers.bulkhead.layer import Bulkhead
+    from ranvier.layers.bulkhead.fair_places import FairPlaces
     from ranvier.layers.bulkhead.places import Places
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.outcome import Outcome
@@ -32,7 +33,7 @@ class HeldPlace:
 
     __slots__ = ("_before", "_call", "_entry", "_key", "_layer", "_outer", "_places", "latest")
 
-    def __init__(self, layer: Bulkhead, call: Call, key: Hashable) -> None:
+    def __init__(self, layer: FairPlaces, call: Call, key: Hashable) -> None:
         self._layer = layer
         self._call = call
         self._key = key
@@ -40,7 +41,9 @@ class HeldPlace:
         self._entry: Entry[Waiter | None] | None = None
         self._before: tuple[Attempt, ...] = call.record.attempts
         self._outer = call.held
-        self.latest = None if layer.max_wait is None else call.pipeline.clock() + layer.max_wait
+        self.latest: float | None = None
+        if layer.max_wait is not None:
+            self.latest = call.pipeline.clock() + layer.max_wait - waited(call, *IN_QUEUES)
         if call.held is not None:
             self.latest = earliest(self.latest, call.held.latest)
 
@@ -70,6 +73,16 @@ class HeldPlace:
         if not self.try_take():
             raise RequeueError(self)
 
+    def standing(self) -> tuple[float, int]:
+        """The weight of the tenant and the priority of the call, by default those of an outer place."""
+        own = self._layer.weight_of(self._call), self._layer.priority_of(self._call)
+        return self._outer.standing() if own == (1.0, 0) and self._outer is not None else own
+
+    def began(self) -> None:
+        """The call is a stream, whose first content has arrived."""
+        if self._places is not None:
+            self._layer.began(self._call, self._places)
+
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: pass its place on, and charge what it has cost."""
         if self._entry is not None and self._places is not None:
@@ -77,6 +90,7 @@ class HeldPlace:
             try:
                 sent = self._call.record.attempts[len(self._before) :]
                 cost = self._places.costs.spent(sent, self._call.deployment.target)
+                self._layer.ended(self._call, self._places, sent)
             finally:  # what a custom provider reports may be anything
                 self._leave(cost)
 
@@ -111,7 +125,7 @@ class HeldPlace:
         try:
             how = await waiter.wait(places.queue)
         finally:
-            recorder.waited(call, "bulkhead", now)
+            recorder.waited(call, layer.waits_as, now)
             if how != ADMITTED:
                 self._leave(None)
         if how != ADMITTED:

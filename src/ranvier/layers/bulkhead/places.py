@@ -1,4 +1,4 @@
-"""The places of a bulkhead by key, with the calls that wait for them."""
+"""The places by key, with the calls that wait for them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ranvier.layers.bulkhead.costs import Costs
-from ranvier.layers.bulkhead.fair_queue import FairQueue
-from ranvier.layers.bulkhead.tenants import Entry
-from ranvier.layers.bulkhead.waiter import ADMITTED, FULL, Waiter
+from ranvier.pipeline.queueing.costs import Costs
+from ranvier.pipeline.queueing.fair_queue import FairQueue
+from ranvier.pipeline.queueing.tenants import Entry
+from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, Waiter
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.waiting.drain import Drain
 
@@ -25,8 +25,8 @@ class PlacesSnapshot:
     """The places of one key at one moment.
 
     Attributes:
-        key: The key: a provider's name, unless the bulkhead has a `key` of its own.
-        name: The provider's name, or a digest of another key, which may contain a credential.
+        key: The key: of a bulkhead a provider's name, unless it has a `key` of its own.
+        name: What the key is called: it may contain a credential, of which this has a digest.
         limit: How many calls have a place at a time.
         in_flight, waiting: How many calls have a place, and how many wait for one.
         tenants: The tenants whose calls wait, each with how many.
@@ -43,11 +43,11 @@ class PlacesSnapshot:
 class Places:
     """The places of one key."""
 
-    __slots__ = ("_drain", "_key", "_registry", "costs", "queue")
+    __slots__ = ("_drain", "_registry", "costs", "key", "queue")
 
     def __init__(self, registry: PlacesByKey, key: Hashable, queue: FairQueue[Waiter | None]) -> None:
         self._registry = registry
-        self._key = key
+        self.key = key
         self._drain = Drain()
         self.queue = queue
         self.costs = Costs()
@@ -82,7 +82,7 @@ class Places:
         if self.queue.waiting:
             self.advance(now)
         elif self.queue.idle:
-            self._registry.rest(self._key, self)
+            self._registry.rest(self.key, self)
 
     def advance(self, now: float) -> None:
         """End the waits of those who have a place now."""
@@ -93,11 +93,13 @@ class Places:
 
 
 class PlacesByKey:
-    """All places of a bulkhead. Keys without calls cost nothing."""
+    """All places of a layer. Keys without calls cost nothing."""
 
-    def __init__(self, create: Callable[[], FairQueue[Waiter | None]], *, by_provider: bool) -> None:
+    def __init__(
+        self, create: Callable[[Hashable], FairQueue[Waiter | None]], name: Callable[[Hashable], str]
+    ) -> None:
         self._create = create
-        self._by_provider = by_provider
+        self._name = name
         self._loops = Loops()
         self.known: dict[Hashable, Places] = {}
 
@@ -105,14 +107,13 @@ class PlacesByKey:
         for key, places in list(self.known.items()):
             queue = places.queue
             tenants = {name: waiting for name, waiting, _ in queue if waiting}
-            name = str(key) if self._by_provider else f"{hash(key) & 0xFFFFFFFF:08x}"
-            yield PlacesSnapshot(key, name, queue.limit, queue.in_flight, queue.waiting, tenants)
+            yield PlacesSnapshot(key, self._name(key), queue.limit, queue.in_flight, queue.waiting, tenants)
 
     def of(self, key: Hashable) -> Places:
         """The places of `key`."""
         places = self.known.get(key)
         if places is None:
-            places = self.known[key] = Places(self, key, self._create())
+            places = self.known[key] = Places(self, key, self._create(key))
         return places
 
     def rest(self, key: Hashable, places: Places) -> None:
@@ -120,7 +121,12 @@ class PlacesByKey:
         if len(self.known) > MAX_IDLE and self.known.get(key) is places:
             del self.known[key]
 
-    def opened(self, pipeline: Runtime) -> None:
-        """A pipeline opens: if the old event loop is closed, forget the calls that were on it."""
-        if self._loops.enter(pipeline.loop, pipeline.clock) is not None:
+    def opened(self, pipeline: Runtime) -> float | None:
+        """A pipeline opens: if the old event loop is closed, forget the calls that were on it.
+
+        Returns the seconds by which the clock is ahead of the old one then.
+        """
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if shift is not None:
             self.known.clear()
+        return shift

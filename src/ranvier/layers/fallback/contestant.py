@@ -25,6 +25,7 @@ class Course(Protocol):
     """The race of a contestant, as the contestant sees it."""
 
     detects_silence: bool
+    rescued: bool
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -77,6 +78,7 @@ class Contestant(Watch):
     def __init__(self, race: Course, target: Deployment, pace: Pace) -> None:
         self.target = target
         self.pace = pace
+        self.rescued = race.rescued
         self._race = race
 
     @property
@@ -132,7 +134,8 @@ class Contestant(Watch):
             self._timer = None
             if timer.alarm_at != inf:
                 timer.mute()
-            self.pace.content(now - attempt.started if self._streamed else None, now)
+            if attempt.fault is None:
+                self.pace.content(now - attempt.started if self._streamed else None, now)
             self.silent = False
         if self.observers:
             observers, self.observers = self.observers, ()
@@ -191,6 +194,7 @@ class Contestant(Watch):
 
     def _rescue(self, now: float) -> None:
         if self._timer is not None:
+            self._race.rescued = True
             self._timer.interrupt("rescued")
 
     def lose(self, now: float) -> None:
@@ -200,7 +204,7 @@ class Contestant(Watch):
         attempt = self._attempt
         if attempt is not None and not self._answered and attempt.outcome == "running":
             attempt.outcome, attempt.seconds = HedgeLostError.kind, now - attempt.started
-            if self._streamed:
+            if self._streamed and attempt.fault is None:
                 self.pace.silence(attempt.seconds, now)
         if not self._lingers():
             self.stop()

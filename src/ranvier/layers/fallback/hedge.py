@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.events import HedgeSent, HedgeWithheld
 from ranvier.layers.fallback.contestant import Contestant
+from ranvier.pipeline.asking.payments import affordable
 from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
     from ranvier.layers.fallback.race import Race
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
 
 
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
@@ -21,7 +23,7 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         return
     if race.single and flight is not None and flight.rivals > 1:
         return  # a third attempt there would be no better than the two in flight
-    target = silent.target if race.single else race.next()
+    target = _affordable(race, silent, now)
     if target is None:
         return
     contestant = Contestant(race, target, race.layer.pace_of(target))
@@ -47,6 +49,20 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
         race.flight.make_room(now)
 
 
+def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment | None:
+    """The next target that fits what the call may spend; the dearer ones may be asked later."""
+    too_dear: tuple[Deployment, ...] = ()
+    target = silent.target if race.single else race.next()
+    while target is not None and not affordable(call := race.call.to(target)):
+        recorder.noted(call, "hedge_too_dear", now - silent.since, silent.target.target)
+        too_dear = (target, *too_dear)
+        target = None if race.single else race.next()
+    if not race.single:
+        for each in too_dear:
+            race.put_back(each)
+    return target
+
+
 def _withheld(call: Call, silent: Contestant, now: float) -> None:
     """The target of `call` is not asked as well, because it has received its share of hedges."""
     recorder.noted(call, "hedge_withheld", now - silent.since, silent.target.target)
@@ -60,6 +76,7 @@ def _emit(event: type[HedgeSent | HedgeWithheld], call: Call, silent: Contestant
                 tenant=call.tenant,
                 provider=silent.target.provider.name,
                 model=silent.target.model,
+                metadata=call.record.metadata,
                 to=call.deployment.target,
                 seconds=now - silent.since,
             ),

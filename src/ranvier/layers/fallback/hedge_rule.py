@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ranvier import validation
+from ranvier.messages.stateful_fields import any_stateful
 from ranvier.messages.wire import WireTool
 
 if TYPE_CHECKING:
@@ -26,23 +26,6 @@ MAX_SAVED = 10.0
 
 PER_CALL = 0.1
 """Hedges that each call adds to the budget of the provider that would receive its hedge."""
-
-KEPT = frozenset(
-    (
-        "background",
-        "cachedContent",
-        "cached_content",
-        "container",
-        "conversation",
-        "mcp_servers",
-        "plugins",
-        "previous_response_id",
-        "store",
-        "tools",
-        "web_search_options",
-    )
-)
-"""Wire fields with side effects at the provider (server-side tools, stored state), which a hedge repeats."""
 
 
 class HedgeRule:
@@ -111,12 +94,4 @@ class HedgeBudget:
 
 def keeps_state(request: Request) -> bool:
     """True if `request` has a tool that the provider runs, or a field that makes it act or keep something."""
-    return any(isinstance(tool, WireTool) for tool in request.tools) or _any_kept(request.extra)
-
-
-def _any_kept(fields: Mapping[str, Any]) -> bool:
-    """True if `fields`, or those for one provider among them, have one of `KEPT` that is not switched off."""
-    return any(
-        (name in KEPT and bool(value)) or (isinstance(value, Mapping) and _any_kept(value))
-        for name, value in fields.items()
-    )
+    return any(isinstance(tool, WireTool) for tool in request.tools) or any_stateful(request.extra)

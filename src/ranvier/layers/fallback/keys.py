@@ -6,12 +6,15 @@ from collections.abc import Awaitable
 
 from ranvier.errors.rejected import NotAllowedError
 from ranvier.errors.root import RanvierError
+from ranvier.pipeline.asking.payments import check
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, R
 
 
 def send(call: Call, inner: Handler[R]) -> Awaitable[R]:
     """Send `call` to its target with its key; with a resolver, also with another key if that one fails."""
+    if call.purses:
+        check(call)  # nothing is looked up or waited for that cannot be paid
     credentials = call.pipeline.credentials
     if credentials.resolver is not None:
         return _by_keys(call, inner)

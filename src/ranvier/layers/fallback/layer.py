@@ -6,9 +6,13 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ranvier import validation
-from ranvier.errors.configuration import ConfigurationError, UnknownProviderError
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.provider import ContentFilterError, ContextLengthError, InvalidRequestError
 from ranvier.errors.root import RanvierError
+from ranvier.layers.fallback.balance.balancer import Balancer
+from ranvier.layers.fallback.balance.chains import Chain, Chains, counted
+from ranvier.layers.fallback.balance.sending import Counted
+from ranvier.layers.fallback.balance.settings import Balance
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeBudget, HedgeRule
 from ranvier.layers.fallback.keys import send
@@ -16,7 +20,7 @@ from ranvier.layers.fallback.pace import Pace
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
-from ranvier.layers.fallback.targets import Target, TargetNames, listed
+from ranvier.layers.fallback.targets import Target, UnlistedTarget
 from ranvier.layers.fallback.verdict import out_of_time
 from ranvier.messages.message import ToolResult
 from ranvier.pipeline.asking.capable import is_plain, may_lack
@@ -26,17 +30,18 @@ from ranvier.pipeline.estimate import limits_at
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.running.loops import Loops
+from ranvier.pipeline.timing.limits import UNLIMITED, Limits
+from ranvier.pipeline.waiting.later import judges_of
 
 if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
-    from ranvier.pipeline.timing.limits import Limits
 
 
 class Fallback(Layer):
     """Send a call to the targets in order until one answers.
 
     Args:
-        targets: The targets, best first. One is enough.
+        targets: The targets, best first. One is enough. A `Balance` spreads calls over several.
         chains: The chain to use for a single primary: `{"anthropic": ["openrouter", "ollama"]}`.
         on_invalid_request: Also fall back when the target reports an invalid request.
         on_content_filter: Also fall back when a content filter rejects the request.
@@ -50,6 +55,7 @@ class Fallback(Layer):
         reserve: The most seconds before the deadline that are kept for each target after this one: until its
             first content, an attempt may use what is left minus, for each of them, this time, its
             `first_token`, or an equal share of what is left, whichever is shorter. `None` keeps nothing.
+        open: A call may also start at any other model of these providers: `to="openai/gpt-5.4-mini"`.
 
     The first content wins, and the other attempt is dropped. At most two attempts of a call are in flight. A
     provider receives at most ten hedges, plus one for every ten calls. With one target only, a hedge goes to
@@ -68,36 +74,28 @@ class Fallback(Layer):
 
     def __init__(
         self,
-        *targets: Target,
-        chains: Mapping[str, Sequence[Target]] | None = None,
+        *targets: Target | Balance,
+        chains: Mapping[str, Sequence[Target | Balance]] | None = None,
         on_invalid_request: bool = False,
         on_content_filter: bool = False,
         on_empty: bool = True,
         hedge_after: HedgeAfter = None,
         hedge_min: float = 2.0,
         reserve: float | None = None,
+        open: bool = False,
     ) -> None:
         if not targets:
-            raise ConfigurationError(
-                "Fallback(): name at least one target, such as 'anthropic/claude-sonnet-5'"
-            )
+            raise ConfigurationError("Fallback(): name at least one target, such as 'anthropic/claude-haiku'")
         self._on_invalid_request = on_invalid_request
         self._on_content_filter = on_content_filter
         self._on_empty = on_empty
-        named = TargetNames([*targets, *(target for chain in (chains or {}).values() for target in chain)])
-        self.targets = tuple([named.deployment(target) for target in targets])
-        self._chains: dict[str, tuple[Deployment, ...]] = {}  # by the target or provider where a call starts
-        for position, deployment in enumerate(self.targets):
-            for name in (deployment.target, deployment.provider.name):
-                self._chains.setdefault(name, self.targets[position:])
-        for primary, chain in (chains or {}).items():
-            first = self._chain(primary)[0]
-            own = (
-                first,
-                *(named.deployment(target, among=self.targets) for target in listed(primary, chain)),
-            )
-            self._chains.update({primary: own, first.target: own})
-        self._default = self._chains[self.targets[0].target]
+        share = 0.95 if hedge_after == "p95" else 0.99
+        self._chains = Chains(targets, chains or {}, share if open else None)
+        self._default = self._chains.default
+        self.targets = self._chains.targets
+        self.balancers: Mapping[Deployment, Balancer] = self._chains.balancers
+        self.balances = self._chains.balances
+        self.send = Counted(self.balancers) if self.balancers else send
         self.hedge_rule = HedgeRule(hedge_after, hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
@@ -105,8 +103,8 @@ class Fallback(Layer):
         self.watched = self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
         self.probing_layers: tuple[Layer, ...] = ()
-        share = 0.95 if hedge_after == "p95" else 0.99
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
+        self.takes_any_model = open
         self._limits: dict[Deployment, Limits] = {}
         self._reserves: dict[Deployment, float] = {}
         self._loops = Loops()
@@ -122,13 +120,17 @@ class Fallback(Layer):
         layers = [layer for layer in pipeline.layers if isinstance(layer, Layer)]
         probing = (layer for layer in layers if type(layer).may_probe is not Layer.may_probe)
         self.probing_layers = tuple(dict.fromkeys((*self.probing_layers, *probing)))
-        self.detects_silence = self.detects_silence or _any_shared(layers)
+        shared = (layer.circuits is not None and layer.circuits.shared is not None for layer in layers)
+        self.detects_silence = self.detects_silence or any(shared)
         self.watched = self.watched or self.detects_silence or any(each.watches for each in layers)
-        for deployment in self.deployments():
+        pipeline.judges = judges_of(layers)
+        for deployment in self._paces:
             limits = self._limits[deployment] = limits_at(pipeline.layers, deployment)
             if self.reserve is not None:
                 least = min(self.reserve, self.reserve if limits.first_token is None else limits.first_token)
                 self._reserves[deployment] = min(least, self._reserves.get(deployment, least))
+            if deployment in self.balancers:
+                self.balancers[deployment].limited(deployment, limits)
 
     def opened(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, keep what was learned on the new one."""
@@ -136,14 +138,17 @@ class Fallback(Layer):
         if shift is not None:
             for pace in self._paces.values():
                 pace.shift(shift)
+            for balancer in self.balances:
+                balancer.loads.shift(shift)
+            self._chains.forget_unlisted()
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
-        chain = self._default if call.start is None else self._chain(call.start)
+        chain = self._default if call.start is None else self._chains.of(call.start)
         judged = self._judges and not is_plain(call.request)
         if call.record.broken is not None:
             left = left_after_break(call, chain)
-            return resume(Race(self, call, left, inner, judged), self.pace_of(left[0]))
+            return resume(Race(self, call, left, inner, judged), self.pace_of(call.record.broken.target))
         if not (self.watched or judged) and call.pipeline.allow is None:
             return _run_unwatched(self, call, chain, inner)
         return Race(self, call, chain, inner, judged).run()
@@ -152,7 +157,7 @@ class Fallback(Layer):
 
     def pace_of(self, target: Deployment) -> Pace:
         """How soon `target` usually answers."""
-        return self._paces[target]
+        return target.pace if isinstance(target, UnlistedTarget) else self._paces[target]
 
     def is_suspect(self, call: Call, pace: Pace) -> bool:
         """True if the attempt may have to go on without its caller, and so needs a task of its own."""
@@ -162,11 +167,15 @@ class Fallback(Layer):
         return now < pace.suspect_until or any(layer.may_probe(call) for layer in self.probing_layers)
 
     def turn_ends(self, deadline: float, now: float, later: Sequence[Deployment]) -> float:
-        """When a target must have content, so that each of `later` gets its turn before `deadline`."""
+        """When a target must have content, so that each of `later` gets its turn before `deadline`.
+
+        Of each balance, two targets count at most.
+        """
+        later = counted(later, self.balancers)
         share = (deadline - now) / (len(later) + 1)
         kept = 0.0
         for target in later:
-            kept += min(share, self._reserves[target])
+            kept += min(share, self._reserves.get(target, share))
         return deadline - kept
 
     def accepts_empty(self, call: Call) -> bool:
@@ -184,26 +193,18 @@ class Fallback(Layer):
 
     # --- the targets -----------------------------------------------------------------------------
 
-    def _chain(self, start: str) -> tuple[Deployment, ...]:
-        chain = self._chains.get(start)
-        if chain is None:
-            known = ", ".join(deployment.target for deployment in self.targets)
-            raise UnknownProviderError(
-                f"target {start!r:.80} is not among the targets of this pipeline: {known}"
-            )
-        return chain
-
     def check_start(self, start: str) -> None:
-        """Raise `UnknownProviderError` unless `start` is one of the targets."""
-        self._chain(start)
+        """Raise `UnknownProviderError` unless a call may start at `start`."""
+        self._chains.of(start)
 
     def deployments(self) -> Iterable[Deployment]:
-        """Every target, including those of the chains."""
-        return dict.fromkeys(deployment for chain in self._chains.values() for deployment in chain)
+        """Every target, including those of the chains, and the unlisted ones that were used last."""
+        listed = (deployment for chain in self.chains() for deployment in chain)
+        return dict.fromkeys((*listed, *self._chains.unlisted()))
 
     def chains(self) -> Iterable[tuple[Deployment, ...]]:
         """The targets that a call is sent to in turn, for each target where it may start."""
-        return dict.fromkeys(self._chains.values())
+        return self._chains.all()
 
     def asks(self, chain: tuple[Deployment, ...]) -> int:
         """2 if a hedge can only go to the same target, otherwise 1."""
@@ -214,31 +215,35 @@ class Fallback(Layer):
     def delay_at(self, target: Deployment, now: float) -> float | None:
         """Seconds of silence after which a usual call to `target` is hedged now; `None` means not at all."""
         single = len(self.targets) == 1
-        return self.hedge_rule.usual(self._paces[target], self._limits[target], single, now)
+        return self.hedge_rule.usual(self.pace_of(target), self._limits.get(target, UNLIMITED), single, now)
 
     def status(self, now: float) -> Iterable[str]:
-        """How soon each target answers, after how long it is hedged, and how many hedges are left."""
+        """How soon each target answers, after how long it is hedged, and how busy each balance is."""
         return status_lines(self, now)
+
+    def unsettled(self) -> Iterable[str]:
+        """A sentence for each target of a balance with calls in flight, for `assert_settled`."""
+        return [words for balancer in self.balances for words in balancer.unsettled()]
 
     def __repr__(self) -> str:
         hedge = f", hedge_after={self.hedge_rule.after!r}" if self.hedges else ""
-        return f"Fallback({' -> '.join(deployment.target for deployment in self._default)}{hedge})"
+        opened = ", open=True" if self.takes_any_model else ""
+        return f"Fallback({' -> '.join(map(str, self._default))}{hedge}{opened})"
 
 
-def _any_shared(layers: Iterable[Layer]) -> bool:
-    circuits = (layer.circuits for layer in layers)
-    return any(each is not None and each.shared is not None for each in circuits)
-
-
-async def _run_unwatched(layer: Fallback, call: Call, chain: tuple[Deployment, ...], inner: Handler[R]) -> R:
+async def _run_unwatched(layer: Fallback, call: Call, chain: Chain, inner: Handler[R]) -> R:
     """Ask the first target. Where nothing watches the attempt, a race begins only if that fails."""
     target, failure, answer = chain[0], None, None
+    if isinstance(target, Balancer):
+        chain = (*target.arranged(call), *chain[1:])
+        target = chain[0]
+        assert not isinstance(target, Balancer)
     if call.deadline is not None and call.deadline <= call.pipeline.clock():
         raise out_of_time(target, ())
     directed = call.to(target)
     try:
         try:
-            answer = await send(directed, inner)
+            answer = await layer.send(directed, inner)
             if len(chain) == 1 or not getattr(answer, "empty", False) or layer.accepts_empty(call):
                 return answer
         except RanvierError as error:

@@ -19,9 +19,8 @@ from ranvier.facts.attempt import EMPTY, SUCCEEDED
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.flight import Flight
 from ranvier.layers.fallback.hedge import hedge
-from ranvier.layers.fallback.keys import send
 from ranvier.layers.fallback.resume import hand_over
-from ranvier.layers.fallback.targets_left import Chain, TargetsLeft
+from ranvier.layers.fallback.targets_left import TargetsLeft
 from ranvier.layers.fallback.verdict import fall_back, out_of_time, verdict
 from ranvier.pipeline.asking.foreign import own_error
 from ranvier.pipeline.call import Call
@@ -31,6 +30,7 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.streaming.stream import ResponseStream
 
 if TYPE_CHECKING:
+    from ranvier.layers.fallback.balance.chains import Chain
     from ranvier.layers.fallback.layer import Fallback
 
 
@@ -52,7 +52,7 @@ class Race(TargetsLeft, Generic[R]):
     _previous: tuple[Deployment, str] | None = None  # the target tried last, and why it was left
 
     def __init__(self, layer: Fallback, call: Call, chain: Chain, inner: Handler[R], judged: bool) -> None:
-        super().__init__(call, chain, judged)
+        super().__init__(call, chain, judged, bool(layer.balancers))
         self.layer = layer
         self.hedges = layer.hedges
         self.detects_silence = layer.detects_silence
@@ -70,7 +70,7 @@ class Race(TargetsLeft, Generic[R]):
                     self.launch(contestant, call)
                 else:
                     try:  # the key is never a local variable: a traceback report might show it
-                        answer = await send(call, self._inner)
+                        answer = await self.layer.send(call, self._inner)
                         if self.flight is None and not self._falls_back_on(answer):
                             return answer
                         self.answered(contestant, answer)
@@ -145,7 +145,7 @@ class Race(TargetsLeft, Generic[R]):
 
     async def _carry(self, contestant: Contestant, call: Call) -> None:
         try:
-            answer = await send(call, self._inner)
+            answer = await self.layer.send(call, self._inner)
         except RanvierError as error:
             self.failed(contestant, call, error)
         except BaseException as error:
@@ -220,7 +220,7 @@ class Race(TargetsLeft, Generic[R]):
             call = self.call.to(target)
             call.watch = contestant
             try:
-                return await send(call, self._inner)
+                return await self.layer.send(call, self._inner)
             except BaseException as error:
                 if not contestant.ended_by(error):
                     raise

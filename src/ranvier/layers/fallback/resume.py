@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ranvier.layers.fallback.balance.chains import Chain, flat, rest_of
 from ranvier.layers.fallback.contestant import Contestant, Course
 from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.layer import Layer
@@ -15,7 +16,6 @@ from ranvier.pipeline.layer import Layer
 if TYPE_CHECKING:
     from ranvier.errors.root import RanvierError
     from ranvier.pipeline.call import Call
-    from ranvier.pipeline.deployment import Deployment
 
 
 class Resumable(Course, Protocol):
@@ -34,10 +34,13 @@ class Resumable(Course, Protocol):
         """The answer of the first target that has one."""
 
 
-def left_after_break(call: Call, chain: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+def left_after_break(call: Call, chain: Chain) -> Chain:
     """The target whose stream broke, and those of `chain` that `call` has not been sent to."""
     tried = {attempt.target for attempt in call.record.attempts}
-    return (call.record.broken.target, *(target for target in chain if target.target not in tried))
+    return (
+        call.record.broken.target,
+        *rest_of(chain, [each for each in flat(chain) if each.target in tried]),
+    )
 
 
 async def resume(race: Resumable, pace: Pace) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from ranvier.layers.fallback.pace import Pace
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
+    from ranvier.layers.fallback.balance.balancer import Balancer
     from ranvier.pipeline.deployment import Deployment
 
 MAX_SHOWN = 12
@@ -25,6 +26,8 @@ class Route(Protocol):
     hedges: bool
     detects_silence: bool
     budget: HedgeBudget
+    balancers: Mapping[Deployment, Balancer]
+    balances: tuple[Balancer, ...]
 
     def deployments(self) -> Iterable[Deployment]:
         """Every target."""
@@ -37,14 +40,16 @@ class Route(Protocol):
 
 
 def status_lines(route: Route, now: float) -> Iterator[str]:
-    """A line for each target that is watched for silence, and one for each provider that is hedged to."""
+    """A line for each target that is balanced or watched for silence, and for each provider of hedges."""
+    for balancer in route.balances:
+        yield from balancer.status(now)
     if not route.detects_silence:
         return
     targets = tuple(route.deployments())
     for target in targets[:MAX_SHOWN]:
         yield f"{target}: {', '.join(_of_target(route, target, now))}"
     if route.hedges:
-        receivers = targets if len(targets) == 1 else targets[1:]
+        receivers = targets if len(targets) == 1 or targets[0] in route.balancers else targets[1:]
         for provider in islice(dict.fromkeys(each.provider.name for each in receivers), MAX_SHOWN):
             yield f"hedges to {provider}: {route.budget.left(provider):.1f} of {MAX_SAVED:.0f} left"
 

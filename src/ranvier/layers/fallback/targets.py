@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.layers.fallback.pace import Pace
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.registry import provider_named
 
 Target = Deployment | Provider | str
 """A deployment; a provider, for its default model; or `"provider/model"`."""
+
+
+T = TypeVar("T")
 
 
 class TargetNames:
@@ -42,7 +48,7 @@ class TargetNames:
         return Deployment(self._providers[name], model or None)
 
 
-def listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
+def listed(primary: str, chain: Sequence[T]) -> Sequence[T]:
     """`chain`, the targets after `primary`.
 
     Raises:
@@ -51,3 +57,67 @@ def listed(primary: str, chain: Sequence[Target]) -> Sequence[Target]:
     if isinstance(chain, str):
         raise ConfigurationError(f"chains={{{primary!r}: {chain!r}}}: pass a list of targets")
     return chain
+
+
+# --- targets that are not listed -----------------------------------------------------------------
+
+MAX_UNLISTED: Final = 1_000
+"""Unlisted targets that are remembered; the least recently used one is forgotten first."""
+
+
+class UnlistedTarget(Deployment):
+    """A model that a call names although the route does not list it: `to="openai/gpt-5.4-mini"`.
+
+    Attributes:
+        pace: How soon it usually answers. It is kept here, so that calls in flight have it even if the route
+            has forgotten the target.
+    """
+
+    __slots__ = ("pace",)
+
+    def __init__(self, provider: Provider, model: str, share: float) -> None:
+        super().__init__(provider, model)
+        self.pace = Pace(share)
+
+
+class UnlistedTargets:
+    """The unlisted targets that were used last; callers may name any number of models.
+
+    Args:
+        listed: The targets of the route: their providers are the ones whose models may be named.
+        share: As for `Pace`.
+    """
+
+    def __init__(self, listed: Iterable[Deployment], share: float) -> None:
+        self._listed = {target.target: target for target in listed}
+        self.providers: dict[str, Provider] = {}
+        for target in self._listed.values():
+            self.providers.setdefault(target.provider.name, target.provider)
+        self._share = share
+        self._known: OrderedDict[str, UnlistedTarget] = OrderedDict()
+
+    def __iter__(self) -> Iterator[UnlistedTarget]:
+        return iter(tuple(self._known.values()))
+
+    def named(self, start: str) -> Deployment | None:
+        """The target `start`; `None` if no provider of the route has that name, or it names no model.
+
+        Raises:
+            ConfigurationError: the name of the model is too long, or has control characters.
+        """
+        if start in self._listed:  # in the chain of another target only
+            return self._listed[start]
+        target = self._known.get(start)
+        if target is None:
+            name, _, model = start.partition("/")
+            if not model or name not in self.providers:
+                return None
+            target = self._known[start] = UnlistedTarget(self.providers[name], model, self._share)
+            if len(self._known) > MAX_UNLISTED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(start)
+        return target
+
+    def forget(self) -> None:
+        """Forget all of them."""
+        self._known.clear()

@@ -8,6 +8,8 @@ from typing import Any
 from ranvier.errors.rejected import SharedCircuitOpenError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope
+from ranvier.layers.fallback.balance.balancer import Balancer
+from ranvier.layers.fallback.balance.chains import Chain, flat
 from ranvier.layers.fallback.verdict import Failures, too_small
 from ranvier.pipeline.asking.allow import refusals
 from ranvier.pipeline.asking.capable import incapable
@@ -17,13 +19,11 @@ from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_rejected
 
-Chain = tuple[Deployment, ...]
-"""Targets in the order in which they are asked."""
-
 
 class TargetsLeft:
     """The rest of a chain; targets at an endpoint that has failed come last."""
 
+    rescued: bool = False  # it has left a target because the shared circuit there opened
     broken: Any = None  # the stream that broke, until its target is asked again
     _failures: Failures = ()
     _deferred: tuple[Deployment, ...] = ()  # at an endpoint that has failed
@@ -31,15 +31,17 @@ class TargetsLeft:
     _passed_over: tuple[tuple[float, Deployment], ...] = ()  # by a shared circuit alone
     _refused: Mapping[Deployment, RanvierError] = {}  # not to be asked
 
-    def __init__(self, call: Call, chain: Chain, judged: bool) -> None:
+    def __init__(self, call: Call, chain: Chain, judged: bool, balanced: bool) -> None:
         self.call = call
-        if call.pipeline.allow is not None and len(chain) > 1:
-            self._refused = refusals(call, chain)
-        if judged:
-            rest = [target for target in chain if target not in self._refused]
-            self._refused = {**self._refused, **incapable(call, rest)}
-        self.single = len(chain) - len(self._refused) == 1
+        self._balanced = balanced
         self._remaining = chain
+        targets = self.later
+        if call.pipeline.allow is not None and len(targets) > 1:
+            self._refused = refusals(call, targets)
+        if judged:
+            rest = [target for target in targets if target not in self._refused]
+            self._refused = {**self._refused, **incapable(call, rest)}
+        self.single = len(targets) - len(self._refused) == 1
 
     def now(self) -> float:
         """The time on the pipeline's clock."""
@@ -50,6 +52,10 @@ class TargetsLeft:
         while self._remaining:
             target = self._remaining[0]
             self._remaining = self._remaining[1:]
+            if isinstance(target, Balancer):
+                self._remaining = (*target.arranged(self.call, self._refused), *self._remaining)
+                self._balanced = any(isinstance(each, Balancer) for each in self._remaining)
+                continue
             if self._refused and target in self._refused:
                 self._pass_over(target, self._refused[target])
                 continue
@@ -103,7 +109,8 @@ class TargetsLeft:
     @property
     def later(self) -> tuple[Deployment, ...]:
         """The targets that are left, in order."""
-        later = self._remaining + self._deferred
+        remaining = flat(self._remaining) if self._balanced else self._remaining
+        later: tuple[Deployment, ...] = remaining + self._deferred  # type: ignore[assignment]
         if self._refused:
             return tuple([target for target in later if target not in self._refused])
         return later

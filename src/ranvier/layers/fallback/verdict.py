@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.errors.provider import ContextLengthError, InvalidRequestError
 from ranvier.errors.rejected import AllowFailedError, NotAllowedError
 from ranvier.errors.root import RanvierError
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.events import FallbackTaken
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
@@ -21,6 +23,9 @@ def verdict(failures: Failures) -> RanvierError:
     """The error of a call whose targets have all failed."""
     if len(failures) == 1:
         return failures[0][1]
+    spent = [error for _, error in failures if isinstance(error, SpendLimitExceededError)]
+    if len(spent) == len(failures):
+        return min(spent, key=lambda error: error.needed or inf)
     asked = [error for _, error in failures if not isinstance(error, NotAllowedError)]
     if not asked:
         return _not_allowed([error for _, error in failures if isinstance(error, NotAllowedError)])
@@ -60,6 +65,7 @@ def fall_back(call: Call, deployment: Deployment, before: Deployment, kind: str)
                 tenant=call.tenant,
                 provider=before.provider.name,
                 model=before.model,
+                metadata=call.record.metadata,
                 to=deployment.target,
                 kind=kind,
             ),

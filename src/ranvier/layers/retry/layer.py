@@ -15,6 +15,7 @@ from ranvier.errors.root import RanvierError
 from ranvier.events import RetryScheduled
 from ranvier.layers.retry.backoff import Backoff, Jitter
 from ranvier.layers.retry.budget import DEFAULT_BUDGET, RetryBudget
+from ranvier.pipeline.asking.payments import affordable
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -139,6 +140,9 @@ class Retry(Layer):
         """Seconds to wait before the next attempt; `None` means do not retry."""
         settings = self.settings_for(call.deployment)
         delay = settings._useful_delay(call, error)
+        if delay is not None and not affordable(call):
+            recorder.noted(call, "retry_too_dear")
+            return None
         if delay is None or self.budget is None or settings.budget is None:
             return delay
         now = call.pipeline.clock()

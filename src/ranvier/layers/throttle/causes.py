@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import AuthenticationError, OverloadedError, QuotaExceededError, RateLimitError
+from ranvier.errors.root import RanvierError
 from ranvier.layers.throttle.gate import Reason
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def closes(error: BaseException, settings: Throttle, *, probed: bool) -> tuple[R
 
     The provider's `retry_after` counts up to a limit. The settings' own times have no limit.
     """
+    if isinstance(error, RanvierError) and error.injected:
+        return None
     if isinstance(error, (RateLimitError, OverloadedError)):
         retry_after = error.retry_after
         if retry_after is None:

@@ -8,18 +8,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
-from ranvier.clock import earliest
 from ranvier.errors.provider import ProviderError
+from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.errors.scope import Scope, as_scope
 from ranvier.events import CredentialRejected, Throttled
 from ranvier.layers.throttle.causes import closes
-from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.keys import Key, digest, key_closed_by, keys_of
 from ranvier.layers.throttle.registry import Gates
 from ranvier.layers.throttle.rejection import rejection
 from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
-from ranvier.layers.throttle.waiting import wait_at
+from ranvier.layers.throttle.waiting import due_at, turn_of, wait_at
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import takes_slot
@@ -27,6 +27,7 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.later import later_target_admits
+from ranvier.pipeline.waiting.worth import may_queue, waiting_helps
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted, target_name
 
@@ -37,7 +38,7 @@ Tickets = dict[Key, Ticket]
 """The gates that have admitted a call."""
 
 MAX_WAITING = 10_000
-"""The maximum number of calls that wait at one gate; further ones fall back to their next target."""
+"""The maximum number of calls that wait at one gate."""
 
 MAX_SHOWN = 12
 """Gates that `print(pipeline)` lists."""
@@ -50,12 +51,15 @@ class Throttle(Layer):
     then, for `max_closed` at most. A rejected key closes the gate of that key for all models of the provider
     for `auth_cooldown`, a key out of credit for `quota_cooldown`. The `scope` of the error says which. A
     call passes if both gates admit it. Tenants that share a key share its gates. After that time a gate
-    admits one call as a probe, then two, four, and so on, first come, first served, until no call waits.
+    admits one call as a probe, then two, four, and so on, until no call waits.
+
+    Calls wait in fair order: the tenant that was served least goes next, with the weights and priorities of
+    a `Bulkhead` around it. Of more than 10,000 the newest of the tenant with most waiting calls is rejected.
 
     Args:
-        max_wait: The longest time in seconds that a call waits at its gates. A call waits only if no later
-            target would admit it now, and if its turn is expected in that time and before its deadline.
-            Otherwise it falls back to the next target at once. With 0 no call waits.
+        max_wait: The longest time in seconds that a call waits at the gates of a target, in all attempts
+            together. A call waits only if no later target would admit it now, and if its turn is expected in
+            that time and before its deadline. Otherwise it falls back at once. With 0 no call waits.
         auth_cooldown: Seconds for which a key is not used after the provider rejected it.
         quota_cooldown: Seconds for which a key out of credit is not used; longer if the provider says so.
         max_gates: The maximum number of gates to keep.
@@ -88,7 +92,8 @@ class Throttle(Layer):
         self.auth_cooldown = validation.seconds("Throttle(auth_cooldown)", auth_cooldown)
         self.quota_cooldown = validation.seconds("Throttle(quota_cooldown)", quota_cooldown)
         self.max_closed = validation.seconds("Throttle(max_closed)", max_closed)
-        self.gates = Gates(validation.count("Throttle(max_gates)", max_gates, least=1))
+        most = validation.count("Throttle(max_gates)", max_gates, least=1)
+        self.gates = Gates(most, lambda: Gate(MAX_WAITING, self.max_wait / 4))
         self.override_with(overrides)
 
     def join(self, pipeline: Runtime) -> None:
@@ -121,15 +126,13 @@ class Throttle(Layer):
 
     async def _enter(self, call: Call) -> Tickets:
         """Pass the gates of `call`, or wait until they admit it, if that is worth it."""
-        latest = call.pipeline.clock() + self.settings_for(call.deployment).max_wait
         tickets: Tickets = {}
         while (blocked := self._try_pass(call, tickets)) is not None:
             for ticket in tickets.values():
                 ticket.leave()  # or it would keep a place at one gate while it waits at the other
             tickets.clear()
             queue = self.gates.known[blocked]
-            due = self._worth_waiting(call, queue, latest)
-            admitted = None if due is None else await wait_at(queue, call, due)
+            admitted = await self._wait(call, queue)
             if admitted is None:
                 raise rejection(call, self._blocking(call, queue).gate)
             tickets[blocked] = admitted
@@ -149,16 +152,17 @@ class Throttle(Layer):
             tickets[key] = ticket
         return None
 
-    def _worth_waiting(self, call: Call, queue: WaitQueue, latest: float) -> float | None:
-        """Until when `call` may wait at a gate; `None` means not at all."""
+    async def _wait(self, call: Call, queue: WaitQueue) -> Ticket | None:
+        """Wait at a gate; `None` if that is not worth it, or `call` is not admitted in time."""
         gate, now = queue.gate, call.pipeline.clock()
-        due = earliest(latest, call.deadline)
-        due = due if call.held is None else earliest(due, call.held.latest)
-        assert due is not None
-        queues = call.watch.queues and not call.watch.hedged
-        may_wait = queues and gate.reason.passes and gate.waiting < MAX_WAITING
-        fits = may_wait and now + gate.admits_in(now) < due
-        return due if fits and not later_target_admits(call) else None
+        if not gate.reason.passes or not may_queue(call):
+            return None
+        due, turn = due_at(call, self.settings_for(call.deployment).max_wait), turn_of(call)
+        if now + gate.admits_in(call.tenant, turn.weight, now) >= due or not waiting_helps(call, due, self):
+            return None
+        return await wait_at(
+            queue, call, turn, due, lambda: gate.until < due and waiting_helps(call, due, self)
+        )
 
     def _blocking(self, call: Call, queue: WaitQueue) -> WaitQueue:
         """The gate that rejects `call`: that of its whole key if it is closed, otherwise that of `queue`."""
@@ -184,14 +188,14 @@ class Throttle(Layer):
             if isinstance(error, RanvierError) and error.retryable and later_target_admits(call):
                 error.retry_useless = True  # a retry would only wait for the gate
         # A provider that reports an invalid request or a limit has accepted the key.
-        accepted = isinstance(error, ProviderError) and not error.counts_against_provider
+        accepted = isinstance(error, ProviderError) and not (error.counts_against_provider or error.injected)
         for each, ticket in tickets.items():
             if closing is not None and each == key:
                 continue  # closing has ended its round
             if accepted and scope is not Scope.KEY:
                 ticket.accepted()
             else:
-                ticket.leave()
+                ticket.leave(sent=not isinstance(error, RejectedError))
 
     def _close(self, call: Call, key: Key, reason: Reason, seconds: float) -> None:
         now = call.pipeline.clock()
@@ -201,13 +205,7 @@ class Throttle(Layer):
         event = Throttled if reason.passes else CredentialRejected
         if news and call.pipeline.events.hears(event):
             call.pipeline.events.emit(
-                event(
-                    **call.where(),
-                    kind=reason.value,
-                    seconds=seconds,
-                    key=digest(key),
-                ),
-                call.record,
+                event(**call.where(), kind=reason.value, seconds=seconds, key=digest(key)), call.record
             )
 
     def _dismiss(self, call: Call, key: Key) -> None:
@@ -215,13 +213,13 @@ class Throttle(Layer):
         targets = {each for layer in call.pipeline.layers for each in layer.deployments()}
         for each in [(key[0], target.model, key[2]) for target in targets]:
             if (queue := self.gates.known.get(each)) is not None:
-                queue.dismiss()
+                queue.dismiss(call.pipeline.clock())
 
     def bound(self, inner: WorstCase, deployment: Deployment | None) -> WorstCase:
-        """Adds one wait at the gate, or any number where it may close while a call waits for a connection."""
-        settings = self if deployment is None else self.settings_for(deployment)
-        returns = deployment is None or takes_slot(deployment)
-        return inner.later(math.inf if returns else settings.max_wait)
+        """Adds `max_wait`, or no limit where a call may be sent back to wait for a connection again."""
+        if deployment is None or takes_slot(deployment):
+            return inner.later(math.inf)
+        return inner.waiting(self.settings_for(deployment).max_wait)
 
     # --- reading ---------------------------------------------------------------------------------
 

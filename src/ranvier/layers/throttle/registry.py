@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ranvier import clock
-from ranvier.layers.throttle.gate import Reason
+from ranvier.layers.throttle.gate import Gate, Reason
 from ranvier.layers.throttle.keys import Key, digest
 from ranvier.layers.throttle.wait_queue import WaitQueue
 from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
+    from ranvier.pipeline.queueing.waiter import Waiter
     from ranvier.pipeline.runtime import Runtime
 
 IDLE_SECONDS = 60.0
@@ -49,8 +50,9 @@ class Gates:
     no waiting call or probe. If there is none, the new key gets no gate.
     """
 
-    def __init__(self, max_gates: int) -> None:
+    def __init__(self, max_gates: int, create: Callable[[], Gate[Waiter | None]]) -> None:
         self._max_gates = max_gates
+        self._create = create
         self._loops = Loops()
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
 
@@ -102,7 +104,7 @@ class Gates:
         if queue is None:
             if not self._make_room(now):
                 return True
-            queue = WaitQueue(lambda done: self._drop(key, done))
+            queue = WaitQueue(self._create(), lambda done: self._drop(key, done))
         self.known[key] = queue
         self.known.move_to_end(key)
         news = now >= queue.gate.until or (queue.gate.reason.passes and not reason.passes)

@@ -11,11 +11,11 @@ from ranvier.pipeline.timing.limit import too_late
 
 if TYPE_CHECKING:
     from ranvier.layers.throttle.gate import Gate
-    from ranvier.layers.throttle.wait_queue import Ticket
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.waiter import Waiter
 
 
-def rejection(call: Call, gate: Gate[Ticket]) -> RanvierError:
+def rejection(call: Call, gate: Gate[Waiter | None]) -> RanvierError:
     """The error for `call`, which `gate` does not admit in time."""
     now = call.pipeline.clock()
     if call.deadline is not None and call.deadline <= now:

@@ -1,4 +1,4 @@
-"""The queue at one gate: a future for each waiting call, and one timer for all of them."""
+"""The queue at one gate: one timer for the gate, and the calls that wait at it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 from ranvier.layers.throttle.gate import Gate, Reason
+from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, SENT_ON, Waiter
 
 if TYPE_CHECKING:
+    from ranvier.layers.throttle.waiting import Turn
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.tenants import Entry
     from ranvier.pipeline.runtime import Runtime
 
 
 class Ticket:
     """One call at a gate: waiting, or admitted and without a result yet."""
 
-    __slots__ = ("_call", "_queue", "future")
+    __slots__ = ("_call", "_entry", "_queue")
 
-    def __init__(self, queue: WaitQueue, call: Call) -> None:
+    def __init__(self, queue: WaitQueue, call: Call, entry: Entry[Waiter | None]) -> None:
         self._queue = queue
         self._call = call
-        self.future: asyncio.Future[bool] = call.pipeline.loop.create_future()  # whether it is admitted
+        self._entry = entry
 
     def accepted(self) -> None:
         """The provider did not reject the call."""
-        self._queue.gate.accepted(self)
-        self._queue.update(self._call.pipeline.clock())
+        now = self._call.pipeline.clock()
+        self._queue.gate.accepted(self._entry, now)
+        self._queue.update(now)
 
-    def leave(self) -> None:
+    def leave(self, *, sent: bool = False) -> None:
         """Leave without a result."""
-        self._queue.gate.leave(self)
-        self._queue.update(self._call.pipeline.clock())
+        now = self._call.pipeline.clock()
+        self._queue.gate.leave(self._entry, now, sent=sent)
+        self._queue.update(now)
 
 
 class WaitQueue:
@@ -46,8 +51,8 @@ class WaitQueue:
 
     __slots__ = ("_done", "_pipeline", "_timer", "_timer_at", "gate")
 
-    def __init__(self, done: Callable[[WaitQueue], None]) -> None:
-        self.gate: Gate[Ticket] = Gate()
+    def __init__(self, gate: Gate[Waiter | None], done: Callable[[WaitQueue], None]) -> None:
+        self.gate = gate
         self._done = done
         self._pipeline: Runtime | None = None  # whose loop the timer is on
         self._timer: asyncio.Handle | None = None
@@ -57,24 +62,32 @@ class WaitQueue:
         """A ticket that the gate has admitted, or `None` if `call` has to wait."""
         now = call.pipeline.clock()
         self.update(now)
-        ticket = Ticket(self, call)
-        return ticket if self.gate.try_pass(ticket, now) else None
+        entry = self.gate.try_pass(None, call.tenant, now)
+        return None if entry is None else Ticket(self, call, entry)
 
-    async def wait(self, call: Call, due: float) -> Ticket | None:
-        """Wait for a ticket that the gate has admitted; `None` if it is not admitted before `due`."""
-        ticket = Ticket(self, call)
+    async def wait(self, call: Call, turn: Turn, due: float, stays: Callable[[], bool]) -> Ticket | None:
+        """Wait for a ticket that the gate has admitted; `None` if `call` is not admitted before `due`.
+
+        While it waits, `stays` is asked several times a second whether it should go on waiting.
+        """
+        waiter, now = Waiter(call, due, stays), call.pipeline.clock()
         self._pipeline = call.pipeline
-        self.gate.wait(ticket, due)
-        self.update(call.pipeline.clock())
+        entry, removed = self.gate.queue.wait(waiter, call.tenant, now, **turn._asdict())
+        if removed is not None:
+            _end(removed, FULL)
+        self.update(now)
+        ticket, how = Ticket(self, call, entry), ""
         try:
-            return ticket if await ticket.future else None
-        except BaseException:
-            ticket.leave()
-            raise
+            how = await waiter.wait(self.gate.queue)
+        finally:
+            if how != ADMITTED:
+                ticket.leave()
+        return ticket if how == ADMITTED else None
 
     def close(self, reason: Reason, until: float, now: float) -> None:
         """Close the gate."""
-        self.gate.close(reason, until, now)
+        for entry in self.gate.close(reason, until, now):
+            _end(entry, SENT_ON)
         self.update(now)
 
     def reopen(self, now: float) -> None:
@@ -82,12 +95,11 @@ class WaitQueue:
         self.gate.reopen(now)
         self.update(now)
 
-    def dismiss(self) -> None:
+    def dismiss(self, now: float) -> None:
         """End the wait of every call: no call waits for a key that was rejected."""
-        for ticket in self.gate.dismiss():
-            if not ticket.future.done():
-                ticket.future.set_result(False)
-        self.update(self._pipeline.clock() if self._pipeline is not None else self.gate.since)
+        for entry in self.gate.queue.clear(now):
+            _end(entry, SENT_ON)
+        self.update(now)
 
     def start_anew(self, shift: float) -> None:
         """Move to a new event loop: keep the closed time, and drop the calls that waited on the old one."""
@@ -95,10 +107,9 @@ class WaitQueue:
         self._pipeline = self._timer = None
 
     def update(self, now: float) -> None:
-        """Resolve the tickets whose wait is over, and set the timer for the next."""
-        for ticket, passes in self.gate.advance(now):
-            if not ticket.future.done():  # a cancelled one leaves by itself, and passes its place on
-                ticket.future.set_result(passes)
+        """End the waits of the calls that are admitted, and set the timer for the next."""
+        for entry in self.gate.advance(now):
+            _end(entry, ADMITTED)  # a cancelled one leaves by itself, and passes its place on
         if self.gate.open:
             self._done(self)
         self._set_timer(self.gate.next_at(now))
@@ -117,3 +128,8 @@ class WaitQueue:
         self._timer = None
         assert self._pipeline is not None
         self.update(self._pipeline.clock())
+
+
+def _end(entry: Entry[Waiter | None], how: str) -> None:
+    if entry.who is not None:
+        entry.who.end(how)

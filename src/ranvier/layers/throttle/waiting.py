@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
+from ranvier.clock import earliest
+from ranvier.pipeline.queueing.costs import Costs
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.worth import waited
 
 if TYPE_CHECKING:
     from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
     from ranvier.pipeline.call import Call
 
+USUAL = Costs()
+"""What calls are expected to cost. What they did cost is settled in a bulkhead, and not at a gate."""
 
-async def wait_at(queue: WaitQueue, call: Call, due: float) -> Ticket | None:
+
+class Turn(NamedTuple):
+    """By what a call is ranked in the queue of a gate: see `FairQueue.wait`."""
+
+    weight: float
+    priority: int
+    cost: float
+    first: bool
+
+
+def turn_of(call: Call) -> Turn:
+    """How `call` is ranked: with the weight and the priority of its place in a bulkhead, if it has one."""
+    weight, priority = (1.0, 0) if call.held is None else call.held.standing()
+    return Turn(weight, priority, USUAL.expected(call.request), first=waited(call, "gate") > 0)
+
+
+def due_at(call: Call, max_wait: float) -> float:
+    """Until when `call` may wait at a gate of its target, so that all its waits there take `max_wait`."""
+    due = earliest(call.pipeline.clock() + max_wait - waited(call, "gate"), call.deadline)
+    due = earliest(due, call.watch.until)
+    due = due if call.held is None else earliest(due, call.held.latest)
+    assert due is not None
+    return due
+
+
+async def wait_at(
+    queue: WaitQueue, call: Call, turn: Turn, due: float, stays: Callable[[], bool]
+) -> Ticket | None:
     """Wait without a place in a bulkhead, and record the wait; `None` if `call` is not admitted before `due`.
 
     Raises:
@@ -22,7 +55,7 @@ async def wait_at(queue: WaitQueue, call: Call, due: float) -> Ticket | None:
     if call.held is not None:
         call.held.give_back()
     try:
-        ticket = await queue.wait(call, due)
+        ticket = await queue.wait(call, turn, due, stays)
     finally:
         recorder.waited(call, "gate", started_at, reason)
     if ticket is not None and call.held is not None:

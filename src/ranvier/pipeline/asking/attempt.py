@@ -14,13 +14,14 @@ from ranvier.messages.response import Response, StreamEvent
 from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
+from ranvier.pipeline.asking.payments import Payments
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
-from ranvier.pipeline.timing.limit import OVERTAKEN, earlier, too_late
+from ranvier.pipeline.timing.limit import OVERTAKEN, too_late
 from ranvier.pipeline.timing.limits import Limits, slot_wait
-from ranvier.pipeline.timing.wait_timer import WaitTimer
+from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -65,12 +66,15 @@ def _events(call: Call) -> AsyncIterator[StreamEvent]:
 
 async def _whole(call: Call) -> Response:
     timer, provider, clock = WaitTimer(call), call.deployment.provider, call.pipeline.clock
-    began, queued = timer.begin(), 0.0
+    began, queued, payments = timer.begin(), 0.0, None
     slots = slots_of(provider)
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
+        payments = Payments(call) if call.purses else None
         attempt = recorder.begin(call, began, queued)
+        if payments is not None:
+            payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=False)
         try:
             response = await provider.complete(call)
@@ -85,11 +89,13 @@ async def _whole(call: Call) -> Response:
                 raise failure  # because: it has its cause
             finally:
                 del failure  # it refers to this frame: a local would complete a reference cycle
+        attempt.succeeded(clock(), response.usage)
     finally:
         timer.end()
+        if payments is not None:
+            payments.settle()
         if slots is not None:
             _release(slots)
-    attempt.succeeded(clock(), response.usage)
     response.provider = response.provider or provider.name
     response.model = response.model or call.deployment.model
     if call.request.schema is not None:
@@ -110,19 +116,26 @@ async def _streamed(
     call: Call, events: AsyncIterator[StreamEvent], streamed: bool = True
 ) -> Response | ResponseStream:
     timer = WaitTimer(call)
-    began, queued = timer.begin(), 0.0
+    began, queued, payments = timer.begin(), 0.0, None
     slots = slots_of(call.deployment.provider)
     if slots is not None:
         began, queued = await _take_slot(call, timer, slots, began)
     try:
+        payments = Payments(call) if call.purses else None
         attempt = recorder.begin(call, began, queued)
+        if payments is not None:
+            payments.attempt = attempt
         call.watch.sent(call, attempt, timer, streamed=streamed)
         stream = ResponseStream(call, attempt, BoundedEvents(call, timer, events))
     except BaseException:  # raised by a listener to end the program
         timer.end()
+        if payments is not None:
+            payments.settle()
         if slots is not None:
             _release(slots)
         raise
+    if payments is not None:
+        stream.on_end(lambda outcome: payments.settle())
     if slots is not None:
         stream.on_end(lambda outcome: _release(slots))
     if call.streaming:

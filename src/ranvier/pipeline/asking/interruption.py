@@ -38,6 +38,7 @@ def interrupted(call: Call, error: Exception, received: Response) -> StreamInter
         **facts,
     )
     made.counts_against_provider = getattr(error, "counts_against_provider", False)
+    made.injected = getattr(error, "injected", False)
     recorder.attach(call.record, made)
     return made
 

@@ -46,4 +46,5 @@ def new_call(
             layer.check_start(to)
     request = build_request(prompt, options)
     limit, circuit = current_deadline(), pipeline.circuit_at_first
-    return Call(request, tenant, pipeline, Record(), to, streaming, limit, circuit, pipeline.limits, hedge)
+    record = Record(request.metadata)
+    return Call(request, tenant, pipeline, record, to, streaming, limit, circuit, pipeline.limits, hedge)

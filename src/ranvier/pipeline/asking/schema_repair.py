@@ -20,6 +20,7 @@ from ranvier.errors.provider import (
 )
 from ranvier.errors.rejected import LocalCapacityError
 from ranvier.errors.root import RanvierError
+from ranvier.errors.spend_limit import SpendLimitExceededError
 from ranvier.messages.message import Message
 from ranvier.messages.request import Request
 from ranvier.messages.response import FinishReason, Response
@@ -95,11 +96,11 @@ def can_repair(call: Call, response: Response) -> bool:
 def concerns_only_repair(error: RanvierError) -> bool:
     """True if `error` ended a repair, but is no evidence against the original request or the provider.
 
-    There was no slot or time for the repair, or the provider rejected it: the mismatch is raised instead.
+    There was no slot, time or money for it, or the provider rejected it: the mismatch is raised instead.
     """
     if isinstance(error, AttemptTimeoutError):
         return error.phase == "attempt" and error.status is None  # our limit, not a 408
-    return isinstance(error, (LocalCapacityError, InvalidRequestError))
+    return isinstance(error, (LocalCapacityError, SpendLimitExceededError, InvalidRequestError))
 
 
 def repair(request: Request, response: Response, mismatches: tuple[Mismatch, ...]) -> Request:

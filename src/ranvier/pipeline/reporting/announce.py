@@ -20,6 +20,7 @@ def announce_rejected(call: Call, error: RanvierError) -> None:
             tenant=call.tenant,
             provider=call.deployment.provider.name,
             model=call.deployment.model,
+            metadata=call.record.metadata,
             kind=error.kind,
             retry_after=error.retry_after,
         )
@@ -58,6 +59,7 @@ def announce_call(call: Call) -> None:
             seconds=story.seconds,
             streaming=call.streaming,
             story=story,
+            metadata=story.metadata,
         ),
         call.record,
     )

@@ -19,6 +19,8 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
     """Record that an attempt of `call` starts, and notify the permits of probes."""
     attempt = Attempt(call.deployment.target, call.attempt, call.delay, call.reason, call.circuit, now)
     attempt.queued = queued
+    if call.deployment.fault is not None:
+        attempt.fault, attempt.billable = call.deployment.fault, call.deployment.is_asked
     call.record.attempts += (attempt,)
     if call.probing:
         for permit in call.probing:
@@ -45,14 +47,24 @@ def withheld(call: Call, error: RanvierError) -> None:
     announce_withheld(call, error)
 
 
+def balanced(call: Call, target: str, how: str) -> None:
+    """Record that a balance has chosen `target` for `call`."""
+    call.record.waits += (Wait("balanced", call.pipeline.clock(), 0.0, how, target),)
+
+
 def skipped(call: Call, error: RanvierError) -> None:
     """Record that the target of `call` was skipped because of `error`."""
-    now, target = call.pipeline.clock(), call.deployment.target
+    target = call.deployment.target
     if isinstance(error, RejectedError):
         words = error.in_words()
     else:
         words = str(error).partition(";")[0].removeprefix(f"{target} ")
-    call.record.waits += (Wait("skipped", now, 0.0, error.kind, target, words),)
+    passed_over(call, error, target, words)
+
+
+def passed_over(call: Call, error: RanvierError, target: str, words: str | None) -> None:
+    """Record that `target` was passed over because of `error`, in `words`."""
+    call.record.waits += (Wait("skipped", call.pipeline.clock(), 0.0, error.kind, target, words),)
 
 
 def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) -> None:
@@ -64,6 +76,10 @@ def attempt_failed(attempt: Attempt, now: float, error: BaseException | None) ->
     if attempt.outcome == HEDGE_LOST:
         return
     if isinstance(error, RanvierError):
+        if attempt.fault is not None:
+            error.injected = True
+        if attempt.first_token is None and not error.billable:
+            attempt.billable = False
         attempt.outcome = error.kind
         attempt.status = getattr(error, "status", None)
         attempt.request_id = getattr(error, "request_id", None)

@@ -14,8 +14,8 @@ from ranvier.messages.collector import Collector, Step
 from ranvier.messages.response import SIGN_OF_LIFE, StreamEvent
 from ranvier.pipeline.asking.foreign import failure_of
 from ranvier.pipeline.streaming.provider_events import ProviderEvents, Some
-from ranvier.pipeline.timing.limit import CLOSED, OVERTAKEN, Limit, earlier, too_late
-from ranvier.pipeline.timing.wait_timer import WaitTimer
+from ranvier.pipeline.timing.limit import CLOSED, OVERTAKEN, Limit, too_late
+from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call

@@ -211,14 +211,15 @@ class RestartingStream(ResponseStream[ParsedT_co], Generic[ParsedT_co]):
         self._restart = self._loop.create_future()
         began = self._clock()
         try:
-            answered = await self._restarts.restart(Broken(at.deployment, at.attempt, cause), at.deadline)
+            where = Broken(at.deployment.real, at.attempt, cause)
+            answered = await self._restarts.restart(where, at.deadline)
         except RanvierError as error:
             raise self._error_after(broken, error)  # noqa: B904  # because: it has its cause
         except asyncio.CancelledError as cancelled:
             recorder.call_failed(self._call.record, self._clock(), cancelled)
             raise
         finally:
-            del cause, broken  # they refer to this frame: locals would complete a cycle
+            del cause, broken, where  # they refer to this frame: locals would complete a cycle
             self._restart.set_result(None)
             self._restart = None
         self._stream, self._tools = answered, ToolsShown()

@@ -39,11 +39,6 @@ SLOW = {
 """What happened when a limit of an attempt was reached, by its phase."""
 
 
-def earlier(limit: Limit, when: float, phase: str) -> Limit:
-    """The limit that is reached first; `limit` wins a tie."""
-    return (when, phase) if limit[0] is None or when < limit[0] else limit
-
-
 def too_late(call: Call, phase: str) -> RanvierError:
     """The error for a wait of `call` that reached the limit named `phase`."""
     deployment, limits = call.deployment, call.limits

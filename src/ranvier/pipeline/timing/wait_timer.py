@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ranvier.pipeline.timing.cancellation import Cancellation
-from ranvier.pipeline.timing.limit import OVERTAKEN, cause_of, earlier, too_late
+from ranvier.pipeline.timing.limit import OVERTAKEN, Limit, cause_of, too_late
 from ranvier.pipeline.timing.timer_wheel import Timer
 
 if TYPE_CHECKING:
@@ -91,9 +90,7 @@ class WaitTimer:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             self.stop()
             return
@@ -127,9 +124,9 @@ class WaitTimer:
         self._phase = phase
         self._silent = silent
         if due is not None and due < self.fires_at:
-            self._set(due)
+            self._call.pipeline.timers.set(self, due)
         if silent < self.fires_at:
-            self._set(silent)
+            self._call.pipeline.timers.set(self, silent)
 
     def hears(self, now: float, idle: float) -> bool:
         """Move the limit of silence by `idle` after a sign of life; false if another limit is reached."""
@@ -184,19 +181,19 @@ class WaitTimer:
         self.ours.take_back()
         self.ours = None
         if self._on_idle is not None and self._on_idle[0] < self.fires_at:
-            self._set(self._on_idle[0])
+            self._call.pipeline.timers.set(self, self._on_idle[0])
 
     def ring(self, when: float, alarm: Callable[[float], None]) -> None:
         """Call `alarm` with the time at `when`, if a task is waiting then, or else once one waits again."""
         self.alarm_at, self.alarm = when, alarm
         if when < self.fires_at:
-            self._set(when)
+            self._call.pipeline.timers.set(self, when)
 
     def while_idle(self, when: float, then: Callable[[], None]) -> None:
         """Call `then` at `when`, if no task is waiting at that time."""
         self._on_idle = (when, then)
         if when < self.fires_at:
-            self._set(when)
+            self._call.pipeline.timers.set(self, when)
 
     def end(self) -> None:
         """The last wait has ended: cancel the timer."""
@@ -226,9 +223,6 @@ class WaitTimer:
         self.fires_at = inf
         self.bucket.pop(self, None)
 
-    def _set(self, when: float) -> None:
-        self._call.pipeline.timers.set(self, when)
-
     def fire(self, now: float) -> None:
         """Called when the timer fires."""
         self.fires_at = inf
@@ -246,7 +240,7 @@ class WaitTimer:
                 self._on_idle = None
                 then()
             elif when != inf:
-                self._set(when)
+                self._call.pipeline.timers.set(self, when)
 
     def _check_limits(self, now: float) -> None:
         """End the wait if a limit has been reached, else set the timer again."""
@@ -257,4 +251,9 @@ class WaitTimer:
         # A limit has moved since the timer was set, or the loop was early.
         first = min(inf if first is None else first, self.alarm_at)
         if first < self.fires_at:
-            self._set(first)
+            self._call.pipeline.timers.set(self, first)
+
+
+def earlier(limit: Limit, when: float, phase: str) -> Limit:
+    """The limit that is reached first; `limit` wins a tie."""
+    return (when, phase) if limit[0] is None or when < limit[0] else limit

@@ -16,6 +16,9 @@ class Held(Protocol):
 
     latest: float | None
 
+    def standing(self) -> tuple[float, int]:
+        """The weight of the tenant, and the priority of the call, where calls wait in fair order."""
+
     def give_back(self) -> None:
         """The call begins to wait, and must hold nothing meanwhile."""
 

@@ -1,15 +1,20 @@
-"""Whether a later target would admit a call now, so that the call need not wait at the current one."""
+"""Whether another target would admit a call now, so that it need not wait at the current one, or go there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.rejected import CredentialMissingError
 from ranvier.pipeline.credentials.known import with_known_keys
+from ranvier.pipeline.layer import Layer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.runtime import Stacked
 
 
 def later_target_admits(call: Call) -> bool:
@@ -25,3 +30,35 @@ def _admits(call: Call, deployment: Deployment) -> bool:
     except PLAIN_FAILURES:  # because: a question must not fail a call that only has to wait
         pass
     return False
+
+
+def accepted_at(call: Call, deployment: Deployment) -> bool | None:
+    """Whether the stack would accept `call` at `deployment` now, or probe; `None` if no key is known."""
+    pipeline, accepted = call.pipeline, None
+    try:
+        if pipeline.credentials.resolver is None:
+            asked = call.to(deployment)
+            asked.credential = pipeline.credentials.default(call, deployment)
+            return _accept(pipeline.judges, asked)
+        for asked in with_known_keys(call, deployment):
+            accepted = _accept(pipeline.judges, asked)
+            if accepted:
+                return True
+    except CredentialMissingError:
+        return False
+    except PLAIN_FAILURES:  # the call learns of it when it is sent there
+        return None
+    return accepted
+
+
+def _accept(layers: Iterable[Stacked], call: Call) -> bool:
+    for layer in layers:  # noqa: SIM110  # because: a generator costs twice as much
+        if not layer.accepts(call):
+            return False
+    return True
+
+
+def judges_of(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Those of `layers` that may reject a call."""
+    own = (Layer.accepts, Layer.admits_now)
+    return tuple([each for each in layers if (type(each).accepts, type(each).admits_now) != own])

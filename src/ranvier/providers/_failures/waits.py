@@ -43,7 +43,7 @@ _ISO = re.compile(
     r" ?([Zz]|UTC|utc|GMT|gmt|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _MONTHS = ("", *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
-_AGES = (1.4e9, 4.1e9)
+AGES = (1.4e9, 4.1e9)
 """The range in which a number is a time in seconds since the epoch, and not a wait."""
 
 _IN_MILLISECONDS = ("retry-after-ms", "retry_after_ms")
@@ -59,7 +59,7 @@ def waiting(headers: Mapping[str, str], body: object) -> Wait:
     relative to the response's own `Date`, so the local clock does not matter. A reset time that is only
     reported, as in `x-ratelimit-reset`, sets `resets_at` but no wait.
     """
-    now = _moment(headers.get("date"))
+    now = moment(headers.get("date"))
     resets_at = None
     for wait in _waits(headers, parse(body)):
         if wait.resets_at is not None:
@@ -84,36 +84,37 @@ def _waits(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> Iterato
         yield Wait(_duration(str(one.get("retryDelay", ""))[:40]))  # google.rpc.RetryInfo
         yield from (_milliseconds(one.get(key)) for key in _IN_MILLISECONDS)
         yield from (_requested(one.get(key)) for key in _IN_SECONDS)
-        yield from (Wait(resets_at=_moment(one.get(key))) for key in _MOMENTS)
+        yield from (Wait(resets_at=moment(one.get(key))) for key in _MOMENTS)
     text = read(body).text
     yield from (Wait(_duration(text, announced.end())) for announced in _ANNOUNCED.finditer(text))
     for until in _UNTIL.finditer(text):
-        yield Wait(resets_at=_moment("{}T{}{}".format(*until.groups())))
+        yield Wait(resets_at=moment("{}T{}{}".format(*until.groups())))
 
 
 def _reported(headers: Mapping[str, str], body: Mapping[str, Any] | str) -> float | None:
     """The reset time of a limit that is only reported."""
     sources = (headers, *(objects(body) if isinstance(body, Mapping) else ()))
-    moments = (_moment(one.get(key)) for one in sources for key in _REPORTED)
+    moments = (moment(one.get(key)) for one in sources for key in _REPORTED)
     return next((moment for moment in moments if moment is not None), None)
 
 
 def _requested(value: object) -> Wait:
     """A wait in seconds, as a duration such as `1m30s`, or as the time of its end."""
-    seconds = _number(value)
-    if seconds is not None and seconds < _AGES[0]:
+    seconds = number(value)
+    if seconds is not None and seconds < AGES[0]:
         return Wait(seconds)
     if isinstance(value, str) and seconds is None:
         seconds = _duration(value.strip().lower()[:40])
-    return Wait(resets_at=_moment(value)) if seconds is None or seconds >= _AGES[0] else Wait(seconds)
+    return Wait(resets_at=moment(value)) if seconds is None or seconds >= AGES[0] else Wait(seconds)
 
 
 def _milliseconds(value: object) -> Wait:
-    wait = _number(value)
+    wait = number(value)
     return Wait() if wait is None else Wait(wait / 1000)
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """A number that is not negative, also as a text; `None` for anything else."""
     if isinstance(value, str):
         return float(value) if _NUMBER.fullmatch(value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e13:
@@ -121,12 +122,12 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-def _moment(value: object) -> float | None:
+def moment(value: object) -> float | None:
     """Seconds since the epoch, from seconds, milliseconds, an ISO date or an HTTP date."""
-    number = _number(value)
-    if number is not None:
-        number = number / 1000 if number > 1000 * _AGES[0] else number
-        return number if _AGES[0] <= number <= _AGES[1] else None
+    given = number(value)
+    if given is not None:
+        given = given / 1000 if given > 1000 * AGES[0] else given
+        return given if AGES[0] <= given <= AGES[1] else None
     if not isinstance(value, str):
         return None
     text = value.strip()[:64]
@@ -134,7 +135,7 @@ def _moment(value: object) -> float | None:
         then = timegm(parsedate_to_datetime(_as_http_date(text)).utctimetuple())
     except (ValueError, TypeError, IndexError, OverflowError):  # because: the parser raises all of these
         return None
-    return float(then) if _AGES[0] <= then <= _AGES[1] else None
+    return float(then) if AGES[0] <= then <= AGES[1] else None
 
 
 def _as_http_date(text: str) -> str:

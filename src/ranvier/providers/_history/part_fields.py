@@ -110,6 +110,7 @@ class PartFields:
                     tenant=self._call.tenant,
                     provider=self._adapter.name,
                     model=self._call.deployment.model,
+                    metadata=self._call.record.metadata,
                 )
             )
         self._left_out.add(name)

@@ -13,6 +13,20 @@ class Renamed(NamedTuple):
     value: Any
 
 
+class Translated(NamedTuple):
+    """Options in the fields of an API.
+
+    Attributes:
+        parameters: These fields.
+        dropped: The neutral names of parameters that are omitted.
+        changes: The options that are sent with another value, with a description of the change.
+    """
+
+    parameters: dict[str, Any]
+    dropped: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str], ...] = ()
+
+
 class NotAcceptedError(Exception):
     """Raised to `fit`, which turns it into an error with the names of target and parameter."""
 

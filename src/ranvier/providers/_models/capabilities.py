@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ranvier.providers._models.models import Facts, starts_with
+from ranvier.providers._models.ids import starts_with
+from ranvier.providers._models.models import Facts
 
 WINDOWS: tuple[tuple[str, str, int], ...] = (
     # vendor, starts of model ids, tokens of input and output together; where sources differ, the larger

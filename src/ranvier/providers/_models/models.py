@@ -12,7 +12,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ranvier.errors.provider import UnsupportedRequestError
-from ranvier.providers._models.actions import DROPPED, Action, NotAcceptedError, Renamed, keep
+from ranvier.providers._models.actions import DROPPED, Action, NotAcceptedError, Renamed, Translated, keep
+from ranvier.providers._models.caching import cached
+from ranvier.providers._models.ids import bare, starts_with
+from ranvier.providers._models.reasoning import limit_beside, reasoned
 from ranvier.providers._models.refusals import (
     CLAUDE_LIMITS,
     NAMES,
@@ -40,14 +43,11 @@ class Facts(NamedTuple):
     model: str
 
 
-class Fitted(NamedTuple):
-    """The parameters to send, under the API's names, and the neutral names of those that were omitted."""
-
-    parameters: dict[str, Any]
-    dropped: tuple[str, ...]
+TRANSLATED = frozenset(("reasoning", "reasoning_summary", "cache", "cache_key"))
+"""The options that each vendor takes in fields of its own."""
 
 
-def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
+def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
     """Adapt the parameters to what this model accepts.
 
     Args:
@@ -62,18 +62,25 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
             change the meaning of the request.
     """
     if not parameters and provider != "anthropic":
-        return Fitted({}, ())
+        return Translated({})
+    given = parameters
+    dropped: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str], ...] = ()
+    if not TRANSLATED.isdisjoint(given):
+        parameters, dropped, changes = _translated(provider, model, given)
     if wants_no_effort(provider, model, parameters):
         parameters = {**parameters, "reasoning_effort": "none"}
     rules = _rules(provider, model)
     wire: dict[str, Any] = {}
-    dropped: tuple[str, ...] = ()
     for name, value in parameters.items():
         wire_name, action = rules.get(name, (name, keep))
         try:
             value = action(value, parameters)
         except NotAcceptedError as reason:
-            raise _unsupported(provider, model, name, str(reason)) from None
+            why = str(reason)
+            if name == "reasoning_effort" and name not in given:  # then it comes from the option
+                name, why = "reasoning", why.replace("'none'", "'off'")
+            raise _unsupported(provider, model, name, why) from None
         if value is DROPPED:
             dropped += (name,)
         elif isinstance(value, Renamed):
@@ -81,8 +88,21 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Fitted:
         else:
             wire[wire_name] = value
     if provider == "anthropic" and "max_tokens" not in wire:
-        wire["max_tokens"] = _limit(model)
-    return Fitted(wire, dropped)
+        wire["max_tokens"] = limit_beside(wire.get("thinking"), _limit(model))
+    return Translated(wire, dropped, changes)
+
+
+def _translated(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
+    """The parameters with the options of `TRANSLATED` in the fields of the vendor."""
+    try:
+        thinking = reasoned(provider, model, given)
+    except NotAcceptedError as reason:
+        raise _unsupported(provider, model, "reasoning", str(reason)) from None
+    caching = cached(provider, model, given)
+    dropped = (*thinking.dropped, *caching.dropped)
+    rest = {name: value for name, value in given.items() if name not in TRANSLATED.union(dropped)}
+    parameters = {**rest, **thinking.parameters, **caching.parameters}
+    return Translated(parameters, dropped, (*thinking.changes, *caching.changes))
 
 
 def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -112,7 +132,7 @@ def wants_no_effort(provider: str, model: str, given: Mapping[str, Any]) -> bool
     return (
         provider == "openai"
         and bool(given.get("tools"))
-        and "reasoning_effort" not in given
+        and given.keys().isdisjoint(("reasoning", "reasoning_effort"))
         and starts_with(model, NONE_BESIDE_TOOLS)
     )
 
@@ -127,16 +147,6 @@ def _rules(provider: str, model: str) -> dict[str, tuple[str, Action]]:
             for name in parameters.split():
                 rules.setdefault(name, (names.get(name, name), action))
     return {name: (wire_name, keep) for name, wire_name in names.items()} | rules
-
-
-def starts_with(model: str, starts: str) -> bool:
-    return starts == "*" or _bare(model).startswith(tuple(starts.split()))
-
-
-def _bare(model: str) -> str:
-    """`anthropic/claude-sonnet-4.6` -> `claude-sonnet-4-6`: without prefix, spelled as the vendor does."""
-    bare = model.lower().rsplit("/", 1)[-1].lstrip("~").removeprefix("ft:")
-    return bare.replace(".", "-") if bare.startswith("claude") else bare
 
 
 def _unsupported(provider: str, model: str, name: str, reason: str) -> UnsupportedRequestError:
@@ -180,5 +190,5 @@ def first_token_allowance(provider: str, model: str) -> float:
 
     This is normal for models that do not stream their reasoning, and for Ollama, which may load the model.
     """
-    speaks = any(mark in _bare(model) for mark in SPEAKING)
+    speaks = any(mark in bare(model) for mark in SPEAKING)
     return 120.0 if provider == "ollama" or (starts_with(model, SILENT) and not speaks) else 20.0

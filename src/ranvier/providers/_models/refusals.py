@@ -97,6 +97,10 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
      one_of({"minimal": "low", "max": "xhigh"})),
     (_OPENAI, "gpt-5.1", "reasoning_effort",
      one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 accepts `minimal`
+    (_OPENAI, "gpt-5-codex", "reasoning_effort",
+     one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),  # P, as the next two
+    (_OPENAI, "gpt-5.", "reasoning_effort", one_of({"max": "xhigh"})),
+    (_OPENAI, "gpt-5", "reasoning_effort", one_of({"none": "minimal", "xhigh": "high", "max": "high"})),
     ("openai", "*", "reasoning_effort", one_of({"max": "xhigh"})),
     # -- Gemini
     ("gemini", "gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash",

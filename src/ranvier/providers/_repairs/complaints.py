@@ -66,6 +66,8 @@ WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     ),
     "thinking": _word(r"thinking(?![_ ]?(?:level|budget))|thinking_?config|thinking[_ ]?budget"),
     "reasoning": _word(r"reasoning"),
+    "cache": _word("cache_?control|prompt_?cache_?options"),
+    "cache_key": _word("prompt_?cache_?key"),
     "verbosity": _word("verbosity"),
     "parallel_tool_calls": _word("parallel_?tool_?calls|parallel tool calls"),
     "stream_options": _word("stream_?options|include_usage"),

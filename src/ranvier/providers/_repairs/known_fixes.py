@@ -29,6 +29,7 @@ from ranvier.providers._repairs.fixes import (
     LeaveOut,
     Rename,
     Supply,
+    given,
     is_number,
     places_of,
 )
@@ -54,6 +55,15 @@ def _effort_beside_tools(complaint: Complaint, fields: Json) -> Fix | None:
     if about and fields.get("tools") and "messages" in fields and "none" in complaint.text:
         return Supply("reasoning_effort", "none", beside="tools")
     return None
+
+
+SUMMARY: Final = re.compile(r"reasoning[_. ]summar(?:y|ies)")
+
+
+def _summary(complaint: Complaint, fields: Json) -> Fix | None:
+    """OpenAI: an organization that is not verified, for example, gets no summaries of thoughts."""
+    about = {"reasoning", "summary"} <= complaint.names or SUMMARY.search(complaint.text)
+    return LeaveOut(("reasoning_summary",)) if about and given(fields, "reasoning_summary") else None
 
 
 def _one_of_two(complaint: Complaint, fields: Json) -> Fix | None:
@@ -150,6 +160,7 @@ def _forbids_tools(settings: tuple[str, ...], fields: Json) -> bool:
 FINDERS: Final[tuple[Callable[[Complaint, Json], Fix | None], ...]] = (
     schema_fix,
     _effort_beside_tools,
+    _summary,
     _one_of_two,
     _limit,
     _value,

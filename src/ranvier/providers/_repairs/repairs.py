@@ -25,6 +25,7 @@ from ranvier.messages.collector import Step
 from ranvier.messages.response import StreamEvent
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._reading import json
+from ranvier.providers._reading.rate_limits import rate_limits
 from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix, Growing
@@ -120,7 +121,7 @@ class Fixing:
         Raises:
             RanvierError: the error of the request without a fix, or that of the fixed request.
         """
-        reply = await self._send(request)
+        reply = await self._sent(request)
         while not reply.ok:
             error = await _error_of(reply)
             fixed = self.instead(reply, error)
@@ -129,7 +130,15 @@ class Fixing:
                     raise error
             finally:
                 del error  # because it refers to this frame, which refers to it: a reference cycle
-            reply = await self._send(fixed)
+            reply = await self._sent(fixed)
+        return reply
+
+    async def _sent(self, request: HttpRequest) -> HttpReply:
+        """Send `request`, and pass on the limits in its reply, if a layer wants them."""
+        reply = await self._send(request)
+        on_limits = self._call.on_limits
+        if on_limits is not None and (limits := rate_limits(reply.headers)) is not None:
+            on_limits(limits, reply.status != 429)
         return reply
 
     def after(self, reply: HttpReply, error: Failed | None, steps: list[Step]) -> HttpRequest | None:

@@ -26,7 +26,7 @@ from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
 from ranvier.providers._wire.address import checked_url
-from ranvier.providers._wire.fields import Extras, encoded, fitted
+from ranvier.providers._wire.fields import Extras, encoded, fitted, leave_to_marks
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.lacking import lacking
@@ -205,6 +205,7 @@ class Adapter(Wire):
         call = translated(call, wire)
         extras = Extras(call, self.family, self.name)
         fields = wire.body(call, fitted(call, self.name, wire.rules(call), extras), streaming)
+        leave_to_marks(call, fields)
         extras.put_over(fields, wire.own_fields)
         wire.repairs.apply(call, fields)
         return fields

@@ -19,13 +19,14 @@ from ranvier.messages.request import CHECKS, Request
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json
+from ranvier.providers._repairs import fixes
 
 if TYPE_CHECKING:
     from ranvier.messages.tool import Tool
     from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
-SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "extra"))
+SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "metadata", "extra"))
 """The settings of a `Request`."""
 
 KNOWN: Final = frozenset(
@@ -39,6 +40,14 @@ KNOWN: Final = frozenset(
 
 OwnFields = Callable[[Mapping[str, Any], Json], Mapping[str, Any]]
 """Translates a caller's fields for a request: see `Wire.own_fields`."""
+
+FIELDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "reasoning": ("reasoning_effort", "thinking", "reasoning"),
+    "reasoning_summary": ("thinking", "reasoning"),
+    "cache": ("cache",),
+    "cache_key": ("cache_key",),
+}
+"""The settings of `PLACES` that take precedence over each option."""
 
 
 class Extras:
@@ -69,6 +78,16 @@ class Extras:
             validation.one_answer(f"extra[{name!r}]", fields)
         self.fields += [shared, *own]
 
+    def replaced(self, request: Request) -> list[str]:
+        """The options of `request` that they set in the fields of the API."""
+        if not (self.settings or self.fields):
+            return []
+        options = [name for name in FIELDS_OF if getattr(request, name) is not None]
+        return [name for name in options if any(map(self._has, FIELDS_OF[name]))]
+
+    def _has(self, setting: str) -> bool:
+        return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))
+
     def put_over(self, fields: Json, own_fields: OwnFields) -> None:
         """Merge them into `fields`, nested objects field by field; `model` and `stream` are never changed."""
         for given in self.fields:
@@ -94,16 +113,17 @@ def fitted(call: Call, provider: str, facts: Facts, extras: Extras) -> Json:
         UnsupportedRequestError: the model needs a change that would alter the meaning of the request.
     """
     given = given_settings(call, extras)
+    call.adjusted((name, "left to the fields of the API") for name in extras.replaced(call.request))
     if not given:
         return fit(*facts, given).parameters
     try:
-        parameters, dropped = fit(*facts, given)
+        parameters, dropped, changes = fit(*facts, given)
     except UnsupportedRequestError as error:
         error.provider, error.model = provider, call.deployment.model
         raise
     if call.pipeline.events.hears(ParameterDropped):
         _emit_dropped(call, provider, dropped)
-        call.adjusted(changed(facts, given))
+        call.adjusted((*changes, *changed(facts, given)))
     for name in ("tools", "schema"):
         parameters.pop(name, None)  # fitted only for the models that reject them
     return parameters
@@ -118,11 +138,30 @@ def given_settings(call: Call, extras: Extras) -> Json:
     for more in extras.fields:
         if "reasoning_effort" in more:
             given["reasoning_effort"] = more["reasoning_effort"]  # may rule out temperature and the like
-    return given | settings | extras.settings
+    given |= settings | extras.settings
+    for name in extras.replaced(call.request):
+        del given[name]
+    return given
+
+
+def leave_to_marks(call: Call, fields: Json) -> None:
+    """Remove the mark for the cache if the conversation has marks of its own: too many are rejected."""
+    if "cache_control" in fields and any(
+        _marked(fields.get(name)) for name in ("tools", "system", "messages")
+    ):
+        del fields["cache_control"]
+        call.adjusted([("cache", "left to the marks in the conversation")])
+
+
+def _marked(blocks: object) -> bool:
+    if not isinstance(blocks, list):
+        return False
+    found = (block for block in blocks if isinstance(block, Mapping))
+    return any("cache_control" in block or _marked(block.get("content")) for block in found)
 
 
 def _emit_dropped(call: Call, provider: str, dropped: tuple[str, ...]) -> None:
-    target = {"tenant": call.tenant, "provider": provider, "model": call.deployment.model}
+    target = {**call.where(), "provider": provider}
     for parameter in dropped:
         call.pipeline.events.emit(ParameterDropped(parameter=parameter, **target), call.record)
 

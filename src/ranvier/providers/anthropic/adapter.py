@@ -73,6 +73,9 @@ class Anthropic(Adapter):
             "messages": self._messages(call, part_fields),
             **settings,
         }
+        if "thinking" in settings and _continues_without_thought(fields["thinking"], fields["messages"]):
+            del fields["thinking"]
+            call.adjusted([("reasoning", "left out: the turn was begun without")])
         if system := self._system(call, part_fields):
             fields["system"] = system
         if request.tools:
@@ -158,6 +161,21 @@ class Anthropic(Adapter):
 def _may_go_back(block: Mapping[str, Any]) -> bool:
     """False for thinking without its signature, as from a broken stream: the API rejects it."""
     return block.get("type") != "thinking" or bool(block.get("signature"))
+
+
+def _continues_without_thought(thinking: Json, messages: list[Json]) -> bool:
+    """True if the answer belongs to a turn that was begun without the thinking that a budget requires."""
+    if thinking.get("type") != "enabled" or not messages:
+        return False
+    if messages[-1]["role"] == "user" and _first_type(messages[-1]) != "tool_result":
+        return False
+    begun = next((each for each in reversed(messages) if each["role"] == "assistant"), None)
+    return begun is not None and _first_type(begun) not in THINKING_BLOCKS
+
+
+def _first_type(message: Json) -> Any:
+    content = message["content"]
+    return "text" if isinstance(content, str) else content[0].get("type")
 
 
 def _source(image: Image) -> Json:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ranvier import validation
 from ranvier.providers._history.call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
-from ranvier.providers._models.models import Facts, fit
+from ranvier.providers._models.models import TRANSLATED, Facts, fit
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
@@ -138,7 +138,7 @@ class OpenAI(ChatCompletions):
         fix = super().fix(call, complaint, fields)
         if not isinstance(fix, Rename) or fix.new != "max_completion_tokens":
             return fix
-        settings = {name: fields[name] for name in PLACES if name in fields}
+        settings = {name: fields[name] for name in PLACES if name in fields and name not in TRANSLATED}
         unsupported = fit(self.family, fields["model"], settings).dropped
         return Together((fix, LeaveOut(unsupported))) if unsupported else fix
 

@@ -37,9 +37,13 @@ from ranvier.providers.gemini.answer import SIGNATURE, PartReader, read_answer
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.providers._wire.issuer import Issuer
+    from ranvier.providers._wire.wire import Wire
 
 VERTEX: Final = "aiplatform.googleapis.com"
 """The host of Vertex, which matches calls by their order and rejects their ids."""
+
+HELD: Final = frozenset(("systemInstruction", "tools", "toolConfig"))
+"""The fields that a cached content holds."""
 
 MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
@@ -79,6 +83,15 @@ class Gemini(Adapter):
                 fields["toolConfig"] = {"functionCallingConfig": _mode(choice)}
         if generation := _generation(request, settings):
             fields["generationConfig"] = generation
+        return fields
+
+    def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
+        """The fields, without those that a `cachedContent` holds: the API rejects them beside it."""
+        fields = super()._fields(call, wire, streaming)
+        if "cachedContent" in fields:
+            for name in sorted(HELD & fields.keys()):
+                del fields[name]
+                call.adjusted([(name, "left to the cached content")])
         return fields
 
     def response(self, body: Json) -> Response:
@@ -230,7 +243,7 @@ def _mode(choice: str) -> Json:
 def _generation(request: Request, settings: Json) -> Json:
     level = settings.pop("thinkingLevel", None)
     if level is not None:
-        settings["thinkingConfig"] = {"thinkingLevel": level}
+        settings["thinkingConfig"] = {**settings.get("thinkingConfig", {}), "thinkingLevel": level}
     if request.schema is not None:
         settings["responseMimeType"] = "application/json"
         settings["responseJsonSchema"] = request.schema.definition

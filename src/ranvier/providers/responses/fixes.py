@@ -8,16 +8,13 @@ from typing import Final
 
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
-from ranvier.providers._repairs.fixes import Change, Fix, LeaveOut, given
+from ranvier.providers._repairs.fixes import Change, Fix
 
 ENCRYPTED: Final = "reasoning.encrypted_content"
 """Includes what is needed to send reasoning back without state on the server."""
 
 UNENCRYPTED: Final = re.compile(r"encrypted[_ ]content\b.{0,40}\bnot (?:supported|available|allowed)")
 """The model does not reason."""
-
-SUMMARY: Final = re.compile(r"reasoning[_. ]summar(?:y|ies)")
-"""Summaries of reasoning are rejected, for example to an organization that is not verified."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,4 @@ def response_fix(complaint: Complaint, fields: Json) -> Fix | None:
     asks_for_it = ENCRYPTED in fields.get("include", ())
     if asks_for_it and (UNENCRYPTED.search(complaint.text) or "include" in complaint.names):
         return LeaveOutEncrypted()
-    is_about_summary = "summary" in complaint.names or SUMMARY.search(complaint.text)
-    if is_about_summary and given(fields, "reasoning_summary"):
-        return LeaveOut(("reasoning_summary",))
     return None

@@ -81,14 +81,15 @@ class Responses(Wire):
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The fields of a response."""
         request = call.request
-        choice, effort = settings.pop("tool_choice", None), settings.pop("reasoning_effort", None)
+        choice = settings.pop("tool_choice", None)
+        reasoning = {name: settings.pop(f"reasoning_{name}", None) for name in ("effort", "summary")}
         part_fields = PartFields(self, call)
         fields: Json = {"model": call.deployment.model, "input": Items(self, call, part_fields).written()}
         if request.system:
             fields["instructions"] = request.system
         fields |= settings
-        if effort is not None:
-            fields["reasoning"] = {"effort": effort}
+        if reasoning := {name: value for name, value in reasoning.items() if value is not None}:
+            fields["reasoning"] = reasoning
         if tools := offered(request, choice):
             fields["tools"] = [_tool(tool, part_fields) for tool in tools]
             if choice is not None:

@@ -14,6 +14,9 @@ from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid, text_of
 _FIXED = ("top_p", "n", "presence_penalty", "frequency_penalty")
 """Settings that are fixed for every kimi-* model, besides the temperature."""
 
+_THINKERS = ("kimi-k3", "kimi-k2.7", "kimi-k2-thinking")
+"""Models that cannot stop thinking."""
+
 
 def _error(kind: str, message: str) -> dict[str, str]:
     return {"message": message, "type": kind}
@@ -86,6 +89,8 @@ class KimiWire(ChatWire):
         return model.startswith("kimi") and (body.get("thinking") or {}).get("type") != "disabled"
 
     def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
+        if (body.get("thinking") or {}).get("type") == "disabled" and model.startswith(_THINKERS):
+            raise invalid("invalid thinking: only type=enabled is allowed for this model")
         check_roles(messages, ("system", "user", "assistant", "tool"))
         check_results(messages, "Invalid request: ")
         if model.startswith("kimi"):

@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.chat import ChatWire, Json, event
 from ranvier.simulator.wires.conversation import check_results, check_roles
-from ranvier.simulator.wires.reading import Sent, Unacceptable
+from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
 
 _NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+_THINKERS = ("claude-sonnet-5-5", "claude-opus-5-5", "gemini-3.6-flash", "glm-5.3", "kimi-k2.7")
+"""Models that cannot stop thinking on OpenRouter's routes."""
 
 _NO_PREFILL = {
     "raw": '{"type":"error","error":{"type":"invalid_request_error","message":"This model does not support '
@@ -98,6 +101,11 @@ class OpenRouterWire(ChatWire):
     def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
         check_roles(messages, ("system", "developer", "user", "assistant", "tool"))
         check_results(messages, "")
+        reasoning = body.get("reasoning") or {}
+        if {"effort", "max_tokens"} <= reasoning.keys():
+            raise invalid('Only one of "reasoning.effort" and "reasoning.max_tokens" can be specified')
+        if reasoning.get("effort") == "none" and model.rsplit("/", 1)[-1].startswith(_THINKERS):
+            raise invalid("Reasoning is mandatory for this endpoint and cannot be disabled")
         if messages[-1]["role"] == "assistant" and "claude" in model and "4.5" not in model:
             raise Unacceptable(400, "unsupported_parameter", metadata=_NO_PREFILL)
 

@@ -74,8 +74,10 @@ def request(call: Call) -> Attributes:
             names.TEMPERATURE: settings.temperature,
             names.TOP_P: settings.top_p,
             names.STOP: settings.stop or None,
+            names.SEED: settings.seed,
             names.STREAM: call.streaming or None,
             names.OUTPUT_TYPE: None if settings.schema is None else "json",
+            **{names.METADATA + name: label for name, label in settings.metadata.items()},
         }
     )
 

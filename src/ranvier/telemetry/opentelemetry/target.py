@@ -63,6 +63,9 @@ def _server(base_url: str | None) -> Mapping[str, Value]:
     return {names.ADDRESS: host, names.PORT: port} if host and port else {}
 
 
+MAX_UNLISTED = 100
+"""Unlisted targets that have a series of their own; further ones share one for each provider."""
+
 NOWHERE = Target("")
 """The target of a call that was not sent, if the route does not name a first target."""
 
@@ -75,8 +78,10 @@ class Targets:
     """
 
     def __init__(self, pipeline: Runtime) -> None:
-        deployments = [each for layer in pipeline.layers for each in layer.deployments()]
+        deployments = [each for layer in pipeline.layers for chain in layer.chains() for each in chain]
         self._known = {each.target: Target.of(each) for each in deployments}
+        self._like = {each.provider.name: each.traits for each in deployments}
+        self._room = MAX_UNLISTED
         self._starts: dict[str | None, Target] = {}
         for layer in pipeline.layers:
             if layer.place is Place.ROUTE:
@@ -92,8 +97,24 @@ class Targets:
 
     def start(self, call: Call) -> Target:
         """The target where `call` starts."""
-        return self._starts.get(call.start) or NOWHERE
+        start = self._starts.get(call.start)
+        if start is None and call.start is not None and "/" in call.start:
+            start = self.named(call.start)
+        return start or NOWHERE
 
     def named(self, target: str) -> Target:
-        """The target of an attempt; a user's own route may use targets that it has not declared."""
-        return self._known.get(target) or Target(target)
+        """The target of an attempt; a route may use targets that it does not list."""
+        return self._known.get(target) or self._unlisted(target)
+
+    def _unlisted(self, target: str) -> Target:
+        """A target that is not listed: callers may name any number, and each would be a series of its own."""
+        if self._room > 0:
+            self._room -= 1
+        else:
+            target = target.partition("/")[0]
+        known = self._known.get(target)
+        if known is None:
+            like = self._like.get(target.partition("/")[0])
+            known = Target(target) if like is None else Target(target, like.family, like.base_url)
+            self._known[target] = known
+        return known

@@ -6,7 +6,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const WORDS = { half_open: "half-open", quiet: "not used yet", keyless: "no key" };
   const COLOURS = { well: "#2c6e54", strained: "#c98500", trouble: "#c8291f", unknown: "#7a828a" };
-  const SORTS = ["all", "failed", "slow", "rescued", "good", "abandoned", "keyless", "not_allowed"];
+  const SORTS = ["all", "failed", "slow", "rescued", "good", "abandoned", "keyless", "not_allowed", "spend_limit"];
   const $ = (id) => document.getElementById(id);
 
   const state = {
@@ -300,7 +300,7 @@
       return;
     }
     keyed($("stories"), wanted, (each) => `${facts.process.id} ${each.number}`, (each) => {
-      const symbol = { failed: "trouble", slow: "strained", rescued: "half_open", good: "closed", abandoned: "unknown", keyless: "unknown", not_allowed: "unknown" }[each.sort];
+      const symbol = { failed: "trouble", slow: "strained", rescued: "half_open", good: "closed", abandoned: "unknown", keyless: "unknown", not_allowed: "unknown", spend_limit: "unknown" }[each.sort];
       const route = each.attempts.map((attempt) => attempt.target.split("/")[0]).filter((name, i, all) => name !== all[i - 1]);
       const outcome = each.sort === "failed" ? `: ${word(each.outcome)}` : "";
       return make("li", {}, make("details", {}, make("summary", {},

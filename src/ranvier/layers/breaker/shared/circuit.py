@@ -29,7 +29,7 @@ class Verdict(Enum):
     PROBES = "probes"
     """Admits it as the probe of this cooldown."""
 
-    STANDS_IN = "stands in"
+    LAST_RESORT = "last resort"
     """Admit the call although it is no probe: no other target is left, or the circuit is only observed.
 
     Its content may close the circuit.
@@ -38,7 +38,7 @@ class Verdict(Enum):
     REJECTED = "rejected"
 
 
-PASSES, PROBES, STANDS_IN, REJECTED = Verdict
+PASSES, PROBES, LAST_RESORT, REJECTED = Verdict
 
 
 class SharedCircuit:
@@ -88,11 +88,11 @@ class SharedCircuit:
         if exempt:
             return PASSES
         if self.rules.mode == OBSERVED:
-            return STANDS_IN
+            return LAST_RESORT
         due = now >= self._next_probe and (may_probe or last_target)
         if due and self._probing(now) < self.rules.max_probes:
             return PROBES
-        return STANDS_IN if last_target else REJECTED
+        return LAST_RESORT if last_target else REJECTED
 
     def take(self, verdict: Verdict, who: object, now: float, lease: float) -> int:
         """Admit `who` by `verdict`; returns the generation that its content may close, or 0."""

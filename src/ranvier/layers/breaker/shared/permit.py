@@ -9,7 +9,7 @@ from ranvier.errors.provider import AttemptTimeoutError
 from ranvier.errors.scope import Scope
 from ranvier.pipeline.call import UNWATCHED
 from ranvier.pipeline.guard import Permit
-from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
+from ranvier.pipeline.outcome import ABANDONED, FAILED, SUCCEEDED, Outcome
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.shared.circuit import SharedCircuit
@@ -79,6 +79,13 @@ class VotingPermit(Permit):
             self._own.proved()
         finally:
             self.content()
+
+    def injected(self, *, counted: bool) -> None:
+        """The attempt gets a fault on purpose: it has no vote."""
+        try:
+            self._own.injected(counted=counted)
+        finally:
+            self._end(ABANDONED, None)
 
     def silent(self) -> None:
         """The attempt has passed its hang threshold: it counts as a failure unless content comes."""

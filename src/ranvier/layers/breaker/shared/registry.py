@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ranvier.pipeline.runtime import Runtime
 
 MAX_TARGETS = 10_000
-"""Targets with shared circuits; calls to further ones pass without."""
+"""Targets with shared circuits. A further one replaces one that the stack does not list and that works, if
+there is any; otherwise its calls pass without."""
 
 RESCUE_SECONDS = 1.0
 """When a circuit opens, the calls that wait there go on to their next targets, spread over this time."""
@@ -45,6 +46,7 @@ class SharedCircuitRegistry:
         self._circuits: dict[tuple[str, str | None, bool], SharedCircuit] = {}
         self.ours: dict[str, SharedTarget] = {}
         self.theirs: dict[str, SharedTarget] = {}
+        self._listed: set[str] = set()  # targets of the stacks, whose votes are kept
         self._listening: weakref.WeakSet[Events] = weakref.WeakSet()
         self._loops = Loops()
 
@@ -96,9 +98,11 @@ class SharedCircuitRegistry:
 
     # --- for the breaker -------------------------------------------------------------------------
 
-    def listen(self, events: Events) -> None:
-        """Send the changes that operators make to `events`."""
-        self._listening.add(events)
+    def join(self, pipeline: Runtime) -> None:
+        """Send the changes that operators make to the pipeline's listeners, and learn its targets."""
+        self._listening.add(pipeline.events)
+        chains = (chain for layer in pipeline.layers for chain in layer.chains())
+        self._listed.update(each.target for chain in chains for each in chain)
 
     def start_on(self, pipeline: Runtime) -> None:
         """A pipeline opens: if the old event loop is closed, forget what was in flight on it."""
@@ -115,13 +119,22 @@ class SharedCircuitRegistry:
         """The shared circuits for `call`; `None` if there are too many targets."""
         targets = self.theirs if call.tenants_key else self.ours
         target = targets.get(call.deployment.target)
-        if target is None and len(targets) < MAX_TARGETS:
+        if target is None and (len(targets) < MAX_TARGETS or self._forgets_one_of(targets)):
             where = call.deployment
             target = targets[where.target] = SharedTarget(
                 self._circuit(where.provider.name, where.model, call.tenants_key),
                 self._circuit(where.provider.name, None, call.tenants_key),
             )
         return target
+
+    def _forgets_one_of(self, targets: dict[str, SharedTarget]) -> bool:
+        """Drop the oldest target without a listed name, whose circuit is closed, and where no call waits."""
+        for name, target in targets.items():
+            circuit = target.model
+            if name not in self._listed and circuit.state is CLOSED and not target.waiting:
+                del targets[name], self._circuits[circuit.provider, circuit.model, circuit.tenants_keys]
+                return True
+        return False
 
     def _circuit(self, provider: str, model: str | None, tenants_keys: bool) -> SharedCircuit:
         key = provider, model, tenants_keys

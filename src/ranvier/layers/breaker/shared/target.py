@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
-from ranvier.layers.breaker.shared.recently_well import MAX_TENANTS, RecentlyWell
+from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
 from ranvier.layers.breaker.shared.silences import Silence
 
 
@@ -35,7 +35,7 @@ class SharedTarget:
     def __init__(self, model: SharedCircuit, endpoint: SharedCircuit) -> None:
         self.model = model
         self.endpoint = endpoint
-        self.well = RecentlyWell()
+        self.well = RecentSuccesses()
         self.waiting: dict[Waiting, None] = {}  # in order, so that runs can be repeated
 
     def content(self, voter: int, began: float, now: float) -> None:

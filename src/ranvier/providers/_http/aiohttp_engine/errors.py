@@ -47,6 +47,7 @@ def map_exception(error: Exception, request: HttpRequest) -> Exception:
     else:
         words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
+        failure.billable = not isinstance(error, aiohttp.ClientConnectorError)
     failure.__cause__ = error
     return failure
 

@@ -31,6 +31,7 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
         reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
         words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
+        failure.billable = not isinstance(error, library.ConnectError)
     failure.__cause__ = error
     return failure
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ranvier.simulator.wires.reading import Unacceptable, invalid
+from ranvier.simulator.wires.rules import thinking
 
 Json = dict[str, Any]
 
@@ -44,6 +45,7 @@ def check(body: Json, model: str, messages: list[Json]) -> None:
             raise invalid(f"{name}: Extra inputs are not permitted")
     _check_limit(body, model)
     _check_sampling(body, model)
+    thinking.check(body, model)
     for position, message in enumerate(messages):
         _check_message(position, message)
     _check_calls(messages)

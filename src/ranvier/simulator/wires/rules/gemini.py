@@ -27,6 +27,15 @@ EITHER: Final = ("gemini-1", "gemini-2")
 """They cannot combine tools with JSON answers."""
 
 LEVELLESS: Final = ("gemini-1", "gemini-2", "gemma", "learnlm")
+THOUGHTLESS: Final = ("gemini-1", "gemini-2.0", "gemini-2.5-flash-image", "gemma", "learnlm")
+CAN_STOP: Final = ("gemini-2.5-flash",)
+BUDGETS: Final = (
+    (("gemini-2.5-pro",), (128, 32_768)),
+    (("gemini-2.5-flash-lite",), (512, 24_576)),
+    (("gemini-2.5-flash",), (1, 24_576)),
+)
+"""The least and the largest number of tokens that a model may think, if it does."""
+
 NOT_MINIMAL: Final = (
     "gemini-3-pro",
     "gemini-3.1-pro",
@@ -142,6 +151,13 @@ def _check_thinking(thinking: Json, model: str) -> None:
     level, budget = thinking.get("thinkingLevel"), thinking.get("thinkingBudget")
     if level is not None and budget is not None:
         raise invalid("You can only set only one of thinking budget and thinking level.")
+    if thinking and model.startswith(THOUGHTLESS):
+        raise invalid("Thinking is not enabled for this model.")
+    least, most = next((bounds for models, bounds in BUDGETS if model.startswith(models)), (0, 65_536))
+    if budget is not None and not (least <= budget <= most or (budget == 0 and model.startswith(CAN_STOP))):
+        raise invalid(
+            f"The thinking budget {budget} is invalid. Please choose a value between {least} and {most}."
+        )
     if level is not None and model.startswith(LEVELLESS):
         raise invalid("Thinking level is not supported for this model.")
     if str(level).upper() == "MINIMAL" and model.startswith(NOT_MINIMAL):

@@ -8,6 +8,14 @@ from typing import Any, Final
 
 from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.openai_settings import (
+    check_cache,
+    check_value,
+    efforts_of,
+    too_long,
+    unsupported,
+    unsupported_value,
+)
 
 Json = dict[str, Any]
 
@@ -16,9 +24,9 @@ ROLES: Final = ("system", "assistant", "user", "function", "tool", "developer")
 _PARAMETERS = """
     audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens
     messages metadata modalities model n parallel_tool_calls prediction presence_penalty prompt_cache_key
-    prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store
-    stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity
-    web_search_options"""
+    prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed
+    service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p user
+    verbosity web_search_options"""
 PARAMETERS: Final = frozenset(_PARAMETERS.split())
 
 REASONING: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6")
@@ -33,8 +41,6 @@ NO_TOOLS_WHILE_REASONING: Final = ("gpt-5.2", "gpt-5.3", "gpt-5.4", "gpt-5.5", "
 ALWAYS_TOOLS: Final = ("gpt-5.2-chat", "gpt-5.3-chat")
 SAMPLING: Final = ("temperature", "top_p", "logprobs", "top_logprobs")
 PENALTIES: Final = ("presence_penalty", "frequency_penalty", "logit_bias")
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
-
 NAME: Final = r"^[a-zA-Z0-9_-]{1,64}$"
 
 
@@ -50,6 +56,7 @@ def check(body: Json, model: str, messages: list[Json]) -> None:
     _check_tools(body)
     _check_form(body, messages)
     _check_stream(body)
+    check_cache(body, model, times=("30m",))
     if model:
         _check_settings(body, model)
 
@@ -63,7 +70,7 @@ def _check_message(place: str, message: Json) -> None:
         )
     for position, call in enumerate(calls or ()):
         if len(call["id"]) > 40:
-            raise _too_long(f"{place}.tool_calls[{position}].id", 40, len(call["id"]))
+            raise too_long(f"{place}.tool_calls[{position}].id", 40, len(call["id"]))
         if not isinstance(call["function"]["arguments"], str):
             where = f"{place}.tool_calls[{position}].function.arguments"
             raise invalid(
@@ -159,13 +166,20 @@ def _check_settings(body: Json, model: str) -> None:
             param="stop",
             code="array_above_max_length",
         )
-    effort = body.get("reasoning_effort")
-    if effort is not None and effort not in EFFORTS:
-        raise unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
-    if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
-        if effort is not None:
-            raise _unrecognized("reasoning_effort")
+    _check_effort(body.get("reasoning_effort"), model)
+    if model.startswith(REASONING) and not model.startswith(NOT_REASONING):
+        _check_reasoning(body, model, body.get("reasoning_effort"))
+
+
+def _check_effort(effort: str | None, model: str) -> None:
+    if effort is None:
         return
+    check_value("reasoning_effort", effort, efforts_of(model))
+    if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
+        raise _unrecognized("reasoning_effort")
+
+
+def _check_reasoning(body: Json, model: str, effort: str | None) -> None:
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
     if body.get("tools") and reasons(model, effort) and _rejects_tools_while_reasoning(model):
@@ -198,26 +212,5 @@ def _rejects_tools_while_reasoning(model: str) -> bool:
     return model.startswith(NO_TOOLS_WHILE_REASONING) and not model.startswith(ALWAYS_TOOLS)
 
 
-def unsupported(name: str) -> Unacceptable:
-    """The rejection of a setting that the model does not know."""
-    words = f"Unsupported parameter: '{name}' is not supported with this model."
-    return Unacceptable(400, "unsupported_parameter", message=words, param=name)
-
-
-def unsupported_value(name: str, value: object, instead: str) -> Unacceptable:
-    """The rejection of a value, which says what to send `instead`."""
-    words = f"Unsupported value: '{name}' does not support {value!r} with this model. {instead}"
-    return Unacceptable(400, "unsupported_parameter", message=words, param=name, code="unsupported_value")
-
-
 def _unrecognized(name: str) -> Unacceptable:
     return invalid(f"Unrecognized request argument supplied: {name}", param=None, code=None)
-
-
-def _too_long(where: str, most: int, length: int) -> Unacceptable:
-    return invalid(
-        f"Invalid '{where}': string too long. Expected a string with maximum length {most}, but got a string "
-        f"with length {length} instead.",
-        param=where,
-        code="string_above_max_length",
-    )

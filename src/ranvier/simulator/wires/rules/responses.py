@@ -6,17 +6,8 @@ import re
 from typing import Any, Final
 
 from ranvier.simulator.wires.reading import Unacceptable, invalid
-from ranvier.simulator.wires.rules.openai import (
-    EFFORTS,
-    NAME,
-    NOT_REASONING,
-    REASONING,
-    SAMPLING,
-    loose,
-    reasons,
-    unsupported,
-    unsupported_value,
-)
+from ranvier.simulator.wires.rules.openai import NAME, NOT_REASONING, REASONING, SAMPLING, loose, reasons
+from ranvier.simulator.wires.rules.openai_settings import check_cache, check_value, efforts_of, unsupported
 
 Json = dict[str, Any]
 
@@ -31,6 +22,11 @@ ROLES: Final = ("assistant", "system", "developer", "user")
 
 LEAST: Final = 16
 """The smallest limit of an answer."""
+
+MAX_EFFORT: Final = ("gpt-5.6", "gpt-6")
+"""Models that accept an effort more than in chat completions."""
+
+SUMMARIES: Final = ("auto", "concise", "detailed")
 
 ENCRYPTED: Final = "reasoning.encrypted_content"
 
@@ -66,6 +62,7 @@ def check(body: Json, model: str, items: list[Json]) -> None:
             param="max_output_tokens",
             code="integer_below_min_value",
         )
+    check_cache(body, model, times=("30m", "12h"))
     if model:
         _check_settings(body, model)
 
@@ -149,15 +146,17 @@ def _check_form(body: Json) -> None:
 
 
 def _check_settings(body: Json, model: str) -> None:
-    effort = (body.get("reasoning") or {}).get("effort")
+    reasoning = body.get("reasoning") or {}
+    effort = reasoning.get("effort")
     if not model.startswith((*REASONING, "codex")) or model.startswith(NOT_REASONING):
-        if effort is not None:
-            raise unsupported("reasoning.effort")
+        for name in reasoning:
+            raise unsupported(f"reasoning.{name}")
         if ENCRYPTED in (body.get("include") or ()):
             raise invalid("Encrypted content is not supported with this model.", param="include", code=None)
         return
-    if effort not in (None, *EFFORTS, "max"):
-        raise unsupported_value("reasoning.effort", effort, f"Supported values are: {', '.join(EFFORTS)}.")
+    more = ("max",) if model.startswith(MAX_EFFORT) else ()
+    check_value("reasoning.effort", effort, (*efforts_of(model), *more))
+    check_value("reasoning.summary", reasoning.get("summary"), SUMMARIES)
     for name in SAMPLING if reasons(model, effort) else ():
         if body.get(name) is not None:
             raise unsupported(name)

@@ -11,7 +11,7 @@ MAX_TENANTS = 16_384
 """Tenants to keep; above that, the older half is dropped early."""
 
 
-class RecentlyWell:
+class RecentSuccesses:
     """The time of each tenant's last content, unless a failure followed; kept for 10 to 20 seconds.
 
     Attributes:

@@ -6,8 +6,8 @@ import heapq
 import itertools
 from typing import Generic
 
-from ranvier.layers.bulkhead.ranking import SLACK
-from ranvier.layers.bulkhead.tenants import Tenant, Who
+from ranvier.pipeline.queueing.ranking import SLACK
+from ranvier.pipeline.queueing.tenants import Tenant, Who
 
 
 class Crowd(Generic[Who]):

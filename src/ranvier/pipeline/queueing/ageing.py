@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Generic
 
-from ranvier.layers.bulkhead.ranking import SLACK
-from ranvier.layers.bulkhead.tenants import Entry, Line, Who
+from ranvier.pipeline.queueing.ranking import SLACK
+from ranvier.pipeline.queueing.tenants import Entry, Line, Who
 
 
 class Ageing(Generic[Who]):

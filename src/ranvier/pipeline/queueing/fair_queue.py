@@ -16,11 +16,11 @@ import math
 from collections.abc import Iterator
 from typing import Generic
 
-from ranvier.layers.bulkhead.ageing import Ageing
-from ranvier.layers.bulkhead.crowd import Crowd
-from ranvier.layers.bulkhead.ranking import Ranking
-from ranvier.layers.bulkhead.tenants import Entry, Line, Tenant, Who
-from ranvier.layers.bulkhead.virtual_time import VirtualTime
+from ranvier.pipeline.queueing.ageing import Ageing
+from ranvier.pipeline.queueing.crowd import Crowd
+from ranvier.pipeline.queueing.ranking import Ranking
+from ranvier.pipeline.queueing.tenants import Entry, Line, Tenant, Who
+from ranvier.pipeline.queueing.virtual_time import VirtualTime
 
 PRIORITIES = 10
 """Priorities go from 0, the most urgent, to 9."""
@@ -153,6 +153,16 @@ class FairQueue(Generic[Who]):
             self._rest(tenant)
         self._tidy()
 
+    def clear(self, now: float) -> list[Entry[Who]]:
+        """Remove all calls that wait, and return them."""
+        waiting = [
+            entry for tenant in self._tenants.values() for line in tenant.lines for entry in line.entries()
+        ]
+        for entry in waiting:
+            self._remove(entry, now)
+        self._tidy()
+        return waiting
+
     def advance(self, now: float) -> list[Entry[Who]]:
         """The waiting calls that have a place from now on, in order."""
         admitted: list[Entry[Who]] = []
@@ -164,6 +174,13 @@ class FairQueue(Generic[Who]):
             admitted.append(self._admit(first, now))
         self._tidy()
         return admitted
+
+    def first(self, now: float) -> Entry[Who] | None:
+        """The waiting call that goes next, whether a place is free or not."""
+        for line in self._ageing.due(now):
+            self._refresh(line.tenant, now)
+        line_of_next = self._ready.first()
+        return None if line_of_next is None else line_of_next.head
 
     # --- steps -----------------------------------------------------------------------------------
 

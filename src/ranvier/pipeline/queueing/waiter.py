@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from ranvier.caller import PLAIN_FAILURES
 
 if TYPE_CHECKING:
-    from ranvier.layers.bulkhead.fair_queue import FairQueue
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.queueing.fair_queue import FairQueue
 
 ADMITTED: Final = "admitted"
 FULL: Final = "queue_full"
@@ -24,7 +24,7 @@ NEVER: Final = "never_waits"
 LOOK_AGAIN = 0.25
 """Seconds after which a waiting call asks again whether to go on waiting, while few calls wait."""
 
-QUESTIONS = 2000
+MAX_LOOKS = 2000
 """Maximum number of these checks per second, over all calls of a queue: long queues check less often."""
 
 
@@ -55,7 +55,7 @@ class Waiter:
             self.future.set_result(how)
 
     def _set(self, queue: FairQueue[Waiter | None]) -> None:
-        again = self._call.pipeline.clock() + max(LOOK_AGAIN, queue.waiting / QUESTIONS)
+        again = self._call.pipeline.clock() + max(LOOK_AGAIN, queue.waiting / MAX_LOOKS)
         loop = self._call.pipeline.loop
         self._timer = loop.call_at(min(again, self._due), self._look, queue, context=Context())
 

@@ -61,12 +61,13 @@ class Line(Generic[Who]):
     A linked list: calls leave from anywhere in it, and an empty one takes 32 bytes; a `deque` takes 760.
     """
 
-    __slots__ = ("head", "priority", "rank", "tail")
+    __slots__ = ("head", "priority", "rank", "returned", "tail")
 
     def __init__(self, priority: int = 0) -> None:
         self.priority = priority
         self.head: Entry[Who] | None = None
         self.tail: Entry[Who] | None = None
+        self.returned: Entry[Who] | None = None  # the last of those that were put first
         self.rank: tuple[int, float, int, Any] | None = None
 
     @property
@@ -78,6 +79,13 @@ class Line(Generic[Who]):
         """Asked for equal keys, which only entries of a ranking that are stale have."""
         return False
 
+    def entries(self) -> Iterator[Entry[Who]]:
+        """The calls, in order."""
+        entry = self.head
+        while entry is not None:
+            yield entry
+            entry = entry.next
+
     def append(self, entry: Entry[Who]) -> None:
         """Add a call at the end."""
         entry.line, entry.previous = self, self.tail
@@ -88,17 +96,24 @@ class Line(Generic[Who]):
         self.tail = entry
 
     def put_first(self, entry: Entry[Who]) -> None:
-        """Add a call that has waited before, ahead of the others."""
-        entry.line, entry.next = self, self.head
-        if self.head is None:
+        """Add a call that has waited before, ahead of those that have not."""
+        before, after = self.returned, self.head if self.returned is None else self.returned.next
+        entry.line, entry.previous, entry.next = self, before, after
+        if before is None:
+            self.head = entry
+        else:
+            before.next = entry
+        if after is None:
             self.tail = entry
         else:
-            self.head.previous = entry
-        self.head = entry
+            after.previous = entry
+        self.returned = entry
 
     def remove(self, entry: Entry[Who]) -> None:
         """Remove a call of this line."""
         before, after = entry.previous, entry.next
+        if self.returned is entry:
+            self.returned = before
         if before is None:
             self.head = after
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ranvier.layers.bulkhead.tenants import Entry, Tenant, Who
+from ranvier.pipeline.queueing.tenants import Entry, Tenant, Who
 
 LEAST = 0.25
 """The minimum charge of a call, as a fraction of its expected cost, even if the call cost nothing.

@@ -1,0 +1,162 @@
+"""Finds how many calls a provider takes at a time, and shares the places fairly between the tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from ranvier import validation
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.provider import OverloadedError, RateLimitError
+from ranvier.events import LimitLowered
+from ranvier.facts.attempt import SUCCEEDED
+from ranvier.layers.bulkhead.adaptive.found_limits import FoundLimits
+from ranvier.layers.bulkhead.adaptive.limit_finder import LimitFinder
+from ranvier.layers.bulkhead.fair_places import FairPlaces
+from ranvier.pipeline.call import Call
+
+if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
+    from ranvier.layers.bulkhead.places import Places
+    from ranvier.pipeline.runtime import Runtime
+
+REFUSALS = (RateLimitError.kind, OverloadedError.kind)
+"""The outcomes of attempts that show that a provider was sent too much."""
+
+ABANDONED = "abandoned"
+
+SLOW = "slow_first_token"
+"""Why a limit is lowered without a refusal."""
+
+
+class AdaptiveLimit(FairPlaces):
+    """Limit the calls in flight per key and model, and find out how many the provider takes.
+
+    A rate limit or an overload lowers the limit to three quarters, once per burst. Answers let it grow while
+    as many calls are in flight as it allows: by one place per 25 answers near the limit that was refused
+    last, by 25 % per round of answers away from it. The limit is also lowered if streams begin
+    much later than usual: if p90 of the last 50 times to the first token is twice that of the last 1000. How
+    long answers take does not matter. Calls beyond the limit wait as in a `Bulkhead`, in the same fair order.
+
+    Args:
+        initial: The limit of a key until something is known about it.
+        least: The smallest limit.
+        most: The largest limit.
+        per_tenant: How many calls of one tenant may be in flight; `None` means as many as the limit allows.
+        queue: How many calls may wait. If there are more, the newest call of the tenant with most waiting
+            calls, by weight, falls back to its next target.
+        max_wait: The longest time in seconds that a call waits at one target, in all attempts together, its
+            waits at gates included; `None` means no limit. As in `Bulkhead`, a call waits only if that helps.
+        weight: A function of a tenant that returns its share relative to the others, 0.001 to 1000; 1 by
+            default.
+        priority: A function of a call that returns its priority, from 0 (the most urgent, and the default)
+            to 9. A call becomes one priority more urgent for each quarter of `max_wait` that it has waited.
+        first_token: Lower the limit if streams begin much later than usual.
+
+    Put it inside `Retry`, or it would not see every rate limit, and outside `Throttle` and `Breaker`. A gate
+    of `Throttle` and this limit both hold: a rate limit with a time closes the gate and lowers the limit, one
+    without a time only lowers the limit. A rejected call raises `BulkheadFullError`.
+
+    Attributes:
+        places: The places by key and model: how many there are and are taken, and which tenants wait.
+    """
+
+    waits_as: ClassVar[str] = "limit"
+
+    def __init__(
+        self,
+        initial: int = 20,
+        least: int = 1,
+        most: int = 1000,
+        per_tenant: int | None = None,
+        queue: int = 10_000,
+        max_wait: float | None = 10.0,
+        weight: Callable[[str], float] | None = None,
+        priority: Callable[[Call], int] | None = None,
+        first_token: bool = True,
+    ) -> None:
+        self.initial = validation.count("AdaptiveLimit(initial)", initial, least=1)
+        self.least = validation.count("AdaptiveLimit(least)", least, least=1)
+        self.most = validation.count("AdaptiveLimit(most)", most, least=1)
+        if not least <= initial <= most:
+            given = f"AdaptiveLimit(initial={initial}, least={least}, most={most})"
+            raise ConfigurationError(f"{given}: give least <= initial <= most")
+        self.first_token = first_token
+        self._found = FoundLimits(lambda: LimitFinder(initial, least, most))
+        super().__init__(per_tenant, queue, max_wait, weight, priority)
+
+    def opened(self, pipeline: Runtime) -> None:
+        """Keep the limits that were found; forget the calls that were on another, closed event loop."""
+        if (shift := self.places.opened(pipeline)) is not None:
+            self._found.shift(shift)
+
+    # --- one limit per key and model -------------------------------------------------------------
+
+    def key_of(self, call: Call) -> Hashable:
+        """The target, and a hash of the key that it is called with."""
+        return call.deployment.target, hash(call.credential)
+
+    def name_of(self, key: Hashable) -> str:
+        """The target, and a digest of the key."""
+        target, credential = cast("tuple[str, int]", key)
+        return f"{target} key {credential & 0xFFFFFFFF:08x}"
+
+    def limit_of(self, key: Hashable) -> int:
+        """The limit found for `key`."""
+        return self._found.of(key).finder.limit
+
+    # --- what calls show -------------------------------------------------------------------------
+
+    def began(self, call: Call, places: Places) -> None:
+        """A stream has begun: learn how long that took."""
+        attempt = call.record.last_at(call.deployment.target)
+        if attempt is not None and call.deployment.streams(call.credential):
+            self._began(call, places, attempt)
+
+    def ended(self, call: Call, places: Places, attempts: tuple[Attempt, ...]) -> None:
+        """Learn from the attempts, from the answer of the last."""
+        target = call.deployment.target
+        for attempt in attempts:
+            if attempt.target == target:
+                if not call.streaming and attempt.first_token is not None:
+                    self._began(call, places, attempt)
+                self._learn(call, places, attempt)
+
+    def _began(self, call: Call, places: Places, attempt: Attempt) -> None:
+        if not self.first_token or attempt.first_token is None:
+            return
+        found, now = self._found.of(places.key), call.pipeline.clock()
+        used = places.queue.in_flight == places.queue.limit
+        if found.first_token(attempt.first_token, attempt.started, now, used=used):
+            _lower(call, places, found.finder.limit, SLOW)
+
+    def _learn(self, call: Call, places: Places, attempt: Attempt) -> None:
+        found, now = self._found.of(places.key), call.pipeline.clock()
+        if attempt.outcome in REFUSALS:
+            if found.refused(attempt.started, now):
+                _lower(call, places, found.finder.limit, attempt.outcome)
+        elif attempt.outcome == SUCCEEDED or (
+            attempt.outcome == ABANDONED and attempt.first_token is not None  # its reader has seen enough
+        ):
+            used = found.used(places.queue.in_flight, attempt.queued)
+            found.finder.accepted(attempt.started, now, used=used)
+            places.queue.limit = found.finder.limit
+
+    def __repr__(self) -> str:
+        return self._describe(
+            initial=self.initial,
+            least=self.least,
+            most=self.most,
+            **({} if self.per_tenant is None else {"per_tenant": self.per_tenant}),
+            queue=self.queue,
+            max_wait=self.max_wait,
+            **({} if self.first_token else {"first_token": False}),
+        )
+
+
+def _lower(call: Call, places: Places, limit: int, kind: str) -> None:
+    """Lower the limit in force to `limit`, because of `kind`. Calls in flight keep their places."""
+    before, places.queue.limit = places.queue.limit, limit
+    if call.pipeline.events.hears(LimitLowered):
+        event = LimitLowered(**call.where(), before=before, after=limit, kind=kind)
+        call.pipeline.events.emit(event, call.record)

@@ -1,0 +1,105 @@
+"""Finds how many calls a provider takes at a time. Pure: it never waits and never reads a clock.
+
+Additive increase, multiplicative decrease. A refusal cuts the limit to three quarters, once per burst: only
+refusals of requests that were sent after the last cut count. The limit that was refused is remembered as the
+ceiling, and each accepted answer lets the limit grow:
+
+    without a ceiling, or away from it      by a quarter of a place: 25 % per round
+    near the ceiling                        by 1/25 of a place
+    in the step that reaches the ceiling    by 1/75, and in no less than a round
+
+Only answers count that arrived while exactly as many calls were in flight as the limit allows: a limit that
+nobody uses does not grow, nor one that more calls are still over.
+"""
+
+from __future__ import annotations
+
+import math
+
+FAST, CALM, HELD = 4, 25, 75
+"""Accepted answers for one more place: away from the ceiling, near it, and for the step that reaches it."""
+
+NEAR = 0.1
+"""The part of the ceiling that is near it, above and below; below it at least `NEAR_LEAST` places."""
+
+NEAR_LEAST = 2
+
+MEMORY = 100.0
+"""Service times for which the ceiling is remembered."""
+
+
+class LimitFinder:
+    """The limit of one key and model.
+
+    Attributes:
+        limit: How many calls may be in flight.
+        least, most: Between what it moves.
+        ceiling: The limit that was refused last; `None` if there is none, or it was forgotten. While
+            everything is refused, at least half of the last limit of which some requests were accepted.
+    """
+
+    __slots__ = (
+        "_ceiling_at",
+        "_cut_at",
+        "_growth",
+        "_proved",
+        "_service",
+        "_tried",
+        "ceiling",
+        "least",
+        "limit",
+        "most",
+    )
+
+    def __init__(self, initial: int, least: int, most: int) -> None:
+        self.limit = initial
+        self.least, self.most = least, most
+        self.ceiling: int | None = None
+        self._ceiling_at = self._cut_at = -math.inf
+        self._growth = 0.0  # the part of the next place that has grown
+        self._service = 0.0  # how long accepted answers take, on average; 0 if not known
+        self._tried = initial  # the last limit under which requests were accepted, and then refused
+        self._proved = True  # a request was accepted that was sent after the last cut
+
+    def accepted(self, started: float, now: float, *, used: bool) -> None:
+        """A request sent at `started` was answered; `used` if as many were in flight as the limit allows."""
+        seconds = now - started
+        self._service += (seconds - self._service) / 8 if self._service else seconds
+        self._proved = self._proved or started > self._cut_at
+        if not used or self.limit >= self.most:
+            return
+        self._growth += 1 / self._answers_per_place(now)
+        if self._growth > 1 - 1e-9:
+            self._growth = 0.0
+            self.limit += 1
+
+    def refused(self, started: float, now: float) -> bool:
+        """A request sent at `started` was refused, or showed an overload: true if that cuts the limit."""
+        if started <= self._cut_at:
+            return False
+        if self._proved:
+            self._tried = self.limit
+        self.ceiling, self._ceiling_at = max(self.limit, self._tried // 2), now
+        self._cut_at, self._growth, self._proved = now, 0.0, False
+        before = self.limit
+        self.limit = max(self.least, self.limit * 3 // 4)
+        return self.limit < before
+
+    def counts(self, started: float) -> bool:
+        """True for a request that was sent after the last cut."""
+        return started > self._cut_at
+
+    def shift(self, seconds: float) -> None:
+        """Go on with a clock that is `seconds` ahead."""
+        self._ceiling_at += seconds
+        self._cut_at += seconds
+
+    def _answers_per_place(self, now: float) -> float:
+        if self.ceiling is not None and now - self._ceiling_at > MEMORY * self._service:
+            self.ceiling = None
+        ceiling = self.ceiling
+        if ceiling is None or self.limit > ceiling + NEAR * ceiling:
+            return FAST
+        if self.limit < ceiling - max(NEAR_LEAST, NEAR * ceiling):
+            return FAST
+        return max(HELD, self.limit) if self.limit == ceiling - 1 else CALM

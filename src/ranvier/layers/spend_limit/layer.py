@@ -1,0 +1,248 @@
+"""Limits what each tenant spends in a window of time, in money or in tokens."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from weakref import WeakKeyDictionary
+
+from ranvier import clock, validation
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.spend_limit import SpendLimitExceededError
+from ranvier.facts.price import Price, Prices
+from ranvier.layers.spend_limit.ledger import Account, Ledger
+from ranvier.layers.spend_limit.purse import Purse
+from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
+from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.call import Call
+from ranvier.pipeline.layer import Handler, Layer, R
+from ranvier.pipeline.place import Place
+from ranvier.pipeline.reporting import recorder
+from ranvier.pipeline.running.loops import Loops
+from ranvier.wording import counted
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Deployment
+    from ranvier.pipeline.runtime import Runtime
+
+Unknown = Literal["reject", "allow"]
+LimitOf = Callable[[str], float | None]
+
+MAX_SHOWN = 12
+"""Tenants that `print(pipeline)` lists."""
+
+
+class Spent(NamedTuple):
+    """What all tenants have spent in the current window.
+
+    Attributes:
+        unit: `money` or `tokens`.
+        window, ends_in: How long the window is, and when it ends, in seconds.
+        tenants: How many have spent or reserved anything.
+        settled: What their ended attempts have cost.
+        reserved: What those in flight may cost at most.
+    """
+
+    unit: str
+    window: float
+    ends_in: float
+    tenants: int
+    settled: float
+    reserved: float
+
+
+class SpendLimit(Layer):
+    """Limit what each tenant spends in a window of time.
+
+    Before each attempt the most that it can cost is reserved; when it has ended, its real cost replaces the
+    reservation. An attempt that does not fit is not sent: no first one, retry, hedge, repair, further key or
+    next target. All that is settled and reserved never exceeds the limit, however many calls run at once.
+
+    Args:
+        per_tenant: The limit: in money of the currency of `prices`, or in tokens without prices. Or a plain
+            function of the tenant that returns it; `None` means no limit. If it raises or returns anything
+            else, the call is rejected.
+        window: Seconds. Windows begin at multiples of it since the epoch: one of 86,400 at midnight UTC.
+        prices: The prices of the targets, `{"provider/model": Price(input=3, output=15)}`.
+        unknown: What to do with an attempt whose cost has no known bound: with a target without a price, a
+            request without `max_tokens`, a document, or a tool that the provider runs. `reject` does not
+            send it; `allow` reserves only what is known. Without prices, `max_tokens` is not needed.
+        image_tokens: The most tokens of one image by target, where you know better.
+        max_tenants: The most tenants that may spend in one window; others are rejected.
+
+    A call that fits at none of its targets raises `SpendLimitExceededError` before anything is sent. A target
+    that is too dear is passed over. The limit holds for one process.
+    """
+
+    place: ClassVar[Place] = Place.CALL
+
+    def __init__(
+        self,
+        per_tenant: float | LimitOf,
+        window: float,
+        *,
+        prices: Prices | None = None,
+        unknown: Unknown = "reject",
+        image_tokens: Mapping[str, int] | None = None,
+        max_tenants: int = 1_000_000,
+    ) -> None:
+        if inspect.iscoroutinefunction(per_tenant):
+            raise ConfigurationError("SpendLimit(per_tenant): give a plain function, not `async def`")
+        self.per_tenant = per_tenant if callable(per_tenant) else _amount(per_tenant)
+        self.window = validation.seconds("SpendLimit(window)", window)
+        if not 0 < self.window < math.inf:
+            raise ConfigurationError(f"SpendLimit(window)={window!r}: give a finite number above 0")
+        if prices is not None and not isinstance(prices, Mapping):
+            raise ConfigurationError("SpendLimit(prices): give a dict of Price by 'provider/model'")
+        for price in (prices or {}).values():
+            _check_price(price)
+        self.in_money = prices is not None
+        self._rates = {target: rates_of(price) for target, price in (prices or {}).items()}
+        self.allows_unknown = (
+            validation.choice("SpendLimit(unknown)", unknown, ("reject", "allow")) == "allow"
+        )
+        self.image_tokens = dict(image_tokens or {})
+        most = validation.count("SpendLimit(max_tenants)", max_tenants, least=1)
+        self.ledger = Ledger(self.window, most)
+        self._loops = Loops()
+        self._offset: float | None = None  # of the time since the epoch from the pipeline's clock
+        self._targets: WeakKeyDictionary[Runtime, tuple[Deployment, ...]] = WeakKeyDictionary()
+
+    # --- for the pipeline ------------------------------------------------------------------------
+
+    def join(self, pipeline: Runtime) -> None:
+        """Learn the targets."""
+        every = (target for layer in pipeline.layers for target in layer.deployments())
+        self._targets[pipeline] = tuple(dict.fromkeys(every))
+
+    def opened(self, pipeline: Runtime) -> None:
+        """Align the windows with the time of day, once: a wall clock that jumps later changes nothing.
+
+        What was in flight on an event loop that is closed will not settle itself.
+        """
+        shift = self._loops.enter(pipeline.loop, pipeline.clock)
+        if self._offset is not None and shift is not None:
+            self.ledger.settle_all()
+            self._offset -= shift
+        elif self._offset is None:
+            self._offset = clock.wall() / 1e9 - pipeline.clock()
+
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
+        """Pass on the call with its purse, if it fits at any of its targets."""
+        limit = self._limit_of(call)
+        if limit is None:
+            return inner(call)
+        purse = Purse(self, limit)
+        error = purse.look(call)
+        if error is None:
+            return inner(call.spending_from(purse))
+        try:
+            raise self._rejected(call, purse, error)
+        finally:
+            del error  # it refers to this frame: a local would complete a reference cycle
+
+    def admits_now(self, call: Call) -> bool:
+        """True if an attempt of `call` at its target would fit now."""
+        return all(purse.fits(call) for purse in call.purses if getattr(purse, "layer", None) is self)
+
+    def _limit_of(self, call: Call) -> int | None:
+        if not callable(self.per_tenant):
+            return self._whole(self.per_tenant)
+        try:
+            limit = ask("SpendLimit(per_tenant)", self.per_tenant, call.tenant)
+            return None if limit is None else self._whole(_amount(limit))
+        except Exception as failure:
+            unknown = SpendLimitExceededError(tenant=call.tenant, unknown="per_tenant failed")
+            try:
+                raise self._rejected(call, Purse(self, 0), unknown) from failure
+            finally:
+                del unknown  # as above
+
+    def _rejected(self, call: Call, purse: Purse, error: SpendLimitExceededError) -> SpendLimitExceededError:
+        recorder.passed_over(call, error, "every target", error.in_words())
+        purse.refused(call, error)
+        return error
+
+    # --- for purses ------------------------------------------------------------------------------
+
+    def targets_of(self, pipeline: Runtime) -> tuple[Deployment, ...]:
+        """The targets that calls of `pipeline` might be sent to."""
+        return self._targets[pipeline]
+
+    def now(self, pipeline: Runtime) -> float:
+        """Seconds since the epoch, by the pipeline's clock."""
+        return self._since_epoch(pipeline.clock())
+
+    def _since_epoch(self, now: float) -> float:
+        return now + (self._offset or 0.0)
+
+    def rates_of(self, target: Deployment) -> Rates | None:
+        """What a token costs at `target`; `None` without a price."""
+        return self._rates.get(target.target) if self.in_money else TOKENS
+
+    def shown(self, amount: int) -> float:
+        """`amount` as money or tokens."""
+        return amount / UNIT if self.in_money else amount
+
+    def _whole(self, amount: float) -> int:
+        return math.floor(amount * UNIT) if self.in_money else math.floor(amount)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def account(self, tenant: str) -> Account:
+        """What `tenant` has spent in the current window."""
+        return self._account(tenant, self._since_epoch(clock.now()))
+
+    def _account(self, tenant: str, now: float) -> Account:
+        return Account(tenant, *map(self.shown, self.ledger.account(tenant, now)))
+
+    def spending(self, now: float) -> Spent:
+        """What all tenants have spent in the current window; `now` is on the pipeline's clock."""
+        now = self._since_epoch(now)
+        tenants, settled, reserved = self.ledger.totals(now)
+        unit = "money" if self.in_money else "tokens"
+        ends_in = self.ledger.ends_in(now)
+        return Spent(unit, self.window, ends_in, tenants, self.shown(settled), self.shown(reserved))
+
+    def status(self, now: float) -> Iterable[str]:
+        """What all tenants have spent in the window, and those who have spent most."""
+        all_ = self.spending(now)
+        spent = f"{all_.settled:g} spent, {all_.reserved:g} reserved"
+        yield f"{counted(all_.tenants, 'tenant')}, {spent}, ends in {all_.ends_in:.0f} s"
+        now = self._since_epoch(now)
+        for tenant in self.ledger.largest(MAX_SHOWN, now):
+            account = self._account(tenant, now)
+            yield f"  {tenant}: {account.settled:g} spent, {account.reserved:g} reserved"
+
+    def unsettled(self) -> Iterable[str]:
+        """What is reserved for attempts in flight, for `assert_settled`."""
+        for reserved in tuple(self.ledger.held):
+            yield f"SpendLimit: {self.shown(reserved.amount):g} reserved for tenant {reserved.tenant!r}"
+
+    def __repr__(self) -> str:
+        limit = self.per_tenant if not callable(self.per_tenant) else "by tenant"
+        unit = "prices" if self.in_money else "tokens"
+        allowed = {"unknown": "allow"} if self.allows_unknown else {}
+        return self._describe(per_tenant=limit, window=self.window, unit=unit, **allowed)
+
+
+def _amount(limit: object) -> float:
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if not number or not 0 <= limit < math.inf:  # type: ignore[operator]  # because: it is a number
+        raise ConfigurationError(f"SpendLimit(per_tenant)={limit!r:.60}: give a finite number, 0 or more")
+    return float(limit)  # type: ignore[arg-type]  # because: it is a number
+
+
+def _check_price(price: object) -> None:
+    if not isinstance(price, Price):
+        raise ConfigurationError(
+            f"SpendLimit(prices) has a {type(price).__name__}: give Price(input=, output=)"
+        )
+    for name in ("input", "output", "cache_read", "cache_write"):
+        value = getattr(price, name)
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+            raise ConfigurationError(
+                f"SpendLimit(prices): {name}={value!r:.60}: give a finite number, 0 or more"
+            )

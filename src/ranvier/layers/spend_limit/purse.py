@@ -1,0 +1,159 @@
+"""What one call may spend: it is asked before every attempt, and told what each has cost."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.spend_limit import SpendLimitExceededError
+from ranvier.events import CallRejected
+from ranvier.layers.spend_limit.bounds import Size, input_bound, output_bound, size_of
+from ranvier.layers.spend_limit.rates import FREE, Rates, real_cost
+
+if TYPE_CHECKING:
+    from ranvier.facts.attempt import Attempt
+    from ranvier.layers.spend_limit.layer import SpendLimit
+    from ranvier.layers.spend_limit.ledger import Reserved
+    from ranvier.messages.request import Request
+    from ranvier.pipeline.call import Call
+    from ranvier.pipeline.deployment import Deployment
+
+
+class Purse:
+    """The share of one call in a spend limit.
+
+    Attributes:
+        layer: The limit's layer.
+        limit: What the tenant may spend in a window.
+    """
+
+    __slots__ = ("_amount", "_request", "_size", "_target", "layer", "limit")
+
+    def __init__(self, layer: SpendLimit, limit: int) -> None:
+        self.layer = layer
+        self.limit = limit
+        self._request: Request | None = None
+        self._size = Size(None)
+        self._target: Deployment | None = None  # of the last bound
+        self._amount: int | str = 0
+
+    def look(self, call: Call) -> SpendLimitExceededError | None:
+        """The error for `call`, which has no target yet, if it fits at none of its targets."""
+        errors = []
+        for target in self.layer.targets_of(call.pipeline):
+            error = self._obstacle(call, target)
+            if error is None:
+                return None
+            errors.append(error)
+        return min(errors, key=lambda error: math.inf if error.needed is None else error.needed, default=None)
+
+    def fits(self, call: Call) -> bool:
+        """True if an attempt of `call` at its target could be sent now."""
+        return self._obstacle(call, call.deployment) is None
+
+    def check(self, call: Call) -> None:
+        """Raise an error if an attempt of `call` does not fit now.
+
+        Raises:
+            SpendLimitExceededError: it does not.
+        """
+        error = self._obstacle(call, call.deployment)
+        if error is not None:
+            self.refused(call, error)
+            try:
+                raise error
+            finally:
+                del error  # it refers to this frame: a local would complete a reference cycle
+
+    def reserve(self, call: Call) -> Paid:
+        """Reserve the most that an attempt of `call` can cost.
+
+        Raises:
+            SpendLimitExceededError: it does not fit.
+        """
+        layer, target = self.layer, call.deployment
+        amount, now = self._bound(call.request, target), layer.now(call.pipeline)
+        if isinstance(amount, int):
+            reserved = layer.ledger.reserve(call.tenant, amount, self.limit, now)
+            if reserved is not None:
+                return Paid(reserved, layer.rates_of(target) or FREE)
+        self.check(call)
+        raise AssertionError("what does not fit raises an error")
+
+    def refused(self, call: Call, error: SpendLimitExceededError) -> None:
+        """Emit that `call` is rejected."""
+        if call.pipeline.events.hears(CallRejected):
+            target: Deployment | None = call.deployment
+            event = CallRejected(
+                tenant=call.tenant,
+                provider="" if target is None else target.provider.name,
+                model=None if target is None else target.model,
+                kind=error.kind,
+                retry_after=error.retry_after,
+            )
+            call.pipeline.events.emit(event, call.record)
+
+    def _obstacle(self, call: Call, target: Deployment) -> SpendLimitExceededError | None:
+        """The error if an attempt of `call` at `target` does not fit now."""
+        layer, tenant = self.layer, call.tenant
+        amount = self._bound(call.request, target)
+        if isinstance(amount, str):
+            return SpendLimitExceededError(tenant=tenant, unknown=amount, limit=layer.shown(self.limit))
+        now = layer.now(call.pipeline)
+        left = layer.ledger.left(tenant, self.limit, now)
+        if amount <= left and left > 0:
+            return None
+        return SpendLimitExceededError(
+            tenant=tenant,
+            needed=layer.shown(amount),
+            left=layer.shown(left),
+            limit=layer.shown(self.limit),
+            retry_after=layer.ledger.ends_in(now) if amount <= self.limit and self.limit > 0 else None,
+        )
+
+    def _bound(self, request: Request, target: Deployment) -> int | str:
+        """The most that an attempt at `target` can cost; or why that is not known."""
+        if self._request is not request:
+            self._request, self._size, self._target = request, size_of(request), None
+        if self._target is not target:
+            self._target, self._amount = target, self._measure(request, target)
+        return self._amount
+
+    def _measure(self, request: Request, target: Deployment) -> int | str:
+        layer, rates = self.layer, self.layer.rates_of(target)
+        entering = input_bound(self._size, target, layer.image_tokens)
+        leaving = output_bound(request, target)
+        if layer.in_money and not layer.allows_unknown:
+            if rates is None:
+                return f"no price of {target} is given"
+            if leaving is None:
+                return "the request has no max_tokens"
+        if entering is None and not layer.allows_unknown:
+            return self._size.reason or f"the options of {target} let the provider add to the request"
+        return (rates or FREE).most(entering or 0, leaving or 0)
+
+
+class Paid:
+    """What is reserved for one attempt; settled with what it has cost."""
+
+    __slots__ = ("_rates", "_reserved")
+
+    def __init__(self, reserved: Reserved, rates: Rates) -> None:
+        self._reserved = reserved
+        self._rates = rates
+
+    def settle(self, attempt: Attempt | None) -> None:
+        """`attempt` has ended; `None` if it was not sent."""
+        self._reserved.settle(self._cost(attempt))
+
+    def _cost(self, attempt: Attempt | None) -> int:
+        if attempt is None:
+            return 0
+        try:
+            cost = real_cost(attempt.usage, self._rates)
+        except PLAIN_FAILURES:  # the usage was made by code that is not ours
+            cost = None
+        if cost is not None:
+            return cost
+        return self._reserved.amount if attempt.billable else 0

@@ -1,0 +1,63 @@
+"""The format of responses, version 1."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ranvier.facts.attempt import Attempt
+from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.saved.kinds import COUNT, FLAG, NUMBER, STRING, list_of, one_of, optional
+from ranvier.messages.saved.parts import MAYBE_STRING, PART, TOOL_CALL
+from ranvier.messages.saved.records import Field, Record
+from ranvier.messages.usage import Usage
+
+NONE_COUNTED: Final = Field(COUNT, 0)
+
+USAGE: Final = Record(
+    Usage,
+    "usage",
+    {
+        **dict.fromkeys(("input", "output", "total", "cache_read", "cache_write", "reasoning"), NONE_COUNTED),
+        "complete": Field(FLAG, True),
+    },
+)
+ATTEMPT: Final = Record(
+    Attempt,
+    "attempt",
+    {
+        "target": Field(STRING),
+        "number": Field(COUNT),
+        "delay": Field(NUMBER),
+        "reason": MAYBE_STRING,
+        "circuit": MAYBE_STRING,
+        "started": Field(NUMBER),
+        "outcome": Field(STRING),
+        "status": Field(optional(COUNT), None),
+        "request_id": MAYBE_STRING,
+        "queued": Field(NUMBER, 0.0),
+        "first_token": Field(optional(NUMBER), None),
+        "seconds": Field(NUMBER, 0.0),
+        "usage": Field(optional(USAGE.kind), None),
+        "skipped": NONE_COUNTED,
+        "billable": Field(FLAG, True),
+        "fault": MAYBE_STRING,
+    },
+)
+RESPONSE: Final = Record(
+    Response,
+    "response",
+    {
+        "text": Field(STRING, ""),
+        "tool_calls": Field(list_of(TOOL_CALL.kind), ()),
+        "reasoning": Field(STRING, ""),
+        "finish_reason": Field(optional(one_of(*FinishReason))),
+        "raw_finish_reason": MAYBE_STRING,
+        "usage": Field(USAGE.kind),
+        "model": Field(STRING, ""),
+        "provider": Field(STRING, ""),
+        "id": MAYBE_STRING,
+        "parts": Field(list_of(PART), ()),
+        "attempts": Field(list_of(ATTEMPT.kind), ()),
+    },
+)
+"""All of a response except `parsed`, which is read from the text again, and `record`."""

@@ -1,0 +1,1 @@
+"""The fair queue: which of the calls that wait goes next, whatever they wait for."""
