@@ -11,7 +11,7 @@ FAR = 2.0
 """A short run fails beyond so many times the bound: less may be the machine."""
 
 STACK, FLOOR = "ranvier: five layers and a user's", "the floor"
-SHARING = "ranvier: all that shares keys and money"
+RESILIENT, SHARING = "ranvier: resilient()", "ranvier: resilient() and all that shares"
 RAW, FASTEST, HTTPX, DEFAULT = "aiohttp, raw", "ranvier on aiohttp", "ranvier on httpx", "ranvier, no extra"
 BY_HAND, GATHERED = "aiohttp and orjson, by hand", "ranvier on aiohttp, complete()"
 
@@ -78,11 +78,9 @@ BOUNDS = [
     _floor("The whole stack over the floor, 10,000 in flight, uvloop", "in-flight-10000-uvloop", 1.8),
     _floor("The same, asyncio", "in-flight-10000-asyncio", 1.7),
     Bound(
-        "All layers that share keys and money, over five layers",
-        "sequential-uvloop",
-        SHARING,
-        3.0,
-        base=STACK,
+        "`resilient()` with Balance, SpendLimit, Bulkhead, AdaptiveLimit and Pacing, over `resilient()`",
+        *("sequential-uvloop", SHARING, 3.0),
+        base=RESILIENT,
     ),
     _floor("Memory of a call in flight, over the floor's", "memory", 1.7),
     Bound("Memory of a circuit", "circuits", "ranvier", 250, "bytes"),

@@ -17,6 +17,7 @@ import pytest
 from ranvier import Pipeline, Place, RanvierError, StreamEvent
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler, Layer, Outcome, PendingStream, ResponseStream
+from ranvier.pipeline.timing.timer_wheel import TimerWheel
 from ranvier.pipeline.timing.wait_timer import WaitTimer
 from ranvier.testing import ScriptedProvider, after, broken, stall, stream
 from support.scenes import live_timers
@@ -309,13 +310,13 @@ async def test_on_real_loops_a_cancellation_leaves_nothing_either(
 ) -> None:
     """With real timers of milliseconds, on asyncio and uvloop, a cancelled call gives everything back."""
     timers: list[WaitTimer] = []
-    arm = WaitTimer._set
+    arm = TimerWheel.set
 
-    def arm_and_note(self: WaitTimer, when: float) -> None:
-        arm(self, when)
-        timers.append(self)
+    def arm_and_note(self: TimerWheel, timer: WaitTimer, when: float) -> None:
+        arm(self, timer, when)
+        timers.append(timer)
 
-    monkeypatch.setattr(WaitTimer, "_set", arm_and_note)
+    monkeypatch.setattr(TimerWheel, "set", arm_and_note)
     for moment in range(MOMENTS):
         await perform_for_real(act, progress, moment * 16 * UNIT / MOMENTS, timers)
 

@@ -35,8 +35,9 @@ PNG = b"\x89PNG\r\n\x1a\nthe rest"
 
 
 def test_every_type_is_public_here_and_in_the_package() -> None:
-    """`ranvier` exports what `ranvier.messages` does."""
-    for name in messages.__all__:
+    """`ranvier` exports what `ranvier.messages` does, but for the functions that save and load."""
+    saving = {"dump", "dump_response", "load", "load_response"}
+    for name in set(messages.__all__) - saving:
         assert getattr(ranvier, name) is getattr(messages, name)
         assert name in ranvier.__all__
 

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import uvloop
 
 from benchmarks.figures import Table
-from benchmarks.overhead.ours import ALONE, BARE, FLOOR, FULL, SHARED, SHARING, TRACED
+from benchmarks.overhead.ours import ALONE, BARE, FLOOR, FULL, TRACED
 from benchmarks.overhead.peers import PEERS
+from benchmarks.overhead.sharing import RESILIENT, SHARED, SHARING
 from benchmarks.overhead.subject import A_WHILE, AT_ONCE, Ask, Subject
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -83,7 +84,7 @@ def measured(short: bool) -> list[Table]:
     """All tables of CPU; a short run has those that are bounded, and only the floor and the whole stack."""
     if short:
         pair = [FLOOR, FULL]
-        tables = [sequential(loop, [*pair, SHARING], 3_000, 5) for loop in LOOPS]
+        tables = [sequential(loop, [*pair, RESILIENT, SHARING], 3_000, 5) for loop in LOOPS]
         return tables + [in_flight(loop, pair, 10_000, 3) for loop in LOOPS]
     everybody = [BARE, FLOOR, FULL, *ALONE, *SHARED, *TRACED, *PEERS]
     tables = [sequential(loop, everybody, 3_000, 5) for loop in LOOPS]

@@ -16,19 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from benchmarks.overhead.floor import Floor
 from benchmarks.overhead.subject import A_WHILE, Ask, Subject, provider
 from ranvier import FinishReason, Layer, Pipeline, Place, Response, StreamEvent, tenant
-from ranvier.layers import (
-    AdaptiveLimit,
-    Balance,
-    Breaker,
-    Bulkhead,
-    Deadline,
-    Fallback,
-    Pacing,
-    Retry,
-    SpendLimit,
-    Throttle,
-    Timeout,
-)
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call, Handler
 from ranvier.pipeline.layer import R
 from ranvier.telemetry import OpenTelemetry
@@ -75,31 +63,16 @@ def full() -> list[Layer]:
     return [Deadline(60), UsersOwn(), Retry(), Breaker(), Timeout(seconds=30)]
 
 
-def with_shares() -> list[Layer]:
-    """The same, with all layers that share keys and money between tenants."""
-    spend = SpendLimit(1e12, window=86_400, unknown="allow")
-    return [
-        spend,
-        *full()[:3],
-        Bulkhead(100_000),
-        AdaptiveLimit(100_000, most=100_000),
-        Pacing(),
-        Throttle(),
-        *full()[3:],
-    ]
-
-
 Layers = Callable[[], list[Layer]]
 
 
-def ours(name: str, layers: Layers = full, *, balanced: bool = False) -> Subject:
+def ours(name: str, layers: Layers = full) -> Subject:
     """A pipeline of these layers, with the one that chooses between two providers where it belongs."""
 
     @asynccontextmanager
     async def opened(seconds: float) -> AsyncIterator[Ask]:
         kind = AnsweringLater if seconds else Answering
-        targets = kind("a"), kind("b")
-        route = Fallback(Balance(*targets)) if balanced else Fallback(*targets)
+        route = Fallback(kind("a"), kind("b"))
         stack = sorted([route, *layers()], key=lambda layer: layer.place)
         async with Pipeline(*stack) as pipeline:
             with tenant("acme"):
@@ -136,17 +109,6 @@ def traced(sampler: Sampler) -> Layers:
 BARE = Subject("no protection at all", _bare)
 FLOOR = Subject("the floor", _floor)
 FULL = ours("ranvier: five layers and a user's")
-
-SHARING = ours("ranvier: all that shares keys and money", with_shares, balanced=True)
-
-SHARED: list[Subject] = [
-    ours("ranvier: five layers and Bulkhead", lambda: [Bulkhead(100_000), *full()]),
-    ours("ranvier: five layers and AdaptiveLimit", lambda: [AdaptiveLimit(100_000, most=100_000), *full()]),
-    ours("ranvier: five layers and Pacing", lambda: [Pacing(), *full()]),
-    ours("ranvier: five layers and SpendLimit", lambda: [SpendLimit(1e12, 86_400, unknown="allow"), *full()]),
-    ours("ranvier: five layers and Balance", balanced=True),
-    SHARING,
-]
 
 ALONE: list[Subject] = [
     ours("ranvier: Fallback alone", list),

@@ -77,7 +77,9 @@ def _name(event: Any) -> str:
 def bodies() -> tuple[Body, ...]:
     """All of them, the smallest first; those that failed among them."""
     found = [
-        Body(path.parent.name, path.read_bytes(), path.suffix == ".stream") for path in BODIES.glob("*/*")
+        Body(path.parent.name, path.read_bytes(), path.suffix == ".stream")
+        for path in BODIES.glob("*/*")
+        if path.parent.name in ADAPTERS
     ]
     found += _odd_ones()
     if RECORDINGS.is_dir():
