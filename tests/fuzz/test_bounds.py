@@ -72,6 +72,7 @@ def test_an_answer_without_an_end_is_held_up_to_the_limit(monkeypatch: pytest.Mo
         "openai": b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % (b"x" * 100),
         "openrouter": b'data: {"choices":[{"delta":{"reasoning_details":[{"text":"%s"}]}}]}\n\n' % (b"x" * 9),
         "ollama": b'{"message":{"content":"%s"}}\n' % (b"x" * 100),
+        "responses": b'data: {"type":"response.output_text.delta","delta":"%s"}\n\n' % (b"x" * 100),
         "gemini": b'data: {"candidates":[{"content":{"parts":[{"text":"%s"}]}}]}\n\n' % (b"x" * 100),
     }  # fmt: skip
     for provider, piece in pieces.items():
@@ -145,9 +146,15 @@ def ollama(**message: Any) -> bytes:
     return json.dumps({"message": message}).encode() + b"\n"
 
 
+def item(kind: str, **fields: Any) -> bytes:
+    """An event of the Responses API."""
+    return b"data: " + json.dumps({"type": f"response.{kind}", **fields}).encode() + b"\n\n"
+
+
 WORDS = "x" * 1000
 ENDED = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 TOOL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+CALL_ITEM = {"type": "function_call", "name": "f", "arguments": ""}
 ARGUMENTS = [{"index": 0, "function": {"name": "f", "arguments": WORDS}}]
 CALL = [{"function": {"name": "f", "arguments": {}}}]
 DONE = b'{"done":true,"done_reason":"stop"}\n'
@@ -180,6 +187,21 @@ GROWING: dict[str, tuple[str, bytes, bytes, bytes]] = {
     "calls of Gemini": ("gemini", b"", gemini(functionCall={"name": "f", "args": {"x": WORDS}}), b""),
     "thoughts of Ollama": ("ollama", b"", ollama(thinking=WORDS), DONE),
     "calls of Ollama": ("ollama", b"", ollama(tool_calls=CALL), DONE),
+    "words of Responses": ("responses", b"", item("output_text.delta", delta=WORDS), item("completed")),
+    "a refusal of Responses": ("responses", b"", item("refusal.delta", delta=WORDS), item("failed")),
+    "arguments of Responses": (
+        "responses",
+        item("output_item.added", output_index=0, item=CALL_ITEM),
+        item("function_call_arguments.delta", output_index=0, delta=WORDS),
+        item("output_item.done", output_index=0, item=CALL_ITEM) + item("completed"),
+    ),
+    "thoughts of Responses": (
+        "responses",
+        b"",
+        item("reasoning_summary_text.delta", delta=WORDS),
+        item("completed"),
+    ),
+    "items of Responses": ("responses", b"", item("output_item.done", item=CALL_ITEM), item("completed")),
     "comments": ("openai", b"", b": x\n", ENDED),
     "lines of no meaning": ("anthropic", b"", b"retry: 1\n\n\r\r", b""),
     "events of no meaning": ("openai", b"", b"data: x\n\n", ENDED),

@@ -89,7 +89,7 @@ def sent(request: Request) -> None:
         call.request = request
         for streaming in (False, True):
             with suppress(UnsupportedRequestError, ConfigurationError):
-                json.loads(encoded(Adapter._fields(adapter, call, streaming)))
+                json.loads(encoded(Adapter._fields(adapter, call, adapter.wire_for(call), streaming)))
 
 
 @tried(60)

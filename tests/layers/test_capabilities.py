@@ -23,6 +23,7 @@ from ranvier.layers import Breaker, Fallback
 from ranvier.pipeline import Call, Provider
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI
 from ranvier.testing import ScriptedProvider
+from support.providers.openai_apis import Chat
 
 pytestmark = pytest.mark.virtual_time
 
@@ -68,7 +69,7 @@ LACKS = [
     pytest.param(Kimi, "kimi-thinking-preview", "Hi", {"tools": [look_up]}, "the given tools", id="tools"),
     pytest.param(Anthropic, "claude-3-haiku", "Hi", {"schema": FORM}, "the given schema", id="schema"),
     pytest.param(
-        OpenAI, "gpt-5.5", "Hi", {"tools": [look_up], "extra": {"reasoning_effort": "high"}},
+        Chat, "gpt-5.5", "Hi", {"tools": [look_up], "extra": {"reasoning_effort": "high"}},
         "reasoning_effort together with tools", id="reasoning beside tools",
     ),
     pytest.param(OpenAI, "gpt-3.5-turbo", "word " * 30_000, {}, "takes at most 16385", id="the window"),
@@ -124,7 +125,8 @@ async def test_if_all_lack_something_the_first_error_is_raised(
         (Ollama, "qwen3", PICTURE, {}),
         (Anthropic, "claude-sonnet-5", DOCUMENT, {"tools": [SEARCH]}),
         (Anthropic, "claude-sonnet-5", "Hi", {"temperature": 1.9, "extra": {"seed": 3}}),  # adjusted
-        (OpenAI, "gpt-5.5", "Hi", {"tools": [look_up]}),  # sent without reasoning
+        (Chat, "gpt-5.5", "Hi", {"tools": [look_up]}),  # sent without reasoning
+        (OpenAI, "gpt-5.5", "Hi", {"tools": [look_up], "extra": {"reasoning_effort": "high"}}),
         (GLM, "glm-4.6", "Hi", {"schema": FORM}),  # described in the prompt
     ],
 )

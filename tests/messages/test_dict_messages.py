@@ -75,6 +75,10 @@ PARTS: list[tuple[Any, Any]] = [
         WirePart(CHAT_COMPLETIONS, {"type": "file", "file": {"file_id": "f1"}}),
     ),
     (
+        {"type": "input_file", "file_id": "f1"},
+        WirePart("responses", {"type": "input_file", "file_id": "f1"}),
+    ),
+    (
         {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "blue"}]},
         ToolResult("c1", "blue"),
     ),

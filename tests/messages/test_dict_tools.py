@@ -46,6 +46,9 @@ TOOLS: list[tuple[dict[str, Any], Tool | WireTool]] = [
             (CHAT_COMPLETIONS, {"type": "custom", "custom": {"name": "free"}}),
             (CHAT_COMPLETIONS, {"type": "web_search", "web_search": {"enable": True}}),
             (CHAT_COMPLETIONS, {"type": "builtin_function", "function": {"name": "$web_search"}}),
+            ("responses", {"type": "web_search"}),
+            ("responses", {"type": "file_search", "vector_store_ids": ["vs_1"]}),
+            (CHAT_COMPLETIONS, {"type": "code_interpreter"}),
             ("gemini", {"google_search": {}}),
             ("gemini", {"codeExecution": {}}),
         )

@@ -7,7 +7,7 @@ import pytest
 from support.oracles.answers import our_reading
 from support.oracles.postbox import Postbox
 from support.oracles.vendors import READING
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -18,7 +18,7 @@ async def test_both_read_the_same(postbox: Postbox, provider: str, name: str, st
     content = body(provider, f"{name}.{'stream' if streamed else 'json'}")
     postbox.answers(content, streamed=streamed)
     how = {"model": "model", "streamed": streamed}
-    async with READING[provider](postbox.url) as sdk, our_reading(SEVEN[provider], postbox.url) as adapter:
+    async with READING[provider](postbox.url) as sdk, our_reading(APIS[provider], postbox.url) as adapter:
         official = await sdk(**how)
         own = await adapter(**how, body=content)
     assert own.unlike(official) == {}

@@ -8,13 +8,20 @@ import pytest
 
 from support.oracles.answers import Answer, our_reading
 from support.oracles.postbox import Postbox
-from support.oracles.vendors import Reads, anthropic_reading, gemini_reading, openai_reading
+from support.oracles.vendors import (
+    Reads,
+    anthropic_reading,
+    gemini_reading,
+    openai_reading,
+    responses_reading,
+)
 from support.providers.recordings import ABSENT, ADAPTERS, FAILURES, RECORDINGS, Exchange, exchanges
 
 pytestmark = [pytest.mark.once, pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)]
 
 SDKS = {
     "openai_chat": openai_reading,
+    "openai_responses": responses_reading,
     "anthropic_messages": anthropic_reading,
     "gemini_generate": gemini_reading,
 }

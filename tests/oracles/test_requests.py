@@ -22,6 +22,7 @@ MODELS = {
     "anthropic": "claude-opus-4-6",
     "gemini": "gemini-2.5-flash",
     "openai": "gpt-4.1",
+    "responses": "gpt-4.1",
     "kimi": "kimi-k2.6",
     "glm": "glm-5.2",
     "openrouter": "openai/gpt-4.1",
@@ -30,6 +31,7 @@ STOPS = {"anthropic": "stop_sequences", "gemini": "stop_sequences"}
 SAMPLING: dict[str, dict[str, Any]] = {
     "gemini": {"temperature": 0.5, "top_p": 0.9},
     "openai": {"temperature": 0.5, "top_p": 0.9},
+    "responses": {"temperature": 0.5, "top_p": 0.9},
     "glm": {"temperature": 0.5, "top_p": 0.9},
     "openrouter": {"temperature": 0.5, "top_p": 0.9},
 }
@@ -150,17 +152,18 @@ async def test_options(
 
 def settings(provider: str, choice: str) -> tuple[Request, dict[str, Any]]:
     """A request with all the settings that the model takes, in our words and in those of the SDK."""
+    stops = provider != "responses"
     request = Request(
         (Message.user("Hi"),),
         max_tokens=100,
-        stop=("END",),
+        stop=("END",) if stops else (),
         tools=(WEATHER, NOW),
         tool_choice=choice,
         **SAMPLING.get(provider, {}),
     )
     fields = {
         LIMITS.get(provider, "max_tokens"): 100,
-        STOPS.get(provider, "stop"): ["END"],
+        **({STOPS.get(provider, "stop"): ["END"]} if stops else {}),
         "tools": [declared(provider, tool) for tool in request.tools],
         **chosen(provider, choice),
         **SAMPLING.get(provider, {}),
@@ -178,5 +181,7 @@ def chosen(provider: str, choice: str) -> dict[str, Any]:
         names = [choice] if choice == "get_weather" else None
         calling = types.FunctionCallingConfig(mode=mode, allowed_function_names=names)
         return {"tool_config": types.ToolConfig(function_calling_config=calling)}
-    named = {"type": "function", "function": {"name": choice}}
+    named: dict[str, Any] = {"type": "function", "function": {"name": choice}}
+    if provider == "responses":
+        named = {"type": "function", "name": choice}
     return {"tool_choice": named if choice == "get_weather" else choice}

@@ -57,6 +57,25 @@ async def openai(provider: str, url: str, streamed: bool) -> None:
         await said(question, answer, result)
 
 
+async def responses(provider: str, url: str, streamed: bool) -> None:
+    """The SDK's, with the items as they came."""
+    question: Any = {"role": "user", "content": QUESTION}
+
+    async with openai_at(url) as client:
+
+        async def said(*items: Any) -> Any:
+            asked: Any = {"model": MODELS[provider], "input": items, LIMITS[provider]: LIMIT}
+            if not streamed:
+                return (await client.responses.create(**asked)).output
+            async for event in await client.responses.create(**asked, stream=True):
+                last: Any = event
+            return last.response.output
+
+        items = await said(question)
+        result = {"type": "function_call_output", "call_id": items[-1].call_id, "output": RESULT}
+        await said(question, *items, result)
+
+
 async def anthropic(provider: str, url: str, streamed: bool) -> None:
     """The SDK's, with the blocks as they came."""
     question: Any = {"role": "user", "content": QUESTION}
@@ -99,6 +118,7 @@ async def gemini(provider: str, url: str, streamed: bool) -> None:
 SDKS = {
     "anthropic": anthropic,
     "gemini": gemini,
+    "responses": responses,
     **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), openai),
 }
 
@@ -106,6 +126,20 @@ EVERY_WAY: dict[str, dict[str, str]] = {
     "gemini": {
         "contents[1].parts[1].functionCall.id": "Gemini gave none, so that it is ours",
         "contents[2].parts[0].functionResponse.id": "Gemini gave none, so that it is ours",
+    },
+    "responses": {
+        **dict.fromkeys(
+            ("input[2].id", "input[2].status", "input[3].id", "input[3].status"),
+            "the server has stored nothing of these names",
+        ),
+        **dict.fromkeys(
+            (
+                "input[2].type",
+                *("input[2].content", "input[2].content[0].type", "input[2].content[0].text"),
+                *("input[2].content[0].annotations", "input[2].content[0].logprobs"),
+            ),
+            "words go back as a text",
+        ),
     },
     "glm": {"messages[1].content": "a turn without words has none, the SDK sends an empty word back"},
     "openrouter": {"messages[1].reasoning": "it is for reading; `reasoning_details` are what goes back"},

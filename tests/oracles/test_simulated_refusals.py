@@ -22,7 +22,7 @@ from ranvier.errors import (
 )
 from ranvier.simulator import Simulator, Status
 from support.oracles.answers import our_reading
-from support.oracles.asking_both import ADAPTERS, MODELS
+from support.oracles.asking_both import ADAPTERS, MODELS, SIMULATED
 from support.oracles.vendors import KEY, READING
 
 pytestmark = pytest.mark.once
@@ -60,11 +60,12 @@ def told(error: Exception) -> tuple[str, int, str, str | None]:
 async def test_both_are_refused_alike(provider: str, streamed: bool) -> None:
     """Class, status, the provider's words and the id of the request are those that the SDK reads."""
     how: dict[str, Any] = {"model": MODELS[provider], "streamed": streamed}
-    async with Simulator(seed=1) as sim, READING[provider](sim.url(provider)) as sdk:
-        sim.play(provider, *map(Status, REFUSED))
+    at = SIMULATED.get(provider, provider)
+    async with Simulator(seed=1) as sim, READING[provider](sim.url(at)) as sdk:
+        sim.play(at, *map(Status, REFUSED))
         official = [await raised(sdk(**how)) for _ in REFUSED]
-    async with Simulator(seed=1) as sim, our_reading(ADAPTERS[provider], sim.url(provider)) as adapter:
-        sim.play(provider, *map(Status, REFUSED))
+    async with Simulator(seed=1) as sim, our_reading(ADAPTERS[provider], sim.url(at)) as adapter:
+        sim.play(at, *map(Status, REFUSED))
         own = [await raised(adapter(**how, key=KEY)) for _ in REFUSED]
     for (status, (kind, named)), ours, theirs in zip(REFUSED.items(), own, official, strict=True):
         name, code, words, request_id = told(theirs)

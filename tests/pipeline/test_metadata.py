@@ -12,7 +12,7 @@ from ranvier.messages.build import build_request
 from ranvier.pipeline import Price
 from ranvier.testing import ScriptedProvider
 from support.providers.asking import opened
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -67,7 +67,7 @@ async def test_an_error_explains_it() -> None:
     assert "search" not in str(caught.value)
 
 
-@pytest.mark.parametrize("provider", SEVEN)
+@pytest.mark.parametrize("provider", APIS)
 async def test_no_provider_is_sent_it(provider: str) -> None:
     """The request is the same as without it."""
     plain = Request((Message.user("Hi"),))
@@ -75,7 +75,7 @@ async def test_no_provider_is_sent_it(provider: str) -> None:
     assert labelled.metadata == {"feature": "the label"}
     sent = []
     for request in (plain, labelled):
-        async with opened(SEVEN[provider], httpx.Response(200, json={})) as server:
+        async with opened(APIS[provider], httpx.Response(200, json={})) as server:
             sent.append(await server.sent(request))
     assert sent[0] == sent[1]
 

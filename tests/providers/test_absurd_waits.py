@@ -13,7 +13,7 @@ from ranvier.errors import RanvierError
 from ranvier.layers import Fallback, Throttle
 from ranvier.pipeline import Pipeline
 from support.providers.asking import Chunks, opened
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
 IN_2030 = 1900000000
@@ -37,7 +37,7 @@ def bodies(wait: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("wait", ABSURD)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_an_absurd_wait_counts_as_none(name: str, wait: str, status: int) -> None:
     """A year, an epoch in place of seconds, no number at all; with the server's date and without."""
     replies = [({"retry-after": wait, **date}, {"message": "slow"}) for date in ({}, {"date": NOON})]
@@ -51,7 +51,7 @@ async def test_an_absurd_wait_counts_as_none(name: str, wait: str, status: int) 
         content = json.dumps({"error": error}).encode()
         return httpx.Response(status, headers=headers, stream=Chunks(content))
 
-    async with opened(SEVEN[name], serve, api_key="key") as asked:
+    async with opened(APIS[name], serve, api_key="key") as asked:
         for _ in replies:
             throttle = Throttle()
             with pytest.raises((RateLimitError, OverloadedError)) as raised:
@@ -60,12 +60,12 @@ async def test_an_absurd_wait_counts_as_none(name: str, wait: str, status: int) 
             assert not list(throttle.gates)
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_an_absurd_wait_in_a_header_leaves_a_usable_one_in_the_body(name: str) -> None:
     """The first that can be waited for counts."""
     content = json.dumps({"error": {"message": "slow", "code": 429, "retry_after": 7}}).encode()
     reply = httpx.Response(429, headers={"retry-after": "999999999"}, stream=Chunks(content))
-    async with opened(SEVEN[name], reply, api_key="key") as asked:
+    async with opened(APIS[name], reply, api_key="key") as asked:
         with pytest.raises(RanvierError) as raised:
             await asked.complete()
     assert raised.value.retry_after == 7

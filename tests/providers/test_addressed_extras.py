@@ -9,8 +9,9 @@ import pytest
 
 from ranvier import Pipeline
 from ranvier.layers import Fallback
-from ranvier.providers import FunctionProvider, OpenAI, Stub
-from support.providers.seven import SEVEN, body
+from ranvier.providers import FunctionProvider, Stub
+from support.providers.openai_apis import Chat
+from support.providers.seven import APIS, body
 
 MINE = {"flavour": "mint"}
 
@@ -50,11 +51,11 @@ async def openai() -> AsyncIterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("wire", SEVEN)
+@pytest.mark.parametrize("wire", APIS)
 async def test_a_wrapped_provider_gets_the_fields_under_its_own_name(wire: str) -> None:
     """The stack knows only the wrapper."""
     server = Server(wire)
-    inner = SEVEN[wire]("sk-inner", name="mine", http_client=server.client)
+    inner = APIS[wire]("sk-inner", name="mine", http_client=server.client)
     async with server.client, Pipeline(Fallback(Wrapper(inner))) as pipeline:
         await pipeline.complete("Hi", extra={"mine": MINE, "wrapper": {"flavour": "no"}})
     (sent,) = server.sent
@@ -65,8 +66,8 @@ async def test_a_wrapped_provider_gets_the_fields_under_its_own_name(wire: str) 
 @pytest.mark.parametrize("name", ["local", "stub", "mine", "anthropic"])
 async def test_fields_for_another_provider_of_the_stack_are_not_sent(openai: Server, name: str) -> None:
     """Whether it is a function, a stub, has a name of its own, or is only a vendor that we know."""
-    first = OpenAI("sk", name="first", http_client=openai.client)
-    mine = OpenAI("sk", name="mine", base_url="http://mine.test", http_client=openai.client)
+    first = Chat("sk", name="first", http_client=openai.client)
+    mine = Chat("sk", name="mine", base_url="http://mine.test", http_client=openai.client)
     local = FunctionProvider("local", complete=_answer)
     async with Pipeline(Fallback(first, local, Stub(), mine)) as pipeline:
         await pipeline.complete("Hi", extra={name: MINE, "first": {"user": "u1"}})
@@ -77,7 +78,7 @@ async def test_fields_for_another_provider_of_the_stack_are_not_sent(openai: Ser
 
 async def test_pipelines_that_share_a_provider_address_it_alike(openai: Server) -> None:
     """A pipeline built later, with other providers, changes nothing for an earlier one."""
-    shared = OpenAI("sk", name="shared", http_client=openai.client)
+    shared = Chat("sk", name="shared", http_client=openai.client)
     one = Pipeline(Fallback(shared))
     other = Pipeline(Fallback(shared, FunctionProvider("metadata", complete=_answer)))
     async with one, other:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ranvier.messages import Message, Native, Part, Text, ToolCall, ToolResult
 from support.providers.asking import opened
 from support.providers.conversations import asked, call_ids
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 WORDS = st.sampled_from(["Let me look.", "Sunny.", "Zürich?"])
 ANYTHING = st.sampled_from(["", " ", "\n\n"]) | WORDS
@@ -24,6 +24,7 @@ OWN: dict[str, dict[str, Any]] = {
     "glm": {"reasoning_content": "Hm."},
     "openrouter": {"reasoning_details": [{"type": "reasoning.text", "text": "Hm.", "index": 0}]},
     "ollama": {"thinking": "Hm."},
+    "responses": {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
     "elsewhere": {"type": "thought", "of": "somebody"},
 }
 """What each provider keeps in an answer for itself."""
@@ -57,7 +58,7 @@ def turns(draw: st.DrawFn) -> list[Message]:
 histories = st.lists(turns(), max_size=3).map(lambda parts: [message for part in parts for message in part])
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 @settings(max_examples=25, deadline=None)
 @given(history=histories)
 def test_any_conversation_is_sent_by_the_rules_of_the_wire(name: str, history: list[Message]) -> None:

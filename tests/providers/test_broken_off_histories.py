@@ -11,7 +11,7 @@ from ranvier.errors import RanvierError
 from ranvier.messages import Message
 from support.providers.asking import Chunks
 from support.providers.conversations import MODELS, asked, blocks
-from support.providers.seven import SEVEN, body, collected
+from support.providers.seven import APIS, body, collected
 
 pytestmark = pytest.mark.virtual_time
 
@@ -27,7 +27,7 @@ async def received(ask: Any, name: str, content: bytes) -> Message:
     """The answer as far as it came before the connection broke."""
     reply = httpx.Response(200, stream=Chunks(content, httpx.ReadError("broken")))
     events = []
-    async with ask(SEVEN[name], reply) as server:
+    async with ask(APIS[name], reply) as server:
         with suppress(RanvierError):
             async for event in server.provider.stream(server.call(model=MODELS[name])):
                 events.append(event)  # noqa: PERF401  # because: what came before the break stays
@@ -35,7 +35,7 @@ async def received(ask: Any, name: str, content: bytes) -> Message:
 
 
 @pytest.mark.parametrize("which", ["answer", "tools"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_wherever_a_stream_was_cut_its_provider_takes_what_came(
     ask: Any, name: str, which: str
 ) -> None:

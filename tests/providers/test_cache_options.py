@@ -9,10 +9,11 @@ from ranvier import Pipeline
 from ranvier.errors import ConfigurationError
 from ranvier.layers import Fallback
 from ranvier.messages.build import build_request
-from ranvier.providers import Anthropic, Gemini, OpenAI
+from ranvier.providers import Anthropic, Gemini
 from ranvier.testing import ScriptedProvider
+from support.providers.openai_apis import Chat, Responses
 from support.providers.repairs import added, adjusted, left_out, refusal, server, tuned
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -45,6 +46,11 @@ CACHES: list[tuple[str, str, Any, dict[str, Any], str | None]] = [
     ("openai", "gpt-6-sol", "5m", kept("30m"), "sent as 30m"),
     ("openai", "gpt-5.2", True, {}, None),
     ("openai", "gpt-5.2", "1h", {}, ITSELF),
+    ("responses", "gpt-5.6", True, {}, None),
+    ("responses", "gpt-5.6", "12h", kept("12h"), None),
+    ("responses", "gpt-5.6", "1h", kept("30m"), "sent as 30m"),
+    ("responses", "gpt-6-sol", "5m", kept("30m"), "sent as 30m"),
+    ("responses", "gpt-5.2", "12h", {}, ITSELF),
     ("gemini", "gemini-3.6-flash", True, {}, None),
     ("gemini", "gemini-3.6-flash", "1h", {}, ITSELF),
     ("kimi", "kimi-k3", "1h", {}, ITSELF),
@@ -60,16 +66,16 @@ async def test_who_caches_by_itself_is_sent_nothing(
     ask: Any, name: str, model: str, wish: Any, fields: Any, told: str | None
 ) -> None:
     """All others get a mark, with the next shorter time that they know, or their shortest."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    async with ask(APIS[name], NOTHING) as asked:
         assert await added(asked, model, cache=wish) == fields
         assert (adjusted(asked), left_out(asked)) == ([("cache", told)] if told else [], [])
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_key_goes_to_those_who_know_one(ask: Any, name: str) -> None:
     """Listeners hear where it is left out."""
-    async with ask(SEVEN[name], NOTHING) as asked:
-        known = name == "openai"
+    async with ask(APIS[name], NOTHING) as asked:
+        known = name in ("openai", "responses")
         sent = await added(asked, "gpt-5.2" if known else "m", cache_key="acme-7")
         assert sent == ({"prompt_cache_key": "acme-7"} if known else {})
         assert left_out(asked) == ([] if known else ["cache_key"])
@@ -78,13 +84,14 @@ async def test_a_key_goes_to_those_who_know_one(ask: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("anthropic", None), ("openai", ("seed",)), ("gemini", ("generationConfig", "seed")),
+        ("anthropic", None), ("openai", ("seed",)), ("responses", None),
+        ("gemini", ("generationConfig", "seed")),
         ("kimi", ("seed",)), ("glm", ("seed",)), ("openrouter", ("seed",)), ("ollama", ("options", "seed")),
     ],
 )  # fmt: skip
 async def test_a_seed_stands_where_the_api_has_it(ask: Any, name: str, place: Any) -> None:
-    """Anthropic has none: it is left out, and listeners hear of it."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    """Anthropic and the Responses API have none: it is left out, and listeners hear of it."""
+    async with ask(APIS[name], NOTHING) as asked:
         sent = await added(asked, "m", seed=7)
         for key in place or ():
             sent = sent[key]
@@ -127,9 +134,11 @@ async def test_the_arguments_of_a_call_are_no_marks(ask: Any) -> None:
     ("kind", "model", "options", "extra"),
     [
         (Anthropic, "claude-sonnet-5", {"cache": "1h"}, marked()),
-        (OpenAI, "gpt-5.6", {"cache": "12h"}, {"prompt_cache_options": {"mode": "explicit"}}),
-        (OpenAI, "gpt-5.6", {"cache_key": "a"}, {"openai": {"prompt_cache_key": "b"}}),
-        (OpenAI, "gpt-4.1", {"seed": 1}, {"seed": 2}),
+        (Chat, "gpt-5.6", {"cache": "12h"}, {"prompt_cache_options": {"mode": "explicit"}}),
+        (Responses, "gpt-5.6", {"cache": "12h"}, {"prompt_cache_options": {"mode": "explicit"}}),
+        (Chat, "gpt-5.6", {"cache_key": "a"}, {"openai": {"prompt_cache_key": "b"}}),
+        (Responses, "gpt-5.6", {"cache_key": "a"}, {"openai": {"prompt_cache_key": "b"}}),
+        (Chat, "gpt-4.1", {"seed": 1}, {"seed": 2}),
     ],
 )
 async def test_fields_of_the_user_count(ask: Any, kind: Any, model: str, options: Any, extra: Any) -> None:
@@ -159,12 +168,13 @@ async def test_beside_a_cached_content_of_gemini_nothing_stands_twice(ask: Any, 
 
 
 @pytest.mark.parametrize("way", ["complete", "stream"])
+@pytest.mark.parametrize("api", ["openai", "responses"])
 @pytest.mark.parametrize(
     ("field", "option"),
     [("prompt_cache_key", {"cache_key": "a"}), ("prompt_cache_options", {"cache": "12h"})],
 )
 async def test_a_server_that_does_not_know_the_field_is_asked_without_it(
-    ask: Any, way: str, field: str, option: Any
+    ask: Any, way: str, api: str, field: str, option: Any
 ) -> None:
     """At Azure, for example: it is left out once, and from then on."""
 
@@ -172,7 +182,7 @@ async def test_a_server_that_does_not_know_the_field_is_asked_without_it(
         words = f"Unrecognized request argument supplied: {field}"
         return refusal(words) if field in fields else None
 
-    async with ask(OpenAI, server("openai", refuses)) as asked:
+    async with ask(APIS[api], server(api, refuses)) as asked:
         for _ in range(2):
             await getattr(asked, way)(tuned(**option), model="gpt-5.6")
         assert len(asked.requests) == 3
@@ -182,7 +192,10 @@ async def test_a_server_that_does_not_know_the_field_is_asked_without_it(
 
 
 @pytest.mark.parametrize("way", ["complete", "stream"])
-async def test_summaries_are_given_up_where_the_organization_is_not_verified(ask: Any, way: str) -> None:
+@pytest.mark.parametrize("api", ["openai", "responses"])
+async def test_summaries_are_given_up_where_the_organization_is_not_verified(
+    ask: Any, api: str, way: str
+) -> None:
     """OpenAI refuses them with a 400: the request goes out without, and the effort stays."""
     words = (
         "Your organization must be verified to generate reasoning summaries. Please go to: "
@@ -192,7 +205,7 @@ async def test_summaries_are_given_up_where_the_organization_is_not_verified(ask
     def refuses(fields: Any) -> httpx.Response | None:
         return refusal(words, param="reasoning.summary") if "summary" in fields["reasoning"] else None
 
-    async with ask(OpenAI, server("openai", refuses), name="mine", base_url="http://gpu/v1") as asked:
+    async with ask(APIS[api], server(api, refuses), name="mine", base_url="http://gpu/v1") as asked:
         request = tuned(extra={"reasoning": {"effort": "high", "summary": "auto"}})
         for _ in range(2):
             await getattr(asked, way)(request, model="m")

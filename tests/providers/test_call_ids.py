@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier.messages import Message, Native, Request, ToolCall, ToolResult
-from ranvier.providers import Anthropic, Gemini, OpenAI
+from ranvier.providers import Anthropic, Gemini
 from ranvier.providers._history.call_ids import (
     ANTHROPIC_IDS,
     ANY_ID,
@@ -20,6 +20,7 @@ from ranvier.providers._history.call_ids import (
     with_valid_ids,
 )
 from support.providers.asking import Chunks
+from support.providers.openai_apis import Chat
 from support.providers.seven import body, collected
 
 RULES = {
@@ -58,12 +59,12 @@ async def test_an_id_goes_back_to_its_maker_as_it_was(ask: Any, streamed: bool) 
     content = re.sub(rb'"id": ?"call_[^"]*"', f'"id":"{SIGNED}"'.encode(), content)
     assert SIGNED.encode() in content
     reply = httpx.Response(200, stream=Chunks(content))
-    async with ask(OpenAI, reply, name="litellm", base_url="https://litellm.test") as server:
+    async with ask(Chat, reply, name="litellm", base_url="https://litellm.test") as server:
         answer = collected(await server.stream()) if streamed else await server.complete()
         messages = (Message.user("q"), answer.message, Message.tool(answer.tool_calls[0].id, "x"))
         assert await ids_sent(server, messages) == [SIGNED]
         (elsewhere,) = await ids_sent(server, messages, model="another")
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         assert await ids_sent(server, messages) == [elsewhere]
     assert re.fullmatch(r"[!-~]{1,40}", elsewhere)
 
@@ -87,12 +88,12 @@ async def test_a_server_of_anthropics_dialect_gets_its_own_ids_back(ask: Any, st
 async def test_an_id_of_a_dict_is_kept_for_a_proxy_and_made_valid_for_openai(ask: Any) -> None:
     """Nobody says who made it: a signature in it tells that LiteLLM did."""
     messages = conversation(ToolCall(SIGNED, "f"), ToolCall("x" * 50, "f"))
-    async with ask(OpenAI, NOTHING, name="litellm", base_url="https://litellm.test") as server:
+    async with ask(Chat, NOTHING, name="litellm", base_url="https://litellm.test") as server:
         kept, shortened = await ids_sent(server, messages)
         assert kept == SIGNED
         assert len(shortened) <= 40
     for arguments in ({}, {"name": "azure", "base_url": "https://me.openai.azure.com/openai/v1"}):
-        async with ask(OpenAI, NOTHING, **arguments) as server:
+        async with ask(Chat, NOTHING, **arguments) as server:
             assert all(len(each) <= 40 for each in await ids_sent(server, messages))
 
 
@@ -103,7 +104,7 @@ async def test_an_id_of_a_dict_is_kept_for_a_proxy_and_made_valid_for_openai(ask
 async def test_mistral_is_sent_ids_of_nine_characters(ask: Any, arguments: dict[str, str]) -> None:
     """Its own stay; those of others are made from them, always the same."""
     messages = conversation(ToolCall("D681PevKs", "f"), ToolCall("call_abc", "f"), ToolCall("call_abc", "f"))
-    async with ask(OpenAI, NOTHING, **{"base_url": "https://mistral.test", **arguments}) as server:
+    async with ask(Chat, NOTHING, **{"base_url": "https://mistral.test", **arguments}) as server:
         ids = await ids_sent(server, messages)
         assert await ids_sent(server, messages) == ids
     assert ids[0] == "D681PevKs"

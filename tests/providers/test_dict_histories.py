@@ -14,7 +14,7 @@ from ranvier.messages.build import build_request
 from ranvier.providers import OpenAI
 from support.providers.asking import opened
 from support.providers.conversations import MODELS
-from support.providers.seven import PNG, SEVEN
+from support.providers.seven import APIS, PNG
 from support.providers.wire_rules import complaints
 
 pytestmark = pytest.mark.virtual_time
@@ -26,7 +26,7 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "shot", "arguments"
 CHAT = ("openai", "kimi", "glm", "openrouter")
 PICTURE = {"type": "image_url", "image_url": {"url": DATA_URL}}
 
-each_provider = pytest.mark.parametrize("name", SEVEN)
+each_provider = pytest.mark.parametrize("name", APIS)
 
 
 def user(part: dict[str, Any]) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ class Outcome:
 async def asked(name: str, prompt: Any, *, model: str | None = None, **options: Any) -> Outcome:
     """Ask with what a user wrote."""
     request = build_request(prompt, options)  # type: ignore[arg-type]
-    kind = SEVEN.get(name) or (lambda **given: OpenAI(name=name, base_url="https://one.test", **given))
+    kind = APIS.get(name) or (lambda **given: OpenAI(name=name, base_url="https://one.test", **given))
     async with opened(kind, httpx.Response(200, json={})) as server:
         error = None
         try:
@@ -241,7 +241,7 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         "mark of detail",
         user({"type": "image_url", "image_url": {"url": DATA_URL, "detail": "mark of detail"}}),
         {},
-        CHAT,
+        (*CHAT, "responses"),
         TOLD,
     ),
     (
@@ -249,7 +249,7 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         "strict",
         "Why?",
         {"tools": [{"type": "function", "function": {"name": "look", "strict": True}}]},
-        ("anthropic", "openai", "openrouter"),
+        ("anthropic", "openai", "responses", "openrouter"),
         TOLD,
     ),
     (

@@ -12,11 +12,15 @@ from ranvier import Deployment, Pipeline
 from ranvier.errors import ConnectionFailedError, InvalidResponseError, ProviderError, RanvierError
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import FinishReason, Native, Response
-from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI, OpenRouter
+from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator.wires import WIRES
-from support.providers.seven import SEVEN, body, collected
+from support.providers.openai_apis import Chat
+from support.providers.seven import APIS, body, collected
+
+MAY_STOP_EARLY = [name for name in APIS if name != "responses"]
+"""The wires on which something may follow a finish reason; that of a response stands in its last event."""
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(
@@ -43,7 +47,7 @@ def with_words(name: str) -> tuple[int, list[bytes]]:
 
 
 @pytest.mark.parametrize("which", ["answer", "tools"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_a_finish_reason_after_each_event_ends_nothing(
     ask: Any, streamed: Any, name: str, which: str
 ) -> None:
@@ -52,9 +56,9 @@ async def test_a_finish_reason_after_each_event_ends_nothing(
     often = [piece for event in events for piece in (event, WIRES[name].stopping())]
     if name == "anthropic":  # nothing follows `message_stop`
         often.pop()
-    async with ask(SEVEN[name], streamed(*events)) as server:
+    async with ask(APIS[name], streamed(*events)) as server:
         good = collected(await server.stream())
-    async with ask(SEVEN[name], streamed(*often)) as server:
+    async with ask(APIS[name], streamed(*often)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.reasoning) == (good.text, good.reasoning)
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [
@@ -97,7 +101,7 @@ async def test_a_thousand_early_finish_reasons_join_the_thoughts_once(
 
 @pytest.mark.parametrize("breaks", BREAKS)
 @pytest.mark.parametrize("again", [False, True], ids=["once", "again"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_what_breaks_after_an_early_finish_reason_is_an_error(
     ask: Any, streamed: Any, name: str, again: bool, breaks: str
 ) -> None:
@@ -106,36 +110,36 @@ async def test_what_breaks_after_an_early_finish_reason_is_an_error(
     at, events = with_words(name)
     ending = [wire.stopping()] if again else []
     chunks = [*events[: at + 1], wire.stopping(), events[at + 1], *ending, BREAKS[breaks](wire)]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         with pytest.raises(ProviderError):
             await server.stream()
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_words_after_the_last_finish_reason_are_cut(ask: Any, streamed: Any, name: str) -> None:
     """A body that ends within words is no answer, whatever was said before them."""
     at, events = with_words(name)
     chunks = [*events[: at + 1], WIRES[name].stopping(), events[at + 1]]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         with pytest.raises(InvalidResponseError, match="cut"):
             await server.stream()
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_a_finish_reason_before_any_word_does_not_make_an_answer(
     ask: Any, streamed: Any, name: str, breaks: str
 ) -> None:
     """What breaks after it is an error."""
     wire = WIRES[name]
     start = events_of("anthropic")[:1] if name == "anthropic" else []
-    async with ask(SEVEN[name], streamed(*start, wire.stopping(), BREAKS[breaks](wire))) as server:
+    async with ask(APIS[name], streamed(*start, wire.stopping(), BREAKS[breaks](wire))) as server:
         with pytest.raises(ProviderError):
             await server.stream()
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
     ask: Any, streamed: Any, name: str, breaks: str
 ) -> None:
@@ -149,7 +153,7 @@ async def test_what_breaks_after_the_only_finish_reason_does_not_matter(
         wire.stopping(),
         BREAKS[breaks](wire),
     ]
-    async with ask(SEVEN[name], streamed(*chunks)) as server:
+    async with ask(APIS[name], streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.STOP)
 
@@ -166,7 +170,7 @@ async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Respo
     """What becomes of a streamed reply: collected, and read as it comes."""
     results: list[Response | RanvierError] = []
     async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: reply())) as client:
-        target = Deployment(SEVEN[name]("key", http_client=client), "m")
+        target = Deployment(APIS[name]("key", http_client=client), "m")
         async with Pipeline(Fallback(target), Timeout(first_token=5)) as pipeline:
             try:
                 results.append(await pipeline.complete("Hi"))
@@ -181,7 +185,7 @@ async def outcomes(name: str, reply: Callable[[], httpx.Response]) -> list[Respo
 
 
 @pytest.mark.parametrize("thoughts", [False, True], ids=["nothing", "thoughts"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", MAY_STOP_EARLY)
 async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
     streamed: Any, name: str, thoughts: bool
 ) -> None:
@@ -299,7 +303,7 @@ async def test_usage_or_whole_calls_and_done_end_an_answer_without_a_finish_reas
     ask: Any, streamed: Any, chunks: list[bytes], expected: str
 ) -> None:
     """As Snowflake Cortex and NVIDIA NIM send it; why the model stopped is not known."""
-    async with ask(OpenAI, streamed(*chunks)) as server:
+    async with ask(Chat, streamed(*chunks)) as server:
         answer = collected(await server.stream())
     assert answer.text + "".join(call.name for call in answer.tool_calls) == expected
     known = FinishReason.TOOL_CALLS if answer.tool_calls else FinishReason.OTHER
@@ -327,7 +331,7 @@ async def test_usage_or_whole_calls_and_done_end_an_answer_without_a_finish_reas
 )  # fmt: skip
 async def test_less_than_that_is_no_answer(ask: Any, streamed: Any, chunks: list[bytes]) -> None:
     """Something may be missing."""
-    async with ask(OpenAI, streamed(*chunks)) as server:
+    async with ask(Chat, streamed(*chunks)) as server:
         with pytest.raises(InvalidResponseError):
             await server.stream()
 
@@ -351,7 +355,7 @@ SAID = {"anthropic": '"stop_reason":%s', "gemini": '"finishReason":%s'}
 
 
 @pytest.mark.parametrize("unsaid", ["null", '"null"', '"None"', '""', '"undefined"', "false", "0", "[]"])
-@pytest.mark.parametrize("name", [each for each in SEVEN if each != "ollama"])
+@pytest.mark.parametrize("name", [each for each in MAY_STOP_EARLY if each != "ollama"])
 async def test_a_finish_reason_that_says_none_is_none(
     ask: Any, streamed: Any, name: str, unsaid: str
 ) -> None:
@@ -360,11 +364,11 @@ async def test_a_finish_reason_that_says_none_is_none(
     none = (SAID.get(name, '"finish_reason":%s') % unsaid).encode()
     events = [event for event in events_of(name) if b"message_stop" not in event and b"[DONE]" not in event]
     assert word in b"".join(events)
-    async with ask(SEVEN[name], streamed(*(event.replace(word, none) for event in events))) as server:
+    async with ask(APIS[name], streamed(*(event.replace(word, none) for event in events))) as server:
         with pytest.raises(InvalidResponseError, match="cut"):
             await server.stream()
     whole = httpx.Response(200, content=body(name, "answer.json").replace(word, none))
-    async with ask(SEVEN[name], whole) as server:
+    async with ask(APIS[name], whole) as server:
         answer = await server.complete()
     assert (answer.text, answer.finish_reason) == ("Sunny, 21 °C.", FinishReason.OTHER)
 
@@ -398,11 +402,11 @@ async def test_gateways_may_hand_on_the_words_of_other_vendors(
     ask: Any, streamed: Any, word: str, reason: FinishReason
 ) -> None:
     """In chat completions: the finish reason of Anthropic or of Gemini is understood."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), chunk(word), DONE)) as server:
         answer = collected(await server.stream())
     assert (answer.finish_reason, answer.raw_finish_reason) == (reason, word)
     reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}
-    async with ask(OpenAI, httpx.Response(200, json=reply)) as server:
+    async with ask(Chat, httpx.Response(200, json=reply)) as server:
         assert (await server.complete()).finish_reason is reason
 
 
@@ -433,10 +437,10 @@ async def test_words_that_are_repeated_as_a_whole_message_come_once(ask: Any, st
     again = {"index": 0, "message": {"content": "42"}, "finish_reason": "stop"}
     last = b"data: " + json.dumps({"choices": [again]}).encode() + b"\n\n"
     first = chunk(role="assistant", content="")
-    async with ask(OpenAI, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
+    async with ask(Chat, streamed(first, chunk(content="4"), chunk(content="2"), last, DONE)) as server:
         assert collected(await server.stream()).text == "42"
     pieces = [last.replace(b'"stop"', b"null"), last]
-    async with ask(OpenAI, streamed(*pieces, DONE)) as server:
+    async with ask(Chat, streamed(*pieces, DONE)) as server:
         assert collected(await server.stream()).text == "4242"
 
 

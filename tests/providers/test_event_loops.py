@@ -16,9 +16,9 @@ import trustme
 
 from ranvier import ConfigurationError, Pipeline
 from ranvier.layers import Breaker, Fallback
-from ranvier.providers import OpenAI
 from ranvier.providers._http.loop_end import close_without_loop
 from ranvier.testing import assert_settled
+from support.providers.openai_apis import Chat
 
 try:
     import uvloop
@@ -135,7 +135,7 @@ ENGINES = pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
 def pipeline_at(server: Server, **arguments: Any) -> Pipeline:
     """Two providers, which share a client."""
     names = ("one", "two")
-    providers = [OpenAI("sk", name=name, base_url=server.url, **arguments) for name in names]
+    providers = [Chat("sk", name=name, base_url=server.url, **arguments) for name in names]
     return Pipeline(Fallback(*providers), Breaker())
 
 
@@ -255,7 +255,7 @@ def _close_all(client: Any, loop: asyncio.AbstractEventLoop) -> None:
 def test_a_client_of_the_users_without_connections_may_be_used_again() -> None:
     """Such as one over a transport of somebody's tests, in a pipeline that is entered on each loop."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=ANSWER))
-    pipeline = Pipeline(Fallback(OpenAI("sk", http_client=httpx.AsyncClient(transport=transport))))
+    pipeline = Pipeline(Fallback(Chat("sk", http_client=httpx.AsyncClient(transport=transport))))
 
     async def ask() -> str:
         async with pipeline:
@@ -267,7 +267,7 @@ def test_a_client_of_the_users_without_connections_may_be_used_again() -> None:
 def test_a_client_of_the_users_stays_with_the_loop_on_which_a_pipeline_was_left_open() -> None:
     """Whatever is behind it: what it holds of that loop nobody knows."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=ANSWER))
-    pipeline = Pipeline(Fallback(OpenAI("sk", http_client=httpx.AsyncClient(transport=transport))))
+    pipeline = Pipeline(Fallback(Chat("sk", http_client=httpx.AsyncClient(transport=transport))))
     asyncio.run(_awaited(lambda: pipeline.complete("Why?")))
     with pytest.raises(ConfigurationError, match=r"http_client=.*cannot be moved"):
         asyncio.run(_awaited(lambda: pipeline.complete("Why?")))

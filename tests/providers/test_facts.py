@@ -11,8 +11,9 @@ from ranvier.errors import ConfigurationError, UnsupportedRequestError
 from ranvier.layers import Fallback
 from ranvier.messages import Message, Request, Tool
 from ranvier.presets import resilient
-from ranvier.providers import GLM, Anthropic, FunctionProvider, Kimi, Ollama, OpenAI, OpenRouter, Stub
+from ranvier.providers import GLM, Anthropic, FunctionProvider, Kimi, Ollama, OpenRouter, Stub
 from ranvier.testing import ScriptedProvider
+from support.providers.openai_apis import Chat
 from support.providers.repairs import adjusted, refusal, server, tuned
 
 NOTHING = httpx.Response(200, json={})
@@ -46,7 +47,7 @@ async def test_the_address_decides_and_not_the_name(
     ask: Any, name: str | None, base_url: str | None, model: str, sent: dict[str, Any]
 ) -> None:
     """At Azure the name of a model is that of a deployment, and says nothing."""
-    async with ask(OpenAI, NOTHING, name=name, base_url=base_url) as asked:
+    async with ask(Chat, NOTHING, name=name, base_url=base_url) as asked:
         request = tuned(max_tokens=5, temperature=0.2)
         assert limits(await asked.sent(request, model=model)) == sent
 
@@ -54,8 +55,8 @@ async def test_the_address_decides_and_not_the_name(
 @pytest.mark.parametrize("name", [None, "azure"])
 def test_azure_is_not_asked_without_a_key(name: str | None) -> None:
     """Whatever it is called."""
-    assert OpenAI(name=name, base_url=AZURE).needs_credential
-    assert not OpenAI(name="gpu", base_url="https://my.openai.com.example/v1").needs_credential
+    assert Chat(name=name, base_url=AZURE).needs_credential
+    assert not Chat(name="gpu", base_url="https://my.openai.com.example/v1").needs_credential
 
 
 @pytest.mark.parametrize("name", [None, "azure"])
@@ -63,7 +64,7 @@ def test_azure_is_not_asked_without_a_key(name: str | None) -> None:
 async def test_facts_of_a_model_are_those_of_its_public_id(ask: Any, name: str | None, way: str) -> None:
     """A deployment that is called anything is asked as the model behind it."""
     reply = server("openai", lambda fields: None)
-    async with ask(OpenAI, reply, name=name, base_url=AZURE) as asked:
+    async with ask(Chat, reply, name=name, base_url=AZURE) as asked:
         call = asked.call(tuned(max_tokens=5, temperature=0.2))
         call = call.to(Deployment(asked.provider, "prod-chat", facts_of="gpt-5"), "key")
         if way == "complete":
@@ -95,10 +96,10 @@ def gpt_5(fields: Any) -> httpx.Response | None:
 @pytest.mark.parametrize(
     ("refuses", "kind", "arguments", "model"),
     [
-        (azure, OpenAI, {"base_url": AZURE, "name": "azure"}, "mistral"),
-        (gpt_5, OpenAI, {"base_url": AZURE, "name": "azure"}, "prod"),
-        (gpt_5, OpenAI, {"base_url": AZURE}, "prod"),
-        (gpt_5, OpenAI, {"base_url": "http://gateway.test", "name": "gateway"}, "gpt-5"),
+        (azure, Chat, {"base_url": AZURE, "name": "azure"}, "mistral"),
+        (gpt_5, Chat, {"base_url": AZURE, "name": "azure"}, "prod"),
+        (gpt_5, Chat, {"base_url": AZURE}, "prod"),
+        (gpt_5, Chat, {"base_url": "http://gateway.test", "name": "gateway"}, "gpt-5"),
         (gpt_5, Kimi, {}, "kimi-gpt"),
         (gpt_5, OpenRouter, {}, "openai/gpt-5"),
     ],
@@ -108,7 +109,7 @@ async def test_without_facts_one_refusal_says_it(
     ask: Any, refuses: Any, kind: Any, arguments: dict[str, Any], model: str, way: str
 ) -> None:
     """The first call is repaired once, the second one is right at once."""
-    several = kind is OpenAI and model != "mistral"
+    several = kind is Chat and model != "mistral"
     request = tuned(max_tokens=5, temperature=0.2, top_p=0.5) if several else tuned(max_tokens=5)
     async with ask(kind, server("openai", refuses), **arguments) as asked:
         for requests in (2, 3):
@@ -121,9 +122,9 @@ async def test_without_facts_one_refusal_says_it(
 @pytest.mark.parametrize(
     ("provider", "facts_of"),
     [
-        (OpenAI(), "gpt-0"),
-        (OpenAI(), ""),
-        (OpenAI(), 5),
+        (Chat(), "gpt-0"),
+        (Chat(), ""),
+        (Chat(), 5),
         (Anthropic(), "gpt-5.2"),
         (OpenRouter(), "gpt-5.2"),
         (Stub(), "gpt-5.2"),
@@ -139,8 +140,8 @@ def test_facts_of_a_model_that_nobody_knows_are_refused(provider: Any, facts_of:
 @pytest.mark.parametrize(
     ("provider", "facts_of"),
     [
-        (OpenAI(), "gpt-5.2"),
-        (OpenAI(name="gpu", base_url="http://gpu"), "ft:gpt-4o-mini:acme"),
+        (Chat(), "gpt-5.2"),
+        (Chat(name="gpu", base_url="http://gpu"), "ft:gpt-4o-mini:acme"),
         (Anthropic(base_url="http://proxy"), "claude-sonnet-5"),
         (Kimi(), "kimi-k3"),
         (GLM(), "glm-5.3"),
@@ -154,7 +155,7 @@ def test_facts_of_a_model_that_is_known_are_taken(provider: Any, facts_of: str) 
 
 def test_the_time_for_a_first_token_is_that_of_the_model_behind_the_name() -> None:
     """A model that thinks silently gets the time it needs, whatever its deployment is called."""
-    target = Deployment(OpenAI(base_url=AZURE), "prod", facts_of="gpt-5.2")
+    target = Deployment(Chat(base_url=AZURE), "prod", facts_of="gpt-5.2")
     (timeout,) = (layer for layer in resilient(target).layers if type(layer).__name__ == "Timeout")
     assert "first_token=120" in repr(timeout)
 
@@ -179,7 +180,7 @@ async def test_tools_are_offered_with_the_effort_that_allows_them(
     ask: Any, model: str, extra: dict[str, Any], sent: str | None
 ) -> None:
     """A model that reasons unless told not to is told so, and listeners hear of it."""
-    async with ask(OpenAI, NOTHING) as asked:
+    async with ask(Chat, NOTHING) as asked:
         fields = await asked.sent(tuned(tools=(LOOK_UP,), extra=extra), model=model)
         assert fields.get("reasoning_effort") == sent
         assert fields["tools"]
@@ -202,7 +203,7 @@ async def test_tools_are_offered_with_the_effort_that_allows_them(
 )
 async def test_tools_beside_an_effort_go_to_the_next_target(ask: Any, model: str, given: Any) -> None:
     """Neither the tools nor the effort that was asked for are given up."""
-    async with ask(OpenAI, NOTHING) as asked:
+    async with ask(Chat, NOTHING) as asked:
         with pytest.raises(UnsupportedRequestError) as caught:
             await asked.complete(tuned(tools=(LOOK_UP,), **given), model=model)
         assert not asked.requests
@@ -224,7 +225,7 @@ def beside_tools(fields: Any) -> httpx.Response | None:
 @pytest.mark.parametrize("way", ["complete", "stream"])
 async def test_a_deployment_that_refuses_tools_is_told_not_to_reason(ask: Any, way: str) -> None:
     """Nothing is known of its model: one repair, with an event; without tools it reasons as before."""
-    async with ask(OpenAI, server("openai", beside_tools), base_url=AZURE) as asked:
+    async with ask(Chat, server("openai", beside_tools), base_url=AZURE) as asked:
         for _ in range(2):
             await getattr(asked, way)(tuned(tools=(LOOK_UP,)), model="prod")
         await getattr(asked, way)("Hi", model="prod")
@@ -266,7 +267,7 @@ async def test_ollama_gets_a_level_of_thinking_only_where_it_knows_levels(
 async def test_an_effort_that_was_asked_for_is_not_taken_away(ask: Any, way: str) -> None:
     """Where only the server knows that it takes no tools then, the next target is asked."""
     request = tuned(tools=(LOOK_UP,), extra={"reasoning_effort": "high"})
-    async with ask(OpenAI, server("openai", beside_tools), base_url=AZURE) as asked:
+    async with ask(Chat, server("openai", beside_tools), base_url=AZURE) as asked:
         with pytest.raises(UnsupportedRequestError) as caught:
             await getattr(asked, way)(request, model="prod")
         assert caught.value.fails_over

@@ -22,11 +22,11 @@ from support.providers.conversations import (
     foreign,
     used_a_tool,
 )
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
-PAIRS = list(itertools.permutations(SEVEN, 2))
+PAIRS = list(itertools.permutations(APIS, 2))
 each_pair = pytest.mark.parametrize(("first", "second"), PAIRS)
 each_way = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 

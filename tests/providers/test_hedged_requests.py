@@ -9,7 +9,7 @@ from ranvier import Deployment, Pipeline
 from ranvier.layers import Breaker, Deadline, Fallback, Timeout
 from ranvier.testing import assert_settled
 from ranvier.testing.loopback import Loopback, Visit
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
 AFTER = 0.05
 
@@ -25,7 +25,7 @@ class Pair:
         for server in self.servers:
             await server.__aenter__()
         providers = [
-            Deployment(SEVEN[name]("key", base_url=server.url, name=f"{name}-{place}"), "m")
+            Deployment(APIS[name]("key", base_url=server.url, name=f"{name}-{place}"), "m")
             for place, (name, server) in enumerate(zip(self.names, self.servers, strict=True))
         ]
         route = Fallback(*providers, hedge_after=AFTER)
@@ -82,7 +82,7 @@ def answers(name: str, after: Loopback | None = None) -> Any:
 
 @pytest.mark.parametrize("silence", [says_nothing, only_headers])
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_silent_target_sees_its_client_leave(name: str, streaming: bool, silence: Any) -> None:
     async with Pair(name, "openai") as pair:
         pair.servers[0].script, pair.servers[1].script = silence, answers("openai")
@@ -91,7 +91,7 @@ async def test_a_silent_target_sees_its_client_leave(name: str, streaming: bool,
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_hedge_that_is_cancelled_with_its_call_leaves(name: str, streaming: bool) -> None:
     async with Pair("openai", name) as pair:
         pair.servers[0].script = pair.servers[1].script = says_nothing
@@ -106,7 +106,7 @@ async def test_a_hedge_that_is_cancelled_with_its_call_leaves(name: str, streami
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_hedge_that_loses_leaves_when_the_pipeline_closes(name: str, streaming: bool) -> None:
     """Until then it may go on, for its hang threshold."""
     async with Pair("openai", name) as pair:

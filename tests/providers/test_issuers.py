@@ -12,7 +12,7 @@ from ranvier.messages.native import account_of
 from ranvier.providers import OpenAI
 from support.providers.asking import Chunks
 from support.providers.conversations import MODELS
-from support.providers.seven import SEVEN, body, collected
+from support.providers.seven import APIS, body, collected
 
 pytestmark = pytest.mark.virtual_time
 
@@ -23,6 +23,7 @@ OPAQUE = {
     "anthropic": "EoQD-signed",
     "gemini": "CusBc2lnbmVk",
     "openrouter": "EoQD-or",
+    "responses": "gAAA-signed",
 }
 """What of their answers nobody else can use."""
 
@@ -42,7 +43,7 @@ async def history(ask: Any, name: str, *, streamed: bool) -> tuple[Message, ...]
     """A question, a call of a tool with a thought before it, and the result."""
     content = body(name, f"tools.{'stream' if streamed else 'json'}")
     async with ask(
-        SEVEN[name], httpx.Response(200, stream=Chunks(content)), base_url="https://one.test"
+        APIS[name], httpx.Response(200, stream=Chunks(content)), base_url="https://one.test"
     ) as server:
         if streamed:
             answer = collected(await server.stream(model=MODELS[name], key=KEY))
@@ -58,7 +59,7 @@ async def sent(ask: Any, name: str, messages: tuple[Message, ...], **other: str)
         other.get(fact, own)
         for fact, own in (("endpoint", "https://one.test"), ("model", MODELS[name]), ("account", KEY))
     )
-    async with ask(SEVEN[name], NOTHING, base_url=url) as server:
+    async with ask(APIS[name], NOTHING, base_url=url) as server:
         return json.dumps(await server.sent(Request(messages), model=model, key=key), ensure_ascii=False)
 
 
@@ -189,7 +190,7 @@ async def test_a_picture_beside_a_foreign_signature_stays(ask: Any) -> None:
     assert "SIG" not in request
 
 
-@pytest.mark.parametrize("name", sorted(SEVEN))
+@pytest.mark.parametrize("name", sorted(APIS))
 async def test_reasoning_of_nobody_in_particular_goes_to_those_who_want_it(ask: Any, name: str) -> None:
     """Reasoning that a user gives is for every server of the dialect that takes it, and for nobody else."""
     native = Native(CHAT_COMPLETIONS, {"reasoning_content": "I need the weather."})

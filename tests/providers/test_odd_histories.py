@@ -7,15 +7,14 @@ import pytest
 
 from ranvier.messages import Message, Native, Text, ToolCall, ToolResult
 from support.providers.conversations import asked, call_ids
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
-each_provider = pytest.mark.parametrize("name", SEVEN)
+each_provider = pytest.mark.parametrize("name", APIS)
 
 NATIVE = tuple(
-    Native(owner, {"type": "thinking", "thinking": "Hm.", "signature": "s"})
-    for owner in (*SEVEN, "elsewhere")
+    Native(owner, {"type": "thinking", "thinking": "Hm.", "signature": "s"}) for owner in (*APIS, "elsewhere")
 )
 """Parts of everybody's."""
 

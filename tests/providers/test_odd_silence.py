@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from ranvier.messages import FinishReason, Native, Response
-from ranvier.providers import OpenAI, OpenRouter
+from ranvier.providers import OpenRouter
 from support.providers.five_wires import WIRES, as_chat, chat_chunk, chat_whole
+from support.providers.openai_apis import Chat
 from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
@@ -44,7 +45,7 @@ async def test_words_and_calls_are_not_empty(ask: Any, name: str) -> None:
 PICTURES = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
 
 
-@pytest.mark.parametrize("kind", [OpenAI, OpenRouter])
+@pytest.mark.parametrize("kind", [Chat, OpenRouter])
 async def test_pictures_of_chat_completions_are_kept(ask: Any, kind: Any) -> None:
     """An answer that draws is not empty, and the pictures are among its parts."""
     whole = chat_whole(None)
@@ -68,7 +69,7 @@ async def test_sound_of_chat_completions_is_kept(ask: Any) -> None:
         {"expires_at": 7},
     ]
     chunks = [*(chat_chunk({"audio": piece}) for piece in pieces), chat_chunk({}, "stop")]
-    for answer in await answers(ask, OpenAI, whole, as_chat(chunks)):
+    for answer in await answers(ask, Chat, whole, as_chat(chunks)):
         (part,) = answer.parts
         assert isinstance(part, Native)
         assert (answer.empty, part.data["audio"]) == (False, sound)

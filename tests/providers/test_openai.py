@@ -37,11 +37,12 @@ from ranvier.messages import (
 )
 from ranvier.messages.collector import Collector
 from ranvier.pipeline.registry import names_of
-from ranvier.providers import FunctionProvider, OpenAI
+from ranvier.providers import FunctionProvider
 from ranvier.providers._reading.reading import NoAnswerError
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.answer import read_completion
 from ranvier.providers.chat_completions.chunks import ChunkReader
+from support.providers.openai_apis import Chat
 from support.providers.shapes import like
 
 WEATHER = Tool(
@@ -107,7 +108,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
         tools=(WEATHER,),
         tool_choice="required",
     )
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(request, model="gpt-4.1-mini")
         assert sent == {
             "model": "gpt-4.1-mini",
@@ -137,7 +138,7 @@ async def test_a_request_is_written_in_the_words_of_the_wire(ask: Any) -> None:
 
 async def test_a_stream_asks_for_its_usage(ask: Any) -> None:
     """Without being asked OpenAI does not report tokens in a stream."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(streamed=True)
         assert sent["stream"] is True
         assert sent["stream_options"] == {"include_usage": True}
@@ -146,7 +147,7 @@ async def test_a_stream_asks_for_its_usage(ask: Any) -> None:
 
 async def test_a_tool_may_be_demanded_by_name(ask: Any) -> None:
     """A tool choice that is no word of the API is the name of a tool."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(tools=(WEATHER,), tool_choice="get_weather"))
         assert sent["tool_choice"] == {"type": "function", "function": {"name": "get_weather"}}
         assert "tool_choice" not in await server.sent(asked(tool_choice="auto"))  # refused without tools
@@ -166,7 +167,7 @@ async def test_the_history_is_written_one_message_for_each_result(ask: Any) -> N
         Message.assistant("Sunny."),
         Message.assistant(tool_calls=[ToolCall("call_3", "f", {}, invalid='{"ci')]),
     )
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = (await server.sent(asked(*history)))["messages"]
     first, second = sent[1]["tool_calls"]
     assert first == {
@@ -190,14 +191,14 @@ async def test_what_is_native_to_openai_goes_back_to_it(ask: Any) -> None:
     message = Message(
         "user", (Text("What is this?"), Native("openai", image), Native("gemini", {"type": "x"}))
     )
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = (await server.sent(asked(message)))["messages"]
     assert sent == [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}]
 
 
 async def test_a_setting_that_the_model_refuses_is_left_out_and_told(ask: Any) -> None:
     """A model that reasons is not tuned; listeners hear of it."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(temperature=0.3, top_p=0.5), model="gpt-5-pro")
         assert "temperature" not in sent
         told = [(heard.name, heard.parameter, heard.provider, heard.tenant) for heard in server.heard]
@@ -206,7 +207,7 @@ async def test_a_setting_that_the_model_refuses_is_left_out_and_told(ask: Any) -
 
 async def test_a_request_that_the_model_cannot_take_is_not_sent(ask: Any) -> None:
     """Where something would be lost that has meaning, the target is passed over before anything is sent."""
-    async with ask(OpenAI, NOTHING, name="openai-eu", base_url="https://eu.api.openai.com/v1") as server:
+    async with ask(Chat, NOTHING, name="openai-eu", base_url="https://eu.api.openai.com/v1") as server:
         with pytest.raises(UnsupportedRequestError) as caught:
             await server.complete(asked(stop=("a", "b", "c", "d", "e")), model="gpt-4.1")
         assert caught.value.provider == "openai-eu"
@@ -215,7 +216,7 @@ async def test_a_request_that_the_model_cannot_take_is_not_sent(ask: Any) -> Non
 
 async def test_an_unknown_server_gets_the_words_that_every_server_knows(ask: Any) -> None:
     """A server under a name of its own is sent `max_tokens`, and needs no key."""
-    async with ask(OpenAI, NOTHING, name="vllm", base_url="http://gpu:8000/v1/") as server:
+    async with ask(Chat, NOTHING, name="vllm", base_url="http://gpu:8000/v1/") as server:
         sent = await server.sent(asked(max_tokens=9, temperature=0.5), model="gpt-5.2-clone", key=None)
         assert sent["max_tokens"] == 9
         assert sent["temperature"] == 0.5
@@ -226,7 +227,7 @@ async def test_an_unknown_server_gets_the_words_that_every_server_knows(ask: Any
 
 async def test_openai_itself_is_not_asked_without_a_key(ask: Any) -> None:
     """A call without a key ends before anything is sent."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         with pytest.raises(CredentialMissingError):
             await server.complete(key=None)
         assert not server.requests
@@ -236,13 +237,13 @@ async def test_openai_itself_is_not_asked_without_a_key(ask: Any) -> None:
 def test_our_own_key_is_the_given_one_else_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment is read when the key is asked for."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    provider = OpenAI()
+    provider = Chat()
     assert provider.credential() is None
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
     assert provider.credential() == "from-the-environment"
-    assert OpenAI("given").credential() == "given"
+    assert Chat("given").credential() == "given"
     with pytest.raises(ConfigurationError, match="api_key"):
-        OpenAI(7)  # type: ignore[arg-type]
+        Chat(7)  # type: ignore[arg-type]
 
 
 # --- what the caller puts over it ----------------------------------------------------------------
@@ -251,7 +252,7 @@ def test_our_own_key_is_the_given_one_else_that_of_the_environment(monkeypatch: 
 async def test_options_and_extras_go_over_what_is_translated(ask: Any) -> None:
     """A call's extra wins over the deployment's options, and both over the translation."""
     request = asked(max_tokens=5, extra={"user": "u1", "metadata": {"b": 2}})
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(
             request, options={"user": "u0", "metadata": {"a": 1}, "max_completion_tokens": 7}
         )
@@ -269,8 +270,8 @@ async def test_an_extra_for_another_provider_is_not_sent(ask: Any) -> None:
         "mine": {"x": 1},
         "seed": 7,
     }
-    async with ask(OpenAI, NOTHING, name="openai-eu") as server:
-        gateway = OpenAI(name="gateway", base_url="http://gateway.test")
+    async with ask(Chat, NOTHING, name="openai-eu") as server:
+        gateway = Chat(name="gateway", base_url="http://gateway.test")
         mine = FunctionProvider("mine", server.provider.complete)
         server.pipeline.provider_names = names_of([server.provider, gateway, mine])
         sent = await server.sent(asked(extra=extra))
@@ -280,7 +281,7 @@ async def test_an_extra_for_another_provider_is_not_sent(ask: Any) -> None:
 
 async def test_a_setting_for_everyone_is_fitted_to_the_model(ask: Any) -> None:
     """An extra that addresses nobody is a setting like any other, where we know it."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(extra={"top_k": 4, "reasoning_effort": "max"}), model="gpt-5.2")
         assert "top_k" not in sent  # OpenAI has no such field
         assert sent["reasoning_effort"] == "xhigh"  # and no such effort
@@ -290,7 +291,7 @@ async def test_a_setting_for_everyone_is_fitted_to_the_model(ask: Any) -> None:
 
 async def test_an_effort_of_the_deployment_decides_what_may_be_tuned(ask: Any) -> None:
     """A model that is told to reason refuses a temperature."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         tuned = await server.sent(asked(temperature=0.1), model="gpt-5.2")
         assert tuned["temperature"] == 0.1
         sent = await server.sent(
@@ -302,7 +303,7 @@ async def test_an_effort_of_the_deployment_decides_what_may_be_tuned(ask: Any) -
 
 async def test_who_is_asked_and_how_cannot_be_overridden(ask: Any) -> None:
     """A model or a stream flag in an extra would make the records lie, and the answer unreadable."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(extra={"model": "other", "stream": True}), model="gpt-5.2")
     assert sent["model"] == "gpt-5.2"
     assert sent["stream"] is False
@@ -310,7 +311,7 @@ async def test_who_is_asked_and_how_cannot_be_overridden(ask: Any) -> None:
 
 async def test_a_name_or_an_extra_cannot_add_a_header(ask: Any) -> None:
     """What the caller writes stands in the body, whatever it holds."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         await server.sent(asked(extra={"x\r\nx-evil": "1", "a": "b\r\nx-evil: 1"}), model="m: x-evil")
         assert "x-evil" not in server.requests[0].headers
 
@@ -318,7 +319,7 @@ async def test_a_name_or_an_extra_cannot_add_a_header(ask: Any) -> None:
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), object()])
 async def test_what_is_no_json_is_refused(ask: Any, value: Any) -> None:
     """An extra that JSON cannot hold is a mistake of the caller's, and nothing is sent."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         with pytest.raises(ConfigurationError, match="JSON"):
             await server.complete(asked(extra={"user": value}))
         assert not server.requests
@@ -326,7 +327,7 @@ async def test_what_is_no_json_is_refused(ask: Any, value: Any) -> None:
 
 async def test_half_a_character_can_be_sent(ask: Any) -> None:
     """Text with half of a surrogate pair, as a cut text may have it, is still sent."""
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(Message.user("cut \ud83d")))
     assert sent["messages"][0]["content"] == "cut \ud83d"
 
@@ -335,7 +336,7 @@ async def test_an_answer_may_have_to_follow_a_schema(ask: Any) -> None:
     """A JSON schema becomes the response format."""
     loose = {"type": "object", "properties": {"a": {"type": "string"}}}
     strict = {**loose, "required": ["a"], "additionalProperties": False}
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = await server.sent(asked(schema=Schema(loose, "weather")))
         assert sent["response_format"] == {
             "type": "json_schema",
@@ -351,7 +352,7 @@ async def test_an_answer_may_have_to_follow_a_schema(ask: Any) -> None:
 async def test_a_whole_answer_is_read(ask: Any) -> None:
     """Text, reasoning, reason, tokens, id and model come from where OpenAI puts them."""
     body = completion(content="Sunny.", reasoning_content="Let me see.")
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         answer = await server.complete()
     assert answer == Response(
         text="Sunny.",
@@ -375,7 +376,7 @@ async def test_tool_calls_are_read(ask: Any) -> None:
         {"id": "call_4", "type": "custom", "custom": {"name": "c", "input": "free text"}},
     ]
     body = completion(content=None, tool_calls=calls, finish_reason="stop")
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         answer = await server.complete()
     first, second, third, fourth = answer.tool_calls
     assert first == ToolCall("call_1", "f", {"a": 1})
@@ -389,10 +390,10 @@ async def test_tool_calls_are_read(ask: Any) -> None:
 async def test_an_old_function_call_is_a_tool_call(ask: Any) -> None:
     """What was written before there were tools is understood; an empty one is decoration."""
     body = completion(function_call={"name": "f", "arguments": "{}"}, finish_reason="function_call")
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         assert (await server.complete()).tool_calls[0].name == "f"
     body = completion(content="4", function_call={"name": "", "arguments": ""})
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         assert (await server.complete()).tool_calls == ()
 
 
@@ -403,7 +404,7 @@ async def test_content_in_pieces_is_joined(ask: Any) -> None:
         {"type": "text", "text": "It is "},
         {"type": "text", "text": "4."},
     ]
-    async with ask(OpenAI, httpx.Response(200, json=completion(content=content))) as server:
+    async with ask(Chat, httpx.Response(200, json=completion(content=content))) as server:
         answer = await server.complete()
     assert (answer.text, answer.reasoning) == ("It is 4.", "2+2")
 
@@ -416,7 +417,7 @@ async def test_a_refusal_without_an_answer_is_a_content_filter_error(ask: Any) -
         {"choices": [{"finish_reason": "content_filter", "content_filter_results": {}}]},
     ]
     for body in bodies:
-        async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+        async with ask(Chat, httpx.Response(200, json=body)) as server:
             with pytest.raises(ContentFilterError):
                 await server.complete()
 
@@ -424,7 +425,7 @@ async def test_a_refusal_without_an_answer_is_a_content_filter_error(ask: Any) -
 async def test_a_partial_refusal_is_an_answer(ask: Any) -> None:
     """What was said before the filter stepped in is an answer that says so."""
     body = completion(content="First,", finish_reason="content_filter")
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         answer = await server.complete()
     assert (answer.text, answer.finish_reason) == ("First,", FinishReason.CONTENT_FILTER)
 
@@ -456,7 +457,7 @@ async def test_a_partial_refusal_is_an_answer(ask: Any) -> None:
 async def test_what_is_no_answer_is_an_invalid_response(ask: Any, content: bytes) -> None:
     """A body that is not what the API promises is told as such, with its start, and may be retried."""
     reply = httpx.Response(200, content=content, headers={"x-request-id": "req-1"})
-    async with ask(OpenAI, reply) as server:
+    async with ask(Chat, reply) as server:
         with pytest.raises(InvalidResponseError) as caught:
             await server.complete(model="gpt-5.2")
     error = caught.value
@@ -473,7 +474,7 @@ async def test_what_is_no_answer_is_an_invalid_response(ask: Any, content: bytes
 async def test_an_error_inside_a_200_is_that_error(ask: Any) -> None:
     """The status does not make an error an answer."""
     body = {"error": {"message": "You exceeded your quota", "type": "insufficient_quota", "code": None}}
-    async with ask(OpenAI, httpx.Response(200, json=body)) as server:
+    async with ask(Chat, httpx.Response(200, json=body)) as server:
         with pytest.raises(QuotaExceededError):
             await server.complete()
 
@@ -531,7 +532,7 @@ async def test_a_stream_adds_up_to_the_whole_answer(ask: Any, streamed: Any) -> 
         event({"choices": [], "usage": completion()["usage"]}),
         DONE,
     )
-    async with ask(OpenAI, reply) as server:
+    async with ask(Chat, reply) as server:
         events = await server.stream()
     answer = collected(events)
     assert (answer.text, answer.reasoning) == ("Sunny.", "Let me see.")
@@ -558,7 +559,7 @@ async def test_a_stream_adds_up_to_the_whole_answer(ask: Any, streamed: Any) -> 
 )  # fmt: skip
 async def test_usage_is_read_wherever_it_stands(ask: Any, streamed: Any, ending: list[bytes]) -> None:
     """Each server reports tokens on a chunk of its own, and a second finish reason changes nothing."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), *ending)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), *ending)) as server:
         events = await server.stream()
     assert collected(events).usage == Usage(input=3, output=4, total=7)
     assert [each.finish_reason for each in events if each.finish_reason] == [FinishReason.STOP]
@@ -577,7 +578,7 @@ async def test_usage_is_read_wherever_it_stands(ask: Any, streamed: Any, ending:
 )
 async def test_a_stream_without_its_end_is_cut(ask: Any, streamed: Any, ending: list[bytes]) -> None:
     """An end of the body before the finish reason is never a success, `[DONE]` or not."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), *ending)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), *ending)) as server:
         with pytest.raises(InvalidResponseError) as caught:
             await server.stream()
     assert caught.value.in_stream
@@ -586,7 +587,7 @@ async def test_a_stream_without_its_end_is_cut(ask: Any, streamed: Any, ending: 
 async def test_what_came_before_an_error_is_still_told(ask: Any, streamed: Any) -> None:
     """Events that stand in the same bytes as an error come out before it is raised."""
     error = event({"error": {"message": "overloaded", "code": "server_is_overloaded"}})
-    async with ask(OpenAI, streamed(chunk(content="Hi") + error)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi") + error)) as server:
         stream = server.provider.stream(server.call())
         assert (await anext(stream)).id == "chatcmpl-1"
         assert (await anext(stream)).text == "Hi"
@@ -606,7 +607,7 @@ async def test_what_came_before_an_error_is_still_told(ask: Any, streamed: Any) 
 )
 async def test_an_error_in_a_stream_is_found_in_every_form(ask: Any, streamed: Any, error: bytes) -> None:
     """Named by its event, bare in the stream, or in a list: it is an error."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), error)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), error)) as server:
         with pytest.raises((ServerError, InvalidResponseError)):
             await server.stream()
 
@@ -614,13 +615,13 @@ async def test_an_error_in_a_stream_is_found_in_every_form(ask: Any, streamed: A
 async def test_a_connection_that_breaks_after_the_end_is_no_error(ask: Any, streamed: Any) -> None:
     """Once the finish reason has come, the answer is whole."""
     broken = httpx.ReadError("reset")
-    async with ask(OpenAI, streamed(chunk(content="Hi"), chunk("stop"), broken)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), chunk("stop"), broken)) as server:
         assert collected(await server.stream()).text == "Hi"
 
 
 async def test_a_connection_that_breaks_before_the_end_has_failed(ask: Any, streamed: Any) -> None:
     """A reset in the middle is a failed connection, in the stream."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), httpx.ReadError("reset"), status=200)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), httpx.ReadError("reset"), status=200)) as server:
         with pytest.raises(ConnectionFailedError) as caught:
             await server.stream()
     assert (caught.value.in_stream, caught.value.status) == (True, 200)
@@ -629,7 +630,7 @@ async def test_a_connection_that_breaks_before_the_end_has_failed(ask: Any, stre
 async def test_noise_is_skipped_and_counted(ask: Any, streamed: Any) -> None:
     """A data line that is no object loses nothing; what it was is counted."""
     noise = b"data: keep-alive\n\n" + event("3") + event("[1, 2]")
-    async with ask(OpenAI, streamed(noise, chunk(content="Hi"), noise, chunk("stop"), DONE)) as server:
+    async with ask(Chat, streamed(noise, chunk(content="Hi"), noise, chunk("stop"), DONE)) as server:
         answer = await server.stream()
     assert sum(each.skipped for each in answer) == 6
     assert collected(answer).text == "Hi"
@@ -640,7 +641,7 @@ async def test_a_broken_chunk_that_may_have_held_content_is_no_answer(
     ask: Any, streamed: Any, broken: bytes
 ) -> None:
     """A chunk that cannot be read may have been a word: the answer is not whole without it."""
-    async with ask(OpenAI, streamed(chunk(content="Hi"), broken, chunk("stop"), DONE)) as server:
+    async with ask(Chat, streamed(chunk(content="Hi"), broken, chunk("stop"), DONE)) as server:
         with pytest.raises(InvalidResponseError):
             await server.stream()
 
@@ -649,7 +650,7 @@ async def test_every_byte_is_a_sign_of_life(ask: Any, streamed: Any) -> None:
     """Comments and halves of an event show that the provider is alive, and say nothing else."""
     whole = chunk(content="Hi")
     reply = streamed(b": OPENROUTER PROCESSING\n\n", whole[:9], whole[9:], chunk("stop"), DONE)
-    async with ask(OpenAI, reply) as server:
+    async with ask(Chat, reply) as server:
         events = await server.stream()
     assert events[0] is SIGN_OF_LIFE
     assert events[1] is SIGN_OF_LIFE
@@ -659,11 +660,11 @@ async def test_every_byte_is_a_sign_of_life(ask: Any, streamed: Any) -> None:
 async def test_a_refusal_in_a_stream_is_a_content_filter_error(ask: Any, streamed: Any) -> None:
     """A stream that refuses without an answer raises; one that has said something ends as filtered."""
     async with ask(
-        OpenAI, streamed(chunk(refusal="I can"), chunk(refusal="not."), chunk("stop"), DONE)
+        Chat, streamed(chunk(refusal="I can"), chunk(refusal="not."), chunk("stop"), DONE)
     ) as server:
         with pytest.raises(ContentFilterError, match=re.escape("I cannot.")):
             await server.stream()
-    async with ask(OpenAI, streamed(chunk(content="First,"), chunk("content_filter"), DONE)) as server:
+    async with ask(Chat, streamed(chunk(content="First,"), chunk("content_filter"), DONE)) as server:
         assert collected(await server.stream()).finish_reason is FinishReason.CONTENT_FILTER
 
 
@@ -686,7 +687,7 @@ async def test_fragments_of_tool_calls_find_each_other(
 ) -> None:
     """Servers that number calls badly are understood."""
     parts = [chunk(tool_calls=[fragment]) for fragment in fragments]
-    async with ask(OpenAI, streamed(*parts, chunk("tool_calls"), DONE)) as server:
+    async with ask(Chat, streamed(*parts, chunk("tool_calls"), DONE)) as server:
         answer = collected(await server.stream())
     assert answer.tool_calls == (ToolCall("a", "f", {}), ToolCall("b", "g", {}))
 
@@ -694,7 +695,7 @@ async def test_fragments_of_tool_calls_find_each_other(
 async def test_a_server_that_does_not_stream_is_understood(ask: Any) -> None:
     """A whole answer where a stream was asked for is read as one step."""
     reply = httpx.Response(200, json=completion(content="Sunny."))
-    async with ask(OpenAI, reply) as server:
+    async with ask(Chat, reply) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("Sunny.", FinishReason.STOP)
 
@@ -728,6 +729,6 @@ async def test_a_provider_that_wants_its_reasoning_back_gets_it(ask: Any, stream
                 "messages"
             ]
             assert (sent[1]["reasoning_content"], sent[1]["details"]) == ("Let me", [1, 2])
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         sent = (await server.sent(asked(Message.user("Hi"), first, Message.tool("call_1", "x"))))["messages"]
         assert "reasoning_content" not in sent[1]

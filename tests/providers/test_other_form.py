@@ -8,8 +8,8 @@ import pytest
 
 from ranvier.errors import InvalidResponseError, RateLimitError, ServerError
 from ranvier.messages import FinishReason, Response
-from ranvier.providers import OpenAI
 from support.providers.five_wires import WIRES, as_lines, as_sse
+from support.providers.openai_apis import Chat
 from support.providers.seven import collected
 
 each_wire = pytest.mark.parametrize("name", WIRES)
@@ -135,7 +135,7 @@ async def test_an_array_of_chunks_is_read_chunk_by_chunk(
     pieces = wire.pieces(*GIVEN, usage=wire.counts(*USAGE))
     content = json.dumps(pieces, indent=indent).encode()
     assert_said(await stream(ask, streamed, name, content))
-    first = json.dumps(pieces[: 3 if name == "anthropic" else 1]).encode()[:-1]
+    first = json.dumps(pieces[: 3 if name in ("anthropic", "responses") else 1]).encode()[:-1]
     async with ask(wire.kind, streamed(first, httpx.ReadError("broken"))) as server:
         events = server.provider.stream(server.call(model="m"))
         async for event in events:
@@ -219,11 +219,11 @@ async def test_what_is_no_answer_in_any_form_is_an_invalid_response(
 async def test_an_answer_in_the_form_of_completions_without_a_chat_is_read(ask: Any, streamed: Any) -> None:
     """Its words stand in the choice itself, whole and in pieces."""
     whole = {"choices": [{"text": "42", "index": 0, "finish_reason": "stop"}]}
-    async with ask(OpenAI, httpx.Response(200, json=whole)) as server:
+    async with ask(Chat, httpx.Response(200, json=whole)) as server:
         assert (await server.complete()).text == "42"
     pieces = [{"choices": [{"text": each, "index": 0, "finish_reason": None}]} for each in "42"]
     last = {"choices": [{"text": "", "index": 0, "finish_reason": "stop"}]}
     chunks = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in (*pieces, last)]
-    async with ask(OpenAI, streamed(*chunks, b"data: [DONE]\n\n")) as server:
+    async with ask(Chat, streamed(*chunks, b"data: [DONE]\n\n")) as server:
         answer = collected(await server.stream())
     assert (answer.text, answer.finish_reason) == ("42", FinishReason.STOP)

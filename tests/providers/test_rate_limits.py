@@ -13,7 +13,7 @@ from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers import Fallback, Pacing
 from ranvier.providers._reading.rate_limits import rate_limits
 from support.providers.repairs import refusal, server
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 DATE = "Tue, 13 May 2025 14:20:00 GMT"
 
@@ -136,7 +136,7 @@ def test_it_never_raises(headers: dict[str, str]) -> None:
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("way", ["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_pacing_reads_the_headers_over_every_wire(name: str, way: str) -> None:
     """Of a whole answer, of a stream when it begins, and of a 429."""
     said = iter(
@@ -158,7 +158,7 @@ async def test_pacing_reads_the_headers_over_every_wire(name: str, way: str) -> 
         )
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
-        target = Deployment(SEVEN[name]("ours", http_client=client), "a-model")
+        target = Deployment(APIS[name]("ours", http_client=client), "a-model")
         async with Pipeline(Fallback(target), pacing := Pacing(max_wait=0)) as pipeline:
             for remaining in (10, 7):
                 assert (await ask()).text
@@ -186,7 +186,7 @@ async def test_headers_are_not_read_without_a_layer_that_wants_them(monkeypatch:
         return response
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
-        target = Deployment(SEVEN["openai"]("ours", http_client=client), "a-model")
+        target = Deployment(APIS["openai"]("ours", http_client=client), "a-model")
         async with Pipeline(Fallback(target)) as pipeline:
             assert (await pipeline.complete("Hi")).text
 
@@ -204,7 +204,7 @@ async def test_a_rejected_request_is_given_back() -> None:
         return response
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
-        target = Deployment(SEVEN["openai"]("ours", http_client=client), "a-model")
+        target = Deployment(APIS["openai"]("ours", http_client=client), "a-model")
         async with Pipeline(Fallback(target), pacing := Pacing(max_wait=0)) as pipeline:
             await pipeline.complete("Hi")
             (before,) = pacing.allowances

@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from ranvier.messages import CHAT_COMPLETIONS, Message, Native, Request, Text, ToolCall
-from ranvier.providers import GLM, Kimi, OpenAI
+from ranvier.providers import GLM, Kimi
 from ranvier.providers.chat_completions.reasoning import rounds_with_tools
 from support.providers.asking import Chunks
+from support.providers.openai_apis import Chat
 from support.providers.seven import collected
 
 pytestmark = pytest.mark.virtual_time
@@ -19,15 +20,15 @@ THOUGHT = "I need the weather"
 NOTHING = httpx.Response(200, json={})
 
 DEMANDING: dict[str, tuple[Any, dict[str, str], str]] = {
-    "deepseek by its model": (OpenAI, {"name": "ours", "base_url": "https://llm.test"}, "deepseek-v4-pro"),
-    "deepseek by its host": (OpenAI, {"name": "ours", "base_url": "https://api.deepseek.com"}, "v4"),
+    "deepseek by its model": (Chat, {"name": "ours", "base_url": "https://llm.test"}, "deepseek-v4-pro"),
+    "deepseek by its host": (Chat, {"name": "ours", "base_url": "https://api.deepseek.com"}, "v4"),
     "deepseek elsewhere": (
-        OpenAI,
+        Chat,
         {"name": "vllm", "base_url": "https://llm.test"},
         "deepseek-ai/DeepSeek-V4-Flash",
     ),
     "kimi": (Kimi, {}, "kimi-k2.6"),
-    "kimi elsewhere": (OpenAI, {"name": "ours", "base_url": "https://llm.test"}, "moonshotai/kimi-k3"),
+    "kimi elsewhere": (Chat, {"name": "ours", "base_url": "https://llm.test"}, "moonshotai/kimi-k3"),
 }
 
 each_way = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -70,7 +71,7 @@ USER = Message.user("q")
     [
         *DEMANDING.values(),
         (GLM, {}, "glm-5.2"),
-        (OpenAI, {"name": "sglang", "base_url": "https://llm.test"}, "qwen3"),
+        (Chat, {"name": "sglang", "base_url": "https://llm.test"}, "qwen3"),
     ],
     ids=[*DEMANDING, "glm", "another server"],
 )
@@ -89,7 +90,7 @@ async def test_a_turn_that_called_a_tool_goes_back_with_its_reasoning(
 async def test_a_plain_answer_goes_back_without_its_reasoning(ask: Any, streamed: bool) -> None:
     """The first reasoner of DeepSeek answers 400 to it, and later ones ignore it."""
     arguments = {"name": "deepseek", "base_url": "https://api.deepseek.com"}
-    async with ask(OpenAI, reply(streamed=streamed, calls=False), **arguments) as server:
+    async with ask(Chat, reply(streamed=streamed, calls=False), **arguments) as server:
         said = await answer(server, "deepseek-v4-pro", streamed=streamed)
         (turn,) = await turns_sent(server, "deepseek-v4-pro", USER, said, Message.user("Go on."))
     assert turn == {"role": "assistant", "content": "Hi."}
@@ -110,7 +111,7 @@ async def test_a_call_of_another_makers_has_the_least_reasoning(ask: Any, case: 
 async def test_the_first_reasoner_is_sent_no_blank(ask: Any, model: str) -> None:
     """It refuses reasoning instead of demanding it."""
     said = Message("assistant", (ToolCall("call_00_a", "f", {}),))
-    async with ask(OpenAI, NOTHING, name="ours", base_url="https://llm.test") as server:
+    async with ask(Chat, NOTHING, name="ours", base_url="https://llm.test") as server:
         (turn,) = await turns_sent(server, model, USER, said, RESULT)
     assert "reasoning_content" not in turn
 
@@ -119,7 +120,7 @@ async def test_openai_is_sent_no_reasoning(ask: Any) -> None:
     """It has no such field, whatever the model is called."""
     native = Native(CHAT_COMPLETIONS, {"reasoning_content": THOUGHT})
     said = Message("assistant", (native, ToolCall("call_00_a", "f", {})))
-    async with ask(OpenAI, NOTHING) as server:
+    async with ask(Chat, NOTHING) as server:
         for model in ("gpt-5.2", "deepseek-v4-pro"):
             (turn,) = await turns_sent(server, model, USER, said, RESULT)
             assert "reasoning_content" not in turn

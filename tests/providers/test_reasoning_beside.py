@@ -10,10 +10,11 @@ from ranvier.errors import UnsupportedRequestError
 from ranvier.layers import Fallback
 from ranvier.messages import Message, Native, Request, Tool, ToolCall
 from ranvier.messages.native import account_of
-from ranvier.providers import Anthropic, Gemini, OpenAI, OpenRouter
+from ranvier.providers import Anthropic, Gemini, OpenRouter
 from ranvier.testing import ScriptedProvider
+from support.providers.openai_apis import Chat, Responses
 from support.providers.repairs import added, adjusted, left_out, tuned
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -64,8 +65,8 @@ async def test_claude_takes_no_sampling_while_it_thinks(ask: Any, model: str) ->
     ("kind", "model", "options", "words"),
     [
         (Anthropic, "claude-haiku-4-5", {"tool_choice": "required"}, "reasoning together with tool_choice"),
-        (OpenAI, "gpt-5.2", {}, "reasoning together with tools, only 'off'"),
-        (OpenAI, "gpt-5.6", {}, "reasoning together with tools, only 'off'"),
+        (Chat, "gpt-5.2", {}, "reasoning together with tools, only 'off'"),
+        (Chat, "gpt-5.6", {}, "reasoning together with tools, only 'off'"),
     ],
 )
 async def test_neither_tools_nor_thinking_are_given_up(
@@ -125,6 +126,16 @@ async def test_a_turn_begun_with_thinking_goes_on_with_it(ask: Any, kind: str) -
         ("anthropic", "claude-sonnet-5", {"reasoning": "off"}, {"thinking": {"type": "disabled"}}, []),
         ("anthropic", "claude-haiku-4-5", {}, {}, []),
         ("openai", "gpt-5.2", {}, {}, ["reasoning_summary"]),
+        ("responses", "gpt-5.2", {}, {"reasoning": {"summary": "auto"}}, []),
+        (
+            "responses",
+            "gpt-5.2",
+            {"reasoning": "low"},
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            [],
+        ),
+        ("responses", "gpt-5.2", {"reasoning": "off"}, {"reasoning": {"effort": "none"}}, []),
+        ("responses", "gpt-4.1", {}, {}, ["reasoning_summary"]),
         (
             "gemini",
             "gemini-3.6-flash",
@@ -149,7 +160,7 @@ async def test_summaries_are_requested_where_they_are_not_sent_anyway(
     ask: Any, name: str, model: str, options: Any, fields: Any, dropped: list[str]
 ) -> None:
     """Nothing is switched on for that."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    async with ask(APIS[name], NOTHING) as asked:
         assert await added(asked, model, reasoning_summary=True, **options) == fields
         assert left_out(asked) == dropped
         assert "display" not in str(await added(asked, model, reasoning_summary=False, **options))
@@ -160,8 +171,11 @@ async def test_summaries_are_requested_where_they_are_not_sent_anyway(
     [
         (Anthropic, "claude-opus-4-6", {"thinking": {"type": "enabled", "budget_tokens": 2_000}}),
         (Anthropic, "claude-sonnet-5", {"output_config": {"effort": "low"}}),
-        (OpenAI, "gpt-5", {"reasoning_effort": "low"}),
-        (OpenAI, "gpt-5", {"openai": {"reasoning_effort": "low"}}),
+        (Chat, "gpt-5", {"reasoning_effort": "low"}),
+        (Chat, "gpt-5", {"openai": {"reasoning_effort": "low"}}),
+        (Responses, "gpt-5", {"reasoning_effort": "low"}),
+        (Responses, "gpt-5", {"openai": {"reasoning_effort": "low"}}),
+        (Responses, "gpt-5", {"reasoning": {"effort": "low"}}),
         (Gemini, "gemini-2.5-pro", {"generationConfig": {"thinkingConfig": {"thinkingBudget": 200}}}),
         (OpenRouter, "x/y", {"reasoning": {"max_tokens": 2_000}}),
     ],

@@ -14,7 +14,7 @@ from ranvier.providers import OpenAI
 from ranvier.providers._models.models import fit
 from ranvier.testing import ScriptedProvider
 from support.providers.repairs import added, adjusted, left_out, refusal, server, tuned
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -43,8 +43,13 @@ def gemini(**config: Any) -> dict[str, Any]:
 
 
 def effort(level: str) -> dict[str, Any]:
-    """The field of OpenAI."""
+    """The field of OpenAI's chat completions."""
     return {"reasoning_effort": level}
+
+
+def of_responses(level: str) -> dict[str, Any]:
+    """The field of OpenAI's Responses API."""
+    return {"reasoning": {"effort": level}}
 
 
 def routed(**reasoning: Any) -> dict[str, Any]:
@@ -68,6 +73,13 @@ EXACT: list[tuple[str, str, str | int, dict[str, Any]]] = [
     ("openai", "gpt-5", "minimal", effort("minimal")),
     ("openai", "o3", "medium", effort("medium")),
     ("openai", "gpt-4.1", "off", {}),
+    ("responses", "gpt-5.2", "off", of_responses("none")),
+    ("responses", "gpt-5.2", "xhigh", of_responses("xhigh")),
+    ("responses", "gpt-5.6", "max", of_responses("max")),
+    ("responses", "gpt-6-astra", "max", of_responses("max")),
+    ("responses", "gpt-5", "minimal", of_responses("minimal")),
+    ("responses", "o3", "medium", of_responses("medium")),
+    ("responses", "gpt-4.1", "off", {}),
     ("gemini", "gemini-2.5-flash", "off", gemini(thinkingBudget=0)),
     ("gemini", "gemini-2.5-pro", 20_000, gemini(thinkingBudget=20_000)),
     ("gemini", "gemini-3.6-flash", "minimal", gemini(thinkingLevel="MINIMAL")),
@@ -102,6 +114,11 @@ SNAPPED: list[tuple[str, str, str | int, dict[str, Any], str]] = [
     ("openai", "gpt-5-pro", "low", effort("high"), "high"),
     ("openai", "gpt-5.2", 3_000, effort("low"), "low"),
     ("openai", "gpt-6.1-sol", "off", effort("low"), "low"),
+    ("responses", "gpt-5.2", "max", of_responses("xhigh"), "xhigh"),
+    ("responses", "gpt-5", "off", of_responses("minimal"), "minimal"),
+    ("responses", "gpt-5-pro", "low", of_responses("high"), "high"),
+    ("responses", "gpt-5.2", 3_000, of_responses("low"), "low"),
+    ("responses", "gpt-6.1-sol", "off", of_responses("low"), "low"),
     ("gemini", "gemini-2.5-pro", "off", gemini(thinkingBudget=128), "128 tokens"),
     ("gemini", "gemini-2.5-flash", "max", gemini(thinkingBudget=24_576), "24576 tokens"),
     ("gemini", "gemini-2.5-flash-lite", 100, gemini(thinkingBudget=512), "512 tokens"),
@@ -125,6 +142,7 @@ LEFT_OUT = [
     ("anthropic", "claude-3-5-haiku", "low"),
     ("anthropic", "claude-mythos-preview", "off"),
     ("openai", "gpt-4.1", "low"),
+    ("responses", "gpt-4.1", "low"),
     ("gemini", "gemini-2.0-flash", 500),
     ("kimi", "kimi-k2.7-code", "off"),
     ("kimi", "moonshot-v1-8k", "high"),
@@ -138,7 +156,7 @@ async def test_a_value_that_the_model_takes_is_sent(
     ask: Any, name: str, model: str, wish: str | int, fields: Any
 ) -> None:
     """In the fields of its API, and there is nothing to tell."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    async with ask(APIS[name], NOTHING) as asked:
         assert await added(asked, model, reasoning=wish) == fields
         assert (adjusted(asked), left_out(asked)) == ([], [])
 
@@ -148,7 +166,7 @@ async def test_another_value_becomes_the_nearest(
     ask: Any, name: str, model: str, wish: str | int, fields: Any, told: str
 ) -> None:
     """And listeners hear of it."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    async with ask(APIS[name], NOTHING) as asked:
         assert await added(asked, model, reasoning=wish) == fields
         assert (adjusted(asked), left_out(asked)) == ([("reasoning", f"sent as {told}")], [])
 
@@ -158,7 +176,7 @@ async def test_where_nothing_can_be_set_it_is_left_out(
     ask: Any, name: str, model: str, wish: str | int
 ) -> None:
     """And listeners hear of it."""
-    async with ask(SEVEN[name], NOTHING) as asked:
+    async with ask(APIS[name], NOTHING) as asked:
         assert await added(asked, model, reasoning=wish) == {}
         assert (adjusted(asked), left_out(asked)) == ([], ["reasoning"])
 

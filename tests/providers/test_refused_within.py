@@ -10,8 +10,9 @@ import pytest
 from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.layers import Timeout
 from ranvier.messages import Message, Native, Request, Text
-from ranvier.providers import Anthropic, OpenAI, OpenRouter
+from ranvier.providers import Anthropic, OpenRouter
 from support.providers.five_wires import WIRES
+from support.providers.openai_apis import Chat
 from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, server, tuned
 from support.providers.seven import body, collected
 
@@ -34,6 +35,8 @@ def begun(name: str) -> bytes:
     """The beginning of a stream that has not said anything yet."""
     if name == "anthropic":
         return event({"type": "message_start", "message": {"id": "first", "usage": {"input_tokens": 3}}})
+    if name == "responses":
+        return event({"type": "response.created", "response": {"id": "first", "status": "in_progress"}})
     if name == "gemini":
         return event({"candidates": [], "responseId": "first"})
     if name == "ollama":
@@ -102,7 +105,7 @@ async def test_a_fix_that_does_not_help_is_made_once(ask: Any, name: str, way: s
 async def test_what_is_refused_after_words_is_not_asked_again(ask: Any, name: str) -> None:
     """They have been handed out."""
     wire = WIRES[name]
-    said = wire.written(wire.pieces("hello")[: 3 if name == "anthropic" else 1]).replace(
+    said = wire.written(wire.pieces("hello")[: 3 if name in ("anthropic", "responses") else 1]).replace(
         b"data: [DONE]\n\n", b""
     )
     async with ask(wire.kind, refusing(name, said + line(name, REFUSED))) as asked:
@@ -124,7 +127,7 @@ async def test_one_field_at_a_time_is_learned(ask: Any, way: str) -> None:
         return None
 
     request = tuned(top_p=0.5, extra={"seed": 1, "logit_bias": {}})
-    async with ask(OpenAI, server("openai", refuses)) as asked:
+    async with ask(Chat, server("openai", refuses)) as asked:
         for _ in range(2):
             with pytest.raises(UnsupportedRequestError):
                 await getattr(asked, way)(request, model="m")
@@ -142,7 +145,7 @@ async def test_the_name_of_a_limit_and_opaque_parts_are_fixed_too(ask: Any, way:
     error = {"error": {"message": words, "param": "max_tokens", "code": "unsupported_parameter"}}
     place = {"base_url": "https://gateway.test"}
     content = event(error) if way == "stream" else json.dumps(error).encode()
-    async with ask(OpenAI, refusing("openai", content, ("max_tokens",)), **place) as asked:
+    async with ask(Chat, refusing("openai", content, ("max_tokens",)), **place) as asked:
         await getattr(asked, way)(tuned(max_tokens=9), model="m")
         assert json.loads(asked.requests[-1].content)["max_completion_tokens"] == 9
     thought = Native("anthropic", {"type": "thinking", "thinking": "Hm.", "signature": "SIG"})
@@ -213,7 +216,7 @@ async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, e
         else:
             await visit.answer(body("openai", "answer.stream" if way == "stream" else "answer.json"))
 
-    async with loopback(script) as place, over(OpenAI, place, engine=engine) as asked:
+    async with loopback(script) as place, over(Chat, place, engine=engine) as asked:
         await getattr(asked, way)(tuned(temperature=0.3), model="m")
         await getattr(asked, way)(tuned(temperature=0.3), model="m")
         assert len(place.visits) == 3

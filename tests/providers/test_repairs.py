@@ -17,13 +17,13 @@ from ranvier.errors import (
     UnsupportedRequestError,
 )
 from ranvier.layers import Timeout
-from ranvier.providers import OpenAI
 from ranvier.providers._repairs import repairs as _repairs
 from ranvier.testing import run
+from support.providers.openai_apis import Chat
 from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, refusal, server, tuned, without
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
-every_wire = pytest.mark.parametrize("name", SEVEN)
+every_wire = pytest.mark.parametrize("name", APIS)
 either_way = pytest.mark.parametrize("way", ["complete", "stream"])
 
 
@@ -32,9 +32,9 @@ either_way = pytest.mark.parametrize("way", ["complete", "stream"])
 async def test_a_refused_setting_is_left_out_once_and_remembered(ask: Any, name: str, way: str) -> None:
     """The fixed request is answered, listeners know of it, and the next one is right at once."""
     path = TEMPERATURE[name]
-    async with ask(SEVEN[name], server(name, without(path))) as asked:
+    async with ask(APIS[name], server(name, without(path))) as asked:
         for requests in (2, 3):
-            await getattr(asked, way)(tuned(temperature=0.3, max_tokens=9), model="a-model")
+            await getattr(asked, way)(tuned(temperature=0.3, max_tokens=99), model="a-model")
             assert len(asked.requests) == requests
             assert adjusted(asked) == [("temperature", "left out")] * (requests - 1)
     first, second, third = (json.loads(each.content) for each in asked.requests)
@@ -46,7 +46,7 @@ async def test_a_refused_setting_is_left_out_once_and_remembered(ask: Any, name:
 
 async def test_what_a_model_needs_is_not_done_for_another(ask: Any) -> None:
     """Fixes are remembered for the model that needed them."""
-    async with ask(OpenAI, server("openai", without(("temperature",)))) as asked:
+    async with ask(Chat, server("openai", without(("temperature",)))) as asked:
         await asked.complete(tuned(temperature=0.3), model="a")
         await asked.complete(tuned(temperature=0.3), model="b")
     assert [at(json.loads(each.content), ("temperature",)) for each in asked.requests] == [0.3, None] * 2
@@ -54,7 +54,7 @@ async def test_what_a_model_needs_is_not_done_for_another(ask: Any) -> None:
 
 async def test_the_second_refusal_is_raised(ask: Any) -> None:
     """One fix an attempt: what is refused again is refused, and nothing wrong is remembered."""
-    async with ask(OpenAI, refusal(WORDS)) as asked:
+    async with ask(Chat, refusal(WORDS)) as asked:
         for _ in range(2):
             with pytest.raises(InvalidRequestError):
                 await asked.complete(tuned(temperature=0.3), model="m")
@@ -72,7 +72,7 @@ async def test_a_fix_that_led_to_another_complaint_is_remembered(ask: Any) -> No
                 )
         return None
 
-    async with ask(OpenAI, server("openai", refuses)) as asked:
+    async with ask(Chat, server("openai", refuses)) as asked:
         request = tuned(top_p=0.5, extra={"seed": 1})
         with pytest.raises(UnsupportedRequestError):
             await asked.complete(request, model="m")
@@ -94,7 +94,7 @@ async def test_what_is_no_refusal_of_a_setting_is_not_sent_again(ask: Any) -> No
         httpx.Response(400, content=b"<html>temperature is not supported</html"),
         httpx.Response(400, content=b""),
     ):
-        async with ask(OpenAI, reply) as asked:
+        async with ask(Chat, reply) as asked:
             with pytest.raises(RanvierError):
                 await asked.complete(tuned(temperature=0.3), model="m")
             sent = len(asked.requests)
@@ -104,7 +104,7 @@ async def test_what_is_no_refusal_of_a_setting_is_not_sent_again(ask: Any) -> No
 async def test_the_fault_of_the_fixed_request_is_its_own(ask: Any) -> None:
     """A server that fails after the fix is a failing server; the next call tries the fix anew."""
     replies = iter([refusal(WORDS), httpx.Response(503, json={"error": {"message": "busy"}})])
-    async with ask(OpenAI, lambda request: next(replies)) as asked:
+    async with ask(Chat, lambda request: next(replies)) as asked:
         with pytest.raises(ServerError):
             await asked.complete(tuned(temperature=0.3), model="m")
 
@@ -114,7 +114,7 @@ async def test_what_is_remembered_is_bounded_and_forgotten(ask: Any, monkeypatch
     monkeypatch.setattr(_repairs, "MAX_MODELS", 2)
     now = 0.0
     monkeypatch.setattr(_repairs.clock, "now", lambda: now)
-    async with ask(OpenAI, server("openai", without(("temperature",)))) as asked:
+    async with ask(Chat, server("openai", without(("temperature",)))) as asked:
 
         async def requests(model: str) -> int:
             before = len(asked.requests)
@@ -130,7 +130,7 @@ async def test_what_is_remembered_is_bounded_and_forgotten(ask: Any, monkeypatch
 async def test_the_callers_own_options_are_not_touched(ask: Any) -> None:
     """A fix is made to a copy: what a deployment or a call holds stays as it is."""
     options = {"generationConfig": {"temperature": 0.3, "topK": 4}}
-    async with ask(SEVEN["gemini"], server("gemini", without(("generationConfig", "temperature")))) as asked:
+    async with ask(APIS["gemini"], server("gemini", without(("generationConfig", "temperature")))) as asked:
         for _ in range(2):
             await asked.complete("Hi", model="m", options=options)
     assert options == {"generationConfig": {"temperature": 0.3, "topK": 4}}
@@ -150,7 +150,7 @@ async def test_either_engine_sends_the_fixed_request(loopback: Any, over: Any, e
             which = "answer.stream" if way == "stream" else "answer.json"
             await visit.answer(body("openai", which))
 
-    async with loopback(script) as place, over(OpenAI, place, engine=engine) as asked:
+    async with loopback(script) as place, over(Chat, place, engine=engine) as asked:
         await getattr(asked, way)(tuned(temperature=0.3), model="m")
         await getattr(asked, way)(tuned(temperature=0.3), model="m")
         assert (len(place.visits), place.accepted) == (3, 1)
@@ -198,7 +198,7 @@ def test_a_fix_has_no_more_time_than_the_attempt() -> None:
 
 async def test_a_fix_leaves_nothing_behind(ask: Any) -> None:
     """No ring of frames and errors: what a refused request held is gone with its error."""
-    async with ask(OpenAI, refusal(WORDS)) as asked:
+    async with ask(Chat, refusal(WORDS)) as asked:
         gc.collect()
         gc.disable()
         try:
@@ -216,7 +216,7 @@ async def test_a_prompt_that_fills_the_window_is_not_squeezed(ask: Any) -> None:
     words = (
         "This model's maximum context length is 2048 tokens. You requested 2100 (2000 in the messages, 100)."
     )
-    async with ask(OpenAI, refusal(words)) as asked:
+    async with ask(Chat, refusal(words)) as asked:
         with pytest.raises(ContextLengthError):
             await asked.complete(tuned(max_tokens=100), model="m")
     assert len(asked.requests) == 1

@@ -27,7 +27,7 @@ async def test_recorded_answers_are_understood_as_the_sdk_understands_them() -> 
     comparison = await compared(exchanges(), cuts=0)
     again = await compared(exchanges()[::3], cuts=1)
     assert {exchange.api for exchange in comparison.equal} == {
-        *("openai_chat", "anthropic_messages", "gemini_generate", "ollama_chat")
+        *("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate", "ollama_chat")
     }
     different = [exchange.id for exchange in (*comparison.different, *again.different)]
     assert not different
@@ -50,6 +50,8 @@ def terminal(exchange: Exchange) -> int:
     """Where the first event that may end the stream begins."""
     if exchange.api == "anthropic_messages":
         return exchange.body.rindex(b"message_stop")
+    if exchange.api == "openai_responses":
+        return exchange.body.rindex(b'"response.completed"')
     if exchange.api == "gemini_generate":
         return exchange.body.index(b'"finishReason"')
     return min(

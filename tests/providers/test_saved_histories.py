@@ -7,7 +7,7 @@ import pytest
 from ranvier.messages import Message, dump, dump_response, load, load_response
 from support.messages.saving import whole
 from support.providers.conversations import KEPT, OPAQUE, OWN_PLACES, answer, asked, first_turn, used_a_tool
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -15,7 +15,7 @@ each_way = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "str
 
 
 @each_way
-@pytest.mark.parametrize("first", SEVEN)
+@pytest.mark.parametrize("first", APIS)
 async def test_a_loaded_conversation_goes_on_everywhere(ask: Any, first: str, streamed: bool) -> None:
     """Each provider is sent what it would have been sent; the first finds its own thoughts and signatures."""
     history = await used_a_tool(ask, first, streamed=streamed)
@@ -25,7 +25,7 @@ async def test_a_loaded_conversation_goes_on_everywhere(ask: Any, first: str, st
     assert "secret-key" not in text
     loaded = load(text)
     assert whole(loaded) == whole([*history, said.message])
-    for second in SEVEN:
+    for second in APIS:
         for going_on in (loaded[:3], [*loaded, Message.user("And tomorrow?")]):
             sent = await asked(ask, second, *going_on)
             plain = [*history, said.message, *going_on[4:]][: len(going_on)]
@@ -35,7 +35,7 @@ async def test_a_loaded_conversation_goes_on_everywhere(ask: Any, first: str, st
 
 
 @each_way
-@pytest.mark.parametrize("provider", SEVEN)
+@pytest.mark.parametrize("provider", APIS)
 async def test_a_response_is_saved_with_all_that_its_provider_said(
     ask: Any, provider: str, streamed: bool
 ) -> None:

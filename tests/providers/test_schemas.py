@@ -12,9 +12,10 @@ from ranvier import Deployment, Pipeline
 from ranvier.errors import UnsupportedRequestError
 from ranvier.layers import Breaker, Fallback
 from ranvier.messages import Message, Request, Schema
-from ranvier.providers import Anthropic, Gemini, Ollama, OpenAI
+from ranvier.providers import Anthropic, Gemini, Ollama
 from ranvier.providers._models.schemas import closed, has_maps, is_strict
 from ranvier.testing import ScriptedProvider
+from support.providers.openai_apis import Chat
 from support.providers.repairs import refusal, server
 
 NOTHING = httpx.Response(200, json={})
@@ -134,7 +135,7 @@ async def test_a_schema_that_would_break_the_server_is_not_strict(form: Any, ans
         return httpx.Response(200, json={"choices": [{"message": message, "finish_reason": "stop"}]})
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(openai))
-    target = Deployment(OpenAI("sk-1", http_client=client), "gpt-5.4-mini")
+    target = Deployment(Chat("sk-1", http_client=client), "gpt-5.4-mini")
     breaker = Breaker(failure_threshold=1)
     async with client, Pipeline(Fallback(target), breaker) as pipeline:
         response = await pipeline.complete("Hi", schema=form)
@@ -170,7 +171,7 @@ async def test_a_map_goes_to_whoever_can_hold_it(ask: Any, schema: Any, inside: 
     definition = of({"type": "array", "items": schema}) if inside else {**schema, "type": "object"}
     request = Request((Message.user("Hi"),), schema=Schema(definition))
     assert has_maps(definition)
-    for kind, place in ((OpenAI, "response_format"), (Gemini, "generationConfig"), (Ollama, "format")):
+    for kind, place in ((Chat, "response_format"), (Gemini, "generationConfig"), (Ollama, "format")):
         async with ask(kind, NOTHING) as asked:
             assert "object" in json.dumps((await asked.sent(request, model="m"))[place])
     async with ask(Anthropic, NOTHING) as asked:
@@ -229,7 +230,7 @@ async def test_a_strict_schema_that_is_refused_is_sent_without_the_promise(ask: 
             return refusal("Invalid schema for response_format 'Answer': no.", param="response_format")
         return None
 
-    async with ask(OpenAI, server("openai", refuses)) as asked:
+    async with ask(Chat, server("openai", refuses)) as asked:
         for schema in (first, first, second):
             await getattr(asked, way)(Request((Message.user("Hi"),), schema=schema), model="m")
     forms = [json.loads(each.content)["response_format"]["json_schema"] for each in asked.requests]
@@ -245,9 +246,7 @@ async def test_a_server_without_schemas_is_asked_in_words(ask: Any, way: str) ->
             return refusal("This response_format type is unavailable now")
         return None
 
-    async with ask(
-        OpenAI, server("openai", refuses), name="gateway", base_url="http://gateway.test"
-    ) as asked:
+    async with ask(Chat, server("openai", refuses), name="gateway", base_url="http://gateway.test") as asked:
         for _ in range(2):
             request = Request((Message.user("Hi"),), schema=Schema.of(Answer))
             await getattr(asked, way)(request, model="deepseek-chat")

@@ -17,7 +17,7 @@ from ranvier.testing import ScriptedProvider, broken, stall, stream
 from support.providers.asking import Chunks, opened
 from support.providers.recorded_failures import CUT, Failure, classified, failures
 from support.providers.recordings import ABSENT, RECORDINGS
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 pytestmark = pytest.mark.virtual_time
 
@@ -94,11 +94,11 @@ REPLIES = {
 
 @pytest.mark.parametrize("reply", REPLIES)
 @pytest.mark.parametrize("way", ["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_every_wire_says_what_a_failure_is_about(name: str, way: str, reply: str) -> None:
     """The same reply means the same everywhere."""
     status, body, scope = REPLIES[reply]
-    async with opened(SEVEN[name], httpx.Response(status, stream=Chunks(body.encode()))) as asked:
+    async with opened(APIS[name], httpx.Response(status, stream=Chunks(body.encode()))) as asked:
         with pytest.raises(errors.ProviderError if status != 408 else RanvierError) as raised:
             await getattr(asked, way)(model="m")
     assert getattr(raised.value, "scope", None) == scope
@@ -108,14 +108,14 @@ async def test_every_wire_says_what_a_failure_is_about(name: str, way: str, repl
     ("failure", "scope"),
     [(httpx.ConnectError("refused"), Scope.ENDPOINT), (httpx.ConnectTimeout("late"), Scope.ENDPOINT)],
 )
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_no_connection_is_about_the_server(name: str, failure: Exception, scope: Scope) -> None:
     """Refused, or not there in time."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         raise failure
 
-    async with opened(SEVEN[name], refuse) as asked:
+    async with opened(APIS[name], refuse) as asked:
         with pytest.raises(RanvierError) as raised:
             await asked.complete(model="m")
     assert raised.value.scope == scope  # type: ignore[attr-defined]

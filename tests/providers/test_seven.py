@@ -12,7 +12,7 @@ import pytest
 from ranvier.errors import InvalidResponseError, ProviderError, UnsupportedRequestError
 from ranvier.messages import FinishReason, Image, Message, Request, Response, Schema, Text
 from ranvier.pipeline.registry import provider_named
-from support.providers.seven import CITY, PNG, SEVEN, WEATHER, body, collected
+from support.providers.seven import APIS, CITY, PNG, WEATHER, body, collected
 
 NOTHING = httpx.Response(200, json={})
 
@@ -20,6 +20,7 @@ ANSWERED = {
     # model, id, the provider's own word for why it stopped
     "anthropic": ("claude-sonnet-5", "msg_01", "end_turn"),
     "openai": ("gpt-5.2-2026-08-01", "chatcmpl-1", "stop"),
+    "responses": ("gpt-5.2-2026-08-01", "resp_01", "completed"),
     "gemini": ("gemini-3.6-flash", "be01", "STOP"),
     "kimi": ("kimi-k2.6", "chatcmpl-k1", "stop"),
     "glm": ("glm-5.2", "2026112400010001", "stop"),
@@ -34,6 +35,7 @@ SAYS_NOTHING_BESIDE_CALLS = {"openai", "glm"}
 PLACES = {
     "anthropic": ("https://api.anthropic.com/v1/messages", "x-api-key", ("ANTHROPIC_API_KEY",)),
     "openai": ("https://api.openai.com/v1/chat/completions", "authorization", ("OPENAI_API_KEY",)),
+    "responses": ("https://api.openai.com/v1/responses", "authorization", ("OPENAI_API_KEY",)),
     "gemini": (
         "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
         "x-goog-api-key",
@@ -53,7 +55,7 @@ PLACES = {
     "ollama": ("http://localhost:11434/api/chat", "authorization", ("OLLAMA_API_KEY",)),
 }
 
-each_provider = pytest.mark.parametrize("name", SEVEN)
+each_provider = pytest.mark.parametrize("name", APIS)
 
 
 def asked(*parts: Any, **settings: Any) -> Request:
@@ -63,14 +65,14 @@ def asked(*parts: Any, **settings: Any) -> Request:
 
 async def whole(ask: Any, name: str, which: str) -> Response:
     """The whole answer of that name."""
-    async with ask(SEVEN[name], httpx.Response(200, content=body(name, f"{which}.json"))) as server:
+    async with ask(APIS[name], httpx.Response(200, content=body(name, f"{which}.json"))) as server:
         answer: Response = await server.complete(model="m")
     return answer
 
 
 async def in_pieces(ask: Any, streamed: Any, name: str, *pieces: bytes) -> Response:
     """What a stream in these pieces adds up to."""
-    async with ask(SEVEN[name], streamed(*pieces)) as server:
+    async with ask(APIS[name], streamed(*pieces)) as server:
         return collected(await server.stream(model="m"), name)
 
 
@@ -140,6 +142,7 @@ async def test_a_stream_that_ends_anywhere_before_its_end_is_no_answer(
 def terminal(name: str, content: bytes) -> int:
     """Where the event begins that ends the answer."""
     word = {"anthropic": b'"message_stop"', "gemini": b'"finishReason"', "ollama": b'"done":true'}
+    word["responses"] = b'"type":"response.completed"'
     return content.index(word.get(name, b'"finish_reason":"'))
 
 
@@ -161,7 +164,7 @@ async def test_a_bare_error_in_place_of_an_answer_is_that_error(
     content = json.dumps(BARE[kind])
     line = f"{content}\n" if name == "ollama" else f"data: {content}\n\n"
     for reply, way in ((httpx.Response(200, text=content), "complete"), (streamed(line.encode()), "stream")):
-        async with ask(SEVEN[name], reply) as server:
+        async with ask(APIS[name], reply) as server:
             with pytest.raises(ProviderError) as caught:
                 await getattr(server, way)(model="m")
         assert caught.value.kind == kind, way
@@ -179,7 +182,7 @@ async def test_a_finish_reason_that_says_that_it_broke_off_is_none(
     assert usual in stream
     whole_reply = httpx.Response(200, content=content.replace(usual, broken))
     for reply, way in ((whole_reply, "complete"), (streamed(stream.replace(usual, broken)), "stream")):
-        async with ask(SEVEN[name], reply) as server:
+        async with ask(APIS[name], reply) as server:
             with pytest.raises(InvalidResponseError, match=f"cut the answer off: {word}") as caught:
                 await getattr(server, way)(model="m")
         assert caught.value.retryable
@@ -190,7 +193,7 @@ async def test_a_page_in_place_of_an_answer_is_named(ask: Any, streamed: Any, na
     """A proxy's page with status 200 is told as what it is, whole and streamed, and not as a cut."""
     page = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body>{\n</body></html>\n"
     for ask_for in ("complete", "stream"):
-        async with ask(SEVEN[name], streamed(page)) as server:
+        async with ask(APIS[name], streamed(page)) as server:
             with pytest.raises(InvalidResponseError, match="a page of HTML: Sign in") as caught:
                 await getattr(server, ask_for)(model="m")
         assert "<html>" in caught.value.body_preview
@@ -202,7 +205,7 @@ async def test_a_page_is_no_stream_whatever_its_lines_look_like(ask: Any, stream
     page = b'<html><title>Sign in</title>\n<script>\n{"error": "x"}\n\ndata: {"error": "x"}\n\n'
     ends = ([b"</html>"], [b" " * 4000, ConnectionResetError("read on")])
     for end in ends:
-        async with ask(SEVEN[name], streamed(page, *end)) as server:
+        async with ask(APIS[name], streamed(page, *end)) as server:
             with pytest.raises(InvalidResponseError, match="a page of HTML: Sign in"):
                 await server.stream(model="m")
 
@@ -216,7 +219,7 @@ async def test_everyone_is_asked_where_it_lives(ask: Any, monkeypatch: pytest.Mo
     for variable in ("OLLAMA_HOST", *(each for _, _, variables in PLACES.values() for each in variables)):
         monkeypatch.delenv(variable, raising=False)
     address, header, variables = PLACES[name]
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         await server.sent(model="m", key="sk-1")
     assert str(server.requests[0].url) == address
     assert "sk-1" in server.requests[0].headers[header]
@@ -225,26 +228,28 @@ async def test_everyone_is_asked_where_it_lives(ask: Any, monkeypatch: pytest.Mo
     assert server.provider.credential() is None
     for variable in reversed(variables):
         monkeypatch.setenv(variable, f"of {variable}")
-        assert SEVEN[name]().credential() == f"of {variable}"
-    assert SEVEN[name]("mine").credential() == "mine"
-    assert type(provider_named(name)) is SEVEN[name]
+        assert APIS[name]().credential() == f"of {variable}"
+    assert APIS[name]("mine").credential() == "mine"
+    vendor = APIS[name].family
+    assert isinstance(APIS[name]("mine"), type(provider_named(vendor)))
 
 
 def pictures(name: str, sent: Any) -> Any:
     """The content of the message as it was sent, or the message itself on Ollama."""
     if name == "gemini":
         return sent["contents"][0]["parts"]
-    return sent["messages"][0] if name == "ollama" else sent["messages"][0]["content"]
+    turns = sent["input"] if name == "responses" else sent["messages"]
+    return turns[0] if name == "ollama" else turns[0]["content"]
 
 
 @each_provider
 async def test_a_picture_by_its_bytes_goes_to_everyone(ask: Any, name: str) -> None:
     """It stands among the words, in their order, in the way of the wire."""
     encoded = base64.b64encode(PNG).decode()
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         request = asked("What is", Image(data=PNG), "this?")
         sent = pictures(name, await server.sent(request, model="m"))
-    url = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}
+    url: Any = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}
     words = [{"type": "text", "text": "What is"}, {"type": "text", "text": "this?"}]
     assert sent == {
         "anthropic": [
@@ -257,6 +262,11 @@ async def test_a_picture_by_its_bytes_goes_to_everyone(ask: Any, name: str) -> N
             {"inlineData": {"mimeType": "image/png", "data": encoded}},
             {"text": "this?"},
         ],
+        "responses": [
+            {"type": "input_text", "text": "What is"},
+            {"type": "input_image", "image_url": url["image_url"]["url"], "detail": "auto"},
+            {"type": "input_text", "text": "this?"},
+        ],
         "ollama": {"role": "user", "content": "What isthis?", "images": [encoded]},
     }.get(name, [words[0], url, words[1]])
 
@@ -265,7 +275,7 @@ async def test_a_picture_by_its_bytes_goes_to_everyone(ask: Any, name: str) -> N
 async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, name: str) -> None:
     """Who fetches nothing cannot be asked, so that the next target is."""
     address = "https://x.test/a.webp?size=1"
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         request = asked(Image(address))
         if name in ("kimi", "ollama"):
             with pytest.raises(UnsupportedRequestError, match="does not fetch images") as caught:
@@ -277,6 +287,7 @@ async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, nam
     assert sent == {
         "anthropic": [{"type": "image", "source": {"type": "url", "url": address}}],
         "gemini": [{"fileData": {"fileUri": address, "mimeType": "image/webp"}}],
+        "responses": [{"type": "input_image", "image_url": address, "detail": "auto"}],
     }.get(name, [{"type": "image_url", "image_url": {"url": address}}])
 
 
@@ -284,7 +295,7 @@ async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, nam
 async def test_a_picture_of_the_assistants_is_never_lost_silently(ask: Any, name: str) -> None:
     """Gemini takes it; all others cannot be asked."""
     history = (Message.user("Draw"), Message("assistant", (Image(data=PNG),)), Message.user("Again"))
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         if name == "gemini":
             sent = await server.sent(Request(history))
             assert "inlineData" in sent["contents"][1]["parts"][0]
@@ -296,7 +307,7 @@ async def test_a_picture_of_the_assistants_is_never_lost_silently(ask: Any, name
 @each_provider
 async def test_a_form_is_asked_for_in_the_way_of_the_wire(ask: Any, name: str) -> None:
     """A JSON schema goes where the wire has a place for it, else into the instructions."""
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         request = asked(system="Be terse.", schema=Schema(CITY, "place"))
         sent = await server.sent(request, model="claude-sonnet-5" if name == "anthropic" else "m")
     if name == "anthropic":
@@ -308,6 +319,10 @@ async def test_a_form_is_asked_for_in_the_way_of_the_wire(ask: Any, name: str) -
         }
     elif name == "ollama":
         assert sent["format"] == CITY
+    elif name == "responses":
+        form = {"type": "json_schema", "name": "place", "schema": CITY, "strict": True}
+        assert sent["text"] == {"format": form}
+        assert sent["instructions"] == "Be terse."
     elif name in ("kimi", "glm"):
         assert sent["response_format"] == {"type": "json_object"}
         system = sent["messages"][0]["content"]
@@ -321,7 +336,7 @@ async def test_a_form_is_asked_for_in_the_way_of_the_wire(ask: Any, name: str) -
 @each_provider
 async def test_tools_that_may_not_be_used_are_never_offered_as_usable(ask: Any, name: str) -> None:
     """Where a wire has no word for `none`, the tools are not sent at all."""
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         sent = await server.sent(asked(tools=(WEATHER,), tool_choice="none"), model="m")
     forbidden = sent.get("tool_choice", sent.get("toolConfig"))
     if name in ("glm", "ollama"):
@@ -335,7 +350,7 @@ async def test_tools_that_may_not_be_used_are_never_offered_as_usable(ask: Any, 
 @each_provider
 async def test_words_stay_in_order_and_an_empty_message_is_no_error(ask: Any, name: str) -> None:
     """Text in several parts is not reordered; nothing of ours breaks on a message without any."""
-    async with ask(SEVEN[name], NOTHING) as server:
+    async with ask(APIS[name], NOTHING) as server:
         sent = await server.sent(
             Request((Message("user", (Text("a"), Text("b"))), Message("user", ()))), model="m"
         )

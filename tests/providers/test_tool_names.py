@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier.messages import Message, Request, Tool, ToolCall, ToolResult
-from ranvier.providers import OpenAI
 from ranvier.providers._history.tool_names import COMMON, name_rule, sent_names, with_sent_names
 from support.providers.asking import Chunks
 from support.providers.conversations import MODELS
-from support.providers.seven import SEVEN, body, collected
+from support.providers.openai_apis import Chat
+from support.providers.seven import APIS, body, collected
 
-GEMINI = SEVEN["gemini"].tool_names
-RULES = {name: kind.tool_names for name, kind in SEVEN.items()}
+GEMINI = APIS["gemini"].tool_names
+RULES = {name: kind.tool_names for name, kind in APIS.items()}
 
 PATTERNS = {
     "anthropic": r"[a-zA-Z0-9_-]{1,128}",
     "openai": r"[a-zA-Z0-9_-]{1,64}",
+    "responses": r"[a-zA-Z0-9_-]{1,64}",
     "gemini": r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}",
     "kimi": r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}",
     "glm": r"[a-zA-Z0-9_-]{1,64}",
@@ -32,7 +33,7 @@ PATTERNS = {
 
 ODD = "devserver/stop now"
 
-each_provider = pytest.mark.parametrize("name", SEVEN)
+each_provider = pytest.mark.parametrize("name", APIS)
 each_way = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
@@ -59,7 +60,7 @@ def request_with(tool: str) -> Request:
 @pytest.mark.parametrize("tool", [ODD, "devserver.stop", "天気", "x" * 200, "9lives", "-", "a b", "'"])
 async def test_each_wire_is_sent_names_that_it_takes(ask: Any, name: str, tool: str) -> None:
     """In the tools, the choice of one, the calls and the results of a history."""
-    async with ask(SEVEN[name], httpx.Response(200, json={})) as server:
+    async with ask(APIS[name], httpx.Response(200, json={})) as server:
         sent = await server.sent(request_with(tool), model=MODELS[name])
     names = names_in(name, sent)
     assert len(names) >= 3
@@ -79,7 +80,7 @@ async def test_an_answer_calls_the_tool_by_the_name_that_was_given(
     content = body(name, f"tools.{'stream' if streamed else 'json'}")
     assert b"get_weather" in content
     reply = httpx.Response(200, stream=Chunks(content.replace(b"get_weather", sent.encode())))
-    async with ask(SEVEN[name], reply) as server:
+    async with ask(APIS[name], reply) as server:
         request = Request((Message.user("q"),), tools=tools)
         if streamed:
             events = await server.stream(request, model=MODELS[name])
@@ -97,7 +98,7 @@ async def test_an_answer_calls_the_tool_by_the_name_that_was_given(
 async def test_names_that_a_wire_takes_are_sent_as_they_are(ask: Any) -> None:
     """Gemini takes dots and colons, and Anthropic 128 characters."""
     for name, tool in (("gemini", "devserver.stop:all"), ("anthropic", "x" * 128), ("openai", "x" * 64)):
-        async with ask(SEVEN[name], httpx.Response(200, json={})) as server:
+        async with ask(APIS[name], httpx.Response(200, json={})) as server:
             sent = await server.sent(request_with(tool), model=MODELS[name])
         assert tool in names_in(name, sent)
 
@@ -106,7 +107,7 @@ async def test_names_that_a_wire_takes_are_sent_as_they_are(ask: Any) -> None:
 async def test_a_tool_that_was_not_offered_is_called_as_the_model_said(ask: Any) -> None:
     """Only names that were mapped are mapped back."""
     content = body("openai", "tools.json")
-    async with ask(OpenAI, httpx.Response(200, stream=Chunks(content))) as server:
+    async with ask(Chat, httpx.Response(200, stream=Chunks(content))) as server:
         answer = await server.complete(Request((Message.user("q"),), tools=(Tool(ODD),)))
     assert answer.tool_calls[0].name == "get_weather"
 

@@ -7,7 +7,7 @@ import pytest
 
 from ranvier import SHARED, Deployment, RanvierError, resilient
 from support.providers.repairs import refusal, server
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 REFUSALS = {
     "401": lambda: refusal("invalid api key", 401),
@@ -39,7 +39,7 @@ async def asked(name: str, refused: str, resolver: Any, way: str) -> tuple[Any, 
         return REFUSALS[refused]() if keys[-1] == "bad" else server(name, lambda fields: None)(request)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
-        target = Deployment(SEVEN[name]("ours", http_client=client), "a-model")
+        target = Deployment(APIS[name]("ours", http_client=client), "a-model")
         async with resilient(target, credentials=resolver) as pipeline:
             try:
                 if way == "complete":
@@ -55,7 +55,7 @@ async def asked(name: str, refused: str, resolver: Any, way: str) -> tuple[Any, 
 @pytest.mark.parametrize("second", ["good", SHARED], ids=str)
 @pytest.mark.parametrize("way", ["complete", "stream"])
 @pytest.mark.parametrize("refused", REFUSALS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_the_second_key_answers_within_the_call(name: str, refused: str, way: str, second: Any) -> None:
     """At once, whatever wait the first one is told."""
     answer, keys = await asked(name, refused, lambda tenant, provider: ["bad", second], way)
@@ -66,7 +66,7 @@ async def test_the_second_key_answers_within_the_call(name: str, refused: str, w
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("way", ["complete", "stream"])
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_key_that_was_changed_at_its_source_answers_within_the_call(name: str, way: str) -> None:
     """A 401 asks the resolver once more, although the tenant has a single key."""
     kept = ["good", "bad"]
@@ -77,7 +77,7 @@ async def test_a_key_that_was_changed_at_its_source_answers_within_the_call(name
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_tenant_without_a_key_sends_nothing(name: str) -> None:
     """Neither with our key, nor to a server that needs none."""
     error, keys = await asked(name, "401", lambda tenant, provider: None, "complete")

@@ -14,7 +14,7 @@ from ranvier.layers import Breaker, Fallback
 from ranvier.providers import Gemini, OpenAI
 from ranvier.telemetry import LoggingListener
 from support.providers.asking import opened
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 from support.security.failing import KEY
 
 pytestmark = pytest.mark.once
@@ -34,7 +34,7 @@ def answered(name: str) -> Any:
 # --- tenants -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_tenant_is_in_nothing_that_is_sent(name: str) -> None:
     """Whoever calls, the same bytes go to the provider, but for the key: tenants are ours to know."""
     requests: list[httpx.Request] = []
@@ -44,7 +44,7 @@ async def test_a_tenant_is_in_nothing_that_is_sent(name: str) -> None:
         return answered(name)(request)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
-        pipeline = Pipeline(Fallback(SEVEN[name](KEY, http_client=client)), Breaker())
+        pipeline = Pipeline(Fallback(APIS[name](KEY, http_client=client)), Breaker())
         for tenant in ("acme", *ODD):
             await pipeline.complete("Hi", tenant=tenant)
         await pipeline.aclose()
@@ -104,11 +104,11 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_a_model_stays_where_a_model_belongs(name: str, model: str) -> None:
     """It is a field of the body, or a part of the path below base_url: never a host, a query or a header."""
     base = "https://llm.test/v1"
-    async with opened(SEVEN[name], answered(name), base_url=base) as asked:
+    async with opened(APIS[name], answered(name), base_url=base) as asked:
         try:
             await asked.complete(model=model, key=KEY)
         except ConfigurationError:
@@ -130,21 +130,21 @@ HEADERS = {
 """All that is ever sent."""
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 @pytest.mark.parametrize("key", [f"sk-1234{each}" for each in [*BREAKS, " ", "é", "\t"]])
 async def test_a_key_that_is_none_is_never_sent(name: str, key: str) -> None:
     """It could end its header and begin another: for whoever gives it, it is as if there were none."""
-    async with opened(SEVEN[name], answered(name)) as asked:
+    async with opened(APIS[name], answered(name)) as asked:
         with pytest.raises(CredentialMissingError) as caught:
             await asked.complete(key=key)
         assert key not in str(caught.value)
         assert not asked.requests
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_the_key_is_in_one_header_and_nowhere_else(name: str) -> None:
     """Never in the address, which servers, proxies and httpx itself log, nor in the body."""
-    async with opened(SEVEN[name], answered(name)) as asked:
+    async with opened(APIS[name], answered(name)) as asked:
         await asked.complete(key=KEY)
         await asked.sent(streamed=True, key=KEY)
     for request in asked.requests:
@@ -169,10 +169,10 @@ EXTRA = {
 """Names that mean something to clients of other makers."""
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 async def test_fields_of_the_wire_are_fields_of_the_body(name: str) -> None:
     """An extra reaches neither the headers nor the address; the model and the way it is asked stay ours."""
-    async with opened(SEVEN[name], answered(name), base_url="https://llm.test") as asked:
+    async with opened(APIS[name], answered(name), base_url="https://llm.test") as asked:
         call = asked.call(key=KEY, options=EXTRA)
         await asked.provider.complete(call)
     (request,) = asked.requests
@@ -204,12 +204,12 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("what", ADDRESSES)
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", APIS)
 def test_an_address_that_is_more_than_one_is_refused(name: str, what: str) -> None:
     """And the refusal shows no password and no query of it."""
     if name == "ollama" and what == "no host":
         return  # because: there it means this machine
     with pytest.raises(ConfigurationError, match="base_url") as caught:
-        SEVEN[name](KEY, base_url=ADDRESSES[what])
+        APIS[name](KEY, base_url=ADDRESSES[what])
     assert "sentinel" not in repr(caught.value)
     assert str(caught.value).isprintable()

@@ -16,7 +16,7 @@ from ranvier.layers.throttle import Throttle
 from ranvier.pipeline import Attempt
 from ranvier.telemetry import LoggingListener
 from support.providers.asking import served
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 from support.security.failing import KEY, PROMPT, WAYS
 from support.security.showing import held, links, said
 
@@ -78,7 +78,7 @@ class Asking:
 
 async def failures(way: str) -> AsyncIterator[tuple[str, Asking, RanvierError]]:
     """The errors of all seven providers, however the answer travels."""
-    for name, kind in SEVEN.items():
+    for name, kind in APIS.items():
         async with served(WAYS[way](name)) as server, httpx.AsyncClient(verify=NO_TLS) as client:
             for travels in TIMEOUTS:
                 asking = Asking(kind(api_key=KEY, base_url=server.url, http_client=client), travels)
@@ -128,7 +128,7 @@ async def test_what_we_say_ourselves_never_quotes_the_prompt() -> None:
     async with served(WAYS["a reset"]("")) as server:
         url = server.url
     async with httpx.AsyncClient(verify=NO_TLS) as client:
-        for name, kind in SEVEN.items():
+        for name, kind in APIS.items():
             asking = Asking(kind(api_key=KEY, base_url=url, http_client=client), "collected")
             error = await asking.failure()
             assert isinstance(error, ConnectionFailedError), name

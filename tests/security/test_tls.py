@@ -13,9 +13,9 @@ import trustme
 
 import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers import OpenAI
+from ranvier.providers import ADAPTERS, OpenAI, adapter
 from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 from support.security.authorities import HOST, OldAuthority, proving, trusting
 from support.security.failing import KEY
 
@@ -92,7 +92,7 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
-@pytest.mark.parametrize("kind", SEVEN.values())
+@pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
     assert set(inspect.signature(kind).parameters) == {
@@ -106,6 +106,7 @@ def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
             "max_connections",
             "unknown",
         ),
+        *(["api"] if kind is OpenAI else []),
     }
     for switch in ("verify", "verify_ssl", "insecure", "unknown"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):
@@ -215,7 +216,7 @@ async def test_connections_are_shared_by_those_who_trust_the_same(authority: tru
         assert len(server.visits) == 2
 
 
-@pytest.mark.parametrize("kind", SEVEN.values())
+@pytest.mark.parametrize("kind", APIS.values())
 @pytest.mark.parametrize(
     ("context", "says"),
     [

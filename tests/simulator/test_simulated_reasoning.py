@@ -5,14 +5,13 @@ import pytest
 from ranvier import Deployment, Pipeline
 from ranvier.layers import Fallback
 from ranvier.providers import Ollama
-from support.simulator.asking_adapters import WAYS, asking
-from support.simulator.talking import WIRES
+from support.simulator.asking_adapters import ASKED, WAYS, asking
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("provider", WIRES)
+@pytest.mark.parametrize("provider", ASKED)
 async def test_thoughts_are_shown_or_there_are_none(sim, provider, way):
     """Whole and streamed; OpenAI shows none in chat completions."""
     async with asking(sim, provider) as ask:

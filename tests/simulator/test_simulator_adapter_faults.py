@@ -32,11 +32,10 @@ from ranvier.simulator import (
     Truncated,
     Unended,
 )
-from support.simulator.asking_adapters import WAYS, asking
-from support.simulator.talking import WIRES
+from support.simulator.asking_adapters import ASKED, WAYS, asking
 
 pytestmark = pytest.mark.usefixtures("one_tls_context")
-every_wire = pytest.mark.parametrize("provider", WIRES)
+every_wire = pytest.mark.parametrize("provider", ASKED)
 MOMENT, STALLED = Timeout(seconds=0.06), Timeout(idle=0.06)
 """For those who would be silent for ever, from the beginning or after some words."""
 

@@ -4,11 +4,10 @@ import pytest
 
 from ranvier import ContentFilterError, FinishReason, Message
 from ranvier.simulator import CallTool, Say
-from support.simulator.asking_adapters import CITY, THINKING, TOOLS, WAYS, asking
-from support.simulator.talking import WIRES
+from support.simulator.asking_adapters import ASKED, CITY, THINKING, TOOLS, WAYS, asking
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
-every_wire = pytest.mark.parametrize("provider", WIRES)
+every_wire = pytest.mark.parametrize("provider", ASKED)
 either_way = pytest.mark.parametrize("way", WAYS)
 
 SHOWS_NO_THOUGHTS = {"openai"}
@@ -54,9 +53,9 @@ async def test_an_answer_is_read_in_full(sim, provider, way):
 async def test_a_limit_ends_an_answer(sim, provider, way):
     """The reason says so, and the tokens are as many as were allowed."""
     async with asking(sim, provider) as ask:
-        answer = await ask(way, max_tokens=12)
+        answer = await ask(way, max_tokens=16)
     assert answer.finish_reason is FinishReason.LENGTH
-    assert answer.usage.output == 12
+    assert answer.usage.output == 16
 
 
 @every_wire
@@ -129,7 +128,7 @@ async def test_an_answer_that_leaves_its_schema_can_be_scripted(sim, provider):
     assert good(sim) == [True, True]
 
 
-@pytest.mark.parametrize("provider", [name for name in WIRES if name != "ollama"])
+@pytest.mark.parametrize("provider", [name for name in ASKED if name != "ollama"])
 @either_way
 async def test_a_refusal_on_policy_without_a_word(sim, provider, way):
     """An answer that is none, whichever way the provider says so: Gemini has no candidates then."""

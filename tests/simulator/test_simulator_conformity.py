@@ -6,8 +6,11 @@ from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
 from ranvier.messages import Image
 from ranvier.messages.request import LEVELS, LIFETIMES
-from ranvier.providers import adapter
+from ranvier.providers import OpenAI, adapter
 from support.simulator.talking import WIRES
+
+ASKED = (*WIRES, "responses")
+"""Everything that an adapter speaks; OpenAI's own models have rules for both of its APIs."""
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 
@@ -16,6 +19,8 @@ MODELS = {
     "claude-haiku-5-5 claude-opus-4-6 claude-sonnet-4-6 claude-haiku-4-5 claude-opus-4-5 claude-3-5-haiku",
     "openai": "gpt-4.1 gpt-5 gpt-5-chat-latest gpt-5.1 gpt-5.2 gpt-5.5 gpt-6-sol gpt-6.1-sol gpt-6-astra "
     "gpt-5-pro gpt-5.2-pro gpt-5.1-chat gpt-5-codex gpt-5.3-codex o1 o3 o4-mini",
+    "responses": "gpt-4.1 gpt-5 gpt-5-chat-latest gpt-5.1 gpt-5.2 gpt-5.5 gpt-5.6 gpt-6-sol gpt-6.1-sol "
+    "gpt-6-astra gpt-5-pro gpt-5.2-pro gpt-5.1-chat gpt-5-codex gpt-5.3-codex o1 o3 o4-mini",
     "gemini": "gemini-2.5-pro gemini-3-pro-preview gemini-3.1-pro-preview gemini-3.6-flash gemini-3.8-flash "
     "gemini-4-argon",
     "kimi": "kimi-k3 kimi-k2.6 kimi-k2.7-code moonshot-v1-8k",
@@ -59,6 +64,13 @@ HISTORIES = [
 ]
 
 
+def speaker(sim, provider, name=None):
+    """The adapter of a provider; under its own name, OpenAI has rows in our table of models."""
+    if provider == "responses":
+        return OpenAI("sk-simulated", name=name, api="responses", base_url=sim.url("openai"))
+    return adapter(provider)("sk-simulated", base_url=sim.url(provider))
+
+
 async def converse(pipeline, history, settings):
     """Ask, and where a tool is called, answer it; what ranvier itself declines to send is no matter."""
     try:
@@ -71,10 +83,10 @@ async def converse(pipeline, history, settings):
         pass  # because: whether the provider has refused is seen in the log
 
 
-@pytest.mark.parametrize("provider", WIRES)
+@pytest.mark.parametrize("provider", ASKED)
 async def test_nothing_that_is_sent_is_refused(sim, provider):
     """Every model with every setting, whatever it refuses: it is left out, renamed, or not sent at all."""
-    target = adapter(provider)("sk-simulated", base_url=sim.url(provider))
+    target = speaker(sim, provider)
     for model in MODELS[provider].split():
         async with Pipeline(Fallback(Deployment(target, model))) as pipeline:
             for settings in SETTINGS:
@@ -86,16 +98,17 @@ async def test_nothing_that_is_sent_is_refused(sim, provider):
     assert sim.total > len(SETTINGS)
 
 
-@pytest.mark.parametrize("second", WIRES)
-@pytest.mark.parametrize("first", WIRES)
+@pytest.mark.parametrize("second", ASKED)
+@pytest.mark.parametrize("first", ASKED)
 async def test_a_history_goes_on_at_another_provider(sim, first, second):
     """What one has said, thought and called, the other takes: a conversation survives a failover."""
     thinking = {
         "anthropic": {"thinking": {"type": "adaptive"}},
         "openrouter": {"reasoning": {"effort": "low"}},
+        "responses": {"reasoning": {"effort": "low", "summary": "auto"}},
     }
     targets = [
-        Deployment(adapter(name)("sk-simulated", base_url=sim.url(name)), options=thinking.get(name))
+        Deployment(speaker(sim, name, "responses"), options=thinking.get(name))
         for name in dict.fromkeys((first, second))
     ]
     question = Message.user("use get_weather")

@@ -9,6 +9,7 @@ import pytest
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
 from ranvier.simulator.wires import WIRES
 from ranvier.testing import ProviderContract
+from support.providers.openai_apis import Responses
 from support.testing.toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
 pytestmark = pytest.mark.integration
@@ -16,7 +17,7 @@ BODIES = Path(__file__).parents[1] / "data"
 
 
 COUNTS = rb'("\w*(?:_tokens|TokenCount|eval_count)": ?)(\d+)'
-WORDS = rb'("(?:content|text|thinking|reasoning|reasoning_content|signature)": ?)"(?:[^"\\]|\\.)*"'
+WORDS = rb'("(?:content|text|delta|thinking|reasoning|reasoning_content|signature)": ?)"(?:[^"\\]|\\.)*"'
 
 
 def _with_odd_counts(content: bytes) -> bytes:
@@ -35,11 +36,12 @@ class OfOurs(ProviderContract):
     """An adapter of ours, with the bodies of its wire."""
 
     adapter: Any
+    folder = ""
     only_here = "Unsupported parameter: 'temperature' is not supported with this model."
     streamed_type = "text/event-stream"
 
     def __init_subclass__(cls) -> None:
-        bodies = BODIES / cls.adapter.family
+        bodies = BODIES / (cls.folder or cls.adapter.family)
         cls.whole = (bodies / "answer.json").read_bytes()
         cls.streamed = (bodies / "answer.stream").read_bytes()
         cls.finished_early = cls.early(cls.streamed)
@@ -77,6 +79,20 @@ class TestAnthropic(OfOurs):
 class TestOpenAI(OfOurs):
     adapter = OpenAI
     broken_off = b'data: {"error": {"message": "no", "type": "server_error", "code": null}}\n\n'
+
+
+class TestResponses(OfOurs):
+    adapter = Responses
+    folder = "responses"
+    broken_off = b'data: {"type": "error", "code": "server_error", "message": "no", "param": null}\n\n'
+
+    @classmethod
+    def early(cls, stream: bytes) -> None:  # type: ignore[override]  # because: nothing follows its last event
+        return None
+
+    @classmethod
+    def halve(cls, stream: bytes) -> bytes:
+        return super().halve(stream).replace(b"Sunny, 21", rb"Sunny,\ud83d\ude00 21")
 
 
 class TestGemini(OfOurs):

@@ -10,6 +10,9 @@ from typing import Any, Final
 CHAT_COMPLETIONS: Final = "chat_completions"
 """The `provider` of a `Native` for every server of the chat completions API: a dict's `reasoning_content`."""
 
+RESPONSES: Final = "responses"
+"""The `provider` of a `Native` for every server of the Responses API."""
+
 
 def account_of(key: str | None) -> str:
     """A digest that distinguishes accounts without revealing the key; `""` if there is no key.

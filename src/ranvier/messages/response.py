@@ -108,9 +108,9 @@ THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
 """Types of native parts that hold reasoning."""
 
 FIELDS_OF_THOUGHTS = frozenset(
-    ("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details")
+    ("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details", "phase")
 )
-"""A native part with no other fields holds reasoning or its signature."""
+"""A native part with no other fields holds reasoning, its signature, or what kind of text follows."""
 
 
 def _holds_nothing(part: Part) -> bool:

@@ -72,7 +72,7 @@ class App:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         exchange.headers = headers
         try:
-            wire = wire_of(exchange.provider)
+            wire = wire_of(exchange.provider, f"/{exchange.path}")
         except ConfigurationError:
             return _unknown(exchange)
         exchange.key = wire.key(headers)

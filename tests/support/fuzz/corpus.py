@@ -13,16 +13,17 @@ from ranvier.pipeline.registry import names_of
 from ranvier.providers import GLM, Kimi, OpenRouter
 from support.providers.five_wires import WIRES
 from support.providers.recordings import RECORDINGS, exchanges
-from support.providers.seven import BODIES, SEVEN
+from support.providers.seven import APIS, BODIES
 
 LARGEST = 20_000
 """Bytes of a body that is taken: more would only take more time."""
 
-ADAPTERS = {name: kind(api_key="sk-fuzz", base_url="http://fuzz.test") for name, kind in SEVEN.items()}
+ADAPTERS = {name: kind(api_key="sk-fuzz", base_url="http://fuzz.test") for name, kind in APIS.items()}
 """One of each, for all examples."""
 
 DIALECTS = {
     "openai_chat": "openai",
+    "openai_responses": "responses",
     "anthropic_messages": "anthropic",
     "gemini_generate": "gemini",
     "ollama_chat": "ollama",

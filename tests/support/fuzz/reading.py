@@ -79,7 +79,7 @@ class _Answering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapter, name)
 
-    def _fixing(self, call: Any) -> Fixing:
+    def _fixing(self, call: Any, wire: Any) -> Fixing:
         """Nothing is fixed."""
         return Fixing(Repairs(), call, self._send, lambda complaint, fields: None)
 
@@ -109,4 +109,5 @@ def assert_goes_back(answer: Response) -> None:
     history = [Message.user("Hi"), answer.message, Message.user("Go on")]
     for name, adapter in ADAPTERS.items():
         with suppress(UnsupportedRequestError):
-            json.loads(encoded(Adapter._fields(adapter, call_to(name, *history), streaming=False)))
+            call = call_to(name, *history)
+            json.loads(encoded(Adapter._fields(adapter, call, adapter.wire_for(call), streaming=False)))

@@ -13,6 +13,7 @@ from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
+from support.mutants.responses import MUTANTS as OF_RESPONSES
 from support.mutants.routes import MUTANTS as OF_ROUTES
 from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
@@ -33,6 +34,7 @@ MUTANTS = (
     *OF_PACING,
     *OF_RATES,
     *OF_REPORTING,
+    *OF_RESPONSES,
     *OF_ROUTES,
     *OF_SAVED,
     *OF_SHARED_CIRCUITS,

@@ -11,11 +11,13 @@ from google.genai import types
 from ranvier.messages import Message, Request, Schema, Tool
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, OpenAI, OpenRouter
 from ranvier.providers._models.schemas import instruction
+from support.providers.openai_apis import Responses
 
 ADAPTERS: dict[str, Callable[..., Any]] = {
     "anthropic": Anthropic,
     "gemini": Gemini,
     "openai": OpenAI,
+    "responses": Responses,
     "kimi": Kimi,
     "glm": GLM,
     "openrouter": OpenRouter,
@@ -24,7 +26,11 @@ MODELS = {name: kind.default_model for name, kind in ADAPTERS.items()} | {  # ty
     "openrouter": "anthropic/claude-sonnet-5"
 }
 
-LIMITS = {"openai": "max_completion_tokens", "gemini": "max_output_tokens"}
+LIMITS = {
+    "openai": "max_completion_tokens",
+    "responses": "max_output_tokens",
+    "gemini": "max_output_tokens",
+}
 """What the limit of an answer is called where it is not `max_tokens`."""
 
 CITY: dict[str, Any] = {
@@ -34,6 +40,10 @@ CITY: dict[str, Any] = {
     "additionalProperties": False,
 }
 WEATHER = Tool("get_weather", "Weather by city", CITY)
+
+
+SIMULATED = {"responses": "openai"}
+"""Whose base URL the simulator serves an API at, where it is not its own."""
 
 
 class Question(NamedTuple):
@@ -57,7 +67,7 @@ def plain(provider: str) -> Question:
 
 def limited(provider: str) -> Question:
     """Words, up to a limit."""
-    return Question(_request(max_tokens=12), {}, {LIMITS.get(provider, "max_tokens"): 12})
+    return Question(_request(max_tokens=16), {}, {LIMITS.get(provider, "max_tokens"): 16})
 
 
 def thinking(provider: str) -> Question:
@@ -71,6 +81,9 @@ def thinking(provider: str) -> Question:
     if provider == "openrouter":
         options = {"reasoning": {"effort": "low"}}  # type: ignore[dict-item]
         return Question(_request(), options, {"extra_body": options})
+    if provider == "responses":
+        options = {"reasoning": {"effort": "low", "summary": "auto"}}
+        return Question(_request(), options, options)
     fields = {"reasoning_effort": "low"} if provider == "openai" else {}
     return Question(_request(), fields, fields)
 
@@ -78,7 +91,8 @@ def thinking(provider: str) -> Question:
 def calling(provider: str) -> Question:
     """A tool is called."""
     words = "use get_weather"
-    said = {"contents": words} if provider == "gemini" else {"messages": [_said("user", words)]}
+    said: dict[str, Any] = {"messages": [_said("user", words)]}
+    said = {"gemini": {"contents": words}, "responses": {"input": [_said("user", words)]}}.get(provider, said)
     request = Request((Message.user(words),), tools=(WEATHER,))
     return Question(request, {}, {**said, "tools": [declared(provider, WEATHER)]})
 
@@ -102,6 +116,8 @@ def _formed(provider: str) -> Question:
         told = [_said("system", instruction(CITY)), _said("user", "Hi")]
         return Question(request, {}, {"messages": told, "response_format": {"type": "json_object"}})
     form = {"name": "answer", "schema": CITY, "strict": True}
+    if provider == "responses":
+        return Question(request, {}, {"text": {"format": {"type": "json_schema", **form}}})
     return Question(request, {}, {"response_format": {"type": "json_schema", "json_schema": form}})
 
 
@@ -115,6 +131,8 @@ def declared(provider: str, tool: Tool) -> Any:
         )
         return types.Tool(function_declarations=[function])
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    if provider == "responses":
+        return {"type": "function", **function, "strict": False}
     return {"type": "function", "function": function}
 
 

@@ -21,6 +21,7 @@ AT_ALL_TIMES: dict[str, dict[str, str]] = {
         "header authorization": "keys are sent as bearers by the newest SDK alone",
         "header x-api-key": "the header of its own that the API has for keys",
     },
+    "responses": {"store": "the server would keep the conversation otherwise"},
 }
 """Places in which our requests differ from those of the SDK, and why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -108,10 +109,40 @@ def gemini() -> dict[str, Any]:
     return {"system_instruction": SYSTEM, "contents": contents}
 
 
+def responses() -> dict[str, Any]:
+    """As input items."""
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    shown = [{"type": "input_image", "image_url": each, "detail": "auto"} for each in (url, ADDRESS)]
+    calls = [
+        {
+            "type": "function_call",
+            "call_id": key,
+            "name": name,
+            "arguments": json.dumps(arguments, ensure_ascii=False, separators=(",", ":")),
+        }
+        for key, name, arguments in (("call_1", "get_weather", {"city": "Zürich"}), ("call_2", "now", {}))
+    ]
+    results = [
+        {"type": "function_call_output", "call_id": key, "output": output}
+        for key, output in (("call_1", SUNNY), ("call_2", NONE_SUCH))
+    ]
+    items = [
+        {"role": "user", "content": [{"type": "input_text", "text": "What is in these?"}, *shown]},
+        {"role": "assistant", "content": "Let me look."},
+        *calls,
+        *results,
+        {"role": "user", "content": "And now?"},
+        {"role": "assistant", "content": "Snow."},
+        {"role": "user", "content": "Sure?"},
+    ]
+    return {"instructions": SYSTEM, "input": items}
+
+
 HISTORIES: dict[str, Callable[[], dict[str, Any]]] = {
     "anthropic": anthropic,
     "gemini": gemini,
     "openai": openai,
+    "responses": responses,
     "kimi": lambda: openai(by_address=False),
     "glm": openai,
     "openrouter": openai,

@@ -108,6 +108,49 @@ def _parsed(arguments: str) -> Any:
         return arguments
 
 
+@asynccontextmanager
+async def responses_reading(url: str) -> AsyncIterator[Reads]:
+    """What `openai` makes of a response."""
+
+    async def read(*, model: str, streamed: bool, **fields: Any) -> Answer:
+        asked = {"model": model, "input": PROMPT, **fields}
+        if not streamed:
+            return _of_response(await client.responses.create(**asked))
+        last: Any = None
+        async for event in await client.responses.create(**asked, stream=True):
+            last = event
+        return _of_response(last.response)
+
+    async with openai_at(url) as client:
+        yield read
+
+
+def _of_response(response: Any) -> Answer:
+    usage = _plain(response.usage)
+    prompt, answer = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
+    thoughts = [
+        part.text
+        for item in response.output
+        if item.type == "reasoning"
+        for part in (*(item.summary or ()), *(item.content or ()))
+    ]
+    calls = [item for item in response.output if item.type == "function_call"]
+    details = response.incomplete_details
+    return Answer(
+        text=response.output_text,
+        reasoning="\n\n".join(filter(None, thoughts)),
+        tools=tuple((call.call_id, call.name, _parsed(call.arguments)) for call in calls),
+        finish=(details and details.reason) or response.status,
+        input=usage.get("input_tokens") or 0,
+        output=usage.get("output_tokens") or 0,
+        cached=prompt.get("cached_tokens") or 0,
+        written=prompt.get("cache_write_tokens") or 0,
+        thought=answer.get("reasoning_tokens") or 0,
+        id=response.id,
+        model=response.model,
+    )
+
+
 # --- Anthropic -----------------------------------------------------------------------------------
 
 
@@ -209,6 +252,7 @@ def _of_pieces(pieces: list[types.GenerateContentResponse]) -> Answer:
 READING: dict[str, Callable[[str], AbstractAsyncContextManager[Reads]]] = {
     "anthropic": anthropic_reading,
     "gemini": gemini_reading,
+    "responses": responses_reading,
     **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), openai_reading),
 }
 """Which SDK reads the answers of which provider; Ollama's hands the body through, and tells nothing new."""

@@ -8,12 +8,13 @@ import httpx
 
 from ranvier.messages import Message, Request, Response
 from support.providers.asking import Chunks
-from support.providers.seven import SEVEN, WEATHER, body, collected
+from support.providers.seven import APIS, WEATHER, body, collected
 from support.providers.wire_rules import complaints
 
 MODELS = {
     "anthropic": "claude-sonnet-5",
     "openai": "gpt-5.2",
+    "responses": "gpt-5.2",
     "gemini": "gemini-3.6-flash",
     "kimi": "kimi-k2.6",
     "glm": "glm-5.2",
@@ -24,6 +25,7 @@ MODELS = {
 OPAQUE = {
     "anthropic": ("EoQD-signed", "anthropic needs the weather."),
     "openai": (),
+    "responses": ("gAAA-signed", "responses needs the weather."),
     "gemini": ("CusBc2lnbmVk", "Es4Bc2lnbmVk"),
     "kimi": ("kimi needs the weather.",),
     "glm": ("glm needs the weather.",),
@@ -38,7 +40,7 @@ async def answer(ask: Any, name: str, which: str, *, streamed: bool) -> Response
     content = body(name, f"{which}.{'stream' if streamed else 'json'}").replace(
         b"I need", f"{name} needs".encode()
     )
-    async with ask(SEVEN[name], httpx.Response(200, stream=Chunks(content))) as server:
+    async with ask(APIS[name], httpx.Response(200, stream=Chunks(content))) as server:
         if streamed:
             return collected(await server.stream(model=MODELS[name]), name)
         whole: Response = await server.complete(model=MODELS[name])
@@ -55,7 +57,7 @@ async def used_a_tool(ask: Any, name: str, *, streamed: bool) -> tuple[Message, 
 async def asked(ask: Any, name: str, *messages: Message) -> Any:
     """What that provider is sent for the conversation; nothing in it is against the rules of its wire."""
     request = Request(messages, system="Be terse.", tools=(WEATHER,))
-    async with ask(SEVEN[name], httpx.Response(200, json={})) as server:
+    async with ask(APIS[name], httpx.Response(200, json={})) as server:
         sent = await server.sent(request, model=MODELS[name])
     against = complaints(name, sent)
     assert not against, against
@@ -70,7 +72,9 @@ def foreign(sent: Any, *others: str) -> list[str]:
 
 def first_turn(sent: Any) -> Any:
     """The first answer in a request."""
-    turns = sent.get("contents") or sent["messages"]
+    turns = sent.get("contents") or sent.get("messages") or []
+    if "input" in sent:
+        return next(item for item in sent["input"] if "role" not in item)
     return next(turn for turn in turns if turn["role"] in ("assistant", "model"))
 
 
@@ -83,6 +87,7 @@ def blocks(turn: Any, kind: str) -> list[Any]:
 OWN_PLACES: dict[str, Any] = {
     "anthropic": lambda turn: [(one["thinking"], one["signature"]) for one in blocks(turn, "thinking")],
     "openai": lambda turn: None,
+    "responses": lambda item: (item["summary"][0]["text"], item["encrypted_content"]),
     "gemini": lambda turn: [part["thoughtSignature"] for part in blocks(turn, "functionCall")],
     "kimi": lambda turn: turn["reasoning_content"],
     "glm": lambda turn: turn["reasoning_content"],
@@ -93,6 +98,7 @@ OWN_PLACES: dict[str, Any] = {
 KEPT: dict[str, Any] = {
     "anthropic": [("anthropic needs the weather.", "EoQD-signed")],
     "openai": None,
+    "responses": ("responses needs the weather.", "gAAA-signed"),
     "gemini": ["CusBc2lnbmVk"],
     "kimi": "kimi needs the weather.",
     "glm": "glm needs the weather.",
@@ -103,8 +109,10 @@ KEPT: dict[str, Any] = {
 
 def call_ids(name: str, sent: Any) -> Iterator[str]:
     """The ids of calls, in the order of the request."""
-    for turn in sent["contents" if name == "gemini" else "messages"]:
-        if name == "gemini":
+    for turn in sent[{"gemini": "contents", "responses": "input"}.get(name, "messages")]:
+        if name == "responses":
+            yield from [turn["call_id"]] if turn.get("type") == "function_call" else []
+        elif name == "gemini":
             yield from (part["functionCall"]["id"] for part in blocks(turn, "functionCall"))
         elif name == "anthropic":
             yield from (

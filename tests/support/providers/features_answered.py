@@ -11,18 +11,22 @@ from ranvier.errors import ProviderError
 from ranvier.messages import FinishReason, Message, Request, Response, Usage
 from support.providers.asking import Chunks, opened
 from support.providers.features_sent import Table, asked, differences, leaves, quoted, sent
-from support.providers.seven import SEVEN, body
+from support.providers.seven import APIS, body
 
 CHAT_WORDS = "stop length tool_calls function_call content_filter"
 GEMINI_WORDS = (
     "STOP MAX_TOKENS SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII MODEL_ARMOR LANGUAGE OTHER "
     "MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL"
 )
+INCOMPLETE = "max_output_tokens content_filter"
+"""Why a response may have the status `incomplete`."""
+
 WORDS = {
     "anthropic": (
         "end_turn stop_sequence max_tokens model_context_window_exceeded tool_use refusal pause_turn"
     ),
     "openai": CHAT_WORDS,
+    "responses": f"completed {INCOMPLETE} failed cancelled queued in_progress",
     "gemini": GEMINI_WORDS,
     "kimi": CHAT_WORDS,
     "glm": f"{CHAT_WORDS} sensitive model_context_window_exceeded network_error",
@@ -41,6 +45,11 @@ TOKENS = {
         "usage.input_tokens usage.cache_read_input_tokens usage.cache_creation_input_tokens "
         "usage.output_tokens usage.output_tokens_details.thinking_tokens"
     ),
+    "responses": (
+        "usage.input_tokens usage.input_tokens_details.cached_tokens "
+        "usage.input_tokens_details.cache_write_tokens usage.output_tokens "
+        "usage.output_tokens_details.reasoning_tokens"
+    ),
     "gemini": (
         "usageMetadata.promptTokenCount usageMetadata.toolUsePromptTokenCount "
         "usageMetadata.candidatesTokenCount usageMetadata.thoughtsTokenCount "
@@ -51,7 +60,12 @@ TOKENS = {
 }
 """The fields in which each wire counts tokens."""
 
-REASONS = {"anthropic": "stop_reason", "gemini": "finishReason", "ollama": "done_reason"}
+REASONS = {
+    "anthropic": "stop_reason",
+    "gemini": "finishReason",
+    "ollama": "done_reason",
+    "responses": "status",
+}
 """The field that says why, where it is not `finish_reason`."""
 
 
@@ -61,7 +75,7 @@ ENDS = {"stop_reason", "finish_reason", "finishReason", "done"}
 
 async def read(name: str, answer: Any) -> Response | ProviderError:
     """What is made of a whole answer."""
-    async with opened(SEVEN[name], httpx.Response(200, json=answer)) as server:
+    async with opened(APIS[name], httpx.Response(200, json=answer)) as server:
         try:
             response: Response = await server.complete(model="m")
         except ProviderError as error:
@@ -91,7 +105,7 @@ def changed(answer: Any, path: str, value: object) -> Any:
 async def answers() -> Table:
     """Where words, thoughts and the id are read, and which thoughts go back."""
     table = [["provider", "text", "reasoning", "calls", "id", "model", "returned only to it"]]
-    for name in SEVEN:
+    for name in APIS:
         answer, calls = whole(name, "answer"), whole(name, "tools")
         response = await read(name, calls)
         assert isinstance(response, Response)
@@ -129,7 +143,7 @@ async def tokens() -> Table:
     """Which fields add up to which number, or stand for each other."""
     counted = [field for field in Usage.__dataclass_fields__ if field not in ("total", "complete")]
     table = [["provider", *(f"`{number}`" for number in counted)]]
-    for name in SEVEN:
+    for name in APIS:
         single = {field: await usage(name, field) for field in TOKENS[name].split()}
         row = [name]
         for number in counted:
@@ -156,7 +170,7 @@ async def usage(name: str, *fields: str) -> Usage:
 async def finish_reasons() -> Table:
     """What the words of a wire for why the model stopped become, beside words of an answer."""
     table = [["provider", *(f"`{reason}`" for reason in FinishReason), "no answer"]]
-    for name in SEVEN:
+    for name in APIS:
         became: dict[str, list[str]] = defaultdict(list)
         for word in WORDS[name].split():
             became[await stopped(name, "answer", word)].append(word)
@@ -174,6 +188,8 @@ async def stopped(name: str, which: str, word: str) -> str:
     field = REASONS.get(name, "finish_reason")
     holder = answer if field in answer else (answer.get("choices") or answer["candidates"])[0]
     holder[field] = word
+    if name == "responses" and word in INCOMPLETE.split():
+        answer |= {"status": "incomplete", "incomplete_details": {"reason": word}}
     response = await read(name, answer)
     return str(response.finish_reason) if isinstance(response, Response) else "no answer"
 
@@ -181,7 +197,7 @@ async def stopped(name: str, which: str, word: str) -> str:
 async def streams() -> Table:
     """How a stream is asked for, and which event makes its answer whole."""
     table = [["provider", "requested by", "complete with"]]
-    for name in SEVEN:
+    for name in APIS:
         plain, streaming = await sent(name, asked()), await sent(name, asked(), streamed=True)
         assert plain is not None
         assert streaming is not None
@@ -200,14 +216,15 @@ async def ending(name: str) -> str:
         event = json.loads(line[line.index(b"{") :]) if b"{" in line else {}
         told = {(path.rpartition(".")[2], json.dumps(value)) for path, value in leaves(event)}
         if await is_whole(name, b"".join(lines[: at + 1])):
-            return quoted(f"{path}: {value}" for path, value in sorted(told - seen) if path in ENDS)
+            ends = {"type"} if name == "responses" else ENDS
+            return quoted(f"{path}: {value}" for path, value in sorted(told - seen) if path in ends)
         seen |= told
     raise AssertionError(f"the stream of {name} never ends")
 
 
 async def is_whole(name: str, content: bytes) -> bool:
     """True where a stream that ends after this is an answer."""
-    async with opened(SEVEN[name], httpx.Response(200, stream=Chunks(content))) as server:
+    async with opened(APIS[name], httpx.Response(200, stream=Chunks(content))) as server:
         try:
             await server.stream(model="m")
         except ProviderError:

@@ -15,6 +15,7 @@ MODELS = {
         "claude-3-haiku",
     ),
     "openai": ("gpt-5.2", "gpt-5.5", "gpt-5", "gpt-5-chat", "o3", "gpt-4.1"),
+    "responses": ("gpt-5.2", "gpt-5.5", "gpt-5", "gpt-5-chat", "o3", "gpt-4.1"),
     "gemini": ("gemini-3.6-flash", "gemini-3-pro-preview", "gemini-2.5-flash", "gemini-3-pro-image"),
     "kimi": ("kimi-k3", "kimi-k2.6", "kimi-thinking-preview", "moonshot-v1-8k"),
     "glm": ("glm-5.3", "glm-5.2", "glm-4.6"),
@@ -29,6 +30,7 @@ THINKERS = {
         *("claude-haiku-4-5", "claude-3-5-haiku"),
     ),
     "openai": ("gpt-6-astra", "gpt-5.6", "gpt-5.2", "gpt-5.1", "gpt-5", "gpt-5-pro", "o3", "gpt-4.1"),
+    "responses": ("gpt-6-astra", "gpt-5.6", "gpt-5.2", "gpt-5.1", "gpt-5", "gpt-5-pro", "o3", "gpt-4.1"),
     "gemini": (
         "gemini-3.8-flash",
         "gemini-3.6-flash",
@@ -46,6 +48,7 @@ THINKERS = {
 CACHES = {
     "anthropic": ("claude-sonnet-5",),
     "openai": ("gpt-5.6", "gpt-5.2"),
+    "responses": ("gpt-5.6", "gpt-5.2"),
     "gemini": ("gemini-3.6-flash",),
     "kimi": ("kimi-k3",),
     "glm": ("glm-5.2",),

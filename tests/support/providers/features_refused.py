@@ -8,7 +8,7 @@ import httpx
 from ranvier.errors import RanvierError
 from support.providers.asking import opened
 from support.providers.features_sent import Table, quoted
-from support.providers.seven import SEVEN
+from support.providers.seven import APIS
 
 ORDER = (
     *("RateLimitError", "QuotaExceededError", "OverloadedError", "ServerError", "AuthenticationError"),
@@ -123,7 +123,7 @@ SAID: dict[str, str] = {
         400 -
     """,
 }
-"""A status, the provider's code, and its message where that says more.
+"""A status, the provider's code, and its message where that says more. OpenAI's APIs have the same.
 
 Sources: the vendors' pages on errors, their SDKs, recorded bodies; phrases are parts of messages.
 """
@@ -154,7 +154,7 @@ def refusal(name: str, status: int, code: str, message: str) -> Any:
 
 async def raised(name: str, reply: httpx.Response) -> RanvierError:
     """What is raised for a reply."""
-    async with opened(SEVEN[name], reply) as server:
+    async with opened(APIS[name], reply) as server:
         try:
             await server.complete(model="m")
         except RanvierError as error:
@@ -176,8 +176,8 @@ async def errors() -> Table:
             shown = " ".join(filter(None, (status, code.strip("-"), f'"{message}"' if message else "")))
             became[type(error).__name__][name].append(shown)
     assert set(became) <= set(ORDER), set(became) - set(ORDER)
-    rows = [[f"`{kind}`", *("<br>".join(became[kind][name]) for name in SEVEN)] for kind in ORDER]
-    return [["error", *SEVEN], *rows]
+    rows = [[f"`{kind}`", *("<br>".join(became[kind][name]) for name in SAID)] for kind in ORDER]
+    return [["error", *SAID], *rows]
 
 
 WAITS: dict[str, tuple[dict[str, str], Any]] = {
@@ -211,11 +211,9 @@ async def waits() -> Table:
     table = [["response", "`retry_after`"]]
     for said, (headers, error) in WAITS.items():
         replies = [
-            httpx.Response(429, headers=headers, json={"error": {"message": "no", **error}}) for _ in SEVEN
+            httpx.Response(429, headers=headers, json={"error": {"message": "no", **error}}) for _ in APIS
         ]
-        read = {
-            getattr(await raised(*each), "retry_after", None) for each in zip(SEVEN, replies, strict=True)
-        }
+        read = {getattr(await raised(*each), "retry_after", None) for each in zip(APIS, replies, strict=True)}
         (seconds,) = read  # the same for all
         table.append([said, "none" if seconds is None else f"{seconds:g} s"])
     return table
@@ -235,7 +233,7 @@ async def request_ids() -> Table:
                 "request_id",
                 None,
             )
-            for name in SEVEN
+            for name in APIS
         }
         table.append([where, quoted("the id" if each == "mark" else "none" for each in read).strip("`")])
     return table

@@ -18,7 +18,7 @@ from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
 from ranvier.messages.build import build_request
 from support.providers.asking import opened
-from support.providers.seven import PNG, SEVEN
+from support.providers.seven import APIS, PNG
 
 LEFT_OUT, REFUSED = "left out", "refused"
 
@@ -54,7 +54,7 @@ async def sent(
     name: str, request: Request, *, model: str | None = None, streamed: bool = False
 ) -> Sent | None:
     """What that provider is sent; `None` if it cannot be asked."""
-    async with opened(SEVEN[name], httpx.Response(200, json={})) as server:
+    async with opened(APIS[name], httpx.Response(200, json={})) as server:
         try:
             await (server.stream if streamed else server.complete)(request, model=model)
         except UnsupportedRequestError:
@@ -123,7 +123,7 @@ Table = list[list[str]]
 async def addresses() -> Table:
     """Where a request goes, with which key, and where that is taken from."""
     table = [["provider", "address", "headers", "key variables", "default model"]]
-    for name, kind in SEVEN.items():
+    for name, kind in APIS.items():
         urls, headers = [], []
         for variable in kind.environment:
             with patch.dict(os.environ, {variable: "<key>"}):
@@ -154,7 +154,7 @@ async def conversation() -> Table:
         (Request(CALLED), "mark of call"),
         (Request(CALLED), "mark of result"),
     )
-    table += [[name, *[await place(name, *probe) for probe in probes]] for name in SEVEN]
+    table += [[name, *[await place(name, *probe) for probe in probes]] for name in APIS]
     return table
 
 
@@ -162,7 +162,7 @@ async def tools() -> Table:
     """Where tools stand, and what becomes of a choice among them."""
     choices = ("auto", "none", "required", "look_up")
     table = [["provider", "`tools`", *(f"`{choice}`" for choice in choices[:-1]), "one by its name"]]
-    for name in SEVEN:
+    for name in APIS:
         offered = await sent(name, asked(tools=(TOOL,)))
         assert offered is not None
         row = [name, places(offered.fields, "Look it up.").replace(".description", "")]
@@ -182,7 +182,7 @@ async def pictures() -> Table:
     drawn = Request((Message.user("Draw"), Message("assistant", (Image(data=PNG),)), Message.user("Again")))
     table = [["provider", "bytes", "URL", "in a tool result", "of the assistant"]]
     shown = Request((*CALLED[:-1], Message.tool("call_1", ("See.", Image(data=PNG)))))
-    for name in SEVEN:
+    for name in APIS:
         probes = (
             (asked(Image(data=PNG)), encoded),
             (asked(Image(address)), address),
@@ -221,9 +221,9 @@ async def further_fields() -> Table:
         probes[field] = build_request([{"role": "user", "content": ["Hi", part]}], {})
     for field, tool in tools.items():
         probes[field] = build_request("Hi", {"tools": [tool]})  # type: ignore[list-item]
-    table = [["field", *SEVEN]]
+    table = [["field", *APIS]]
     table += [
-        [field, *[await place(name, probe, "mark") for name in SEVEN]] for field, probe in probes.items()
+        [field, *[await place(name, probe, "mark") for name in APIS]] for field, probe in probes.items()
     ]
     return table
 
@@ -231,7 +231,7 @@ async def further_fields() -> Table:
 async def forms() -> Table:
     """Where the form of an answer stands, and what comes with it."""
     table = [["provider", "schema", "other fields"]]
-    for name in SEVEN:
+    for name in APIS:
         plain, formed = (
             await sent(name, asked()),
             await sent(name, asked(schema=Schema(FORM, "mark_of_name"))),

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.openai_apis import Chat, Responses
 
 Json = dict[str, Any]
 
@@ -119,6 +120,44 @@ def anthropic_pieces(text: str | None = "", calls: Calls = (), usage: Any = NONE
     return [*events, {"type": "message_stop"}]
 
 
+# --- Responses -----------------------------------------------------------------------------------
+
+
+def _items(text: str | None, calls: Calls) -> list[Json]:
+    items: list[Json] = [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": each}]}
+        for each in ([text] if text else [])
+    ]
+    return items + [
+        {"type": "function_call", "call_id": key, "name": name, "arguments": arguments}
+        for key, name, arguments in calls
+    ]
+
+
+def responses_whole(text: str | None = "", calls: Calls = (), usage: Any = NONE) -> Json:
+    """A response."""
+    body = {"object": "response", "id": "r1", "model": "m", "status": "completed"}
+    told = {} if usage is NONE else {"usage": usage}
+    return {**body, "output": _items(text, calls), **told}
+
+
+def responses_pieces(text: str | None = "", calls: Calls = (), usage: Any = NONE) -> list[Json]:
+    """The events of a response, whose last one repeats nothing but its usage; arguments come in a delta."""
+    begun = {"object": "response", "id": "r1", "model": "m", "status": "in_progress", "output": []}
+    events: list[Json] = [{"type": "response.created", "response": begun}]
+    for index, item in enumerate(_items(text, calls)):
+        place, delta = {"output_index": index}, "response.output_text.delta"
+        empty, piece = {**item, "content": []}, text
+        if item["type"] == "function_call":
+            delta, empty, piece = "response.function_call_arguments.delta", {**item}, item["arguments"]
+            empty["arguments"] = ""
+        events.append({"type": "response.output_item.added", **place, "item": empty})
+        events.append({"type": delta, **place, "delta": piece})
+        events.append({"type": "response.output_item.done", **place, "item": item})
+    told = {} if usage is NONE else {"usage": usage}
+    return [*events, {"type": "response.completed", "response": {**begun, "status": "completed", **told}}]
+
+
 # --- Gemini --------------------------------------------------------------------------------------
 
 
@@ -184,7 +223,7 @@ def _chat(kind: Any) -> Wire:
 
 
 WIRES = {
-    "openai": _chat(OpenAI),
+    "openai": _chat(Chat),
     "kimi": _chat(Kimi),
     "glm": _chat(GLM),
     "openrouter": _chat(OpenRouter),
@@ -192,6 +231,13 @@ WIRES = {
         Anthropic,
         anthropic_whole,
         anthropic_pieces,
+        as_sse,
+        lambda prompt, answer: {"input_tokens": prompt, "output_tokens": answer},
+    ),
+    "responses": Wire(
+        Responses,
+        responses_whole,
+        responses_pieces,
         as_sse,
         lambda prompt, answer: {"input_tokens": prompt, "output_tokens": answer},
     ),

@@ -10,12 +10,13 @@ from ranvier import Deployment, Pipeline
 from ranvier.events import ParameterDropped, RequestAdjusted
 from ranvier.layers import Fallback, Retry
 from ranvier.messages import Message, Request
-from ranvier.providers import OpenAI
+from support.providers.openai_apis import Chat
 from support.providers.seven import body
 
 TEMPERATURE = {
     "anthropic": ("temperature",),
     "openai": ("temperature",),
+    "responses": ("temperature",),
     "gemini": ("generationConfig", "temperature"),
     "kimi": ("temperature",),
     "glm": ("temperature",),
@@ -86,5 +87,5 @@ def left_out(asked: Any) -> list[str]:
 def piped(asked: Any, **arguments: Any) -> Pipeline:
     """A pipeline with retries over that server."""
     transport = httpx.MockTransport(asked)
-    target = Deployment(OpenAI("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
+    target = Deployment(Chat("sk-1", http_client=httpx.AsyncClient(transport=transport)), "m")
     return Pipeline(Fallback(target), Retry(max_retries=2), *arguments.pop("layers", ()), **arguments)

@@ -1,15 +1,17 @@
-"""The seven providers, and bodies of their wires, written by hand from the shapes of their APIs."""
+"""The APIs of the seven providers, and bodies of them, written by hand from their shapes."""
 
 from pathlib import Path
 from typing import Any
 
 from ranvier.messages import Response, StreamEvent, Tool
 from ranvier.messages.collector import Collector
-from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.openai_apis import Chat, Responses
 
-SEVEN: dict[str, Any] = {
+APIS: dict[str, Any] = {
     "anthropic": Anthropic,
-    "openai": OpenAI,
+    "openai": Chat,
+    "responses": Responses,
     "gemini": Gemini,
     "kimi": Kimi,
     "glm": GLM,

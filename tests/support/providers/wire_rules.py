@@ -168,6 +168,59 @@ def _chat_message(message: Body, kept: str) -> Complaints:
             yield "the arguments are no object"
 
 
+# --- Responses -----------------------------------------------------------------------------------
+
+
+def responses(body: Body) -> Complaints:
+    """Each call has one result after it, ids stay away, and reasoning stands before what it led to."""
+    yield from fields(
+        "the request", body, "model input store", "instructions tools tool_choice stream include"
+    )
+    if body["store"] is not False:
+        yield "the server would keep the conversation"
+    items = body["input"]
+    yield from answered(
+        [item["call_id"] for item in items if item.get("type") == "function_call"],
+        [item["call_id"] for item in items if item.get("type") == "function_call_output"],
+    )
+    waiting: set[str] = set()
+    for item, next_ in itertools.zip_longest(items, items[1:], fillvalue={}):
+        kind = item.get("type", "message")
+        yield from _item(kind, item)
+        if kind == "function_call":
+            waiting.add(item["call_id"])
+        elif kind == "function_call_output" and item["call_id"] not in waiting:
+            yield "No tool call found for function call output with call_id"
+        elif kind == "message" and waiting:
+            yield f"No tool output found for function call {waiting}."
+        if kind == "function_call_output":
+            waiting.discard(item["call_id"])
+        if kind == "reasoning" and next_.get("role", "user") == "user" and "call_id" not in next_:
+            yield "Item of type 'reasoning' was provided without its required following item."
+    if items[-1].get("role") != "user" and kind != "function_call_output":
+        yield "the conversation ends with the assistant"
+
+
+def _item(kind: str, item: Body) -> Complaints:
+    shapes = {
+        "message": ("role content", "phase"),
+        "function_call": ("type call_id name arguments", ""),
+        "function_call_output": ("type call_id output", ""),
+        "reasoning": ("type id summary encrypted_content", ""),
+    }
+    yield from fields(f"an item of {kind}", item, *shapes[kind])
+    if not re.fullmatch(r".{1,64}", item.get("call_id", "call")):
+        yield f"the call_id {item['call_id']!r} has no valid length"
+    if kind == "message" and (item["role"] not in ("system", "user", "assistant") or item["content"] is None):
+        yield f"no role and content: {item}"
+    if kind == "function_call" and not isinstance(json.loads(item["arguments"]), dict):
+        yield "the arguments are no object"
+    if kind == "function_call" and not NAME.fullmatch(item["name"]):
+        yield f"the call {item} has no valid name"
+    if kind == "reasoning" and not item["encrypted_content"]:
+        yield f"Item with id '{item['id']}' not found."
+
+
 # --- Gemini --------------------------------------------------------------------------------------
 
 
@@ -243,6 +296,7 @@ def ollama(body: Body) -> Complaints:
 RULES: dict[str, Callable[[Body], Iterable[str]]] = {
     "anthropic": anthropic,
     "openai": chat(),
+    "responses": responses,
     "kimi": chat(kept="reasoning_content", empty=False, needs_thought=True),
     "glm": chat(kept="reasoning_content", empty=False),
     "openrouter": chat(kept="reasoning_details"),

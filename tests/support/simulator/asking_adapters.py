@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from ranvier import Deployment, Pipeline, Tool
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
-from ranvier.providers import adapter
+from ranvier.providers import OpenAI, adapter
 from ranvier.simulator import Simulator
 from support.simulator.talking import WIRES
 
@@ -19,6 +20,12 @@ CITY = {
 }
 TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by city", CITY)]
 
+RESPONSES = "openai-responses"
+"""OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
+
+ASKED = (*WIRES, RESPONSES)
+"""Everything that an adapter speaks."""
+
 THINKING: dict[str, dict[str, Any]] = {
     "anthropic": {"thinking": {"type": "adaptive"}},
     "openai": {"reasoning_effort": "low"},
@@ -27,8 +34,9 @@ THINKING: dict[str, dict[str, Any]] = {
     "glm": {},
     "openrouter": {"reasoning": {"effort": "low"}},
     "ollama": {"think": True},
+    RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
 }
-"""What makes each provider show its reasoning; OpenAI never does."""
+"""What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
 MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
 WAYS = ("whole", "streamed")
@@ -52,15 +60,20 @@ class Asking:
         return answer.response
 
 
+def speaker(provider: str) -> Any:
+    """What makes the adapter of a provider."""
+    return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
+
+
 @asynccontextmanager
 async def asking(
     sim: Simulator, provider: str, *, options: Any = None, limits: Timeout = PATIENT
 ) -> AsyncIterator[Asking]:
     """Somebody to ask `provider`, with wire fields of their own and so much patience."""
-    target = adapter(provider)("sk-simulated-9999", base_url=sim.url(provider))
+    target = speaker(provider)("sk-simulated-9999", base_url=sim.url(provider))
     deployment = Deployment(target, MODELS.get(provider), options=options)
     async with Pipeline(Fallback(deployment), limits) as pipeline:
         yield Asking(pipeline)
 
 
-assert set(THINKING) == set(WIRES)
+assert set(THINKING) == set(ASKED)

@@ -11,7 +11,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
 from ranvier.messages.image import Image
 from ranvier.messages.message import Part, Text, ToolCall, ToolResult
-from ranvier.messages.native import CHAT_COMPLETIONS, Native
+from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES, Native
 from ranvier.messages.wire import WirePart
 
 PARTS: Final = (Text, Image, ToolCall, ToolResult, Native, WirePart)
@@ -19,6 +19,7 @@ PARTS: Final = (Text, Image, ToolCall, ToolResult, Native, WirePart)
 ONLY_ONE_WIRE: Final = {
     **dict.fromkeys(("document", "search_result", "container_upload"), "anthropic"),
     **dict.fromkeys(("file", "input_audio", "audio_url", "video_url"), CHAT_COMPLETIONS),
+    "input_file": RESPONSES,
 }
 """Types that only one wire supports; sent there unchanged."""
 

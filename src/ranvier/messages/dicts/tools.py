@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
-from ranvier.messages.native import CHAT_COMPLETIONS
+from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES
 from ranvier.messages.tool import Tool
 from ranvier.messages.wire import WireTool
 
@@ -28,6 +28,14 @@ OF_GEMINI: Final = frozenset(
     )
 )
 """Tools that Google runs; the name is the only key of their dict."""
+
+OF_RESPONSES: Final = frozenset(
+    (
+        *("web_search_preview", "file_search", "image_generation", "computer_use_preview", "tool_search"),
+        *("shell", "local_shell", "apply_patch"),
+    )
+)
+"""Types of tools that only the Responses API has; others run some of the rest in chat completions too."""
 
 PASSED_ON: Final = (
     *("strict", "cache_control", "input_examples", "defer_loading", "allowed_callers"),
@@ -94,6 +102,8 @@ def _wire_of(tool: Mapping[str, Any]) -> str | None:
         return "gemini" if len(tool) == 1 and not OF_GEMINI.isdisjoint(tool) else None
     if kind == "function" or (kind == "custom" and "custom" not in tool):  # Anthropic's word for a function
         return None
+    if str(kind) in OF_RESPONSES or (kind == "web_search" and "web_search" not in tool):  # GLM's has the key
+        return RESPONSES
     return "anthropic" if OF_ANTHROPIC.fullmatch(str(kind)) else CHAT_COMPLETIONS
 
 

@@ -55,6 +55,8 @@ ANY_ID: Final = IdRule(re.compile(r"(?s).+"))
 OPENAI_IDS: Final = IdRule(re.compile(r"[!-~]{1,40}"))
 """OpenAI rejects longer ones."""
 
+RESPONSES_IDS: Final = IdRule(re.compile(r"[!-~]{1,64}"))
+
 CHAT_IDS: Final = OPENAI_IDS._replace(tolerated=re.compile(r"[!-~]*__thought__[!-~]*"))
 """For any other chat completions server: LiteLLM's proxy keeps Gemini's signatures in its ids."""
 

@@ -21,8 +21,8 @@ from ranvier.providers._history.turns import (
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.fixes import Change, Fix
 
-THINKING_BLOCKS: Final = ("thinking", "redacted_thinking")
-"""Types of blocks that are opaque as a whole."""
+THINKING_BLOCKS: Final = ("thinking", "redacted_thinking", "reasoning")
+"""Types of blocks and items that are opaque as a whole."""
 
 OPAQUE_FIELDS: Final = (
     *("thoughtSignature", "reasoning_details", "extra_content", "provider_specific_fields"),
@@ -80,7 +80,9 @@ class LeaveOutOpaque:
         return [Change("opaque_parts", "left out"), *thinking]
 
     def _without(self, turn: Json, rejected: frozenset[str]) -> Json | None:
-        stripped = change_parts(_strip(turn, rejected) or turn, lambda part: self._part(part, rejected))
+        if (rest := _strip(turn, rejected)) is None:
+            return None
+        stripped = change_parts(rest, lambda part: self._part(part, rejected))
         return None if stripped is not turn and not any(map(stripped.get, INNER)) else stripped
 
     def _part(self, part: Json, rejected: frozenset[str]) -> Json | None:
@@ -126,7 +128,7 @@ def _opaque(turn: Json) -> Iterator[object]:
 
 def _essence(block: Json) -> object:
     """The value that identifies a thinking block: its signature, else the whole block."""
-    return block.get("signature") or block.get("data") or block
+    return block.get("signature") or block.get("data") or block.get("encrypted_content") or block
 
 
 def _digest(value: object) -> str:

@@ -36,6 +36,12 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "message": "name audio",
         "tool": "strict",
     },
+    "responses": {  # S
+        "text": "prompt_cache_breakpoint",
+        "image": "prompt_cache_breakpoint",
+        "message": "phase",
+        "tool": "strict",
+    },
     "openrouter": {  # D
         "text": "cache_control",
         "image": "cache_control",
@@ -53,7 +59,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
 TUNING: Final = frozenset(
     (
         *("cache_control", "prompt_cache_breakpoint", "citations", "caller", "detail", "name", "strict"),
-        *("input_examples", "defer_loading", "eager_input_streaming", "extra_content"),
+        *("input_examples", "defer_loading", "eager_input_streaming", "extra_content", "phase"),
     )
 )
 """Fields that change the cost or quality of an answer, not the meaning of the request."""
@@ -70,7 +76,7 @@ class PartFields:
     def __init__(self, adapter: Wire, call: Call) -> None:
         self._adapter = adapter
         self._call = call
-        self._known = KNOWN.get(adapter.facts(call).provider)
+        self._known = KNOWN.get(adapter.rules(call).provider)
         self._left_out: set[str] = set()
 
     def accepted(self, kind: str, extra: Mapping[str, Any] | None) -> Json:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ranvier.providers._history.call_ids import MISTRAL_IDS
 from ranvier.providers._reading.reading import Json
 
-HISTORIES: Final = ("messages", "contents")
+HISTORIES: Final = ("messages", "contents", "input")
 """The fields of a request that hold the conversation."""
 
 INNER: Final = ("content", "parts", "tool_calls")

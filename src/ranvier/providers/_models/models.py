@@ -22,9 +22,11 @@ from ranvier.providers._models.refusals import (
     NO_PREFILL,
     NO_SCHEMAS,
     NONE_BESIDE_TOOLS,
+    REASONING,
     ROWS,
     SILENT,
     SPEAKING,
+    UNREASONING,
     UNSIGNED,
 )
 
@@ -120,7 +122,8 @@ def changed(facts: Facts, given: Mapping[str, Any]) -> list[tuple[str, str]]:
 def is_known(provider: str, model: str) -> bool:
     """True if the table has a row for this model of the provider, besides the rows for all its models."""
     return any(
-        owner == provider and starts != "*" and starts_with(model, starts) for owner, starts, _, _ in ROWS
+        provider in owners.split() and starts != "*" and starts_with(model, starts)
+        for owners, starts, _, _ in ROWS
     )
 
 
@@ -139,8 +142,8 @@ def _rules(provider: str, model: str) -> dict[str, tuple[str, Action]]:
     """For each parameter with a row or another name here: its name in the API, and its action."""
     names = NAMES.get(provider, {})
     rules: dict[str, tuple[str, Action]] = {}
-    for owner, starts, parameters, action in ROWS:
-        if owner == provider and starts_with(model, starts):
+    for owners, starts, parameters, action in ROWS:
+        if provider in owners.split() and starts_with(model, starts):
             for name in parameters.split():
                 rules.setdefault(name, (names.get(name, name), action))
     return {name: (wire_name, keep) for name, wire_name in names.items()} | rules
@@ -165,6 +168,11 @@ def refuses_prefill(provider: str, model: str) -> bool:
 def takes_forms(provider: str) -> bool:
     """True if the provider's chat completions accept a JSON schema for the answer."""
     return provider not in NO_SCHEMAS
+
+
+def reasons(model: str) -> bool:
+    """True for a model of OpenAI's that reasons, by default or on request."""
+    return starts_with(model, REASONING) and not starts_with(model, UNREASONING)
 
 
 def wants_signatures(model: str) -> bool:

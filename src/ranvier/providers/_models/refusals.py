@@ -6,6 +6,8 @@ litellm; S, a vendor's SDK; D, a vendor's documentation; C, recorded traffic; I,
 
 from __future__ import annotations
 
+from math import inf
+
 from ranvier.providers._models.actions import (
     DROPPED,
     Action,
@@ -36,11 +38,12 @@ _SCHEMALESS_CLAUDE = (  # 4-2 is the start of a date
     "claude-sonnet-4-0 claude-sonnet-4-2"
 )
 _ALWAYS_REASONING = "gpt-6-astra gpt-6.1-sol"
+_OPENAI = "openai responses"
 _SAMPLING = "temperature top_p logprobs top_logprobs"
 _PENALTIES = "presence_penalty frequency_penalty logit_bias"
 
 ROWS: tuple[tuple[str, str, str, Action], ...] = (
-    # provider, starts of model ids (* is all), parameters, action
+    # providers (or APIs of theirs), starts of model ids (* is all), parameters, action
     # -- Anthropic. The newest reject sampling settings with a 400 (P, L); the other fields do not exist (S).
     ("anthropic", f"{_NEWEST_CLAUDE} claude-mythos-preview", "temperature top_p top_k", drop),
     ("anthropic", "*", "temperature", within(0.0, 1.0)),
@@ -58,25 +61,28 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
      one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),
     ("anthropic", _OLD_CLAUDE, "reasoning_effort", drop),
     ("anthropic", _SCHEMALESS_CLAUDE, "schema", reject),  # P: only a forced tool would work there
+    # -- OpenAI's Responses API. It takes tools and an effort together (P, I).
+    ("responses", "*", f"{_PENALTIES} stop seed n logprobs", drop),  # S: no such fields
+    ("responses", "*", "max_tokens", within(16, inf)),  # I: fewer is a 400
     # -- OpenAI. Reasoning models accept no sampling (P), and never penalties and stop (L).
-    ("openai", "*", "top_k", drop),  # S: no such field
-    ("openai", "gpt-5-chat", f"{_SAMPLING} {_PENALTIES}", keep),
-    ("openai", "gpt-5-chat", "stop", at_most(4)),
-    ("openai", "gpt-5 gpt-6 o1 o3 o4", _PENALTIES, drop),
-    ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat gpt-5-pro gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro "
+    (_OPENAI, "*", "top_k", drop),  # S: no such field
+    (_OPENAI, "gpt-5-chat", f"{_SAMPLING} {_PENALTIES}", keep),
+    (_OPENAI, "gpt-5-chat", "stop", at_most(4)),
+    (_OPENAI, "gpt-5 gpt-6 o1 o3 o4", _PENALTIES, drop),
+    (_OPENAI, "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat gpt-5-pro gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro "
      f"gpt-5-codex gpt-5.1-codex {_ALWAYS_REASONING} o1 o3 o4", _SAMPLING, drop),
-    ("openai", "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4", _SAMPLING, unless_reasoning(by_default=False)),
-    ("openai", "gpt-5.5 gpt-5.6 gpt-6-sol gpt-6-luna gpt-6.1-terra", _SAMPLING,
+    (_OPENAI, "gpt-5.1 gpt-5.2 gpt-5.3 gpt-5.4", _SAMPLING, unless_reasoning(by_default=False)),
+    (_OPENAI, "gpt-5.5 gpt-5.6 gpt-6-sol gpt-6-luna gpt-6.1-terra", _SAMPLING,
      unless_reasoning(by_default=True)),
-    ("openai", "gpt-5", _SAMPLING, drop),
-    ("openai", "gpt-5 gpt-6 o3 o4-mini", "stop", drop),  # L; S for the o-series
-    ("openai", "*", "stop", at_most(4)),  # S
-    ("openai", "gpt-3 gpt-4 chatgpt gpt-5-chat", "reasoning_effort", drop),  # P, as the next four
-    ("openai", "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat", "reasoning_effort", one_of({}, others="medium")),
-    ("openai", "gpt-5-pro", "reasoning_effort", one_of({}, others="high")),
-    ("openai", "gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "reasoning_effort",
+    (_OPENAI, "gpt-5", _SAMPLING, drop),
+    (_OPENAI, "gpt-5 gpt-6 o3 o4-mini", "stop", drop),  # L; S for the o-series
+    (_OPENAI, "*", "stop", at_most(4)),  # S
+    (_OPENAI, "gpt-3 gpt-4 chatgpt gpt-5-chat", "reasoning_effort", drop),  # P, as the next four
+    (_OPENAI, "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat", "reasoning_effort", one_of({}, others="medium")),
+    (_OPENAI, "gpt-5-pro", "reasoning_effort", one_of({}, others="high")),
+    (_OPENAI, "gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro", "reasoning_effort",
      one_of({"none": "medium", "minimal": "medium", "low": "medium", "max": "xhigh"})),
-    ("openai", "o1 o3 o4", "reasoning_effort",
+    (_OPENAI, "o1 o3 o4", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "low": "low", "medium": "medium"}, others="high")),
     # In chat completions these accept no tools with an effort (I: pipecat#4043, litellm#34569), so models
     # that always reason accept none at all.
@@ -85,12 +91,16 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
      one_of({"none": "low", "minimal": "low", "max": "xhigh"})),
     ("openai", "gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5 gpt-5.6 gpt-6", "reasoning_effort",
      unless_beside("tools", "none", one_of({"minimal": "low", "max": "xhigh"}))),
-    ("openai", "gpt-5.1", "reasoning_effort",
+    ("responses", _ALWAYS_REASONING, "reasoning_effort", one_of({"none": "low", "minimal": "low"})),
+    ("responses", "gpt-5.6 gpt-6", "reasoning_effort", one_of({"minimal": "low"})),  # P: they know `max`
+    ("responses", "gpt-5.2 gpt-5.3 gpt-5.4 gpt-5.5", "reasoning_effort",
+     one_of({"minimal": "low", "max": "xhigh"})),
+    (_OPENAI, "gpt-5.1", "reasoning_effort",
      one_of({"minimal": "low", "max": "xhigh"})),  # L: only the plain gpt-5 accepts `minimal`
-    ("openai", "gpt-5-codex", "reasoning_effort",
+    (_OPENAI, "gpt-5-codex", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),  # P, as the next two
-    ("openai", "gpt-5.", "reasoning_effort", one_of({"max": "xhigh"})),
-    ("openai", "gpt-5", "reasoning_effort", one_of({"none": "minimal", "xhigh": "high", "max": "high"})),
+    (_OPENAI, "gpt-5.", "reasoning_effort", one_of({"max": "xhigh"})),
+    (_OPENAI, "gpt-5", "reasoning_effort", one_of({"none": "minimal", "xhigh": "high", "max": "high"})),
     ("openai", "*", "reasoning_effort", one_of({"max": "xhigh"})),
     # -- Gemini
     ("gemini", "gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash",
@@ -140,6 +150,7 @@ ROWS: tuple[tuple[str, str, str, Action], ...] = (
 NAMES: dict[str, dict[str, str]] = {
     "anthropic": {"stop": "stop_sequences", "reasoning_effort": "effort"},
     "openai": {"max_tokens": "max_completion_tokens"},  # P, L; reasoning models reject the old name (C)
+    "responses": {"max_tokens": "max_output_tokens"},  # S
     "gemini": {
         "max_tokens": "maxOutputTokens",
         "top_p": "topP",
@@ -176,6 +187,10 @@ SILENT = (
     "claude-fable-5 claude-mythos claude-opus-5 claude-sonnet-5 claude-haiku-5-5"
 )
 SPEAKING = ("-chat", "flash-lite")
+
+# OpenAI's models that reason, by default or on request: their reasoning goes back to them encrypted.
+REASONING = "o1 o3 o4 gpt-5 gpt-6 codex"
+UNREASONING = "gpt-5-chat"
 
 # I: they reason by default, and then reject tools in chat completions.
 NONE_BESIDE_TOOLS = "gpt-5.5 gpt-5.6 gpt-6"

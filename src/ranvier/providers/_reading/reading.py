@@ -143,9 +143,10 @@ def is_error(body: Mapping[str, Any]) -> bool:
 
 _ANSWERING: Final = (
     *("content_block_delta", "message", "ping", "content_block_start", "content_block_stop"),
-    *("message_start", "message_delta", "message_stop"),
+    *("message_start", "message_delta", "message_stop", "response.output_text.delta"),
+    *("response.function_call_arguments.delta", "response.output_item.added", "response.output_item.done"),
 )
-"""The types of Anthropic's bodies and events that are not errors, the commonest first."""
+"""The types of bodies and events that are not errors, the commonest first: Anthropic's, and of Responses."""
 
 BROKEN_OFF: Final = frozenset((
     *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),

@@ -20,6 +20,7 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "max_tokens": (
         ("max_tokens",),
         ("max_completion_tokens",),
+        ("max_output_tokens",),
         ("generationConfig", "maxOutputTokens"),
         ("options", "num_predict"),
     ),
@@ -52,6 +53,7 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "reasoning_effort": (
         ("reasoning_effort",),
         ("output_config", "effort"),
+        ("reasoning", "effort"),
         ("generationConfig", "thinkingConfig", "thinkingLevel"),
         ("think",),
     ),
@@ -60,7 +62,7 @@ PLACES: Final[Mapping[str, tuple[Path, ...]]] = {
     "reasoning_summary": (("reasoning", "summary"), ("thinking", "display")),
     "cache": (("cache_control",), ("prompt_cache_options",)),
     "cache_key": (("prompt_cache_key",),),
-    "verbosity": (("verbosity",),),
+    "verbosity": (("verbosity",), ("text", "verbosity")),
     "parallel_tool_calls": (("parallel_tool_calls",),),
     "stream_options": (("stream_options",),),
     "tool_choice": (("tool_choice",),),

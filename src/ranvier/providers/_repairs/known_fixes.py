@@ -57,9 +57,12 @@ def _effort_beside_tools(complaint: Complaint, fields: Json) -> Fix | None:
     return None
 
 
+SUMMARY: Final = re.compile(r"reasoning[_. ]summar(?:y|ies)")
+
+
 def _summary(complaint: Complaint, fields: Json) -> Fix | None:
-    """OpenAI: an organization that is not verified gets no summaries of thoughts."""
-    about = "reasoning" in complaint.text and "summar" in complaint.text and "verified" in complaint.text
+    """OpenAI: an organization that is not verified, for example, gets no summaries of thoughts."""
+    about = {"reasoning", "summary"} <= complaint.names or SUMMARY.search(complaint.text)
     return LeaveOut(("reasoning_summary",)) if about and given(fields, "reasoning_summary") else None
 
 

@@ -97,7 +97,7 @@ class Adapter(Wire):
         validation.count("max_connections", max_connections, least=1)
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
-        self._repairs = Repairs()
+        self.repairs = Repairs()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
@@ -127,12 +127,13 @@ class Adapter(Wire):
 
     async def complete(self, call: Call) -> Response:
         """Send `call.request` and return the complete answer."""
-        fixing = self._fixing(call)
-        request: HttpRequest | None = self._request(call, streaming=False)
+        wire = self.wire_for(call)
+        fixing = self._fixing(call, wire)
+        request: HttpRequest | None = self._request(call, wire, streaming=False)
         while request is not None:
             reply = await fixing.sent(request)
             try:
-                answer = self._read_answer(await reply.read(), call, reply)
+                answer = self._read_answer(await reply.read(), call, wire, reply)
             finally:
                 await reply.aclose()
             request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
@@ -151,9 +152,10 @@ class Adapter(Wire):
 
     async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
         """The steps of the streamed answer, in one list for each chunk of the body."""
-        fixing = self._fixing(call)
-        reply = await fixing.sent(self._request(call, streaming=True))
-        body = self._streamed(call, ErrorFactory(reply, in_stream=True))
+        wire = self.wire_for(call)
+        fixing = self._fixing(call, wire)
+        reply = await fixing.sent(self._request(call, wire, streaming=True))
+        body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
         try:
             while not body.finished:
                 try:
@@ -165,7 +167,7 @@ class Adapter(Wire):
                 if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
                     await reply.aclose()
                     reply = await fixing.sent(instead)
-                    body = self._streamed(call, ErrorFactory(reply, in_stream=True))
+                    body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
                     continue
                 yield events
                 del events  # a traceback from the code below might show them
@@ -178,44 +180,50 @@ class Adapter(Wire):
 
     # --- building the request and reading the reply ----------------------------------------------
 
-    def _fixing(self, call: Call) -> Fixing:
-        send = self._connections.client(call.pipeline).send
-        return Fixing(self._repairs, call, send, partial(self.fix, call))
+    def wire_for(self, call: Call) -> Wire:
+        """The wire of a call, for a provider that speaks several."""
+        return self
 
-    def _request(self, call: Call, streaming: bool) -> HttpRequest:
+    def _fixing(self, call: Call, wire: Wire) -> Fixing:
+        send = self._connections.client(call.pipeline).send
+        return Fixing(wire.repairs, call, send, partial(wire.fix, call))
+
+    def _request(self, call: Call, wire: Wire, streaming: bool) -> HttpRequest:
         model = call.deployment.model
         check_key(call, self.name, needed=self.needs_credential)
         return HttpRequest(
-            self.base_url_for(call.credential) + self.path(model, streaming),
-            {"content-type": "application/json", **self.headers(call.credential)},
-            encoded(self._fields(call, streaming)),
+            wire.base_url_for(call.credential) + wire.path(model, streaming),
+            {"content-type": "application/json", **wire.headers(call.credential)},
+            encoded(self._fields(call, wire, streaming)),
             provider=self.name,
             model=model,
             connect=call.limits.connect,
             secret=call.credential,
         )
 
-    def _fields(self, call: Call, streaming: bool) -> Json:
-        call = translated(call, self)
+    def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
+        call = translated(call, wire)
         extras = Extras(call, self.family, self.name)
-        fields = self.body(call, fitted(call, self.name, self.facts(call), extras), streaming)
+        fields = wire.body(call, fitted(call, self.name, wire.rules(call), extras), streaming)
         leave_to_marks(call, fields)
-        extras.put_over(fields)
-        self._repairs.apply(call, fields)
+        extras.put_over(fields, wire.own_fields)
+        wire.repairs.apply(call, fields)
         return fields
 
-    def _streamed(self, call: Call, errors: ErrorFactory) -> StreamedBody:
-        reader = self.reader(call)
-        reader.issuer = Issuer(self, call)
-        return StreamedBody(self.decoder(), reader, errors)
+    def _streamed(self, call: Call, wire: Wire, errors: ErrorFactory) -> StreamedBody:
+        reader = wire.reader(call)
+        reader.issuer = Issuer(wire, call)
+        return StreamedBody(wire.decoder(), reader, errors)
 
-    def _read_answer(self, content: bytes, call: Call, reply: HttpReply) -> Response | RanvierError:
+    def _read_answer(
+        self, content: bytes, call: Call, wire: Wire, reply: HttpReply
+    ) -> Response | RanvierError:
         def signed(body: Json) -> Response:
-            response = self.response(body)
-            Issuer(self, call).sign(response)
+            response = wire.response(body)
+            Issuer(wire, call).sign(response)
             return response
 
-        answer = read_whole(content, reply, signed, partial(self._streamed, call))
+        answer = read_whole(content, reply, signed, partial(self._streamed, call, wire))
         if not isinstance(answer, RanvierError):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model
@@ -223,7 +231,7 @@ class Adapter(Wire):
 
     def lacks(self, call: Call) -> InvalidRequestError | None:
         """Why the model cannot serve `call.request`, by the tables of models; `None` if nothing is known."""
-        return lacking(self, call)
+        return lacking(self.wire_for(call), call)
 
     def knows_model(self, model: str) -> bool:
         """True if the table of models lists what that model accepts."""

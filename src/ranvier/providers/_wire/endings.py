@@ -4,6 +4,7 @@
     chat completions  a `finish_reason`                     `[DONE]` after a separate usage report that
                                                             follows the last content, or after tool calls
                                                             whose arguments are complete JSON objects
+    Responses         `response.completed`, `.incomplete`   -
     Anthropic         `message_stop`                        a `stop_reason` and the end of the body
     Gemini            a `finishReason`                      -
     Ollama            a line with `done: true`              -

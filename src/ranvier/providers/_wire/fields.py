@@ -7,7 +7,7 @@ all of them, so the settings in it that we know are fitted too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,9 @@ KNOWN: Final = frozenset(
 )
 """The settings in an `extra` that we know: models accept them differently, or not at all."""
 
+
+OwnFields = Callable[[Mapping[str, Any], Json], Mapping[str, Any]]
+"""Translates a caller's fields for a request: see `Wire.own_fields`."""
 
 FIELDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "reasoning": ("reasoning_effort", "thinking", "reasoning"),
@@ -85,9 +88,10 @@ class Extras:
     def _has(self, setting: str) -> bool:
         return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))
 
-    def put_over(self, fields: Json) -> None:
+    def put_over(self, fields: Json, own_fields: OwnFields) -> None:
         """Merge them into `fields`, nested objects field by field; `model` and `stream` are never changed."""
-        for more in self.fields:
+        for given in self.fields:
+            more = own_fields(given, fields)
             for key in more.keys() - {"model", "stream"}:
                 value, below = more[key], fields.get(key)
                 if isinstance(value, Mapping) and isinstance(below, dict):

@@ -68,7 +68,7 @@ class Issuer:
     def native(self, data: Mapping[str, Any]) -> Native:
         """A part with `data` of the answer, to be sent back to this target only."""
         model = self.call.deployment.model
-        return Native(self.adapter.family, data, self.endpoint, self.account, model)
+        return Native(self.adapter.wires[0], data, self.endpoint, self.account, model)
 
     def called(self, call: _Called) -> _Called:
         """A tool call of an answer, with the given tool name, and the data for this target only."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors.provider import UnsupportedRequestError
 from ranvier.providers._history.call_ids import ANY_ID, IdRule
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ranvier.messages.native import Native
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
+    from ranvier.providers._repairs.repairs import Repairs
     from ranvier.providers._wire.issuer import Issuer
 
 
@@ -39,6 +41,9 @@ class Wire(ABC):
     default_base_url: ClassVar[str]
     name: str = ""
     base_url: str = ""
+
+    repairs: Repairs
+    """The fixes that models have needed on this wire."""
 
     def unsupported(self, call: Call, reason: str) -> UnsupportedRequestError:
         """The error for a request that this target cannot serve; the next target is tried."""
@@ -86,11 +91,19 @@ class Wire(ABC):
         """The decoder that splits a streamed body into events."""
         return SseDecoder()
 
+    def own_fields(self, more: Mapping[str, Any], fields: Json) -> Mapping[str, Any]:
+        """The fields `more` that a caller sets directly, as this wire names them; `fields` is the request."""
+        return more
+
     # --- specifics of the server -----------------------------------------------------------------
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models."""
         return Facts(self.family, call.deployment.facts_of or call.deployment.model)
+
+    def rules(self, call: Call) -> Facts:
+        """The target's entry in the tables of settings and fields, where they depend on the wire too."""
+        return self.facts(call)
 
     @property
     def wires(self) -> tuple[str, ...]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, get_args
 from urllib.parse import urlsplit
 
+from ranvier import validation
 from ranvier.providers._history.call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
 from ranvier.providers._models.models import TRANSLATED, Facts, fit
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
+from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._wire.fields import Extras
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
+from ranvier.providers.responses.fields import needs_chat
+from ranvier.providers.responses.wire import Responses
 
 if TYPE_CHECKING:
+    import ssl
+
     from ranvier.pipeline.call import Call
+    from ranvier.providers._http.engines import EngineName
+    from ranvier.providers._wire.wire import Wire
 
 AZURE: Final = (".azure.com", ".azure.us", ".azure.cn")
 """Hosts where the model name is that of the user's deployment, which does not identify the model."""
@@ -30,13 +39,24 @@ HOSTS: Final = {
 }
 """The vendor whose models a host serves."""
 
+OWN_HOST: Final = ".api.openai.com"
+"""The end of OpenAI's own hosts, regional ones included."""
+
 MISTRAL: Final = "mistral"
+
+Api = Literal["auto", "responses", "chat"]
 
 UNKNOWN: Final = Facts("", "")
 
 
 class OpenAI(ChatCompletions):
-    """OpenAI's chat completions API, or with `base_url` and `name` that of another server.
+    """OpenAI, or with `base_url` and `name` another server with one of its APIs.
+
+    `api="auto"` speaks the Responses API with OpenAI's own hosts, where only that API lets its newest models
+    reason and call tools, and chat completions with every other server, and for a request that only these
+    can carry, as with `stop`, `seed`, penalties or audio. `"responses"` and `"chat"` speak only one of them.
+
+    The Responses API stores nothing (`store` is false); a model gets its reasoning back encrypted.
 
     The parameters that a model accepts depend on its host, never on `name`. At OpenAI's own hosts they follow
     from the model id, and also at a `base_url` that you give without a `name`. At Azure, where a deployment
@@ -51,11 +71,50 @@ class OpenAI(ChatCompletions):
     default_model = "gpt-5.2"
     default_base_url = "https://api.openai.com/v1"
 
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        api: Api = "auto",
+        base_url: str | None = None,
+        name: str | None = None,
+        http_client: Any = None,
+        engine: EngineName = "auto",
+        ssl_context: ssl.SSLContext | None = None,
+        max_connections: int = 1000,
+        **unknown: Never,
+    ) -> None:
+        self._api_key = api_key
+        del api_key  # as in `Adapter`: a traceback might show a key
+        try:
+            super().__init__(
+                self._api_key,
+                base_url=base_url,
+                name=name,
+                http_client=http_client,
+                engine=engine,
+                ssl_context=ssl_context,
+                max_connections=max_connections,
+                **unknown,
+            )
+        finally:
+            del unknown
+        self._api = validation.choice("api", api, get_args(Api))
+        self._repairs_of_responses = Repairs()
+
+    def wire_for(self, call: Call) -> Wire:
+        """The API that carries the request of `call`."""
+        if self._api == "chat" or (self._api == "auto" and not self._is_own_host):
+            return self
+        if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, self.family, self.name)):
+            return self
+        return Responses(self, self._repairs_of_responses)
+
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""
         address = super().resolved_base_url(base_url)
         host = f".{urlsplit(address).hostname or ''}" if isinstance(address, str) else ""
-        self._is_azure = host.endswith(AZURE)
+        self._is_azure, self._is_own_host = host.endswith(AZURE), host.endswith(OWN_HOST)
         self._vendor = next((vendor for end, vendor in HOSTS.items() if host.endswith(end)), "")
         if not self._vendor and self.name == self.family:
             self._vendor = self.family

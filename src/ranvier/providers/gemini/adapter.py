@@ -37,6 +37,7 @@ from ranvier.providers.gemini.answer import SIGNATURE, PartReader, read_answer
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.providers._wire.issuer import Issuer
+    from ranvier.providers._wire.wire import Wire
 
 VERTEX: Final = "aiplatform.googleapis.com"
 """The host of Vertex, which matches calls by their order and rejects their ids."""
@@ -84,9 +85,9 @@ class Gemini(Adapter):
             fields["generationConfig"] = generation
         return fields
 
-    def _fields(self, call: Call, streaming: bool) -> Json:
+    def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
         """The fields, without those that a `cachedContent` holds: the API rejects them beside it."""
-        fields = super()._fields(call, streaming)
+        fields = super()._fields(call, wire, streaming)
         if "cachedContent" in fields:
             for name in sorted(HELD & fields.keys()):
                 del fields[name]

@@ -11,6 +11,7 @@ from ranvier.simulator.wires.ollama import OllamaWire
 from ranvier.simulator.wires.openai import OpenAIWire
 from ranvier.simulator.wires.openrouter import OpenRouterWire
 from ranvier.simulator.wires.reading import Sent, Unacceptable
+from ranvier.simulator.wires.responses import ResponsesWire
 from ranvier.simulator.wires.wire import REASONS, Wire
 
 WIRES: dict[str, Wire] = {
@@ -27,8 +28,13 @@ WIRES: dict[str, Wire] = {
 }
 
 
-def wire_of(provider: str) -> Wire:
+_RESPONSES = ResponsesWire()
+
+
+def wire_of(provider: str, path: str = "") -> Wire:
     """The wire of `provider`, named by the part before the first dash: `"openai-eu"` speaks `"openai"`.
+
+    OpenAI has two, told apart by the `path` of a request.
 
     Raises:
         ConfigurationError: There is no wire of that name.
@@ -39,7 +45,7 @@ def wire_of(provider: str) -> Wire:
         raise ConfigurationError(
             f"provider={provider!r}: must be one of {known}, or such a name with a suffix, like openai-eu"
         )
-    return wire
+    return _RESPONSES if wire.name == OpenAIWire.name and path.endswith("/v1/responses") else wire
 
 
 __all__ = ["REASONS", "WIRES", "Sent", "Unacceptable", "Wire", "wire_of"]

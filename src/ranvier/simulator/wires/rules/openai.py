@@ -8,6 +8,14 @@ from typing import Any, Final
 
 from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.openai_settings import (
+    check_cache,
+    check_value,
+    efforts_of,
+    too_long,
+    unsupported,
+    unsupported_value,
+)
 
 Json = dict[str, Any]
 
@@ -33,19 +41,6 @@ NO_TOOLS_WHILE_REASONING: Final = ("gpt-5.2", "gpt-5.3", "gpt-5.4", "gpt-5.5", "
 ALWAYS_TOOLS: Final = ("gpt-5.2-chat", "gpt-5.3-chat")
 SAMPLING: Final = ("temperature", "top_p", "logprobs", "top_logprobs")
 PENALTIES: Final = ("presence_penalty", "frequency_penalty", "logit_bias")
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
-KNOWN_EFFORTS: Final = (
-    (("gpt-5-pro",), ("high",)),
-    (("gpt-5.1-chat", "gpt-5.2-chat", "gpt-5.3-chat"), ("medium",)),
-    (("gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro"), ("medium", "high", "xhigh")),
-    (("gpt-6-astra", "gpt-6.1-sol"), ("low", "medium", "high", "xhigh")),
-    (("o1", "o3", "o4", "gpt-5-codex"), ("low", "medium", "high")),
-    (("gpt-5.", "gpt-6"), ("none", "low", "medium", "high", "xhigh")),
-    (("gpt-5-chat",), EFFORTS),
-    (("gpt-5",), ("minimal", "low", "medium", "high")),
-)
-"""The efforts that a model accepts; the first row that matches counts."""
-
 NAME: Final = r"^[a-zA-Z0-9_-]{1,64}$"
 
 
@@ -61,8 +56,7 @@ def check(body: Json, model: str, messages: list[Json]) -> None:
     _check_tools(body)
     _check_form(body, messages)
     _check_stream(body)
-    if len(body.get("prompt_cache_key") or "") > 64:
-        raise _too_long("prompt_cache_key", 64, len(body["prompt_cache_key"]))
+    check_cache(body, model, times=("30m",))
     if model:
         _check_settings(body, model)
 
@@ -76,7 +70,7 @@ def _check_message(place: str, message: Json) -> None:
         )
     for position, call in enumerate(calls or ()):
         if len(call["id"]) > 40:
-            raise _too_long(f"{place}.tool_calls[{position}].id", 40, len(call["id"]))
+            raise too_long(f"{place}.tool_calls[{position}].id", 40, len(call["id"]))
         if not isinstance(call["function"]["arguments"], str):
             where = f"{place}.tool_calls[{position}].function.arguments"
             raise invalid(
@@ -123,7 +117,7 @@ def _check_form(body: Json, messages: list[Json]) -> None:
             code="missing_required_parameter",
         )
     if declared.get("strict"):
-        for complaint in _loose(declared["schema"], ()):
+        for complaint in loose(declared["schema"], ()):
             raise invalid(
                 f"Invalid schema for response_format '{declared['name']}': {complaint}",
                 param="response_format",
@@ -131,11 +125,11 @@ def _check_form(body: Json, messages: list[Json]) -> None:
             )
 
 
-def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
+def loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
     """Places where a schema breaks the rules of `strict`."""
     if isinstance(schema, list):
         for each in schema:
-            yield from _loose(each, place)
+            yield from loose(each, place)
     if not isinstance(schema, Mapping):
         return
     if isinstance(properties := schema.get("properties"), Mapping):
@@ -148,7 +142,7 @@ def _loose(schema: Any, place: tuple[str, ...]) -> Iterator[str]:
                 f"properties. Missing '{name}'."
             )
     for word, within in schema.items():
-        yield from _loose(within, (*place, word))
+        yield from loose(within, (*place, word))
 
 
 def _check_stream(body: Json) -> None:
@@ -173,10 +167,6 @@ def _check_settings(body: Json, model: str) -> None:
             code="array_above_max_length",
         )
     _check_effort(body.get("reasoning_effort"), model)
-    if body.get("prompt_cache_options") and not model.startswith(("gpt-5.6", "gpt-6")):
-        raise _unsupported("prompt_cache_options")
-    if (time := (body.get("prompt_cache_options") or {}).get("ttl", "30m")) != "30m":
-        raise _unsupported_value("prompt_cache_options.ttl", time, "Supported values are: 30m.")
     if model.startswith(REASONING) and not model.startswith(NOT_REASONING):
         _check_reasoning(body, model, body.get("reasoning_effort"))
 
@@ -184,9 +174,7 @@ def _check_settings(body: Json, model: str) -> None:
 def _check_effort(effort: str | None, model: str) -> None:
     if effort is None:
         return
-    known = next((efforts for models, efforts in KNOWN_EFFORTS if model.startswith(models)), EFFORTS)
-    if effort not in known:
-        raise _unsupported_value("reasoning_effort", effort, f"Supported values are: {', '.join(known)}.")
+    check_value("reasoning_effort", effort, efforts_of(model))
     if not model.startswith(REASONING) or model.startswith(NOT_REASONING):
         raise _unrecognized("reasoning_effort")
 
@@ -194,24 +182,25 @@ def _check_effort(effort: str | None, model: str) -> None:
 def _check_reasoning(body: Json, model: str, effort: str | None) -> None:
     if body.get("max_tokens") is not None:
         raise Unacceptable(400, "unsupported_parameter")
-    if body.get("tools") and _reasons(model, effort) and _rejects_tools_while_reasoning(model):
+    if body.get("tools") and reasons(model, effort) and _rejects_tools_while_reasoning(model):
         raise invalid(
             f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. To "
             "use function tools, use /v1/responses or set reasoning_effort to 'none'.",
             param="reasoning_effort",
             code=None,
         )
-    if body.get("temperature", 1) != 1 and _reasons(model, effort):
-        raise _unsupported_value(
+    if body.get("temperature", 1) != 1 and reasons(model, effort):
+        raise unsupported_value(
             "temperature", body["temperature"], "Only the default (1) value is supported."
         )
-    rejected = (*PENALTIES, *(SAMPLING[1:] if _reasons(model, effort) else ()))
+    rejected = (*PENALTIES, *(SAMPLING[1:] if reasons(model, effort) else ()))
     for name in rejected if model.startswith("o1") else (*rejected, "stop"):
         if body.get(name) is not None:
-            raise _unsupported(name)
+            raise unsupported(name)
 
 
-def _reasons(model: str, effort: str | None) -> bool:
+def reasons(model: str, effort: str | None) -> bool:
+    """True if the model reasons for this effort; `None` means that none is requested."""
     if model.startswith(NEVER_STOP_REASONING):
         return True
     if model.startswith(REASONS_IF_REQUESTED):
@@ -223,24 +212,5 @@ def _rejects_tools_while_reasoning(model: str) -> bool:
     return model.startswith(NO_TOOLS_WHILE_REASONING) and not model.startswith(ALWAYS_TOOLS)
 
 
-def _unsupported(name: str) -> Unacceptable:
-    words = f"Unsupported parameter: '{name}' is not supported with this model."
-    return Unacceptable(400, "unsupported_parameter", message=words, param=name)
-
-
-def _unsupported_value(name: str, value: object, instead: str) -> Unacceptable:
-    words = f"Unsupported value: '{name}' does not support {value!r} with this model. {instead}"
-    return Unacceptable(400, "unsupported_parameter", message=words, param=name, code="unsupported_value")
-
-
 def _unrecognized(name: str) -> Unacceptable:
     return invalid(f"Unrecognized request argument supplied: {name}", param=None, code=None)
-
-
-def _too_long(where: str, most: int, length: int) -> Unacceptable:
-    return invalid(
-        f"Invalid '{where}': string too long. Expected a string with maximum length {most}, but got a string "
-        f"with length {length} instead.",
-        param=where,
-        code="string_above_max_length",
-    )

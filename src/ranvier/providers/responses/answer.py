@@ -1,0 +1,173 @@
+"""Reads a response of the Responses API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ranvier.messages.message import Part, Text, ToolCall
+from ranvier.messages.native import RESPONSES, Native
+from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.usage import Usage
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
+from ranvier.providers._reading.usage import Counts
+from ranvier.providers.chat_completions.answer import content_filtered
+from ranvier.providers.chat_completions.fragments import read_arguments, tool_name
+
+UNFINISHED: Final = ("queued", "in_progress")
+"""The statuses of a response that has no answer yet, as with `background`."""
+
+INCOMPLETE: Final = {
+    "max_output_tokens": FinishReason.LENGTH,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+"""Why a response is incomplete."""
+
+COMPLETED: Final = ("completed", "complete")
+
+BETWEEN_THOUGHTS: Final = "\n\n"
+"""Separates the parts of a summary, which are paragraphs."""
+
+
+def finish_reason(
+    response: Json, status: str, *, answered: bool, calls_tools: bool, refusal: str
+) -> tuple[FinishReason, str | None]:
+    """The finish reason for the `status` of a response, and the provider's own word for it.
+
+    Raises:
+        NoAnswerError: the response has failed or is unfinished, or a content filter left no answer.
+    """
+    if status in UNFINISHED:
+        raise NoAnswerError(f"the answer is not finished: its status is {status}")
+    if error := response.get("error"):
+        told = error if isinstance(error, dict) else {"message": error}
+        raise NoAnswerError("the provider's answer failed", provider_error=told)
+    check_finish(status)
+    raw = status
+    reason = FinishReason.STOP if status in COMPLETED else FinishReason.OTHER
+    if status == "incomplete":
+        details = entry(response.get("incomplete_details"), "incomplete_details")
+        raw = stop_word(details.get("reason"), "reason") or status
+        reason = INCOMPLETE.get(raw, FinishReason.OTHER)
+    elif calls_tools and (reason is FinishReason.STOP or not raw):
+        reason = FinishReason.TOOL_CALLS
+    if refusal or reason is FinishReason.CONTENT_FILTER:
+        if not answered:
+            raise content_filtered(refusal)
+        reason = FinishReason.CONTENT_FILTER
+    return reason, raw or None
+
+
+def read_usage(value: object) -> Usage:
+    """The tokens in the `usage` of a response."""
+    counts = Counts(value)
+    prompt, answer = counts.needed("input_tokens"), counts.needed("output_tokens")
+    total = counts.count("total_tokens") or prompt + answer
+    cached, written = counts.share("input_tokens_details", "cached_tokens", "cache_write_tokens")
+    (reasoning,) = counts.share("output_tokens_details", "reasoning_tokens")
+    return Usage(
+        prompt,
+        answer,
+        total,
+        cache_read=cached,
+        cache_write=written,
+        reasoning=reasoning,
+        complete=counts.complete,
+    )
+
+
+# --- the items of an answer ----------------------------------------------------------------------
+
+
+def words_of(item: Json, kind: str = "output_text", field: str = "text") -> str:
+    """The text of a message; with other arguments its refusal."""
+    content = entries(item.get("content"), "content")
+    return "".join(text(part.get(field), field) for part in content if part.get("type") == kind)
+
+
+def refusal_of(item: Json) -> str:
+    """The refusal in a message; empty if there is none."""
+    return words_of(item, "refusal", "refusal")
+
+
+def thoughts_of(item: Json) -> list[str]:
+    """The paragraphs of reasoning that can be read: a summary, or on some servers the reasoning itself."""
+    parts = (*entries(item.get("summary"), "summary"), *entries(item.get("content"), "content"))
+    return [words for part in parts if (words := text(part.get("text"), "text"))]
+
+
+def call_of(item: Json) -> ToolCall | None:
+    """The tool call in an item; `None` if it names no tool."""
+    name, arguments = tool_name(text(item.get("name"), "name")), read_arguments(item.get("arguments"))
+    return None if name is None else ToolCall.parse(call_id_of(item), name, arguments)
+
+
+def call_id_of(item: Json) -> str:
+    """The id that links a call to its result; the `id` of the item is another one."""
+    return label(item.get("call_id")) or label(item.get("id")) or new_call_id()
+
+
+def phase_of(item: Json) -> Json | None:
+    """What has to be sent back with the text of a message: whether it was a commentary or the answer."""
+    return {"phase": phase} if (phase := label(item.get("phase"))) else None
+
+
+# --- complete answers ----------------------------------------------------------------------------
+
+
+def read_response(body: Json) -> Response:
+    """Read a complete response."""
+    status = stop_word(body.get("status"), "status")
+    output = entries(body.get("output"), "output")
+    messages = [item for item in output if item.get("type") == "message"]
+    parts = tuple(_parts(output))
+    words = "".join(part.text for part in parts if isinstance(part, Text))
+    calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    reason, raw = finish_reason(
+        body,
+        status,
+        answered=bool(words or calls),
+        calls_tools=bool(calls),
+        refusal="".join(map(refusal_of, messages)),
+    )
+    if not isinstance(body.get("output"), list):
+        raise NoAnswerError("the answer has no output")
+    thoughts = (
+        thought for item in output if item.get("type") == "reasoning" for thought in thoughts_of(item)
+    )
+    return Response(
+        text=words,
+        tool_calls=calls,
+        reasoning=BETWEEN_THOUGHTS.join(thoughts),
+        finish_reason=reason,
+        raw_finish_reason=raw,
+        usage=read_usage(body.get("usage")),
+        model=label(body.get("model")) or "",
+        id=label(body.get("id")),
+        parts=parts,
+    )
+
+
+def _parts(output: Iterable[Json]) -> Iterator[Part]:
+    for item in output:
+        kind = text(item.get("type"), "type")
+        if kind == "message":
+            if phase := phase_of(item):
+                yield Native(RESPONSES, phase)
+            if words := words_of(item):
+                yield Text(words)
+        elif kind == "function_call":
+            if (call := call_of(item)) is not None:
+                yield call
+        elif kind:
+            yield Native(RESPONSES, item)
