@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 PLAIN_FAILURES = (Exception, asyncio.CancelledError)
 """Errors of a plain function that are caught. KeyboardInterrupt, SystemExit and GeneratorExit propagate."""
+
+
+our_cancellations: MutableMapping[asyncio.Task[Any], int] = WeakKeyDictionary()
+"""How often each task is cancelled by a limit of ours, while that is not taken back."""
 
 
 def delivered(task: asyncio.Task[Any]) -> int:
@@ -16,6 +22,14 @@ def delivered(task: asyncio.Task[Any]) -> int:
     is thrown at its next await.
     """
     return task.cancelling() - getattr(task, "_must_cancel", False)
+
+
+def cancelled_by_others(task: asyncio.Task[Any], before: int) -> bool:
+    """True if `task`, of `before` cancellations, was cancelled since, and not by a limit of ours.
+
+    That was its caller, or the awaited code, until it takes that back: these cannot be distinguished.
+    """
+    return task.cancelling() - our_cancellations.get(task, 0) > before
 
 
 class Caller:
@@ -35,3 +49,8 @@ class Caller:
     def has_cancelled(self) -> bool:
         """True once the task was cancelled, and always outside an asyncio task."""
         return self._task is None or self._task.cancelling() > self._before
+
+    @property
+    def has_given_up(self) -> bool:
+        """True once the task was cancelled by others than us; code that cleans up may delay its end."""
+        return self._task is not None and cancelled_by_others(self._task, self._before)

@@ -98,7 +98,8 @@ class Stack:
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self.plain = not self.hedges and self.reserve is None and self.shared is None
-        self.watched = self.throttle is not None or self.pacing is not None or not self.plain
+        watching = (self.throttle, self.pacing, self.places)
+        self.watched = not self.plain or any(layer is not None for layer in watching)
         self.asks_last_target = self.shared is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
 

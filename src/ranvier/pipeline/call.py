@@ -37,8 +37,8 @@ class Watch:
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
         lost: True once another target has answered, or the route has left it: nothing more is sent.
-        broken: The error of the attempt before, if its stream broke after its first content: it is retried or
-            raised like one that an attempt raises.
+        given_up: True once the caller has cancelled, if another task asks this target: nothing more is sent.
+        broken: The error that broke the stream before: it is retried or raised like one of an attempt.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.
     """
@@ -49,6 +49,7 @@ class Watch:
     last_target: bool = False
     hedged: bool = False
     lost: bool = False
+    given_up: bool = False
     broken: RanvierError | None = None
     silent: bool = False
     observers: tuple[Observer, ...] = ()
@@ -96,8 +97,7 @@ class Call:
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
         circuit: The state of the circuit that has admitted it; `None` without one.
         probing: If it is a probe, the permits to notify when its request waits or is sent.
-        hedge: False if the caller does not want it to be hedged, true if also with tools that the provider
-            runs; `None` leaves it to the route.
+        hedge: False for never, true also with tools that the provider runs; `None` leaves it to the route.
         watch: What the route knows about the attempt in flight.
         permits: The permits of the attempt, in a stack that injects faults.
         purses: The limits on what the call may spend.

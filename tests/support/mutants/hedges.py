@@ -15,7 +15,34 @@ OF_BREAKERS = "tests/layers/test_shared_breaker.py"
 LINGERS = f"{HEDGES}::test_the_loser_goes_on_until_its_hang_threshold_once_its_target_is_suspected"
 TURNS = f"{HEDGES}::test_every_target_gets_its_turn_before_the_deadline"
 
+CLEANUP = "tests/layers/test_hedge_slow_cleanup.py::test_nothing_is_sent_during_the_cleanup"
+
 MUTANTS = [
+    mutant(
+        "J4", "a hedge is sent while a cancelled attempt cleans up", "pipeline/timing/wait_timer.py",
+        "            if self.alarm_at <= now and cancelled_by_others(self._task, self._cancelling):",
+        "            if self.alarm_at <= now and cancelled_by_others(self._task, 99):",
+        CLEANUP,
+        f"{CLEANUP}_of_a_restart",
+    ),
+    mutant(
+        "J4", "a hedge is retried while a cancelled attempt cleans up", "pipeline/timing/wait_timer.py",
+        "        if call.watch.lost or call.watch.given_up:",
+        "        if call.watch.lost:",
+        CLEANUP,
+    ),
+    mutant(
+        "J4", "another hedge is sent while a cancelled attempt cleans up", HEDGE,
+        "    if caller is None or caller.has_given_up:",
+        "    if caller is None:",
+        CLEANUP,
+    ),
+    mutant(
+        "J4", "a limit of ours is taken for the caller who cancels", "caller.py",
+        "    return task.cancelling() - our_cancellations.get(task, 0) > before",
+        "    return task.cancelling() > before",
+        "tests/layers/test_hedge_slow_cleanup.py::test_a_limit_does_not_count_as_the_caller",
+    ),
     mutant(
         "J1", "the loser of a hedge is forgotten", CONTESTANT,
         "        if not self._lingers():\n            self.stop()",

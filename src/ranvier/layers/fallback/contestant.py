@@ -13,6 +13,7 @@ from ranvier.pipeline.call import Watch
 from ranvier.pipeline.timing.limit import OVERTAKEN
 
 if TYPE_CHECKING:
+    from ranvier.caller import Caller
     from ranvier.facts.attempt import Attempt
     from ranvier.layers.fallback.hedge_rule import HedgeBudget
     from ranvier.pipeline.call import Call
@@ -26,6 +27,7 @@ class Course(Protocol):
 
     detects_silence: bool
     rescued: bool
+    caller: Caller | None
 
     @property
     def later(self) -> tuple[Deployment, ...]:
@@ -80,6 +82,12 @@ class Contestant(Watch):
         self.pace = pace
         self.rescued = race.rescued
         self._race = race
+
+    @property
+    def given_up(self) -> bool:  # type: ignore[override]  # because: it changes with the caller
+        """True once the caller has cancelled: only their own task is told so at once."""
+        caller = self._race.caller
+        return self.task is not None and caller is not None and caller.has_given_up
 
     @property
     def later(self) -> tuple[Deployment, ...]:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
     """`silent` has been silent for too long: ask the next target of `race` as well, if there is any."""
-    flight = race.flight
+    flight, caller = race.flight, race.caller
     if silent.lost or silent.hedged or race.is_settled() or (flight is not None and flight.is_won):
         return
+    if caller is None or caller.has_given_up:
+        return  # nothing more is sent, even while what is in flight cleans up
     if race.single and flight is not None and flight.rivals > 1:
         return  # a third attempt there would be no better than the two in flight
     target = _affordable(race, silent, now)

@@ -2,8 +2,7 @@
 
 The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
 well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in a
-task of its own from the start. Its attempt can then outlive the call, and its outcome still counts for the
-circuit.
+task of its own from the start. Its attempt can then outlive the call, and still counts for the circuit.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import asyncio
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Generic
 
-from ranvier.caller import PLAIN_FAILURES
+from ranvier.caller import PLAIN_FAILURES, Caller
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import EMPTY, SUCCEEDED
@@ -45,6 +44,7 @@ class Race(TargetsLeft, Generic[R]):
     """
 
     flight: Flight | None = None
+    caller: Caller | None = None  # while the call lasts, if it may be hedged
     _answer: R | None = None
     _empty: R | None = None  # the first empty answer
     _fatal: BaseException | None = None  # ends the call
@@ -59,6 +59,7 @@ class Race(TargetsLeft, Generic[R]):
         self._inner = inner
         if layer.hedges:
             self._context = copy_context()  # a timer, which sends a hedge, runs in an empty one
+            self.caller = Caller()
 
     async def run(self) -> R:
         """The answer of the first target that has one; else raises an error."""
@@ -85,7 +86,7 @@ class Race(TargetsLeft, Generic[R]):
             await self._cancelled()
             raise
         finally:
-            self._context = None
+            self._context = self.caller = None
             if self._failures or self._previous is not None or self.flight is not None:
                 answer = None  # type: ignore[assignment]
                 self._forget()
@@ -139,8 +140,7 @@ class Race(TargetsLeft, Generic[R]):
 
     def launch(self, contestant: Contestant, call: Call) -> None:
         """Ask a target in a task of its own."""
-        if self.flight is None:
-            self.flight = Flight()
+        self.flight = self.flight or Flight()
         self.flight.launch(contestant, call, self._carry(contestant, call), self._context)
 
     async def _carry(self, contestant: Contestant, call: Call) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from ranvier.caller import our_cancellations
 from ranvier.pipeline.timing.limit import CLOSED
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Cancellation:
         self._task = task
         self._before = before
         self._repeated = 0
+        our_cancellations[task] = our_cancellations.get(task, 0) + 1
         task.cancel()
         self._next = call.pipeline.loop.call_later(
             CLEANUP_SECONDS if reason == CLOSED else AGAIN, self._repeat
@@ -62,6 +64,7 @@ class Cancellation:
 
     def take_back(self) -> None:
         """Take our cancellation back: the wait is over, whether the cancellation was raised or swallowed."""
+        our_cancellations[self._task] -= 1
         self._next.cancel()
         self._uncancel()
 

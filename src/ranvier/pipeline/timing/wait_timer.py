@@ -15,7 +15,8 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Self
 
-from ranvier.pipeline.timing.cancellation import Cancellation
+from ranvier.caller import cancelled_by_others
+from ranvier.pipeline.timing.cancellation import AGAIN, Cancellation
 from ranvier.pipeline.timing.limit import OVERTAKEN, Limit, cause_of, too_late
 from ranvier.pipeline.timing.timer_wheel import Timer
 
@@ -69,7 +70,7 @@ class WaitTimer:
             RanvierError: one of them has passed, or another target has answered.
         """
         call, phase = self._call, "deadline"
-        if call.watch.lost:
+        if call.watch.lost or call.watch.given_up:
             raise too_late(call, OVERTAKEN)
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
         if seconds is not None and (due is None or now + seconds < due):
@@ -147,9 +148,7 @@ class WaitTimer:
         Every error after our cancellation counts as its result, except errors that end the program, and
         a `CancelledError` with more pending cancellations than at the beginning: then the caller has
         cancelled too, or user code has swallowed its own cancellation. These cannot be distinguished,
-        so the caller always wins.
-
-        This takes our cancellation back.
+        so the caller always wins. In any case this takes our cancellation back.
         """
         ours, task = self.ours, self._task
         if ours is None or task is None:
@@ -228,7 +227,9 @@ class WaitTimer:
         self.fires_at = inf
         if self._task is not None:
             try:
-                if self.alarm_at <= now:
+                if self.alarm_at <= now and cancelled_by_others(self._task, self._cancelling):
+                    self.alarm_at = now + AGAIN  # nothing is sent for a caller who has cancelled
+                elif self.alarm_at <= now:
                     alarm = self.alarm
                     self.mute()
                     alarm(now)  # which may set the next one
