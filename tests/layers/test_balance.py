@@ -612,6 +612,26 @@ async def test_a_function_that_fails_is_named(sticky: Any, words: str) -> None:
     assert_settled(scene.pipeline)
 
 
+@pytest.mark.parametrize(("reply", "text"), [("late", "late"), (ServerError("no", provider="a"), None)])
+async def test_a_function_that_fails_when_a_hedge_is_due_fails_in_its_turn(
+    reply: Any, text: str | None
+) -> None:
+    def fails(call: Any) -> str:
+        raise KeyError("a prompt")
+
+    loose: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: loose.append(context))
+    first, others = ScriptedProvider("a", [after(8, reply)]), [ScriptedProvider(name) for name in "bc"]
+    pipeline = Pipeline(Deadline(60), Fallback(first, Balance(*others, sticky=fails), hedge_after=1))
+    if text is None:
+        with pytest.raises(ConfigurationError, match="sticky"):
+            await pipeline.complete("hi")
+    else:
+        assert (await pipeline.complete("hi")).text == text
+    assert not loose
+    assert_settled(pipeline)
+
+
 # --- a target that has come back -----------------------------------------------------------------
 
 
