@@ -7,16 +7,29 @@ from typing import Any
 
 import pytest
 
-from ranvier import Pipeline, RanvierError, Response
+import ranvier.facts.story as module
+from ranvier import Pipeline, RanvierError, RateLimitError, Response
 from ranvier.events import Event, LimitLowered
 from ranvier.facts.rate_limits import RateLimit, RateLimits
-from ranvier.layers import AdaptiveLimit, Balance, Chaos, Deadline, Fallback, Pacing, Retry, Timeout
+from ranvier.layers import (
+    AdaptiveLimit,
+    Balance,
+    Bulkhead,
+    Chaos,
+    Deadline,
+    Fallback,
+    Pacing,
+    Retry,
+    Throttle,
+    Timeout,
+)
 from ranvier.layers.chaos.faults import NAMES
 from ranvier.testing import ScriptedProvider, after, settled, stream
 
 pytestmark = pytest.mark.virtual_time
 
 LIMITS = Timeout(30, first_token=10, idle=5)
+REFUSED = RateLimitError("slow down", provider="one", status=429, retry_after=0.3)
 
 
 async def read(pipeline: Pipeline, *, streaming: bool) -> Response | RanvierError:
@@ -88,4 +101,28 @@ async def test_a_fault_in_place_of_a_request_uses_up_no_limit(fault: str, stream
     for _ in range(5):
         await read(pipeline, streaming=streaming)
     assert [each.left for each in pacing.allowances] == [pytest.approx(before, abs=0.5)]
+    await settled(pipeline)
+
+
+# --- two queues ----------------------------------------------------------------------------------
+
+
+async def test_the_record_of_a_call_that_moves_between_queues_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It moves each time that the gate opens or closes. Its waits are added up, and none is lost."""
+    monkeypatch.setattr(module, "MAX_WAITS", 20)
+    limits = iter([False, False, False, True] * 1000)
+    one = ScriptedProvider("one", lambda call: after(0.1, REFUSED if next(limits) else "fine"))
+    layers = Deadline(600), Fallback(one), Bulkhead(2, max_wait=None), Throttle(600, max_closed=600)
+    pipeline = Pipeline(*layers)
+    calls = [asyncio.create_task(read(pipeline, streaming=False)) for _ in range(200)]
+    ended = await asyncio.gather(*calls)
+    stories = [each.story for each in ended]
+    for story in stories:
+        assert story is not None
+        assert len(story.waits) <= 20
+        assert story.unaccounted_seconds == pytest.approx(0.0, abs=1e-6)
+        assert len(story.explain().splitlines()) < 30
+    assert any(len(story.waits) == 20 for story in stories if story)
     await settled(pipeline)
