@@ -612,6 +612,26 @@ async def test_a_function_that_fails_is_named(sticky: Any, words: str) -> None:
     assert_settled(scene.pipeline)
 
 
+@pytest.mark.parametrize(("reply", "text"), [("late", "late"), (ServerError("no", provider="a"), None)])
+async def test_a_function_that_fails_when_a_hedge_is_due_fails_in_its_turn(
+    reply: Any, text: str | None
+) -> None:
+    def fails(call: Any) -> str:
+        raise KeyError("a prompt")
+
+    loose: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: loose.append(context))
+    first, others = ScriptedProvider("a", [after(8, reply)]), [ScriptedProvider(name) for name in "bc"]
+    pipeline = Pipeline(Deadline(60), Fallback(first, Balance(*others, sticky=fails), hedge_after=1))
+    if text is None:
+        with pytest.raises(ConfigurationError, match="sticky"):
+            await pipeline.complete("hi")
+    else:
+        assert (await pipeline.complete("hi")).text == text
+    assert not loose
+    assert_settled(pipeline)
+
+
 # --- a target that has come back -----------------------------------------------------------------
 
 
@@ -752,10 +772,13 @@ async def test_the_last_target_is_asked_behind_shared_circuits() -> None:
             await scene.ask(tenant=f"tenant {number % 4}")
     for script in scripts:
         script.works = True
+    scene.last._next = named("z")
     assert breaker.circuits.shared is not None
-    assert breaker.circuits.shared.state("a", "scripted") == "open"
+    opened = [each for each in breaker.circuits.shared if each.state == "open"]
+    assert len(opened) == 4
+    first = min(opened, key=lambda each: each.retry_after or 0.0)
     sent = sum(scene.sent)
-    assert await scene.ask(tenant="tenant 0") in "abc"
+    assert await scene.ask(tenant="tenant 0") == first.provider
     assert sum(scene.sent) == sent + 1
     assert scene.in_flight == [0, 0, 0]
 

@@ -12,7 +12,8 @@ class PacedError(RejectedError):
 
     Attributes:
         reason: `max_wait`: it did not fit in time, or will not. `queue_full`: too many calls wait. `sent_on`:
-            the key, the circuit or a later target made the wait useless. `never_waits`: a hedge or a probe.
+            the key, the circuit or a later target made the wait useless. `never_waits`: a hedge, a
+            probe or a rescued call.
         limits: Which limits are used up: `requests`, `input_tokens`, `output_tokens`, `tokens`.
         waiting: How many calls wait.
     """
@@ -58,5 +59,5 @@ _WHY = {
     "max_wait": "the call did not fit in time",
     "queue_full": "too many calls wait",
     "sent_on": "waiting does not help",
-    "never_waits": "hedges and probes do not wait",
+    "never_waits": "rescued calls, hedges and probes do not wait",
 }

@@ -167,7 +167,8 @@ class BulkheadFullError(RejectedError):
 
     Attributes:
         reason: `max_wait`: none became free in time, or will. `queue_full`: too many calls wait. `sent_on`:
-            the key, the circuit or a later target made the wait useless. `never_waits`: a hedge or a probe.
+            the key, the circuit or a later target made the wait useless. `never_waits`: a hedge, a
+            probe or a rescued call.
         limit, waiting: How many places there are, and how many calls wait.
     """
 
@@ -204,7 +205,7 @@ _NO_PLACE = {
     "max_wait": "none is free in time",
     "queue_full": "the queue is full",
     "sent_on": "none is free now, and waiting does not help",
-    "never_waits": "none is free now, and hedges and probes do not wait",
+    "never_waits": "none is free now, and rescued calls, hedges and probes do not wait",
 }
 
 

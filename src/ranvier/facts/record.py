@@ -15,7 +15,8 @@ class Record:
 
     Attributes:
         attempts: The attempts, oldest first.
-        waits: Waits outside the attempts, skipped targets, hedges, and what a budget withheld.
+        waits: Waits outside the attempts, skipped targets, hedges, and what a budget withheld. After 100 of
+            them further waits for the same at the same target are added up.
         started_at, ended: When the call started and ended, on the loop's clock; monotonic, not wall time.
         outcome: How it ended, else `None`; a stream that broke has the outcome of its last attempt.
         tried_keys: Keys that were at fault, as (target, hash of the key).

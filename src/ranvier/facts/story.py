@@ -47,7 +47,7 @@ class Wait(NamedTuple):
         kind: `backoff`, `gate`, `bulkhead`, `limit`, `pacing`, `slot` or `credential`; `skipped` for a
             skipped target; for what else happened, such as `hedged`, a name of `NOTED`.
         started_at: When it started, on the loop's clock; monotonic, not wall time.
-        seconds: How long it took.
+        seconds: How long it took. From the 101st entry of a call on, waits for the same are added up.
         reason: The kind of the error that caused it, or `None`; of a hedge, the target that was
             silent; of a restart, the target whose stream broke; of a balance, of how many targets it
             chose, and how; of a failed lookup, the class of its error.
@@ -61,6 +61,25 @@ class Wait(NamedTuple):
     reason: str | None
     target: str
     detail: str | None = None
+
+
+MAX_WAITS: Final = 100
+"""So many waits, skips and notes of a call are kept one by one."""
+
+
+def with_wait(waits: tuple[Wait, ...], wait: Wait) -> tuple[Wait, ...]:
+    """`waits` with one more; from `MAX_WAITS` on it is added to an earlier one for the same, if there is any.
+
+    A call that waits in two queues in turn may move between them hundreds of times.
+    """
+    if len(waits) >= MAX_WAITS:
+        same = wait.kind, wait.reason, wait.target
+        for place in range(len(waits) - 1, -1, -1):
+            before = waits[place]
+            if (before.kind, before.reason, before.target) == same:
+                longer = before._replace(seconds=before.seconds + wait.seconds)
+                return (*waits[:place], longer, *waits[place + 1 :])
+    return (*waits, wait)
 
 
 @dataclass(frozen=True, slots=True)

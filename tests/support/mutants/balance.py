@@ -51,7 +51,7 @@ MUTANTS = [
         "N2",
         "a retried failure does not count",
         SENDING,
-        "            if each.outcome in FAULTS:",
+        "            if each.outcome in FAULTS and each.fault is None:",
         "            if False:",
         f"{TESTS}::test_failures_of_the_model_or_the_server_count_as_first_token",
     ),

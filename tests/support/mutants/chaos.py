@@ -7,6 +7,7 @@ PROVIDER = "layers/chaos/provider.py"
 SHARED_PERMIT = "layers/breaker/shared/permit.py"
 
 TESTS = "tests/layers/test_chaos.py"
+TOGETHER = "tests/layers/test_layers_together.py"
 NOBODY = "test_no_circuit_and_no_gate_counts_it"
 REAL = "test_every_fault_looks_like_a_real_one"
 
@@ -46,6 +47,24 @@ MUTANTS = [
         "            if attempt.fault is None:\n                self.pace.content(",
         "            if True:\n                self.pace.content(",
         f"{TESTS}::test_a_slow_answer_on_purpose_teaches_no_hedge",
+    ),
+    mutant(
+        "F1", "a refusal on purpose lowers the adaptive limit", "layers/bulkhead/adaptive/layer.py",
+        "attempt.target == target and attempt.fault is None",
+        "attempt.target == target",
+        f"{TOGETHER}::test_a_fault_on_purpose_moves_no_adaptive_limit[rate_limit-True]",
+    ),
+    mutant(
+        "F1", "a fault on purpose makes a target of a balance slow", "layers/fallback/balance/sending.py",
+        "    return bool(attempts) and attempts[-1].fault is not None",
+        "    return False",
+        f"{TOGETHER}::test_a_fault_on_purpose_makes_no_target_slow_in_a_balance[reset-0-True]",
+    ),
+    mutant(
+        "F1", "a fault on purpose uses up the limit of a key", "layers/pacing/held_allowance.py",
+        " and (each.billable or each.fault is None)",
+        "",
+        f"{TOGETHER}::test_a_fault_in_place_of_a_request_uses_up_no_limit[network-True]",
     ),
     mutant(
         "F1", "a cut answer that is short ends well", PROVIDER,

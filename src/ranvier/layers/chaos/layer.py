@@ -45,8 +45,8 @@ class Chaos(Layer):
             raises is logged once, and there is no fault.
         seconds: How late a `slow` answer begins, and the `retry_after` of a `rate_limit`.
         after: How many events with content pass before an answer is `cut`, `reset` or `silence`d.
-        counted: Count injected faults in the tenants' circuits. Shared circuits and the gates of `Throttle`
-            never count them.
+        counted: Count injected faults in the tenants' circuits. Nothing else that calls share counts them: no
+            shared circuit, gate, adaptive limit, balance or limit of a key.
         seed: Repeats the same draws.
 
     It has to be the innermost layer; only others of its kind may follow. The environment variable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.partial import DeadlineExceededError
 from ranvier.events import HedgeSent, HedgeWithheld
 from ranvier.layers.fallback.contestant import Contestant
@@ -54,15 +55,23 @@ def hedge(race: Race[Any], silent: Contestant, now: float) -> None:
 def _affordable(race: Race[Any], silent: Contestant, now: float) -> Deployment | None:
     """The next target that fits what the call may spend; the dearer ones may be asked later."""
     too_dear: tuple[Deployment, ...] = ()
-    target = silent.target if race.single else race.next()
+    target = silent.target if race.single else _next(race)
     while target is not None and not affordable(call := race.call.to(target)):
         recorder.noted(call, "hedge_too_dear", now - silent.since, silent.target.target)
         too_dear = (target, *too_dear)
-        target = None if race.single else race.next()
+        target = None if race.single else _next(race)
     if not race.single:
         for each in too_dear:
             race.put_back(each)
     return target
+
+
+def _next(race: Race[Any]) -> Deployment | None:
+    """The next target; `None` if the `sticky` of its balance fails, which the call raises in its turn."""
+    try:
+        return race.next()
+    except ConfigurationError:
+        return None
 
 
 def _withheld(call: Call, silent: Contestant, now: float) -> None:

@@ -50,12 +50,12 @@ class TargetsLeft:
     def next(self) -> Deployment | None:
         """The next target to ask; `None` if none is left."""
         while self._remaining:
-            target = self._remaining[0]
-            self._remaining = self._remaining[1:]
+            target, rest = self._remaining[0], self._remaining[1:]
             if isinstance(target, Balancer):
-                self._remaining = (*target.arranged(self.call, self._refused), *self._remaining)
+                self._remaining = (*target.arranged(self.call, self._refused), *rest)
                 self._balanced = any(isinstance(each, Balancer) for each in self._remaining)
                 continue
+            self._remaining = rest
             if self._refused and target in self._refused:
                 self._pass_over(target, self._refused[target])
                 continue

@@ -107,8 +107,8 @@ class HeldAllowance:
         sent = [
             each
             for each in call.record.attempts[len(self._before) :]
-            if each.target == call.deployment.target
-        ]
+            if each.target == call.deployment.target and (each.billable or each.fault is None)
+        ]  # without those that `Chaos` has answered
         self._release(self._used(sent) if sent else Costs(0.0))
 
     def _used(self, sent: list[Attempt]) -> Costs | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ranvier.errors.rejected import RejectedError
 from ranvier.errors.root import RanvierError
 from ranvier.facts.attempt import HEDGE_LOST, Attempt
-from ranvier.facts.story import Wait
+from ranvier.facts.story import Wait, with_wait
 from ranvier.pipeline.reporting.announce import announce_started, announce_withheld
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
 def waited(call: Call, kind: str, began: float, reason: str | None = None) -> None:
     """Record that `call` has waited since `began`, for `kind`, because of `reason`; or a skip."""
     seconds = call.pipeline.clock() - began
-    call.record.waits += (Wait(kind, began, seconds, reason, call.deployment.target),)
+    call.record.waits = with_wait(
+        call.record.waits, Wait(kind, began, seconds, reason, call.deployment.target)
+    )
 
 
 def noted(call: Call, kind: str, seconds: float = 0.0, reason: str | None = None) -> None:

@@ -117,13 +117,13 @@ class AdaptiveLimit(FairPlaces):
         """Learn from the attempts, from the answer of the last."""
         target = call.deployment.target
         for attempt in attempts:
-            if attempt.target == target:
+            if attempt.target == target and attempt.fault is None:
                 if not call.streaming and attempt.first_token is not None:
                     self._began(call, places, attempt)
                 self._learn(call, places, attempt)
 
     def _began(self, call: Call, places: Places, attempt: Attempt) -> None:
-        if not self.first_token or attempt.first_token is None:
+        if not self.first_token or attempt.first_token is None or attempt.fault is not None:
             return
         found, now = self._found.of(places.key), call.pipeline.clock()
         used = places.queue.in_flight == places.queue.limit

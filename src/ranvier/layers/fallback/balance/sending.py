@@ -72,7 +72,7 @@ class Sent:
     def end(self, outcome: Outcome | None = None) -> None:
         """The call is not in flight any more."""
         self._in_flight.number -= 1
-        if outcome is FAILED:
+        if outcome is FAILED and not _injected(self._attempts()):
             self._fault()
 
     def answered(self) -> None:
@@ -83,7 +83,7 @@ class Sent:
         self._count_retried(attempts)
         now, first = self._now(), attempts[-1].first_token
         self._load.answers(now)
-        if first is not None:  # otherwise its time follows the length of the answer
+        if first is not None and not _injected(attempts):  # without it, the length of the answer decides
             self._loads.sample(self._load, first, now)
 
     def failed(self, error: BaseException) -> None:
@@ -93,6 +93,8 @@ class Sent:
         if not attempts:
             return  # nothing was sent
         self._count_retried(attempts)
+        if _injected(attempts):
+            return
         if Outcome.of(error) is FAILED and getattr(error, "scope", None) in HEALTH:
             self._fault()
         elif not isinstance(error, ProviderError) and attempts[-1].first_token is None:
@@ -101,7 +103,7 @@ class Sent:
 
     def _count_retried(self, attempts: list[Attempt]) -> None:
         for each in attempts[:-1]:
-            if each.outcome in FAULTS:
+            if each.outcome in FAULTS and each.fault is None:
                 self._fault()
 
     def _fault(self) -> None:
@@ -114,3 +116,8 @@ class Sent:
 
     def _now(self) -> float:
         return self._call.pipeline.clock()
+
+
+def _injected(attempts: list[Attempt]) -> bool:
+    """True if the last attempt had a fault of `Chaos`: it says nothing about the target."""
+    return bool(attempts) and attempts[-1].fault is not None
