@@ -324,7 +324,8 @@ async def test_a_rejected_request_is_not_counted_and_shows_what_is_left() -> Non
 
 @pytest.mark.parametrize("nonsense", [
     None, "all", 7, RateLimits(cast(Any, "many")), left(math.nan), left(-1), left(math.inf),
-    left(5, limit=-3), left("9"), left(5, reset=math.nan), left(5, reset=-1), left(5, reset=math.inf), left(True),
+    left(5, limit=-3), left("9"), left(5, reset=math.nan), left(5, reset=-1), left(5, reset=math.inf),
+    left(True),
 ])  # fmt: skip
 async def test_nonsense_is_ignored(nonsense: Any) -> None:
     """A provider of your own may report anything."""

@@ -76,10 +76,10 @@ def thinking(provider: str) -> Question:
         fields: dict[str, Any] = {"thinking": {"type": "adaptive"}}
         return Question(_request(), fields, fields)
     if provider == "gemini":
-        options = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+        options: dict[str, Any] = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
         return Question(_request(), options, {"thinking_config": types.ThinkingConfig(include_thoughts=True)})
     if provider == "openrouter":
-        options = {"reasoning": {"effort": "low"}}  # type: ignore[dict-item]
+        options = {"reasoning": {"effort": "low"}}
         return Question(_request(), options, {"extra_body": options})
     if provider == "responses":
         options = {"reasoning": {"effort": "low", "summary": "auto"}}
@@ -92,7 +92,8 @@ def calling(provider: str) -> Question:
     """A tool is called."""
     words = "use get_weather"
     said: dict[str, Any] = {"messages": [_said("user", words)]}
-    said = {"gemini": {"contents": words}, "responses": {"input": [_said("user", words)]}}.get(provider, said)
+    others: dict[str, Any] = {"gemini": {"contents": words}, "responses": {"input": [_said("user", words)]}}
+    said = others.get(provider, said)
     request = Request((Message.user(words),), tools=(WEATHER,))
     return Question(request, {}, {**said, "tools": [declared(provider, WEATHER)]})
 
