@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from ranvier.layers import (
     Timeout,
 )
 from ranvier.layers.chaos.faults import NAMES
-from ranvier.testing import ScriptedProvider, after, settled, stream
+from ranvier.testing import ScriptedProvider, VirtualTime, after, settled, stream
 
 pytestmark = pytest.mark.virtual_time
 
@@ -126,3 +127,35 @@ async def test_the_record_of_a_call_that_moves_between_queues_is_bounded(
         assert len(story.explain().splitlines()) < 30
     assert any(len(story.waits) == 20 for story in stories if story)
     await settled(pipeline)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("gated", [False, True])
+def test_calls_never_pass_places_around_without_being_sent(seed: int, gated: bool) -> None:
+    """Those that have the inner place and those that have the outer one must not wait for each other."""
+    rng = Random(seed)
+
+    def script(call: Any) -> Any:
+        return after(rng.choice([0.1, 0.2, 0.5]), REFUSED if gated and rng.random() < 0.2 else "fine")
+
+    outer = Bulkhead(3, per_tenant=2, max_wait=None, key=lambda call: "all")
+    inner = AdaptiveLimit(2, most=2, max_wait=None), *([Throttle(900)] if gated else [])
+    route = Fallback(*[ScriptedProvider(name, script) for name in "ab"])
+    pipeline = Pipeline(Deadline(1000), route, Retry(3), outer, *inner, listeners=())
+
+    async def ask(number: int) -> str:
+        await asyncio.sleep(rng.choice([0, 0, 0.1, 0.2, 0.5, 1]))
+        try:
+            return (await pipeline.complete("Why?", tenant=f"t{number % 3}", to=rng.choice("ab"))).text
+        except RanvierError as error:
+            return error.kind
+
+    async def all_of_them() -> list[str]:
+        answers = await asyncio.gather(*[ask(number) for number in range(40)])
+        await settled(pipeline)
+        return answers
+
+    run = VirtualTime(turns=30_000)
+    answers = run(all_of_them())
+    run.close()
+    assert gated or answers == ["fine"] * 40

@@ -74,9 +74,9 @@ MUTANTS = [
         f"{GATES}::test_no_call_waits_for_a_key_that_is_rejected_meanwhile",
     ),
     mutant(
-        "G3", "a call that is admitted without a free place keeps its turn at the gate", WAITING,
-        "            ticket.leave()\n            raise",
-        "            raise",
+        "G3", "a call that is admitted is sent without its place", "pipeline/queueing/waiter.py",
+        "                self.end(MOVED)\n                return False\n",
+        "                pass\n",
         f"{ORDER}::test_a_call_that_is_admitted_without_a_free_place_holds_up_nobody_at_the_gate",
     ),
     mutant(

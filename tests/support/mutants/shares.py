@@ -18,6 +18,15 @@ ORDERED = "tests/layers/test_throttle_order.py"
 
 MUTANTS = [
     mutant(
+        "S1",
+        "a call without what it needs further out keeps its place until its task runs",
+        "layers/bulkhead/places.py",
+        "                    self.queue.leave(entry, now, 0.0)",
+        "                    pass",
+        "tests/layers/test_layers_together.py"
+        "::test_calls_never_pass_places_around_without_being_sent[False-0]",
+    ),
+    mutant(
         "B1",
         "a place is kept after a stream was closed early",
         HELD,

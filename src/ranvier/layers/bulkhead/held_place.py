@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.clock import earliest
 from ranvier.pipeline.queueing.tenants import Entry
-from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
+from ranvier.pipeline.queueing.waiter import ADMITTED, MOVED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.worth import IN_QUEUES, waited
@@ -106,6 +106,7 @@ class HeldPlace:
 
         Raises:
             BulkheadFullError: it is not worth waiting, or there was none in time.
+            RequeueError: it has to wait again for what it held further out.
         """
         call, layer = self._call, self._layer
         places, now = layer.places.of(self._key), call.pipeline.clock()
@@ -115,7 +116,7 @@ class HeldPlace:
             raise layer.rejection(call, places, weight, reason)
         if self._outer is not None:
             self._outer.give_back()
-        waiter = Waiter(call, due, lambda: layer.helps(call, due))
+        waiter = Waiter(call, due, lambda: layer.helps(call, due), self._outer)
         cost, priority = places.costs.expected(call.request), layer.priority_of(call)
         self._places = places
         self._entry = places.enqueue(
@@ -128,12 +129,8 @@ class HeldPlace:
             recorder.waited(call, layer.waits_as, now)
             if how != ADMITTED:
                 self._leave(None)
+        if how == MOVED:
+            raise RequeueError(waiter.moved_by)
         if how != ADMITTED:
             raise layer.rejection(call, places, weight, how)
         self._before = call.record.attempts
-        if self._outer is not None:
-            try:
-                self._outer.take_back()
-            except RequeueError:
-                self._leave(0.0)
-                raise

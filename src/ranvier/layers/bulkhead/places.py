@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ranvier.pipeline.queueing.costs import Costs
 from ranvier.pipeline.queueing.fair_queue import FairQueue
 from ranvier.pipeline.queueing.tenants import Entry
-from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, Waiter
+from ranvier.pipeline.queueing.waiter import FULL, Waiter
 from ranvier.pipeline.running.loops import Loops
 from ranvier.pipeline.waiting.drain import Drain
 
@@ -86,10 +86,12 @@ class Places:
 
     def advance(self, now: float) -> None:
         """End the waits of those who have a place now."""
-        for entry in self.queue.advance(now):
-            self._drain.admit(now)
-            if entry.who is not None:
-                entry.who.end(ADMITTED)  # one that is cancelled leaves by itself, and passes its place on
+        while admitted := self.queue.advance(now):
+            for entry in admitted:  # one that is cancelled leaves by itself, and passes its place on
+                if entry.who is None or entry.who.admit():
+                    self._drain.admit(now)
+                else:
+                    self.queue.leave(entry, now, 0.0)
 
 
 class PlacesByKey:

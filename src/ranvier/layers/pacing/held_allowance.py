@@ -9,7 +9,7 @@ from ranvier.facts.rate_limits import RateLimits
 from ranvier.layers.pacing.key_limits import Costs, Reservation
 from ranvier.layers.pacing.paced_key import PacedKey, Turn
 from ranvier.pipeline.queueing.tenants import Entry
-from ranvier.pipeline.queueing.waiter import ADMITTED, Waiter
+from ranvier.pipeline.queueing.waiter import ADMITTED, MOVED, Waiter
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.worth import IN_QUEUES, waited
@@ -152,7 +152,7 @@ class HeldAllowance:
             raise layer.rejection(call, paced, self._costs, weight, reason)
         if self._outer is not None:
             self._outer.give_back()
-        turn = Turn(Waiter(call, due, lambda: layer.helps(call, due)), self._costs)
+        turn = Turn(Waiter(call, due, lambda: layer.helps(call, due), self._outer), self._costs)
         self._entry = paced.enqueue(turn, call, now, weight=weight, priority=priority, first=first)
         how = ""
         try:
@@ -162,12 +162,8 @@ class HeldAllowance:
             self._reservation = turn.reservation
             if how != ADMITTED:
                 self._release(Costs(0.0))
+        if how == MOVED:
+            raise RequeueError(turn.waiter.moved_by)
         if how != ADMITTED:
             raise layer.rejection(call, paced, self._costs, weight, how)
         self._before = call.record.attempts
-        if self._outer is not None:
-            try:
-                self._outer.take_back()
-            except RequeueError:
-                self._release(Costs(0.0))
-                raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ranvier.layers.pacing.key_limits import Costs, KeyLimits, Reservation
 from ranvier.pipeline.queueing.fair_queue import FairQueue
 from ranvier.pipeline.queueing.tenants import Entry
-from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, Waiter
+from ranvier.pipeline.queueing.waiter import FULL, Waiter
 
 if TYPE_CHECKING:
     import asyncio
@@ -107,8 +107,12 @@ class PacedKey:
                 return
             self.queue.limit = self.queue.in_flight + 1
             for entry in self.queue.advance(now):
-                entry.who.reservation = self.limits.take(entry.who.costs, now)
-                entry.who.waiter.end(ADMITTED)  # one that is cancelled gives it back by itself
+                reservation = self.limits.take(entry.who.costs, now)
+                if entry.who.waiter.admit():
+                    entry.who.reservation = reservation  # one that is cancelled gives it back by itself
+                else:
+                    self.limits.give_back(reservation)
+                    self.queue.leave(entry, now, 0.0)
 
     def _ask_again(self, call: Call, now: float, after: float) -> None:
         when = now + min(max(after, SOONEST), LATEST)

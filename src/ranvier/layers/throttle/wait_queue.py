@@ -8,7 +8,8 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 from ranvier.layers.throttle.gate import Gate, Reason
-from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, SENT_ON, Waiter
+from ranvier.pipeline.queueing.waiter import ADMITTED, FULL, MOVED, SENT_ON, Waiter
+from ranvier.pipeline.waiting.held import RequeueError
 
 if TYPE_CHECKING:
     from ranvier.layers.throttle.waiting import Turn
@@ -69,8 +70,11 @@ class WaitQueue:
         """Wait for a ticket that the gate has admitted; `None` if `call` is not admitted before `due`.
 
         While it waits, `stays` is asked several times a second whether it should go on waiting.
+
+        Raises:
+            RequeueError: it is admitted, but what it held further out is not free now.
         """
-        waiter, now = Waiter(call, due, stays), call.pipeline.clock()
+        waiter, now = Waiter(call, due, stays, call.held), call.pipeline.clock()
         self._pipeline = call.pipeline
         entry, removed = self.gate.queue.wait(waiter, call.tenant, now, **turn._asdict())
         if removed is not None:
@@ -82,6 +86,8 @@ class WaitQueue:
         finally:
             if how != ADMITTED:
                 ticket.leave()
+        if how == MOVED:
+            raise RequeueError(waiter.moved_by)
         return ticket if how == ADMITTED else None
 
     def close(self, reason: Reason, until: float, now: float) -> None:
@@ -108,8 +114,10 @@ class WaitQueue:
 
     def update(self, now: float) -> None:
         """End the waits of the calls that are admitted, and set the timer for the next."""
-        for entry in self.gate.advance(now):
-            _end(entry, ADMITTED)  # a cancelled one leaves by itself, and passes its place on
+        while admitted := self.gate.advance(now):
+            for entry in admitted:  # a cancelled one leaves by itself, and passes its place on
+                if entry.who is not None and not entry.who.admit():
+                    self.gate.leave(entry, now)
         if self.gate.open:
             self._done(self)
         self._set_timer(self.gate.next_at(now))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from ranvier.clock import earliest
 from ranvier.pipeline.queueing.costs import Costs
 from ranvier.pipeline.reporting import recorder
-from ranvier.pipeline.waiting.held import RequeueError
 from ranvier.pipeline.waiting.worth import waited
 
 if TYPE_CHECKING:
@@ -55,13 +54,6 @@ async def wait_at(
     if call.held is not None:
         call.held.give_back()
     try:
-        ticket = await queue.wait(call, turn, due, stays)
+        return await queue.wait(call, turn, due, stays)
     finally:
         recorder.waited(call, "gate", started_at, reason)
-    if ticket is not None and call.held is not None:
-        try:
-            call.held.take_back()
-        except RequeueError:
-            ticket.leave()
-            raise
-    return ticket

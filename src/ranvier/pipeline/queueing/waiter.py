@@ -9,17 +9,21 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
 from ranvier.caller import PLAIN_FAILURES
+from ranvier.pipeline.waiting.held import RequeueError
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.queueing.fair_queue import FairQueue
+    from ranvier.pipeline.waiting.held import Held
 
 ADMITTED: Final = "admitted"
 FULL: Final = "queue_full"
 LATE: Final = "max_wait"
 SENT_ON: Final = "sent_on"
 NEVER: Final = "never_waits"
-"""Why a wait ends or does not start. `SENT_ON`: waiting does not help, or a later target admits the call."""
+MOVED: Final = "moved"
+"""Why a wait ends or does not start. `SENT_ON`: waiting does not help, or a later target admits the call.
+`MOVED`: it was its turn, but it has to wait again for what it held further out."""
 
 LOOK_AGAIN = 0.25
 """Seconds after which a waiting call asks again whether to go on waiting, while few calls wait."""
@@ -29,11 +33,21 @@ MAX_LOOKS = 2000
 
 
 class Waiter:
-    """Ends the wait of one call: it has a place, was removed, is late, or goes elsewhere."""
+    """Ends the wait of one call: it has a place, was removed, is late, or goes elsewhere.
 
-    __slots__ = ("_call", "_due", "_stays", "_timer", "future")
+    Attributes:
+        future: How the wait has ended.
+        outer: What the call held further out, and has given back for the wait.
+        moved_by: What of it is not free, if the wait has ended as `MOVED`.
+    """
 
-    def __init__(self, call: Call, due: float | None, stays: Callable[[], bool]) -> None:
+    __slots__ = ("_call", "_due", "_stays", "_timer", "future", "moved_by", "outer")
+
+    def __init__(
+        self, call: Call, due: float | None, stays: Callable[[], bool], outer: Held | None = None
+    ) -> None:
+        self.outer = outer
+        self.moved_by: object = None
         self.future: asyncio.Future[str] = call.pipeline.loop.create_future()
         self._call = call
         self._due = math.inf if due is None else due
@@ -51,8 +65,28 @@ class Waiter:
 
     def end(self, how: str) -> None:
         """End the wait, if it has not ended and its event loop is not closed."""
-        if not self.future.done() and not self.future.get_loop().is_closed():
+        if not self._ended:
             self.future.set_result(how)
+
+    @property
+    def _ended(self) -> bool:
+        return self.future.done() or self.future.get_loop().is_closed()
+
+    def admit(self) -> bool:
+        """It is the turn of the call: false if what it held further out is not free, so that it has to leave.
+
+        Both are taken in one step. If the call took the rest only when its task runs, the others would find
+        this place taken meanwhile, wait for it, and take what the call needs: nobody might ever be sent.
+        """
+        if self.outer is not None and not self._ended:
+            try:
+                self.outer.take_back()
+            except RequeueError as error:
+                self.moved_by = error.by
+                self.end(MOVED)
+                return False
+        self.end(ADMITTED)
+        return True
 
     def _set(self, queue: FairQueue[Waiter | None]) -> None:
         again = self._call.pipeline.clock() + max(LOOK_AGAIN, queue.waiting / MAX_LOOKS)
