@@ -26,9 +26,9 @@ MUTANTS = [
         f"{CLEANUP}_of_a_restart",
     ),
     mutant(
-        "J4", "a hedge is retried while a cancelled attempt cleans up", "pipeline/timing/wait_timer.py",
-        "        if call.watch.lost or call.watch.given_up:",
-        "        if call.watch.lost:",
+        "J4", "a hedge is retried while a cancelled attempt cleans up", "pipeline/asking/attempt.py",
+        "    while call.watch.given_up and",
+        "    while False and",
         CLEANUP,
     ),
     mutant(
