@@ -145,7 +145,7 @@ async def test_nothing_is_sent_during_the_cleanup_of_a_restart(leaves: str) -> N
         await answer.aclose()
     else:
         await pipeline.aclose()
-    await asyncio.wait([reader])
+    await asyncio.gather(reader, return_exceptions=True)
     await asyncio.sleep(2 * CLEANUP)
     assert [len(each.calls) for each in providers] == [2, 0, 0]
     assert_settled(pipeline)
