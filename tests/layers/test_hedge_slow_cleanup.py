@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ranvier import AuthenticationError, ConfigurationError, Pipeline, Response, ServerError, StreamEvent
+from ranvier.events import Event, HedgeSent
 from ranvier.layers import Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline import Call
 from ranvier.testing import ScriptedProvider, after, assert_settled, broken, cut, stall, stream
@@ -22,11 +23,14 @@ HEDGED = 5.0
 class Slow(ScriptedProvider):
     """Takes a minute to clean up after a cancellation."""
 
+    async def clean_up(self) -> None:
+        await asyncio.sleep(CLEANUP)
+
     async def complete(self, call: Call) -> Response:
         try:
             return await super().complete(call)
         except asyncio.CancelledError:
-            await asyncio.sleep(CLEANUP)
+            await self.clean_up()
             raise
 
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
@@ -34,7 +38,7 @@ class Slow(ScriptedProvider):
             async for event in super().stream(call):
                 yield event
         except asyncio.CancelledError:
-            await asyncio.sleep(CLEANUP)
+            await self.clean_up()
             raise
 
 
@@ -64,7 +68,8 @@ SCENES: dict[str, tuple[float, Callable[[], list[ScriptedProvider]]]] = {
 
 
 def hedged(*providers: ScriptedProvider) -> Pipeline:
-    return Pipeline(
+    """Its targets have answered before, so that the first one is asked in the task of the caller."""
+    pipeline = Pipeline(
         Deadline(300),
         Fallback(*providers, hedge_after=HEDGED),
         Retry(max_retries=1, base_delay=1.0, jitter="none"),
@@ -72,6 +77,13 @@ def hedged(*providers: ScriptedProvider) -> Pipeline:
         credentials=lambda tenant, provider: ["key", "another"],
         listeners=(),
     )
+    for target in route_of(pipeline).targets:
+        route_of(pipeline).pace_of(target).content(None, time())
+    return pipeline
+
+
+def route_of(pipeline: Pipeline) -> Fallback:
+    return next(layer for layer in pipeline.layers if isinstance(layer, Fallback))
 
 
 async def ask(pipeline: Pipeline, streaming: bool) -> str:
@@ -95,14 +107,14 @@ async def test_nothing_is_sent_during_the_cleanup(
     left_at, providers_of = SCENES[scene]
     providers = providers_of()
     pipeline = hedged(*providers)
-    await pipeline.complete("Are you there?", to="c")
-    route = next(layer for layer in pipeline.layers if isinstance(layer, Fallback))
     if suspected:
-        route.pace_of(route.targets[0]).suspect(time())
+        route_of(pipeline).pace_of(route_of(pipeline).targets[0]).suspect(time())
     task = asyncio.create_task(ask(pipeline, streaming))
     await asyncio.sleep(left_at)
     before = [len(each.calls) for each in providers]
-    assert before == [1, int(left_at > HEDGED), 1]
+    assert before == [1, int(left_at > HEDGED), 0]
+    told: list[Event] = []
+    pipeline.events.add(told.append)
     if leaves == "cancels":
         task.cancel()
         await asyncio.wait([task])
@@ -113,6 +125,7 @@ async def test_nothing_is_sent_during_the_cleanup(
         assert isinstance(task.exception(), ConfigurationError)
     await asyncio.sleep(2 * CLEANUP)
     assert [len(each.calls) for each in providers] == before
+    assert not any(isinstance(event, HedgeSent) for event in told)
     assert_settled(pipeline)
 
 
@@ -132,7 +145,7 @@ async def test_nothing_is_sent_during_the_cleanup_of_a_restart(leaves: str) -> N
         await answer.aclose()
     else:
         await pipeline.aclose()
-    await asyncio.wait([reader])
+    await asyncio.gather(reader, return_exceptions=True)
     await asyncio.sleep(2 * CLEANUP)
     assert [len(each.calls) for each in providers] == [2, 0, 0]
     assert_settled(pipeline)
@@ -166,12 +179,57 @@ async def test_a_timeout_that_a_provider_sets_itself_only_delays_the_hedge(strea
     assert time() == pytest.approx(HEDGED + 1, abs=0.3)
 
 
+class Deaf(Slow):
+    """Lets nobody hurry it."""
+
+    async def clean_up(self) -> None:
+        until = time() + CLEANUP
+        while time() < until:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(until - time())
+
+
 async def test_a_limit_does_not_count_as_the_caller(streaming: bool) -> None:
     """The first target has timed out, and cleans up for a minute; the hedge is retried meanwhile."""
     b = Keyed("b", [after(HEDGED + 1, broken()), "well"])
-    route = Fallback(Slow("a", [stall()]), b, hedge_after=HEDGED)
+    route = Fallback(Deaf("a", [stall()]), b, hedge_after=HEDGED)
     timeouts = {"a": Timeout(HEDGED + 2)}
     retry = Retry(max_retries=1, base_delay=1.0, jitter="none")
     pipeline = Pipeline(route, retry, Timeout(200, overrides=timeouts), credentials=lambda *_: "key")
-    await ask(pipeline, streaming)
+    route.pace_of(route.targets[0]).content(None, time())
+    task = asyncio.create_task(ask(pipeline, streaming))
+    await asyncio.sleep(2 * HEDGED + 3)
     assert len(b.calls) == 2
+    assert await task == "well"
+
+
+@pytest.mark.parametrize("leak", [False, True], ids=["takes it back", "does not"])
+async def test_a_hedge_waits_while_a_provider_times_out_by_itself(leak: bool, streaming: bool) -> None:
+    """Its own cancellation, which some libraries never take back, is not the caller's."""
+
+    class Impatient(ScriptedProvider):
+        async def complete(self, call: Call) -> Response:
+            await self._time_out()
+            raise AssertionError
+
+        async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+            await self._time_out()
+            yield StreamEvent(text="never")
+
+        async def _time_out(self) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            asyncio.get_running_loop().call_later(HEDGED + 1, task.cancel)
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError:
+                await asyncio.sleep(4)
+            if not leak:
+                task.uncancel()
+            raise ServerError("timed out", provider="a")
+
+    b = Keyed("b", [after(2, broken()), "well"])
+    pipeline = hedged(Impatient("a"), b)
+    assert await ask(pipeline, streaming) == "well"
+    assert time() == pytest.approx(HEDGED + 5, abs=0.3)
+    assert_settled(pipeline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from ranvier import ConfigurationError, DeadlineExceededError, RanvierError, Response, StreamInterruptedError
@@ -184,7 +185,21 @@ class Checker(RequestChecks, BreakerChecks):
             if attempt.delay > exchange.began - before.stopped + EPSILON:
                 self.fail(10, f"a delay of {attempt.delay} is told of {exchange}", story)
 
+    def _check_waits(self, story: Story) -> None:
+        """All waits of a call at one target, for a place or for what is left of a limit, share one limit."""
+        stack = story.stack
+        limits = {layer.waits_as: layer.max_wait for layer in stack.places}
+        if stack.pacing is not None:
+            limits["pacing"] = stack.pacing.max_wait
+        waited: Counter[tuple[str, str]] = Counter()
+        for wait in story.record.waits if story.record is not None else ():
+            waited[wait.kind, wait.target] += wait.seconds  # type: ignore[assignment]  # because: of seconds
+        for (kind, target), seconds in waited.items():
+            if (limit := limits.get(kind)) is not None and seconds > limit + EPSILON:
+                self.fail(11, f"it has waited {seconds} s for its {kind} at {target}, not {limit}", story)
+
     def _check_bounds(self, story: Story) -> None:
+        self._check_waits(story)
         stack = story.stack
         credentials = stack.pipeline.credentials
         if max(len(credentials.lookups.answers), len(credentials._turns)) > stack.keys.most:

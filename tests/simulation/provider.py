@@ -23,8 +23,23 @@ NO_CONNECTION = 5.0
 """Seconds after which a provider that cannot be reached is given up where the stack sets no limit."""
 
 
-AMPLE = RateLimits(requests=RateLimit(1e9, 1e9 - 1, 60.0), output_tokens=RateLimit(1e9, 1e8, 30.0))
-"""The limits that every provider reports."""
+class Quota:
+    """How many requests each key may send in a window, as its provider reports it; the excess is accepted."""
+
+    def __init__(self, rng: Random) -> None:
+        self._limit = rng.choice([3, 30, 1_000_000])
+        self._window = rng.choice([1.0, 10.0, 60.0])
+        self._sent: dict[tuple[str, str | None], list[float]] = {}
+
+    def used(self, target: str, key: str | None, now: float) -> RateLimits:
+        """What is left after one more request."""
+        windows = self._sent.setdefault((target, key), [])
+        windows[:] = [*(sent for sent in windows if sent // self._window == now // self._window), now]
+        left = max(self._limit - len(windows), 0)
+        reset = self._window - now % self._window
+        return RateLimits(
+            requests=RateLimit(self._limit, left, reset), output_tokens=RateLimit(1e9, 1e8, 30.0)
+        )
 
 
 class Slots(asyncio.Semaphore):
@@ -67,6 +82,7 @@ class SeededProvider:
         self.hurries = False
         self._rng = rng
         self._weather = Weather(rng)
+        self._quota = Quota(Random(f"{name} {connections} {own_key}"))
         self._checker = checker
         self._time = asyncio.get_running_loop().time
         if not streaming:
@@ -145,7 +161,7 @@ class SeededProvider:
             connect = call.limits.connect
             reply.steps[0] = (WAIT, NO_CONNECTION if connect is None else connect)
         if call.on_limits is not None:
-            call.on_limits(AMPLE, True)
+            call.on_limits(self._quota.used(exchange.target, exchange.key, now), True)
         self.requests += 1
         self.faults += reply.fault is not None
         self.sockets.add(exchange)

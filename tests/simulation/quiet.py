@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def _held_in(stack: Stack) -> Iterator[str]:
 
 
 def _places_of(stack: Stack) -> Iterator[str]:
-    for places in stack.places.places if stack.places is not None else ():
+    for places in itertools.chain.from_iterable(layer.places for layer in stack.places):
         if places.in_flight or places.waiting:
             yield f"{places.in_flight} calls have a place, {places.waiting} wait: {places}"
 

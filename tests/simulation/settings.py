@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 from ranvier import SHARED
-from ranvier.layers import AdaptiveLimit, Bulkhead, Retry, RetryBudget, SharedCircuits, Timeout
+from ranvier.layers import AdaptiveLimit, Bulkhead, Pacing, Retry, RetryBudget, SharedCircuits, Timeout
 from ranvier.pipeline import Credentials
 from simulation.misbehaviour import GRACE
 from simulation.provider import SeededProvider
@@ -37,17 +37,31 @@ def draw_hedges(rng: Random) -> tuple[float | Literal["p95", "p99"] | None, floa
     return rng.choice([None, 0.5, 2.0, "p95", "p99", "p99"]), rng.choice([None, 2.0, 20.0])
 
 
-def draw_places(rng: Random) -> Bulkhead | AdaptiveLimit | None:
-    """A queue for places, in some of the stacks."""
+def draw_places(rng: Random) -> list[Bulkhead | AdaptiveLimit]:
+    """A queue for places, in some of the stacks; in some of those one of each kind."""
     if rng.random() < 0.7:
-        return None
+        return []
+    first = _draw_places(rng, rng.random() < 0.5)
+    own = Random(repr(first))  # every other draw stays as it was
+    second = _draw_places(own, isinstance(first, Bulkhead))
+    return [first] if own.random() < 0.7 else own.sample([first, second], 2)
+
+
+def _draw_places(rng: Random, adaptive: bool) -> Bulkhead | AdaptiveLimit:
     settings: dict[str, Any] = {
         "per_tenant": rng.choice([None, None, 2]),
         "queue": rng.choice([0, 3, 10_000]),
         "max_wait": rng.choice([0.0, 1.0, 10.0]),
     }
     places = rng.choice([1, 3, 20])
-    return AdaptiveLimit(places, **settings) if rng.random() < 0.5 else Bulkhead(places, **settings)
+    return AdaptiveLimit(places, **settings) if adaptive else Bulkhead(places, **settings)
+
+
+def draw_pacing(rng: Random) -> Pacing | None:
+    """Calls that keep under the limits of their key, in some of the stacks."""
+    if rng.random() < 0.6:
+        return None
+    return Pacing(rng.choice([0.0, 1.0, 10.0]), queue=rng.choice([0, 3, 10_000]))
 
 
 def draw_shared(rng: Random) -> SharedCircuits | None:

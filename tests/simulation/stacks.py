@@ -14,7 +14,6 @@ from ranvier.layers import (
     Breaker,
     Deadline,
     Fallback,
-    Pacing,
     Retry,
     SharedCircuits,
     Throttle,
@@ -29,6 +28,7 @@ from simulation.settings import (
     Keys,
     draw_breaker_settings,
     draw_hedges,
+    draw_pacing,
     draw_places,
     draw_retry,
     draw_shared,
@@ -47,7 +47,7 @@ class Stack:
 
     Attributes:
         breaker, throttle, bulkhead, pacing: Those layers, or `None`.
-        places: Its `Bulkhead` or `AdaptiveLimit`, or `None`.
+        places: Its `Bulkhead` and its `AdaptiveLimit`, if it has them.
         circuits: What the circuits of the breaker should do.
         heard: Changes of circuits that were told and not yet compared: tenant, before, after.
         closed_until: By target or provider and key: when a key that was refused may be used again.
@@ -84,9 +84,8 @@ class Stack:
         self.deadline = rng.choice([None, 2.0, 10.0, 20.0, 60.0])
         self.spending = Spending(Random(f"{self.names} {self.deadline}"))
         self.places = draw_places(rng)
-        places: list[Layer] = [] if self.places is None else [self.places]
         layers = [*self._call_layers(), *self._route_layers(), *self._retry_layers()]
-        layers += [*places, *self._admit_layers()]
+        layers += [*self.places, *self._admit_layers()]
         self.pipeline = Pipeline(
             *layers,
             *self._attempt_layers(),
@@ -98,7 +97,7 @@ class Stack:
             self.pipeline.events.add(self._look_around_later, verbose=True)
         self.needs_deadline = self.deadline is None and self.timeout is None
         self.plain = not self.hedges and self.reserve is None and self.shared is None
-        watching = (self.throttle, self.pacing, self.places)
+        watching = (self.throttle, self.pacing, *self.places)
         self.watched = not self.plain or any(layer is not None for layer in watching)
         self.asks_last_target = self.shared is not None
         self._limits: dict[tuple[str, bool], tuple[float | None, float | None, float | None]] = {}
@@ -181,8 +180,8 @@ class Stack:
         bulkhead: list[Layer] = [] if self.bulkhead is None else [self.bulkhead]
         inner = [*bulkhead, *breaker] if rng.random() < 0.5 else [*breaker, *bulkhead]
         self.throttle = self._throttle() if rng.random() < 0.5 else None
-        self.pacing = Pacing() if Random(repr(self.names)).random() < 0.4 else None
-        outer = [] if self.pacing is None else [self.pacing]  # the providers' limits are never used up
+        self.pacing = draw_pacing(Random(repr(self.names)))
+        outer = [] if self.pacing is None else [self.pacing]
         if self.throttle is None:
             return [*outer, *inner]
         self.sleeps_inside_throttle = any(isinstance(layer, Sleeper) for layer in inner)

@@ -37,7 +37,7 @@ class Watch:
         last_target: True if it is sent although a shared circuit is open, because no other target is left.
         hedged: True once another target was asked as well; the attempt is not retried then.
         lost: True once another target has answered, or the route has left it: nothing more is sent.
-        given_up: True once the caller has cancelled, if another task asks this target: nothing more is sent.
+        given_up: True once the caller has cancelled, if another task asks this target; nothing is sent then.
         broken: The error that broke the stream before: it is retried or raised like one of an attempt.
         silent: True while the attempt in flight has had no content for longer than its hang threshold.
         observers: Permits to notify of the silence and the first content of the attempt.

@@ -19,16 +19,16 @@ CLEANUP = "tests/layers/test_hedge_slow_cleanup.py::test_nothing_is_sent_during_
 
 MUTANTS = [
     mutant(
-        "J4", "a hedge is sent while a cancelled attempt cleans up", "pipeline/timing/wait_timer.py",
+        "J4", "a hedge due while a provider times out by itself is lost", "pipeline/timing/wait_timer.py",
         "            if self.alarm_at <= now and cancelled_by_others(self._task, self._cancelling):",
         "            if self.alarm_at <= now and cancelled_by_others(self._task, 99):",
-        CLEANUP,
-        f"{CLEANUP}_of_a_restart",
+        "tests/layers/test_hedge_slow_cleanup.py::"
+        "test_a_timeout_that_a_provider_sets_itself_only_delays_the_hedge",
     ),
     mutant(
-        "J4", "a hedge is retried while a cancelled attempt cleans up", "pipeline/timing/wait_timer.py",
-        "        if call.watch.lost or call.watch.given_up:",
-        "        if call.watch.lost:",
+        "J4", "a hedge is retried while a cancelled attempt cleans up", "pipeline/asking/attempt.py",
+        "    while call.watch.given_up and",
+        "    while False and",
         CLEANUP,
     ),
     mutant(

@@ -1,8 +1,8 @@
 """One call on its way through its targets: one after the other, and at most two at a time.
 
 The first target is asked in the caller's task. When it is silent for too long, the next one is asked as
-well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in a
-task of its own from the start. Its attempt can then outlive the call, and still counts for the circuit.
+well, in a task of its own (a hedge), and the first content wins. A target that may be silent is asked in one
+from the start: that can outlive the call, and counts for the circuit.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Race(TargetsLeft, Generic[R]):
                     except BaseException as error:
                         if not contestant.ended_by(error):
                             raise
+                        self.caller = self.caller and Caller()  # a provider may not take its own back
                         self.failed(contestant, call, error)
                 if self.flight is not None:
                     await self.flight.over(self.is_settled)
@@ -140,8 +141,8 @@ class Race(TargetsLeft, Generic[R]):
 
     def launch(self, contestant: Contestant, call: Call) -> None:
         """Ask a target in a task of its own."""
-        self.flight = self.flight or Flight()
-        self.flight.launch(contestant, call, self._carry(contestant, call), self._context)
+        flight = self.flight = self.flight or Flight()
+        flight.launch(contestant, call, self._carry(contestant, call), self._context)
 
     async def _carry(self, contestant: Contestant, call: Call) -> None:
         try:
@@ -175,9 +176,8 @@ class Race(TargetsLeft, Generic[R]):
         self._answer = answer
 
     def _falls_back_on(self, answer: R) -> bool:
-        return bool(getattr(answer, "empty", False)) and not (
-            self.single or self.layer.accepts_empty(self.call)
-        )
+        empty = bool(getattr(answer, "empty", False))
+        return empty and not (self.single or self.layer.accepts_empty(self.call))
 
     def failed(self, contestant: Contestant, call: Call, error: BaseException) -> None:
         """Record the failure of a target; end the call if other targets would fail in the same way."""

@@ -19,6 +19,7 @@ from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
 from ranvier.pipeline.streaming.stream import ResponseStream
+from ranvier.pipeline.timing.cancellation import AGAIN
 from ranvier.pipeline.timing.limit import OVERTAKEN, too_late
 from ranvier.pipeline.timing.limits import Limits, slot_wait
 from ranvier.pipeline.timing.wait_timer import WaitTimer, earlier
@@ -37,9 +38,21 @@ def attempt(call: Call) -> Awaitable[Response | ResponseStream]:
     A whole answer is streamed too if the limits require it, so that silence is detected. If a deployment
     rejects streaming, it is called without streaming, now and from then on.
     """
+    if call.watch.given_up:
+        return _if_wanted(call)
     if call.streaming or call.limits.over_stream:
         return _by_stream(call)
     return _whole(call)
+
+
+async def _if_wanted(call: Call) -> Response | ResponseStream:
+    """The attempt, once it is certain that the caller has not cancelled; else this task is cancelled too.
+
+    A provider that times out by itself cancels the caller's task as well, and then takes that back.
+    """
+    while call.watch.given_up and (call.deadline is None or call.pipeline.clock() < call.deadline):  # noqa: ASYNC110
+        await asyncio.sleep(AGAIN)  # nothing tells when it is taken back
+    return await (_by_stream(call) if call.streaming or call.limits.over_stream else _whole(call))
 
 
 async def _by_stream(call: Call) -> Response | ResponseStream:
@@ -52,6 +65,8 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
                 raise
             deployment.ask_whole(call.credential)
             call = call.again(reason=error.kind)
+    if call.watch.given_up:
+        return await _if_wanted(call)
     call = call.within(Limits(call.limits.seconds, call.limits.connect))  # there is no first token
     return await (_streamed(call, _whole_as_stream(call), False) if call.streaming else _whole(call))
 

@@ -70,7 +70,7 @@ class WaitTimer:
             RanvierError: one of them has passed, or another target has answered.
         """
         call, phase = self._call, "deadline"
-        if call.watch.lost or call.watch.given_up:
+        if call.watch.lost:
             raise too_late(call, OVERTAKEN)
         now, due, seconds = call.pipeline.clock(), call.deadline, call.limits.seconds
         if seconds is not None and (due is None or now + seconds < due):
