@@ -116,7 +116,8 @@ class RequestChecks(RaceChecks):
         if stack.asks_last_target and stack.again:
             return True  # a rejection is all that the route knows then
         if before.key != exchange.key:
-            return before.kind in ABOUT_KEYS
+            used_up = stack.again and stack.pacing is not None  # its key, when `Again` tries once more
+            return before.kind in ABOUT_KEYS or (used_up and before.kind in RETRIED)
         kind = before.kind if before.ending == "raised" else "timeout"
         if kind == "timeout":
             return getattr(before.error, "phase", "") == "connect" or stack.retries_timeouts(before.target)
