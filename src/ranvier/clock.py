@@ -41,6 +41,12 @@ def wall() -> int:
     return time.time_ns()
 
 
+def since_epoch(loop: asyncio.AbstractEventLoop) -> float:
+    """The time of day, in seconds since the epoch. On a loop with a clock of its own, the epoch is its 0."""
+    clock = clock_of(loop)
+    return time.time() if clock is time.monotonic else clock()
+
+
 async def sleep_until(when: float, clock: Clock) -> None:
     """Sleep until `clock` has reached `when`, even if the loop wakes a little early."""
     while (rest := when - clock()) > 0:  # noqa: ASYNC110  # because: only time is awaited

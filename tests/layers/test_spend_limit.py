@@ -51,8 +51,8 @@ FINE = Response("fine", usage=COST)
 
 @pytest.fixture(autouse=True)
 def at_the_beginning_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wall clock begins at 0, as the virtual one does not."""
-    monkeypatch.setattr("ranvier.clock.wall", lambda: 0)
+    """The epoch is now."""
+    monkeypatch.setattr("ranvier.clock.since_epoch", lambda loop: 0)
 
 
 def pipeline_with(limit: SpendLimit, *layers: Any, providers: Any = None, **others: Any) -> Pipeline:
@@ -225,14 +225,27 @@ async def test_a_refusal_after_the_first_content_settles_at_its_reservation() ->
 
 async def test_windows_begin_at_multiples_since_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of a day at midnight UTC, whenever the process started; a wall clock that jumps changes nothing."""
-    monkeypatch.setattr("ranvier.clock.wall", lambda: 86_390 * 10**9)
+    monkeypatch.setattr("ranvier.clock.since_epoch", lambda loop: 86_390)
     limit = SpendLimit(BOUND, 86_400)
     async with pipeline_with(limit) as pipeline:
         await ask(pipeline)
-        monkeypatch.setattr("ranvier.clock.wall", lambda: 0)
+        monkeypatch.setattr("ranvier.clock.since_epoch", lambda loop: 0)
         assert await outcome(pipeline) == "spend_limit"
         await asyncio.sleep(10)
         assert await outcome(pipeline) == "succeeded"
+
+
+def test_in_virtual_time_windows_follow_the_virtual_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a test has the same windows whenever it runs."""
+    monkeypatch.undo()
+
+    async def ends_in() -> float:
+        limit = SpendLimit(10_000, 3600)
+        async with pipeline_with(limit) as pipeline:
+            await ask(pipeline)
+            return limit.spending(pipeline.clock()).ends_in
+
+    assert run(ends_in(), start=5000) == 2200
 
 
 # --- what is not sent ----------------------------------------------------------------------------

@@ -156,7 +156,7 @@ MUTANTS = [
     ),
     mutant(
         "P1", "windows begin when the process did", LAYER,
-        "        self._offset = clock.wall() / 1e9 - pipeline.clock()",
+        "        self._offset = clock.since_epoch(pipeline.loop) - pipeline.clock()",
         "        self._offset = -pipeline.clock()",
         f"{LIMITED}::test_windows_begin_at_multiples_since_the_epoch",
     ),

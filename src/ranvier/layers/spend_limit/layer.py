@@ -127,7 +127,7 @@ class SpendLimit(Layer):
             self.ledger.settle_all()
             self._offset -= shift
         elif self._offset is None:
-            self._offset = clock.wall() / 1e9 - pipeline.clock()
+            self._offset = clock.since_epoch(pipeline.loop) - pipeline.clock()
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its purse, if it fits at any of its targets."""
