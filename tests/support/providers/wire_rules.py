@@ -195,7 +195,8 @@ def responses(body: Body) -> Complaints:
             yield f"No tool output found for function call {waiting}."
         if kind == "function_call_output":
             waiting.discard(item["call_id"])
-        if kind == "reasoning" and next_.get("role", "user") == "user" and "call_id" not in next_:
+        led_to = next_.get("type") in ("reasoning", "function_call") or next_.get("role") == "assistant"
+        if kind == "reasoning" and not led_to:  # several in a row have been recorded
             yield "Item of type 'reasoning' was provided without its required following item."
     if items[-1].get("role") != "user" and kind != "function_call_output":
         yield "the conversation ends with the assistant"
