@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ranvier import ConfigurationError, RanvierError
@@ -71,6 +71,7 @@ calls = st.tuples(
     st.sampled_from([1, 4, 8]),
     st.lists(calls, max_size=50),
 )
+@example(None, 0.5, 4, [(0.0, FAILED, None)] * 5)  # closed after four, and the fifth is the first again
 def test_it_opens_when_enough_calls_and_too_many_of_them_are_bad(
     threshold: int | None, rate: float | None, minimum: int, history: list[tuple[float, Outcome, bool | None]]
 ) -> None:

@@ -30,6 +30,8 @@ LOOKUPS = "pipeline/credentials/lookups.py"
 TIMERS = "pipeline/timing/timer_wheel.py"
 SMALL_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_whatever_goes_wrong"
 
+LONGER_FORM = "tests/simulation/test_simulation.py::test_every_invariant_is_kept_for_longer"
+
 
 @dataclass(frozen=True)
 class SimulationMutant(Mutant):
@@ -38,7 +40,7 @@ class SimulationMutant(Mutant):
     @property
     def nodes(self) -> tuple[str, ...]:
         """The simulation in small."""
-        return (SMALL_FORM,)
+        return (SMALL_FORM, LONGER_FORM)
 
 
 def mutant(trap: str, bug: str, file: str, line: str, mutation: str) -> SimulationMutant:

@@ -21,6 +21,13 @@ def test_every_invariant_is_kept_whatever_goes_wrong(seed: int) -> None:
     assert result.faults > CALLS / 10
 
 
+@pytest.mark.filterwarnings("ignore:a stream of:ResourceWarning")
+def test_every_invariant_is_kept_for_longer() -> None:
+    """Three targets of a call that may be asked at a time are rare."""
+    result = run.attempt(8, 4 * CALLS)
+    assert not isinstance(result, str), result
+
+
 def replayed(seed: int, chance: str) -> str:
     """What the command that replays a seed says, in a process of its own."""
     command = [sys.executable, str(Path(run.__file__)), "--seed", str(seed), "--calls", str(CALLS)]

@@ -24,7 +24,7 @@ MUTANTS = [
         "                    self.queue.leave(entry, now, 0.0)",
         "                    pass",
         "tests/layers/test_layers_together.py"
-        "::test_calls_never_pass_places_around_without_being_sent[False-0]",
+        "::test_calls_never_pass_places_around_without_being_sent[False-2]",
     ),
     mutant(
         "B1",
