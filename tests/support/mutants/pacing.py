@@ -135,9 +135,9 @@ MUTANTS = [
     mutant(
         "P5",
         "a stream settles when it is handed out",
-        LAYER,
-        "                    answer.on_end(held.end)",
-        "                    held.end()",
+        "pipeline/waiting/carry.py",
+        "                answer.on_end(held.end)",
+        "                held.end()",
         f"{PACING}::test_a_stream_settles_when_it_ends_or_is_dropped",
     ),
     mutant(

@@ -37,9 +37,9 @@ MUTANTS = [
     mutant(
         "B1",
         "a place is passed on when the stream is handed out",
-        LAYER,
-        "                    answer.on_end(held.end)",
-        "                    held.end()",
+        "pipeline/waiting/carry.py",
+        "                answer.on_end(held.end)",
+        "                held.end()",
         f"{BULKHEAD}::test_a_stream_holds_its_place_until_it_ends",
     ),
     mutant(

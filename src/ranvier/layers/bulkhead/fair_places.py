@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,9 +21,8 @@ from ranvier.pipeline.place import Place
 from ranvier.pipeline.queueing.fair_queue import PRIORITIES, FairQueue
 from ranvier.pipeline.queueing.waiter import LATE, NEVER, SENT_ON, Waiter
 from ranvier.pipeline.reporting.announce import announce_rejected
-from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import too_late
-from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.carry import carry
 from ranvier.pipeline.waiting.worth import may_queue, waiting_helps
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted
@@ -103,29 +102,9 @@ class FairPlaces(Layer):
 
     # --- the call --------------------------------------------------------------------------------
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Take a place, or wait for one; pass it on when the call or its stream has ended."""
-        held, waited = HeldPlace(self, call, self.key_of(call)), False
-        while True:
-            if waited or not held.try_take():
-                await held.wait(first=waited)
-            try:
-                answer = await inner(call.holding(held))
-            except RequeueError as error:
-                held.end()
-                if error.by is not held:
-                    raise
-                waited = True
-            except BaseException:
-                held.end()
-                raise
-            else:
-                if isinstance(answer, ResponseStream) and answer.is_of_provider:
-                    answer.on_end(held.end)
-                    held.began()
-                else:
-                    held.end()
-                return answer
+        return carry(HeldPlace(self, call, self.key_of(call)), call, inner)
 
     # --- whether to wait -------------------------------------------------------------------------
 

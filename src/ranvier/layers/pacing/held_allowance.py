@@ -101,6 +101,9 @@ class HeldAllowance:
         self._paced.limits.report(limits, reservation, self._call.pipeline.clock(), counted=counted)
         self._paced.advance(self._call)
 
+    def began(self) -> None:
+        """The call is a stream: it holds its part until it ends."""
+
     def end(self, outcome: Outcome | None = None) -> None:
         """The call has ended here: settle what it has used."""
         call = self._call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,9 +22,8 @@ from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
 from ranvier.pipeline.queueing.waiter import LATE, NEVER, SENT_ON
 from ranvier.pipeline.reporting.announce import announce_rejected
-from ranvier.pipeline.streaming.stream import ResponseStream
 from ranvier.pipeline.timing.limit import too_late
-from ranvier.pipeline.waiting.held import RequeueError
+from ranvier.pipeline.waiting.carry import carry
 from ranvier.pipeline.waiting.worth import may_queue, waiting_helps
 from ranvier.pipeline.worst_case import WorstCase
 from ranvier.wording import counted, target_name
@@ -87,31 +86,13 @@ class Pacing(Layer):
         """Forget the limits that were measured on another event loop, if that is closed."""
         self.allowances.opened(pipeline)
 
-    async def handle(self, call: Call, inner: Handler[R]) -> R:
+    def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Reserve what the call is expected to use, or wait for it; settle what it has used at its end."""
         paced = self.allowances.of(call.deployment, call.credential)
         if paced is None:
-            return await inner(call)
-        held, waited = HeldAllowance(self, call, paced), False
-        while True:
-            if waited or not held.try_take():
-                await held.wait(first=waited)
-            try:
-                answer = await inner(call.holding(held, held.hear))
-            except RequeueError as error:
-                held.end()
-                if error.by is not held:
-                    raise
-                waited = True
-            except BaseException:
-                held.end()
-                raise
-            else:
-                if isinstance(answer, ResponseStream) and answer.is_of_provider:
-                    answer.on_end(held.end)
-                else:
-                    held.end()
-                return answer
+            return inner(call)
+        held = HeldAllowance(self, call, paced)
+        return carry(held, call, inner, held.hear)
 
     # --- whether to wait -------------------------------------------------------------------------
 
