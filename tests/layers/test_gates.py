@@ -382,6 +382,15 @@ def test_the_drain_is_known_after_a_few_calls_and_forgotten_after_a_while() -> N
     assert drain.seconds_for(10, 50.0 + 2 * HALF) == 0
 
 
+def test_only_admissions_begin_the_measurement_of_a_drain() -> None:
+    """Not a call that asked while the gate was closed, which would make the queue look slow for ten seconds."""
+    drain = Drain()
+    assert drain.seconds_for(10, 0.0) == 0
+    for number in range(LEAST):
+        drain.admit(7.0 + number)
+    assert drain.seconds_for(10, 9.0) == pytest.approx(10 * 2 / LEAST)
+
+
 async def test_a_call_whose_turn_would_come_too_late_goes_on_at_once() -> None:
     """Once it is known how fast the queue moves."""
     one = ScriptedProvider(

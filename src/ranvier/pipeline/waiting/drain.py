@@ -25,20 +25,18 @@ class Drain:
 
     def admit(self, now: float) -> None:
         """A call was admitted."""
-        self._turn(now)
-        self._count += 1
-
-    def seconds_for(self, calls: int, now: float) -> float:
-        """How long it takes to admit `calls` more; 0 if the drain is not known."""
-        self._turn(now)
-        admitted, seconds = self._before + self._count, now - self._since
-        return calls * seconds / admitted if admitted >= LEAST and seconds >= 1.0 else 0.0
-
-    def _turn(self, now: float) -> None:
-        """Begin another window if the current one is over."""
         if now >= self._began + 2 * HALF:
             self._since = self._began = now
             self._before = self._count = 0
         elif now >= self._began + HALF:
             self._since, self._began = self._began, now
             self._before, self._count = self._count, 0
+        self._count += 1
+
+    def seconds_for(self, calls: int, now: float) -> float:
+        """How long it takes to admit `calls` more; 0 if the drain is not known."""
+        if now >= self._began + 2 * HALF:
+            return 0.0
+        over = now >= self._began + HALF  # the current window: it is then the earlier one
+        since, admitted = (self._began, self._count) if over else (self._since, self._before + self._count)
+        return calls * (now - since) / admitted if admitted >= LEAST and now - since >= 1.0 else 0.0
