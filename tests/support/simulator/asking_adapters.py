@@ -38,6 +38,18 @@ THINKING: dict[str, dict[str, Any]] = {
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
+OPAQUE: dict[str, tuple[str, ...]] = {
+    "anthropic": ('"type": "thinking"', '"signature": "sig-'),
+    "openai": (),
+    "gemini": ('"thoughtSignature": "c2ln',),
+    "kimi": (),
+    "glm": (),
+    "openrouter": ('"reasoning_details"', '"signature": "sig-'),
+    "ollama": (),
+    RESPONSES: ('"encrypted_content": "gAAA',),
+}
+"""What stands in a request with reasoning that only its issuer accepts; two of them sign alike."""
+
 MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
 WAYS = ("whole", "streamed")
 PATIENT = Timeout(seconds=5)
@@ -67,13 +79,18 @@ def speaker(provider: str) -> Any:
 
 @asynccontextmanager
 async def asking(
-    sim: Simulator, provider: str, *, options: Any = None, limits: Timeout = PATIENT
+    sim: Simulator,
+    provider: str,
+    *,
+    options: Any = None,
+    limits: Timeout = PATIENT,
+    key: str = "sk-simulated-9999",
 ) -> AsyncIterator[Asking]:
     """Somebody to ask `provider`, with wire fields of their own and so much patience."""
-    target = speaker(provider)("sk-simulated-9999", base_url=sim.url(provider))
+    target = speaker(provider)(key, base_url=sim.url(provider))
     deployment = Deployment(target, MODELS.get(provider), options=options)
     async with Pipeline(Fallback(deployment), limits) as pipeline:
         yield Asking(pipeline)
 
 
-assert set(THINKING) == set(ASKED)
+assert set(THINKING) == set(OPAQUE) == set(ASKED)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import signs
 from ranvier.simulator.wires.reading import Unacceptable, invalid
 from ranvier.simulator.wires.rules import thinking
 
@@ -109,6 +110,8 @@ def _check_block(where: str, block: Json) -> None:
         raise invalid(f"{where}.tool_use.input: Input should be a valid dictionary")
     if kind == "thinking" and not block.get("signature"):
         raise invalid(f"{where}.thinking.signature: Field required")
+    if kind == "thinking" and not signs(block["signature"], block.get("thinking", "")):
+        raise invalid(f"{where}: Invalid `signature` in `thinking` block")
 
 
 def _blocks(message: Json) -> list[Json]:
