@@ -40,13 +40,14 @@ NAME: Final = r"^[a-zA-Z0-9_-]{1,128}$"
 
 
 def check(body: Json, model: str, messages: list[Json]) -> None:
-    """Raise `Unacceptable` if Anthropic would reject the request."""
+    """Raise `Unacceptable` if Anthropic would reject the request; no `model` skips the rules of models."""
     for name in body:
         if name not in PARAMETERS:
             raise invalid(f"{name}: Extra inputs are not permitted")
     _check_limit(body, model)
     _check_sampling(body, model)
-    thinking.check(body, model)
+    if model:
+        thinking.check(body, model)
     for position, message in enumerate(messages):
         _check_message(position, message)
     _check_calls(messages)

@@ -47,7 +47,7 @@ def check(body: Json, model: str, items: list[Json], *, account: str) -> None:
     `account` is the one that asks: encrypted reasoning of another one is rejected.
     """
     for name in body:
-        if name not in PARAMETERS:
+        if model and name not in PARAMETERS:
             raise invalid(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     for position, item in enumerate(items):
         _check_item(f"input[{position}]", item)
