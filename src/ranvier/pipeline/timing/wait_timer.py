@@ -158,11 +158,17 @@ class WaitTimer:
             return ours.reason if task.cancelling() <= self._cancelling else None
         return ours.reason if isinstance(error, Exception) else None
 
+    @property
+    def cancelled(self) -> bool:
+        """True if the waiting task was cancelled since its wait began, and not by us.
+
+        That was its caller, or the awaited code, if it never takes that back: these cannot be distinguished.
+        """
+        return self._task is None or self._task.cancelling() > self._cancelling
+
     def is_theirs(self, error: BaseException) -> bool:
         """True if `error`, not caused by us, is a CancelledError that the awaited code raised itself."""
-        task = self._task
-        cancelled = task is None or task.cancelling() > self._cancelling
-        return isinstance(error, asyncio.CancelledError) and not cancelled
+        return isinstance(error, asyncio.CancelledError) and not self.cancelled
 
     def interrupt(self, reason: str) -> None:
         """End the wait for `reason`."""
