@@ -166,7 +166,7 @@ async def test_levels_of_reasoning_are_those_that_the_page_names(
     page: dict[str, Any], sent: list[httpx.Request]
 ) -> None:
     """DeepSeek's are snapped; Mistral's word for `off` is `none`."""
-    levels = {
+    levels: dict[tuple[str, Any], dict[str, Any]] = {
         ("flash", "off"): {"thinking": {"type": "disabled"}},
         ("flash", "medium"): {"reasoning_effort": "high"},
         ("flash", "max"): {"reasoning_effort": "max"},

@@ -18,7 +18,8 @@ USER = {"role": "user", "content": "Hi"}
 BLOCK = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "noon"}
 HI = {"role": "user", "parts": [{"text": "Hi"}]}
-CALLED = {"role": "model", "parts": [{"functionCall": {"name": "now", "args": {}}}]}
+CALL_PART = {"functionCall": {"name": "now", "args": {}}}
+CALLED = {"role": "model", "parts": [CALL_PART]}
 ANSWERED = {"role": "user", "parts": [{"functionResponse": {"name": "now", "response": {}}}]}
 SIGNED = signature_of(Answer(2, 1, "claude-sonnet-5", 0, 0, reasoning=("Hm",)))
 """Claude's signature of its thought `Hm`."""
@@ -36,7 +37,7 @@ def thought(words, signature):
 
 def signed(signature):
     """Gemini calls a tool, and signs the call."""
-    return {**CALLED, "parts": [{**CALLED["parts"][0], "thoughtSignature": signature}]}
+    return {"role": "model", "parts": [{**CALL_PART, "thoughtSignature": signature}]}
 
 
 def assistant(*blocks):
