@@ -1,4 +1,4 @@
-"""One-line bugs in how the simulator checks opaque reasoning, and in failures and mistakes; tests notice each."""
+"""One-line bugs in checks of opaque reasoning, in failures and in mistakes, each of which a test notices."""
 
 from support.mutants.traps import mutant
 
