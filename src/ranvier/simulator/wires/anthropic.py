@@ -88,7 +88,7 @@ class AnthropicWire(Wire):
         messages, model = messages_of(body), model_of(body)
         if "anthropic-version" not in sent.headers:
             raise invalid("anthropic-version: header is required")
-        check(body, model if sent.provider == self.name else "", messages)
+        check(body, "" if sent.provider.startswith(f"{self.name}-") else model, messages)
         choice = body.get("tool_choice") or {}
         must_call = {"any": "", "tool": choice.get("name", "")}.get(choice.get("type", ""))
         tools = () if choice.get("type") == "none" else body.get("tools") or ()
