@@ -12,12 +12,12 @@ import pytest
 from ranvier import Message, messages
 from ranvier.simulator import Simulator
 from support.messages import going_on
-from support.simulator.asking_adapters import ASKED, RESPONSES, THINKING, TOOLS, WAYS, asking
+from support.simulator.asking_adapters import ASKED, OPAQUE, THINKING, TOOLS, WAYS, asking
 
 pytestmark = [pytest.mark.once, pytest.mark.integration]
 
 KEY = going_on.KEY
-SIGNING = ["anthropic", "gemini", "openrouter", RESPONSES]
+SIGNING = [provider for provider in ASKED if OPAQUE[provider]]
 TESTS = Path(__file__).parents[1]
 
 

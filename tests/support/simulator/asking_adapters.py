@@ -31,12 +31,14 @@ class Asked(NamedTuple):
         opaque: What stands in a request with reasoning that only its issuer accepts.
         model: The model; `None` is the provider's default.
         made: What makes the adapter, of a key and a `base_url`; `None` is the adapter of that name.
+        key_is_account: Another key is another account; false where tokens come and go within a project.
     """
 
     thinking: dict[str, Any]
     opaque: tuple[str, ...] = ()
     model: str | None = None
     made: Callable[..., Any] | None = None
+    key_is_account: bool = True
 
 
 ALL_ASKED = {
