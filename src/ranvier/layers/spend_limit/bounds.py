@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ranvier.messages.audio import Audio
+from ranvier.messages.document import Document
 from ranvier.messages.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
@@ -159,6 +161,10 @@ def _part(part: Part) -> int:
         return _text(part.call_id) + _text(part.name) + _json(part.extra)
     if isinstance(part, Native):
         return _json(part.data)
+    if isinstance(part, Document) and part.is_text:
+        return _text(part.marked) + _text(part.name or "") + _json(part.extra)
+    if isinstance(part, (Document, Audio)):
+        raise _UnboundedError(f"{'sound' if isinstance(part, Audio) else 'a PDF'} has no known bound")
     if isinstance(part, WirePart):
         raise _UnboundedError(f"a part of type {part.type!r} has no known size")
     return _json(part.extra)

@@ -22,6 +22,7 @@ class Kimi(ChatCompletions):
     default_model = "kimi-k2.6"
     default_base_url = "https://api.moonshot.ai/v1"
     returned = (REASONING,)
+    media = frozenset()
     tool_names = name_rule("a-zA-Z0-9_-", 64, first="a-zA-Z_")
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
