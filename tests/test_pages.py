@@ -45,6 +45,7 @@ ELSEWHERE = {
 ON_THE_WIRE = {
     "history.md",
     "index.md",
+    "media.md",
     "reasoning.md",
     "streaming.md",
     "coming-from/litellm.md",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ranvier import Audio, ConfigurationError, Document, Image, Message, Request, ToolCall
-from ranvier.messages import sources
-from ranvier.messages.audio import FORMATS
+from ranvier.messages.media import sources
+from ranvier.messages.media.audio import FORMATS
 from ranvier.messages.size import PAGE, UNKNOWN_LENGTH, characters_in, estimated_characters_in
 from support.messages.saving import PDF, PNG, WAV
 

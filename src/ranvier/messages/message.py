@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.audio import Audio
 from ranvier.messages.characters import mended
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.native import Native
 from ranvier.messages.schema.lenient import STRICT, arguments_in
 from ranvier.messages.wire import WirePart

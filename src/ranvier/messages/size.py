@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
 from ranvier.messages.message import Part, Text, ToolCall, ToolResult
 from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool

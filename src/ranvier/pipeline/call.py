@@ -229,8 +229,7 @@ class Call:
     def estimated_cost(self) -> float | None:
         """About what this call costs at most at its target; `None` without a price or a `max_tokens`.
 
-        It counts a token for four characters of the request, nothing for images, an estimate for PDFs and
-        sound, and the whole `max_tokens`.
+        It counts a token for four characters, nothing for images, and the whole `max_tokens`.
         """
         price, limit = self.pipeline.prices.get(self.deployment.target), self.request.max_tokens
         if price is None or limit is None:

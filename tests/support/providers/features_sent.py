@@ -211,8 +211,9 @@ async def documents() -> Table:
         (asked(text), "mark of text"),
     )
     table = [["provider", "PDF, bytes", "PDF, URL", "its name", "PDF in a tool result", "text"]]
-    for name in APIS:
-        table.append([name, *[await place(name, *probe, model=SEEING.get(name)) for probe in probes]])
+    table += [
+        [name, *[await place(name, *probe, model=SEEING.get(name)) for probe in probes]] for name in APIS
+    ]
     return table
 
 
@@ -228,8 +229,9 @@ async def sound() -> Table:
         (called, recording.base64),
     )
     table = [["provider", "WAV or MP3, bytes", "other formats, bytes", "URL", "in a tool result"]]
-    for name in APIS:
-        table.append([name, *[await place(name, *probe, model=HEARING.get(name)) for probe in probes]])
+    table += [
+        [name, *[await place(name, *probe, model=HEARING.get(name)) for probe in probes]] for name in APIS
+    ]
     return table
 
 

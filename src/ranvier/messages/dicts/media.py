@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.audio import Audio, media_type_of
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.dicts.keys import Keys
-from ranvier.messages.document import PDF, Document, is_document_type, points_elsewhere
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio, media_type_of
+from ranvier.messages.media.document import PDF, Document, is_document_type, points_elsewhere
+from ranvier.messages.media.image import Image
+from ranvier.messages.media.sources import is_name
 from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES
-from ranvier.messages.sources import is_name
 from ranvier.messages.wire import WirePart
 
 T = TypeVar("T")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.audio import Audio
 from ranvier.messages.dicts import media
 from ranvier.messages.dicts.keys import Keys
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Media, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.wire import WirePart

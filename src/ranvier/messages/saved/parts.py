@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import ROLES, Message, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.saved.kinds import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ranvier.messages.document import Document
+from ranvier.messages.media.document import Document
 from ranvier.messages.message import Message, Part, Text, ToolResult
 
 

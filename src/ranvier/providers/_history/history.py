@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.document import Document
+from ranvier.messages.media.document import Document
 from ranvier.messages.message import Message, Part, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Request

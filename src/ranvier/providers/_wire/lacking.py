@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import ContextLengthError, InvalidRequestError, UnsupportedRequestError
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Media, ToolResult
 from ranvier.messages.request import Request
 from ranvier.messages.size import CHARACTERS_PER_TOKEN, characters_in

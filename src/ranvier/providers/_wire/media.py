@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from ranvier.messages.audio import FORMATS, Audio
-from ranvier.messages.document import PDF, Document
+from ranvier.messages.media.audio import FORMATS, Audio
+from ranvier.messages.media.document import PDF, Document
 from ranvier.messages.message import MEDIA
 from ranvier.providers._models.capabilities import is_deaf
 

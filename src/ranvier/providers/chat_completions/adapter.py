@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.response import Response

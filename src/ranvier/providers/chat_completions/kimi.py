@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.image import Image
 from ranvier.providers._history.tool_names import name_rule
 from ranvier.providers._reading.reading import Json
 from ranvier.providers.chat_completions.adapter import ChatCompletions

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.audio import Audio
+from ranvier.messages.media.audio import Audio
 from ranvier.messages.message import MEDIA, Media, Message, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.request import Request

@@ -6,11 +6,11 @@ import mimetypes
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
+from ranvier.messages.media.sources import last_segment
 from ranvier.messages.message import Media
-from ranvier.messages.sources import last_segment
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.media import IN_WORDS, check_taken

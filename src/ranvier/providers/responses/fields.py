@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors.provider import UnsupportedRequestError
-from ranvier.messages.audio import Audio
+from ranvier.messages.media.audio import Audio
 from ranvier.messages.message import ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS
 from ranvier.messages.wire import WirePart, WireTool

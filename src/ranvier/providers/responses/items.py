@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
+from ranvier.messages.media.sources import last_segment
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import RESPONSES, Native
-from ranvier.messages.sources import last_segment
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import arguments_text, results
 from ranvier.providers._history.part_fields import PartFields

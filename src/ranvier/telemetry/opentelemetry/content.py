@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.audio import Audio
-from ranvier.messages.document import Document
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Text, ToolCall, ToolResult
 from ranvier.telemetry.opentelemetry import names
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.sources import bytes_of_file, decoded, encoded
+from ranvier.messages.media.sources import bytes_of_file, decoded, encoded
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.sources import (
+from ranvier.messages.media.sources import (
     bytes_of_file,
     check_size,
     check_source,
