@@ -54,7 +54,9 @@ CONVERSATION: list[Any] = [
     {"role": "tool", "tool_call_id": "a b", "content": "42", "name": "f"},
     {"role": "user", "content": "And now?"},
 ]
-MEDIA: list[Any] = [{"role": "user", "content": ["What is this?", part]} for part in (PDF, NOTES, SOUND, PLAN)]
+MEDIA: list[Any] = [
+    {"role": "user", "content": ["What is this?", part]} for part in (PDF, NOTES, SOUND, PLAN)
+]
 OPTIONS: dict[str, Any] = {
     "system": "You are terse.",
     "max_tokens": 100,
@@ -111,6 +113,14 @@ def test_a_call_is_taken_or_refused(conversation: Any, options: Any) -> None:
         with suppress(ConfigurationError):
             sent(build_request(prompt, said))  # type: ignore[arg-type]
     assert repr(given) == repr(before)
+
+
+@tried(100)
+@given(st.sampled_from(MEDIA).flatmap(mutated))
+def test_a_document_or_sound_is_taken_or_refused(message: Any) -> None:
+    """As a dict of any API; what is taken can be sent to everybody, or is known to be taken by nobody."""
+    with suppress(ConfigurationError):
+        sent(build_request([message], {}))
 
 
 @tried(60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ranvier.messages.media.audio import Audio
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.message import Part, Text, ToolCall, ToolResult
 from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool
@@ -36,7 +36,7 @@ def estimated_characters_in(request: Request) -> int:
 def _estimate(part: Part) -> int:
     if isinstance(part, ToolResult):
         return 0 if isinstance(part.content, str) else sum(map(_estimate, part.content))
-    if not isinstance(part, (Document, Audio)) or (isinstance(part, Document) and part.is_text):
+    if not isinstance(part, (Document, Audio)) or is_text(part):
         return 0
     if part.data is None:
         return UNKNOWN_LENGTH

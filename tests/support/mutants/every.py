@@ -9,6 +9,7 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.media import MUTANTS as OF_MEDIA
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
@@ -30,6 +31,7 @@ MUTANTS = (
     *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
+    *OF_MEDIA,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ranvier.messages.media.audio import Audio
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
@@ -161,7 +161,7 @@ def _part(part: Part) -> int:
         return _text(part.call_id) + _text(part.name) + _json(part.extra)
     if isinstance(part, Native):
         return _json(part.data)
-    if isinstance(part, Document) and part.is_text:
+    if is_text(part):
         return _text(part.marked) + _text(part.name or "") + _json(part.extra)
     if isinstance(part, (Document, Audio)):
         raise _UnboundedError(f"{'sound' if isinstance(part, Audio) else 'a PDF'} has no known bound")

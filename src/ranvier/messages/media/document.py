@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeGuard
 from urllib.parse import urlsplit
 
 from ranvier.errors.configuration import ConfigurationError
@@ -158,6 +158,11 @@ class Document:
             f"size={len(self.data)}" if self.data is not None else f"url={without_query(self.url or '')!r}"
         )
         return f"Document({where}, media_type={self.media_type!r}, name={self.name!r})"
+
+
+def is_text(part: object) -> TypeGuard[Document]:
+    """True for a document of text whose bytes are here."""
+    return isinstance(part, Document) and part.is_text
 
 
 def is_text_type(media_type: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.message import Message, Part, Text, ToolResult
 
 
@@ -31,7 +31,7 @@ def _is_written(message: Message, *, everywhere: bool) -> bool:
 
 
 def _written(part: Part) -> Part:
-    if isinstance(part, Document) and part.is_text:
+    if is_text(part):
         return Text(part.marked, part.extra)
     if isinstance(part, ToolResult) and any(isinstance(each, Document) for each in part.parts):
         return replace(part, content=tuple(map(_written, part.parts)))  # type: ignore[arg-type]

@@ -74,8 +74,7 @@ def takes_only_text(facts: Facts) -> bool:
 @lru_cache(maxsize=1024)
 def is_deaf(facts: Facts) -> bool:
     """True if the model is known to refuse sound, while others of its vendor take it."""
-    rows = (deaf for vendor, starts, deaf in DEAF if _matches(facts, vendor, starts))
-    return next(rows, False)
+    return next((deaf for vendor, starts, deaf in DEAF if _matches(facts, vendor, starts)), False)
 
 
 def _matches(facts: Facts, vendor: str, starts: str) -> bool:

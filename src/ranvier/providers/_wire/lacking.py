@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.errors.provider import ContextLengthError, InvalidRequestError, UnsupportedRequestError
 from ranvier.messages.media.audio import Audio
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.media.image import Image
 from ranvier.messages.message import Media, ToolResult
 from ranvier.messages.request import Request
@@ -61,7 +61,5 @@ def _media(request: Request) -> Iterator[Media | WirePart]:
             continue
         for part in message.content:
             for each in part.parts if isinstance(part, ToolResult) else (part,):
-                if isinstance(each, (Image, Document, Audio, WirePart)) and not (
-                    isinstance(each, Document) and each.is_text
-                ):
+                if isinstance(each, (Image, Document, Audio, WirePart)) and not is_text(each):
                     yield each

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ranvier.messages.media.audio import FORMATS, Audio
-from ranvier.messages.media.document import PDF, Document
+from ranvier.messages.media.document import PDF, Document, is_text
 from ranvier.messages.message import MEDIA
 from ranvier.providers._models.capabilities import is_deaf
 
@@ -32,7 +32,7 @@ IN_WORDS: Final = {"Image": "images", "Document": "documents", "Audio": "audio"}
 
 def untaken(wire: Wire, call: Call, part: object) -> str:
     """Why the target of `call` takes no such document or sound; empty if it does, or if that is not known."""
-    if not isinstance(part, (Document, Audio)) or (isinstance(part, Document) and part.is_text):
+    if not isinstance(part, (Document, Audio)) or is_text(part):
         return ""
     kind = _kind(part)
     if kind not in wire.media:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ranvier.messages.media.audio import Audio
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.media.image import Image
 from ranvier.messages.message import Media
 from ranvier.providers._history.part_fields import PartFields
@@ -36,6 +36,6 @@ def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields) ->
 def _source(part: Image | Document | Audio) -> Json:
     if part.url is not None:
         return {"type": "url", "url": part.url}
-    if isinstance(part, Document) and part.is_text:  # the API knows no other type of text
+    if is_text(part):  # the API knows no other type of text
         return {"type": "text", "media_type": "text/plain", "data": part.text}
     return {"type": "base64", "media_type": part.media_type, "data": part.base64}

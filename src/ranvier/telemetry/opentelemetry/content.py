@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ranvier.messages.media.audio import Audio
-from ranvier.messages.media.document import Document
+from ranvier.messages.media.document import Document, is_text
 from ranvier.messages.media.image import Image
 from ranvier.messages.message import Text, ToolCall, ToolResult
 from ranvier.telemetry.opentelemetry import names
@@ -73,7 +73,7 @@ def _media(part: Media, modality: str) -> dict[str, Any]:
     """A picture, a document or sound; the text of a document is content like any other."""
     if part.url is not None:
         return {"type": "uri", "modality": modality, "uri": part.url}
-    if isinstance(part, Document) and part.is_text:
+    if is_text(part):
         return {"type": "text", "content": part.text}
     return {"type": modality, "mime_type": part.media_type, "size": len(part.data or b"")}
 
