@@ -95,8 +95,8 @@ def test_media_are_kept_elsewhere() -> None:
         kept[f"blob:{len(kept)}"] = data
         return f"blob:{len(kept) - 1}"
 
-    parts = ["Look:", Image(data=PNG), Image("https://example.com/a.png"), Document(data=PDF)]
-    history = [Message("user", [*parts, Audio(data=WAV)])]
+    shown: list[Any] = ["Look:", Image(data=PNG), Image("https://example.com/a.png"), Document(data=PDF)]
+    history = [Message("user", [*shown, Audio(data=WAV)])]
     text = messages.dump(history, store=store)
     assert kept == {"blob:0": PNG, "blob:1": PDF, "blob:2": WAV}
     assert all(Image.from_bytes(each, "x").base64 not in text for each in kept.values())

@@ -6,7 +6,6 @@ import mimetypes
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import PurePath
 from typing import Any, Final, Self, TypeGuard
 from urllib.parse import urlsplit
@@ -150,6 +149,8 @@ class Document:
     @property
     def marked(self) -> str:
         """The text between tags with its name, as it stands in a message."""
+        from html import escape  # because few documents are sent in this way
+
         name = f' name="{escape(self.name)}"' if self.name else ""
         return f"\n<document{name}>\n{self.text}\n</document>\n"
 
