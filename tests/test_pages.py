@@ -46,6 +46,7 @@ ELSEWHERE = {
 ON_THE_WIRE = {
     "history.md",
     "index.md",
+    "media.md",
     "reasoning.md",
     "streaming.md",
     "coming-from/litellm.md",

@@ -75,7 +75,7 @@ OF_A_CALL = {
         "pass the whole history as the first argument; messages.dump(history) keeps it",
     ),
     **dict.fromkeys(
-        ("images", "image", "files", "documents", "attachments"),
+        ("images", "image", "files", "file", "documents", "document", "attachments", "pdf"),
         "put it into a message: complete([Message('user', ['What is this?', Image(...)])])",
     ),
     **dict.fromkeys(

@@ -14,6 +14,7 @@ from support.oracles import histories
 from support.oracles.answers import our_reading
 from support.oracles.asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
 from support.oracles.comparing_letters import AT_ALL_TIMES, differences
+from support.oracles.media import MEDIA
 from support.oracles.postbox import Postbox
 from support.oracles.vendors import KEY, READING
 from support.providers.seven import body
@@ -95,6 +96,17 @@ async def test_a_conversation(postbox: Postbox, provider: str, streamed: bool) -
     fields["tools"] = [declared(provider, tool) for tool in request.tools]
     different = await asked(postbox, provider, request, fields, streamed=streamed)
     assert different.keys() == {*AT_ALL_TIMES.get(provider, ()), *IN_A_CONVERSATION.get(provider, ())}
+
+
+@pytest.mark.parametrize("provider", MEDIA)
+async def test_documents_and_sound(postbox: Postbox, provider: str) -> None:
+    """So are PDFs, texts and recordings, for models that take them."""
+    message, theirs = MEDIA[provider]
+    request = Request((message,), max_tokens=100)
+    fields = theirs | {LIMITS.get(provider, "max_tokens"): 100}
+    model = "gpt-audio" if provider == "openai" else None
+    different = await asked(postbox, provider, request, fields, model=model)
+    assert different.keys() == set(AT_ALL_TIMES.get(provider, ()))
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "get_weather"])

@@ -4,7 +4,7 @@ import pytest
 
 from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
-from ranvier.messages import Image
+from ranvier.messages import Audio, Document, Image
 from ranvier.messages.request import LEVELS, LIFETIMES
 from ranvier.providers import OpenAI, adapter
 from support.simulator.talking import WIRES
@@ -61,6 +61,15 @@ HISTORIES = [
     [Message.user("Hi"), Message.assistant("Hello."), Message.user("use get_weather")],
     [Message.user("Hi"), Message.assistant("Hel")],
     [Message("user", ("use get_weather", Image(data=b"\x89PNG\r\n\x1a\n and no more")))],
+    *(
+        [Message("user", ("use get_weather", part))]
+        for part in (
+            Document(data=b"%PDF-1.7 and no more"),
+            Document("https://x.test/a.pdf"),
+            Document.from_text("Hi", "application/json"),
+            Audio(data=b"ID3 and no more"),
+        )
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ranvier import Message, messages
 from ranvier.simulator import Simulator
-from support.messages import going_on
+from support.messages import every_part, going_on
 from support.simulator.asking_adapters import ASKED, OPAQUE, THINKING, TOOLS, WAYS, asking
 
 pytestmark = [pytest.mark.once, pytest.mark.integration]
@@ -64,3 +64,30 @@ async def test_conversations_go_on_in_a_new_process(
         assert signatures(json.dumps(exchange.body)) & signed[first] == (
             signed[first] if second == first else set()
         )
+
+
+async def test_every_part_goes_on_in_a_new_process(
+    sim: Simulator, tmp_path: Path, one_tls_context: None
+) -> None:
+    """At every provider that takes it. The others say why not, before anything is sent."""
+    for part, (history, _) in every_part.CONVERSATIONS.items():
+        (tmp_path / part).write_text(messages.dump(history), encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", str(every_part.__file__), str(tmp_path), json.dumps(sim.urls)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    outcomes = [json.loads(line) for line in told.decode().splitlines()]
+    assert len(outcomes) == len(every_part.CONVERSATIONS) * len(every_part.ASKED)
+    answered = {
+        part: {
+            provider for which, provider, what in outcomes if which == part and what == every_part.ANSWERED
+        }
+        for part in every_part.CONVERSATIONS
+    }
+    assert answered == {part: takers for part, (_, takers) in every_part.CONVERSATIONS.items()}
+    refusals = [what for _, _, what in outcomes if what != every_part.ANSWERED]
+    assert all("nothing was sent: choose another target" in what for what in refusals)
+    assert len(sim.requests) == sum(map(len, answered.values()))
+    assert [(each.refused, each.body) for each in sim.requests if each.refused] == []

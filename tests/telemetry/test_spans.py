@@ -29,7 +29,7 @@ from ranvier import (
 )
 from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.messages import Image
+from ranvier.messages import Audio, Document, Image
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, Stub
 from ranvier.telemetry import OpenTelemetry
 from ranvier.telemetry.opentelemetry import content, names
@@ -444,6 +444,21 @@ def test_the_result_of_a_tool_with_a_picture_is_told_by_its_parts() -> None:
                 {"type": "image", "mime_type": "image/png", "size": 11},
             ],
         }
+    ]
+
+
+def test_documents_and_sound_are_told_like_pictures() -> None:
+    """The text of a document is content like any other; bytes stay out."""
+    parts = (
+        Document.from_text("a purple note"),
+        Document(data=b"%PDF-1.7", name="a.pdf"),
+        Audio("https://pic.example/1.mp3"),
+    )
+    (message,) = json.loads(str(content.request(Request((Message("user", parts),)))["gen_ai.input.messages"]))
+    assert message["parts"] == [
+        {"type": "text", "content": "a purple note"},
+        {"type": "document", "mime_type": "application/pdf", "size": 8},
+        {"type": "uri", "modality": "audio", "uri": "https://pic.example/1.mp3"},
     ]
 
 

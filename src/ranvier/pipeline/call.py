@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.events import RequestAdjusted
-from ranvier.messages.size import characters_in
+from ranvier.messages.size import estimated_characters_in
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
@@ -229,12 +229,12 @@ class Call:
     def estimated_cost(self) -> float | None:
         """About what this call costs at most at its target; `None` without a price or a `max_tokens`.
 
-        It counts a token for four characters of the request, nothing for images, and the whole `max_tokens`.
+        It counts a token for four characters, nothing for images, and the whole `max_tokens`.
         """
         price, limit = self.pipeline.prices.get(self.deployment.target), self.request.max_tokens
         if price is None or limit is None:
             return None
-        return (characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000
+        return (estimated_characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000
 
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
         """Emit a `RequestAdjusted` event for each `(parameter, description of its change)`."""

@@ -9,6 +9,7 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.media import MUTANTS as OF_MEDIA
 from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
@@ -32,6 +33,7 @@ MUTANTS = (
     *OF_KEYS,
     *OF_LIFECYCLE,
     *OF_OPAQUE,
+    *OF_MEDIA,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,

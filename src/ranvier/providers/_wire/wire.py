@@ -38,6 +38,9 @@ class Wire(ABC):
     call_ids: IdRule = ANY_ID
     """The tool call ids that its wire accepts."""
 
+    media: frozenset[str] = frozenset()
+    """The kinds of documents and sound that its wire takes, in the words of `_wire.media`."""
+
     default_base_url: ClassVar[str]
     name: str = ""
     base_url: str = ""

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.image import Image
-from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
+from ranvier.messages.message import MEDIA, Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.request import Request
 from ranvier.messages.response import Response
 from ranvier.messages.tool import Tool
@@ -27,8 +26,10 @@ from ranvier.providers._models.schemas import closed, has_maps
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.media import PDFS, PDFS_BY_URL, TEXTS, of_assistant
 from ranvier.providers.anthropic.answer import read_message
 from ranvier.providers.anthropic.events import EventReader
+from ranvier.providers.anthropic.media import media_block
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -49,6 +50,7 @@ class Anthropic(Adapter):
     default_base_url = "https://api.anthropic.com"
     call_ids = ANTHROPIC_IDS
     tool_names = name_rule("a-zA-Z0-9_-", 128)
+    media = frozenset((PDFS, PDFS_BY_URL, TEXTS))
 
     def path(self, model: str, streaming: bool) -> str:
         """The same for every model, streamed or not."""
@@ -111,8 +113,8 @@ class Anthropic(Adapter):
         turns: list[tuple[str, list[Json]]] = []
         for message in call.request.messages:
             role = "assistant" if message.role == "assistant" else "user"
-            if role == "assistant" and any(isinstance(part, Image) for part in message.parts):
-                raise self.unsupported(call, "takes no images from the assistant")
+            if role == "assistant" and (refusal := of_assistant(self, call, message.parts)) is not None:
+                raise refusal
             blocks = [] if message.role == "system" else self._blocks(call, message, part_fields)
             if blocks and turns and turns[-1][0] == role:
                 turns[-1][1].extend(blocks)
@@ -135,10 +137,8 @@ class Anthropic(Adapter):
             if not part.text.strip():  # the API rejects a blank one
                 return None
             return {"type": "text", "text": part.text, **part_fields.accepted("text", part.extra)}
-        if isinstance(part, Image):
-            if part.detail is not None:
-                part_fields.leave_out("detail")
-            return {"type": "image", "source": _source(part), **part_fields.accepted("image", part.extra)}
+        if isinstance(part, MEDIA):
+            return media_block(self, call, part, part_fields)
         if isinstance(part, ToolCall):
             tool_use: Json = {"type": "tool_use", "id": part.id, "name": part.name, "input": part.arguments}
             return {**tool_use, **part_fields.accepted("call", part.extra)}
@@ -176,12 +176,6 @@ def _continues_without_thought(thinking: Json, messages: list[Json]) -> bool:
 def _first_type(message: Json) -> Any:
     content = message["content"]
     return "text" if isinstance(content, str) else content[0].get("type")
-
-
-def _source(image: Image) -> Json:
-    if image.url is not None:
-        return {"type": "url", "url": image.url}
-    return {"type": "base64", "media_type": image.media_type, "data": image.base64}
 
 
 def _tool(tool: Tool | WireTool, part_fields: PartFields) -> Json:

@@ -9,15 +9,14 @@ Answers and streams are read in `answer`.
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.messages.image import Image
-from ranvier.messages.message import Message, Text, ToolCall, ToolResult
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.message import MEDIA, Media, Message, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.request import Request
 from ranvier.messages.response import Response
@@ -32,7 +31,9 @@ from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
+from ranvier.providers._wire.media import ANY_AUDIO, AUDIO_BY_URL, PDFS, PDFS_BY_URL, TEXTS_BY_URL
 from ranvier.providers.gemini.answer import SIGNATURE, PartReader, read_answer
+from ranvier.providers.gemini.media import media_part
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -56,6 +57,7 @@ class Gemini(Adapter):
     default_model = "gemini-3.6-flash"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
     tool_names = name_rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_")
+    media = frozenset((PDFS, PDFS_BY_URL, TEXTS_BY_URL, *ANY_AUDIO, AUDIO_BY_URL))
 
     def path(self, model: str, streaming: bool) -> str:
         """The model and the method; without `alt=sse` a stream would be one long JSON array."""
@@ -147,25 +149,22 @@ class Gemini(Adapter):
         return parts
 
     def _part(
-        self, call: Call, part: Text | Image | ToolCall | WirePart, part_fields: PartFields
+        self, call: Call, part: Text | Media | ToolCall | WirePart, part_fields: PartFields
     ) -> Json | None:
         if isinstance(part, WirePart):
             return part_fields.of_wire(part, self.family)
         if isinstance(part, Text):
             part_fields.accepted("text", part.extra)
             return {"text": part.text} if part.text else None
-        if isinstance(part, Image):
-            part_fields.accepted("image", part.extra)
-            if part.detail is not None:
-                part_fields.leave_out("detail")
-            return self._image(call, part)
+        if isinstance(part, MEDIA):
+            return media_part(self, call, part, part_fields)
         part_fields.accepted("call", part.extra)
         return {"functionCall": {"id": part.id, "name": part.name, "args": part.arguments}}
 
     def _result(
         self, call: Call, result: ToolResult, names: Mapping[str, str], part_fields: PartFields
     ) -> Iterator[Json]:
-        """A tool result; its images are inside it if the model accepts that, else after it."""
+        """A tool result; its pictures and PDFs are inside it if the model accepts that, else after it."""
         part_fields.accepted("result", result.extra)
         answer: Json = {"error" if result.is_error else "result": result.text}
         response: Json = {"id": result.call_id, "name": result.name or names.get(result.call_id, "")}
@@ -176,7 +175,7 @@ class Gemini(Adapter):
             written = self._part(call, part, part_fields)
             if isinstance(part, Text) or written is None:
                 continue
-            if within and "inlineData" in written:
+            if within and "inlineData" in written and not isinstance(part, Audio):
                 response.setdefault("parts", []).append(written)
             else:
                 after.append(written)
@@ -184,14 +183,6 @@ class Gemini(Adapter):
         if after:
             yield {"text": introduction(replace(result, name=response["name"]))}
             yield from after
-
-    def _image(self, call: Call, image: Image) -> Json:
-        if image.url is None:
-            return {"inlineData": {"mimeType": image.media_type, "data": image.base64}}
-        if not image.url.startswith("https://"):
-            raise self.unsupported(call, "fetches images only by https")
-        kind = image.media_type or mimetypes.guess_type(urlsplit(image.url).path)[0] or "image/jpeg"
-        return {"fileData": {"fileUri": image.url, "mimeType": kind}}
 
 
 def _sign(parts: list[Json]) -> None:

@@ -12,6 +12,7 @@ from ranvier.simulator.wires.chat import ChatWire, Json, event
 from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.opaque import signature_of, signs
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
+from ranvier.simulator.wires.rules.media import check_chat
 
 _NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
@@ -109,6 +110,8 @@ class OpenRouterWire(ChatWire):
     def check(self, sent: Sent, body: Json, model: str, messages: list[Json]) -> None:
         check_roles(messages, ("system", "developer", "user", "assistant", "tool"))
         check_results(messages, "")
+        for position, message in enumerate(messages):
+            check_chat(f"messages[{position}]", message, fetches=True)
         reasoning = body.get("reasoning") or {}
         if {"effort", "max_tokens"} <= reasoning.keys():
             raise invalid('Only one of "reasoning.effort" and "reasoning.max_tokens" can be specified')

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ranvier.simulator.wires.opaque import signs
 from ranvier.simulator.wires.reading import Unacceptable, invalid
 from ranvier.simulator.wires.rules import thinking
+from ranvier.simulator.wires.rules.media import check_anthropic
 
 Json = dict[str, Any]
 
@@ -102,6 +103,7 @@ def _check_message(position: int, message: Json) -> None:
 
 def _check_block(where: str, block: Json) -> None:
     kind = block["type"]
+    check_anthropic(where, block)
     if kind == "text" and not block["text"]:
         raise invalid("messages: text content blocks must be non-empty")
     for name in ("id", "tool_use_id"):

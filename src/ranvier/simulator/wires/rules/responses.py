@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ranvier.simulator.wires.opaque import is_encrypted_for
 from ranvier.simulator.wires.reading import Unacceptable, invalid
+from ranvier.simulator.wires.rules.media import check_responses
 from ranvier.simulator.wires.rules.openai import NAME, NOT_REASONING, REASONING, SAMPLING, loose, reasons
 from ranvier.simulator.wires.rules.openai_settings import check_cache, check_value, efforts_of, unsupported
 
@@ -77,11 +78,13 @@ def _check_item(place: str, item: Json) -> None:
             raise invalid(words, param=place, code="invalid_value")
         if item.get("content") is None:
             raise _missing(f"{place}.content")
+        check_responses(f"{place}.content", item["content"])
     if kind in ("function_call", "function_call_output"):
         needed = ("call_id", "name", "arguments") if kind == "function_call" else ("call_id", "output")
         for name in needed:
             if not isinstance(item.get(name), (str, list)):
                 raise _missing(f"{place}.{name}")
+        check_responses(f"{place}.output", item.get("output"))
         if len(item["call_id"]) > 64:
             words = f"Invalid '{place}.call_id': string too long. Expected a string with maximum length 64."
             raise invalid(words, param=f"{place}.call_id", code="string_above_max_length")
