@@ -79,6 +79,17 @@ class HttpRequest:
             self.url, self.headers, body, connect=self.connect, secret=self.secret, **self.facts
         )
 
+    def bearing(self, token: str) -> HttpRequest:
+        """The same request with that bearer token."""
+        return HttpRequest(
+            self.url,
+            {**self.headers, "authorization": f"Bearer {token}"},
+            self.body,
+            connect=self.connect,
+            secret=token,
+            **self.facts,
+        )
+
     def masked(self, text: str) -> str:
         """`text` without the key."""
         return masked(text, self.secret)
