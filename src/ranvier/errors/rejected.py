@@ -148,6 +148,8 @@ class CredentialMissingError(RejectedError):
 class CredentialLookupError(RejectedError):
     """The resolver of keys failed: it raised an error (the `__cause__`), or returned something invalid.
 
+    So did a function in `headers=` or `params=` of a provider, if the message names that.
+
     The tenant is not at fault, and may well have a key.
     """
 
