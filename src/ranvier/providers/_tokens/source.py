@@ -13,6 +13,7 @@ from ranvier.errors.rejected import CredentialLookupError
 from ranvier.events import CredentialLookupFailed
 from ranvier.providers._tokens.token import Token, read_token
 from ranvier.providers._tokens.users_function import UsersFunction
+from ranvier.providers._wire.preparation import Preparation
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -59,7 +60,7 @@ class _Flight:
         self.cause: BaseException | None = None
 
 
-class TokenSource:
+class TokenSource(Preparation):
     """Gets tokens from a user's function, and keeps each until it expires.
 
     The function takes no arguments. It returns the token as a `str`, `(token, expiry)`, or an object with
@@ -116,7 +117,7 @@ class TokenSource:
         if call.credential != self.handle:
             return request
         token = await self.token(call)
-        return request.bearing(token.value)
+        return request.adding(headers={"authorization": f"Bearer {token.value}"})
 
     async def renewed(self, call: Call, reply: HttpReply) -> bool:
         """True if `reply` rejects a token, and there is a newer one now."""
