@@ -117,7 +117,8 @@ def _directions(simulator: Simulator) -> str:
 
     lines = ["", "any key and any model work; in Python:"]
     for provider, url in simulator.urls.items():
-        lines.append(f'  {ADAPTERS[provider]}("any-key", base_url="{url}")')
+        given = 'project="any", token=lambda: "any-token"' if provider == "vertex" else '"any-key"'
+        lines.append(f'  {ADAPTERS[provider]}({given}, base_url="{url}")')
     base_url = f"anthropic={simulator.url('anthropic')}"
     command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {base_url}'
     return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])

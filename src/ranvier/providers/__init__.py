@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
     "anthropic": "Anthropic",
@@ -31,6 +32,7 @@ ADAPTERS = {
     "glm": "GLM",
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
+    "vertex": "Vertex",
 }
 """The adapter class of each vendor."""
 
@@ -42,6 +44,7 @@ _MODULES = {
     "glm": "chat_completions.glm",
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
+    "vertex": "vertex.adapter",
 }
 """The module that defines each adapter class."""
 
@@ -55,6 +58,7 @@ __all__ = [
     "OpenAI",
     "OpenRouter",
     "Stub",
+    "Vertex",
 ]
 
 

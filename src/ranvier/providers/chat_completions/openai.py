@@ -111,7 +111,7 @@ class OpenAI(ChatCompletions):
         """The API that carries the request of `call`."""
         if self._api == "chat" or (self._api == "auto" and not self._is_own_host):
             return self
-        if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, self.family, self.name)):
+        if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, *self.addresses)):
             return self
         return Responses(self, self._repairs_of_responses)
 
