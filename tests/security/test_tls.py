@@ -13,7 +13,7 @@ import trustme
 
 import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers import ADAPTERS, OpenAI, adapter
+from ranvier.providers import ADAPTERS, OpenAI, Vertex, adapter
 from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
 from support.providers.seven import APIS, body
 from support.security.authorities import HOST, OldAuthority, proving, trusting
@@ -92,6 +92,9 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
+OF_VERTEX = ("project", "location", "token", "quota_project", "anthropic_version")
+
+
 @pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
@@ -100,6 +103,8 @@ def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
             "api_key",
             "base_url",
             "name",
+            "headers",
+            "params",
             "http_client",
             "engine",
             "ssl_context",
@@ -107,6 +112,7 @@ def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
             "unknown",
         ),
         *(["api"] if kind is OpenAI else []),
+        *(OF_VERTEX if kind is Vertex else []),
     }
     for switch in ("verify", "verify_ssl", "insecure", "unknown"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):

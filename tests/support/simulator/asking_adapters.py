@@ -10,6 +10,7 @@ from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
 from ranvier.providers import OpenAI, adapter
 from ranvier.simulator import Simulator
+from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
 from support.simulator.talking import WIRES
 
 CITY = {
@@ -23,7 +24,10 @@ TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by
 RESPONSES = "openai-responses"
 """OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
 
-ASKED = (*WIRES, RESPONSES)
+VERTEX_CLAUDE = "vertex-claude"
+"""Claude at Vertex."""
+
+ASKED = (*WIRES, RESPONSES, VERTEX_CLAUDE)
 """Everything that an adapter speaks."""
 
 THINKING: dict[str, dict[str, Any]] = {
@@ -35,6 +39,8 @@ THINKING: dict[str, dict[str, Any]] = {
     "openrouter": {"reasoning": {"effort": "low"}},
     "ollama": {"think": True},
     RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
+    "vertex": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    VERTEX_CLAUDE: {"thinking": {"type": "adaptive"}},
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
@@ -62,7 +68,12 @@ class Asking:
 
 def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
-    return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
+    own = {
+        RESPONSES: partial(OpenAI, name=RESPONSES, api="responses"),
+        "vertex": GeminiAtVertex,
+        VERTEX_CLAUDE: ClaudeAtVertex,
+    }
+    return own.get(provider) or adapter(provider)
 
 
 @asynccontextmanager
