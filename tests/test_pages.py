@@ -47,6 +47,7 @@ ON_THE_WIRE = {
     "index.md",
     "reasoning.md",
     "streaming.md",
+    "vertex.md",
     "coming-from/litellm.md",
     "coming-from/sdks.md",
 }
@@ -77,6 +78,7 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
         for vendor, name in providers.ADAPTERS.items():
             monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
             monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
+        monkeypatch.setattr("ranvier.providers.vertex.adapter.url_of", lambda location: running.url("vertex"))
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
         yield running
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ranvier import ConfigurationError, Deployment, Image, Message, Pipeline, Response, Text, Tool
 from ranvier.errors import (
@@ -15,6 +19,7 @@ from ranvier.errors import (
     ModelNotFoundError,
     UnsupportedRequestError,
 )
+from ranvier.facts.price import Price, of_target
 from ranvier.layers import Fallback, Throttle, Timeout
 from ranvier.messages.request import Request
 from ranvier.providers import Vertex
@@ -331,13 +336,86 @@ async def test_an_unknown_model_is_an_error_of_its_own(model: str) -> None:
             await asked(vertex(base_url=sim.url("vertex")), model)
 
 
+# --- whose the reasoning is ----------------------------------------------------------------------
+
+THOUGHTS = {GEMINI: ("gemini", "CusBc2lnbmVk"), CLAUDE: ("anthropic", "EoQD-signed")}
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_reasoning_goes_back_to_its_project_with_any_token_and_to_no_other(
+    ask: Any, model: str
+) -> None:
+    """Also in a new process, where the function for tokens is another object."""
+    vendor, signature = THOUGHTS[model]
+
+    async def other_token() -> str:
+        return "ya29.other"
+
+    async with ask(vertex, httpx.Response(200, content=body(vendor, "tools.json"))) as server:
+        called = await server.complete(model=model, key=server.provider.credential())
+    (call,) = called.tool_calls
+    history = Request((Message.user("Weather?"), called.message, Message.tool(call.id, "Sunny")))
+
+    async def again(**given: Any) -> str:
+        async with ask(Vertex, httpx.Response(200, json={}), token=other_token, **given) as server:
+            return json.dumps(await server.sent(history, model=model, key=server.provider.credential()))
+
+    assert signature in await again(project="acme-prod")
+    assert signature not in await again(project="another")
+    assert signature not in await again(project="acme-prod", location="us")
+
+
+def test_a_version_has_the_price_of_its_plain_name() -> None:
+    """Unless it has one of its own."""
+    plain, own = Price(1, 2), Price(3, 4)
+    prices = {"vertex/claude-sonnet-4-5": plain, "vertex/claude-opus-4-5@20251101": own}
+    assert of_target(prices, "vertex/claude-sonnet-4-5@20250929") is plain
+    assert of_target(prices, "vertex/claude-opus-4-5@20251101") is own
+    assert of_target(prices, "vertex/claude-opus-4-5") is None
+
+
 # --- google-auth ---------------------------------------------------------------------------------
 
 
 async def test_without_google_auth_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the first call, and the next target is asked."""
-    import sys
-
     monkeypatch.setitem(sys.modules, "google.auth", None)
     with pytest.raises(CredentialLookupError, match=r"pip install 'ranvier\[vertex\]', or give token="):
         await asked(Vertex("acme-prod", base_url="http://127.0.0.1:9"), GEMINI)
+
+
+async def test_default_credentials_are_refreshed_without_blocking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token server runs on the same event loop, so a refresh that blocked it would never end."""
+    pytest.importorskip("google.auth")
+    issued: list[str] = []
+
+    async def issue(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        issued.append(f"ya29.{len(issued)}-until-{int(time.time()) + (3600 if issued else -5)}")
+        content = json.dumps({"access_token": issued[-1], "expires_in": 3600, "token_type": "Bearer"})
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
+        writer.write(f"{head}connection: close\r\n\r\n{content}".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(issue, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    account = {
+        "type": "service_account",
+        "project_id": "acme-prod",
+        "private_key": rsa.generate_private_key(65537, 2048)
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        .decode(),
+        "client_email": "ranvier@acme-prod.iam.gserviceaccount.com",
+        "token_uri": f"http://127.0.0.1:{port}/token",
+    }
+    (tmp_path / "account.json").write_text(json.dumps(account), encoding="utf-8")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with server, Simulator() as sim:
+        provider = Vertex("acme-prod", base_url=sim.url("vertex"))
+        assert (await asked(provider, GEMINI)).text
+        assert [exchange.key for exchange in sim.requests] == issued
+    assert len(issued) == 2

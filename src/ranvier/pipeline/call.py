@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.events import RequestAdjusted
+from ranvier.facts.price import of_target
 from ranvier.messages.size import characters_in
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
@@ -231,7 +232,7 @@ class Call:
 
         It counts a token for four characters of the request, nothing for images, and the whole `max_tokens`.
         """
-        price, limit = self.pipeline.prices.get(self.deployment.target), self.request.max_tokens
+        price, limit = of_target(self.pipeline.prices, self.deployment.target), self.request.max_tokens
         if price is None or limit is None:
             return None
         return (characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000

@@ -19,6 +19,7 @@ from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
 from ranvier.messages.build import build_request
 from support.providers.asking import opened
 from support.providers.seven import APIS, PNG
+from support.providers.vertex_apis import AT_VERTEX
 
 LEFT_OUT, REFUSED = "left out", "refused"
 
@@ -123,10 +124,10 @@ Table = list[list[str]]
 async def addresses() -> Table:
     """Where a request goes, with which key, and where that is taken from."""
     table = [["provider", "address", "headers", "key variables", "default model"]]
-    for name, kind in APIS.items():
+    for name, kind in (APIS | AT_VERTEX).items():
         urls, headers = [], []
-        for variable in kind.environment:
-            with patch.dict(os.environ, {variable: "<key>"}):
+        for variable in kind.environment or ("",):
+            with patch.dict(os.environ, {variable: "<key>"} if variable else {}):
                 async with opened(kind, httpx.Response(200, json={})) as server:
                     await server.sent(key=server.provider.credential())
             (request,) = server.requests
@@ -136,7 +137,10 @@ async def addresses() -> Table:
         if len(ways) > 1:
             ways = [f"`{key}`: `{url}`" for key, url in zip(kind.environment, urls, strict=True)]
         table.append(
-            [name, "<br>".join(ways), quoted(headers), quoted(kind.environment), f"`{kind.default_model}`"]
+            [
+                *(name, "<br>".join(ways), quoted(headers)),
+                *(quoted(kind.environment) or "none: `token=`", f"`{kind.default_model}`"),
+            ]
         )
     return table
 

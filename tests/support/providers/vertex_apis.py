@@ -22,3 +22,10 @@ class ClaudeAtVertex(GeminiAtVertex):
 
     def __init__(self, api_key: str | None = None, *, name: str = "vertex-claude", **given: Any) -> None:
         super().__init__(api_key, name=name, **given)
+
+
+AT_VERTEX: dict[str, Any] = {"vertex": GeminiAtVertex, "vertex-claude": ClaudeAtVertex}
+"""The adapters by name."""
+
+SPEAKS = {"vertex": "gemini", "vertex-claude": "anthropic"}
+"""The vendor whose wire each of them speaks."""

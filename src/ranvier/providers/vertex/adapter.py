@@ -22,7 +22,14 @@ from ranvier.providers.gemini.adapter import method, resource
 from ranvier.providers.gemini.wire import GenerateContent
 from ranvier.providers.vertex.claude import VERSION, ClaudeAtVertex
 from ranvier.providers.vertex.google import DefaultCredentials
-from ranvier.providers.vertex.location import PROJECT, checked_location, checked_project, path_of, url_of
+from ranvier.providers.vertex.location import (
+    EVERYWHERE,
+    PROJECT,
+    checked_location,
+    checked_project,
+    path_of,
+    url_of,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -63,6 +70,7 @@ class Vertex(GenerateContent, TokenAdapter):
 
     family = "vertex"
     default_model = "gemini-3.6-flash"
+    default_base_url = url_of(EVERYWHERE)
 
     def __init__(
         self,
