@@ -296,9 +296,10 @@ async def test_an_expired_token_is_renewed_and_the_request_sent_again(model: str
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_project_without_rights_is_an_authentication_error(model: str) -> None:
     """After the one renewal; its words show no token."""
+    token = f"ya29.sentinel-until-{int(time.time()) - 5}"
 
     async def expired() -> str:
-        return f"ya29.sentinel-until-{int(time.time()) - 5}"
+        return token
 
     async with Simulator(seed=1) as sim:
         provider = Vertex("acme-prod", token=expired, base_url=sim.url("vertex"))
