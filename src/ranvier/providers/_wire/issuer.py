@@ -47,7 +47,8 @@ class Issuer:
     def account(self) -> str:
         """The digest of the key."""
         if self._account is None:
-            self._account = account_of(self.call.credential)
+            key, access = self.call.credential, self.call.access
+            self._account = account_of(key if access is None else access.account(key))
         return self._account
 
     def owns(self, native: Native) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Never, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, Self, get_args
 from urllib.parse import urlsplit
 
 from ranvier import validation
@@ -106,6 +106,12 @@ class OpenAI(ChatCompletions):
             del unknown
         self._api = validation.choice("api", api, get_args(Api))
         self._repairs_of_responses = Repairs()
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own."""
+        moved = super().moved_to(base_url)
+        moved._repairs_of_responses = Repairs()
+        return moved
 
     def wire_for(self, call: Call) -> Wire:
         """The API that carries the request of `call`."""

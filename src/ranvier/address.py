@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import httpx
-
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_PORT: Final = 65535
@@ -18,6 +16,8 @@ def checked_url(url: str) -> str:
     Raises:
         ConfigurationError: it is not an http(s) URL, or has a user, a password, a query or a fragment.
     """
+    import httpx  # here, because `import ranvier` stays cheap
+
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
