@@ -7,7 +7,7 @@ MODELS = "providers/_models/models.py"
 CACHING = "providers/_models/caching.py"
 FIELDS = "providers/_wire/fields.py"
 FIXES = "providers/_repairs/known_fixes.py"
-ANTHROPIC = "providers/anthropic/adapter.py"
+ANTHROPIC = "providers/anthropic/wire.py"
 GEMINI = "providers/gemini/adapter.py"
 
 BESIDE = "tests/providers/test_reasoning_beside.py"

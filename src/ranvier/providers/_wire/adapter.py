@@ -208,10 +208,11 @@ class Adapter(Wire):
 
     def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
         call = translated(call, wire)
-        extras = Extras(call, self.family, self.name)
+        extras = Extras(call, *wire.addresses)
         fields = wire.body(call, fitted(call, self.name, wire.rules(call), extras), streaming)
         leave_to_marks(call, fields)
         extras.put_over(fields, wire.own_fields)
+        wire.finish(call, fields)
         wire.repairs.apply(call, fields)
         return fields
 
