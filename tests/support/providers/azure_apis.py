@@ -16,6 +16,13 @@ class AtAcme(Azure):
         super().__init__("https://acme.openai.azure.com", **arguments)
 
 
+class ByKey(Azure):
+    """The same with the parameters of the other providers; the base URL is the endpoint."""
+
+    def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **given: Any) -> None:
+        super().__init__(base_url, api_key=api_key, **given)
+
+
 def _with(name: str, **given: Any) -> type[AtAcme]:
     return type(name, (AtAcme,), {"__init__": lambda self, **more: AtAcme.__init__(self, **given, **more)})
 

@@ -10,6 +10,8 @@ from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
 from ranvier.providers import OpenAI, adapter
 from ranvier.simulator import Simulator
+from support.providers.azure_apis import ByKey
+from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
 from support.simulator.talking import WIRES
 
 CITY = {
@@ -23,7 +25,13 @@ TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by
 RESPONSES = "openai-responses"
 """OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
 
-ASKED = (*WIRES, RESPONSES)
+VERTEX_CLAUDE = "vertex-claude"
+"""Claude at Vertex."""
+
+AZURE_RESPONSES = "azure-responses"
+"""Azure by the Responses API."""
+
+ASKED = (*WIRES, RESPONSES, VERTEX_CLAUDE, AZURE_RESPONSES)
 """Everything that an adapter speaks."""
 
 THINKING: dict[str, dict[str, Any]] = {
@@ -35,6 +43,10 @@ THINKING: dict[str, dict[str, Any]] = {
     "openrouter": {"reasoning": {"effort": "low"}},
     "ollama": {"think": True},
     RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
+    "vertex": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    VERTEX_CLAUDE: {"thinking": {"type": "adaptive"}},
+    "azure": {},
+    AZURE_RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
@@ -62,7 +74,14 @@ class Asking:
 
 def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
-    return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
+    own = {
+        RESPONSES: partial(OpenAI, name=RESPONSES, api="responses"),
+        "azure": ByKey,
+        AZURE_RESPONSES: partial(ByKey, name=AZURE_RESPONSES, api="responses"),
+        "vertex": GeminiAtVertex,
+        VERTEX_CLAUDE: ClaudeAtVertex,
+    }
+    return own.get(provider) or adapter(provider)
 
 
 @asynccontextmanager

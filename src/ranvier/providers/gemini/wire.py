@@ -47,7 +47,7 @@ MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
 class GenerateContent(Wire):
-    """The wire of `generateContent`, whoever serves it."""
+    """The wire of `generateContent`, at any server."""
 
     family = "gemini"
     tool_names = name_rule("a-zA-Z0-9_.:-", 64, first="a-zA-Z_")
