@@ -43,6 +43,7 @@ ELSEWHERE = {
 """Pages whose code is run by a test of their own."""
 
 ON_THE_WIRE = {
+    "azure.md",
     "history.md",
     "index.md",
     "reasoning.md",
@@ -79,6 +80,7 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
             monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
             monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
         monkeypatch.setattr("ranvier.providers.vertex.adapter.url_of", lambda location: running.url("vertex"))
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", running.url("azure"))
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
         yield running
 

@@ -13,7 +13,7 @@ import trustme
 
 import ranvier
 from ranvier.errors import ConfigurationError, ConnectionFailedError
-from ranvier.providers import ADAPTERS, OpenAI, Vertex, adapter
+from ranvier.providers import ADAPTERS, OpenAI, adapter
 from support.providers.asking import Asked, FakePipeline, Loopback, Visit, listening, opened_at
 from support.providers.seven import APIS, body
 from support.security.authorities import HOST, OldAuthority, proving, trusting
@@ -92,7 +92,11 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
-OF_VERTEX = ("project", "location", "token", "quota_project", "anthropic_version")
+OWN_PARAMETERS = {
+    "OpenAI": ("api",),
+    "Azure": ("endpoint", "api_version", "token", "deployments", "api"),
+    "Vertex": ("project", "location", "token", "quota_project", "anthropic_version"),
+}
 
 
 @pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
@@ -111,9 +115,8 @@ def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
             "max_connections",
             "unknown",
         ),
-        *(["api"] if kind is OpenAI else []),
-        *(OF_VERTEX if kind is Vertex else []),
-    }
+        *OWN_PARAMETERS.get(kind.__name__, ()),
+    } - ({"base_url"} if kind.__name__ == "Azure" else set())
     for switch in ("verify", "verify_ssl", "insecure", "unknown"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):
             kind("sk-any", **{switch: False})

@@ -16,6 +16,7 @@ from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
     from ranvier.providers.anthropic.adapter import Anthropic
+    from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.chat_completions.glm import GLM
     from ranvier.providers.chat_completions.kimi import Kimi
     from ranvier.providers.chat_completions.openai import OpenAI
@@ -33,6 +34,7 @@ ADAPTERS = {
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
     "vertex": "Vertex",
+    "azure": "Azure",
 }
 """The adapter class of each vendor."""
 
@@ -45,12 +47,14 @@ _MODULES = {
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
     "vertex": "vertex.adapter",
+    "azure": "azure.adapter",
 }
 """The module that defines each adapter class."""
 
 __all__ = [
     "GLM",
     "Anthropic",
+    "Azure",
     "FunctionProvider",
     "Gemini",
     "Kimi",

@@ -10,6 +10,7 @@ from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
 from ranvier.providers import OpenAI, adapter
 from ranvier.simulator import Simulator
+from support.providers.azure_apis import ByKey
 from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
 from support.simulator.talking import WIRES
 
@@ -27,7 +28,10 @@ RESPONSES = "openai-responses"
 VERTEX_CLAUDE = "vertex-claude"
 """Claude at Vertex."""
 
-ASKED = (*WIRES, RESPONSES, VERTEX_CLAUDE)
+AZURE_RESPONSES = "azure-responses"
+"""Azure by the Responses API."""
+
+ASKED = (*WIRES, RESPONSES, VERTEX_CLAUDE, AZURE_RESPONSES)
 """Everything that an adapter speaks."""
 
 THINKING: dict[str, dict[str, Any]] = {
@@ -41,6 +45,8 @@ THINKING: dict[str, dict[str, Any]] = {
     RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
     "vertex": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
     VERTEX_CLAUDE: {"thinking": {"type": "adaptive"}},
+    "azure": {},
+    AZURE_RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
@@ -70,6 +76,8 @@ def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
     own = {
         RESPONSES: partial(OpenAI, name=RESPONSES, api="responses"),
+        "azure": ByKey,
+        AZURE_RESPONSES: partial(ByKey, name=AZURE_RESPONSES, api="responses"),
         "vertex": GeminiAtVertex,
         VERTEX_CLAUDE: ClaudeAtVertex,
     }

@@ -9,7 +9,7 @@ import httpx
 from ranvier.simulator import Simulator
 
 CHATS = ("openai", "kimi", "glm", "openrouter")
-WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama", "vertex")
+WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama", "vertex", "azure")
 BY_GEMINI = {
     "gemini": "/models",
     "vertex": "/v1beta1/projects/acme-prod/locations/global/publishers/google/models",
@@ -21,6 +21,7 @@ PATHS = {
     **dict.fromkeys(CHATS, "/chat/completions"),
     **{name: f"{path}/m:generateContent" for name, path in BY_GEMINI.items()},
     "ollama": "/api/chat",
+    "azure": "/openai/v1/chat/completions",
 }
 
 

@@ -9,7 +9,7 @@ The model of a target selects the API. A request has a token of Google's, or an 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import TYPE_CHECKING, Any, Final, Never, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -136,6 +136,12 @@ class Vertex(GenerateContent, TokenAdapter):
     def addresses(self) -> tuple[str, ...]:
         """The names by which an `extra` may address Gemini at Vertex."""
         return GEMINI, self.family, self.name
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own."""
+        moved = super().moved_to(base_url)
+        moved._claude = self._claude.served_by(moved)
+        return moved
 
     def wire_for(self, call: Call) -> Wire:
         """The API of the model."""

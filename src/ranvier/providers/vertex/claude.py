@@ -36,6 +36,10 @@ class ClaudeAtVertex(Messages):
         self._below = below
         self._version = version
 
+    def served_by(self, server: Wire) -> ClaudeAtVertex:
+        """The same wire at another server."""
+        return ClaudeAtVertex(server, self._below, self._version)
+
     @property
     def addresses(self) -> tuple[str, ...]:
         """Those of the provider, and of the vendor."""
