@@ -26,7 +26,7 @@ def checked_url(url: str, name: str = "base_url") -> str:
         raise ConfigurationError(f"{name} has a user: put it into headers=...")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise ConfigurationError(
-            f"{name}={_public(url)!r}: give one such as 'https://llm.example/v1'; a query goes into params="
+            f"{name}={_public(url)!r}: give a URL such as 'https://llm.example/v1', and its query in params="
         )
     if parsed.port is not None and parsed.port > MAX_PORT:
         raise ConfigurationError(f"{name}={_public(url)!r}: the largest port is {MAX_PORT}")
