@@ -183,9 +183,20 @@ OF_A_PROVIDER = {
     **dict.fromkeys(("retries", "max_retries"), RETRIES),
     **dict.fromkeys(("key", "token", "secret"), "write api_key=..."),
     **dict.fromkeys(("url", "endpoint", "api_base", "host", "azure_endpoint"), "write base_url=..."),
-    **dict.fromkeys(("proxy", "proxies", "verify", "headers", "default_headers"), "write http_client=..."),
+    **dict.fromkeys(("proxy", "proxies", "verify"), "write http_client=..."),
+    **dict.fromkeys(("default_headers", "extra_headers"), "write headers=..."),
+    **dict.fromkeys(("default_query", "extra_query", "query"), "write params=..."),
 }
 """For providers over HTTP."""
+
+OF_AZURE = {
+    **dict.fromkeys(("base_url", "url", "api_base", "host", "azure_endpoint"), "write endpoint=..."),
+    **dict.fromkeys(("azure_ad_token_provider", "azure_ad_token", "credential"), "write token=..."),
+    **dict.fromkeys(
+        ("azure_deployment", "deployment", "model"), "name it in the target, Deployment(azure, 'my-name')"
+    ),
+}
+"""For Azure, beside those of a provider."""
 
 
 def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:

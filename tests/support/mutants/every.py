@@ -2,6 +2,7 @@
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
+from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
@@ -21,11 +22,13 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.tokens import MUTANTS as OF_TOKENS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
     *OF_CHAOS,
     *OF_ADAPTIVE,
+    *OF_AZURE,
     *OF_BALANCES,
     *OF_FOREIGN_CODE,
     *OF_GATES,
@@ -44,6 +47,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_TOKENS,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

@@ -10,6 +10,8 @@ from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
 from ranvier.providers import ADAPTERS, OpenAI, adapter
 from ranvier.simulator import Simulator
+from support.providers.azure_apis import ByKey
+from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
 
 CITY = {
     "type": "object",
@@ -21,6 +23,12 @@ TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by
 
 RESPONSES = "openai-responses"
 """OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
+
+VERTEX_CLAUDE = "vertex-claude"
+"""Claude at Vertex."""
+
+AZURE_RESPONSES = "azure-responses"
+"""Azure by the Responses API."""
 
 
 class Asked(NamedTuple):
@@ -59,6 +67,24 @@ ALL_ASKED = {
         {"reasoning": {"effort": "low", "summary": "auto"}},
         ('"encrypted_content": "gAAA',),
         made=partial(OpenAI, name=RESPONSES, api="responses"),
+    ),
+    "vertex": Asked(
+        {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+        ('"thoughtSignature": "c2ln',),
+        made=GeminiAtVertex,
+        key_is_account=False,
+    ),
+    VERTEX_CLAUDE: Asked(
+        {"thinking": {"type": "adaptive"}},
+        ('"type": "thinking"', '"signature": "sig-'),
+        made=ClaudeAtVertex,
+        key_is_account=False,
+    ),
+    "azure": Asked({}, made=ByKey),
+    AZURE_RESPONSES: Asked(
+        {"reasoning": {"effort": "low", "summary": "auto"}},
+        ('"encrypted_content": "gAAA',),
+        made=partial(ByKey, name=AZURE_RESPONSES, api="responses"),
     ),
 }
 """Everything that an adapter speaks, by the name of the simulated provider: a row here is tested with all."""

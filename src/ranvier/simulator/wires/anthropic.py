@@ -84,11 +84,14 @@ class AnthropicWire(Wire):
         key = self.key(sent.headers)
         if key is None:
             raise Unacceptable(401, "auth", message="x-api-key header is required")
-        body = sent.body
-        messages, model = messages_of(body), model_of(body)
         if "anthropic-version" not in sent.headers:
             raise invalid("anthropic-version: header is required")
-        check(body, "" if sent.provider.startswith(f"{self.name}-") else model, messages)
+        return self.ask(sent, key, sent.body)
+
+    def ask(self, sent: Sent, key: str, body: Any) -> Ask:
+        """The question in `body`; raises `Unacceptable` if the provider would reject it."""
+        messages, model = messages_of(body), model_of(body)
+        check(body, "" if sent.provider.startswith(f"{AnthropicWire.name}-") else model, messages)
         choice = body.get("tool_choice") or {}
         must_call = {"any": "", "tool": choice.get("name", "")}.get(choice.get("type", ""))
         tools = () if choice.get("type") == "none" else body.get("tools") or ()
