@@ -16,6 +16,7 @@ from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
     from ranvier.providers.anthropic.adapter import Anthropic
+    from ranvier.providers.bedrock.adapter import Bedrock
     from ranvier.providers.chat_completions.glm import GLM
     from ranvier.providers.chat_completions.kimi import Kimi
     from ranvier.providers.chat_completions.openai import OpenAI
@@ -31,6 +32,7 @@ ADAPTERS = {
     "glm": "GLM",
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
+    "bedrock": "Bedrock",
 }
 """The adapter class of each vendor."""
 
@@ -42,12 +44,14 @@ _MODULES = {
     "glm": "chat_completions.glm",
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
+    "bedrock": "bedrock.adapter",
 }
 """The module that defines each adapter class."""
 
 __all__ = [
     "GLM",
     "Anthropic",
+    "Bedrock",
     "FunctionProvider",
     "Gemini",
     "Kimi",

@@ -29,6 +29,11 @@ class ErrorBody(NamedTuple):
     is_error: bool = False  # it calls itself an error
     request_id: str | None = None
 
+    def with_code(self, code: str) -> ErrorBody:
+        """The same with a further code, as the most specific one."""
+        word = _as_code(code.partition(":")[0].rpartition("#")[2])
+        return self._replace(codes=(word, *self.codes)) if word else self
+
     @property
     def text(self) -> str:
         """The message, shortened and in lower case, in which phrases are searched."""
@@ -160,7 +165,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _message(one: Mapping[str, Any]) -> str:
-    keys = ("message", "error", "detail", "error_description", "msg", "title")
+    keys = ("message", "Message", "error", "detail", "error_description", "msg", "title")
     return next((value for key in keys if isinstance(value := one.get(key), str) and value), "")
 
 
