@@ -29,6 +29,10 @@ class MessagesAtBedrock(Messages):
         """The target's entry in the table of models."""
         return self._server.facts(call)
 
+    def rules(self, call: Call) -> Facts:
+        """The rows of this API, also for a profile that names no model."""
+        return Facts(self.family, self.facts(call).model)
+
     def path(self, model: str, streaming: bool) -> str:
         """That of Anthropic, below its name."""
         return f"/anthropic{super().path(model, streaming)}"

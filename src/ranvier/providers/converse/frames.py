@@ -41,6 +41,8 @@ def check_botocore() -> None:
 class FrameDecoder(Decoder):
     """Splits an event stream into events; it reads every byte once, however the body is chunked."""
 
+    is_binary = True
+
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         super().__init__(limit)
         from botocore.eventstream import EventStreamBuffer, ParserError  # because: it is an extra

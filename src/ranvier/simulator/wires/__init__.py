@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.wires.anthropic import AnthropicWire
+from ranvier.simulator.wires.bedrock import AT_BEDROCK
+from ranvier.simulator.wires.converse import ConverseWire
 from ranvier.simulator.wires.gemini import GeminiWire
 from ranvier.simulator.wires.glm import GLMWire
 from ranvier.simulator.wires.kimi import KimiWire
@@ -24,6 +26,7 @@ WIRES: dict[str, Wire] = {
         GLMWire(),
         OpenRouterWire(),
         OllamaWire(),
+        ConverseWire(),
     )
 }
 
@@ -34,7 +37,7 @@ _RESPONSES = ResponsesWire()
 def wire_of(provider: str, path: str = "") -> Wire:
     """The wire of `provider`, named by the part before the first dash: `"openai-eu"` speaks `"openai"`.
 
-    OpenAI has two, told apart by the `path` of a request.
+    OpenAI has two and Bedrock four, told apart by the `path` of a request.
 
     Raises:
         ConfigurationError: There is no wire of that name.
@@ -45,6 +48,8 @@ def wire_of(provider: str, path: str = "") -> Wire:
         raise ConfigurationError(
             f"provider={provider!r}: must be one of {known}, or such a name with a suffix, like openai-eu"
         )
+    if wire.name == ConverseWire.name:
+        return next(each for start, each in AT_BEDROCK.items() if path.startswith(start) or start == "/")
     return _RESPONSES if wire.name == OpenAIWire.name and path.endswith("/v1/responses") else wire
 
 
