@@ -143,7 +143,9 @@ OF_A_PROVIDER = {
     **dict.fromkeys(("retries", "max_retries"), RETRIES),
     **dict.fromkeys(("key", "token", "secret"), "write api_key=..."),
     **dict.fromkeys(("url", "endpoint", "api_base", "host", "azure_endpoint"), "write base_url=..."),
-    **dict.fromkeys(("proxy", "proxies", "verify", "headers", "default_headers"), "write http_client=..."),
+    **dict.fromkeys(("proxy", "proxies", "verify"), "write http_client=..."),
+    **dict.fromkeys(("default_headers", "extra_headers"), "write headers=..."),
+    **dict.fromkeys(("default_query", "extra_query", "query"), "write params=..."),
 }
 """For providers over HTTP."""
 

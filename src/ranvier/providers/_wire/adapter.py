@@ -25,11 +25,13 @@ from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
+from ranvier.providers._wire.additions import Additions, Given
 from ranvier.providers._wire.address import checked_url
 from ranvier.providers._wire.fields import Extras, encoded, fitted, leave_to_marks
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.lacking import lacking
+from ranvier.providers._wire.preparation import Preparation, Send, send_prepared
 from ranvier.providers._wire.wire import Wire
 from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
@@ -50,6 +52,10 @@ class Adapter(Wire):
         base_url: The base URL of the API; `None` means the vendor's own.
         name: The provider name; the default is the vendor's. Two providers of one vendor need different
             names (`OpenAI(name="openai-eu", base_url=...)`).
+        headers: Headers to add to each request, by name: a dict, or a plain or async function of the call
+            that returns one. They replace ours of the same name, also the one with the key. Those that
+            belong to the connection or the body, such as `host` and `content-type`, are rejected.
+        params: The same for parameters in the query of the URL. Values of both count as secret.
         http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`, with
             your proxies, certificates and hooks; you close it.
         engine: The HTTP library to use if you give no client: `"aiohttp"`, `"httpx"`, or `"auto"` for the
@@ -65,6 +71,7 @@ class Adapter(Wire):
         environment: The variables that may hold the key; the first one that is set is used.
         needs_credential: True if the provider answers no request without a key.
         default_model: The model of a target that names none.
+        preparations: What every request needs before it is sent, in this order.
         base_url, ssl_context: The base URL of the API, and the `ssl_context` argument.
     """
 
@@ -78,14 +85,17 @@ class Adapter(Wire):
         *,
         base_url: str | None = None,
         name: str | None = None,
+        headers: Given | None = None,
+        params: Given | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
         **unknown: Never,
     ) -> None:
-        self._api_key, mistake = api_key, next(iter(unknown), None)
-        del api_key, unknown  # otherwise a traceback from the code below might show a key
+        self._api_key, self._headers, self._params = api_key, headers, params
+        mistake = next(iter(unknown), None)
+        del api_key, headers, params, unknown  # otherwise a traceback from the code below might show a key
         if mistake is not None:
             raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
@@ -98,6 +108,10 @@ class Adapter(Wire):
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self.repairs = Repairs()
+        added = Additions(self._headers, self._params)
+        if added.holds_key:
+            self.needs_credential = False
+        self.preparations: tuple[Preparation, ...] = (added,) if added.any else ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
@@ -185,7 +199,9 @@ class Adapter(Wire):
         return self
 
     def _fixing(self, call: Call, wire: Wire) -> Fixing:
-        send = self._connections.client(call.pipeline).send
+        send: Send = self._connections.client(call.pipeline).send
+        if self.preparations:
+            send = partial(send_prepared, self.preparations, call, send)
         return Fixing(wire.repairs, call, send, partial(wire.fix, call))
 
     def _request(self, call: Call, wire: Wire, streaming: bool) -> HttpRequest:

@@ -23,10 +23,10 @@ def checked_url(url: str) -> str:
     except (httpx.InvalidURL, TypeError) as error:
         raise ConfigurationError(f"base_url={_public(url)!r} is not a URL: {error}") from None
     if parsed.userinfo:
-        raise ConfigurationError("base_url has a user: put it into the headers of your own http_client")
+        raise ConfigurationError("base_url has a user: put it into headers=...")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise ConfigurationError(
-            f"base_url={_public(url)!r}: give a URL such as 'https://llm.example/v1', without a query"
+            f"base_url={_public(url)!r}: give one such as 'https://llm.example/v1'; a query goes into params="
         )
     if parsed.port is not None and parsed.port > MAX_PORT:
         raise ConfigurationError(f"base_url={_public(url)!r}: the largest port is {MAX_PORT}")

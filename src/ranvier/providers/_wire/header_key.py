@@ -18,11 +18,12 @@ def check_key(call: Call, provider: str, *, needed: bool) -> None:
     """
     if call.credential is None and needed:
         raise CredentialUnusableError(f"there is no key for {provider}")
-    if call.credential is not None and not _fits_a_header(call.credential):
+    if call.credential is not None and not fits_a_header(call.credential):
         raise CredentialUnusableError(
             f"the key for {provider} has invalid characters: look for spaces and line breaks"
         )
 
 
-def _fits_a_header(key: str) -> bool:
+def fits_a_header(key: str) -> bool:
+    """True if a header can hold `key`."""
     return key.isascii() and key.isprintable() and " " not in key

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors.provider import UnsupportedRequestError
+from ranvier.messages.native import account_of
 from ranvier.providers._history.call_ids import ANY_ID, IdRule
 from ranvier.providers._history.tool_names import COMMON, NameRule
 from ranvier.providers._models.models import Facts, wants_signatures
@@ -62,6 +63,10 @@ class Wire(ABC):
     def base_url_for(self, key: str | None) -> str:
         """The base URL of a request with that key. Must not raise: a traceback would show the key."""
         return self.base_url
+
+    def account_for(self, key: str | None) -> str:
+        """A digest of the account of that key, to which the provider binds reasoning; the same everywhere."""
+        return account_of(key)
 
     @abstractmethod
     def path(self, model: str, streaming: bool) -> str:

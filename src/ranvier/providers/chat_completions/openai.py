@@ -14,6 +14,7 @@ from ranvier.providers._repairs.fixes import Fix, LeaveOut, Rename, Together
 from ranvier.providers._repairs.places import PLACES
 from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._wire.adapter import Adapter
+from ranvier.providers._wire.additions import Given
 from ranvier.providers._wire.fields import Extras
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
 from ranvier.providers.chat_completions.wire import ChatCompletions
@@ -80,19 +81,23 @@ class OpenAI(ChatCompletions, Adapter):
         api: Api = "auto",
         base_url: str | None = None,
         name: str | None = None,
+        headers: Given | None = None,
+        params: Given | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
         **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # as in `Adapter`: a traceback might show a key
+        self._api_key, self._headers, self._params = api_key, headers, params
+        del api_key, headers, params  # as in `Adapter`: a traceback might show a key
         try:
             super().__init__(
                 self._api_key,
                 base_url=base_url,
                 name=name,
+                headers=self._headers,
+                params=self._params,
                 http_client=http_client,
                 engine=engine,
                 ssl_context=ssl_context,
@@ -120,12 +125,8 @@ class OpenAI(ChatCompletions, Adapter):
         self._vendor = next((vendor for end, vendor in HOSTS.items() if host.endswith(end)), "")
         if not self._vendor and self.name == self.family:
             self._vendor = self.family
+        self.needs_credential = self._is_azure or self._vendor == self.family  # your own server may need none
         return address
-
-    @property
-    def needs_credential(self) -> bool:  # type: ignore[override]  # because: here it depends on the server
-        """A server of your own may work without a key."""
-        return self._is_azure or self._vendor == self.family
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models: by the server, then by the model."""

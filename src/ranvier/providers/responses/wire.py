@@ -78,6 +78,10 @@ class Responses(Wire):
         """Those of the server."""
         return self._server.headers(key)
 
+    def account_for(self, key: str | None) -> str:
+        """That of the server."""
+        return self._server.account_for(key)
+
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The fields of a response."""
         request = call.request
