@@ -9,6 +9,7 @@ A request has an API key as a bearer token, else a signature by AWS credentials.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Never, get_args
 
 from ranvier import validation
@@ -16,9 +17,12 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.native import CONVERSE
 from ranvier.providers._models.models import Facts, is_known
 from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._tokens.adapter import TokenAdapter
 from ranvier.providers._wire.adapter import Adapter
-from ranvier.providers.bedrock.hosts import Endpoint, checked_region, url_of
+from ranvier.providers._wire.additions import Given
+from ranvier.providers.bedrock.hosts import SERVICES, Endpoint, checked_region, url_of
 from ranvier.providers.bedrock.models import facts_of_id, is_claude
+from ranvier.providers.bedrock.signing import BedrockTokens, Signatures
 from ranvier.providers.bedrock.wires import ChatAtBedrock, MessagesAtBedrock, ResponsesAtBedrock
 from ranvier.providers.converse.wire import Converse
 
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 Api = Literal["auto", "messages", "converse", "responses", "chat"]
 
 
-class Bedrock(Converse, Adapter):
+class Bedrock(Converse, TokenAdapter):
     """Models of many makers, by Amazon Bedrock: `Bedrock("us-east-1")`.
 
     `api="auto"` speaks Anthropic's Messages API with Claude, and Converse with all other models. The others
@@ -48,9 +52,13 @@ class Bedrock(Converse, Adapter):
         endpoint: `"runtime"` is `bedrock-runtime.{region}.amazonaws.com`; `"mantle"` is
             `bedrock-mantle.{region}.api.aws`, whose ids have neither region nor version, and which does not
             speak Converse.
-        api_key: An API key of Bedrock; `None` reads `AWS_BEARER_TOKEN_BEDROCK`.
+        api_key: An API key of Bedrock; `None` reads `AWS_BEARER_TOKEN_BEDROCK`. Without one, requests are
+            signed with the credentials that botocore finds, which needs the extra: `ranvier[bedrock]`.
+        token: A function without arguments that returns a short-term API key, or `(key, expiry)`; it is
+            called again before the key expires.
+        profile: The profile of AWS whose credentials sign requests, whatever the environment has.
         base_url: The URL of the endpoint, such as that of a VPC; `None` means the region's own.
-        name, http_client, engine, ssl_context, max_connections: As for every provider.
+        name, headers, params, http_client, engine, ssl_context, max_connections: As for every provider.
 
     Raises:
         ConfigurationError: an argument is invalid, or there is no region.
@@ -59,6 +67,7 @@ class Bedrock(Converse, Adapter):
     family = "bedrock"
     environment = ("AWS_BEARER_TOKEN_BEDROCK",)
     default_model = "global.amazon.nova-2-lite-v1:0"
+    _prefers_key = False
 
     def __init__(
         self,
@@ -67,16 +76,20 @@ class Bedrock(Converse, Adapter):
         api: Api = "auto",
         endpoint: Endpoint = "runtime",
         api_key: str | None = None,
+        token: Callable[[], Any] | None = None,
+        profile: str | None = None,
         base_url: str | None = None,
         name: str | None = None,
+        headers: Given | None = None,
+        params: Given | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
         **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # as in `Adapter`: a traceback might show a key
+        self._api_key, self._headers, self._params = api_key, headers, params
+        del api_key, headers, params  # as in `Adapter`: a traceback might show a key
         self.region = checked_region(region)
         self.endpoint = validation.choice("endpoint", endpoint, get_args(Endpoint))
         try:
@@ -84,6 +97,8 @@ class Bedrock(Converse, Adapter):
                 self._api_key,
                 base_url=base_url,
                 name=name,
+                headers=self._headers,
+                params=self._params,
                 http_client=http_client,
                 engine=engine,
                 ssl_context=ssl_context,
@@ -98,6 +113,24 @@ class Bedrock(Converse, Adapter):
                 "api='converse': the endpoint 'mantle' does not speak it: choose 'runtime'"
             )
         self._repairs_of = {each: Repairs() for each in ("messages", "responses", "chat")}
+        self._get_access(token, profile)
+
+    def _get_access(self, token: Callable[[], Any] | None, profile: str | None) -> None:
+        given = {"api_key": self._api_key, "token": token, "profile": profile}
+        if len(named := [name for name, value in given.items() if value is not None]) > 1:
+            raise ConfigurationError(f"{' and '.join(named)} are given: give only one of them")
+        if token is not None:
+            self.use_tokens(BedrockTokens("token", token, account=f"{self.name} token"))
+        elif self._api_key is None and self.needs_credential:
+            self._prefers_key = profile is None
+            service = SERVICES[self.endpoint]
+            self.use_tokens(Signatures(profile, self.region, service))
+            self.preparations = (*self.preparations[1:], self.preparations[0])  # it signs what others add
+
+    def credential(self) -> str | None:
+        """An API key, that of the environment read now; else what stands for `token` or for signatures."""
+        key = Adapter.credential(self) if self._prefers_key else None
+        return super().credential() if key is None else key
 
     @property
     def _is_mantle(self) -> bool:
@@ -126,7 +159,7 @@ class Bedrock(Converse, Adapter):
 
     def headers(self, key: str | None) -> dict[str, str]:
         """The API key as a bearer token."""
-        return {} if key is None else {"authorization": f"Bearer {key}"}
+        return {"authorization": f"Bearer {key}"} if self.sends(key) else {}
 
     def knows_model(self, model: str) -> bool:
         """True if the table of models lists what that model accepts."""
