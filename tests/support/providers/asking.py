@@ -41,6 +41,8 @@ class FakePipeline:
     def __init__(self) -> None:
         self.events = Events()
         self.provider_names: frozenset[str] = frozenset()
+        self.loop = asyncio.get_running_loop()
+        self.clock = self.loop.time
 
 
 class Asked:

@@ -81,7 +81,7 @@ class Conversation:
         if image.detail is not None:
             self._part_fields.leave_out("detail")
         if image.url is not None:
-            raise self._wire.unsupported(self._call, "takes images only as bytes, not by URL")
+            raise self._wire.unsupported(self._call, "does not fetch images: give their bytes")
         kind = str(image.media_type).rpartition("/")[2]
         return {"image": {"format": kind, "source": {"bytes": image.base64}}}
 
