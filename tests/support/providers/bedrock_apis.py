@@ -34,3 +34,13 @@ def as_frame(piece: Json) -> bytes:
 def reworded(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """A body with its text changed, also if it is one of frames."""
     return each_payload(content, change) if content[:1] == b"\0" else change(content)
+
+
+def split(content: bytes) -> list[bytes]:
+    """The frames of a stream, each by itself."""
+    frames = []
+    while content:
+        size = int.from_bytes(content[:4])
+        frames.append(content[:size])
+        content = content[size:]
+    return frames

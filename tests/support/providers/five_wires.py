@@ -185,7 +185,8 @@ def converse_pieces(text: str | None = "", calls: Calls = (), usage: Any = NONE)
             start = {name: block["toolUse"][name] for name in ("toolUseId", "name")}
             events.append({"contentBlockStart": {**place, "start": {"toolUse": start}}})
             given = block["toolUse"]["input"]
-            delta = {"toolUse": {"input": given if isinstance(given, str) else json.dumps(given)}}
+            written = given if isinstance(given, str) else json.dumps(given or {})
+            delta = {"toolUse": {"input": written}}
         events.append({"contentBlockDelta": {**place, "delta": delta}})
         events.append({"contentBlockStop": place})
     events.append({"messageStop": {"stopReason": "tool_use" if calls else "end_turn"}})

@@ -63,7 +63,7 @@ def _decoder_for(content: bytes, usual: Decoder) -> Decoder | None:
     if not isinstance(usual, LineDecoder):
         if start.startswith((b"{", b"[")):
             return ObjectDecoder()
-        return SseDecoder() if usual.is_binary and is_sse(content) else usual
+        return SseDecoder() if usual.is_binary and start[:1] in b"deir:" else usual
     if start.startswith(b"{"):  # an object is on one line, unless it is pretty-printed
         lines = start.splitlines()
         if len(lines) == 1 and not start.endswith((b"\n", b"\r")):
