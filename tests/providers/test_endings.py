@@ -16,7 +16,7 @@ from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
 from ranvier.simulator import wires
-from support.providers.bedrock_apis import reworded, split
+from support.providers.bedrock_apis import as_frame, reworded, split
 from support.providers.openai_apis import Chat
 from support.providers.seven import APIS, body, collected
 
@@ -174,6 +174,7 @@ LIMITS = {
     "gemini": b'data: {"candidates": [{"finishReason": "MAX_TOKENS"}]}\n\n',
     "ollama": b'{"message": {}, "done": true, "done_reason": "length"}\n',
 }
+LIMITS["converse"] = as_frame({"messageStop": {"stopReason": "max_tokens"}})
 AT_CHAT = b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\n'
 
 
@@ -210,7 +211,11 @@ async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
         assert isinstance(result, RanvierError)
         assert "server_error" in (result.kind, getattr(result.__cause__, "kind", None))
     again = WIRES[name].error_event(
-        {"error": {"message": "Token limit reached", "code": 400, "status": ""}}, {"x-generation-id": "g"}
+        {
+            "error": {"message": "Token limit reached", "code": 400, "status": ""},
+            **{"__type": "ValidationException", "message": "Token limit reached"},
+        },
+        {"x-generation-id": "g"},
     )
     for last in (BREAKS["a broken connection"](None), again):
         for result in await outcomes(name, partial(streamed, *begun, last)):
