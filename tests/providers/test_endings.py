@@ -213,7 +213,8 @@ async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
     again = WIRES[name].error_event(
         {
             "error": {"message": "Token limit reached", "code": 400, "status": ""},
-            **{"__type": "ValidationException", "message": "Token limit reached"},
+            "__type": "ValidationException",
+            "message": "Token limit reached",
         },
         {"x-generation-id": "g"},
     )
