@@ -43,6 +43,7 @@ ELSEWHERE = {
 """Pages whose code is run by a test of their own."""
 
 ON_THE_WIRE = {
+    "bedrock.md",
     "history.md",
     "index.md",
     "reasoning.md",
@@ -78,6 +79,8 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
             monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
             monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOURS")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-AKIAOURS")
         yield running
 
 
@@ -138,6 +141,8 @@ async def test_the_code_of_a_page_runs_over_http(
     if page in IN_AN_OUTAGE:
         simulator.always("anthropic", Status(529))
     await run(page, capsys, simulator=simulator)
+    if page == "bedrock.md":  # every request was signed, and the signature was right
+        assert {(each.key, each.refused) for each in simulator.requests} == {("AKIAOURS", None)}
 
 
 def test_pages_that_run_elsewhere_do() -> None:

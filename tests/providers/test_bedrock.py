@@ -26,7 +26,7 @@ from ranvier.providers._tokens.token import Token
 from ranvier.providers.bedrock import signing
 from ranvier.providers.bedrock.models import facts_of_id
 from ranvier.simulator import Simulator
-from ranvier.simulator.wires.sigv4 import secret_of
+from ranvier.simulator.wires.aws.sigv4 import secret_of
 from support.oracles import botocore_model
 from support.providers.asking import opened
 
@@ -266,9 +266,9 @@ def test_the_service_of_an_endpoint_is_signed_for() -> None:
 
 async def test_without_credentials_the_next_target_is_asked(sim: Simulator) -> None:
     """The error says what found none."""
-    with pytest.raises(CredentialLookupError, match="profile=default gave .*: NoCredentials"):
+    with pytest.raises(CredentialLookupError, match=r"profile=default gave .*: NoCredentials"):
         await ask(sim)
-    with pytest.raises(CredentialLookupError, match="profile=ours gave .*: ProfileNotFound"):
+    with pytest.raises(CredentialLookupError, match=r"profile=ours gave .*: ProfileNotFound"):
         await ask(sim, profile="ours")
     assert not sim.requests
 

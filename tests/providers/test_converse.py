@@ -39,7 +39,7 @@ from ranvier.messages import (
     WirePart,
 )
 from ranvier.providers.converse import frames as decoding
-from ranvier.simulator.wires.frames import event, exception, frame
+from ranvier.simulator.wires.aws.frames import event, exception, frame
 from support.oracles import botocore_model
 from support.providers.bedrock_apis import Converse, as_frame, as_frames, split
 from support.providers.five_wires import converse_pieces, converse_whole

@@ -50,8 +50,9 @@ async def test_conversations_go_on_in_a_new_process(
         assert KEY not in text
     assert [provider for provider in WIRES if signed[provider]] == ["anthropic", "gemini"]
     asked_before = len(sim.requests)
+    urls = json.dumps({provider: sim.url(provider) for provider in WIRES})
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(going_on.__file__), str(tmp_path), json.dumps(sim.urls)),
+        *(sys.executable, "-W", "error", str(going_on.__file__), str(tmp_path), urls),
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         stdout=asyncio.subprocess.PIPE,
     )

@@ -48,6 +48,10 @@ first, every, above and probability. faults and their fields:
 """
 
 
+_ARGUMENTS = {"bedrock": '"us-east-1", api_key="any-key"'}
+"""The first arguments of a provider that takes more than a key."""
+
+
 def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
@@ -117,7 +121,8 @@ def _directions(simulator: Simulator) -> str:
 
     lines = ["", "any key and any model work; in Python:"]
     for provider, url in simulator.urls.items():
-        lines.append(f'  {ADAPTERS[provider]}("any-key", base_url="{url}")')
+        arguments = _ARGUMENTS.get(provider, '"any-key"')
+        lines.append(f'  {ADAPTERS[provider]}({arguments}, base_url="{url}")')
     base_url = f"anthropic={simulator.url('anthropic')}"
     command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {base_url}'
     return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ranvier.providers import Bedrock
-from ranvier.simulator.wires.frames import each_payload, event, exception
+from ranvier.simulator.wires.aws.frames import each_payload, event, exception
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 from ranvier import Deployment, Pipeline, Tool
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
-from ranvier.providers import OpenAI, adapter
+from ranvier.providers import Bedrock, OpenAI, adapter
 from ranvier.simulator import Simulator
 from support.simulator.talking import WIRES
 
@@ -23,7 +23,10 @@ TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by
 RESPONSES = "openai-responses"
 """OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
 
-ASKED = (*WIRES, RESPONSES)
+BEDROCK = "bedrock"
+"""Bedrock by Converse."""
+
+ASKED = (*WIRES, RESPONSES, BEDROCK)
 """Everything that an adapter speaks."""
 
 THINKING: dict[str, dict[str, Any]] = {
@@ -35,10 +38,15 @@ THINKING: dict[str, dict[str, Any]] = {
     "openrouter": {"reasoning": {"effort": "low"}},
     "ollama": {"think": True},
     RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
+    BEDROCK: {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1_024}}},
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
-MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
+MODELS = {
+    "openai": "gpt-5.1",
+    "openrouter": "anthropic/claude-sonnet-5",
+    BEDROCK: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+}
 WAYS = ("whole", "streamed")
 PATIENT = Timeout(seconds=5)
 
@@ -62,6 +70,8 @@ class Asking:
 
 def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
+    if provider == BEDROCK:
+        return lambda key, **given: Bedrock("us-east-1", api="converse", api_key=key, **given)
     return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
 
 

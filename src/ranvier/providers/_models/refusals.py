@@ -46,7 +46,8 @@ _PENALTIES = "presence_penalty frequency_penalty logit_bias"
 ROWS: tuple[tuple[str, str, str, Action], ...] = (
     # providers (or APIs of theirs), starts of model ids (* is all), parameters, action
     # -- Bedrock's Converse (P)
-    ("converse", "gpt-oss", "temperature top_p", keep),
+    ("converse", "gpt-oss", "temperature", within(0.0, 1.0)),
+    ("converse", "gpt-oss", "top_p", keep),
     ("converse", "gpt- grok", "temperature top_p", drop),
     # -- Anthropic, on Converse too. The newest reject sampling settings with a 400 (P, L); the other fields
     # do not exist (S).

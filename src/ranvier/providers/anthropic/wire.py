@@ -41,7 +41,7 @@ THINKING_BLOCKS = ("thinking", "redacted_thinking")
 
 
 class Messages(Wire):
-    """The wire of the Messages API, whoever serves it."""
+    """The wire of the Messages API, at any server."""
 
     family = "anthropic"
     call_ids = ANTHROPIC_IDS

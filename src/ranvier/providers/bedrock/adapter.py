@@ -67,6 +67,7 @@ class Bedrock(Converse, TokenAdapter):
     family = "bedrock"
     environment = ("AWS_BEARER_TOKEN_BEDROCK",)
     default_model = "global.amazon.nova-2-lite-v1:0"
+    default_base_url = ""  # that of the endpoint in the region
     _prefers_key = False
 
     def __init__(
@@ -138,7 +139,8 @@ class Bedrock(Converse, TokenAdapter):
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else that of the endpoint in the region."""
-        return url_of(self.endpoint, self.region) if base_url is None else base_url
+        usual = self.default_base_url or url_of(self.endpoint, self.region)
+        return usual if base_url is None else base_url
 
     def wire_for(self, call: Call) -> Wire:
         """The API that carries the request of `call`."""

@@ -6,7 +6,6 @@ block for seconds, so it runs in a thread, once for all calls that wait, and aga
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,8 @@ from ranvier.providers._tokens.source import TokenSource
 from ranvier.providers._tokens.token import Token
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from botocore.awsrequest import AWSRequest
 
     from ranvier.pipeline.call import Call

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class ChatCompletions(Wire):
-    """The wire of chat completions, whoever serves them.
+    """The wire of chat completions, at any server.
 
     Attributes:
         returned: The fields of an answer's message that must be sent back to this provider in the history.

@@ -15,7 +15,7 @@ from ranvier.errors.configuration import ConfigurationError
 from ranvier.providers._http.port import MAX_BODY_BYTES
 from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json, NoAnswerError
-from ranvier.providers._reading.sse import Decoder, WireEvent
+from ranvier.providers._reading.sse import Decoder, OversizedEventError, WireEvent
 
 if TYPE_CHECKING:
     from botocore.eventstream import EventStreamMessage
@@ -50,6 +50,7 @@ class FrameDecoder(Decoder):
         self._frames = EventStreamBuffer()
         self._damaged = (ParserError, struct.error, LookupError, ValueError)
         self._missing = PRELUDE  # bytes that complete the prelude, or the frame whose prelude has arrived
+        self._broken: Exception | None = None  # what is wrong after the events that were returned last
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
         """The events that `chunk` completes.
@@ -58,19 +59,32 @@ class FrameDecoder(Decoder):
             NoAnswerError: the bytes are no event stream, or were damaged on the way.
             OversizedEventError: a frame exceeds the limit.
         """
+        if self._broken is not None:
+            raise self._broken
         events: list[WireEvent] = []
         self._begun += chunk
         start = 0
-        while len(self._begun) - start >= self._missing:
-            end = start + self._missing
-            if (message := self._parsed(bytes(self._begun[start:end]))) is not None:
-                events.append(_event(message))
-            start = end
+        try:
+            while len(self._begun) - start >= self._missing:
+                end = start + self._missing
+                if (message := self._parsed(bytes(self._begun[start:end]))) is not None:
+                    events.append(_event(message))
+                start = end
+        except (NoAnswerError, OversizedEventError) as reason:
+            if not events:
+                raise
+            self._broken = reason  # the events before it count
         del self._begun[:start]
         return events
 
     def finish(self) -> list[WireEvent]:
-        """Nothing: a frame that has no end has no content."""
+        """Nothing: a frame that has no end has no content.
+
+        Raises:
+            NoAnswerError, OversizedEventError: what follows the last events is no frame.
+        """
+        if self._broken is not None:
+            raise self._broken
         return []
 
     def _take(self, line: bytes) -> WireEvent | None:

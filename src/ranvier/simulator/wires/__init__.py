@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.wires.anthropic import AnthropicWire
-from ranvier.simulator.wires.bedrock import AT_BEDROCK
-from ranvier.simulator.wires.converse import ConverseWire
+from ranvier.simulator.wires.aws.bedrock import AT_BEDROCK
+from ranvier.simulator.wires.aws.converse import ConverseWire
 from ranvier.simulator.wires.gemini import GeminiWire
 from ranvier.simulator.wires.glm import GLMWire
 from ranvier.simulator.wires.kimi import KimiWire

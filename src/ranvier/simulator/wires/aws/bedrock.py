@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ranvier.simulator.dialogue import Ask
 from ranvier.simulator.wires.anthropic import AnthropicWire
-from ranvier.simulator.wires.converse import ConverseWire, check_access, key_in, model_in
+from ranvier.simulator.wires.aws.converse import ConverseWire, check_access, key_in, model_in
 from ranvier.simulator.wires.openai import OpenAIWire
 from ranvier.simulator.wires.reading import Sent
 from ranvier.simulator.wires.responses import ResponsesWire

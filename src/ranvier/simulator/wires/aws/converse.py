@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool
-from ranvier.simulator.wires import frames
+from ranvier.simulator.wires.aws import frames
+from ranvier.simulator.wires.aws.sigv4 import access_key_in, check_signature
 from ranvier.simulator.wires.reading import Sent, Unacceptable, bearer, last_words, length_of, messages_of
 from ranvier.simulator.wires.refusals.converse import REFUSALS
 from ranvier.simulator.wires.rules.converse import check
-from ranvier.simulator.wires.sigv4 import access_key_in, check_signature
 from ranvier.simulator.wires.wire import Wire, encode
 
 Json = dict[str, Any]
