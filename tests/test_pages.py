@@ -44,10 +44,12 @@ ELSEWHERE = {
 
 ON_THE_WIRE = {
     "bedrock.md",
+    "azure.md",
     "history.md",
     "index.md",
     "reasoning.md",
     "streaming.md",
+    "vertex.md",
     "coming-from/litellm.md",
     "coming-from/sdks.md",
 }
@@ -78,6 +80,8 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
         for vendor, name in providers.ADAPTERS.items():
             monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
             monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
+        monkeypatch.setattr("ranvier.providers.vertex.adapter.url_of", lambda location: running.url("vertex"))
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", running.url("azure"))
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOURS")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-AKIAOURS")

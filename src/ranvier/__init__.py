@@ -72,7 +72,7 @@ from ranvier.messages import (
     WirePart,
     WireTool,
 )
-from ranvier.pipeline import SHARED, Credentials, Deployment, Layer, Pipeline, Place
+from ranvier.pipeline import SHARED, Access, Credentials, Deployment, Layer, Pipeline, Place
 from ranvier.presets import resilient
 from ranvier.tenancy import current_tenant, tenant
 
@@ -82,6 +82,7 @@ __all__ = [
     "CHAT_COMPLETIONS",
     "SHARED",
     "SIGN_OF_LIFE",
+    "Access",
     "AllDeploymentsFailedError",
     "AllowFailedError",
     "AttemptTimeoutError",

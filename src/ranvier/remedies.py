@@ -149,6 +149,15 @@ OF_A_PROVIDER = {
 }
 """For providers over HTTP."""
 
+OF_AZURE = {
+    **dict.fromkeys(("base_url", "url", "api_base", "host", "azure_endpoint"), "write endpoint=..."),
+    **dict.fromkeys(("azure_ad_token_provider", "azure_ad_token", "credential"), "write token=..."),
+    **dict.fromkeys(
+        ("azure_deployment", "deployment", "model"), "name it in the target, Deployment(azure, 'my-name')"
+    ),
+}
+"""For Azure, beside those of a provider."""
+
 
 def unknown_argument(function: str, name: str, remedies: Mapping[str, str]) -> TypeError:
     """The error for an unknown argument of `function`."""

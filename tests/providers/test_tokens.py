@@ -534,8 +534,7 @@ async def test_a_function_that_swallows_its_cancellation_is_called_a_few_times_o
         for _ in range(MAX_RUNNING + 2):
             with pytest.raises(CredentialLookupError) as raised:
                 await pipeline.complete("Why?")
-        assert "RuntimeError" in str(raised.value)
-        assert "have not returned" in str(raised.value.__cause__)
+        assert "have not returned" in str(raised.value)
         release.set()
     assert len(calls) == MAX_RUNNING
 

@@ -11,7 +11,7 @@ every_wire = pytest.mark.parametrize("provider", ASKED)
 either_way = pytest.mark.parametrize("way", WAYS)
 
 SHOWS_NO_THOUGHTS = {"openai"}
-COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai", "bedrock"}
+COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai", "vertex-claude", "bedrock"}
 NESTED = {
     "type": "object",
     "properties": {

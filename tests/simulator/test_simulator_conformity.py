@@ -7,6 +7,7 @@ from ranvier.layers import Fallback
 from ranvier.messages import Image
 from ranvier.messages.request import LEVELS, LIFETIMES
 from ranvier.providers import Bedrock, OpenAI, adapter
+from support.providers.vertex_apis import GeminiAtVertex
 from support.simulator.talking import WIRES
 
 ASKED = (*WIRES, "responses", "bedrock")
@@ -30,6 +31,7 @@ MODELS = {
     "bedrock": "anthropic.claude-sonnet-5 anthropic.claude-opus-4-6 anthropic.claude-haiku-4-5 "
     "anthropic.claude-3-5-haiku amazon.nova-2-lite-v1:0 openai.gpt-oss-120b-1:0 openai.gpt-5.6-sol "
     "xai.grok-4.7 qwen.qwen3-next-80b-a3b zai.glm-5.3 meta.llama4-maverick-17b-instruct-v1:0",
+    "vertex": "gemini-2.5-pro gemini-3.6-flash claude-sonnet-4-5@20250929 claude-sonnet-5",
 }
 LOOSE = {
     "type": "object",
@@ -73,7 +75,8 @@ def speaker(sim, provider, name=None):
         return OpenAI("sk-simulated", name=name, api="responses", base_url=sim.url("openai"))
     if provider == "bedrock":
         return Bedrock("us-east-1", api="converse", api_key="sk-simulated", base_url=sim.url(provider))
-    return adapter(provider)("sk-simulated", base_url=sim.url(provider))
+    kind = GeminiAtVertex if provider == "vertex" else adapter(provider)
+    return kind("sk-simulated", base_url=sim.url(provider))
 
 
 async def converse(pipeline, history, settings):

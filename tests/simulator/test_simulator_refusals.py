@@ -259,7 +259,7 @@ OLLAMA = [
     ({"messages": [{**USER, "images": ["data:image/png;base64,aaaa"]}]}, "illegal base64 data"),
     ({"model": "gemma3", "think": True}, '"gemma3" does not support thinking'),
 ]
-CASES = dict(zip(WIRES, (ANTHROPIC, OPENAI, GEMINI, KIMI, GLM, OPENROUTER, OLLAMA), strict=True))
+CASES = dict(zip(WIRES, (ANTHROPIC, OPENAI, GEMINI, KIMI, GLM, OPENROUTER, OLLAMA, GEMINI), strict=True))
 
 LENIENT: dict[str, dict[str, Any]] = {
     "kimi": {"seed": 1, "user": "x", "nonsense": True},

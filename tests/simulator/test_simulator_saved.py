@@ -48,7 +48,7 @@ async def test_conversations_go_on_in_a_new_process(
         signed[provider] = signatures(text)
         (tmp_path / provider).write_text(text, encoding="utf-8")
         assert KEY not in text
-    assert [provider for provider in WIRES if signed[provider]] == ["anthropic", "gemini"]
+    assert [provider for provider in WIRES if signed[provider]] == ["anthropic", "gemini", "vertex"]
     asked_before = len(sim.requests)
     urls = json.dumps({provider: sim.url(provider) for provider in WIRES})
     process = await asyncio.create_subprocess_exec(

@@ -48,10 +48,6 @@ first, every, above and probability. faults and their fields:
 """
 
 
-_ARGUMENTS = {"bedrock": '"us-east-1", api_key="any-key"'}
-"""The first arguments of a provider that takes more than a key."""
-
-
 def add_parser(subparsers: Any) -> None:
     """Add this command to those of `ranvier`."""
     parser = subparsers.add_parser(
@@ -115,14 +111,22 @@ async def _serve(simulator: Simulator) -> None:
         await stopped.wait()
 
 
+_ANY = '"any-key", base_url="{}"'
+_ARGUMENTS = {
+    "azure": '"{}", api_key="any-key"',
+    "bedrock": '"us-east-1", api_key="any-key", base_url="{}"',
+    "vertex": 'project="any", token=lambda: "any-token", base_url="{}"',
+}
+"""The arguments of an adapter for the simulator."""
+
+
 def _directions(simulator: Simulator) -> str:
     """How to use each provider's base URL, in Python and on the command line."""
     from ranvier.providers import ADAPTERS
 
     lines = ["", "any key and any model work; in Python:"]
     for provider, url in simulator.urls.items():
-        arguments = _ARGUMENTS.get(provider, '"any-key"')
-        lines.append(f'  {ADAPTERS[provider]}({arguments}, base_url="{url}")')
+        lines.append(f"  {ADAPTERS[provider]}({_ARGUMENTS.get(provider, _ANY).format(url)})")
     base_url = f"anthropic={simulator.url('anthropic')}"
     command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {base_url}'
     return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])

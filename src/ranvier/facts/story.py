@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ranvier.facts.price import Prices
+from ranvier.facts.price import Prices, of_target
 from ranvier.messages.usage import Usage
 
 if TYPE_CHECKING:
@@ -203,8 +203,9 @@ def _words(kind: str) -> str:
 def _cost(attempts: Iterable[Attempt], prices: Prices) -> float:
     cost = 0.0
     for attempt in attempts:
-        if attempt.usage is not None and attempt.target in prices:
-            cost += prices[attempt.target].of(attempt.usage)
+        price = of_target(prices, attempt.target)
+        if attempt.usage is not None and price is not None:
+            cost += price.of(attempt.usage)
     return cost
 
 

@@ -16,6 +16,7 @@ from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
     from ranvier.providers.anthropic.adapter import Anthropic
+    from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.bedrock.adapter import Bedrock
     from ranvier.providers.chat_completions.glm import GLM
     from ranvier.providers.chat_completions.kimi import Kimi
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
     "anthropic": "Anthropic",
@@ -32,6 +34,8 @@ ADAPTERS = {
     "glm": "GLM",
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
+    "vertex": "Vertex",
+    "azure": "Azure",
     "bedrock": "Bedrock",
 }
 """The adapter class of each vendor."""
@@ -44,6 +48,8 @@ _MODULES = {
     "glm": "chat_completions.glm",
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
+    "vertex": "vertex.adapter",
+    "azure": "azure.adapter",
     "bedrock": "bedrock.adapter",
 }
 """The module that defines each adapter class."""
@@ -51,6 +57,7 @@ _MODULES = {
 __all__ = [
     "GLM",
     "Anthropic",
+    "Azure",
     "Bedrock",
     "FunctionProvider",
     "Gemini",
@@ -59,6 +66,7 @@ __all__ = [
     "OpenAI",
     "OpenRouter",
     "Stub",
+    "Vertex",
 ]
 
 

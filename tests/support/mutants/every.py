@@ -19,6 +19,7 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.tokens import MUTANTS as OF_TOKENS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -40,6 +41,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_TOKENS,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

@@ -18,7 +18,9 @@ from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
 from ranvier.messages.build import build_request
 from support.providers.asking import opened
+from support.providers.azure_apis import AZURE, TOKEN
 from support.providers.seven import APIS, PNG
+from support.providers.vertex_apis import AT_VERTEX
 
 LEFT_OUT, REFUSED = "left out", "refused"
 
@@ -126,20 +128,25 @@ Table = list[list[str]]
 async def addresses() -> Table:
     """Where a request goes, with which key, and where that is taken from."""
     table = [["provider", "address", "headers", "key variables", "default model"]]
-    for name, kind in APIS.items():
+    for name, kind in (APIS | AZURE | AT_VERTEX).items():
         urls, headers = [], []
-        for variable in kind.environment:
-            with patch.dict(os.environ, {variable: "<key>"}):
+        for variable in kind.environment or ("",):
+            key = TOKEN if "TOKEN" in variable else "<key>"
+            with patch.dict(os.environ, {variable: key} if variable else {}):
                 async with opened(kind, httpx.Response(200, json={})) as server:
                     await server.sent(key=server.provider.credential())
             (request,) = server.requests
             urls.append(str(request.url))
-            headers += [f"{key}: {value}" for key, value in request.headers.items() if key not in EVERYONES]
+            shown = {key: value.replace(TOKEN, "<token>") for key, value in request.headers.items()}
+            headers += [f"{key}: {value}" for key, value in shown.items() if key not in EVERYONES]
         ways = [f"`{url}`" for url in dict.fromkeys(urls)]
         if len(ways) > 1:
             ways = [f"`{key}`: `{url}`" for key, url in zip(kind.environment, urls, strict=True)]
         table.append(
-            [name, "<br>".join(ways), quoted(headers), quoted(kind.environment), f"`{kind.default_model}`"]
+            [
+                *(name, "<br>".join(ways), quoted(headers)),
+                *(quoted(kind.environment) or "none: `token=`", f"`{kind.default_model}`"),
+            ]
         )
     return table
 

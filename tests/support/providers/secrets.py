@@ -27,8 +27,15 @@ def shown(error: BaseException | None) -> Iterator[str]:
             yield repr(link.request.headers.raw)
         for frame, _ in traceback.walk_tb(link.__traceback__):
             if not frame.f_code.co_filename.startswith(str(Path(__file__).parents[2])):
-                yield from map(repr, frame.f_locals.values())
+                yield from map(_printed, frame.f_locals.values())
         pending += [link.__cause__, link.__context__]
+
+
+def _printed(value: object) -> str:
+    try:
+        return repr(value)
+    except AttributeError:  # it is not built yet
+        return repr(vars(value))
 
 
 SECRET_SCRIPTS = {

@@ -10,6 +10,8 @@ from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
 from ranvier.providers import Bedrock, OpenAI, adapter
 from ranvier.simulator import Simulator
+from support.providers.azure_apis import ByKey
+from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
 from support.simulator.talking import WIRES
 
 CITY = {
@@ -26,7 +28,13 @@ RESPONSES = "openai-responses"
 BEDROCK = "bedrock"
 """Bedrock by Converse."""
 
-ASKED = (*WIRES, RESPONSES, BEDROCK)
+VERTEX_CLAUDE = "vertex-claude"
+"""Claude at Vertex."""
+
+AZURE_RESPONSES = "azure-responses"
+"""Azure by the Responses API."""
+
+ASKED = (*WIRES, RESPONSES, VERTEX_CLAUDE, AZURE_RESPONSES, BEDROCK)
 """Everything that an adapter speaks."""
 
 THINKING: dict[str, dict[str, Any]] = {
@@ -39,6 +47,10 @@ THINKING: dict[str, dict[str, Any]] = {
     "ollama": {"think": True},
     RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
     BEDROCK: {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1_024}}},
+    "vertex": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    VERTEX_CLAUDE: {"thinking": {"type": "adaptive"}},
+    "azure": {},
+    AZURE_RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
 }
 """What makes each provider show its reasoning; OpenAI never does in chat completions."""
 
@@ -70,9 +82,15 @@ class Asking:
 
 def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
-    if provider == BEDROCK:
-        return lambda key, **given: Bedrock("us-east-1", api="converse", api_key=key, **given)
-    return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
+    own = {
+        RESPONSES: partial(OpenAI, name=RESPONSES, api="responses"),
+        "azure": ByKey,
+        AZURE_RESPONSES: partial(ByKey, name=AZURE_RESPONSES, api="responses"),
+        "vertex": GeminiAtVertex,
+        VERTEX_CLAUDE: ClaudeAtVertex,
+        BEDROCK: lambda key, **given: Bedrock("us-east-1", api="converse", api_key=key, **given),
+    }
+    return own.get(provider) or adapter(provider)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from ranvier.caller import PLAIN_FAILURES, Caller
 from ranvier.errors.rejected import CredentialLookupError
 from ranvier.events import CredentialLookupFailed
 from ranvier.providers._tokens.token import Token, read_token
-from ranvier.providers._tokens.users_function import UsersFunction
+from ranvier.providers._tokens.users_function import NoTokenError, UsersFunction
 from ranvier.providers._wire.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ class TokenSource(Preparation):
         except PLAIN_FAILURES as error:
             if isinstance(error, asyncio.CancelledError) and caller.has_cancelled:
                 raise
-            self._fail(call, flight, type(error).__name__, error)
+            ours = isinstance(error, NoTokenError)
+            self._fail(call, flight, str(error) if ours else type(error).__name__, error)
         else:
             if isinstance(answer, str):
                 self._fail(call, flight, answer)

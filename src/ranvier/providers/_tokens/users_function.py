@@ -19,6 +19,10 @@ Outcome = tuple[object, BaseException | None]
 """What a function returned, or the error that it raised."""
 
 
+class NoTokenError(Exception):
+    """Why there is no token, in words of ours, which errors may show."""
+
+
 class UsersFunction:
     """A function without arguments that returns a token.
 
@@ -43,10 +47,10 @@ class UsersFunction:
         """What it returns.
 
         Raises:
-            RuntimeError: too many earlier calls have not returned.
+            NoTokenError: too many earlier calls have not returned.
         """
         if len(self._running) >= MAX_RUNNING:
-            raise RuntimeError(f"{MAX_RUNNING} earlier calls of it have not returned")
+            raise NoTokenError(f"{MAX_RUNNING} earlier calls of it have not returned")
         answer = self._function() if self._is_async else await self._in_thread()
         if not inspect.isawaitable(answer):
             return answer

@@ -7,14 +7,16 @@ fields of a request, and what an answer or a stream event means.
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
-from collections.abc import AsyncGenerator
+from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 from ranvier import validation
+from ranvier.address import checked_url
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.provider import InvalidRequestError, ProviderError
+from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
@@ -26,19 +28,19 @@ from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
 from ranvier.providers._wire.additions import Additions, Given
-from ranvier.providers._wire.address import checked_url
+from ranvier.providers._wire.chunks import chunks
 from ranvier.providers._wire.fields import Extras, encoded, fitted, leave_to_marks
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.lacking import lacking
 from ranvier.providers._wire.preparation import Preparation, Send, send_prepared
+from ranvier.providers._wire.tenants_server import server_of
 from ranvier.providers._wire.wire import Wire
 from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages.collector import Step
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Runtime
@@ -70,14 +72,18 @@ class Adapter(Wire):
     Attributes:
         environment: The variables that may hold the key; the first one that is set is used.
         needs_credential: True if the provider answers no request without a key.
+        takes_access: True: it heeds the endpoint and headers of a tenant's own.
         default_model: The model of a target that names none.
-        preparations: What every request needs before it is sent, in this order.
+        additions: The headers and parameters of the user's.
+        preparations: What each request with our own key needs before it is sent, in this order.
+        servers: The same provider at endpoints of tenants' own, by their base URLs.
         base_url, ssl_context: The base URL of the API, and the `ssl_context` argument.
     """
 
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
     needs_credential: bool = True
+    takes_access: bool = True
 
     def __init__(
         self,
@@ -108,10 +114,11 @@ class Adapter(Wire):
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self.repairs = Repairs()
-        added = Additions(self._headers, self._params)
-        if added.holds_key:
+        self.additions = Additions(self._headers, self._params)
+        if self.additions.holds_key:
             self.needs_credential = False
-        self.preparations: tuple[Preparation, ...] = (added,) if added.any else ()
+        self.preparations: tuple[Preparation, ...] = ()
+        self.servers: OrderedDict[str, Self] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
@@ -141,13 +148,14 @@ class Adapter(Wire):
 
     async def complete(self, call: Call) -> Response:
         """Send `call.request` and return the complete answer."""
-        wire = self.wire_for(call)
-        fixing = self._fixing(call, wire)
-        request: HttpRequest | None = self._request(call, wire, streaming=False)
+        server = server_of(self, call)
+        wire = server.wire_for(call)
+        fixing = server._fixing(call, wire)
+        request: HttpRequest | None = server._request(call, wire, streaming=False)
         while request is not None:
             reply = await fixing.sent(request)
             try:
-                answer = self._read_answer(await reply.read(), call, wire, reply)
+                answer = server._read_answer(await reply.read(), call, wire, reply)
             finally:
                 await reply.aclose()
             request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
@@ -162,37 +170,17 @@ class Adapter(Wire):
 
     def stream(self, call: Call) -> AnswerStream:
         """Send `call.request` and return the answer as a stream; see `_wire.endings` for its end."""
-        return AnswerStream(Adapter._chunks(self, call))
-
-    async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
-        """The steps of the streamed answer, in one list for each chunk of the body."""
-        wire = self.wire_for(call)
-        fixing = self._fixing(call, wire)
-        reply = await fixing.sent(self._request(call, wire, streaming=True))
-        body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
-        try:
-            while not body.finished:
-                try:
-                    events = body.feed(await reply.chunk())
-                except ProviderError as error:
-                    if not body.ends_by(error):
-                        raise
-                    events = body.feed(b"")
-                if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
-                    await reply.aclose()
-                    reply = await fixing.sent(instead)
-                    body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
-                    continue
-                yield events
-                del events  # a traceback from the code below might show them
-                if body.error is not None:
-                    raise body.error
-            await reply.drain()
-        finally:
-            body.error = None
-            await reply.aclose()
+        return AnswerStream(chunks(self, call))
 
     # --- building the request and reading the reply ----------------------------------------------
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own, without what is ours to keep."""
+        moved = copy.copy(self)
+        moved.base_url = moved.resolved_base_url(base_url)
+        moved.repairs, moved.servers = Repairs(), OrderedDict()
+        moved.additions, moved.preparations = Additions(None, None), ()
+        return moved
 
     def wire_for(self, call: Call) -> Wire:
         """The wire of a call, for a provider that speaks several."""
@@ -200,8 +188,9 @@ class Adapter(Wire):
 
     def _fixing(self, call: Call, wire: Wire) -> Fixing:
         send: Send = self._connections.client(call.pipeline).send
-        if self.preparations:
-            send = partial(send_prepared, self.preparations, call, send)
+        if self.preparations or self.additions.any or call.access is not None:
+            steps = (self.additions, *(() if call.tenants_key else self.preparations))
+            send = partial(send_prepared, steps, call, send)
         return Fixing(wire.repairs, call, send, partial(wire.fix, call))
 
     def _request(self, call: Call, wire: Wire, streaming: bool) -> HttpRequest:
@@ -219,10 +208,11 @@ class Adapter(Wire):
 
     def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
         call = translated(call, wire)
-        extras = Extras(call, self.family, self.name)
+        extras = Extras(call, *wire.addresses)
         fields = wire.body(call, fitted(call, self.name, wire.rules(call), extras), streaming)
         leave_to_marks(call, fields)
         extras.put_over(fields, wire.own_fields)
+        wire.finish(call, fields)
         wire.repairs.apply(call, fields)
         return fields
 

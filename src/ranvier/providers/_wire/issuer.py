@@ -47,7 +47,8 @@ class Issuer:
     def account(self) -> str:
         """The digest of the account."""
         if self._account is None:
-            self._account = self.adapter.account_for(self.call.credential)
+            key, access = self.call.credential, self.call.access
+            self._account = self.adapter.account_for(key if access is None else access.account(key))
         return self._account
 
     def owns(self, native: Native) -> bool:

@@ -24,7 +24,7 @@ def lacking(wire: Wire, call: Call) -> InvalidRequestError | None:
     """Why the target of `call` cannot serve its request; `None` if it can, or if that is not known."""
     facts, request = wire.facts(call), call.request
     try:
-        fit(*wire.rules(call), given_settings(call, Extras(call, wire.family, wire.name)))
+        fit(*wire.rules(call), given_settings(call, Extras(call, *wire.addresses)))
     except UnsupportedRequestError as error:
         error.provider, error.model = wire.name, call.deployment.model
         return error.with_traceback(None)

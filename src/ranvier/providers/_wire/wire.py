@@ -54,6 +54,11 @@ class Wire(ABC):
             model=call.deployment.model,
         )
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The names by which an `extra` may address it, in rising order of precedence."""
+        return self.family, self.name
+
     # --- the request and the answer --------------------------------------------------------------
 
     def resolved_base_url(self, base_url: str | None) -> str:
@@ -99,6 +104,9 @@ class Wire(ABC):
     def own_fields(self, more: Mapping[str, Any], fields: Json) -> Mapping[str, Any]:
         """The fields `more` that a caller sets directly, as this wire names them; `fields` is the request."""
         return more
+
+    def finish(self, call: Call, fields: Json) -> None:  # noqa: B027  # because: most wires need nothing
+        """Change the fields of the finished request, in which the caller's own are too."""
 
     # --- specifics of the server -----------------------------------------------------------------
 

@@ -9,8 +9,8 @@ A request has an API key as a bearer token, else a signature by AWS credentials.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Never, get_args
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Never, Self, get_args
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from ranvier.providers._wire.wire import Wire
 
 Api = Literal["auto", "messages", "converse", "responses", "chat"]
+
+WIRES: Final[Mapping[str, Callable[..., Wire]]] = {
+    "messages": MessagesAtBedrock,
+    "responses": ResponsesAtBedrock,
+    "chat": ChatAtBedrock,
+}
+"""The wires of other makers."""
 
 
 class Bedrock(Converse, TokenAdapter):
@@ -113,7 +120,7 @@ class Bedrock(Converse, TokenAdapter):
             raise ConfigurationError(
                 "api='converse': the endpoint 'mantle' does not speak it: choose 'runtime'"
             )
-        self._repairs_of = {each: Repairs() for each in ("messages", "responses", "chat")}
+        self._repairs_of = {each: Repairs() for each in WIRES}
         self._get_access(token, profile)
 
     def _get_access(self, token: Callable[[], Any] | None, profile: str | None) -> None:
@@ -126,7 +133,6 @@ class Bedrock(Converse, TokenAdapter):
             self._prefers_key = profile is None
             service = SERVICES[self.endpoint]
             self.use_tokens(Signatures(profile, self.region, service))
-            self.preparations = (*self.preparations[1:], self.preparations[0])  # it signs what others add
 
     def credential(self) -> str | None:
         """An API key, that of the environment read now; else what stands for `token` or for signatures."""
@@ -142,18 +148,20 @@ class Bedrock(Converse, TokenAdapter):
         usual = self.default_base_url or url_of(self.endpoint, self.region)
         return usual if base_url is None else base_url
 
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own."""
+        moved = super().moved_to(base_url)
+        moved._repairs_of = {each: Repairs() for each in WIRES}
+        return moved
+
     def wire_for(self, call: Call) -> Wire:
         """The API that carries the request of `call`."""
         api = self._api
         if api == "auto":
             api = "messages" if is_claude(self.facts(call)) else "chat" if self._is_mantle else "converse"
-        if api == "messages":
-            return MessagesAtBedrock(self, self._repairs_of[api])
-        if api == "responses":
-            return ResponsesAtBedrock(self, self._repairs_of[api], mantle=self._is_mantle)
-        if api == "chat":
-            return ChatAtBedrock(self, self._repairs_of[api], mantle=self._is_mantle)
-        return self
+        if api == "converse":
+            return self
+        return WIRES[api](self, self._repairs_of[api], mantle=self._is_mantle)
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier.providers._models.models import Facts
 from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._wire.wire import Wire
 from ranvier.providers.anthropic.wire import VERSION, Messages
 from ranvier.providers.bedrock.models import facts_of_id
 from ranvier.providers.chat_completions.wire import ChatCompletions
@@ -13,21 +14,48 @@ from ranvier.providers.responses.wire import Responses
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire.wire import Wire
 
 
-class MessagesAtBedrock(Messages):
-    """Anthropic's Messages API."""
+class _AtBedrock(Wire):
+    """A wire at the hosts of Bedrock, for one call.
 
-    def __init__(self, server: Wire, repairs: Repairs) -> None:
+    Args:
+        server: The provider.
+        repairs: The fixes that models have needed on this wire.
+        mantle: True at the endpoint `mantle`.
+    """
+
+    def __init__(self, server: Wire, repairs: Repairs, *, mantle: bool) -> None:
         self.name = server.name
         self.base_url = server.base_url
         self.repairs = repairs
         self._server = server
+        self._mantle = mantle
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Those of the provider, and of the vendor."""
+        return self.family, *self._server.addresses
+
+    def base_url_for(self, key: str | None) -> str:
+        """That of the provider."""
+        return self._server.base_url_for(key)
+
+    def account_for(self, key: str | None) -> str:
+        """That of the provider."""
+        return self._server.account_for(key)
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models."""
         return self._server.facts(call)
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """Those of the provider."""
+        return self._server.headers(key)
+
+
+class MessagesAtBedrock(_AtBedrock, Messages):
+    """Anthropic's Messages API."""
 
     def rules(self, call: Call) -> Facts:
         """The rows of this API, also for a profile that names no model."""
@@ -38,41 +66,22 @@ class MessagesAtBedrock(Messages):
         return f"/anthropic{super().path(model, streaming)}"
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """Those of Bedrock, and the version of the API."""
-        return {"anthropic-version": VERSION, **self._server.headers(key)}
+        """Those of the provider, and the version of the API."""
+        return {"anthropic-version": VERSION, **super().headers(key)}
 
 
-class ChatAtBedrock(ChatCompletions):
+class ChatAtBedrock(_AtBedrock, ChatCompletions):
     """Chat completions, for the models of OpenAI and others."""
 
     family = "openai"
-
-    def __init__(self, server: Wire, repairs: Repairs, *, mantle: bool) -> None:
-        self.name = server.name
-        self.base_url = server.base_url
-        self.repairs = repairs
-        self._server = server
-        self._mantle = mantle
-
-    def facts(self, call: Call) -> Facts:
-        """The target's entry in the table of models."""
-        return self._server.facts(call)
 
     def path(self, model: str, streaming: bool) -> str:
         """That of OpenAI, below its name where the endpoint has more than one."""
         return f"{below(model, mantle=self._mantle)}{super().path(model, streaming)}"
 
-    def headers(self, key: str | None) -> dict[str, str]:
-        """Those of Bedrock."""
-        return self._server.headers(key)
 
-
-class ResponsesAtBedrock(Responses):
+class ResponsesAtBedrock(_AtBedrock, Responses):
     """The Responses API, for the models of OpenAI."""
-
-    def __init__(self, server: Wire, repairs: Repairs, *, mantle: bool) -> None:
-        super().__init__(server, repairs)
-        self._mantle = mantle
 
     def path(self, model: str, streaming: bool) -> str:
         """That of OpenAI, below its name where the endpoint has more than one."""

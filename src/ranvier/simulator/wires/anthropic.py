@@ -83,10 +83,13 @@ class AnthropicWire(Wire):
         key = self.key(sent.headers)
         if key is None:
             raise Unacceptable(401, "auth", message="x-api-key header is required")
-        body = sent.body
-        messages, model = messages_of(body), model_of(body)
         if "anthropic-version" not in sent.headers:
             raise invalid("anthropic-version: header is required")
+        return self.ask(sent, key, sent.body)
+
+    def ask(self, sent: Sent, key: str, body: Any) -> Ask:
+        """The question in `body`; raises `Unacceptable` if the provider would reject it."""
+        messages, model = messages_of(body), model_of(body)
         check(body, model, messages)
         choice = body.get("tool_choice") or {}
         must_call = {"any": "", "tool": choice.get("name", "")}.get(choice.get("type", ""))

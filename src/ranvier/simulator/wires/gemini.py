@@ -51,13 +51,14 @@ class GeminiWire(Wire):
     def key(self, headers: Mapping[str, str]) -> str | None:
         return headers.get("x-goog-api-key")
 
+    place: ClassVar = _PLACE
+    """The paths that it serves: the model, and the method."""
+
     def read(self, sent: Sent) -> Ask:
-        place = _PLACE.fullmatch(sent.path)
+        place = self.place.fullmatch(sent.path)
         if place is None:
             raise Unacceptable(404, "not_found")
-        key = self.key(sent.headers)
-        if key is None:
-            raise Unacceptable(403, "permission", message=_WITHOUT_KEY)
+        key = self.checked_key(sent)
         model, body = place[1], _camel(sent.body)
         check(body, model)
         contents, settings = body["contents"], body.get("generationConfig") or {}
@@ -78,6 +79,13 @@ class GeminiWire(Wire):
             thinks=bool((settings.get("thinkingConfig") or {}).get("includeThoughts")),
             schema=settings.get("responseJsonSchema") or settings.get("responseSchema"),
         )
+
+    def checked_key(self, sent: Sent) -> str:
+        """The key of a request; raises `Unacceptable` if there is none."""
+        key = self.key(sent.headers)
+        if key is None:
+            raise Unacceptable(403, "permission", message=_WITHOUT_KEY)
+        return key
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
         return [("x-gemini-service-tier", "standard"), ("server", "scaffolding on HTTPServer2")]
