@@ -357,9 +357,24 @@ async def test_a_tenants_key_is_sent_as_it_is(sim: Simulator, account: str) -> N
     assert [exchange.key for exchange in sim.requests] == ["key-of-acme"]
 
 
-async def test_reasoning_goes_back_to_the_same_credentials_after_their_renewal(chain: Any) -> None:
-    """An account outlasts its credentials; another profile is another account."""
-    first, second, other = in_region(), in_region(), in_region(profile="other")
-    accounts = [each.account_for(each.credential()) for each in (first, second, other)]
+async def test_reasoning_goes_back_to_the_same_credentials_after_their_renewal() -> None:
+    """An account outlasts its credentials, on every wire; another profile is another account."""
+    accounts: list[set[str]] = []
+    for given in ({}, {}, {"profile": "other"}):
+        accounts.append(set())
+        for api in APIS:
+            async with opened(in_region, NOTHING, api=api, **given) as server:
+                call = server.call(model=CLAUDE, key=server.provider.credential())
+                wire = server.provider.wire_for(call)
+                accounts[-1].add(wire.account_for(call.credential))
     assert accounts[0] == accounts[1] != accounts[2]
-    assert "" not in accounts
+    assert [len(each) for each in accounts] == [1, 1, 1]
+    assert "" not in set().union(*accounts)
+
+
+def test_a_profile_goes_before_a_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a function for keys does."""
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "key-of-env")
+    assert in_region().credential() == "key-of-env"
+    assert in_region(profile="prod").credential() != "key-of-env"
+    assert in_region(token=lambda: "k").credential() != "key-of-env"

@@ -440,6 +440,23 @@ async def test_a_key_that_is_not_valid_is_no_missing_permission(ask: Any) -> Non
             await server.complete()
 
 
+async def test_a_rejected_signature_is_left_out_once(ask: Any) -> None:
+    """The request is sent again without the thoughts, and the next one is right at once."""
+    thought = Native("converse", {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "SIG"}}})
+    history = Request((Message.user("q"), Message("assistant", (thought, Text("a"))), Message.user("q")))
+    words = "messages.1.content.0: Invalid `signature` in `thinking` block"
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if b"SIG" in request.content:
+            return httpx.Response(400, json={"message": words})
+        return httpx.Response(200, json=converse_whole("hello"))
+
+    async with ask(Converse, serve) as server:
+        for requests in (2, 3):
+            assert (await server.complete(history, model=CLAUDE)).text == "hello"
+            assert len(server.requests) == requests
+
+
 # --- botocore's word -----------------------------------------------------------------------------
 
 
