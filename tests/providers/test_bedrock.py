@@ -25,7 +25,7 @@ from ranvier.providers._models.models import Facts
 from ranvier.providers._tokens.token import Token
 from ranvier.providers.bedrock import signing
 from ranvier.providers.bedrock.models import facts_of_id
-from ranvier.simulator import Simulator
+from ranvier.simulator import Rule, Simulator, Status
 from ranvier.simulator.wires.aws.sigv4 import secret_of
 from support.oracles import botocore_model
 from support.providers.asking import opened
@@ -256,7 +256,7 @@ async def test_a_wrong_secret_is_an_authentication_error(
 def test_the_service_of_an_endpoint_is_signed_for() -> None:
     """Mantle has another one; what was signed is left as it is, and no error shows the signature."""
     for endpoint, service in (("runtime", "bedrock"), ("mantle", "bedrock-mantle")):
-        (signs,) = in_region(endpoint=endpoint).preparations
+        (signs,) = in_region(endpoint=endpoint).preparations  # type: ignore[arg-type]
         request = HttpRequest("https://one.test/v1?b=2&a=1", {"content-type": "x"}, b"{}", provider="bedrock")
         signed = signs.put(request, Token(f"AKIAONE:{secret_of('AKIAONE')}:", None))  # type: ignore[attr-defined]
         assert f"/us-east-1/{service}/aws4_request" in signed.headers["authorization"]
@@ -337,7 +337,7 @@ async def test_expired_credentials_are_looked_up_again(sim: Simulator, chain: An
         await pipeline.complete("Why?")
         await asyncio.sleep(0.25)
         await pipeline.complete("Why?")
-        sim.refuse_key("AKIATWO")
+        sim.add(Rule(Status(403, "auth"), provider="bedrock", key="AKIATWO"))
         assert (await pipeline.complete("Why?")).text
     assert list(dict.fromkeys(exchange.key for exchange in sim.requests)) == [
         "AKIAONE",

@@ -217,7 +217,7 @@ async def test_blocks_of_all_kinds_are_read_and_kept(ask: Any) -> None:
 
 async def test_the_same_blocks_in_pieces_are_the_same_parts(ask: Any, streamed: Any) -> None:
     """Bytes in base64 are joined as bytes, and the arguments of a server's tool are parsed."""
-    halves = [base64.b64encode(half).decode() for half in (b"red", b"acted")]
+    halves = [base64.b64encode(half).decode() for half in (b"re", b"dacted")]
     tool, result = BLOCKS[3]["toolUse"], BLOCKS[4]["toolResult"]
 
     def delta(index: int, **value: Any) -> dict[str, Any]:

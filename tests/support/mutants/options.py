@@ -8,7 +8,7 @@ CACHING = "providers/_models/caching.py"
 FIELDS = "providers/_wire/fields.py"
 FIXES = "providers/_repairs/known_fixes.py"
 ANTHROPIC = "providers/anthropic/wire.py"
-GEMINI = "providers/gemini/adapter.py"
+GEMINI = "providers/gemini/wire.py"
 
 BESIDE = "tests/providers/test_reasoning_beside.py"
 WISHES = "tests/providers/test_reasoning_option.py"
