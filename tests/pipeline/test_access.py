@@ -226,6 +226,17 @@ async def test_an_endpoint_has_a_circuit_of_its_own() -> None:
     assert pipeline.circuits.state("acme", f"one@{HERE.endpoint}") is not None
 
 
+async def test_an_attempt_says_where_it_was_sent() -> None:
+    """In the record, and in words."""
+    turns: list[Any] = [HERE, "plain-key"]
+    pipeline = Pipeline(Fallback(ScriptedProvider("one")), credentials=lambda tenant, name: turns.pop(0))
+    async with pipeline:
+        own, ours = await pipeline.complete("Why?"), await pipeline.complete("Why?")
+    assert [each.story.attempts[0].endpoint for each in (own, ours)] == [HERE.endpoint, None]
+    assert f"one/scripted at {HERE.endpoint}, attempt 1" in own.explain()
+    assert "one/scripted, attempt 1" in ours.explain()
+
+
 async def test_each_model_of_an_endpoint_has_its_circuit_too() -> None:
     """Where the stack has several models of the provider."""
     provider = ScriptedProvider("one")

@@ -110,7 +110,7 @@ async def test_a_limit_is_kept(talk, provider):
         "anthropic": {"max_tokens": 4},
         **{wire: {"generationConfig": {"maxOutputTokens": 4}} for wire in BY_GEMINI},
         **{chat: {"max_tokens": 4} for chat in CHATS},
-        "openai": {"max_completion_tokens": 4},
+        **{name: {"max_completion_tokens": 4} for name in ("openai", "azure")},
         "ollama": {"options": {"num_predict": 4}},
     }[provider]
     reply = await talk(provider, **limit)

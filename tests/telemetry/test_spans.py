@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from opentelemetry.trace import StatusCode
 
 from ranvier import (
+    Access,
     ConfigurationError,
     DeadlineExceededError,
     Deployment,
@@ -55,6 +56,17 @@ def seconds(span: Any) -> float:
 
 
 # --- the shape of it -----------------------------------------------------------------------------
+
+
+async def test_an_attempt_at_an_endpoint_of_a_tenant_names_its_host() -> None:
+    """And no port, nor the path, which may be anything."""
+    sdk, provider = Sdk(), ScriptedProvider("one")
+    provider.base_url = "https://one.example/v1"  # type: ignore[attr-defined]
+    access = Access("k", base_url="https://llm.acme.example:8443/v1")
+    await Pipeline(sdk.layer(), Fallback(provider), credentials=lambda *_: access).complete("Why?")
+    (attempt,) = sdk.attempts
+    assert attempt.attributes[names.ADDRESS] == "llm.acme.example"
+    assert names.PORT not in attempt.attributes
 
 
 async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() -> None:

@@ -182,7 +182,8 @@ def _attempted(attempt: Attempt) -> str:
     first = "" if attempt.first_token is None else f", first content after {attempt.first_token:.3f} s"
     result = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
     injected = "" if attempt.fault is None else f" (injected: {_words(attempt.fault)})"
-    return f"{attempt.target}, attempt {attempt.number}: {result}{injected}"
+    where = "" if attempt.endpoint is None else f" at {attempt.endpoint}"
+    return f"{attempt.target}{where}, attempt {attempt.number}: {result}{injected}"
 
 
 def _waited(wait: Wait) -> str:

@@ -2,6 +2,7 @@
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
+from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
@@ -26,6 +27,7 @@ from support.mutants.traps import MUTANTS as OF_TRAPS
 MUTANTS = (
     *OF_CHAOS,
     *OF_ADAPTIVE,
+    *OF_AZURE,
     *OF_BALANCES,
     *OF_BEDROCK,
     *OF_FOREIGN_CODE,

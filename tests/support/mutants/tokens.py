@@ -13,7 +13,7 @@ AT_VERTEX = "tests/providers/test_vertex.py"
 
 MUTANTS = [
     mutant(
-        "O1",
+        "E1",
         "each call calls the function for itself",
         SOURCE,
         "            flight, caller = self._flight or self._begin(call), Caller()",
@@ -21,7 +21,7 @@ MUTANTS = [
         f"{TOKENS}::test_calls_that_need_a_token_at_one_time_share_one_call_of_the_function",
     ),
     mutant(
-        "O1",
+        "E1",
         "a token is used until its last second",
         SOURCE,
         "        self._until = now + life - min(MARGIN_SECONDS, life / 10)",
@@ -29,7 +29,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_token_that_has_expired_is_not_sent",
     ),
     mutant(
-        "O1",
+        "E1",
         "a token is renewed when it has expired",
         SOURCE,
         "        self._renew_at = now + life - min(LEAD_SECONDS, life / 2)",
@@ -37,7 +37,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_token_is_renewed_in_the_background_before_it_expires",
     ),
     mutant(
-        "O1",
+        "E1",
         "a rejected token is kept",
         SOURCE,
         "            self._token = None\n        try:",
@@ -45,7 +45,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_rejected_token_is_renewed_once_and_the_request_sent_again",
     ),
     mutant(
-        "O2",
+        "E2",
         "a call that hangs is waited for",
         SOURCE,
         "        flight.task.cancel()",
@@ -53,7 +53,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_function_that_hangs_is_named_after_its_limit",
     ),
     mutant(
-        "O2",
+        "E2",
         "the text of an error is shown",
         SOURCE,
         "            self._fail(call, flight, str(error) if ours else type(error).__name__, error)",
@@ -61,7 +61,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_function_that_raises_is_named_and_the_next_target_answers",
     ),
     mutant(
-        "O2",
+        "E2",
         "a token with a line break is sent",
         TOKEN,
         "    if not value or not fits_a_header(value):",
@@ -69,7 +69,7 @@ MUTANTS = [
         f"{TOKENS}::test_nonsense_is_an_error_that_names_the_function_and_shows_no_token",
     ),
     mutant(
-        "O2",
+        "E2",
         "calls that hang pile up",
         FUNCTION,
         "        if len(self._running) >= MAX_RUNNING:",
@@ -77,7 +77,7 @@ MUTANTS = [
         f"{TOKENS}::test_a_function_that_swallows_its_cancellation_is_called_a_few_times_only",
     ),
     mutant(
-        "O3",
+        "E3",
         "the model stays in the body at Vertex",
         CLAUDE,
         '        del fields["model"]\n',
@@ -85,7 +85,7 @@ MUTANTS = [
         f"{AT_VERTEX}::test_claude_gets_the_version_in_place_of_the_model",
     ),
     mutant(
-        "O3",
+        "E3",
         "reasoning goes to any project",
         VERTEX,
         '        return f"{self.family}/{self.project}"',

@@ -85,7 +85,7 @@ class Talk:
         if wire == "anthropic":
             body.setdefault("max_tokens", 100)
             headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
-        if wire in CHATS and stream:
+        if wire in (*CHATS, "azure") and stream:
             body.setdefault("stream_options", {"include_usage": True})
         return {"url": self.sim.url(provider) + PATHS[wire], "json": body, "headers": headers}
 
