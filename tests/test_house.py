@@ -216,7 +216,7 @@ PUBLIC = {
     ranvier: "Pipeline Deployment Layer Place tenant current_tenant deadline SHARED resilient "
     "Request Message Tool ToolCall Response Usage FinishReason StreamEvent RanvierError",
     ranvier.layers: "Deadline Fallback Retry Breaker Timeout CircuitState",
-    ranvier.providers: "Anthropic OpenAI Gemini Kimi GLM OpenRouter Ollama FunctionProvider Stub",
+    ranvier.providers: "Anthropic OpenAI Gemini Kimi GLM OpenRouter Ollama Bedrock FunctionProvider Stub",
     ranvier.testing: "ScriptedProvider VirtualTimeLoop run",
     ranvier.telemetry: "LoggingListener OpenTelemetry",
     ranvier.pipeline: "Call Handler Guard Permit Outcome Provider ResponseStream Attempt",

@@ -44,6 +44,7 @@ ELSEWHERE = {
 """Pages whose code is run by a test of their own."""
 
 ON_THE_WIRE = {
+    "bedrock.md",
     "azure.md",
     "history.md",
     "index.md",
@@ -84,6 +85,8 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
         monkeypatch.setattr("ranvier.providers.vertex.adapter.url_of", lambda location: running.url("vertex"))
         monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", running.url("azure"))
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOURS")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-AKIAOURS")
         yield running
 
 
@@ -144,6 +147,8 @@ async def test_the_code_of_a_page_runs_over_http(
     if page in IN_AN_OUTAGE:
         simulator.always("anthropic", Status(529))
     await run(page, capsys, simulator=simulator)
+    if page == "bedrock.md":  # every request was signed, and the signature was right
+        assert {(each.key, each.refused) for each in simulator.requests} == {("AKIAOURS", None)}
 
 
 def test_pages_that_run_elsewhere_do() -> None:

@@ -20,7 +20,7 @@ from ranvier.cli import main
 from ranvier.cli import simulate as simulate_command
 from support.cli.processes import RANVIER
 
-WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama", "vertex", "azure")
+WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama", "vertex", "azure", "bedrock")
 
 
 @contextmanager

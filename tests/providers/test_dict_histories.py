@@ -252,7 +252,7 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         "strict",
         "Why?",
         {"tools": [{"type": "function", "function": {"name": "look", "strict": True}}]},
-        ("anthropic", "openai", "responses", "openrouter"),
+        ("anthropic", "openai", "responses", "openrouter", "converse"),
         TOLD,
     ),
     (

@@ -15,16 +15,24 @@ from ranvier.messages import FinishReason, Native, Response
 from ranvier.providers import Anthropic, Gemini, Ollama, OpenRouter
 from ranvier.providers.chat_completions.openrouter import ThoughtReader
 from ranvier.providers.ollama.adapter import LineReader
-from ranvier.simulator.wires import WIRES
+from ranvier.simulator import wires
+from support.providers.bedrock_apis import as_frame, reworded, split
 from support.providers.openai_apis import Chat
 from support.providers.seven import APIS, body, collected
+
+WIRES = {**wires.WIRES, "converse": wires.WIRES["bedrock"]}
 
 MAY_STOP_EARLY = [name for name in APIS if name != "responses"]
 """The wires on which something may follow a finish reason; that of a response stands in its last event."""
 
 BREAKS: dict[str, Any] = {
     "an error": lambda wire: wire.error_event(
-        {"error": {"message": "no", "code": 500, "status": "INTERNAL"}}, {"x-generation-id": "g"}
+        {
+            "error": {"message": "no", "code": 500, "status": "INTERNAL"},
+            "__type": "InternalServerException",
+            "message": "no",
+        },
+        {"x-generation-id": "g"},
     ),
     "a broken connection": lambda wire: ConnectionFailedError("reset", provider="x"),
 }
@@ -33,7 +41,10 @@ BREAKS: dict[str, Any] = {
 def events_of(name: str, which: str = "answer") -> list[bytes]:
     """The events of a good stream."""
     wire = WIRES[name]
-    content = body(name, f"{which}.stream").replace(b"\r\n", b"\n")
+    content = body(name, f"{which}.stream")
+    if name == "converse":
+        return split(content)
+    content = content.replace(b"\r\n", b"\n")
     return [event + wire.frame_end for event in content.split(wire.frame_end) if event.strip()]
 
 
@@ -163,6 +174,7 @@ LIMITS = {
     "gemini": b'data: {"candidates": [{"finishReason": "MAX_TOKENS"}]}\n\n',
     "ollama": b'{"message": {}, "done": true, "done_reason": "length"}\n',
 }
+LIMITS["converse"] = as_frame({"messageStop": {"stopReason": "max_tokens"}})
 AT_CHAT = b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\n'
 
 
@@ -199,7 +211,12 @@ async def test_an_error_that_is_told_after_a_limit_without_a_word_is_an_error(
         assert isinstance(result, RanvierError)
         assert "server_error" in (result.kind, getattr(result.__cause__, "kind", None))
     again = WIRES[name].error_event(
-        {"error": {"message": "Token limit reached", "code": 400, "status": ""}}, {"x-generation-id": "g"}
+        {
+            "error": {"message": "Token limit reached", "code": 400, "status": ""},
+            "__type": "ValidationException",
+            "message": "Token limit reached",
+        },
+        {"x-generation-id": "g"},
     )
     for last in (BREAKS["a broken connection"](None), again):
         for result in await outcomes(name, partial(streamed, *begun, last)):
@@ -350,8 +367,16 @@ async def test_a_stop_reason_ends_a_message_of_anthropics(ask: Any, streamed: An
     assert answer.usage.complete
 
 
-REASONS = {"anthropic": b'"stop_reason":"end_turn"', "gemini": b'"finishReason":"STOP"'}
-SAID = {"anthropic": '"stop_reason":%s', "gemini": '"finishReason":%s'}
+REASONS = {
+    "anthropic": b'"stop_reason":"end_turn"',
+    "gemini": b'"finishReason":"STOP"',
+    "converse": b'"stopReason": "end_turn"',
+}
+SAID = {
+    "anthropic": '"stop_reason":%s',
+    "gemini": '"finishReason":%s',
+    "converse": '"stopReason": %s',
+}
 
 
 @pytest.mark.parametrize("unsaid", ["null", '"null"', '"None"', '""', '"undefined"', "false", "0", "[]"])
@@ -364,7 +389,8 @@ async def test_a_finish_reason_that_says_none_is_none(
     none = (SAID.get(name, '"finish_reason":%s') % unsaid).encode()
     events = [event for event in events_of(name) if b"message_stop" not in event and b"[DONE]" not in event]
     assert word in b"".join(events)
-    async with ask(APIS[name], streamed(*(event.replace(word, none) for event in events))) as server:
+    chunks = [reworded(event, lambda text: text.replace(word, none)) for event in events]
+    async with ask(APIS[name], streamed(*chunks)) as server:
         with pytest.raises(InvalidResponseError, match="cut"):
             await server.stream()
     whole = httpx.Response(200, content=body(name, "answer.json").replace(word, none))

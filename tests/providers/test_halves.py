@@ -10,6 +10,7 @@ from ranvier.messages import FinishReason, Native, Response, StreamEvent, ToolCa
 from ranvier.providers import Anthropic, FunctionProvider
 from ranvier.providers._reading.halves import Halves
 from support.providers.asking import Asked, FakePipeline, opened
+from support.providers.bedrock_apis import reworded
 from support.providers.openai_apis import Chat
 from support.providers.seven import APIS, body, collected
 
@@ -18,7 +19,10 @@ FIRST, SECOND = rb"\ud83d", rb"\ude00"
 
 def halved(name: str, first: bytes = FIRST, second: bytes = SECOND) -> bytes:
     """A good stream of a wire, with halves in its words and in its thoughts."""
-    stream = body(name, "answer.stream")
+    return reworded(body(name, "answer.stream"), lambda stream: _halved(stream, first, second))
+
+
+def _halved(stream: bytes, first: bytes, second: bytes) -> bytes:
     for before, after in ((b'"Sunny,"', b'" 21'), (b'"Let me"', b'" see')):
         stream = stream.replace(before, before[:-1] + first + b'"')
         stream = stream.replace(after, b'"' + second + after[1:])
@@ -58,7 +62,7 @@ async def test_a_half_that_stays_alone_is_the_replacement_character(
         answer = collected(await server.stream())
     assert answer.text == "Sunny,\ufffd 21 °C."
     encoded(answer)
-    last = body(name, "answer.stream").replace(b'C."', b"C." + FIRST + b'"')
+    last = reworded(body(name, "answer.stream"), lambda text: text.replace(b'C."', b"C." + FIRST + b'"'))
     async with ask(APIS[name], streamed(last)) as server:
         events = await server.stream()
     answer = collected(events)

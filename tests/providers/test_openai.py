@@ -39,9 +39,10 @@ from ranvier.messages.collector import Collector
 from ranvier.pipeline.registry import names_of
 from ranvier.providers import FunctionProvider
 from ranvier.providers._reading.reading import NoAnswerError
-from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers.chat_completions.answer import read_completion
 from ranvier.providers.chat_completions.chunks import ChunkReader
+from ranvier.providers.chat_completions.wire import ChatCompletions
 from support.providers.openai_apis import Chat
 from support.providers.shapes import like
 
@@ -700,7 +701,7 @@ async def test_a_server_that_does_not_stream_is_understood(ask: Any) -> None:
     assert (answer.text, answer.finish_reason) == ("Sunny.", FinishReason.STOP)
 
 
-class Returning(ChatCompletions):
+class Returning(ChatCompletions, Adapter):
     """A provider that wants its reasoning back, as Kimi does."""
 
     family = "returning"

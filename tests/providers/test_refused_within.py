@@ -11,6 +11,7 @@ from ranvier.errors import RanvierError, UnsupportedRequestError
 from ranvier.layers import Timeout
 from ranvier.messages import Message, Native, Request, Text
 from ranvier.providers import Anthropic, OpenRouter
+from support.providers.bedrock_apis import as_frame
 from support.providers.five_wires import WIRES
 from support.providers.openai_apis import Chat
 from support.providers.repairs import TEMPERATURE, WORDS, adjusted, at, piped, server, tuned
@@ -28,6 +29,8 @@ def event(body: Any, name: str = "") -> bytes:
 
 def line(name: str, body: Any) -> bytes:
     """The same, as that wire has it."""
+    if name == "converse":
+        return as_frame({"error": body["error"]})
     return json.dumps(body).encode() + b"\n" if name == "ollama" else event(body)
 
 
@@ -39,6 +42,8 @@ def begun(name: str) -> bytes:
         return event({"type": "response.created", "response": {"id": "first", "status": "in_progress"}})
     if name == "gemini":
         return event({"candidates": [], "responseId": "first"})
+    if name == "converse":
+        return as_frame({"messageStart": {"role": "assistant"}})
     if name == "ollama":
         return b'{"model": "m", "message": {"content": ""}, "done": false}\n'
     return b": wait\n\n" + event(
@@ -105,9 +110,8 @@ async def test_a_fix_that_does_not_help_is_made_once(ask: Any, name: str, way: s
 async def test_what_is_refused_after_words_is_not_asked_again(ask: Any, name: str) -> None:
     """They have been handed out."""
     wire = WIRES[name]
-    said = wire.written(wire.pieces("hello")[: 3 if name in ("anthropic", "responses") else 1]).replace(
-        b"data: [DONE]\n\n", b""
-    )
+    pieces = {"anthropic": 3, "responses": 3, "converse": 2}
+    said = wire.written(wire.pieces("hello")[: pieces.get(name, 1)]).replace(b"data: [DONE]\n\n", b"")
     async with ask(wire.kind, refusing(name, said + line(name, REFUSED))) as asked:
         with pytest.raises(RanvierError):
             await asked.stream(tuned(temperature=0.3), model="a-model")

@@ -27,7 +27,8 @@ async def test_recorded_answers_are_understood_as_the_sdk_understands_them() -> 
     comparison = await compared(exchanges(), cuts=0)
     again = await compared(exchanges()[::3], cuts=1)
     assert {exchange.api for exchange in comparison.equal} == {
-        *("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate", "ollama_chat")
+        *("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate", "ollama_chat"),
+        "bedrock_converse",
     }
     different = [exchange.id for exchange in (*comparison.different, *again.different)]
     assert not different

@@ -12,6 +12,7 @@ import pytest
 from ranvier.errors import InvalidResponseError, ProviderError, UnsupportedRequestError
 from ranvier.messages import FinishReason, Image, Message, Request, Response, Schema, Text
 from ranvier.pipeline.registry import provider_named
+from support.providers.bedrock_apis import reworded
 from support.providers.seven import APIS, CITY, PNG, WEATHER, body, collected
 
 NOTHING = httpx.Response(200, json={})
@@ -26,10 +27,13 @@ ANSWERED = {
     "glm": ("glm-5.2", "2026112400010001", "stop"),
     "openrouter": ("anthropic/claude-sonnet-5", "gen-1790000000-a", "stop"),
     "ollama": ("qwen3", None, "stop"),
+    "converse": ("m", None, "end_turn"),  # it names no model, and its id is in a header
 }
 
 THINKS_SILENTLY = {"openai"}
-COUNTS_NO_SHARES = {"ollama"}
+NAMES_NO_MODEL = {"ollama", "converse"}
+SHARES = {"ollama": (0, 0), "converse": (5, 0)}
+"""Tokens read from the cache, and of reasoning, where not both are counted."""
 SAYS_NOTHING_BESIDE_CALLS = {"openai", "glm"}
 
 PLACES = {
@@ -53,6 +57,11 @@ PLACES = {
     ),
     "openrouter": ("https://openrouter.ai/api/v1/chat/completions", "authorization", ("OPENROUTER_API_KEY",)),
     "ollama": ("http://localhost:11434/api/chat", "authorization", ("OLLAMA_API_KEY",)),
+    "converse": (
+        "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse",
+        "authorization",
+        ("AWS_BEARER_TOKEN_BEDROCK",),
+    ),
 }
 
 each_provider = pytest.mark.parametrize("name", APIS)
@@ -88,8 +97,7 @@ async def test_an_answer_means_the_same_from_everyone(ask: Any, name: str) -> No
     assert answer.reasoning == ("" if name in THINKS_SILENTLY else "Let me see.")
     assert (answer.model, answer.id, answer.raw_finish_reason) == (model, given, raw)
     assert (answer.usage.input, answer.usage.output, answer.usage.total) == (20, 9, 29)
-    shares = (0, 0) if name in COUNTS_NO_SHARES else (5, 4)
-    assert (answer.usage.cache_read, answer.usage.reasoning) == shares
+    assert (answer.usage.cache_read, answer.usage.reasoning) == SHARES.get(name, (5, 4))
     assert answer.usage.complete
     assert answer.provider == name
 
@@ -122,7 +130,7 @@ async def test_a_stream_adds_up_to_the_whole_answer(
 def without_ids(answer: Response) -> Any:
     """An answer without what is made up anew each time: ids that the wire does not give."""
     calls = tuple(dataclasses.replace(call, id="") for call in answer.tool_calls)
-    model = "" if answer.provider == "ollama" else answer.model
+    model = "" if answer.provider in NAMES_NO_MODEL else answer.model
     return dataclasses.replace(answer, tool_calls=calls, parts=(), model=model)
 
 
@@ -142,7 +150,7 @@ async def test_a_stream_that_ends_anywhere_before_its_end_is_no_answer(
 def terminal(name: str, content: bytes) -> int:
     """Where the event begins that ends the answer."""
     word = {"anthropic": b'"message_stop"', "gemini": b'"finishReason"', "ollama": b'"done":true'}
-    word["responses"] = b'"type":"response.completed"'
+    word |= {"responses": b'"type":"response.completed"', "converse": b"messageStop"}
     return content.index(word.get(name, b'"finish_reason":"'))
 
 
@@ -180,8 +188,8 @@ async def test_a_finish_reason_that_says_that_it_broke_off_is_none(
     content, stream = (body(name, f"answer.{kind}") for kind in ("json", "stream"))
     assert usual in content
     assert usual in stream
-    whole_reply = httpx.Response(200, content=content.replace(usual, broken))
-    for reply, way in ((whole_reply, "complete"), (streamed(stream.replace(usual, broken)), "stream")):
+    content, stream = (reworded(each, lambda text: text.replace(usual, broken)) for each in (content, stream))
+    for reply, way in ((httpx.Response(200, content=content), "complete"), (streamed(stream), "stream")):
         async with ask(APIS[name], reply) as server:
             with pytest.raises(InvalidResponseError, match=f"cut the answer off: {word}") as caught:
                 await getattr(server, way)(model="m")
@@ -225,11 +233,13 @@ async def test_everyone_is_asked_where_it_lives(ask: Any, monkeypatch: pytest.Mo
     assert "sk-1" in server.requests[0].headers[header]
     assert "sk-1" not in str(server.requests[0].url)
     assert server.provider.environment == variables
-    assert server.provider.credential() is None
+    if name != "converse":  # whose requests are signed then
+        assert server.provider.credential() is None
     for variable in reversed(variables):
         monkeypatch.setenv(variable, f"of {variable}")
         assert APIS[name]().credential() == f"of {variable}"
     assert APIS[name]("mine").credential() == "mine"
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
     vendor = APIS[name].family
     assert isinstance(APIS[name]("mine"), type(provider_named(vendor)))
 
@@ -268,6 +278,11 @@ async def test_a_picture_by_its_bytes_goes_to_everyone(ask: Any, name: str) -> N
             {"type": "input_text", "text": "this?"},
         ],
         "ollama": {"role": "user", "content": "What isthis?", "images": [encoded]},
+        "converse": [
+            {"text": "What is"},
+            {"image": {"format": "png", "source": {"bytes": encoded}}},
+            {"text": "this?"},
+        ],
     }.get(name, [words[0], url, words[1]])
 
 
@@ -277,7 +292,7 @@ async def test_a_picture_by_its_address_goes_to_those_who_fetch_it(ask: Any, nam
     address = "https://x.test/a.webp?size=1"
     async with ask(APIS[name], NOTHING) as server:
         request = asked(Image(address))
-        if name in ("kimi", "ollama"):
+        if name in ("kimi", "ollama", "converse"):
             with pytest.raises(UnsupportedRequestError, match="does not fetch images") as caught:
                 await server.complete(request, model="m")
             assert caught.value.fails_over
@@ -323,6 +338,11 @@ async def test_a_form_is_asked_for_in_the_way_of_the_wire(ask: Any, name: str) -
         form = {"type": "json_schema", "name": "place", "schema": CITY, "strict": True}
         assert sent["text"] == {"format": form}
         assert sent["instructions"] == "Be terse."
+    elif name == "converse":
+        form = {"name": "place", "schema": json.dumps(CITY, separators=(",", ":"))}
+        assert sent["outputConfig"] == {
+            "textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}
+        }
     elif name in ("kimi", "glm"):
         assert sent["response_format"] == {"type": "json_object"}
         system = sent["messages"][0]["content"]
@@ -339,7 +359,7 @@ async def test_tools_that_may_not_be_used_are_never_offered_as_usable(ask: Any, 
     async with ask(APIS[name], NOTHING) as server:
         sent = await server.sent(asked(tools=(WEATHER,), tool_choice="none"), model="m")
     forbidden = sent.get("tool_choice", sent.get("toolConfig"))
-    if name in ("glm", "ollama"):
+    if name in ("glm", "ollama", "converse"):
         assert "tools" not in sent
         assert forbidden is None
     else:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ranvier.messages import Message, Request, Tool, ToolCall, ToolResult
 from ranvier.providers._history.tool_names import COMMON, name_rule, sent_names, with_sent_names
 from support.providers.asking import Chunks
+from support.providers.bedrock_apis import reworded
 from support.providers.conversations import MODELS
 from support.providers.openai_apis import Chat
 from support.providers.seven import APIS, body, collected
@@ -28,6 +29,7 @@ PATTERNS = {
     "glm": r"[a-zA-Z0-9_-]{1,64}",
     "openrouter": r"[a-zA-Z0-9_-]{1,64}",
     "ollama": r"[a-zA-Z0-9_-]{1,64}",
+    "converse": r"[a-zA-Z0-9_-]{1,64}",
 }
 """What the wires take, as they document it."""
 
@@ -79,7 +81,8 @@ async def test_an_answer_calls_the_tool_by_the_name_that_was_given(
     sent = sent_names(Request((Message.user("q"),), tools=tools), RULES[name])[ODD]
     content = body(name, f"tools.{'stream' if streamed else 'json'}")
     assert b"get_weather" in content
-    reply = httpx.Response(200, stream=Chunks(content.replace(b"get_weather", sent.encode())))
+    content = reworded(content, lambda text: text.replace(b"get_weather", sent.encode()))
+    reply = httpx.Response(200, stream=Chunks(content))
     async with ask(APIS[name], reply) as server:
         request = Request((Message.user("q"),), tools=tools)
         if streamed:

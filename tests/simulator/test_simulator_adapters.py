@@ -11,7 +11,7 @@ every_wire = pytest.mark.parametrize("provider", ASKED)
 either_way = pytest.mark.parametrize("way", WAYS)
 
 SHOWS_NO_THOUGHTS = {"openai", "azure"}
-COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai", "vertex-claude", "azure"}
+COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai", "vertex-claude", "azure", "bedrock"}
 NESTED = {
     "type": "object",
     "properties": {
@@ -43,7 +43,7 @@ async def test_an_answer_is_read_in_full(sim, provider, way):
     assert answer.usage.output == len(answer.text.split()) + len(answer.reasoning.split())
     assert answer.usage.total == answer.usage.input + answer.usage.output
     assert (answer.provider, answer.model) == (provider, sim.requests[0].model)
-    assert (answer.id is None) == (provider == "ollama")
+    assert (answer.id is None) == (provider in ("ollama", "bedrock"))
     assert sim.requests[0].streaming == (way == "streamed")
     assert good(sim) == [True]
 

@@ -6,11 +6,11 @@ from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
 from ranvier.messages import Audio, Document, Image
 from ranvier.messages.request import LEVELS, LIFETIMES
-from ranvier.providers import OpenAI, adapter
+from ranvier.providers import Bedrock, OpenAI, adapter
 from support.providers.vertex_apis import GeminiAtVertex
 from support.simulator.talking import WIRES
 
-ASKED = (*WIRES, "responses")
+ASKED = (*WIRES, "responses", "bedrock")
 """Everything that an adapter speaks; OpenAI's own models have rules for both of its APIs."""
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
@@ -28,6 +28,9 @@ MODELS = {
     "glm": "glm-5.3 glm-5.2 glm-4.6",
     "openrouter": "anthropic/claude-sonnet-5 openai/gpt-5.2",
     "ollama": "qwen3 gpt-oss",
+    "bedrock": "anthropic.claude-sonnet-5 anthropic.claude-opus-4-6 anthropic.claude-haiku-4-5 "
+    "anthropic.claude-3-5-haiku amazon.nova-2-lite-v1:0 openai.gpt-oss-120b-1:0 openai.gpt-5.6-sol "
+    "xai.grok-4.7 qwen.qwen3-next-80b-a3b zai.glm-5.3 meta.llama4-maverick-17b-instruct-v1:0",
     "vertex": "gemini-2.5-pro gemini-3.6-flash claude-sonnet-4-5@20250929 claude-sonnet-5",
 }
 LOOSE = {
@@ -79,6 +82,8 @@ def speaker(sim, provider, name=None):
     """The adapter of a provider; under its own name, OpenAI has rows in our table of models."""
     if provider == "responses":
         return OpenAI("sk-simulated", name=name, api="responses", base_url=sim.url("openai"))
+    if provider == "bedrock":
+        return Bedrock("us-east-1", api="converse", api_key="sk-simulated", base_url=sim.url(provider))
     kind = GeminiAtVertex if provider == "vertex" else adapter(provider)
     return kind("sk-simulated", base_url=sim.url(provider))
 

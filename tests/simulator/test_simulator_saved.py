@@ -72,8 +72,9 @@ async def test_every_part_goes_on_in_a_new_process(
     """At every provider that takes it. The others say why not, before anything is sent."""
     for part, (history, _) in every_part.CONVERSATIONS.items():
         (tmp_path / part).write_text(messages.dump(history), encoding="utf-8")
+    urls = json.dumps({provider: sim.url(provider) for provider in every_part.ASKED})
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(every_part.__file__), str(tmp_path), json.dumps(sim.urls)),
+        *(sys.executable, "-W", "error", str(every_part.__file__), str(tmp_path), urls),
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         stdout=asyncio.subprocess.PIPE,
     )
@@ -88,6 +89,6 @@ async def test_every_part_goes_on_in_a_new_process(
     }
     assert answered == {part: takers for part, (_, takers) in every_part.CONVERSATIONS.items()}
     refusals = [what for _, _, what in outcomes if what != every_part.ANSWERED]
-    assert all("nothing was sent: choose another target" in what for what in refusals)
+    assert [what for what in refusals if "nothing was sent: choose another target" not in what] == []
     assert len(sim.requests) == sum(map(len, answered.values()))
     assert [(each.refused, each.body) for each in sim.requests if each.refused] == []

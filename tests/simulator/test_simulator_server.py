@@ -51,7 +51,7 @@ async def test_the_port_is_given_back():
         await asyncio.open_connection(first.host, first.port)
     async with Simulator(port=first.port) as second:
         assert second.url("openai") == f"http://127.0.0.1:{first.port}/openai/v1"
-        assert set(second.urls) == set(WIRES)
+        assert set(second.urls) == {*WIRES, "bedrock"}
 
 
 async def test_a_taken_port_is_an_error_at_once(sim):

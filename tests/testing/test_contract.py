@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
-from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, OpenRouter
+from ranvier.providers import (
+    GLM,
+    Anthropic,
+    Bedrock,
+    FunctionProvider,
+    Gemini,
+    Kimi,
+    Ollama,
+    OpenAI,
+    OpenRouter,
+)
 from ranvier.simulator.wires import WIRES
+from ranvier.simulator.wires.clouds.aws.frames import exception
 from ranvier.testing import ProviderContract
+from support.providers.bedrock_apis import reworded, split
 from support.providers.openai_apis import Responses
 from support.testing.toy import FINISHED_EARLY, HALVED, STREAMED, WHOLE, Toy
 
@@ -16,15 +28,13 @@ pytestmark = pytest.mark.integration
 BODIES = Path(__file__).parents[1] / "data"
 
 
-COUNTS = rb'("\w*(?:_tokens|TokenCount|eval_count)": ?)(\d+)'
+COUNTS = rb'("\w*(?:_tokens|TokenCount|Tokens|eval_count)": ?)(\d+)'
 WORDS = rb'("(?:content|text|delta|thinking|reasoning|reasoning_content|signature)": ?)"(?:[^"\\]|\\.)*"'
 
 
 def _with_odd_counts(content: bytes) -> bytes:
     """The same with texts for counts of tokens."""
-    odd = re.sub(COUNTS, rb'\1"\2"', content)
-    assert odd != content
-    return odd
+    return re.sub(COUNTS, rb'\1"\2"', content)
 
 
 def _silent(content: bytes) -> bytes:
@@ -47,8 +57,10 @@ class OfOurs(ProviderContract):
         cls.finished_early = cls.early(cls.streamed)
         cls.halved = cls.halve(cls.streamed)
 
-        cls.odd_usage, cls.odd_usage_streamed = map(_with_odd_counts, (cls.whole, cls.streamed))
-        cls.silent, cls.silent_streamed = map(_silent, (cls.whole, cls.streamed))
+        cls.odd_usage, cls.odd_usage_streamed = (
+            reworded(each, _with_odd_counts) for each in (cls.whole, cls.streamed)
+        )
+        cls.silent, cls.silent_streamed = (reworded(each, _silent) for each in (cls.whole, cls.streamed))
         cls.reads_other_form = True
 
     @classmethod
@@ -121,6 +133,28 @@ class TestOllama(OfOurs):
     adapter = Ollama
     streamed_type = "application/x-ndjson"
     broken_off = b'{"error": "no"}\n'
+
+
+class TestBedrock(OfOurs):
+    """By Converse, whose streams are binary."""
+
+    adapter = Bedrock
+    folder = "converse"
+    streamed_type = "application/vnd.amazon.eventstream"
+    broken_off = exception("serviceUnavailableException", b'{"message": "no"}')
+
+    @classmethod
+    def early(cls, stream: bytes) -> bytes:
+        events = split(stream)
+        place = next(at for at, event in enumerate(events) if b"Sunny" in event)
+        return b"".join([*events[: place + 1], WIRES["bedrock"].stopping(), *events[place + 1 :]])
+
+    @classmethod
+    def halve(cls, stream: bytes) -> bytes:
+        return reworded(stream, super().halve)
+
+    def provider(self, url: str) -> Any:
+        return Bedrock("us-east-1", api="converse", base_url=url)
 
 
 class TestFunctionProvider(ProviderContract):

@@ -114,6 +114,7 @@ async def _serve(simulator: Simulator) -> None:
 _ANY = '"any-key", base_url="{}"'
 _ARGUMENTS = {
     "azure": '"{}", api_key="any-key"',
+    "bedrock": '"us-east-1", api_key="any-key", base_url="{}"',
     "vertex": 'project="any", token=lambda: "any-token", base_url="{}"',
 }
 """The arguments of an adapter for the simulator."""

@@ -13,6 +13,9 @@ CHAT_COMPLETIONS: Final = "chat_completions"
 RESPONSES: Final = "responses"
 """The `provider` of a `Native` for every server of the Responses API."""
 
+CONVERSE: Final = "converse"
+"""The `provider` of a `Native` for Bedrock's Converse."""
+
 
 def account_of(key: str | None) -> str:
     """A digest that distinguishes accounts without revealing the key; `""` if there is no key.

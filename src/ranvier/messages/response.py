@@ -108,7 +108,10 @@ THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
 """Types of native parts that hold reasoning."""
 
 FIELDS_OF_THOUGHTS = frozenset(
-    ("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details", "phase")
+    (
+        *("thinking", "thoughtSignature", "reasoning", "reasoning_content", "reasoning_details", "phase"),
+        "reasoningContent",
+    )
 )
 """A native part with no other fields holds reasoning, its signature, or what kind of text follows."""
 

@@ -15,7 +15,7 @@ class WirePart:
     `Native`, which a model issued for itself, is left out there instead.
 
     Attributes:
-        wire: `anthropic`, `chat_completions`, `responses`, `gemini` or `ollama`.
+        wire: `anthropic`, `chat_completions`, `responses`, `converse`, `gemini` or `ollama`.
         data: The part, in the format of that wire's API.
     """
 
@@ -35,7 +35,7 @@ class WireTool:
     A target of another wire raises `UnsupportedRequestError`, so that `Fallback` tries the next one.
 
     Attributes:
-        wire: `anthropic`, `chat_completions`, `responses`, `gemini` or `ollama`.
+        wire: `anthropic`, `chat_completions`, `responses`, `converse`, `gemini` or `ollama`.
         data: The tool, in the format of that wire's API.
     """
 

@@ -17,6 +17,7 @@ from ranvier.providers.stub import Stub
 if TYPE_CHECKING:
     from ranvier.providers.anthropic.adapter import Anthropic
     from ranvier.providers.azure.adapter import Azure
+    from ranvier.providers.bedrock.adapter import Bedrock
     from ranvier.providers.chat_completions.glm import GLM
     from ranvier.providers.chat_completions.kimi import Kimi
     from ranvier.providers.chat_completions.openai import OpenAI
@@ -35,6 +36,7 @@ ADAPTERS = {
     "ollama": "Ollama",
     "vertex": "Vertex",
     "azure": "Azure",
+    "bedrock": "Bedrock",
 }
 """The adapter class of each vendor."""
 
@@ -48,6 +50,7 @@ _MODULES = {
     "ollama": "ollama.adapter",
     "vertex": "vertex.adapter",
     "azure": "azure.adapter",
+    "bedrock": "bedrock.adapter",
 }
 """The module that defines each adapter class."""
 
@@ -55,6 +58,7 @@ __all__ = [
     "GLM",
     "Anthropic",
     "Azure",
+    "Bedrock",
     "FunctionProvider",
     "Gemini",
     "Kimi",

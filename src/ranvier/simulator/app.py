@@ -77,7 +77,8 @@ class App:
             return _unknown(exchange)
         exchange.key = wire.key(headers)
         query = scope.get("query_string", b"").decode("latin-1")
-        sent = Sent(exchange.provider, f"/{exchange.path}", query, headers, exchange.body)
+        target = scope.get("raw_path", b"").decode("latin-1")
+        sent = Sent(exchange.provider, f"/{exchange.path}", query, headers, exchange.body, target, body)
         try:
             ask = wire.read(sent)
             answer = compose(ask, number=exchange.number, seed=self._seed)

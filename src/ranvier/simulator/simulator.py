@@ -118,7 +118,7 @@ class Simulator:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The base URLs of all seven providers, by name."""
+        """The base URLs of all providers, by name."""
         return {provider: self.url(provider) for provider in WIRES}
 
     # --- faults ----------------------------------------------------------------------------------

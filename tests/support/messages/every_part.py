@@ -52,22 +52,23 @@ def shown(*parts: object) -> list[Message]:
 
 EVERYBODY = set(ASKED)
 PDFS = EVERYBODY - {"kimi", "glm", "ollama"}
-PDFS_BY_URL = PDFS - {"openai"}
-HEARING = {"openai", "openrouter", "gemini"}
+PDFS_BY_URL = PDFS - {"openai", "azure", "bedrock"}
+GEMINI = {"gemini", "vertex"}
+HEARING = {"openai", "openrouter", *GEMINI}
 
 CONVERSATIONS: dict[str, tuple[list[Message], set[str]]] = {
     "text": (told(Text("Look!", {"cache_control": {"type": "ephemeral"}})), EVERYBODY),
     "picture": (told(Image(data=PNG)), EVERYBODY),
-    "picture by URL": (told(Image("https://x.test/a.png")), EVERYBODY - {"kimi", "ollama"}),
+    "picture by URL": (told(Image("https://x.test/a.png")), EVERYBODY - {"kimi", "ollama", "bedrock"}),
     "PDF": (told(Document(data=PDF, name="a.pdf")), PDFS),
     "PDF by URL": (told(Document("https://x.test/a.pdf")), PDFS_BY_URL),
     "text document": (told(Document.from_text("A cat.", name="cat.txt")), EVERYBODY),
-    "text document by URL": (told(Document("https://x.test/a.txt")), {"gemini", RESPONSES}),
+    "text document by URL": (told(Document("https://x.test/a.txt")), {*GEMINI, RESPONSES, "azure-responses"}),
     "sound": (told(Audio(data=WAV)), HEARING),
-    "sound by URL": (told(Audio("https://x.test/a.mp3")), {"gemini"}),
+    "sound by URL": (told(Audio("https://x.test/a.mp3")), GEMINI),
     "part of a wire": (
         told(WirePart("gemini", {"fileData": {"mimeType": "video/mp4", "fileUri": "x"}})),
-        {"gemini"},
+        GEMINI,
     ),
     "picture of a tool": (shown(Image(data=PNG)), EVERYBODY),
     "PDF of a tool": (shown("see", Document(data=PDF)), PDFS),
@@ -97,8 +98,7 @@ async def main(folder: Path, urls: dict[str, str]) -> None:
     for part in CONVERSATIONS:
         history = messages.load((folder / part).read_text(encoding="utf-8"))
         for provider in ASKED:
-            url = urls[provider.removesuffix("-responses")]
-            print(json.dumps([part, provider, await outcome(history, provider, url)]))
+            print(json.dumps([part, provider, await outcome(history, provider, urls[provider])]))
 
 
 if __name__ == "__main__":

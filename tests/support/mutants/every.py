@@ -4,6 +4,7 @@ from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
 from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
+from support.mutants.bedrock import MUTANTS as OF_BEDROCK
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
 from support.mutants.gates import MUTANTS as OF_GATES
@@ -30,6 +31,7 @@ MUTANTS = (
     *OF_ADAPTIVE,
     *OF_AZURE,
     *OF_BALANCES,
+    *OF_BEDROCK,
     *OF_FOREIGN_CODE,
     *OF_GATES,
     *OF_HEDGES,

@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "thinking", "an option is mixed with fields of the user that say the same", FIELDS,
-        "        return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))",
+        "        return any(places.given(fields, setting) for fields in (self.settings, *self.fields))",
         "        return False",
         (f"{BESIDE}::test_fields_of_the_user_count", f"{CACHES}::test_fields_of_the_user_count"),
     ),

@@ -8,6 +8,7 @@ import httpx
 
 from ranvier.messages import Message, Request, Response
 from support.providers.asking import Chunks
+from support.providers.bedrock_apis import reworded
 from support.providers.seven import APIS, WEATHER, body, collected
 from support.providers.wire_rules import complaints
 
@@ -15,6 +16,7 @@ MODELS = {
     "anthropic": "claude-sonnet-5",
     "openai": "gpt-5.2",
     "responses": "gpt-5.2",
+    "converse": "anthropic.claude-sonnet-5",
     "gemini": "gemini-3.6-flash",
     "kimi": "kimi-k2.6",
     "glm": "glm-5.2",
@@ -26,6 +28,7 @@ OPAQUE = {
     "anthropic": ("EoQD-signed", "anthropic needs the weather."),
     "openai": (),
     "responses": ("gAAA-signed", "responses needs the weather."),
+    "converse": ("EoQD-converse", "converse needs the weather."),
     "gemini": ("CusBc2lnbmVk", "Es4Bc2lnbmVk"),
     "kimi": ("kimi needs the weather.",),
     "glm": ("glm needs the weather.",),
@@ -37,9 +40,8 @@ OPAQUE = {
 
 async def answer(ask: Any, name: str, which: str, *, streamed: bool) -> Response:
     """The answer of that name, with thoughts that tell whose they are."""
-    content = body(name, f"{which}.{'stream' if streamed else 'json'}").replace(
-        b"I need", f"{name} needs".encode()
-    )
+    content = body(name, f"{which}.{'stream' if streamed else 'json'}")
+    content = reworded(content, lambda text: text.replace(b"I need", f"{name} needs".encode()))
     async with ask(APIS[name], httpx.Response(200, stream=Chunks(content))) as server:
         if streamed:
             return collected(await server.stream(model=MODELS[name]), name)
@@ -88,6 +90,9 @@ OWN_PLACES: dict[str, Any] = {
     "anthropic": lambda turn: [(one["thinking"], one["signature"]) for one in blocks(turn, "thinking")],
     "openai": lambda turn: None,
     "responses": lambda item: (item["summary"][0]["text"], item["encrypted_content"]),
+    "converse": lambda turn: [
+        tuple(one["reasoningContent"]["reasoningText"].values()) for one in blocks(turn, "reasoningContent")
+    ],
     "gemini": lambda turn: [part["thoughtSignature"] for part in blocks(turn, "functionCall")],
     "kimi": lambda turn: turn["reasoning_content"],
     "glm": lambda turn: turn["reasoning_content"],
@@ -99,6 +104,7 @@ KEPT: dict[str, Any] = {
     "anthropic": [("anthropic needs the weather.", "EoQD-signed")],
     "openai": None,
     "responses": ("responses needs the weather.", "gAAA-signed"),
+    "converse": [("converse needs the weather.", "EoQD-converse")],
     "gemini": ["CusBc2lnbmVk"],
     "kimi": "kimi needs the weather.",
     "glm": "glm needs the weather.",
@@ -114,6 +120,8 @@ def call_ids(name: str, sent: Any) -> Iterator[str]:
             yield from [turn["call_id"]] if turn.get("type") == "function_call" else []
         elif name == "gemini":
             yield from (part["functionCall"]["id"] for part in blocks(turn, "functionCall"))
+        elif name == "converse":
+            yield from (block["toolUse"]["toolUseId"] for block in blocks(turn, "toolUse"))
         elif name == "anthropic":
             yield from (
                 block["id"] for block in turn["content"] if isinstance(block, dict) and "input" in block

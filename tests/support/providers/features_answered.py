@@ -10,6 +10,7 @@ import httpx
 from ranvier.errors import ProviderError
 from ranvier.messages import FinishReason, Message, Request, Response, Usage
 from support.providers.asking import Chunks, opened
+from support.providers.bedrock_apis import split
 from support.providers.features_sent import Table, asked, differences, leaves, quoted, sent
 from support.providers.seven import APIS, body
 
@@ -32,6 +33,10 @@ WORDS = {
     "glm": f"{CHAT_WORDS} sensitive model_context_window_exceeded network_error",
     "openrouter": f"{CHAT_WORDS} error",
     "ollama": "stop length load unload",
+    "converse": (
+        "end_turn stop_sequence max_tokens model_context_window_exceeded tool_use guardrail_intervened "
+        "content_filtered malformed_model_output malformed_tool_use"
+    ),
 }
 """The words of each wire for why a model stopped."""
 
@@ -56,6 +61,9 @@ TOKENS = {
         "usageMetadata.cachedContentTokenCount"
     ),
     "ollama": "prompt_eval_count eval_count",
+    "converse": (
+        "usage.inputTokens usage.cacheReadInputTokens usage.cacheWriteInputTokens usage.outputTokens"
+    ),
     **dict.fromkeys(("openai", "kimi", "glm", "openrouter"), CHAT_TOKENS),
 }
 """The fields in which each wire counts tokens."""
@@ -65,11 +73,12 @@ REASONS = {
     "gemini": "finishReason",
     "ollama": "done_reason",
     "responses": "status",
+    "converse": "stopReason",
 }
 """The field that says why, where it is not `finish_reason`."""
 
 
-ENDS = {"stop_reason", "finish_reason", "finishReason", "done"}
+ENDS = {"stop_reason", "finish_reason", "finishReason", "done", "stopReason"}
 """The fields that may say that the answer has ended."""
 
 
@@ -203,23 +212,29 @@ async def streams() -> Table:
         assert streaming is not None
         by = [differences(plain.fields, streaming.fields)]
         if plain.url != streaming.url:
-            by.append(f"`{streaming.url.rpartition(':')[2]}`")
+            by.append(f"`{streaming.url.rpartition('/' if name == 'converse' else ':')[2]}`")
         table.append([name, ", ".join(filter(None, by)), await ending(name)])
     return table
 
 
 async def ending(name: str) -> str:
     """The fields of the first event with which the stream is an answer, that no event before it had."""
-    lines = body(name, "answer.stream").splitlines(keepends=True)
+    content = body(name, "answer.stream")
+    lines = split(content) if name == "converse" else content.splitlines(keepends=True)
     seen: set[tuple[str, str]] = set()
     for at, line in enumerate(lines):
-        event = json.loads(line[line.index(b"{") :]) if b"{" in line else {}
+        event = json.JSONDecoder().raw_decode(_text_in(line))[0] if b"{" in line else {}
         told = {(path.rpartition(".")[2], json.dumps(value)) for path, value in leaves(event)}
         if await is_whole(name, b"".join(lines[: at + 1])):
             ends = {"type"} if name == "responses" else ENDS
             return quoted(f"{path}: {value}" for path, value in sorted(told - seen) if path in ends)
         seen |= told
     raise AssertionError(f"the stream of {name} never ends")
+
+
+def _text_in(line: bytes) -> str:
+    """The JSON in an event, and what follows it."""
+    return line[line.index(b"{") :].decode("utf-8", "replace")
 
 
 async def is_whole(name: str, content: bytes) -> bool:

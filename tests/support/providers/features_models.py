@@ -21,6 +21,10 @@ MODELS = {
     "glm": ("glm-5.3", "glm-5.2", "glm-4.6"),
     "openrouter": ("anthropic/claude-sonnet-5", "openai/gpt-5.2"),
     "ollama": ("qwen3",),
+    "converse": (
+        *("anthropic.claude-sonnet-5", "anthropic.claude-haiku-4-5", "amazon.nova-2-lite-v1:0"),
+        *("openai.gpt-oss-120b-1:0", "openai.gpt-5.6-sol", "meta.llama4-maverick-17b-instruct-v1:0"),
+    ),
 }
 """Models that differ from each other in what they take."""
 
@@ -42,6 +46,11 @@ THINKERS = {
     "glm": ("glm-5.3", "glm-5.2", "glm-4.6"),
     "openrouter": ("anthropic/claude-sonnet-5-5", "openai/gpt-5.2"),
     "ollama": ("gpt-oss", "qwen3"),
+    "converse": (
+        *("anthropic.claude-sonnet-5-5", "anthropic.claude-haiku-4-5", "amazon.nova-2-lite-v1:0"),
+        *("openai.gpt-oss-120b-1:0", "openai.gpt-5.6-sol", "xai.grok-4.7", "qwen.qwen3-next-80b-a3b"),
+        *("zai.glm-5.3", "deepseek.v3.2", "meta.llama4-maverick-17b-instruct-v1:0"),
+    ),
 }
 """Models that differ from each other in how much they may think."""
 
@@ -54,6 +63,7 @@ CACHES = {
     "glm": ("glm-5.2",),
     "openrouter": ("anthropic/claude-sonnet-5", "openai/gpt-5.2"),
     "ollama": ("qwen3",),
+    "converse": ("anthropic.claude-sonnet-5", "amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0"),
 }
 """Models that differ from each other in how long they cache."""
 

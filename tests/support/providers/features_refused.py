@@ -122,6 +122,23 @@ SAID: dict[str, str] = {
         400 - does not support tools
         400 -
     """,
+    "converse": """
+        429 ThrottlingException
+        429 ThrottlingException Too many tokens per day
+        400 ServiceQuotaExceededException
+        429 ModelNotReadyException
+        503 ServiceUnavailableException
+        500 InternalServerException
+        424 ModelErrorException
+        408 ModelTimeoutException
+        403 UnrecognizedClientException
+        403 ExpiredTokenException
+        403 AccessDeniedException
+        404 ResourceNotFoundException
+        400 ValidationException Input is too long
+        400 ValidationException This model doesn't support
+        400 ValidationException
+    """,
 }
 """A status, the provider's code, and its message where that says more. OpenAI's APIs have the same.
 
@@ -149,6 +166,8 @@ def refusal(name: str, status: int, code: str, message: str) -> Any:
         return {"error": {"code": status, "message": message, **metadata}}
     if name == "ollama":
         return {"error": message}
+    if name == "converse":  # where the code comes in a header, or so
+        return {"__type": code, "message": message}
     return {"error": {"message": message, "code": None if code == "-" else code}}
 
 
@@ -224,7 +243,7 @@ async def request_ids() -> Table:
     table = [["response", "`request_id`"]]
     said: dict[str, tuple[dict[str, str], Any]] = {
         f"header `{header}`": ({header: "mark"}, {})
-        for header in ("request-id", "x-request-id", "x-generation-id")
+        for header in ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
     }
     for where, (headers, more) in (said | {"`request_id` in the body": ({}, {"request_id": "mark"})}).items():
         read = {

@@ -41,6 +41,9 @@ FORM = {
     "required": ["mark_of_form"],
     "additionalProperties": False,
 }
+TAKES_FORMS = {"converse": "anthropic.claude-sonnet-5"}
+"""A model that takes a schema, where the default one does not."""
+
 CALLED = (
     Message.user("Hi"),
     Message.assistant(tool_calls=(ToolCall("call_1", "look_up", {"term": "mark of call"}),)),
@@ -284,8 +287,8 @@ async def forms() -> Table:
     table = [["provider", "schema", "other fields"]]
     for name in APIS:
         plain, formed = (
-            await sent(name, asked()),
-            await sent(name, asked(schema=Schema(FORM, "mark_of_name"))),
+            await sent(name, asked(), model=TAKES_FORMS.get(name)),
+            await sent(name, asked(schema=Schema(FORM, "mark_of_name")), model=TAKES_FORMS.get(name)),
         )
         assert plain is not None
         assert formed is not None

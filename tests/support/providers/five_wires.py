@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.bedrock_apis import Converse, as_frames
 from support.providers.openai_apis import Chat, Responses
 
 Json = dict[str, Any]
@@ -158,6 +159,40 @@ def responses_pieces(text: str | None = "", calls: Calls = (), usage: Any = NONE
     return [*events, {"type": "response.completed", "response": {**begun, "status": "completed", **told}}]
 
 
+# --- Converse ------------------------------------------------------------------------------------
+
+
+def _converse_blocks(text: str | None, calls: Calls) -> list[Json]:
+    blocks: list[Json] = [{"text": text}] if text else []
+    return blocks + [
+        {"toolUse": {"toolUseId": key, "name": name, "input": arguments}} for key, name, arguments in calls
+    ]
+
+
+def converse_whole(text: str | None = "", calls: Calls = (), usage: Any = NONE) -> Json:
+    """An answer in one piece."""
+    message = {"role": "assistant", "content": _converse_blocks(text, calls)}
+    body = {"output": {"message": message}, "stopReason": "tool_use" if calls else "end_turn"}
+    return body if usage is NONE else {**body, "usage": usage}
+
+
+def converse_pieces(text: str | None = "", calls: Calls = (), usage: Any = NONE) -> list[Json]:
+    """The events of an answer by their names; arguments that are no text are written as one."""
+    events: list[Json] = [{"messageStart": {"role": "assistant"}}]
+    for index, block in enumerate(_converse_blocks(text, calls)):
+        place, delta = {"contentBlockIndex": index}, block
+        if "toolUse" in block:
+            start = {name: block["toolUse"][name] for name in ("toolUseId", "name")}
+            events.append({"contentBlockStart": {**place, "start": {"toolUse": start}}})
+            given = block["toolUse"]["input"]
+            written = given if isinstance(given, str) else json.dumps(given or {})
+            delta = {"toolUse": {"input": written}}
+        events.append({"contentBlockDelta": {**place, "delta": delta}})
+        events.append({"contentBlockStop": place})
+    events.append({"messageStop": {"stopReason": "tool_use" if calls else "end_turn"}})
+    return [*events, {"metadata": {"usage": usage} if usage is not NONE else {}}]
+
+
 # --- Gemini --------------------------------------------------------------------------------------
 
 
@@ -240,6 +275,13 @@ WIRES = {
         responses_pieces,
         as_sse,
         lambda prompt, answer: {"input_tokens": prompt, "output_tokens": answer},
+    ),
+    "converse": Wire(
+        Converse,
+        converse_whole,
+        converse_pieces,
+        as_frames,
+        lambda prompt, answer: {"inputTokens": prompt, "outputTokens": answer},
     ),
     "gemini": Wire(
         Gemini,

@@ -25,7 +25,9 @@ from ranvier.errors import (
 from ranvier.messages import Response
 from ranvier.messages.collector import Collector
 from ranvier.providers import Anthropic, Gemini, Ollama
+from support.oracles import botocore_model
 from support.providers.asking import Chunks, opened
+from support.providers.bedrock_apis import Converse
 from support.providers.openai_apis import Chat, Responses
 
 RECORDINGS = Path(__file__).parents[3].parent / "shared" / "data"
@@ -37,6 +39,7 @@ ADAPTERS: dict[str, Any] = {
     "anthropic_messages": Anthropic,
     "gemini_generate": Gemini,
     "ollama_chat": Ollama,
+    "bedrock_converse": Converse,
 }
 
 LEFT_OUT = {
@@ -77,6 +80,13 @@ FAILURES: dict[str, type[ProviderError]] = {
     "55b0245b401d9669": InvalidRequestError,
     "8566552d6fc1c4cc": AuthenticationError,
     "03f1cd16350b8c47": InvalidRequestError,
+    **dict.fromkeys(
+        (
+            *("f088323db55f3c02", "62e1303f72bbcf5d", "e8d894cd13f8a821", "0665f6c4d2cd6198"),
+            "623e0d17dcda8b88",
+        ),
+        InvalidRequestError,  # Bedrock's, likewise
+    ),
     "0824fd31c6bb2c8b": AuthenticationError,  # a 400 at xAI
     "5de710d62caf5c02": InvalidRequestError,
     **dict.fromkeys(
@@ -135,7 +145,9 @@ class Exchange:
                 "usage": usage,
                 "tools": [],
             }
-        if self.api == "openai_responses":  # of which no oracle is kept
+        if self.api == "bedrock_converse":  # of which no oracle is kept; botocore reads it
+            return _said_to_botocore(botocore_model.read_answer(self.body, self.row["status"]))
+        if self.api == "openai_responses":  # likewise
             *_, last = self.bodies()
             return _said_at_last(last.get("response") or last)
         return BY_HAND.get(self.id, self.oracle.get("ok"))
@@ -148,6 +160,27 @@ class Exchange:
         for line in self.body.decode().splitlines():
             if line.startswith("data:") and "[DONE]" not in line:
                 yield json.loads(line[5:])
+
+
+def _said_to_botocore(whole: dict[str, Any]) -> dict[str, Any] | None:
+    """What botocore reads in an answer of Converse; `None` for an error."""
+    if "output" not in whole:
+        return None
+    blocks, usage = whole["output"]["message"]["content"], whole["usage"]
+    cited = [piece for block in blocks for piece in block.get("citationsContent", {}).get("content", ())]
+    tools = [block["toolUse"] for block in blocks if "toolUse" in block]
+    cached = usage.get("cacheReadInputTokens", 0) + usage.get("cacheWriteInputTokens", 0)
+    return {
+        "text": "".join(piece.get("text", "") for piece in (*blocks, *cited)),
+        "finish": whole["stopReason"],
+        "usage": [usage["inputTokens"] + cached, usage["outputTokens"]],
+        "model": "unknown",  # as it was asked for
+        "tools": [
+            {"id": tool["toolUseId"], "name": tool["name"], "args": tool["input"]}
+            for tool in tools
+            if tool.get("type") != "server_tool_use"
+        ],
+    }
 
 
 def _said_at_last(whole: dict[str, Any]) -> dict[str, Any] | None:

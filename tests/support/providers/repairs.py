@@ -22,6 +22,7 @@ TEMPERATURE = {
     "glm": ("temperature",),
     "openrouter": ("temperature",),
     "ollama": ("options", "temperature"),
+    "converse": ("inferenceConfig", "temperature"),
 }
 """Where a temperature stands on each wire."""
 
@@ -50,7 +51,8 @@ def server(name: str, refuses: Callable[[Any], httpx.Response | None]) -> Callab
         refused = refuses(fields)
         if refused is not None:
             return refused
-        streams = fields.get("stream") or "streamGenerateContent" in str(request.url)
+        url = str(request.url)
+        streams = fields.get("stream") or "streamGenerateContent" in url or url.endswith("converse-stream")
         return httpx.Response(200, content=body(name, "answer.stream" if streams else "answer.json"))
 
     return serve

@@ -6,12 +6,14 @@ from typing import Any
 from ranvier.messages import Response, StreamEvent, Tool
 from ranvier.messages.collector import Collector
 from ranvier.providers import GLM, Anthropic, Gemini, Kimi, Ollama, OpenRouter
+from support.providers.bedrock_apis import Converse
 from support.providers.openai_apis import Chat, Responses
 
 APIS: dict[str, Any] = {
     "anthropic": Anthropic,
     "openai": Chat,
     "responses": Responses,
+    "converse": Converse,
     "gemini": Gemini,
     "kimi": Kimi,
     "glm": GLM,

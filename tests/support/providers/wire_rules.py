@@ -294,10 +294,65 @@ def ollama(body: Body) -> Complaints:
         waiting = [call["name"] for call in calls]
 
 
+# --- Converse ------------------------------------------------------------------------------------
+
+
+def converse(body: Body) -> Complaints:
+    """`messages` of two roles in turn, of blocks that are not blank; tools beside calls and results."""
+    more = "system inferenceConfig toolConfig additionalModelRequestFields"
+    yield from fields("the request", body, "messages", more)
+    messages = body["messages"]
+    yield from alternate([message["role"] for message in messages], "user")
+    if messages[-1]["role"] != "user":
+        yield "This model does not support assistant message prefill."
+    for message, following in zip(messages, [*messages[1:], {"content": []}], strict=True):
+        yield from fields("a message", message, "role content")
+        if not message["content"]:
+            yield "The content field in the Message object is empty."
+        for block in message["content"]:
+            yield from _converse_block(message["role"], block)
+        if "reasoningContent" in message["content"][-1]:
+            yield "The final block in an assistant message cannot be `thinking`."
+        calls = [block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block]
+        results = [block["toolResult"] for block in following["content"] if "toolResult" in block]
+        yield from answered(calls, [result["toolUseId"] for result in results])
+        if any("toolResult" not in block for block in following["content"][: len(results)]):
+            yield "something stands before the results of a turn"
+        if calls and not body.get("toolConfig"):
+            yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+
+
+def _converse_block(role: str, block: Body) -> Complaints:
+    shapes = {
+        "text": ("user assistant", "", ""),
+        "reasoningContent": ("assistant", "reasoningText", ""),
+        "toolUse": ("assistant", "toolUseId name input", ""),
+        "toolResult": ("user", "toolUseId content", "status"),
+        "image": ("user", "format source", ""),
+    }
+    if len(block) != 1 or role not in shapes.get(kind := next(iter(block)), ("",))[0].split():
+        yield f"a block {block} of the {role}"
+        return
+    if kind == "text":
+        if not block["text"].strip():
+            yield "The text field in the ContentBlock object is blank."
+        return
+    yield from fields(f"a block of {kind}", block[kind], *shapes[kind][1:])
+    if kind == "reasoningContent" and not block[kind]["reasoningText"].get("signature"):
+        yield "thinking.signature: Field required"
+    if kind == "toolUse" and not isinstance(block[kind]["input"], dict):
+        yield "The format of the value at toolUse.input is invalid. Provide a json object."
+    if kind == "toolUse" and not NAME.fullmatch(block[kind]["name"]):
+        yield f"the call {block} has no valid name"
+    if not re.fullmatch(r"[a-zA-Z0-9_.:-]{1,64}", block[kind].get("toolUseId", "id")):
+        yield f"the id in {block} is not valid"
+
+
 RULES: dict[str, Callable[[Body], Iterable[str]]] = {
     "anthropic": anthropic,
     "openai": chat(),
     "responses": responses,
+    "converse": converse,
     "kimi": chat(kept="reasoning_content", empty=False, needs_thought=True),
     "glm": chat(kept="reasoning_content", empty=False),
     "openrouter": chat(kept="reasoning_details"),

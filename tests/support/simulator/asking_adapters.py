@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ranvier import Deployment, Pipeline, Tool
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
-from ranvier.providers import ADAPTERS, OpenAI, adapter
+from ranvier.providers import ADAPTERS, Bedrock, OpenAI, adapter
 from ranvier.simulator import Simulator
 from support.providers.azure_apis import ByKey
 from support.providers.vertex_apis import ClaudeAtVertex, GeminiAtVertex
@@ -29,6 +29,9 @@ VERTEX_CLAUDE = "vertex-claude"
 
 AZURE_RESPONSES = "azure-responses"
 """Azure by the Responses API."""
+
+BEDROCK = "bedrock"
+"""Bedrock by Converse."""
 
 
 class Asked(NamedTuple):
@@ -80,11 +83,17 @@ ALL_ASKED = {
         made=ClaudeAtVertex,
         key_is_account=False,
     ),
-    "azure": Asked({}, made=ByKey),
+    "azure": Asked({}, made=partial(ByKey, deployments={"gpt-5.2": "gpt-5.2"})),
     AZURE_RESPONSES: Asked(
         {"reasoning": {"effort": "low", "summary": "auto"}},
         ('"encrypted_content": "gAAA',),
         made=partial(ByKey, name=AZURE_RESPONSES, api="responses"),
+    ),
+    BEDROCK: Asked(
+        {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1_024}}},
+        ('"reasoningText"', '"signature": "sig-'),
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        lambda key, **given: Bedrock("us-east-1", api="converse", api_key=key, **given),
     ),
 }
 """Everything that an adapter speaks, by the name of the simulated provider: a row here is tested with all."""

@@ -54,6 +54,8 @@ def classify(
     """
     parsed = parse(body)
     error_body = read(parsed)
+    if error_type := headers.get("x-amzn-errortype"):  # AWS, which may add a URL or a namespace to it
+        error_body = error_body.with_code(error_type)
     kind, code = _decide(status, error_body)
     wait = waiting(headers, parsed)
     facts: dict[str, Any] = {
@@ -179,5 +181,6 @@ def _message(status: int | None, body: ErrorBody, headers: Mapping[str, str]) ->
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
-    names = ("request-id", "x-request-id", "x-generation-id")  # Anthropic, OpenAI, OpenRouter
+    # Anthropic, OpenAI, OpenRouter, AWS
+    names = ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
     return next((headers[name] for name in names if headers.get(name)), None)

@@ -14,7 +14,7 @@ MAX_ISSUES = 8
 """The most issues read from a list: a validator may report a hundred."""
 
 _CODES = ("error_code", "error_type", "code", "type", "status", "status_code", "reason", "error_name",
-          "provider_code", "quotaId")  # fmt: skip
+          "provider_code", "quotaId", "__type")  # fmt: skip
 _NO_WORDS = frozenset(("error", "none", "null", "undefined"))  # some proxies send `str(None)`
 _NO_FIELDS = _NO_WORDS | {"validation_error", "quota"}  # Cerebras
 
@@ -28,6 +28,11 @@ class ErrorBody(NamedTuple):
     params: tuple[str, ...] = ()  # fields of the request that it names outside the message
     is_error: bool = False  # it calls itself an error
     request_id: str | None = None
+
+    def with_code(self, code: str) -> ErrorBody:
+        """The same with a further code, as the most specific one."""
+        word = _as_code(code.partition(":")[0])
+        return self._replace(codes=(word, *self.codes)) if word else self
 
     @property
     def text(self) -> str:
@@ -85,7 +90,7 @@ def says_error(body: Mapping[str, Any]) -> bool:
     """True for a body that calls itself an error, nested or at the top level, whatever the HTTP status is."""
     if body.get("error") or "error" in (body.get("type"), body.get("object")):
         return True
-    if body.get("success") is False or body.get("errors"):  # GLM, Cloudflare
+    if body.get("success") is False or body.get("errors") or body.get("__type"):  # GLM, Cloudflare, AWS
         return True
     failed = any(_as_status(body.get(key)) for key in ("code", "status", "status_code"))
     return (failed and bool(_message(body))) or bool(_result(body))
@@ -160,7 +165,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _message(one: Mapping[str, Any]) -> str:
-    keys = ("message", "error", "detail", "error_description", "msg", "title")
+    keys = ("message", "Message", "error", "detail", "error_description", "msg", "title")
     return next((value for key in keys if isinstance(value := one.get(key), str) and value), "")
 
 
@@ -179,7 +184,13 @@ def _as_code(value: object) -> str:
     """A code of the provider; empty for a status, a URL or a sentence."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or _as_status(value):
         return ""
-    word = value.strip() if isinstance(value, str) else str(value) if abs(value) < 10**9 else ""
+    word = (
+        value.strip().rpartition("#")[2]
+        if isinstance(value, str)
+        else str(value)
+        if abs(value) < 10**9
+        else ""
+    )
     return "" if len(word) > MAX_CODE or "/" in word or " " in word or word.lower() in _NO_WORDS else word
 
 

@@ -53,6 +53,14 @@ DECISIVE = _by_word(
         bio_policy misalignment_policy_violation image_content_policy_violation
         refusal 1301 data_inspection_failed datainspectionfailed moderation_blocked
         contentpolicyviolationerror"""),
+    # Bedrock; some of these have a status that says less
+    (errors.AuthenticationError, """expiredtokenexception unrecognizedclientexception
+        invalidsignatureexception incompletesignatureexception missingauthenticationtokenexception
+        invalidclienttokenid signaturedoesnotmatch"""),
+    (errors.QuotaExceededError, "servicequotaexceededexception"),
+    (errors.ServerError, "modelerrorexception modelstreamerrorexception internalserverexception"),
+    (errors.OverloadedError, "modelnotreadyexception serviceunavailableexception"),
+    (errors.AttemptTimeoutError, "modeltimeoutexception"),
     # Another model may be able to do this: OpenAI; Groq, for an invalid tool call or invalid JSON
     (errors.UnsupportedRequestError, """unsupported_parameter unsupported_value unknown_parameter
         invalid_encrypted_content previous_response_not_found tool_use_failed json_validate_failed"""),
@@ -77,16 +85,19 @@ GENERAL = _by_word(
     (errors.InvalidRequestError, """invalid_request_error invalid_argument invalid-argument
         failed_precondition badrequesterror bad_request invalid_request validation_error
         invalid_prompt invalid_image invalid_image_format invalid_image_mode invalid_image_url
-        invalid_base64_image empty_image_file image_parse_error"""),
+        invalid_base64_image empty_image_file image_parse_error
+        validationexception"""),
     (errors.AuthenticationError, "unauthorized token_expired authenticationerror"),
-    (errors.PermissionDeniedError, "permission_error permission_denied forbidden permissiondeniederror"),
-    (errors.ModelNotFoundError, "not_found_error not_found notfounderror"),
+    (errors.PermissionDeniedError, """permission_error permission_denied forbidden permissiondeniederror
+        accessdeniedexception"""),
+    (errors.ModelNotFoundError, "not_found_error not_found notfounderror resourcenotfoundexception"),
     (errors.ContextLengthError, "request_too_large"),
     (errors.AttemptTimeoutError, "timeout"),
 )  # fmt: skip
 
 # Every other 4xx is an invalid request, every other 5xx a server error. 409 and 425 are temporary locks:
-# the SDKs of OpenAI and Anthropic retry a 409. 498 is Groq's lack of capacity, 499 Google's "cancelled".
+# the SDKs of OpenAI and Anthropic retry a 409. 424 is Bedrock's for a model that failed, 498 Groq's lack of
+# capacity, 499 Google's "cancelled".
 STATUSES: dict[int, Kind] = {
     **dict.fromkeys((401,), errors.AuthenticationError),
     **dict.fromkeys((402,), errors.QuotaExceededError),
@@ -95,7 +106,7 @@ STATUSES: dict[int, Kind] = {
     **dict.fromkeys((408, 524), errors.AttemptTimeoutError),
     **dict.fromkeys((413,), errors.ContextLengthError),
     **dict.fromkeys((429,), errors.RateLimitError),
-    **dict.fromkeys((409, 425, 499), errors.ServerError),
+    **dict.fromkeys((409, 424, 425, 499), errors.ServerError),
     **dict.fromkeys((498, 503, 529), errors.OverloadedError),
 }
 
@@ -118,7 +129,7 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         r"(?:credits?|balance|funds|budget|usage)\b.{0,30}\b(?:depleted|exhausted|used up|ran out)",
         "please (?:recharge|top up)", "(?:usage|credit) limit", "spend(?:ing)? (?:limit|cap)",
         "enable billing", "check your billing", "add (?:more |some )?(?:credits|funds|a payment method)",
-        "free-models-per-day", "budget (?:has been |was |is |limit )*exceeded",
+        "free-models-per-day", "too many tokens per day", "budget (?:has been |was |is |limit )*exceeded",
         r"(?:exceed|reach)\w*\b.{0,30}(?<!thinking )\b(?:budget|credits)\b",
         "exceeded(?:token)?budget", "calls / month", "over (?:its |your |the )?budget",
         "extra usage", r"\bkey limit exceeded",
@@ -145,6 +156,10 @@ _PHRASES: tuple[tuple[Kind, tuple[Kind, ...], tuple[str, ...]], ...] = (
         "maximum sequence length",
         r"input.{0,40} tokens? limit", "too many (?:input |prompt )?tokens",
         r"tokens \+ .{0,4}max_(?:new_)?tokens", "contextwindowexceeded", "上下文长度")),
+    # Bedrock, which sends it with a 403
+    (errors.AuthenticationError, (errors.PermissionDeniedError,), (
+        "make sure your api key is valid", "security token included in the request is (?:invalid|expired)",
+        r"\b(?:bearer )?token has expired", "signature expired", "signature we calculated does not match")),
     # Gemini and xAI, which send it with a 400
     (errors.AuthenticationError, (errors.InvalidRequestError,), (
         "api[ _]key not valid", "api[ _]key (?:has )?expired", "(?:incorrect|invalid) api[ _]key")),

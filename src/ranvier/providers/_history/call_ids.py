@@ -64,6 +64,9 @@ MISTRAL_IDS: Final = IdRule(re.compile(r"[a-zA-Z0-9]{9}"), _nine)
 
 ANTHROPIC_IDS: Final = IdRule(re.compile(r"[a-zA-Z0-9_-]+"))
 
+CONVERSE_IDS: Final = IdRule(re.compile(r"[a-zA-Z0-9_-]{1,64}"))
+"""Bedrock also accepts dots and colons, which the models of some makers reject."""
+
 
 def with_valid_ids(
     messages: Sequence[Message], rule: IdRule, owns: Callable[[Native], bool]

@@ -120,10 +120,14 @@ def _signed_ids(fields: Json) -> list[str]:
 
 def _opaque(turn: Json) -> Iterator[object]:
     for piece in (turn, *parts_of(turn)):
-        if piece.get("type") in THINKING_BLOCKS:
+        if _is_thinking(piece):
             yield _essence(piece)
         found = (piece[name] for name in OPAQUE_FIELDS if name in piece)
         yield from (value for value in found if value not in WITHOUT_ISSUER)
+
+
+def _is_thinking(piece: Json) -> bool:
+    return piece.get("type") in THINKING_BLOCKS or "reasoningContent" in piece  # Converse
 
 
 def _essence(block: Json) -> object:
@@ -138,7 +142,7 @@ def _digest(value: object) -> str:
 
 def _strip(piece: Json, rejected: frozenset[str]) -> Json | None:
     """A turn or a part without the rejected fields; `None` if nothing is left, as with thinking."""
-    if piece.get("type") in THINKING_BLOCKS:
+    if _is_thinking(piece):
         return None if _digest(_essence(piece)) in rejected else piece
     names = [name for name in OPAQUE_FIELDS if name in piece and _digest(piece[name]) in rejected]
     rest = without(piece, names)

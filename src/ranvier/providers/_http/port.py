@@ -153,8 +153,8 @@ class HttpReply(ABC):
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of the request: Anthropic's, OpenAI's or OpenRouter's header."""
-        names = ("request-id", "x-request-id", "x-generation-id")
+        """The provider's id of the request: Anthropic's, OpenAI's, OpenRouter's or AWS's header."""
+        names = ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
         given = next(filter(None, map(self.headers.get, names)), None)
         return given and self.request.shown(given, MAX_CODE)
 

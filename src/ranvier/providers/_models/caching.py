@@ -18,10 +18,17 @@ Json = dict[str, Any]
 _CACHES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     # vendor, or API of its own, starts of model ids, the times that can be set, from the shortest, the field
     ("anthropic", "*", ("5m", "1h"), "cache_control"),  # S
+    ("converse", "claude-3 claude-opus-4-0 claude-opus-4-1 claude-opus-4-2 claude-sonnet-4-0 "
+     "claude-sonnet-4-2", ("5m",), "cachePoint"),  # P, as the next two
+    ("converse", "claude", ("5m", "1h"), "cachePoint"),
+    ("converse", "nova", ("5m",), "cachePoint"),
     ("openrouter", "claude", ("5m", "1h"), "cache_control"),  # S
     ("openai", "gpt-5.6 gpt-6", ("30m",), "prompt_cache_options"),  # S, D: chat completions know no other
     ("responses", "gpt-5.6 gpt-6", ("30m", "12h"), "prompt_cache_options"),  # S, D
-)
+)  # fmt: skip
+
+_TYPES = {"cache_control": "ephemeral", "cachePoint": "default"}
+"""The type of each mark for the cache."""
 
 _KEYED = ("openai", "responses")
 """The vendors that know a key (S)."""
@@ -50,8 +57,8 @@ def _kept(provider: str, model: str, wish: Any) -> tuple[Json, tuple[tuple[str, 
         return {}, () if wish is True else (("cache", "how long is left to the provider"),)
     time = None if wish is True else _snapped(wish, times)
     changes = (("cache", f"sent as {time}"),) if time not in (None, wish) else ()
-    if field == "cache_control":
-        return {field: {"type": "ephemeral", **({"ttl": time} if time else {})}}, changes
+    if field in _TYPES:
+        return {field: {"type": _TYPES[field], **({"ttl": time} if time else {})}}, changes
     return {field: {"mode": "implicit", "ttl": time}} if time else {}, changes
 
 

@@ -61,7 +61,7 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
         UnsupportedRequestError: the model does not accept a parameter, such as tools, whose omission would
             change the meaning of the request.
     """
-    if not parameters and provider != "anthropic":
+    if not parameters and not needs_limit(provider, model):
         return Translated({})
     given = parameters
     dropped: tuple[str, ...] = ()
@@ -87,8 +87,9 @@ def fit(provider: str, model: str, parameters: Mapping[str, Any]) -> Translated:
             wire[value.name] = value.value
         else:
             wire[wire_name] = value
-    if provider == "anthropic" and "max_tokens" not in wire:
-        wire["max_tokens"] = limit_beside(wire.get("thinking"), _limit(model))
+    if needs_limit(provider, model):
+        name = NAMES[provider].get("max_tokens", "max_tokens")
+        wire.setdefault(name, limit_beside(wire.get("thinking"), _limit(model)))
     return Translated(wire, dropped, changes)
 
 
@@ -158,6 +159,11 @@ def _unsupported(provider: str, model: str, name: str, reason: str) -> Unsupport
 @lru_cache(maxsize=1024)
 def _limit(model: str) -> int:
     return next(limit for starts, limit in CLAUDE_LIMITS if starts_with(model, starts))
+
+
+def needs_limit(provider: str, model: str) -> bool:
+    """True if an answer has no limit, or on Bedrock a low one, unless it is sent: that of Claude."""
+    return provider == "anthropic" or (provider == "converse" and starts_with(model, "claude"))
 
 
 def refuses_prefill(provider: str, model: str) -> bool:

@@ -21,9 +21,13 @@ from ranvier.providers._models.thinking_fields import (
     claude,
     effort,
     effort_or_switch,
+    effort_within,
+    further,
     gemini,
+    nova,
     ollama,
     openrouter,
+    qwen,
     switch,
 )
 
@@ -45,25 +49,36 @@ class Knob(NamedTuple):
 
 _FROM_LOW = "low medium high xhigh max"
 _OPENAI = "openai responses"
+_CLAUDE = "anthropic converse"
 _ROOM: Final = 4_096
 """The tokens that an answer has beside the budget of its thinking, if no limit is given."""
 
 _MODELS: tuple[tuple[str, str, str, tuple[int, int] | None, Writer | None], ...] = (
     # vendors, or APIs of theirs, starts of model ids (* is all), levels, budgets, the fields
     # -- Anthropic (P). A budget is at least 1024 tokens, and below the limit of the answer (S).
-    ("anthropic", "claude-mythos-preview", "on", None, None),
-    ("anthropic", "claude-fable-5 claude-mythos-5 claude-opus-5-5", _FROM_LOW, None, claude()),
-    ("anthropic", "claude-sonnet-5-5", f"off {_FROM_LOW}", None, claude(off="between_tools")),
-    ("anthropic", "claude-opus-5 claude-sonnet-5 claude-haiku-5-5", f"off {_FROM_LOW}", None,
+    (_CLAUDE, "claude-mythos-preview", "on", None, None),
+    (_CLAUDE, "claude-fable-5 claude-mythos-5 claude-opus-5-5", _FROM_LOW, None, claude()),
+    (_CLAUDE, "claude-sonnet-5-5", f"off {_FROM_LOW}", None, claude(off="between_tools")),
+    (_CLAUDE, "claude-opus-5 claude-sonnet-5 claude-haiku-5-5", f"off {_FROM_LOW}", None,
      claude(off="disabled")),
-    ("anthropic", "claude-opus-4-7 claude-opus-4-8", f"off {_FROM_LOW}", None, claude()),
-    ("anthropic", "claude-opus-4-6 claude-sonnet-4-6", "off low medium high max", (1_024, 128_000 - _ROOM),
+    (_CLAUDE, "claude-opus-4-7 claude-opus-4-8", f"off {_FROM_LOW}", None, claude()),
+    (_CLAUDE, "claude-opus-4-6 claude-sonnet-4-6", "off low medium high max", (1_024, 128_000 - _ROOM),
      claude()),
-    ("anthropic", "claude-opus-4-5 claude-sonnet-4 claude-haiku-4-5 claude-4-sonnet claude-3-7", "off",
+    (_CLAUDE, "claude-opus-4-5 claude-sonnet-4 claude-haiku-4-5 claude-4-sonnet claude-3-7", "off",
      (1_024, 64_000 - _ROOM), claude()),
-    ("anthropic", "claude-opus-4 claude-4-opus", "off", (1_024, 32_000 - _ROOM), claude()),
-    ("anthropic", "claude-2 claude-3 claude-instant", "off", None, None),
+    (_CLAUDE, "claude-opus-4 claude-4-opus", "off", (1_024, 32_000 - _ROOM), claude()),
+    (_CLAUDE, "claude-2 claude-3 claude-instant", "off", None, None),
     ("anthropic", "*", f"off {_FROM_LOW}", None, claude(off="disabled")),
+    # -- Other models on Bedrock's Converse (P; C for Nova). Those of the last row are not known to think.
+    ("converse", "nova-2", "off low medium high", None, further(nova)),
+    ("converse", "gpt-oss", "low medium high", None, further(effort)),
+    ("converse", "gpt-6-astra gpt-6.1-sol grok", "low medium high xhigh", None, further(effort_within)),
+    ("converse", "gpt-", "off low medium high xhigh", None, further(effort_within)),
+    ("converse", "qwen3-coder", "off", None, None),
+    ("converse", "qwen3", "off low high", None, further(qwen)),
+    ("converse", "glm-5.3", _FROM_LOW, None, further(effort)),
+    ("converse", "glm- v3.2", "off high", None, further(effort)),
+    ("converse", "*", "", None, None),
     # -- OpenAI (P; D for xhigh, which is younger than gpt-5.1). Only the Responses API accepts `max`.
     (_OPENAI, "gpt-3 gpt-4 chatgpt gpt-5-chat o1-mini o1-preview", "off", None, None),
     (_OPENAI, "gpt-5.1-chat gpt-5.2-chat gpt-5.3-chat", "medium", None, effort),
@@ -138,7 +153,7 @@ def reasoned(provider: str, model: str, given: Mapping[str, Any]) -> Translated:
     parameters, dropped, changes = _translated(provider, model, wish, given)
     if summary and wish != "off":
         dropped = (*dropped, *_add_summary(provider, model, parameters))
-    if provider == "anthropic":
+    if provider in _CLAUDE.split():
         dropped = (*dropped, *_left_out_beside(parameters, given))
     return Translated(parameters, dropped, changes)
 
@@ -156,7 +171,7 @@ def _translated(provider: str, model: str, wish: str | int | None, given: Mappin
     if wish is None:
         return Translated({})
     knob = knob_of(provider, model)
-    limit = given.get("max_tokens") if provider in ("anthropic", "openrouter") else None
+    limit = given.get("max_tokens") if provider in ("anthropic", "converse", "openrouter") else None
     value = snapped(wish, knob, limit)
     if value is None or knob.write is None:
         return Translated({}, () if value == wish else ("reasoning",))
@@ -206,7 +221,7 @@ def _add_summary(provider: str, model: str, parameters: Json) -> tuple[str, ...]
     if provider == "gemini":
         parameters["thinkingConfig"] = {**parameters.get("thinkingConfig", {}), "includeThoughts": True}
     thinks = "thinking" in parameters or starts_with(model, _THINK_UNASKED)
-    if provider == "anthropic" and thinks and starts_with(model, _SEND_NO_THOUGHTS):
+    if provider in _CLAUDE.split() and thinks and starts_with(model, _SEND_NO_THOUGHTS):
         thinking = parameters.get("thinking", {"type": "adaptive"})
         parameters["thinking"] = {**thinking, "display": "summarized"}
     return ()

@@ -39,28 +39,44 @@ _SCHEMALESS_CLAUDE = (  # 4-2 is the start of a date
 )
 _ALWAYS_REASONING = "gpt-6-astra gpt-6.1-sol"
 _OPENAI = "openai responses"
+_CLAUDE = "anthropic converse"
 _SAMPLING = "temperature top_p logprobs top_logprobs"
 _PENALTIES = "presence_penalty frequency_penalty logit_bias"
 
 ROWS: tuple[tuple[str, str, str, Action], ...] = (
     # providers (or APIs of theirs), starts of model ids (* is all), parameters, action
-    # -- Anthropic. The newest reject sampling settings with a 400 (P, L); the other fields do not exist (S).
-    ("anthropic", f"{_NEWEST_CLAUDE} claude-mythos-preview", "temperature top_p top_k", drop),
-    ("anthropic", "*", "temperature", within(0.0, 1.0)),
-    ("anthropic", "*", f"{_PENALTIES} seed n logprobs top_logprobs", drop),
-    ("anthropic", _WIDE_CLAUDE, "max_tokens", within(0, 128_000)),  # P, L: more is a 400
-    ("anthropic", "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", "max_tokens", within(0, 64_000)),
+    # -- Bedrock's Converse (P)
+    ("converse", "gpt-oss", "temperature", within(0.0, 1.0)),
+    ("converse", "gpt-oss", "top_p", keep),
+    ("converse", "gpt- grok", "temperature top_p", drop),
+    # -- Anthropic, on Converse too. The newest reject sampling settings with a 400 (P, L); the other fields
+    # do not exist (S).
+    (_CLAUDE, f"{_NEWEST_CLAUDE} claude-mythos-preview", "temperature top_p top_k", drop),
+    (_CLAUDE, "*", "temperature", within(0.0, 1.0)),
+    (_CLAUDE, "*", f"{_PENALTIES} seed n logprobs top_logprobs", drop),
+    (_CLAUDE, _WIDE_CLAUDE, "max_tokens", within(0, 128_000)),  # P, L: more is a 400
+    (_CLAUDE, "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5", "max_tokens", within(0, 64_000)),
     # These reject a forced tool (P, L), but accept `auto` and `none`.
-    ("anthropic", "claude-fable-5-1 claude-fable-5-2 claude-mythos-5-1 claude-mythos-5-2 claude-opus-5-5 "
+    (_CLAUDE, "claude-fable-5-1 claude-fable-5-2 claude-mythos-5-1 claude-mythos-5-2 claude-opus-5-5 "
      "claude-sonnet-5-5", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),
     # `output_config.effort` (P): unknown before opus-4-5 and sonnet-4-6; some do not know the highest values.
-    ("anthropic", _NEWEST_CLAUDE, "reasoning_effort", one_of({"none": "low", "minimal": "low"})),
-    ("anthropic", "claude-opus-4-6 claude-sonnet-4-6", "reasoning_effort",
+    (_CLAUDE, _NEWEST_CLAUDE, "reasoning_effort", one_of({"none": "low", "minimal": "low"})),
+    (_CLAUDE, "claude-opus-4-6 claude-sonnet-4-6", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "xhigh": "high"})),
-    ("anthropic", "claude-opus-4-5", "reasoning_effort",
+    (_CLAUDE, "claude-opus-4-5", "reasoning_effort",
      one_of({"none": "low", "minimal": "low", "xhigh": "high", "max": "high"})),
-    ("anthropic", _OLD_CLAUDE, "reasoning_effort", drop),
-    ("anthropic", _SCHEMALESS_CLAUDE, "schema", reject),  # P: only a forced tool would work there
+    (_CLAUDE, _OLD_CLAUDE, "reasoning_effort", drop),
+    (_CLAUDE, _SCHEMALESS_CLAUDE, "schema", reject),  # P: only a forced tool would work there
+    # Converse has no field for top_k, but passes one on to models that know it (P; C for Nova).
+    ("converse", "claude", "top_k", keep),
+    ("converse", "nova", "top_k", lambda value, given: Renamed("topK", value)),
+    ("converse", "*", "top_k", drop),
+    ("converse", "claude nova glm- kimi- grok", "tool_choice", keep),  # P: others take only `auto`
+    ("converse", "*", "tool_choice", one_of({"auto": "auto", "none": "none"}, others=DROPPED)),
+    ("converse", "claude-opus-4-1 claude-fable-5 nova titan llama command jamba palmyra r1 grok", "schema",
+     reject),  # P
+    ("converse", "claude", "reasoning_effort", keep),
+    ("converse", "*", "reasoning_effort", drop),  # each family has a field of its own
     # -- OpenAI's Responses API. It takes tools and an effort together (P, I).
     ("responses", "*", f"{_PENALTIES} stop seed n logprobs", drop),  # S: no such fields
     ("responses", "*", "max_tokens", within(16, inf)),  # I: fewer is a 400
@@ -151,6 +167,12 @@ NAMES: dict[str, dict[str, str]] = {
     "anthropic": {"stop": "stop_sequences", "reasoning_effort": "effort"},
     "openai": {"max_tokens": "max_completion_tokens"},  # P, L; reasoning models reject the old name (C)
     "responses": {"max_tokens": "max_output_tokens"},  # S
+    "converse": {
+        "max_tokens": "maxTokens",
+        "top_p": "topP",
+        "stop": "stopSequences",
+        "reasoning_effort": "effort",
+    },
     "gemini": {
         "max_tokens": "maxOutputTokens",
         "top_p": "topP",

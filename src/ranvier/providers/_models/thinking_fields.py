@@ -53,6 +53,28 @@ def openrouter(value: str | int) -> Json:
     return {"reasoning": {"max_tokens" if isinstance(value, int) else "effort": value, "enabled": True}}
 
 
+def further(write: Callable[[str | int], Json]) -> Writer:
+    """Converse: among the fields that it passes on to the model."""
+    return lambda value: {"additionalModelRequestFields": write(value)}
+
+
+def nova(value: str | int) -> Json:
+    """Nova 2."""
+    if value == "off":
+        return {"reasoningConfig": {"type": "disabled"}}
+    return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": value}}
+
+
+def effort_within(value: str | int) -> Json:
+    """Grok, and OpenAI's models that speak Responses: an effort in an object."""
+    return {"reasoning": {"effort": "none" if value == "off" else value}}
+
+
+def qwen(value: str | int) -> Json:
+    """Qwen 3 on Bedrock."""
+    return {"reasoning_config": "none" if value == "off" else value}
+
+
 def ollama(value: str | int) -> Json:
     """Ollama: a level for models that know levels, else a boolean."""
     return {"think": {"on": True, "off": False}.get(str(value), value)}

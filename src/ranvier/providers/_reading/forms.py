@@ -61,7 +61,9 @@ def _decoder_for(content: bytes, usual: Decoder) -> Decoder | None:
     if not start:
         return usual if len(content) > MAX_UNDECIDED else None
     if not isinstance(usual, LineDecoder):
-        return ObjectDecoder() if start.startswith((b"{", b"[")) else usual
+        if start.startswith((b"{", b"[")):
+            return ObjectDecoder()
+        return SseDecoder() if usual.is_binary and start[:1] in b"deir:" else usual
     if start.startswith(b"{"):  # an object is on one line, unless it is pretty-printed
         lines = start.splitlines()
         if len(lines) == 1 and not start.endswith((b"\n", b"\r")):

@@ -136,7 +136,7 @@ def is_error(body: Mapping[str, Any]) -> bool:
     """True for a body that is an error, whatever its status, wrapped in `error` or bare."""
     if body.get("choices"):  # every chunk of an answer is checked here: the commonest case comes first
         return bool(body.get("error"))
-    if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body:
+    if body.get("type") in _ANSWERING or body.get("candidates") or "done" in body or _OF_CONVERSE in body:
         return bool(body.get("error"))
     return says_error(body)
 
@@ -147,6 +147,8 @@ _ANSWERING: Final = (
     *("response.function_call_arguments.delta", "response.output_item.added", "response.output_item.done"),
 )
 """The types of bodies and events that are not errors, the commonest first: Anthropic's, and of Responses."""
+
+_OF_CONVERSE: Final = "contentBlockDelta"
 
 BROKEN_OFF: Final = frozenset((
     *("network_error", "error", "server_error", "internal_error", "upstream_error", "provider_error"),

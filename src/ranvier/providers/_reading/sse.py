@@ -8,6 +8,7 @@ chunk may end inside a character or a line ending.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from ranvier.providers._http.port import MAX_BODY_BYTES
 
@@ -24,7 +25,13 @@ class OversizedEventError(ValueError):
 
 
 class Decoder(ABC):
-    """Takes chunks with `feed` and returns the events that they complete; `finish` returns the last one."""
+    """Takes chunks with `feed` and returns the events that they complete; `finish` returns the last one.
+
+    Attributes:
+        is_binary: True if the events are not lines of text.
+    """
+
+    is_binary: ClassVar[bool] = False
 
     def __init__(self, limit: int = MAX_BODY_BYTES) -> None:
         self._limit = limit

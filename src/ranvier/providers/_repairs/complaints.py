@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ranvier.providers._failures.error_body import parse, read
 from ranvier.providers._reading.reading import Json
-from ranvier.providers._repairs.fixes import given
+from ranvier.providers._repairs.places import given
 
 MAX_TEXT: Final = 2_000
 

@@ -29,10 +29,9 @@ from ranvier.providers._repairs.fixes import (
     LeaveOut,
     Rename,
     Supply,
-    given,
     is_number,
-    places_of,
 )
+from ranvier.providers._repairs.places import given, places_of
 from ranvier.providers._repairs.schema_fixes import schema_fix
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")

@@ -116,19 +116,30 @@ class TokenSource(Preparation):
         """
         if call.credential != self.handle:
             return request
-        token = await self.token(call)
-        return request.adding(headers={"authorization": f"Bearer {token.value}"})
+        return self.put(request, await self.token(call))
 
     async def renewed(self, call: Call, reply: HttpReply) -> bool:
         """True if `reply` rejects a token, and there is a newer one now."""
-        if reply.status != 401 or call.credential != self.handle:
+        if call.credential != self.handle or not self.is_rejected_by(reply):
             return False
-        if self._token is not None and _bears(reply.request, self._token):
+        if self._token is not None and self.bears(reply.request, self._token):
             self._token = None
         try:
-            return not _bears(reply.request, await self.token(call))
+            return not self.bears(reply.request, await self.token(call))
         except CredentialLookupError:
             return False  # the provider's error says more; the event names the function's
+
+    def put(self, request: HttpRequest, token: Token) -> HttpRequest:
+        """`request` with that token."""
+        return request.adding(headers={"authorization": f"Bearer {token.value}"})
+
+    def bears(self, request: HttpRequest, token: Token) -> bool:
+        """True if `request` has that token."""
+        return request.headers.get("authorization") == f"Bearer {token.value}"
+
+    def is_rejected_by(self, reply: HttpReply) -> bool:
+        """True if an error says that the token is not valid, or not any more."""
+        return reply.status == 401
 
     async def token(self, call: Call) -> Token:
         """A valid token.
@@ -219,7 +230,3 @@ class TokenSource(Preparation):
             self._flight = None
         if not flight.ended.done():
             flight.ended.set_result(None)
-
-
-def _bears(request: HttpRequest, token: Token) -> bool:
-    return request.headers.get("authorization") == f"Bearer {token.value}"

@@ -19,7 +19,7 @@ from ranvier.messages.request import CHECKS, Request
 from ranvier.providers._models.models import Facts, changed, fit
 from ranvier.providers._reading import json
 from ranvier.providers._reading.reading import Json
-from ranvier.providers._repairs import fixes
+from ranvier.providers._repairs import places
 
 if TYPE_CHECKING:
     from ranvier.messages.tool import Tool
@@ -86,7 +86,7 @@ class Extras:
         return [name for name in options if any(map(self._has, FIELDS_OF[name]))]
 
     def _has(self, setting: str) -> bool:
-        return any(fixes.given(fields, setting) for fields in (self.settings, *self.fields))
+        return any(places.given(fields, setting) for fields in (self.settings, *self.fields))
 
     def put_over(self, fields: Json, own_fields: OwnFields) -> None:
         """Merge them into `fields`, nested objects field by field; `model` and `stream` are never changed."""

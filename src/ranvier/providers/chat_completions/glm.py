@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers.chat_completions.reasoning import REASONING
+from ranvier.providers.chat_completions.wire import ChatCompletions
 
 ZAI_VARIABLE = "ZAI_API_KEY"
 ZAI_BASE_URL = "https://api.z.ai/api/paas/v4"
 
 
-class GLM(ChatCompletions):
+class GLM(ChatCompletions, Adapter):
     """GLM at open.bigmodel.cn, or at api.z.ai if the key is from `ZAI_API_KEY`.
 
     A key from `api_key` or from a resolver is taken for one of bigmodel.cn. For a z.ai key, also pass

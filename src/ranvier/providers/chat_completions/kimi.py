@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from ranvier.messages.media.image import Image
 from ranvier.providers._history.tool_names import name_rule
 from ranvier.providers._reading.reading import Json
-from ranvier.providers.chat_completions.adapter import ChatCompletions
+from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers.chat_completions.reasoning import REASONING
+from ranvier.providers.chat_completions.wire import ChatCompletions
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
 
 
-class Kimi(ChatCompletions):
+class Kimi(ChatCompletions, Adapter):
     """Kimi at api.moonshot.ai; in China, pass `base_url="https://api.moonshot.cn/v1"`."""
 
     family = "kimi"

@@ -20,7 +20,7 @@ from ranvier.providers.chat_completions.reasoning import REASONING, rounds_with_
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers.chat_completions.adapter import ChatCompletions
+    from ranvier.providers.chat_completions.wire import ChatCompletions
 
 FOLLOWS: Final = "The result follows in the next message."
 """The text of a tool result that has none: a tool message must not be empty."""

@@ -10,12 +10,14 @@ from ranvier.providers._history.call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_ID
 from ranvier.providers._models.models import TRANSLATED, Facts, fit
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
-from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
+from ranvier.providers._repairs.fixes import Fix, LeaveOut, Rename, Together
+from ranvier.providers._repairs.places import PLACES
 from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.additions import Given
 from ranvier.providers._wire.fields import Extras
-from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
+from ranvier.providers.chat_completions.wire import ChatCompletions
 from ranvier.providers.responses.fields import needs_chat
 from ranvier.providers.responses.wire import Responses
 
@@ -50,7 +52,7 @@ Api = Literal["auto", "responses", "chat"]
 UNKNOWN: Final = Facts("", "")
 
 
-class OpenAI(ChatCompletions):
+class OpenAI(ChatCompletions, Adapter):
     """OpenAI, or with `base_url` and `name` another server with one of its APIs.
 
     `api="auto"` speaks the Responses API with OpenAI's own hosts, where only that API lets its newest models

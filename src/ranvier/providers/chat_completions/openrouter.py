@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ranvier.messages.message import Message
 from ranvier.providers._history.history import natives
 from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.media import ANY_AUDIO, PDFS, PDFS_BY_URL
-from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.chunks import ChunkReader
 from ranvier.providers.chat_completions.reasoning import REASONING
+from ranvier.providers.chat_completions.wire import ChatCompletions
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -21,7 +22,7 @@ GROWING: Final = ("text", "summary", "data")
 """The fields of a reasoning detail that arrive in pieces."""
 
 
-class OpenRouter(ChatCompletions):
+class OpenRouter(ChatCompletions, Adapter):
     """Any model through OpenRouter: `OpenRouter()` with `"anthropic/claude-sonnet-5"`."""
 
     family = "openrouter"

@@ -93,10 +93,10 @@ class Oversized(Fault):
 
     def change(self, plan: Plan) -> Plan:
         blocks = (_BLOCK,) * (self.size // len(_BLOCK) + 1)
-        start = b'data: {"junk":"' if plan.wire.stream_type.startswith("text/event") else b'{"junk":"'
         if not plan.streams:
             return plan.but(opening=b'{"junk":"', tokens=blocks, closing=b'"}', length=None)
-        return plan.but(tokens=(start, *blocks, b'"}' + plan.wire.frame_end))
+        start, end = plan.wire.huge(len(blocks) * len(_BLOCK))
+        return plan.but(tokens=(start, *blocks, end))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +26,7 @@ class OtherForm(Fault):
         if not plan.streams:
             body = b"data: " + plan.body + b"\n\ndata: [DONE]\n\n"
             return plan.but(tokens=(body,), length=None).with_header("content-type", "text/event-stream")
-        chunks = [b",".join(_objects(part)) for part in (plan.opening, *plan.tokens, plan.closing)]
+        chunks = [b",".join(plan.wire.objects(part)) for part in (plan.opening, *plan.tokens, plan.closing)]
         listed = [chunk for chunk in chunks if chunk]
         tokens = tuple(b"," + chunk for chunk in listed[1:])
         listed_plan = plan.but(opening=b"[" + listed[0], tokens=tokens, closing=b"]")
@@ -41,16 +40,12 @@ class OddUsage(Fault):
     harmless = True
 
     def change(self, plan: Plan) -> Plan:
-        odd = plan.each(lambda piece: _COUNTS.sub(rb'\1"\2"', piece))
+        odd = plan.each(lambda piece: plan.wire.rewritten(piece, _as_texts))
         return odd.but(length=None if plan.length is None else len(odd.body))
 
 
-def _objects(part: bytes) -> Iterator[bytes]:
-    """The JSON objects in a part of a stream of server-sent events or JSON lines."""
-    for line in part.splitlines():
-        line = line.removeprefix(b"data:").strip()
-        if line.startswith(b"{"):
-            yield line
+def _as_texts(piece: bytes) -> bytes:
+    return _COUNTS.sub(rb'\1"\2"', piece)
 
 
-_COUNTS: Final = re.compile(rb'("(?:\w+_tokens|\w+TokenCount|(?:prompt_)?eval_count)":)(\d+)')
+_COUNTS: Final = re.compile(rb'("(?:\w+_tokens|\w+TokenCount|\w+Tokens|(?:prompt_)?eval_count)":)(\d+)')

@@ -37,7 +37,7 @@ class HalfCharacters(Fault):
         return dataclasses.replace(answer, text=(*answer.text, "\ue000", "\ue001"))
 
     def change(self, plan: Plan) -> Plan:
-        changed = plan.each(_with_halves)
+        changed = plan.each(lambda piece: plan.wire.rewritten(piece, _with_halves))
         return changed if plan.length is None else changed.but(length=len(changed.body))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.wires.anthropic import AnthropicWire
-from ranvier.simulator.wires.azure import AzureWire, ResponsesAtAzureWire
+from ranvier.simulator.wires.clouds.aws.bedrock import AT_BEDROCK
+from ranvier.simulator.wires.clouds.aws.converse import ConverseWire
+from ranvier.simulator.wires.clouds.azure import AzureWire, ResponsesAtAzureWire
+from ranvier.simulator.wires.clouds.vertex import ClaudeAtVertexWire, GeminiAtVertexWire
 from ranvier.simulator.wires.gemini import GeminiWire
 from ranvier.simulator.wires.glm import GLMWire
 from ranvier.simulator.wires.kimi import KimiWire
@@ -13,7 +16,6 @@ from ranvier.simulator.wires.openai import OpenAIWire
 from ranvier.simulator.wires.openrouter import OpenRouterWire
 from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.responses import ResponsesWire
-from ranvier.simulator.wires.vertex import ClaudeAtVertexWire, GeminiAtVertexWire
 from ranvier.simulator.wires.wire import REASONS, Wire
 
 WIRES: dict[str, Wire] = {
@@ -28,6 +30,7 @@ WIRES: dict[str, Wire] = {
         OllamaWire(),
         GeminiAtVertexWire(),
         AzureWire(),
+        ConverseWire(),
     )
 }
 
@@ -40,7 +43,7 @@ _CLAUDE = ClaudeAtVertexWire()
 def wire_of(provider: str, path: str = "") -> Wire:
     """The wire of `provider`, named by the part before the first dash: `"openai-eu"` speaks `"openai"`.
 
-    OpenAI, Azure and Vertex have two, told apart by the `path` of a request.
+    OpenAI, Azure and Vertex have two and Bedrock four, told apart by the `path` of a request.
 
     Raises:
         ConfigurationError: There is no wire of that name.
@@ -51,6 +54,8 @@ def wire_of(provider: str, path: str = "") -> Wire:
         raise ConfigurationError(
             f"provider={provider!r}: must be one of {known}, or such a name with a suffix, like openai-eu"
         )
+    if wire.name == ConverseWire.name:
+        return next(each for start, each in AT_BEDROCK.items() if path.startswith(start) or start == "/")
     if wire.name == GeminiAtVertexWire.name:
         return _CLAUDE if "/publishers/anthropic/" in path else wire
     if wire.name == AzureWire.name:

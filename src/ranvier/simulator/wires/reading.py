@@ -17,6 +17,8 @@ class Sent:
         path, query: The rest of the path, with its leading slash, and the query string.
         headers: The headers, with names in lower case.
         body: The parsed JSON, or `None` if the body was not JSON.
+        target: The whole path as it was sent, still quoted.
+        content: The bytes of the body.
     """
 
     provider: str
@@ -24,6 +26,8 @@ class Sent:
     query: str
     headers: Mapping[str, str]
     body: Any
+    target: str = ""
+    content: bytes = b""
 
 
 class Unacceptable(Exception):  # noqa: N818  # because: it is the provider's rejection, not our error

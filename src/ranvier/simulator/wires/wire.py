@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
@@ -122,6 +122,22 @@ class Wire(ABC):
     def noise(self) -> bytes:
         """An event that cannot be parsed and has no content."""
         return b"data: <keep-alive>\n\n"
+
+    def objects(self, piece: bytes) -> Iterator[bytes]:
+        """The JSON objects in a piece of a stream."""
+        for line in piece.splitlines():
+            line = line.removeprefix(b"data:").strip()
+            if line.startswith(b"{"):
+                yield line
+
+    def rewritten(self, piece: bytes, change: Callable[[bytes], bytes]) -> bytes:
+        """A piece of a reply with its text changed."""
+        return change(piece)
+
+    def huge(self, size: int) -> tuple[bytes, bytes]:
+        """The start and the end of an event with `size` bytes of text between them."""
+        start = b'data: {"junk":"' if self.stream_type.startswith("text/event") else b'{"junk":"'
+        return start, b'"}' + self.frame_end
 
     @abstractmethod
     def stopping(self) -> bytes:

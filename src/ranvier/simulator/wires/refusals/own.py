@@ -105,6 +105,21 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
         "suspended": {"message": "Key limit exceeded (total limit)."},
     },
+    "bedrock": {
+        "output_limit": {
+            "message": "The maximum tokens you requested exceeds the model limit of 4096. Try again with a "
+            "maximum tokens value that is lower than 4096."
+        },
+        "foreign_history": {
+            "message": "The model returned the following errors: messages.1.content.0: Invalid `signature` "
+            "in `thinking` block"
+        },
+        "no_pictures": {
+            "message": "This model doesn't support the image content block that you provided. Update the "
+            "content block and try again."
+        },
+        "suspended": {"message": "Your account is suspended: the payment of an invoice is overdue"},
+    },
     "ollama": {
         "output_limit": {"message": "num_predict must be less than or equal to 8192"},
         "foreign_history": {"message": "invalid message: thinking blocks are not supported by {model}"},

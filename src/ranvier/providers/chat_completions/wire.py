@@ -24,10 +24,10 @@ from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._models.models import refuses_prefill, takes_forms
 from ranvier.providers._models.schemas import instruction, is_strict
 from ranvier.providers._reading.reading import Json
-from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
 from ranvier.providers._wire.media import PDFS, WAV_OR_MP3
+from ranvier.providers._wire.wire import Wire
 from ranvier.providers.chat_completions.answer import read_completion
 from ranvier.providers.chat_completions.chunks import ChunkReader
 from ranvier.providers.chat_completions.messages import Conversation
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from ranvier.providers._wire.issuer import Issuer
 
 
-class ChatCompletions(Adapter):
-    """A provider with the chat completions API.
+class ChatCompletions(Wire):
+    """The wire of chat completions, at any server.
 
     Attributes:
         returned: The fields of an answer's message that must be sent back to this provider in the history.

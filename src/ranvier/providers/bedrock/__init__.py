@@ -1,0 +1,1 @@
+"""Amazon Bedrock, which serves the models of many makers by four APIs."""

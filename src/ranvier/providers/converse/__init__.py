@@ -1,0 +1,1 @@
+"""Converse, Amazon Bedrock's API for the models of every maker."""

@@ -1,0 +1,141 @@
+"""Reads an answer of Converse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ranvier.errors.provider import ContentFilterError
+from ranvier.messages.message import Part, Text, ToolCall
+from ranvier.messages.native import CONVERSE, Native
+from ranvier.messages.response import FinishReason, Response
+from ranvier.messages.usage import Usage
+from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.reading import (
+    Json,
+    NoAnswerError,
+    check_finish,
+    entries,
+    entry,
+    label,
+    stop_word,
+    text,
+)
+from ranvier.providers._reading.usage import Counts
+from ranvier.providers.chat_completions.fragments import read_input, tool_name
+
+REASONING: Final = "reasoningContent"
+"""The block with the model's thoughts, and their signature, or with encrypted ones."""
+
+STOP_REASONS: Final = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "guardrail_intervened": FinishReason.CONTENT_FILTER,
+    "content_filtered": FinishReason.CONTENT_FILTER,
+}
+
+MALFORMED: Final = ("malformed_model_output", "malformed_tool_use")
+"""The model's answer could not be read, so that a part of it is missing."""
+
+
+def finish_reason(raw: str, *, answered: bool, calls_tools: bool) -> FinishReason:
+    """The `FinishReason` for Bedrock's stop reason.
+
+    Raises:
+        NoAnswerError: a content filter left no answer, or the answer is broken.
+    """
+    check_finish(raw)
+    if raw in MALFORMED:
+        raise NoAnswerError(f"the model's answer is broken: {raw}")
+    reason = STOP_REASONS.get(raw, FinishReason.OTHER)
+    if reason is FinishReason.CONTENT_FILTER and not answered:
+        raise NoAnswerError(f"stopped by the content filter: {raw}", ContentFilterError)
+    if reason is FinishReason.STOP and calls_tools:
+        return FinishReason.TOOL_CALLS
+    if reason is FinishReason.TOOL_CALLS and not calls_tools:  # no call has a name
+        return FinishReason.STOP
+    return reason
+
+
+def read_usage(usage: object, *, complete: bool = True) -> Usage:
+    """The tokens of a `usage` object; Bedrock counts cache reads and writes apart from the input."""
+    counts = Counts(usage, complete=complete)
+    read, written = counts.count("cacheReadInputTokens"), counts.count("cacheWriteInputTokens")
+    prompt = counts.needed("inputTokens") + read + written
+    answer = counts.needed("outputTokens")
+    return Usage(
+        input=prompt,
+        output=answer,
+        total=prompt + answer,
+        cache_read=read,
+        cache_write=written,
+        complete=counts.complete,
+    )
+
+
+# --- the blocks of an answer ---------------------------------------------------------------------
+
+
+def thoughts_of(block: Json) -> str:
+    """The thoughts of a reasoning block; empty if they are encrypted."""
+    reasoning = entry(block.get(REASONING), REASONING)
+    return text(entry(reasoning.get("reasoningText"), "reasoningText").get("text"), "text")
+
+
+def cited_text(block: Json) -> str:
+    """The text of a block with citations."""
+    cited = entry(block.get("citationsContent"), "citationsContent")
+    return "".join(text(piece.get("text"), "text") for piece in entries(cited.get("content"), "content"))
+
+
+def is_of_server(tool: Json) -> bool:
+    """True for the call of a tool that the provider itself runs."""
+    return tool.get("type") == "server_tool_use"
+
+
+def read_response(body: Json) -> Response:
+    """Read a complete answer."""
+    message = entry(entry(body.get("output"), "output").get("message"), "message")
+    if not isinstance(message.get("content"), list):
+        raise NoAnswerError("the answer has no content")
+    blocks = entries(message["content"], "content")
+    parts = tuple(_parts(blocks))
+    words = "".join(part.text for part in parts if isinstance(part, Text))
+    calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    raw = stop_word(body.get("stopReason"), "stopReason")
+    usage = body.get("usage")
+    return Response(
+        text=words,
+        tool_calls=calls,
+        reasoning="".join(map(thoughts_of, blocks)),
+        finish_reason=finish_reason(raw, answered=bool(words or calls), calls_tools=bool(calls)),
+        raw_finish_reason=raw or None,
+        usage=read_usage(usage, complete=bool(usage)),
+        model="",
+        parts=parts,
+    )
+
+
+def _parts(blocks: Iterable[Json]) -> Iterable[Part]:
+    for block in blocks:
+        if (part := _part(block)) is not None:
+            yield part
+
+
+def _part(block: Json) -> Part | None:
+    words = text(block.get("text"), "text") or cited_text(block)
+    if words:
+        return Text(words)
+    tool = entry(block.get("toolUse"), "toolUse")
+    if tool and not is_of_server(tool):
+        name, arguments = tool_name(text(tool.get("name"), "name")), read_input(tool.get("input"), "input")
+        return (
+            None if name is None else ToolCall(label(tool.get("toolUseId")) or new_call_id(), name, arguments)
+        )
+    return None if block.keys() <= _OF_TEXT else Native(CONVERSE, block)
+
+
+_OF_TEXT: Final = frozenset(("text", "citationsContent"))

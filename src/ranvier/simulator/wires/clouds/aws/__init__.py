@@ -1,0 +1,1 @@
+"""The APIs of Amazon Bedrock, their binary frames and their signatures."""
