@@ -1,7 +1,7 @@
 """Conversations and responses are saved as text, and loaded as they were."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +13,18 @@ from pydantic import BaseModel
 
 import ranvier
 from ranvier import ConfigurationError, InvalidDumpError, messages
-from ranvier.messages import Image, Message, Native, Part, Response, Text, ToolCall, ToolResult, WirePart
+from ranvier.messages import (
+    Details,
+    Image,
+    Message,
+    Native,
+    Part,
+    Response,
+    Text,
+    ToolCall,
+    ToolResult,
+    WirePart,
+)
 from ranvier.messages.message import ROLES
 from ranvier.messages.saved import answers, envelope, kinds, parts, published
 from support.fuzz.fuzzing import tried
@@ -124,13 +135,30 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [parts.MESSAGE, *parts.PARTS, answers.RESPONSE, answers.USAGE, answers.ATTEMPT],
+    [
+        *(parts.MESSAGE, *parts.PARTS, answers.RESPONSE, answers.USAGE, answers.ATTEMPT),
+        *(answers.CITATION, answers.LOGPROB),
+    ],
     ids=lambda record: record.name,
 )
 def test_no_field_is_forgotten(record: Any) -> None:
     """A new field of a dataclass is saved, or stands here with those that are not."""
-    left_out = {"response": {"parsed", "record"}}.get(record.name, set())
+    left_out = {"response": {"parsed", "record", "details"}}.get(record.name, set())
     assert {each.name for each in fields(record.of)} - set(record.fields) == left_out
+
+
+def test_no_detail_is_forgotten() -> None:
+    """They stand among the fields of a response; the reply is left out."""
+    assert {each.name for each in fields(Details)} - set(answers.BESIDE) == {"reply"}
+    assert set(answers.BESIDE) < set(answers.RESPONSE.fields)
+
+
+def test_a_response_without_details_loads() -> None:
+    """As it was saved before there were any."""
+    older = (DATA / "response-1-of-its-first-form.json").read_text(encoding="utf-8")
+    loaded = messages.load_response(older)
+    assert whole(loaded) == whole(replace(EVERY_FIELD, details=Details()))
+    assert messages.load_response(older).details is not messages.load_response(older).details
 
 
 def test_no_part_is_forgotten() -> None:

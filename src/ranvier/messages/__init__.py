@@ -1,5 +1,7 @@
 """Requests, responses and stream events, the same for every provider. Nothing here depends on a provider."""
 
+from ranvier.messages.beside.details import Citation, Details, TokenLogprob
+from ranvier.messages.beside.reply import Reply
 from ranvier.messages.image import Image
 from ranvier.messages.message import Message, Part, Role, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
@@ -14,17 +16,21 @@ from ranvier.messages.wire import WirePart, WireTool
 __all__ = [
     "CHAT_COMPLETIONS",
     "SIGN_OF_LIFE",
+    "Citation",
+    "Details",
     "FinishReason",
     "Image",
     "Message",
     "Native",
     "Part",
+    "Reply",
     "Request",
     "Response",
     "Role",
     "Schema",
     "StreamEvent",
     "Text",
+    "TokenLogprob",
     "Tool",
     "ToolCall",
     "ToolCallDelta",

@@ -16,10 +16,16 @@ _UNPRINTABLE = re.compile(  # includes marks that change the writing direction, 
 )
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
+"""A key of these characters is the same in JSON and in addresses."""
+
+
 def shown(text: str | None, longest: int, secret: str | None) -> str:
     """One printable line without the secret, which is masked before the line is cut so no part remains."""
     line = masked(_UNPRINTABLE.sub(" ", text or "").strip(), _UNPRINTABLE.sub(" ", secret or "").strip())
     line = line if len(line) <= longest else line[: longest - 3] + "..."
+    if line.isprintable():  # as nearly all
+        return line
     return "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
@@ -30,9 +36,19 @@ def masked(text: str, secret: str | None) -> str:
     return text
 
 
+def echoes(content: str | bytes, secret: str | None) -> bool:
+    """True if `content` repeats the secret, in any of its encodings."""
+    pieces = _pieces(secret or "")
+    if isinstance(content, str):
+        return any(piece in content for piece in pieces)
+    return any(piece.encode("utf-8", "replace") in content for piece in pieces)
+
+
 def _pieces(secret: str) -> list[str]:
     """The encodings of a secret in bodies, and its halves, for a body that was cut; the longest first."""
     half = len(secret) // 2
     halves = {secret[:half], secret[half:]} if half >= 8 else set()
+    if _PLAIN.fullmatch(secret):  # its encodings are the same, and to find that out takes longer
+        return [secret, *sorted(halves, key=len, reverse=True)]
     spelled = {secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quote(secret, safe="")}
     return sorted((spelled | halves) - {""}, key=len, reverse=True)

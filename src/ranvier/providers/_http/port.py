@@ -36,6 +36,12 @@ MAX_DRAINED_BYTES: Final = 64 * 1024
 MAX_DRAIN_SECONDS: Final = 0.1
 """Limits on reading the rest of a body after a complete answer, so that the connection can be reused."""
 
+REQUEST_IDS: Final = (
+    *("request-id", "x-request-id", "x-generation-id"),  # Anthropic, OpenAI, OpenRouter
+    *("apim-request-id", "x-amzn-requestid", "x-log-id"),  # Azure, Bedrock, GLM
+)
+"""The headers that hold the provider's id of a request."""
+
 ABORTED: Final = "the request was aborted because the client is closing"
 """The message of the error for a request in flight when its client closes."""
 
@@ -130,9 +136,8 @@ class HttpReply(ABC):
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of the request: Anthropic's, OpenAI's or OpenRouter's header."""
-        names = ("request-id", "x-request-id", "x-generation-id")
-        given = next(filter(None, map(self.headers.get, names)), None)
+        """The provider's id of the request, by the first of `REQUEST_IDS` that it sent."""
+        given = next(filter(None, map(self.headers.get, REQUEST_IDS)), None)
         return given and self.request.shown(given, MAX_CODE)
 
     @abstractmethod
