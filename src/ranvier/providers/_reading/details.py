@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ranvier.messages.beside.details import Citation, TokenLogprob
-from ranvier.messages.characters import mended, whole_characters
+from ranvier.messages.characters import whole_characters
 from ranvier.providers._reading.reading import Json
 
 
@@ -44,7 +44,7 @@ def _citation(annotation: Json) -> Citation:
         quote=words(fields.get("content")),  # OpenRouter
         start=place(fields.get("start_index", fields.get("index"))),
         end=place(fields.get("end_index")),
-        source=mended(annotation),
+        source=annotation,
     )
 
 
@@ -58,7 +58,7 @@ def found(body: Json) -> list[Citation]:
             url=words(each.get("url")) or words(each.get("link")),
             title=words(each.get("title")),
             quote=words(each.get("snippet")) or words(each.get("content")),
-            source=mended(each),
+            source=each,
         )
         for each in results
     ]

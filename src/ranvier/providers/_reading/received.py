@@ -10,6 +10,7 @@ from ranvier.messages.beside.details import Details
 from ranvier.messages.beside.reply import Reply
 from ranvier.providers._failures.shown import echoes, masked
 from ranvier.providers._http.port import HttpReply
+from ranvier.providers._reading import json
 from ranvier.providers._reading.rate_limits import rate_limits
 from ranvier.providers._reading.reading import Json, NoAnswerError, parse_object
 
@@ -47,6 +48,6 @@ def raw_of(body: Json, content: bytes, secret: str | None) -> Json | None:
     if not echoes(content, secret):
         return body
     try:
-        return parse_object(masked(content.decode("utf-8", "replace"), secret).encode())
-    except NoAnswerError:
+        return parse_object(masked(json.write(body).decode(), secret).encode())
+    except (NoAnswerError, ValueError, RecursionError):
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ranvier.errors.provider import ContentFilterError
 from ranvier.messages.beside.details import Citation, Details
-from ranvier.messages.characters import mended
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response
@@ -109,7 +108,7 @@ def citations_of(block: Json, passage: object) -> list[Citation]:
             title=words(each.get("title")) or words(each.get("document_title")),
             quote=words(each.get("cited_text")),
             passage=words(passage),
-            source=mended(each),
+            source=each,
         )
         for each in objects(block.get("citations"))
     ]

@@ -8,7 +8,7 @@ from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
-from ranvier.providers._reading.details import found
+from ranvier.providers._reading.details import found, words
 from ranvier.providers._reading.reading import Json, entries, entry, label, stop_word, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers._wire.endings import AnswerReader
@@ -46,9 +46,9 @@ class ChunkReader(AnswerReader):
 
     def read(self, body: Json) -> None:
         """Read one chunk."""
-        if self._introduced and (words := only_words(body)):
+        if self._introduced and (content := only_words(body)):
             self._last = "words"
-            self.add_text(words)
+            self.add_text(content)
         else:
             self._read_all(body)
 
@@ -87,16 +87,16 @@ class ChunkReader(AnswerReader):
             self.details.citations = sources
 
     def _read_delta(self, delta: Json) -> None:
-        words, reasoning = read_content(delta)
+        content, reasoning = read_content(delta)
         if reasoning:
             self._last = "words"
             self.events.append(StreamEvent(reasoning=reasoning))
-        if words:
+        if content:
             self._last = "words"
-            self.add_text(words)
+            self.add_text(content)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
-        if self._returned or (not words and ("images" in delta or "audio" in delta)):
+        if self._returned or (not content and ("images" in delta or "audio" in delta)):
             self._keep(delta)
         for call in calls_in(delta):
             fragment = self._fragment(call)
@@ -140,7 +140,7 @@ class ChunkReader(AnswerReader):
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
             if not self.answered:
                 raise content_filtered("".join(self._refusal))
-            reason = FinishReason.CONTENT_FILTER
+            reason, self.details.refusal = FinishReason.CONTENT_FILTER, words("".join(self._refusal))
         self.stopped = reason
         parts = [] if self.early else self._parts()  # if early: at the end, joined only once
         self.events.append(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from ranvier.messages.beside.details import Citation, Details, TokenLogprob
-from ranvier.messages.characters import mended
 from ranvier.providers._reading.details import objects, place, token, words
 from ranvier.providers._reading.reading import Json
 
@@ -50,7 +49,7 @@ def _recited(value: object) -> Iterator[Citation]:
             title=words(each.get("title")),
             start=place(each.get("startIndex")),
             end=place(each.get("endIndex")),
-            source=mended(each),
+            source=each,
         )
 
 
@@ -79,7 +78,7 @@ def _source(chunk: Json, segment: Json) -> Citation:
         passage=words(segment.get("text")),
         start=place(segment.get("startIndex", 0 if segment else None)),  # 0 is left out
         end=place(segment.get("endIndex")),
-        source=mended(chunk),
+        source=chunk,
     )
 
 
