@@ -43,6 +43,7 @@ ELSEWHERE = {
 """Pages whose code is run by a test of their own."""
 
 ON_THE_WIRE = {
+    "beside-the-answer.md",
     "history.md",
     "index.md",
     "reasoning.md",

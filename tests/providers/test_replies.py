@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ranvier import Pipeline, RateLimitError, messages
+from ranvier import Pipeline, RateLimitError, ServerError, messages
 from ranvier.errors import StreamInterruptedError
 from ranvier.facts.rate_limits import RateLimit, RateLimits
 from ranvier.layers import Fallback, Timeout
@@ -182,6 +182,11 @@ async def test_the_id_of_each_provider_is_known(header: str) -> None:
     plain = httpx.Response(200, content=body("openai", "answer.json"), headers={header: "id-1"})
     async with opened(APIS["openai"], plain) as server:
         assert (await server.complete()).request_id == "id-1"
+    error = httpx.Response(500, json={"error": "no"}, headers={header: "id-2"})
+    async with opened(APIS["openai"], error) as server:
+        with pytest.raises(ServerError) as caught:
+            await server.complete()
+    assert caught.value.request_id == "id-2"
 
 
 async def test_a_provider_that_says_nothing_has_none() -> None:
