@@ -46,6 +46,14 @@ ABORTED: Final = "the request was aborted because the client is closing"
 """The message of the error for a request in flight when its client closes."""
 
 
+def request_id_in(headers: Mapping[str, str], secret: str | None = None) -> str | None:
+    """The provider's id of a request, by the first of `REQUEST_IDS` that it sent; `None` without any."""
+    for name in REQUEST_IDS:
+        if given := headers.get(name):
+            return shown(given, MAX_CODE, secret)
+    return None
+
+
 class HttpRequest:
     """A POST to one provider.
 
@@ -136,9 +144,8 @@ class HttpReply(ABC):
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of the request, by the first of `REQUEST_IDS` that it sent."""
-        given = next(filter(None, map(self.headers.get, REQUEST_IDS)), None)
-        return given and self.request.shown(given, MAX_CODE)
+        """The provider's id of the request; `None` if it sent none."""
+        return request_id_in(self.headers, self.request.secret)
 
     @abstractmethod
     async def chunk(self) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 from ranvier.messages.beside.details import Details
 from ranvier.messages.beside.reply import Reply
 from ranvier.providers._failures.shown import echoes, masked
-from ranvier.providers._http.port import HttpReply
+from ranvier.providers._http.port import HttpReply, request_id_in
 from ranvier.providers._reading import json
 from ranvier.providers._reading.rate_limits import rate_limits
 from ranvier.providers._reading.reading import Json, NoAnswerError, parse_object
@@ -19,21 +19,24 @@ _SECRET: Final = re.compile(r"cookie|auth|api-?key|secret|credential|password|(^
 
 
 @lru_cache(maxsize=256)
-def _may_be_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
+def _kept_name(given: str) -> str | None:
+    """The name of a header in lower case; `None` if it may hold a secret."""
+    name = given.lower()
+    return None if _SECRET.search(name) else name
 
 
 def note_reply(details: Details, reply: HttpReply, raw: Json | None = None) -> None:
     """Write into `details` what is kept of `reply`, with the body `raw` of its answer."""
-    details.request_id = reply.request_id
-    details.reply = Reply(_headers(reply), raw, rate_limits)
+    headers = _headers(reply)
+    details.request_id = request_id_in(headers)
+    details.reply = Reply(headers, raw, rate_limits)
 
 
 def _headers(reply: HttpReply) -> dict[str, str]:
     headers: dict[str, str] = {}
     for given, value in reply.headers.items():
-        name = given.lower()
-        if not _may_be_secret(name):
+        name = _kept_name(given)
+        if name is not None:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if echoes("\n".join(headers.values()), reply.request.secret):
         return {name: reply.request.masked(value) for name, value in headers.items()}
