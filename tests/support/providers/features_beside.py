@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from ranvier.errors import ProviderError
 from ranvier.facts.rate_limits import RateLimits
 from ranvier.messages import Message, Request, Response
 from ranvier.providers._http.port import REQUEST_IDS
@@ -28,22 +29,30 @@ async def details() -> Table:
     """Which field of an answer each attribute is read from."""
     table = [["provider", *(f"`{attribute}`" for attribute in ATTRIBUTES)]]
     for name in APIS:
-        answer = SENT[name][0]
-        whole = await read(name, answer)
-        assert isinstance(whole, Response)
-        places: dict[str, list[str]] = {attribute: [] for attribute in ATTRIBUTES}
-        for path in sorted(set(paths(answer)), key=lambda path: path.count(".")):
-            without = await read(name, left_out(answer, path.split(".")))
-            if isinstance(without, Response) and all(
-                getattr(without, same) == getattr(whole, same) for same in SAME
-            ):
+        places = await places_of(name)
+        shown = (quoted(path.replace(".*", "[]") for path in each) for each in places.values())
+        table.append([name, *(each or "not sent" for each in shown)])
+    return table
+
+
+async def places_of(name: str) -> dict[str, list[str]]:
+    """The fields without which an attribute changes, and nothing else."""
+    answers = [SENT[name][0]]
+    places: dict[str, list[str]] = {attribute: [] for attribute in ATTRIBUTES}
+    async with opened(APIS[name], lambda request: httpx.Response(200, json=answers[-1])) as server:
+        whole = await server.complete(model="m")
+        for path in sorted(set(paths(answers[0])), key=lambda path: (path.count("."), path)):
+            answers.append(left_out(answers[0], path.split(".")))
+            try:
+                without = await server.complete(model="m")
+            except ProviderError:
+                continue
+            if all(getattr(without, same) == getattr(whole, same) for same in SAME):
                 for attribute, found in places.items():
                     nested = any(path.startswith(f"{outer}.") for outer in found)
                     if getattr(without, attribute) != getattr(whole, attribute) and not nested:
                         found.append(path)
-        shown = (quoted(path.replace(".*", "[]") for path in each) for each in places.values())
-        table.append([name, *(each or "not sent" for each in shown)])
-    return table
+    return places
 
 
 def paths(value: Any, path: str = "") -> Iterator[str]:
