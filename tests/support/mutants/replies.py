@@ -20,14 +20,14 @@ MUTANTS = [
     ),
     mutant(
         "RP", "a header that repeats the key is kept", RECEIVED,
-        '    if echoes("\\n".join(headers.values()), reply.request.secret):',
-        "    if False:",
+        "    return {name: mask(value) for name, value in headers.items()}",
+        "    return headers",
         f"{REPLIES}::test_headers_are_kept_without_secrets",
     ),
     mutant(
         "RP", "a body that repeats the key is kept", RECEIVED,
-        "    if not echoes(content, secret):",
-        "    if True:",
+        "        clean = mask(content)",
+        "        clean = content",
         f"{REPLIES}::test_a_key_in_the_body_is_masked",
     ),
     mutant(

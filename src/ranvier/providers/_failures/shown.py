@@ -18,17 +18,25 @@ _UNPRINTABLE = re.compile(  # includes marks that change the writing direction, 
 
 def shown(text: str | None, longest: int, secret: str | None) -> str:
     """One printable line without the secret, which is masked before the line is cut so no part remains."""
-    line = _UNPRINTABLE.sub(" ", text or "").strip()
+    line = _one_line(text or "")
     if secret:
-        line = masked(line, _UNPRINTABLE.sub(" ", secret).strip())
+        line = masked(line, _one_line(secret))
     line = line if len(line) <= longest else line[: longest - 3] + "..."
     if line.isprintable():  # as nearly all
         return line
     return "".join(each if each.isprintable() else "\ufffd" for each in line)
 
 
+def _one_line(text: str) -> str:
+    if text.isprintable() and "  " not in text:  # as nearly all: a blank is the only printable match
+        return text.strip()
+    return _UNPRINTABLE.sub(" ", text).strip()
+
+
 def masked(text: str, secret: str | None) -> str:
     """`text` with the secret masked, in any of its encodings."""
+    if not echoes(text, secret):  # as nearly all
+        return text
     for piece in _pieces(secret or ""):
         text = text.replace(piece, "***")
     return text
@@ -39,6 +47,8 @@ def echoes(content: str | bytes, secret: str | None) -> bool:
     if not secret:
         return False
     half = len(secret) // 2
+    if len(content) < (len(secret) if half < 8 else half):  # shorter than the shortest piece
+        return False
     if half < 8 or not (secret.isascii() and secret.replace("-", "").replace("_", "").isalnum()):
         pieces = _pieces(secret)
     else:  # nearly every key: its encodings are the same, and it has both halves

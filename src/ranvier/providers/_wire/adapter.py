@@ -23,7 +23,7 @@ from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._models.models import is_known
 from ranvier.providers._reading.kept import KeptBody
 from ranvier.providers._reading.reading import ErrorFactory, Json
-from ranvier.providers._reading.received import note_reply, raw_of
+from ranvier.providers._reading.received import note_reply
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
@@ -226,7 +226,7 @@ class Adapter(Wire):
         def signed(body: Json) -> Response:
             response = wire.response(body)
             Issuer(wire, call).sign(response)
-            note_reply(response.details, reply, raw_of(body, content, reply.request.secret))
+            note_reply(response.details, reply, body)
             return response
 
         answer = read_whole(content, reply, signed, partial(self._streamed, call, wire))
