@@ -21,7 +21,8 @@ def shown(text: str | None, longest: int, secret: str | None) -> str:
     line = _one_line(text or "")
     if secret:
         line = masked(line, _one_line(secret))
-    line = line if len(line) <= longest else line[: longest - 3] + "..."
+    if len(line) > longest:
+        line = line[: longest - 3] + "..."
     if line.isprintable():  # as nearly all
         return line
     return "".join(each if each.isprintable() else "\ufffd" for each in line)

@@ -97,10 +97,9 @@ class StreamedBody:
         if data.startswith(b"[DONE]"):
             reader.done()
             return
-        body = parse_object(data, self._with_halves)
+        body, first = parse_object(data, self._with_halves), False
         if not self._understood and body is not None:
-            self._understood = True
-            reader.events.append(StreamEvent(details=reader.details))  # they grow until the last event
+            self._understood = first = True
             self._decoder = self._form.chosen or self._decoder
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)
@@ -113,6 +112,16 @@ class StreamedBody:
             reader.read(body)
         else:
             reader.read_on(body)
+        if first:
+            self._tell_details()
+
+    def _tell_details(self) -> None:
+        """Give the details to the first event, before the last: they grow, and a stream may break."""
+        for step in self._reader.events:
+            if isinstance(step, StreamEvent):
+                step.details = step.details or self._reader.details
+                return
+        self._reader.events.append(StreamEvent(details=self._reader.details))
 
     def _keep_whole(self, data: bytes) -> None:
         """Keep the whole answer, if the last event, of these `data`, has held it."""

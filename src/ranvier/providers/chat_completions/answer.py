@@ -134,16 +134,17 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
 
 
 def _details(body: Json, choice: Json, message: Json, refusal: str) -> Details:
-    details = Details(refusal=words(refusal), service_tier=tier_of(body))
+    details = Details(refusal=words(refusal) if refusal else None, service_tier=tier_of(body))
     note(details, choice, message)
-    details.citations = details.citations or found(body)
+    if not details.citations and (sources := found(body)):
+        details.citations = sources
     return details
 
 
 def note(details: Details, choice: Json, message: Json) -> None:
     """Note what a message (or a delta) has beside its text: sources, and the probabilities of tokens."""
-    if "annotations" in message:
-        details.citations += citations_in(message["annotations"])
+    if annotations := message.get("annotations"):
+        details.citations += citations_in(annotations)
     if isinstance(given := choice.get("logprobs"), dict):
         details.logprobs += logprobs_in(given.get("content")) or logprobs_in(given.get("refusal"))
 
