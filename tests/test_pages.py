@@ -46,6 +46,7 @@ ELSEWHERE = {
 ON_THE_WIRE = {
     "bedrock.md",
     "azure.md",
+    "beside-the-answer.md",
     "history.md",
     "index.md",
     "media.md",

@@ -72,6 +72,7 @@ OPTIONS: dict[str, Any] = {
     "seed": 7,
     "cache": "1h",
     "cache_key": "acme",
+    "keep_raw": True,
     "extra": {"seed": 7, "openai": {"user": "u"}, "metadata": {"a": {"b": 1}}, "reasoning_effort": "low"},
 }
 

@@ -1,7 +1,7 @@
 """Conversations and responses are saved as text, and loaded as they were."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ import ranvier
 from ranvier import ConfigurationError, InvalidDumpError, messages
 from ranvier.messages import (
     Audio,
+    Details,
     Document,
     Image,
     Message,
@@ -127,7 +128,8 @@ def test_old_files_load_for_ever() -> None:
         history = (DATA / f"history-{version}.json").read_text(encoding="utf-8")
         assert whole(messages.load(history)) == whole(HISTORIES[version])
         response = (DATA / f"response-{version}.json").read_text(encoding="utf-8")
-        assert whole(messages.load_response(response)) == whole(EVERY_FIELD)
+        first = replace(EVERY_FIELD, details=Details())
+        assert whole(messages.load_response(response)) == whole(first if version == 1 else EVERY_FIELD)
 
 
 def test_todays_text_is_that_of_todays_file() -> None:
@@ -147,13 +149,29 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [parts.MESSAGE, *parts.PARTS, answers.RESPONSE, answers.USAGE, answers.ATTEMPT],
+    [
+        *(parts.MESSAGE, *parts.PARTS, answers.RESPONSE, answers.USAGE, answers.ATTEMPT),
+        *(answers.CITATION, answers.LOGPROB),
+    ],
     ids=lambda record: record.name,
 )
 def test_no_field_is_forgotten(record: Any) -> None:
     """A new field of a dataclass is saved, or stands here with those that are not."""
-    left_out = {"response": {"parsed", "record"}}.get(record.name, set())
+    left_out = {"response": {"parsed", "record", "details"}}.get(record.name, set())
     assert {each.name for each in fields(record.of)} - set(record.fields) == left_out
+
+
+def test_no_detail_is_forgotten() -> None:
+    """They stand among the fields of a response; the reply is left out."""
+    assert {each.name for each in fields(Details)} - set(answers.BESIDE) == {"reply"}
+    assert set(answers.BESIDE) < set(answers.RESPONSE.fields)
+
+
+def test_a_response_without_details_loads() -> None:
+    """As it was saved before there were any."""
+    older = (DATA / "response-1.json").read_text(encoding="utf-8")
+    assert messages.load_response(older).details == Details()
+    assert messages.load_response(older).details is not messages.load_response(older).details
 
 
 def test_no_part_is_forgotten() -> None:

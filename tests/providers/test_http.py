@@ -468,7 +468,6 @@ async def test_all_who_use_a_users_client_share_its_slots(loopback: Any, over: A
 
 def test_a_provider_belongs_to_one_event_loop_while_that_lives() -> None:
     """A second loop is refused while the first lives, and welcome once it was closed."""
-
     provider, pipelines = OpenAI("key"), []
 
     async def opened() -> None:

@@ -10,7 +10,7 @@ async def ask(pipeline: Pipeline) -> str:
     first = await pipeline.complete("Hi", reasoning="high", reasoning_summary=True, seed=7)
     async with pipeline.stream("Hi", reasoning=5_000, cache="1h", cache_key="acme") as stream:
         second = (await stream.collect()).text
-    third = await pipeline.complete("Hi", reasoning=None, cache=True)
+    third = await pipeline.complete("Hi", reasoning=None, cache=True, keep_raw=True)
     return first.text + second + third.text
 
 

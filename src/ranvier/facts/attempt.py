@@ -30,7 +30,8 @@ class Attempt:
         outcome: `succeeded`, `abandoned`, or the kind of its error; `running` until it has ended. `empty` is
             a success without content after which other targets are tried: see `Fallback(on_empty)`; and
             `hedge_lost` means that another target answered first.
-        status, request_id: Those of the provider's error response, if there was one.
+        status: That of the provider's error response, if there was one.
+        request_id: The provider's id of the request, of an error or an answer; `None` if it sent none.
         queued: Seconds it waited for a connection slot before it was sent.
         first_token: Seconds to the first content of a stream, else `None`.
         seconds: Seconds from the start to the end.
@@ -69,9 +70,10 @@ class Attempt:
         """The model's id."""
         return self.target.partition("/")[2]
 
-    def succeeded(self, now: float, usage: Usage) -> None:
+    def succeeded(self, now: float, usage: Usage, request_id: str | None) -> None:
         """Record that the provider has answered."""
         self.outcome, self.usage, self.seconds = SUCCEEDED, usage, now - self.started
+        self.request_id = request_id
 
 
 def deciding(attempts: Sequence[Attempt]) -> Attempt | None:

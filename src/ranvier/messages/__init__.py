@@ -1,5 +1,7 @@
 """Requests, responses and stream events, the same for every provider. Nothing here depends on a provider."""
 
+from ranvier.messages.beside.details import Citation, Details, TokenLogprob
+from ranvier.messages.beside.reply import Reply
 from ranvier.messages.media.audio import Audio
 from ranvier.messages.media.document import Document
 from ranvier.messages.media.image import Image
@@ -17,18 +19,22 @@ __all__ = [
     "CHAT_COMPLETIONS",
     "SIGN_OF_LIFE",
     "Audio",
+    "Citation",
+    "Details",
     "Document",
     "FinishReason",
     "Image",
     "Message",
     "Native",
     "Part",
+    "Reply",
     "Request",
     "Response",
     "Role",
     "Schema",
     "StreamEvent",
     "Text",
+    "TokenLogprob",
     "Tool",
     "ToolCall",
     "ToolCallDelta",

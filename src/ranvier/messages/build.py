@@ -44,7 +44,7 @@ def build_request(prompt: Prompt, options: Options) -> Request:
 def _options_of(request: Request) -> dict[str, object]:
     """The fields of a request except its messages, without unset ones; they are validated like options."""
     fields = {name: getattr(request, name) for name in CHECKS}
-    unset: dict[str, object] = {"stop": (), "tools": (), "metadata": {}, "extra": {}}
+    unset: dict[str, object] = {"stop": (), "tools": (), "metadata": {}, "keep_raw": False, "extra": {}}
     return {name: value for name, value in fields.items() if value is not None and value != unset.get(name)}
 
 

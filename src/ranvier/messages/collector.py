@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ranvier.messages.beside.details import Details
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
@@ -26,6 +27,7 @@ class Collector:
         usage: The last report of the tokens.
         skipped: How many malformed chunks were ignored.
         finished: A finish reason has arrived, and no content since.
+        details: What the provider says beside the content; `None` while it has said nothing.
     """
 
     __slots__ = (
@@ -37,6 +39,7 @@ class Collector:
         "_order",
         "_raw",
         "_reasoning",
+        "details",
         "finished",
         "skipped",
         "usage",
@@ -52,6 +55,7 @@ class Collector:
         self._id: str | None = None
         self._model: str | None = None
         self.skipped = 0
+        self.details: Details | None = None
         self.finished = False
         self._early = False  # content or a native part has followed a finish reason
 
@@ -73,8 +77,13 @@ class Collector:
 
     @property
     def finish(self) -> StreamEvent:
-        """The last event of a stream that ended normally: the finish reason and the final usage."""
-        return StreamEvent(finish_reason=self._finish_reason, raw_finish_reason=self._raw, usage=self.usage)
+        """The last event of a stream that ended normally: the finish reason, final usage and details."""
+        return StreamEvent(
+            finish_reason=self._finish_reason,
+            raw_finish_reason=self._raw,
+            usage=self.usage,
+            details=self.details,
+        )
 
     @property
     def natives(self) -> list[Native]:
@@ -108,6 +117,8 @@ class Collector:
             self._finish_reason, self._raw = event.finish_reason, event.raw_finish_reason
         elif event.raw_finish_reason is not None:
             self._raw = event.raw_finish_reason
+        if event.details is not None:
+            self.details = event.details
         self._id = self._id or event.id
         self._model = event.model or self._model
         self.skipped += event.skipped
@@ -156,6 +167,7 @@ class Collector:
             provider=provider,
             id=self._id,
             parts=parts,
+            details=self.details or Details(),
         )
 
     def answer(self, provider: str, model: str) -> Response:
@@ -216,4 +228,5 @@ def steps_of(response: Response) -> Iterator[StreamEvent]:
         finish_reason=response.finish_reason,
         raw_finish_reason=response.raw_finish_reason,
         usage=response.usage,
+        details=response.details,
     )

@@ -49,6 +49,7 @@ class Options(TypedDict, Generic[ParsedT], total=False):
     seed: int | None
     cache: Lifetime | bool | None
     cache_key: str | None
+    keep_raw: bool | None
     extra: Mapping[str, Any] | None
 
 
@@ -121,10 +122,13 @@ def _cache(value: Any) -> Lifetime | bool:
     return value  # type: ignore[no-any-return]
 
 
-def _summary(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"reasoning_summary={value!r:.60}: give True or False")
-    return value
+def _flag(name: str) -> Any:
+    def check(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise ConfigurationError(f"{name}={value!r:.60}: give True or False")
+        return value
+
+    return check
 
 
 def _seed(value: Any) -> int:
@@ -169,6 +173,8 @@ class Request:
         cache: True, or how long, to keep the prompt in the provider's cache; providers that cache by
             themselves are sent nothing.
         cache_key: A name of up to 64 characters that requests with the same beginning share.
+        keep_raw: True keeps the events of a streamed answer for `Response.raw`, which are as large as the
+            stream; a whole answer, and one of the Responses API, has it anyway.
         extra: Wire fields. Those under the name of a provider go to that provider only,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
@@ -184,10 +190,11 @@ class Request:
     schema: Schema | None = _option(Schema.of)  # noqa: RUF009  # because it is a field, not a value
     metadata: Mapping[str, str | float] = field(default_factory=dict, metadata={"check": _metadata})
     reasoning: Level | int | None = _option(_reasoning)  # noqa: RUF009  # because it is a field, not a value
-    reasoning_summary: bool | None = _option(_summary)
+    reasoning_summary: bool | None = _option(_flag("reasoning_summary"))
     seed: int | None = _option(_seed)
     cache: Lifetime | bool | None = _option(_cache)  # noqa: RUF009  # because it is a field, not a value
     cache_key: str | None = _option(lambda value: validation.identifier("cache_key", value, longest=64))
+    keep_raw: bool = _option(_flag("keep_raw"), default=False)
     extra: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _mapping})
 
 

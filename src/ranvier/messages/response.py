@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic
 
+from ranvier.messages.beside.details import Citation, Details, TokenLogprob
 from ranvier.messages.message import Message, Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.usage import UNKNOWN, Usage
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ranvier.facts.attempt import Attempt
     from ranvier.facts.price import Prices
+    from ranvier.facts.rate_limits import RateLimits
     from ranvier.facts.record import Record
     from ranvier.facts.story import Story
 
@@ -56,6 +58,8 @@ class Response(Generic[ParsedT_co]):
         parts: The answer in its order, including opaque parts that only its provider can use.
         attempts: The attempts up to this answer, oldest first.
         record: The record of the call, from which `story` is built.
+        details: What the provider says about the answer, beside the content: `citations`, `logprobs`,
+            `refusal`, `service_tier`, `request_id`, and its reply with `raw`, `headers` and `rate_limit`.
     """
 
     text: str = ""
@@ -71,6 +75,52 @@ class Response(Generic[ParsedT_co]):
     parts: tuple[Part, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     record: Record | None = field(default=None, repr=False, compare=False)
+    details: Details = field(default_factory=Details)
+
+    @property
+    def raw(self) -> Any:
+        """The provider's own JSON, not copied: change nothing in it. It stays in this process.
+
+        For a whole answer this is its body, and for OpenAI's Responses API the whole response, streamed or
+        not. `resilient()` and limits on silence stream all answers; on other wires a stream has the list of
+        its events if the call is made with `keep_raw=True`, else `None`. A key that it repeats is masked.
+        """
+        return None if self.details.reply is None else self.details.reply.raw
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the reply, by names in lower case: without secrets, and empty without a reply."""
+        return {} if self.details.reply is None else self.details.reply.headers
+
+    @property
+    def rate_limit(self) -> RateLimits | None:
+        """What is left of the limits of the key, by the headers; `None` if the provider does not say."""
+        return None if self.details.reply is None else self.details.reply.rate_limit
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request, for its support; `None` if it sent none."""
+        return self.details.request_id
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """The sources that the answer names."""
+        return tuple(self.details.citations)
+
+    @property
+    def logprobs(self) -> tuple[TokenLogprob, ...]:
+        """The tokens of the answer with their probabilities, if they were requested (by `extra=`)."""
+        return tuple(self.details.logprobs)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model did not go on, in its provider's words; without any answer an error tells it."""
+        return self.details.refusal
+
+    @property
+    def service_tier(self) -> str | None:
+        """The class of service that answered, as the provider names it; `None` if it does not say."""
+        return self.details.service_tier
 
     @property
     def empty(self) -> bool:
@@ -159,6 +209,8 @@ class StreamEvent:
         skipped: Number of malformed chunks without content before this event.
         restarted: The stream broke, and another attempt follows from its beginning: discard everything before
             this event, which has nothing else. Only with `stream(..., on_break="restart")`.
+        details: As in `Response`, complete with the last event of a stream; `None` in most events. Of several
+            the last counts.
     """
 
     text: str = ""
@@ -172,6 +224,7 @@ class StreamEvent:
     parts: Sequence[Native] = ()
     skipped: int = 0
     restarted: bool = False
+    details: Details | None = field(default=None, repr=False, compare=False)
 
     @property
     def has_content(self) -> bool:

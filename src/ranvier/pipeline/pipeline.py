@@ -124,8 +124,8 @@ class Pipeline(Runtime):
             hedge: False never asks two targets at a time; true does so even for a request with tools that
                 the provider runs, or with state that it keeps; `None` follows the route.
             options: `system`, `max_tokens`, `temperature`, `top_p`, `stop`, `tools`, `tool_choice`,
-                `schema`, `repair`, `reasoning`, `reasoning_summary`, `seed`, `cache`, `cache_key`, `extra`:
-                see `ranvier.messages.request.Options`.
+                `schema`, `repair`, `reasoning`, `reasoning_summary`, `seed`, `cache`, `cache_key`,
+                `keep_raw`, `extra`: see `ranvier.messages.request.Options`.
 
         Raises:
             ConfigurationError: invalid arguments, raised at once.

@@ -109,7 +109,7 @@ class Plan:
 
 def good(wire: Wire, ask: Ask, answer: Answer, *, latency: float = 0.0, pace: float = 0.0) -> Plan:
     """The plan of a reply in which nothing goes wrong."""
-    common = tuple(wire.headers(answer.id))
+    common = (*wire.headers(answer.id), *wire.limits(answer))
     if not ask.streaming:
         body = encode(wire.whole(answer)).encode()
         headers = (("content-type", "application/json"), *common)
@@ -141,5 +141,6 @@ def refusing(
     """Replace `plan` with an immediate error reply: the provider's usual body, or one with these `fields`."""
     refusal = plan.wire.refusal(status, reason, plan.ask, wait, fields)
     body = encode(plan.wire.signed(refusal, dict(plan.headers))).encode()
-    headers = (*plan.headers, *plan.wire.refusal_headers(status, reason, wait))
+    kept = (pair for pair in plan.headers if "ratelimit" not in pair[0])  # what is left of a limit is another
+    headers = (*kept, *plan.wire.refusal_headers(status, reason, wait))
     return plan.but(headers=headers, delay=0.0).instead(status, body)

@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 
 from ranvier.messages import (
     Audio,
+    Citation,
+    Details,
     Document,
     FinishReason,
     Image,
     Message,
     Native,
+    Reply,
     Response,
     Text,
+    TokenLogprob,
     ToolCall,
     ToolResult,
     Usage,
@@ -124,6 +128,21 @@ EVERY_FIELD: Response[Any] = Response(
             *(None, None, 0.0, 0.75, 2.0, Usage(12, 5, 17), 1),
         ),
     ),
+    None,
+    Details(
+        [
+            Citation(
+                *("https://example.com/bern", "Bern", "It is sunny.", "Sunny.", 0, 6),
+                {"type": "web_search_result_location", "encrypted_index": "EpMB"},
+            ),
+            Citation(title="facts.txt"),
+        ],
+        [TokenLogprob("Sunny", -0.25, (TokenLogprob("Rainy", -2.5),)), TokenLogprob(".", 0)],
+        "I cannot tell more.",
+        "priority",
+        "req_2",
+        Reply({"x-request-id": "req_2"}, {"id": "msg_1"}),
+    ),
 )
 """A response with every field; `tests/data/saved/response-2.json` holds the same."""
 
@@ -132,6 +151,8 @@ def whole(value: Any) -> Any:
     """`value` with every field, also those that equality ignores, such as the account of a `Native`."""
     if isinstance(value, (list, tuple)):
         return [whole(each) for each in value]
+    if isinstance(value, Reply):  # it stays in its process
+        return None
     if not is_dataclass(value):
         return value
     return type(value).__name__, {each.name: whole(getattr(value, each.name)) for each in fields(value)}
@@ -199,6 +220,15 @@ attempts = st.builds(
     *(TEXTS, COUNTS, NUMBERS, MAYBE, MAYBE, NUMBERS, TEXTS, st.none() | COUNTS, MAYBE, NUMBERS),
     *(st.none() | NUMBERS, NUMBERS, st.none() | usages, COUNTS),
 )
+likely = st.builds(TokenLogprob, TEXTS, NUMBERS)
+citations = st.builds(
+    Citation, *(MAYBE, MAYBE, MAYBE, MAYBE), *(st.none() | COUNTS, st.none() | COUNTS), OBJECTS
+)
+logprobs = st.builds(TokenLogprob, TEXTS, NUMBERS, st.lists(likely, max_size=2).map(tuple))
+details = st.builds(
+    Details,
+    *(st.lists(citations, max_size=2), st.lists(logprobs, max_size=2), MAYBE, MAYBE, MAYBE),
+)
 responses = st.builds(
     Response,
     text=TEXTS,
@@ -212,4 +242,5 @@ responses = st.builds(
     id=MAYBE,
     parts=st.lists(parts, max_size=3).map(tuple),
     attempts=st.lists(attempts, max_size=2).map(tuple),
+    details=details,
 )

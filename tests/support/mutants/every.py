@@ -16,6 +16,7 @@ from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
+from support.mutants.replies import MUTANTS as OF_REPLIES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.responses import MUTANTS as OF_RESPONSES
 from support.mutants.routes import MUTANTS as OF_ROUTES
@@ -42,6 +43,7 @@ MUTANTS = (
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,
+    *OF_REPLIES,
     *OF_REPORTING,
     *OF_RESPONSES,
     *OF_ROUTES,

@@ -42,8 +42,8 @@ MUTANTS = [
     ),
     mutant(
         "D1", "labels are sent to providers", "providers/_wire/fields.py",
-        'name not in ("system", "metadata", "extra")',
-        'name not in ("system", "extra")',
+        'name not in ("system", "metadata", "keep_raw", "extra")',
+        'name not in ("system", "keep_raw", "extra")',
         "tests/pipeline/test_metadata.py::test_no_provider_is_sent_it",
     ),
 ]  # fmt: skip  # because: a row reads kind, bug, file; line; mutation; tests

@@ -84,8 +84,8 @@ MUTANTS = [
     ),
     mutant(
         "P1", "a whole answer is not settled", ATTEMPT,
-        "        attempt.succeeded(clock(), response.usage)\n    finally:\n        timer.end()\n",
-        "        attempt.succeeded(clock(), response.usage)\n    finally:\n        payments = None\n",
+        "response.usage, response.details.request_id)\n    finally:\n        timer.end()\n",
+        "response.usage, response.details.request_id)\n    finally:\n        payments = None\n",
         f"{LIMITED}::test_the_real_cost_replaces_the_reservation",
     ),
     mutant(

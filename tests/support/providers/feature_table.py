@@ -13,7 +13,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from unittest.mock import patch
 
-from support.providers import features_answered, features_models, features_refused, features_sent
+from support.providers import (
+    features_answered,
+    features_beside,
+    features_models,
+    features_refused,
+    features_sent,
+)
 from support.providers.features_sent import Table
 
 PAGE = Path(__file__).parents[3] / "docs" / "providers.md"
@@ -32,6 +38,8 @@ TABLES: dict[str, Callable[[], Awaitable[Table]]] = {
     "thinking": features_models.thinking,
     "caching": features_models.caching,
     "answers": features_answered.answers,
+    "details": features_beside.details,
+    "replies": features_beside.replies,
     "tokens": features_answered.tokens,
     "finish reasons": features_answered.finish_reasons,
     "streams": features_answered.streams,

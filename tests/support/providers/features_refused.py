@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from ranvier.errors import RanvierError
+from ranvier.providers._http.port import REQUEST_IDS
 from support.providers.asking import opened
 from support.providers.features_sent import Table, quoted
 from support.providers.seven import APIS
@@ -242,8 +243,7 @@ async def request_ids() -> Table:
     """Which header gives an error its `request_id`."""
     table = [["response", "`request_id`"]]
     said: dict[str, tuple[dict[str, str], Any]] = {
-        f"header `{header}`": ({header: "mark"}, {})
-        for header in ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
+        f"header `{header}`": ({header: "mark"}, {}) for header in REQUEST_IDS
     }
     for where, (headers, more) in (said | {"`request_id` in the body": ({}, {"request_id": "mark"})}).items():
         read = {

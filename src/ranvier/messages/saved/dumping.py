@@ -65,7 +65,8 @@ def load(text: str | bytes, *, fetch: Fetch | None = None) -> list[Message]:
 def dump_response(response: Response[Any], *, store: Store | None = None) -> str:
     """The response as a text to keep, like `dump`.
 
-    All its fields are kept except `record`, and `parsed`, which `load_response` reads from the text again.
+    All its fields are kept except `record`, the reply with `raw` and `headers`, and `parsed`, which
+    `load_response` reads from the text again.
 
     Raises:
         ConfigurationError: the response holds what JSON cannot; the message names the place.

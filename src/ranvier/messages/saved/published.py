@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ranvier.messages.saved.answers import ATTEMPT, RESPONSE, USAGE
+from ranvier.messages.saved.answers import ATTEMPT, CITATION, LIKELY, LOGPROB, RESPONSE, USAGE
 from ranvier.messages.saved.dumping import HISTORY
 from ranvier.messages.saved.envelope import VERSION
 from ranvier.messages.saved.parts import MESSAGE, PARTS
@@ -16,7 +16,7 @@ FILE: Final = "saved.schema.json"
 
 def schema() -> dict[str, Any]:
     """The schema of the current version."""
-    records = (MESSAGE, *PARTS, RESPONSE, USAGE, ATTEMPT)
+    records = (MESSAGE, *PARTS, RESPONSE, USAGE, ATTEMPT, CITATION, LOGPROB, LIKELY)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A conversation or a response, saved by ranvier.messages, version {VERSION}",

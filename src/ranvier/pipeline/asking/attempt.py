@@ -105,7 +105,7 @@ async def _whole(call: Call) -> Response:
                 raise failure  # because: it has its cause
             finally:
                 del failure  # it refers to this frame: a local would complete a reference cycle
-        attempt.succeeded(clock(), response.usage)
+        attempt.succeeded(clock(), response.usage, response.details.request_id)
     finally:
         timer.end()
         if payments is not None:

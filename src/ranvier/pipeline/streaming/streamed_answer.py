@@ -204,10 +204,12 @@ class StreamedAnswer:
         self._note_first_token()
         attempt.skipped = self._source.collector.skipped
         if self.response is not None:
-            attempt.succeeded(now, self.response.usage)
+            attempt.succeeded(now, self.response.usage, self.response.details.request_id)
         else:
             recorder.attempt_failed(attempt, now, None if isinstance(error, LayerError) else error)
-            attempt.usage = self._source.collector.usage
+            attempt.usage, details = self._source.collector.usage, self._source.collector.details
+            if details is not None:
+                attempt.request_id = attempt.request_id or details.request_id
             if self._handed_out and breaks(error):
                 attempt.outcome = StreamInterruptedError.kind
                 announce_interrupted(self._call, error)

@@ -27,6 +27,7 @@ from ranvier.providers._failures.words import (
     WINDOW,
     Kind,
 )
+from ranvier.providers._http.port import REQUEST_IDS
 
 # --- the decision --------------------------------------------------------------------------------
 
@@ -181,6 +182,4 @@ def _message(status: int | None, body: ErrorBody, headers: Mapping[str, str]) ->
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
-    # Anthropic, OpenAI, OpenRouter, AWS
-    names = ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
-    return next((headers[name] for name in names if headers.get(name)), None)
+    return next((headers[name] for name in REQUEST_IDS if headers.get(name)), None)

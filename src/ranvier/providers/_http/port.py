@@ -37,8 +37,22 @@ MAX_DRAINED_BYTES: Final = 64 * 1024
 MAX_DRAIN_SECONDS: Final = 0.1
 """Limits on reading the rest of a body after a complete answer, so that the connection can be reused."""
 
+REQUEST_IDS: Final = (
+    *("request-id", "x-request-id", "x-generation-id"),  # Anthropic, OpenAI, OpenRouter
+    *("apim-request-id", "x-amzn-requestid", "x-log-id"),  # Azure, Bedrock, GLM
+)
+"""The headers that hold the provider's id of a request."""
+
 ABORTED: Final = "the request was aborted because the client is closing"
 """The message of the error for a request in flight when its client closes."""
+
+
+def request_id_in(headers: Mapping[str, str], secret: Secret = None) -> str | None:
+    """The provider's id of a request, by the first of `REQUEST_IDS` that it sent; `None` without any."""
+    for name in REQUEST_IDS:
+        if given := headers.get(name):
+            return shown(given, MAX_CODE, secret)
+    return None
 
 
 class HttpRequest:
@@ -153,10 +167,8 @@ class HttpReply(ABC):
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of the request: Anthropic's, OpenAI's, OpenRouter's or AWS's header."""
-        names = ("request-id", "x-request-id", "x-generation-id", "x-amzn-requestid")
-        given = next(filter(None, map(self.headers.get, names)), None)
-        return given and self.request.shown(given, MAX_CODE)
+        """The provider's id of the request; `None` if it sent none."""
+        return request_id_in(self.headers, self.request.secret)
 
     @abstractmethod
     async def chunk(self) -> bytes:

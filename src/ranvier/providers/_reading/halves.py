@@ -33,7 +33,7 @@ class Halves:
             event = self._mended(StreamEvent(text=step) if isinstance(step, str) else step)
             if event.finish_reason is not None:
                 whole += self.rest()
-            if event != StreamEvent():
+            if event != StreamEvent() or event.details is not None:
                 whole.append(event)
         return whole
 

@@ -20,6 +20,7 @@ from ranvier.providers._reading.reading import (
     no_object,
     parse_object,
 )
+from ranvier.providers._reading.received import raw_of
 from ranvier.providers._reading.sse import Decoder, OversizedEventError
 from ranvier.providers._wire.endings import AnswerReader
 
@@ -65,6 +66,7 @@ class StreamedBody:
             for data, name in self._decoder.feed(chunk) if chunk else self._decoder.finish():
                 self._take(data, name)
                 if self.error is not None or reader.finished:
+                    self._keep_whole(data)
                     break
             if not (chunk or self.error or reader.finished):
                 reader.end()
@@ -95,9 +97,9 @@ class StreamedBody:
         if data.startswith(b"[DONE]"):
             reader.done()
             return
-        body = parse_object(data, self._with_halves)
+        body, first = parse_object(data, self._with_halves), False
         if not self._understood and body is not None:
-            self._understood = True
+            self._understood = first = True
             self._decoder = self._form.chosen or self._decoder
         if name == "error" or (body is not None and is_error(body)):
             error = self._errors.from_body(body if body is not None else data)
@@ -110,6 +112,22 @@ class StreamedBody:
             reader.read(body)
         else:
             reader.read_on(body)
+        if first:
+            self._tell_details()
+
+    def _tell_details(self) -> None:
+        """Give the details to the first event, before the last: they grow, and a stream may break."""
+        for step in self._reader.events:
+            if isinstance(step, StreamEvent):
+                step.details = step.details or self._reader.details
+                return
+        self._reader.events.append(StreamEvent(details=self._reader.details))
+
+    def _keep_whole(self, data: bytes) -> None:
+        """Keep the whole answer, if the last event, of these `data`, has held it."""
+        reply = self._reader.details.reply
+        if reply is not None and self._reader.whole is not None:
+            reply.raw = raw_of(self._reader.whole, data, self._errors.reply.request.secret)
 
     def _is_ignorable(self, error: Exception) -> bool:
         """True for an error after a complete answer, or one that only repeats that a limit was reached."""

@@ -23,7 +23,9 @@ from ranvier.providers._http.connections import Connections
 from ranvier.providers._http.engines import Engine, EngineName
 from ranvier.providers._http.port import HttpReply, HttpRequest
 from ranvier.providers._models.models import is_known
+from ranvier.providers._reading.kept import KeptBody
 from ranvier.providers._reading.reading import ErrorFactory, Json
+from ranvier.providers._reading.received import note_reply
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
@@ -219,6 +221,9 @@ class Adapter(Wire):
     def _streamed(self, call: Call, wire: Wire, errors: ErrorFactory) -> StreamedBody:
         reader = wire.reader(call)
         reader.issuer = Issuer(wire, call)
+        note_reply(reader.details, errors.reply)
+        if call.request.keep_raw:
+            return KeptBody(wire.decoder(), reader, errors)
         return StreamedBody(wire.decoder(), reader, errors)
 
     def _read_answer(
@@ -227,6 +232,7 @@ class Adapter(Wire):
         def signed(body: Json) -> Response:
             response = wire.response(body)
             Issuer(wire, call).sign(response)
+            note_reply(response.details, reply, body)
             return response
 
         answer = read_whole(content, reply, signed, partial(self._streamed, call, wire))

@@ -31,9 +31,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from ranvier.messages.collector import EXPLAINS_SILENCE, Step
+from ranvier.messages.beside.details import Details
+from ranvier.messages.collector import EXPLAINS_SILENCE, Step, steps_of
 from ranvier.messages.native import Native
-from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
+from ranvier.messages.response import FinishReason, Response, StreamEvent, ToolCallDelta
 from ranvier.providers._reading.reading import Json, NoAnswerError
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class AnswerReader(ABC):
         early: A finish reason came early: a later one counts only at the end of the body.
         finished: Nothing that matters can follow.
         issuer: The target that answers; `None` leaves parts unmarked.
+        details: What the provider says beside the content; it grows until the last event.
+        whole: The provider's own JSON of the whole answer, if one event holds it.
     """
 
     issuer: Issuer | None = None
@@ -60,6 +63,8 @@ class AnswerReader(ABC):
         self.stopped: FinishReason | None = None
         self.early = False
         self.finished = False
+        self.details = Details()
+        self.whole: Json | None = None
 
     @property
     def complete(self) -> bool:
@@ -80,6 +85,14 @@ class AnswerReader(ABC):
         if words:
             self.answered = True
             self.events.append(words)
+
+    def read_whole(self, response: Response, body: Json) -> None:
+        """Add a complete answer, read from `body`, as from a server that does not stream."""
+        if self.issuer is not None:
+            self.issuer.sign(response)
+        kept, self.details, self.whole = self.details, response.details, body
+        self.details.request_id, self.details.reply = kept.request_id, kept.reply
+        self.events += steps_of(response)
 
     def native(self, wire: str, data: Json) -> Native:
         """An opaque part of the answer, which only its issuer can read."""

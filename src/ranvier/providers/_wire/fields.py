@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ranvier.messages.wire import WireTool
     from ranvier.pipeline.call import Call
 
-SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "metadata", "extra"))
+SETTINGS: Final = tuple(name for name in CHECKS if name not in ("system", "metadata", "keep_raw", "extra"))
 """The settings of a `Request`."""
 
 KNOWN: Final = frozenset(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ranvier.errors.provider import ContentFilterError
+from ranvier.messages.beside.details import Citation, Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.details import objects, words
 from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
@@ -74,23 +76,50 @@ def read_message(body: Json) -> Response:
         raise NoAnswerError("the answer has no content")
     blocks = entries(body["content"], "content")
     parts = tuple(part for part in map(_read_block, blocks) if part is not None)
-    words = "".join(part.text for part in parts if isinstance(part, Text))
+    answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = stop_word(body.get("stop_reason"), "stop_reason")
     usage = body.get("usage")
+    details = Details()
+    for block in blocks:
+        details.citations += citations_of(block, block.get("text"))
+    note_end(details, usage, body.get("stop_details"))
     return Response(
-        text=words,
+        text=answer,
         tool_calls=calls,
         reasoning="".join(text(block.get("thinking"), "thinking") for block in blocks),
         finish_reason=finish_reason(
-            raw, body.get("stop_details"), answered=bool(words or calls), calls_tools=bool(calls)
+            raw, body.get("stop_details"), answered=bool(answer or calls), calls_tools=bool(calls)
         ),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=tuple(part for part in parts if part != Text("")),
+        details=details,
     )
+
+
+def citations_of(block: Json, passage: object) -> list[Citation]:
+    """The citations of a block of text, with the text that they support."""
+    return [
+        Citation(
+            url=words(each.get("url")) or words(each.get("source")),
+            title=words(each.get("title")) or words(each.get("document_title")),
+            quote=words(each.get("cited_text")),
+            passage=words(passage),
+            source=each,
+        )
+        for each in objects(block.get("citations"))
+    ]
+
+
+def note_end(details: Details, usage: object, stop_details: object) -> None:
+    """Note what comes with the end of a message: the class of service, and why it was refused."""
+    if isinstance(usage, dict):
+        details.service_tier = words(usage.get("service_tier"))
+    if isinstance(stop_details, dict):
+        details.refusal = words(stop_details.get("explanation"))
 
 
 def _read_block(block: Json) -> Part | None:

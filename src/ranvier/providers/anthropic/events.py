@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ranvier.messages.collector import steps_of
 from ranvier.messages.message import ToolCall
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
 from ranvier.providers._wire.endings import AnswerReader
-from ranvier.providers.anthropic.answer import finish_reason, read_message, read_usage
+from ranvier.providers.anthropic.answer import citations_of, finish_reason, note_end, read_message, read_usage
 from ranvier.providers.chat_completions.fragments import read_input, tool_name
 
 
@@ -44,6 +43,7 @@ class EventReader(AnswerReader):
         elif kind == "message_delta":
             delta = entry(body.get("delta"), "delta")
             self.events.append(StreamEvent(usage=self._merge(body.get("usage"), complete=True)))
+            note_end(self.details, self._usage, delta.get("stop_details"))
             if raw := stop_word(delta.get("stop_reason"), "stop_reason"):
                 self._stop_reason = raw
                 self.stopped = self._reason(raw, delta.get("stop_details"))
@@ -56,10 +56,7 @@ class EventReader(AnswerReader):
 
     def _read_whole(self, body: Json) -> None:
         self._check_not_spliced(self._has_blocks)
-        message = read_message(body)
-        if self.issuer is not None:
-            self.issuer.sign(message)
-        self.events += steps_of(message)
+        self.read_whole(read_message(body), body)
         self.stopped = FinishReason.STOP
         self.finished = True
 
@@ -125,7 +122,9 @@ class EventReader(AnswerReader):
         delta = entry(body.get("delta"), "delta")
         kind = delta.get("type")
         if kind == "text_delta":
-            self.add_text(text(delta.get("text"), "text"))
+            self.add_text(words := text(delta.get("text"), "text"))
+            if block is not None and block.citations is not None:
+                block.passage.append(words)
         elif block is None:
             raise NoAnswerError("the answer continues a block that has not begun")
         elif kind == "thinking_delta":
@@ -134,6 +133,9 @@ class EventReader(AnswerReader):
                 self.events.append(StreamEvent(reasoning=thinking))
         elif kind == "signature_delta":
             block.add("signature", delta)
+        elif kind == "citations_delta":
+            block.citations = block.citations or []
+            block.citations.append(delta.get("citation"))
         elif kind == "input_json_delta":
             arguments = block.add("partial_json", delta)
             if block.number is not None and arguments:
@@ -141,6 +143,9 @@ class EventReader(AnswerReader):
 
     def _end(self, body: Json) -> None:
         block = self._blocks.pop(count(body.get("index"), "index"), None)
+        if block is not None and block.citations:
+            passage = text(block.start.get("text"), "text") + "".join(block.passage)
+            self.details.citations += citations_of({"citations": block.citations}, passage)
         if block is None or block.kind == "text":
             return
         if block.kind == "tool_use":
@@ -153,13 +158,15 @@ class EventReader(AnswerReader):
 class _Block:
     """A block of the answer whose deltas are still arriving."""
 
-    __slots__ = ("kind", "number", "pieces", "start")
+    __slots__ = ("citations", "kind", "number", "passage", "pieces", "start")
 
     def __init__(self, start: Json) -> None:
         self.kind = text(start.get("type"), "type")
         self.start = start
         self.number: int | None = None  # the index of the tool call, if it is one
         self.pieces: dict[str, list[str]] = {}
+        self.citations: list[object] | None = [] if "citations" in start else None  # absent if there are none
+        self.passage: list[str] = []  # the text, if it cites something
 
     def add(self, field: str, delta: Json) -> str:
         piece = text(delta.get(field), field)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ranvier.errors.provider import ContentFilterError
+from ranvier.messages.beside.details import Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.details import citations_in, found, logprobs_in, words
 from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
@@ -64,9 +66,9 @@ def failed(choice: Json) -> NoAnswerError | None:
     return NoAnswerError("the provider's answer failed", provider_error=error)
 
 
-def content_filtered(words: str = "") -> NoAnswerError:
+def content_filtered(refusal: str = "") -> NoAnswerError:
     """The error for a content filter that left no answer."""
-    explanation = f": {words[:300]}" if words else ""
+    explanation = f": {refusal[:300]}" if refusal else ""
     return NoAnswerError(f"stopped by the content filter{explanation}", ContentFilterError)
 
 
@@ -82,11 +84,11 @@ def read_content(message: Json) -> tuple[str, str]:
         return content, reasoning
     if not isinstance(content, list):
         return text(content, "content"), reasoning
-    words = ""
+    joined = ""
     for part in entries(content, "content"):  # Mistral
-        words += text(part.get("text"), "text")
+        joined += text(part.get("text"), "text")
         reasoning += read_content({"content": part.get("thinking")})[0]
-    return words, reasoning
+    return joined, reasoning
 
 
 # --- complete answers ----------------------------------------------------------------------------
@@ -105,20 +107,20 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
     if choice.get("message") is None and "text" not in choice and not filtered:
         raise NoAnswerError("the answer's choice has no message")
     message = message_of(choice)
-    words, reasoning = read_content(message)
+    answer, reasoning = read_content(message)
     calls = tuple(call for call in map(_read_call, calls_in(message)) if call is not None)
     reason = finish_reason(raw, calls_tools=bool(calls))
     refusal = text(message.get("refusal"), "refusal")
     if refusal or reason is FinishReason.CONTENT_FILTER:
-        if not words and not calls:
+        if not answer and not calls:
             raise content_filtered(refusal)
         reason = FinishReason.CONTENT_FILTER
     kept = {name: message[name] for name in (*returned, *MEDIA) if message.get(name)}
     parts: tuple[Part, ...] = (Native(family, kept),) if kept else ()
-    if words:
-        parts += (Text(words),)
+    if answer:
+        parts += (Text(answer),)
     return Response(
-        text=words,
+        text=answer,
         tool_calls=calls,
         reasoning=reasoning,
         finish_reason=reason,
@@ -127,7 +129,36 @@ def read_completion(body: Json, family: str, returned: tuple[str, ...]) -> Respo
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=parts + calls,
+        details=_details(body, choice, message, refusal),
     )
+
+
+def _details(body: Json, choice: Json, message: Json, refusal: str) -> Details:
+    details = Details(refusal=words(refusal) if refusal else None, service_tier=tier_of(body))
+    note(details, choice, message)
+    if not details.citations and (sources := found(body)):
+        details.citations = sources
+    return details
+
+
+def note(details: Details, choice: Json, message: Json) -> None:
+    """Note what a message (or a delta) has beside its text: sources, and the probabilities of tokens."""
+    if annotations := message.get("annotations"):
+        details.citations += citations_in(annotations)
+    if isinstance(given := choice.get("logprobs"), dict):
+        details.logprobs += logprobs_in(given.get("content")) or logprobs_in(given.get("refusal"))
+
+
+def tier_of(body: Json) -> str | None:
+    """The class of service; Groq and OpenRouter tell it elsewhere."""
+    usage = body.get("usage")
+    return words(body.get("service_tier")) or words(
+        usage.get("service_tier") if isinstance(usage, dict) else None
+    )
+
+
+BESIDE = frozenset(("service_tier", "usage", "search_results", "web_search", "citations"))
+"""The fields of a chunk that may tell details of the answer."""
 
 
 def message_of(choice: Json) -> Json:

@@ -8,17 +8,21 @@ from ranvier.messages.characters import mended
 from ranvier.messages.native import Native
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.messages.usage import Usage
+from ranvier.providers._reading.details import found, words
 from ranvier.providers._reading.reading import Json, entries, entry, label, stop_word, text
 from ranvier.providers._reading.usage import read_chat_usage
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.answer import (
+    BESIDE,
     MEDIA,
     calls_in,
     content_filtered,
     failed,
     finish_reason,
     message_of,
+    note,
     read_content,
+    tier_of,
 )
 from ranvier.providers.chat_completions.fragments import CallsInFlight, only_words
 
@@ -37,13 +41,14 @@ class ChunkReader(AnswerReader):
         self._unjoined = False  # pieces have arrived that are missing in `_given`
         self._calls = CallsInFlight()
         self._by_messages = False  # the answer arrives in messages, not in deltas
+        self._cites = False  # the text has annotations
         self._last = ""  # what arrived last: "words", "call", or a separate "usage"
 
     def read(self, body: Json) -> None:
         """Read one chunk."""
-        if self._introduced and (words := only_words(body)):
+        if self._introduced and (content := only_words(body)):
             self._last = "words"
-            self.add_text(words)
+            self.add_text(content)
         else:
             self._read_all(body)
 
@@ -61,6 +66,9 @@ class ChunkReader(AnswerReader):
             delta = message_of(choice)
             self._by_messages = self._by_messages or bool(delta)
         self._read_delta(delta)
+        if choice.get("logprobs") or "annotations" in delta:
+            note(self.details, choice, delta)
+            self._cites = bool(self.details.citations)
         if failure := failed(choice):
             raise failure
         if usage is not None and len(self.events) == known:
@@ -69,18 +77,26 @@ class ChunkReader(AnswerReader):
             self._finish(raw, usage)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
+        if not BESIDE.isdisjoint(body):
+            self._note(body)
+
+    def _note(self, body: Json) -> None:
+        """Note what a chunk tells beside its choices; the last chunk repeats the sources."""
+        self.details.service_tier = tier_of(body) or self.details.service_tier
+        if not self._cites and (sources := found(body)):
+            self.details.citations = sources
 
     def _read_delta(self, delta: Json) -> None:
-        words, reasoning = read_content(delta)
+        content, reasoning = read_content(delta)
         if reasoning:
             self._last = "words"
             self.events.append(StreamEvent(reasoning=reasoning))
-        if words:
+        if content:
             self._last = "words"
-            self.add_text(words)
+            self.add_text(content)
         if refusal := text(delta.get("refusal"), "refusal"):
             self._refusal.append(refusal)
-        if self._returned or (not words and ("images" in delta or "audio" in delta)):
+        if self._returned or (not content and ("images" in delta or "audio" in delta)):
             self._keep(delta)
         for call in calls_in(delta):
             fragment = self._fragment(call)
@@ -124,7 +140,7 @@ class ChunkReader(AnswerReader):
         if self._refusal or reason is FinishReason.CONTENT_FILTER:
             if not self.answered:
                 raise content_filtered("".join(self._refusal))
-            reason = FinishReason.CONTENT_FILTER
+            reason, self.details.refusal = FinishReason.CONTENT_FILTER, words("".join(self._refusal))
         self.stopped = reason
         parts = [] if self.early else self._parts()  # if early: at the end, joined only once
         self.events.append(

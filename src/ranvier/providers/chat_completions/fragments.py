@@ -34,6 +34,7 @@ def only_words(body: Json) -> str:
     if type(words) is not str or (len(delta) > 1 and (len(delta) > 2 or "role" not in delta)):
         return ""
     more = body.get("usage") or choice.get("usage") or choice.get("error") or choice.get("index")
+    more = more or choice.get("logprobs")
     return "" if more or choice.get("finish_reason") is not None else words
 
 

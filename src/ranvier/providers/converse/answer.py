@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from ranvier.errors.provider import ContentFilterError
+from ranvier.messages.beside.details import Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import CONVERSE, Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.details import words
 from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
@@ -103,20 +105,27 @@ def read_response(body: Json) -> Response:
         raise NoAnswerError("the answer has no content")
     blocks = entries(message["content"], "content")
     parts = tuple(_parts(blocks))
-    words = "".join(part.text for part in parts if isinstance(part, Text))
+    answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
     raw = stop_word(body.get("stopReason"), "stopReason")
     usage = body.get("usage")
     return Response(
-        text=words,
+        text=answer,
         tool_calls=calls,
         reasoning="".join(map(thoughts_of, blocks)),
-        finish_reason=finish_reason(raw, answered=bool(words or calls), calls_tools=bool(calls)),
+        finish_reason=finish_reason(raw, answered=bool(answer or calls), calls_tools=bool(calls)),
         raw_finish_reason=raw or None,
         usage=read_usage(usage, complete=bool(usage)),
         model="",
         parts=parts,
+        details=Details(service_tier=tier_of(body)),
     )
+
+
+def tier_of(body: Json) -> str | None:
+    """The tier that has served an answer, or a stream by its last event."""
+    tier = body.get("serviceTier")
+    return words(tier.get("type")) if isinstance(tier, dict) else None
 
 
 def _parts(blocks: Iterable[Json]) -> Iterable[Part]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ranvier.messages.collector import steps_of
 from ranvier.messages.native import CONVERSE
 from ranvier.messages.response import FinishReason, StreamEvent, ToolCallDelta
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._reading.reading import Json, NoAnswerError, count, entry, label, stop_word, text
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import tool_name
-from ranvier.providers.converse.answer import finish_reason, is_of_server, read_response, read_usage
+from ranvier.providers.converse.answer import finish_reason, is_of_server, read_response, read_usage, tier_of
 from ranvier.providers.converse.block import Block
 
 
@@ -64,6 +63,7 @@ class EventReader(AnswerReader):
     def _read_metadata(self, metadata: Json) -> None:
         """Read the last event, which reports the tokens."""
         usage = metadata.get("usage")
+        self.details.service_tier = tier_of(metadata)
         self.events.append(StreamEvent(usage=read_usage(usage, complete=bool(usage))))
         if self._raw:
             self.stopped = self._reason()
@@ -73,9 +73,7 @@ class EventReader(AnswerReader):
     def _read_whole(self, body: Json) -> None:
         self._check_not_spliced(self._has_blocks)
         response = read_response(body)
-        if self.issuer is not None:
-            self.issuer.sign(response)
-        self.events += steps_of(response)
+        self.read_whole(response, body)
         self.stopped, self.finished = response.finish_reason, True
 
     def _check_not_spliced(self, spliced: bool) -> None:

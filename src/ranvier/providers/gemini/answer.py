@@ -23,6 +23,7 @@ from ranvier.providers._reading.reading import (
 from ranvier.providers._reading.usage import Counts
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers.chat_completions.fragments import read_input, tool_name
+from ranvier.providers.gemini.details import FIELDS, DetailReader
 
 SIGNATURE: Final = "thoughtSignature"
 """The signature of a part, which must be sent back with it; kept as a separate part before it."""
@@ -102,6 +103,7 @@ def read_answer(body: Json) -> Response:
         # A gateway may omit the finish reason; the complete JSON shows that the answer is complete.
         reader.stop("", None)
     reader.end()
+    collector.details = reader.details
     for step in reader.events:
         collector.add(step)
     return collector.response("", "")
@@ -120,6 +122,7 @@ class PartReader(AnswerReader):
         self.held: StreamEvent | None = None
         self._introduced = False  # the id and the model have been emitted
         self._calls = 0
+        self._beside: DetailReader | None = None
 
     def read(self, body: Json) -> None:
         """Read one piece."""
@@ -137,9 +140,13 @@ class PartReader(AnswerReader):
             self._read_part(part)
         if len(self.events) > known:
             self.held = None
+        if not FIELDS.isdisjoint(candidate):
+            self._details_reader().read(candidate)
         raw = read_finish(candidate.get("finishReason")) or _blocked(body)
         if raw:
             self.stop(raw, usage, of_tool=bool(parts) and bool(parts[-1].keys() & OF_BUILT_IN_TOOLS))
+            refused = self.stopped is FinishReason.CONTENT_FILTER
+            self._details_reader().finish(candidate, body, refused=refused)
         elif usage is not None:
             self.events.append(StreamEvent(usage=usage))
 
@@ -159,6 +166,10 @@ class PartReader(AnswerReader):
             self.stopped = self.held.finish_reason
             self.events.append(self.held)
         super().end()
+
+    def _details_reader(self) -> DetailReader:
+        self._beside = self._beside or DetailReader(self.details)
+        return self._beside
 
     def _read_part(self, part: Json) -> None:
         words = text(part.get("text"), "text")

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ranvier.messages.beside.details import Details
 from ranvier.messages.characters import whole_characters
 from ranvier.messages.message import Text, ToolCall
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
@@ -23,6 +24,7 @@ from ranvier.messages.wire import WireTool
 from ranvier.providers._history.call_ids import new_call_id
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading import reading
+from ranvier.providers._reading.details import logprobs_in
 from ranvier.providers._reading.reading import Json, NoAnswerError, entries, entry, label, stop_word, text
 from ranvier.providers._reading.sse import Decoder, LineDecoder
 from ranvier.providers._reading.usage import Counts
@@ -104,6 +106,7 @@ class Ollama(Adapter):
             usage=_read_usage(body),
             model=label(body.get("model")) or "",
             parts=(*native, *([Text(words)] if words else []), *calls),
+            details=Details(logprobs=logprobs_in(body.get("logprobs"))),
         )
 
     @property
@@ -144,6 +147,8 @@ class LineReader(AnswerReader):
             self._thinking.append(thinking)
             self.events.append(StreamEvent(reasoning=thinking))
         self.add_text(text(message.get("content"), "content"))
+        if "logprobs" in body:
+            self.details.logprobs += logprobs_in(body["logprobs"])
         for call in _read_calls(message):
             self.answered = True
             arguments = read_arguments(dict(call.arguments)) if call.invalid is None else call.invalid

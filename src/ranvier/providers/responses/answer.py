@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from ranvier.messages.beside.details import Details
 from ranvier.messages.message import Part, Text, ToolCall
 from ranvier.messages.native import RESPONSES, Native
 from ranvier.messages.response import FinishReason, Response
 from ranvier.messages.usage import Usage
 from ranvier.providers._history.call_ids import new_call_id
+from ranvier.providers._reading.details import citations_in, logprobs_in, words
 from ranvier.providers._reading.reading import (
     Json,
     NoAnswerError,
@@ -103,7 +105,7 @@ def refusal_of(item: Json) -> str:
 def thoughts_of(item: Json) -> list[str]:
     """The paragraphs of reasoning that can be read: a summary, or on some servers the reasoning itself."""
     parts = (*entries(item.get("summary"), "summary"), *entries(item.get("content"), "content"))
-    return [words for part in parts if (words := text(part.get("text"), "text"))]
+    return [thought for part in parts if (thought := text(part.get("text"), "text"))]
 
 
 def call_of(item: Json) -> ToolCall | None:
@@ -115,6 +117,18 @@ def call_of(item: Json) -> ToolCall | None:
 def call_id_of(item: Json) -> str:
     """The id that links a call to its result; the `id` of the item is another one."""
     return label(item.get("call_id")) or label(item.get("id")) or new_call_id()
+
+
+def note_message(details: Details, item: Json) -> None:
+    """Note what a message has beside its text: its sources, and the probabilities of its tokens."""
+    for part in entries(item.get("content"), "content"):
+        details.citations += citations_in(part.get("annotations"))
+        details.logprobs += logprobs_in(part.get("logprobs"))
+
+
+def note_end(details: Details, response: Json, refusal: str) -> None:
+    """Note what the whole response tells: the class of service, and a refusal beside text."""
+    details.service_tier, details.refusal = words(response.get("service_tier")), words(refusal)
 
 
 def phase_of(item: Json) -> Json | None:
@@ -131,22 +145,27 @@ def read_response(body: Json) -> Response:
     output = entries(body.get("output"), "output")
     messages = [item for item in output if item.get("type") == "message"]
     parts = tuple(_parts(output))
-    words = "".join(part.text for part in parts if isinstance(part, Text))
+    answer = "".join(part.text for part in parts if isinstance(part, Text))
     calls = tuple(part for part in parts if isinstance(part, ToolCall))
+    refusal = "".join(map(refusal_of, messages))
     reason, raw = finish_reason(
         body,
         status,
-        answered=bool(words or calls),
+        answered=bool(answer or calls),
         calls_tools=bool(calls),
-        refusal="".join(map(refusal_of, messages)),
+        refusal=refusal,
     )
     if not isinstance(body.get("output"), list):
         raise NoAnswerError("the answer has no output")
+    details = Details()
+    for message in messages:
+        note_message(details, message)
+    note_end(details, body, refusal)
     thoughts = (
         thought for item in output if item.get("type") == "reasoning" for thought in thoughts_of(item)
     )
     return Response(
-        text=words,
+        text=answer,
         tool_calls=calls,
         reasoning=BETWEEN_THOUGHTS.join(thoughts),
         finish_reason=reason,
@@ -155,6 +174,7 @@ def read_response(body: Json) -> Response:
         model=label(body.get("model")) or "",
         id=label(body.get("id")),
         parts=parts,
+        details=details,
     )
 
 
@@ -164,8 +184,8 @@ def _parts(output: Iterable[Json]) -> Iterator[Part]:
         if kind == "message":
             if phase := phase_of(item):
                 yield Native(RESPONSES, phase)
-            if words := words_of(item):
-                yield Text(words)
+            if written := words_of(item):
+                yield Text(written)
         elif kind == "function_call":
             if (call := call_of(item)) is not None:
                 yield call

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from ranvier.messages.collector import steps_of
 from ranvier.messages.native import RESPONSES
 from ranvier.messages.response import StreamEvent, ToolCallDelta
 from ranvier.providers._reading.reading import (
@@ -26,6 +25,8 @@ from ranvier.providers.responses.answer import (
     UNFINISHED,
     call_id_of,
     finish_reason,
+    note_end,
+    note_message,
     phase_of,
     read_response,
     read_usage,
@@ -82,9 +83,7 @@ class EventReader(AnswerReader):
         if self._items:
             raise NoAnswerError("two answers are spliced: a whole response follows pieces of another")
         response = read_response(body)
-        if self.issuer is not None:
-            self.issuer.sign(response)
-        self.events += steps_of(response)
+        self.read_whole(response, body)
         self.stopped, self.finished = response.finish_reason, True
 
     def _last(self, body: Json) -> None:
@@ -93,13 +92,16 @@ class EventReader(AnswerReader):
         status = _status(body["type"], response)
         if status != "failed":
             self._fill_in(entries(response.get("output"), "output"))
+        refusal = "".join(self._refusal)
         reason, raw = finish_reason(
             response,
             status,
             answered=self.answered,
             calls_tools=self._calls > 0,
-            refusal="".join(self._refusal),
+            refusal=refusal,
         )
+        note_end(self.details, response, refusal)
+        self.whole = response
         usage = read_usage(response.get("usage"))
         given, model = label(response.get("id")), label(response.get("model"))
         self.events.append(
@@ -175,6 +177,7 @@ class EventReader(AnswerReader):
             self._add_words(item, item.rest(words_of(whole)))
             if not item.refused:
                 self._refusal.append(refusal_of(whole))
+            note_message(self.details, whole)
         elif item.kind == "function_call":
             self._add_arguments(item, item.rest(read_arguments(whole.get("arguments"))))
         elif item.kind:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -115,6 +116,20 @@ class AnthropicWire(Wire):
             ("request-id", f"req_011{unique}"),
             ("anthropic-organization-id", "00000000-0000-4000-8000-000000000000"),
             ("server", "cloudflare"),
+        ]
+
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        reset = datetime.datetime.fromtimestamp(answer.created + 1, datetime.UTC)
+        left = {"requests": (4000, 1), "input-tokens": (2_000_000, answer.input_tokens)}
+        left |= {"output-tokens": (400_000, 0), "tokens": (2_400_000, answer.input_tokens)}
+        return [
+            (f"anthropic-ratelimit-{kind}-{what}", value)
+            for kind, (limit, used) in left.items()
+            for what, value in (
+                ("limit", str(limit)),
+                ("remaining", str(max(limit - used, 0))),
+                ("reset", f"{reset:%Y-%m-%dT%H:%M:%SZ}"),
+            )
         ]
 
     def whole(self, answer: Answer) -> dict[str, Any]:

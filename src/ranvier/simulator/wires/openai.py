@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
@@ -104,6 +105,16 @@ class OpenAIWire(ChatWire):
             *super().headers(unique),
             ("openai-processing-ms", "23"),
             ("openai-version", "2020-10-01"),
+        ]
+
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        return [
+            ("x-ratelimit-limit-requests", "10000"),
+            ("x-ratelimit-remaining-requests", "9999"),
+            ("x-ratelimit-reset-requests", "6ms"),
+            ("x-ratelimit-limit-tokens", "2000000"),
+            ("x-ratelimit-remaining-tokens", str(max(2_000_000 - answer.input_tokens, 0))),
+            ("x-ratelimit-reset-tokens", f"{math.ceil(answer.input_tokens * 0.03)}ms"),
         ]
 
     def whole(self, answer: Answer) -> Json:

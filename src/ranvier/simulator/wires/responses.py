@@ -61,6 +61,7 @@ class ResponsesWire(OpenAIWire):
             "incomplete_details": {"reason": reason} if reason else None,
             "output": [item for item, _ in _items(answer)],
             "usage": _usage(answer),
+            "service_tier": "default",
         }
 
     def opening(self, answer: Answer, ask: Ask) -> bytes:

@@ -57,6 +57,10 @@ class Wire(ABC):
     def headers(self, unique: str) -> list[tuple[str, str]]:
         """The headers of every reply, including a request id made from `unique`."""
 
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        """The headers of an answer that tell what is left of the key's limits; many providers send none."""
+        return []
+
     @abstractmethod
     def whole(self, answer: Answer) -> dict[str, Any]:
         """The body of a non-streamed answer."""

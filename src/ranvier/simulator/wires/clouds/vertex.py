@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ranvier.simulator.dialogue import Ask
+from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.anthropic import AnthropicWire
 from ranvier.simulator.wires.gemini import GeminiWire
 from ranvier.simulator.wires.reading import Sent, Unacceptable, bearer, invalid
@@ -57,6 +57,9 @@ class GeminiAtVertexWire(GeminiWire):
 
 class ClaudeAtVertexWire(AnthropicWire):
     """Claude: the model is in the path, the version in the body, and marks for the cache are on blocks."""
+
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        return []
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         return bearer(headers)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from ranvier.simulator.dialogue import Ask
+from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.anthropic import AnthropicWire
 from ranvier.simulator.wires.clouds.aws.converse import ConverseWire, check_access, key_in, model_in
 from ranvier.simulator.wires.openai import OpenAIWire
@@ -18,6 +18,9 @@ from ranvier.simulator.wires.wire import Wire
 
 class MessagesAtBedrock(AnthropicWire):
     """`POST {base}/anthropic/v1/messages`."""
+
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        return []
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         return key_in(headers)
@@ -30,6 +33,9 @@ class MessagesAtBedrock(AnthropicWire):
 class ChatAtBedrock(OpenAIWire):
     """`POST {base}/openai/v1/chat/completions`."""
 
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        return []
+
     def key(self, headers: Mapping[str, str]) -> str | None:
         return key_in(headers)
 
@@ -40,6 +46,9 @@ class ChatAtBedrock(OpenAIWire):
 
 class ResponsesAtBedrock(ResponsesWire):
     """`POST {base}/openai/v1/responses`."""
+
+    def limits(self, answer: Answer) -> list[tuple[str, str]]:
+        return []
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         return key_in(headers)
