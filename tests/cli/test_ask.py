@@ -43,6 +43,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         for variable in adapter(name).environment:
             monkeypatch.delenv(variable, raising=False)
         monkeypatch.setenv(KEYS[name], f"sk-of-{name}")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
 
 
 def command(simulator: Simulator, *targets: str, prompt: str = "Why?") -> list[str]:

@@ -240,7 +240,7 @@ def test_the_password_of_a_proxy_is_not_shown(write, port, monkeypatch, capsys):
         ("def make(): return 1 / 0", "make", "ZeroDivisionError: division by zero (app.py, line 5)"),
         ("def f():\n    raise KeyError('DB')\nf()", "pipeline", "KeyError: 'DB' (app.py, line 6)"),
         ("import nowhere_to_be_found", "pipeline", "ModuleNotFoundError: No module named 'nowhere_to_be"),
-        ("pipeline = resilient('nobody/x')", "pipeline", "stub (app.py, line 5)"),
+        ("pipeline = resilient('nobody/x')", "pipeline", "vertex (app.py, line 5)"),
         ("this is no Python", "pipeline", "SyntaxError"),
     ],
 )

@@ -469,16 +469,18 @@ async def test_all_who_use_a_users_client_share_its_slots(loopback: Any, over: A
 def test_a_provider_belongs_to_one_event_loop_while_that_lives() -> None:
     """A second loop is refused while the first lives, and welcome once it was closed."""
 
-    async def opened(provider: OpenAI, pipeline: FakePipeline) -> None:
-        provider.open(pipeline)  # type: ignore[arg-type]
+    provider, pipelines = OpenAI("key"), []
 
-    provider, pipelines = OpenAI("key"), [FakePipeline() for _ in range(3)]
+    async def opened() -> None:
+        pipelines.append(FakePipeline())
+        provider.open(pipelines[-1])  # type: ignore[arg-type]
+
     first = asyncio.new_event_loop()
-    first.run_until_complete(opened(provider, pipelines[0]))
+    first.run_until_complete(opened())
     with pytest.raises(ConfigurationError, match="another event loop"):
-        asyncio.run(opened(provider, pipelines[1]))
+        asyncio.run(opened())
     first.close()
-    asyncio.run(opened(provider, pipelines[2]))
+    asyncio.run(opened())
 
 
 def test_what_is_no_client_is_refused() -> None:
