@@ -415,6 +415,7 @@ ERRORS: list[tuple[int, str, str, type[Exception]]] = [
     (429, "ThrottlingException", "Too many tokens per day, please wait.", QuotaExceededError),
     (429, "ModelNotReadyException", "Not ready", OverloadedError),
     (500, "InternalServerException", "Unexpected", ServerError),
+    (529, "InternalServerException", "Unexpected", OverloadedError),
     (503, "ServiceUnavailableException", "Unable", OverloadedError),
 ]
 

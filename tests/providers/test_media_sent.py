@@ -79,6 +79,7 @@ BY_BYTES: dict[str, Any] = {
     },
     "openai": chat_file(DATA_URL, "a.pdf"),
     "responses": {"type": "input_file", "filename": "a.pdf", "file_data": DATA_URL},
+    "converse": {"document": {"format": "pdf", "name": "a pdf", "source": {"bytes": PDF_64}}},
     "gemini": {"inlineData": {"mimeType": "application/pdf", "data": PDF_64}},
     "openrouter": chat_file(DATA_URL, "a.pdf"),
 }
@@ -181,10 +182,12 @@ async def test_media_in_a_result_are_sent_by_the_same_rule(ask: Any, name: str) 
         inside = {
             "anthropic": lambda body: body["messages"][-1]["content"][0]["content"],
             "responses": lambda body: body["input"][-1]["output"],
+            "converse": lambda body: body["messages"][-1]["content"][0]["toolResult"]["content"],
             "gemini": lambda body: body["contents"][-1]["parts"][0]["functionResponse"],
         }.get(name)
         within = inside is not None and encoded in json.dumps(inside(body))
-        assert within == (name in ("anthropic", "responses") or (name == "gemini" and part.data == PDF))
+        everything_inside = name in ("anthropic", "responses", "converse")
+        assert within == (everything_inside or (name == "gemini" and part.data == PDF))
         if not within:
             assert "(call c1)" in text[: text.index(encoded)]
 

@@ -46,6 +46,7 @@ FIELDS = {
     "kimi": {"message", "type"},
     "glm": {"code", "message"},
     "openrouter": {"code", "message"},
+    "azure": {"message", "code"},
 }
 """What an error of each provider has at least."""
 

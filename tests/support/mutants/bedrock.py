@@ -9,10 +9,13 @@ FRAMES = "providers/converse/frames.py"
 MESSAGES = "providers/converse/messages.py"
 TOOLS = "providers/converse/tools.py"
 CACHING = "providers/converse/caching.py"
+WORDS = "providers/_failures/words.py"
 ADAPTER = "providers/bedrock/adapter.py"
 SIGNING = "providers/bedrock/signing.py"
 WIRES = "providers/bedrock/wires.py"
 
+MEDIA = "providers/converse/media.py"
+DOCUMENTS = "tests/providers/test_converse_documents.py"
 CONVERSE = "tests/providers/test_converse.py"
 ACCESS = "tests/providers/test_bedrock.py"
 
@@ -63,6 +66,22 @@ MUTANTS = [
         "bedrock", "marks are added to those of the caller", CACHING,
         "        return\n    if system:", "    if system:",
         f"{CONVERSE}::test_marks_of_the_caller_keep_the_cache_option_out",
+    ),
+    mutant(
+        "bedrock", "two documents of a request have the same name", MEDIA,
+        "    taken.add(free)\n", "",
+        f"{DOCUMENTS}::test_no_name_is_twice_in_a_request",
+    ),
+    mutant(
+        "bedrock", "a document is sent without a text beside it", MESSAGES,
+        'any("document" in block for block in blocks) and not', "False and not",
+        f"{DOCUMENTS}::test_a_document_without_a_text_beside_it_is_not_sent",
+    ),
+    mutant(
+        "bedrock", "the class of an error overrules a status that says more", WORDS,
+        '"modelerrorexception modelstreamerrorexception"',
+        '"modelerrorexception modelstreamerrorexception internalserverexception"',
+        f"{CONVERSE}::test_the_class_of_an_error_is_in_a_header",
     ),
     # --- access
     mutant(

@@ -39,6 +39,11 @@ MUTANTS = [
         RESPONSES,
     ),
     mutant(
+        "Q1", "Bedrock takes thoughts back that were changed", "simulator/wires/rules/converse.py",
+        'if not signs(signature, thought.get("text", "")):', 'if not signature.startswith("sig-"):',
+        "tests/simulator/test_simulator_converse.py::test_claude_takes_its_thoughts_back_as_it_signed_them",
+    ),
+    mutant(
         "Q2", "a refusal for a policy is retried", WORDS,
         "bio_policy misalignment_policy_violation", "misalignment_policy_violation",
         f"{FAILED}[biology-whole]",

@@ -214,9 +214,9 @@ async def documents() -> Table:
     pdf, text = Document(data=PDF, name="mark of name.pdf"), Document.from_text("mark of text")
     called = Request((*CALLED[:-1], Message.tool("call_1", ("See.", pdf))))
     probes = (
-        (asked(pdf), encoded),
-        (asked(Document(address)), address),
-        (asked(pdf), "mark of name"),
+        (asked("See.", pdf), encoded),
+        (asked("See.", Document(address)), address),
+        (asked("See.", pdf), "mark of name"),
         (called, encoded),
         (asked(text), "mark of text"),
     )

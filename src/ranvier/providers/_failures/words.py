@@ -58,7 +58,7 @@ DECISIVE = _by_word(
         invalidsignatureexception incompletesignatureexception missingauthenticationtokenexception
         invalidclienttokenid signaturedoesnotmatch"""),
     (errors.QuotaExceededError, "servicequotaexceededexception"),
-    (errors.ServerError, "modelerrorexception modelstreamerrorexception internalserverexception"),
+    (errors.ServerError, "modelerrorexception modelstreamerrorexception"),
     (errors.OverloadedError, "modelnotreadyexception serviceunavailableexception"),
     (errors.AttemptTimeoutError, "modeltimeoutexception"),
     # Another model may be able to do this: OpenAI; Groq, for an invalid tool call or invalid JSON
@@ -80,7 +80,8 @@ GENERAL = _by_word(
         requests rate_limit_reached_error resource_exhausted too_many_requests 1302 1303 1305 1312
         toomanyrequestserror ratelimiterror throttlingexception too_many_tokens_error"""),
     (errors.ServerError, """api_error timeout_error conflict_error server_error internal_server_error
-        internal deadline_exceeded provider_unavailable server 1234 internalservererror internal_error"""),
+        internal deadline_exceeded provider_unavailable server 1234 internalservererror internal_error
+        internalserverexception"""),
     (errors.OverloadedError, "unavailable unavailable_error service_unavailable serviceunavailableerror"),
     (errors.InvalidRequestError, """invalid_request_error invalid_argument invalid-argument
         failed_precondition badrequesterror bad_request invalid_request validation_error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ranvier.messages.media.document import Document
@@ -20,11 +19,14 @@ if TYPE_CHECKING:
 NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9\-()\[\]]+")
 """What the name of a document must not contain; single spaces take its place."""
 
+NAME_LENGTH: Final = 200
+"""The most characters in the name of a document."""
+
 UNNAMED: Final = "document"
 
 
-def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields) -> Json:
-    """The block of a picture or a document.
+def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields, taken: set[str]) -> Json:
+    """The block of a picture or a document; `taken` are the names of documents that the request has so far.
 
     Raises:
         UnsupportedRequestError: the API takes no such part.
@@ -32,7 +34,7 @@ def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields) ->
     check_taken(wire, call, part)
     if isinstance(part, Document):
         part_fields.accepted("document", part.extra)
-        name = NOT_IN_NAMES.sub(" ", part.name or "").strip() or UNNAMED
+        name = _free_name(part.name or "", taken)
         return {"document": {"format": "pdf", "name": name, "source": {"bytes": part.base64}}}
     part_fields.accepted("image", part.extra)
     if isinstance(part, Image) and part.detail is not None:
@@ -43,13 +45,13 @@ def media_block(wire: Wire, call: Call, part: Media, part_fields: PartFields) ->
     return {"image": {"format": kind, "source": {"bytes": part.base64}}}
 
 
-def name_apart(blocks: Iterable[Json]) -> bool:
-    """Give each document of a message a name of its own, as the API requires; false if there is none."""
-    taken: set[str] = set()
-    for document in (block["document"] for block in blocks if "document" in block):
-        name, number = document["name"], 1
-        while document["name"] in taken:
-            number += 1
-            document["name"] = f"{name} {number}"
-        taken.add(document["name"])
-    return bool(taken)
+def _free_name(name: str, taken: set[str]) -> str:
+    """`name` as the API accepts it, and of no other document of the request; adds it to `taken`."""
+    free = cleaned = NOT_IN_NAMES.sub(" ", name).strip()[:NAME_LENGTH].strip() or UNNAMED
+    number = 1
+    while free in taken:
+        number += 1
+        suffix = f" {number}"
+        free = cleaned[: NAME_LENGTH - len(suffix)].strip() + suffix
+    taken.add(free)
+    return free

@@ -13,7 +13,7 @@ from ranvier.providers._models.models import refuses_prefill
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.media import of_assistant
 from ranvier.providers.converse.answer import REASONING
-from ranvier.providers.converse.media import media_block, name_apart
+from ranvier.providers.converse.media import media_block
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -27,6 +27,7 @@ class Conversation:
         self._wire = wire
         self._call = call
         self._part_fields = part_fields
+        self._document_names: set[str] = set()
 
     def system(self) -> list[Json]:
         """All system instructions, also those among the messages."""
@@ -47,7 +48,7 @@ class Conversation:
         if turns and turns[-1][0] == "assistant" and refuses_prefill(*self._wire.facts(self._call)):
             raise self._wire.unsupported(self._call, "does not continue an assistant message")
         for _, blocks in turns:
-            if name_apart(blocks) and not any("text" in block for block in blocks):
+            if any("document" in block for block in blocks) and not any("text" in block for block in blocks):
                 raise self._wire.unsupported(self._call, "takes a document only beside a text")
         return [{"role": role, "content": _results_first(blocks)} for role, blocks in turns]
 
@@ -76,7 +77,7 @@ class Conversation:
             self._part_fields.accepted("text", part.extra)
             return {"text": part.text} if part.text.strip() else None  # the API rejects a blank one
         if isinstance(part, MEDIA):
-            return media_block(self._wire, self._call, part, self._part_fields)
+            return media_block(self._wire, self._call, part, self._part_fields, self._document_names)
         if isinstance(part, ToolCall):
             self._part_fields.accepted("call", part.extra)
             return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": part.arguments}}

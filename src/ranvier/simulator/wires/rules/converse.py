@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import signs
 from ranvier.simulator.wires.reading import Unacceptable, invalid
 
 Json = dict[str, Any]
@@ -44,7 +46,7 @@ def check(body: Json, model: str) -> None:
     for position, message in enumerate(body["messages"]):
         for index, block in enumerate(message["content"]):
             _check_block(f"messages.{position}.content.{index}", block, model)
-        _check_documents(f"messages.{position}.content", message["content"])
+    _check_documents(body["messages"])
     _check_calls(body)
     _check_inference(body.get("inferenceConfig") or {})
     _check_tools(body.get("toolConfig"), model)
@@ -89,7 +91,8 @@ def _check_block(where: str, block: Json, model: str) -> None:
 
 
 def _check_reasoning(where: str, reasoning: Json, model: str) -> None:
-    signature = (reasoning.get("reasoningText") or {}).get("signature") or reasoning.get("redactedContent")
+    thought = reasoning.get("reasoningText") or {}
+    signature = thought.get("signature") or reasoning.get("redactedContent")
     if not model.startswith("claude"):
         if signature is None:
             raise invalid(
@@ -98,18 +101,21 @@ def _check_reasoning(where: str, reasoning: Json, model: str) -> None:
         return
     if not signature:
         raise invalid(f"The model returned the following errors: {where}.thinking.signature: Field required")
-    if not signature.startswith("sig-"):
+    if not signs(signature, thought.get("text", "")):
         words = f"{where}: Invalid `signature` in `thinking` block"
         raise invalid(f"The model returned the following errors: {words}")
 
 
-def _check_documents(where: str, blocks: list[Json]) -> None:
-    documents = [block["document"] for block in blocks if "document" in block]
-    names = [document["name"] for document in documents]
-    if documents and not any("text" in block for block in blocks):
-        raise invalid(f"A text block is required beside the documents at {where}.")
+def _check_documents(messages: list[Json]) -> None:
+    for position, message in enumerate(messages):
+        kinds = {kind for block in message["content"] for kind in block}
+        if "document" in kinds and "text" not in kinds:
+            raise invalid(f"A text block is required beside the documents at messages.{position}.content.")
+    names = [name for message in messages for name in _document_names(message["content"])]
     if len(set(names)) < len(names):
-        raise invalid(f"Document names at {where} must be unique.")
+        raise invalid(
+            "Messages can't contain duplicate document names. Rename the document and retry your request."
+        )
     for name in names:
         if not re.fullmatch(DOCUMENT_NAME, name) or len(name) > 200:
             raise invalid(
@@ -117,6 +123,14 @@ def _check_documents(where: str, blocks: list[Json]) -> None:
                 "hyphens, parentheses, and square brackets. The name can't contain more than one consecutive "
                 "whitespace character."
             )
+
+
+def _document_names(blocks: list[Json]) -> Iterator[str]:
+    for block in blocks:
+        if "document" in block:
+            yield block["document"]["name"]
+        if "toolResult" in block:
+            yield from _document_names(block["toolResult"]["content"])
 
 
 def _check_calls(body: Json) -> None:

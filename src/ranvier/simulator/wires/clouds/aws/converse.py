@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from ranvier.simulator.dialogue import Answer, Ask, Tool
 from ranvier.simulator.wires.clouds.aws import frames
 from ranvier.simulator.wires.clouds.aws.sigv4 import access_key_in, check_signature
+from ranvier.simulator.wires.opaque import signature_of
 from ranvier.simulator.wires.reading import Sent, Unacceptable, bearer, last_words, length_of, messages_of
 from ranvier.simulator.wires.refusals.converse import REFUSALS
 from ranvier.simulator.wires.rules.converse import check
@@ -168,7 +169,7 @@ class ConverseWire(Wire):
 def _blocks(answer: Answer) -> Iterator[tuple[Json, Json | None, list[Json]]]:
     """Each content block: the whole of it, its start, and its deltas."""
     if answer.reasoning:
-        signature = f"sig-{answer.id}"
+        signature = signature_of(answer)
         thought = {"text": "".join(answer.reasoning), "signature": signature}
         deltas = [{"reasoningContent": {"text": token}} for token in answer.reasoning]
         signed = {"reasoningContent": {"signature": signature}}
