@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "simulator": {"pipeline", "providers", "simulator"},
     "asgi": {"pipeline", "asgi"},
     "presets": {"pipeline", "layers", "providers"},
+    "config": {"config", "pipeline", "layers", "presets", "providers", "telemetry", ""},
 }
 """What each part of the house may import beside the vocabulary; cli and the package itself: everything."""
 

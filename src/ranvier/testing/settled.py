@@ -111,7 +111,7 @@ def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
 def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
     """Requests in flight that a built-in adapter sent for `pipeline`; its providers share a client."""
     for owner, shared in getattr(getattr(provider, "_connections", None), "_leases", ()):
-        if owner() is pipeline:
+        if owner() is pipeline.lifecycle:
             requests = shared.client.in_flight
             yield from (request for request in requests if request.provider == provider.name)
 
@@ -122,5 +122,6 @@ def _timers(pipeline: Pipeline) -> Iterator[str]:
         yield f"timers: {waiting} set"
     for timer in getattr(getattr(pipeline, "loop", None), "_scheduled", ()):  # uvloop has no such list
         owner = getattr(timer._callback, "__self__", None)
-        if getattr(owner, "_pipeline", None) is pipeline and not timer.cancelled():
+        on = getattr(getattr(owner, "_pipeline", None), "lifecycle", None)
+        if on is pipeline.lifecycle and not timer.cancelled():
             yield f"timer of a gate: due in {timer.when() - pipeline.clock():.3g} s"

@@ -40,6 +40,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.events = Events()
+        self.lifecycle = self
         self.provider_names: frozenset[str] = frozenset()
 
 

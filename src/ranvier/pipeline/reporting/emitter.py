@@ -91,6 +91,14 @@ class Events:
         self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
 
+    def exchange(self, before: Iterable[Listener], after: Iterable[Listener]) -> None:
+        """Notify those of `after` and no longer those of `before`; one that is in both stays where it is."""
+        before, after = list(before), list(after)
+        for listener in [each for each in before if each not in after]:
+            self.remove(listener)
+        for listener in [each for each in after if each not in before]:
+            self.add(listener)
+
     def hears(self, kind: type[Event]) -> bool:
         """Whether a listener does anything with events of `kind`; else they need not be created."""
         return self.in_context or (self._log is not None and self._log.logs(kind))
