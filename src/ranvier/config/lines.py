@@ -29,12 +29,17 @@ def lines_of(text: str) -> dict[Path, int]:
             value.read(line)
         elif header := HEADER.match(line):
             table = _table(header, counts)
-            lines.setdefault(table, number)
+            _note(table, number, lines)
         elif key := KEY.match(line):
-            path = (*table, *_keys(key[1]))
-            lines.setdefault(path, number)
+            _note((*table, *_keys(key[1])), number, lines)
             value.read(line[key.end() :])
     return lines
+
+
+def _note(path: Path, number: int, lines: dict[Path, int]) -> None:
+    """Note the line of a key, and of tables around it that begin with it."""
+    for end in range(1, len(path) + 1):
+        lines.setdefault(path[:end], number)
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int | None:

@@ -51,7 +51,7 @@ class Secret(BaseModel):
         if not isinstance(value, Mapping):
             raise PydanticCustomError(
                 "inline_secret",
-                'a file holds no secrets: write {{ env = "NAME" }} or {{ command = ["..."] }}',
+                'a file holds no secrets: write { env = "NAME" } or { command = ["..."] }',
             )
         return value
 
