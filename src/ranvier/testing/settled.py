@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.deployment import Provider, distinct_providers
+from ranvier.pipeline.running.retiring import LASTING
 from ranvier.testing.loop import where_it_waits
 from ranvier.wording import counted, target_name
 
@@ -65,8 +66,9 @@ def _in_flight(pipeline: Pipeline) -> Iterator[str]:
         yield f"call in flight: {task.get_name()} in {where_it_waits(task)}"
     for source in list(lifecycle._streams):
         yield f"stream open: {source._call.deployment} for tenant {source._call.tenant!r}"
-    for task in lifecycle.background:
-        yield f"background task: {where_it_waits(task)}"
+    for task, name in lifecycle.background.items():
+        if name not in LASTING:
+            yield f"background task: {where_it_waits(task)}"
     if unheard := pipeline.events.deliveries.unheard:
         yield f"events: {unheard} not yet delivered to async listeners"
     for tenant, provider in pipeline.credentials.lookups.running:
