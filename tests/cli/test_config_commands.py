@@ -29,7 +29,7 @@ def test_check_says_that_a_file_is_well(tmp_path: Path, capsys: pytest.CaptureFi
     """Without the secrets that it names."""
     path = file(tmp_path)
     assert main(["check", path]) == 0
-    assert capsys.readouterr().out == f"{path}: 6 layers, 2 providers: it is well\n"
+    assert capsys.readouterr().out == f"{path}: no mistakes in 6 layers and 2 providers\n"
 
 
 def test_check_names_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.wording import counted
 
 
 def add_parser(subparsers: Any) -> None:
@@ -49,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
-    print(
-        f"{args.file}: {len(pipeline.layers)} layers, {len(pipeline.stack.providers)} providers: it is well"
-    )
+    layers, providers = len(pipeline.layers), len(pipeline.stack.providers)
+    print(f"{args.file}: no mistakes in {counted(layers, 'layer')} and {counted(providers, 'provider')}")
     return 0

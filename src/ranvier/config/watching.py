@@ -59,8 +59,13 @@ class Watch:
                 now = self._look()
                 if signalled or (self._changes and now == before and now != self._read):
                     self._read = now
-                    await _reload(known())
+                    await self._reload(known())
                 before = now
+
+    async def _reload(self, pipeline: Pipeline | None) -> None:
+        if pipeline is not None:
+            with suppress(ConfigurationError):  # which is an event, and in the log
+                await pipeline.reload(self._path)
 
     def _look(self) -> Seen:
         try:
@@ -68,12 +73,6 @@ class Watch:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-async def _reload(pipeline: Pipeline | None) -> None:
-    if pipeline is not None:
-        with suppress(ConfigurationError):  # which is an event, and in the log
-            await pipeline.reload()
 
 
 async def _wait(asked: asyncio.Event, seconds: float | None) -> bool:
