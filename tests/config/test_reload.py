@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from ranvier import ConfigurationError, Pipeline, ServerError
+from ranvier import ConfigurationError, Layer, Pipeline, ServerError
+from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.report import Report
+from ranvier.asgi.status.stats import Stats
 from ranvier.events import Event, Reloaded, ReloadFailed
 from ranvier.layers import Breaker, Bulkhead, Deadline, Fallback, Retry
-from ranvier.pipeline import registry
+from ranvier.pipeline import Call, Handler, registry
+from ranvier.pipeline.runtime import Runtime
 from ranvier.providers import Stub
 from ranvier.testing import ScriptedProvider, VirtualTimeLoop, after, assert_settled, cut, stream
 from support.reloads import Crowd, Reloadable, layer, route
@@ -121,6 +129,99 @@ async def test_reloads_at_once_follow_each_other(monkeypatch: Any) -> None:
     scene = Reloadable(monkeypatch, route("one"), one=["fine"])
     await asyncio.gather(*(scene.reload(layer("Deadline", seconds=n), route("one")) for n in range(1, 9)))
     assert scene.layer(Deadline).seconds == 8
+
+
+# --- what else sees the stack --------------------------------------------------------------------
+
+
+class Counting(Layer):
+    """A layer of a user's, which keeps its count through reloads, and tells when it is left out."""
+
+    def __init__(self) -> None:
+        self.seen = [0]
+        self.left = False
+
+    async def handle(self, call: Call, inner: Handler) -> Any:
+        """Count it."""
+        self.seen[0] += 1
+        return await inner(call)
+
+    def take_over(self, before: "Counting") -> None:
+        """Go on counting."""
+        self.seen = before.seen
+
+    def leave(self, pipeline: Runtime) -> None:
+        """Note it."""
+        self.left = True
+
+
+class Failing(Layer):
+    """A layer of a user's that cannot take over."""
+
+    def take_over(self, before: "Failing") -> None:
+        """Fail."""
+        raise RuntimeError("no")
+
+
+async def test_a_custom_layer_takes_over_from_the_one_before(monkeypatch: Any) -> None:
+    """And is told when a stack does without it."""
+    monkeypatch.setattr(sys.modules[__name__], "Custom", Counting, raising=False)
+    mine = {"import": f"{__name__}:Custom"}
+    pipeline = Pipeline.from_config({"layers": [mine, route("stub")]}, imports=True)
+    await pipeline.complete("Why?")
+    before = pipeline.layers[0]
+    await pipeline.reload({"layers": [mine, layer("Deadline"), route("stub")]})
+    after_it = pipeline.layers[0]
+    await pipeline.complete("Why?")
+    assert isinstance(before, Counting)
+    assert isinstance(after_it, Counting)
+    assert (after_it is before, after_it.seen, before.left) == (False, [2], True)
+    await pipeline.reload({"layers": [route("stub")]})
+    assert after_it.left
+
+
+async def test_a_custom_layer_that_fails_changes_nothing(monkeypatch: Any) -> None:
+    """Also no rule of a layer of ours, which come after it."""
+    monkeypatch.setattr(sys.modules[__name__], "Custom", Failing, raising=False)
+    mine = {"import": f"{__name__}:Custom"}
+    pipeline = Pipeline.from_config({"layers": [mine, route("stub"), layer("Breaker")]}, imports=True)
+    stack, rules = pipeline.stack, pipeline.circuits
+    with pytest.raises(ConfigurationError, match="cannot be replaced: RuntimeError"):
+        await pipeline.reload({"layers": [mine, route("stub"), layer("Breaker", failure_threshold=1)]})
+    assert pipeline.stack is stack
+    assert pipeline.circuits is rules
+    breaker = next(each for each in pipeline.layers if isinstance(each, Breaker))
+    assert breaker.rules.failure_threshold == 5
+
+
+async def test_the_status_page_shows_the_stack_in_use(monkeypatch: Any) -> None:
+    """Its providers, circuits and places."""
+    scene = Reloadable(monkeypatch, route("one"), one=["fine"], two=["second"])
+    report = Report(scene.pipeline, Stats(1.0), Names(hashed=False))
+    assert (report.viewer, report.providers) == (None, ["one"])
+    await scene.reload(route("two"), layer("Bulkhead", limit=3), layer("Breaker"))
+    await scene.outcome()
+    facts = await report.facts()
+    assert [each["name"] for each in facts["providers"]] == ["two"]
+    assert facts["circuits"]["total"] == 1
+    assert [each["limit"] for each in facts["places"]] == [3]
+
+
+async def test_telemetry_listens_once(monkeypatch: Any) -> None:
+    """However often the stack is replaced, and no longer if it has no telemetry any more."""
+    exporter = InMemoryMetricReader()
+    provider = MeterProvider([exporter])
+    monkeypatch.setattr(metrics, "get_meter_provider", lambda: provider)
+    telemetry = layer("OpenTelemetry")
+    scene = Reloadable(monkeypatch, telemetry, route("one"), one=["fine"])
+    for seconds in (1, 2, 3):
+        await scene.outcome()
+        await scene.reload(telemetry, layer("Deadline", seconds=seconds), route("one"))
+    await scene.outcome()
+    kinds = [type(each).__name__ for each in scene.pipeline.events.listeners]
+    assert kinds.count("CountingListener") == 1
+    await scene.reload(route("one"))
+    assert "CountingListener" not in [type(each).__name__ for each in scene.pipeline.events.listeners]
 
 
 # --- providers -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
+from support.mutants.reloads import MUTANTS as OF_RELOADS
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.responses import MUTANTS as OF_RESPONSES
 from support.mutants.routes import MUTANTS as OF_ROUTES
@@ -33,6 +34,7 @@ MUTANTS = (
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,
+    *OF_RELOADS,
     *OF_REPORTING,
     *OF_RESPONSES,
     *OF_ROUTES,
