@@ -1,9 +1,11 @@
 """A stack is replaced while calls are in flight: nothing fails, and what cannot be used changes nothing."""
 
 import asyncio
+import gc
 import random
 import sys
 import tomllib
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from ranvier import ConfigurationError, Layer, Pipeline, ServerError
+from ranvier import ConfigurationError, Layer, Pipeline, RateLimitError, ServerError
 from ranvier.asgi.status.names import Names
 from ranvier.asgi.status.report import Report
 from ranvier.asgi.status.stats import Stats
@@ -122,6 +124,61 @@ async def test_listeners_of_code_hear_the_new_stack(monkeypatch: Any) -> None:
     await scene.outcome()
     assert [event.name for event in scene.events] == ["reloaded", "circuit"]
     assert scene.events[0] == Reloaded(tenant="", provider="", source="the configuration")
+
+
+async def test_listeners_of_a_file_replace_each_other_and_the_log(monkeypatch: Any) -> None:
+    """Those of code stay, and the log is back when a file names no listeners any more."""
+    heard: list[Event] = []
+    module = sys.modules[__name__]
+    monkeypatch.setattr(module, "hear_one", heard.append, raising=False)
+    monkeypatch.setattr(module, "hear_two", lambda event: None, raising=False)
+    one, two = ({"pipeline": {"listeners": [{"import": f"{__name__}:hear_{n}"}]}} for n in ("one", "two"))
+    plain = {"layers": [route("stub")]}
+    pipeline = Pipeline.from_config({**plain, **one}, imports=True)
+
+    def of_code(event: Event) -> None:
+        """Stays."""
+
+    pipeline.events.add(of_code)
+    await pipeline.reload({**plain, **two})
+    assert pipeline.events.listeners == (of_code, module.hear_two)  # type: ignore[attr-defined]
+    await pipeline.reload(plain)
+    assert [type(each).__name__ for each in pipeline.events.listeners] == ["LoggingListener", "function"]
+    await pipeline.reload({**plain, **one})
+    assert pipeline.events.listeners == (of_code, heard.append)
+    assert [event.name for event in heard] == ["reloaded"]
+
+
+async def test_stacks_that_were_replaced_are_forgotten(monkeypatch: Any) -> None:
+    """Nothing that goes on refers to them: neither circuits nor gates, queues or times."""
+    limited = RateLimitError("slow down", provider="one", retry_after=1)
+    layers = [
+        layer("SpendLimit", per_tenant=10**9, window=99.0),
+        route({"targets": ["one", "two"]}, hedge_after="p99", open=True),
+        layer("Retry"),
+        layer("Bulkhead", limit=3),
+        layer("AdaptiveLimit"),
+        layer("Pacing"),
+        layer("Throttle"),
+        layer("Breaker", shared={}, overrides={"one": {"cooldown": 1}}),
+        layer("Chaos", faults=["slow"]),
+    ]
+    scene = Reloadable(monkeypatch, *layers, one=[limited, DOWN, "fine"], two=["fine"])
+    stacks = []
+    for n in range(5):
+        calls = [scene.start(f"t{each}", max_tokens=5, to="one/other") for each in range(5)]
+        await asyncio.wait(calls)
+        stacks.append(weakref.ref(scene.pipeline.stack))
+        layers[2] = layer("Retry", max_retries=n)
+        layers[7] = layer("Breaker", cooldown=5 + n)
+        await scene.reload(*layers)
+    await asyncio.sleep(30)
+    scene.events.clear()
+    del calls
+    for provider in scene.providers.values():
+        provider.calls.clear()
+    gc.collect()
+    assert [each() for each in stacks] == [None] * 5
 
 
 async def test_reloads_at_once_follow_each_other(monkeypatch: Any) -> None:

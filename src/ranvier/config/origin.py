@@ -101,7 +101,7 @@ class Origin:
             raise type(error)(f"{plan.name}: {error}") from error
         replace(running, stack)
         known = None if self.plan is None else self.plan.settings.get("listeners")
-        running.events.exchange(known or (), listeners or ())
+        running.events.exchange(known, listeners)
         pipeline.stack, self.plan = stack, plan
         running.events.emit(Reloaded(tenant="", provider="", source=plan.name))
 

@@ -55,7 +55,7 @@ class Watch:
         with _at_sighup(asked) if self._sighup else nullcontext():
             before = self._read
             while known() is not None:
-                signalled = await _wait(asked, POLLED_EVERY if self._changes else None)
+                signalled = await _wait(asked, POLLED_EVERY)
                 now = self._look()
                 if signalled or (self._changes and now == before and now != self._read):
                     self._read = now
@@ -75,7 +75,7 @@ class Watch:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-async def _wait(asked: asyncio.Event, seconds: float | None) -> bool:
+async def _wait(asked: asyncio.Event, seconds: float) -> bool:
     """Wait so long, or until `asked`; true for that."""
     try:
         await asyncio.wait_for(asked.wait(), seconds)

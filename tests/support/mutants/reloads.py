@@ -13,7 +13,7 @@ READING = "tests/config/test_reading.py"
 
 MUTANTS = [
     mutant(
-        "N1",
+        "RL1",
         "layers begin anew",
         REPLACING,
         "        if other is not None and other is not layer:",
@@ -22,7 +22,7 @@ MUTANTS = [
         f"{RELOAD}::test_a_thousand_reloads_under_load_fail_no_call",
     ),
     mutant(
-        "N1",
+        "RL1",
         "the new breaker counts in circuits of its own",
         ADOPTION,
         "        breaker.circuits = circuits\n",
@@ -30,7 +30,7 @@ MUTANTS = [
         f"{LAYERS}::test_a_call_in_flight_reports_to_the_same_circuit",
     ),
     mutant(
-        "N1",
+        "RL1",
         "live circuits keep their old rules",
         ADOPTION,
         "                circuit.follow(rules_of(key, circuit), fresh._kind)",
@@ -38,7 +38,7 @@ MUTANTS = [
         f"{LAYERS}::test_failures_before_a_reload_count_after_it",
     ),
     mutant(
-        "N1",
+        "RL1",
         "a provider with a second model loses its circuits",
         ADOPTION,
         "        _rename(circuits, before.names, breaker.names)\n",
@@ -46,7 +46,7 @@ MUTANTS = [
         f"{LAYERS}::test_a_second_model_renames_the_circuits_of_a_provider",
     ),
     mutant(
-        "N2",
+        "RL2",
         "places are given twice",
         "layers/bulkhead/fair_places.py",
         "        self.places = before.places.with_settings_of(self.places)",
@@ -54,7 +54,7 @@ MUTANTS = [
         f"{LAYERS}::test_places_of_calls_in_flight_are_not_given_twice",
     ),
     mutant(
-        "N2",
+        "RL2",
         "calls that wait do not learn of more places",
         "layers/bulkhead/places.py",
         "        self.queue.cap(per_tenant, now)\n        self.advance(now)",
@@ -62,7 +62,7 @@ MUTANTS = [
         f"{LAYERS}::test_more_places_are_given_at_once",
     ),
     mutant(
-        "N2",
+        "RL2",
         "a cap per tenant that is lifted still holds",
         "layers/bulkhead/places.py",
         "        self.queue.cap(per_tenant, now)\n",
@@ -70,7 +70,7 @@ MUTANTS = [
         f"{LAYERS}::test_a_cap_per_tenant_that_is_lifted_lets_its_calls_go",
     ),
     mutant(
-        "N3",
+        "RL3",
         "a call that was made before a reload is sent to what is gone",
         PIPELINE,
         "            if call.pipeline is not stack:\n                begin_again(call, stack)",
@@ -78,7 +78,7 @@ MUTANTS = [
         f"{RELOAD}::test_a_call_that_was_made_before_a_reload_and_begins_after_it_is_new",
     ),
     mutant(
-        "N3",
+        "RL3",
         "providers are closed under calls in flight",
         RETIRING,
         "        self._records &= records\n",
@@ -86,7 +86,7 @@ MUTANTS = [
         f"{RELOAD}::test_a_provider_that_goes_is_closed_when_its_last_call_has_ended",
     ),
     mutant(
-        "N3",
+        "RL3",
         "a provider is closed while an attempt that lost a hedge uses it",
         RETIRING,
         "        return not self._tasks or now >= self._until",
@@ -94,7 +94,7 @@ MUTANTS = [
         f"{RELOAD}::test_an_attempt_that_lost_a_hedge_keeps_its_provider_open",
     ),
     mutant(
-        "N3",
+        "RL3",
         "a closing pipeline forgets removed providers",
         "pipeline/running/shutdown.py",
         "        every = (*self._lifecycle.retiring.providers, *self._lifecycle.providers)",
@@ -102,7 +102,7 @@ MUTANTS = [
         f"{RELOAD}::test_closing_a_pipeline_closes_providers_that_calls_still_use",
     ),
     mutant(
-        "N3",
+        "RL3",
         "every reload opens all providers again",
         REPLACING,
         "            _open(_without(stack.providers, before.providers), stack, opened)",
@@ -110,7 +110,7 @@ MUTANTS = [
         f"{RELOAD}::test_a_provider_that_stays_keeps_its_connections",
     ),
     mutant(
-        "N4",
+        "RL4",
         "a file is read while it is written",
         "config/watching.py",
         "now == before and now != self._read",
@@ -118,7 +118,7 @@ MUTANTS = [
         f"{WATCHING}::test_a_file_is_not_read_while_it_is_written",
     ),
     mutant(
-        "N4",
+        "RL4",
         "a bad file is reported again and again",
         "config/watching.py",
         "                    self._read = now\n",
@@ -126,7 +126,7 @@ MUTANTS = [
         f"{WATCHING}::test_a_bad_file_is_reported_once_and_the_next_good_one_is_used",
     ),
     mutant(
-        "N5",
+        "RL5",
         "a file may hold secrets",
         "config/tables.py",
         "        kind = Secret | None\n",
@@ -134,7 +134,7 @@ MUTANTS = [
         f"{READING}::test_a_secret_that_is_not_there_is_named_and_never_shown",
     ),
     mutant(
-        "N5",
+        "RL5",
         "a file may import code unasked",
         "config/objects.py",
         "        if not self._imports:",

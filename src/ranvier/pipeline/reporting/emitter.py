@@ -91,12 +91,18 @@ class Events:
         self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
 
-    def exchange(self, before: Iterable[Listener], after: Iterable[Listener]) -> None:
-        """Notify those of `after` and no longer those of `before`; one that is in both stays where it is."""
-        before, after = list(before), list(after)
-        for listener in [each for each in before if each not in after]:
+    def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
+        """Notify those of `after` and no longer those of `before`; `None` is the default log."""
+        known, given = list(before or ()), list(after or ())
+        for listener in [each for each in known if each not in given]:
             self.remove(listener)
-        for listener in [each for each in after if each not in before]:
+        if self._log is not None and after is not None:
+            self.remove(self._log)
+            self._log = None
+        elif self._log is None and before is not None and after is None:
+            self._log = LoggingListener()
+            self.listeners = (self._log, *self.listeners)
+        for listener in [each for each in given if each not in known]:
             self.add(listener)
 
     def hears(self, kind: type[Event]) -> bool:
