@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,33 @@ def test_a_secret_that_is_not_there_is_named_and_never_shown(secret: Any, words:
     assert words in said
     assert "providers.mine.api_key" in said
     assert "sk-inline" not in said
+
+
+def test_no_traceback_shows_a_secret_among_its_local_variables(monkeypatch: Any) -> None:
+    """If the provider with the key cannot be built, and if the command that prints it fails."""
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    wrong = with_key({"env": "MY_KEY"})
+    wrong["providers"]["mine"]["base_url"] = "no url"
+    fails = with_key({"command": [sys.executable, "-c", "print('sk-' + 'secret'); exit(3)"]})
+    for given in (wrong, fails):
+        with pytest.raises(ConfigurationError) as caught:
+            Pipeline.from_config(given)
+        error: BaseException | None = caught.value
+        while error is not None:
+            frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+            assert "sk-secret" not in repr(frames[1:])
+            error = error.__cause__ or error.__context__
+
+
+def test_any_text_may_come_from_the_environment(monkeypatch: Any) -> None:
+    """An address, for example, which differs from machine to machine."""
+    monkeypatch.setenv("WHERE", "https://eu.invalid/v1")
+    given = with_key({"env": "WHERE"})
+    given["providers"]["mine"]["base_url"] = {"env": "WHERE"}
+    provider: Any = Pipeline.from_config(given).stack.providers[0]
+    assert provider.base_url == "https://eu.invalid/v1"
+    monkeypatch.delenv("WHERE")
+    assert isinstance(plan_of(given, secrets=False).layers[0], Fallback)
 
 
 def test_a_file_is_checked_without_its_secrets() -> None:

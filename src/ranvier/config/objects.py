@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ranvier.config.mistakes import meant
+from ranvier.config.secrets import Hidden, of_command, of_environment, revealed
 from ranvier.config.source import Source
 from ranvier.config.tables import OFF, Table
 from ranvier.config.values import Imported, ProviderName, Secret, TargetName
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.deployment import Deployment, Provider
 from ranvier.pipeline.registry import names_of, provider_named
-
-COMMAND_SECONDS = 10.0
-"""How long a command that prints a secret may take."""
 
 Path = tuple[str | int, ...]
 
@@ -69,6 +65,8 @@ class Objects:
         for parameter, value in table.given():
             is_off = parameter.has_off and isinstance(value, str) and value == OFF
             made: Any = None if is_off else self._value(value, (*path, parameter.name))
+            if made is None and not is_off and value is not None:
+                continue  # it is not to be read: the default has to do
             if parameter.several:
                 positional += made
             else:
@@ -78,7 +76,9 @@ class Objects:
     def call(self, constructor: Any, positional: Sequence[Any], named: Mapping[str, Any], path: Path) -> Any:
         """What `constructor` makes; its error names the place in the file."""
         try:
-            return constructor(*positional, **named)
+            return constructor(
+                *map(revealed, positional), **{name: revealed(value) for name, value in named.items()}
+            )
         except ConfigurationError as error:
             what = str(error)
         except (
@@ -96,13 +96,14 @@ class Objects:
         if isinstance(value, ProviderName):
             return self.provider(value, path)
         if isinstance(value, Secret):
-            return self._secret(value, path)
+            return self._elsewhere(value, path)
         if isinstance(value, (Table, Imported)):
             return self.made(value, path)
         if isinstance(value, list):
             return [self._value(each, (*path, number)) for number, each in enumerate(value)]
         if isinstance(value, dict):
-            return {key: self._value(each, (*path, key)) for key, each in value.items()}
+            made = {key: self._value(each, (*path, key)) for key, each in value.items()}
+            return {key: each for key, each in made.items() if each is not None or value[key] is None}
         return value
 
     # --- providers and targets -------------------------------------------------------------------
@@ -158,25 +159,11 @@ class Objects:
             raise self._source.error((*path, "import"), what) from error
         return thing
 
-    def _secret(self, secret: Secret, path: Path) -> str | None:
+    def _elsewhere(self, named: Secret, path: Path) -> Hidden | None:
+        """A text from elsewhere; `None` if it is not to be read."""
         if not self._secrets:
             return None
-        if secret.env is not None:
-            value = os.environ.get(secret.env)
-            if not value:
-                raise self._source.error(path, f"the environment variable {secret.env} is not set")
-            return value
-        assert secret.command is not None
-        return self._printed(secret.command, path)
-
-    def _printed(self, command: list[str], path: Path) -> str:
-        """What `command` prints. Nothing of it is in an error: it may be part of a secret."""
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS, check=False)
-            value = done.stdout.decode().strip()
-            what = f"ended with status {done.returncode}" if done.returncode else "printed nothing"
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            value, what = "", f"failed with {type(error).__name__}"
-        if not value or what.startswith("ended"):
-            raise self._source.error(path, f"the command {command[0]!r:.60} {what}")
-        return value
+        text, what = of_command(named.command) if named.env is None else of_environment(named.env)
+        if text is None:
+            raise self._source.error(path, what)
+        return text

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from pydantic import BaseModel, Discriminator, Tag
 
 from ranvier.config.hints import Object
-from ranvier.config.values import Imported, ProviderByName, Target
+from ranvier.config.values import Imported, ProviderByName, Secret, Target
 from ranvier.pipeline.deployment import Provider
 
 MARK = "="
 """Begins a tag: a step in the place of an error that is no key of the file."""
+
+Text = (str, Secret)
+"""What a text may be: written in the file, or taken from elsewhere."""
 
 TableOf = Callable[[Any], Any]
 """Makes the table of a class of ours; of `Self`, that of the class whose parameter it is."""
@@ -42,11 +45,14 @@ def type_of(hint: Any, table_of: TableOf, *, nested: bool = False, also: Collect
     """
     if hint is Any:
         return Any if nested else Imported
+    if hint is str:
+        return united(Text)
     if hint in KINDS or hint is None or get_origin(hint) is Literal:
         return hint
     kind, inner = get_origin(hint), get_args(hint)
     if kind in (Union, UnionType):
-        return united([*[type_of(each, table_of) for each in _members(inner)], *also])
+        members = [Text if each is str else type_of(each, table_of) for each in _members(inner)]
+        return united([*(part for each in members for part in (each if each is Text else (each,))), *also])
     if kind in (dict, collections.abc.Mapping):
         return dict[str, type_of(inner[1], table_of, nested=True)]  # type: ignore[misc]
     if kind in (list, collections.abc.Sequence, collections.abc.Iterable):

@@ -39,7 +39,10 @@ class Imported(BaseModel):
 
 
 class Secret(BaseModel):
-    """A secret: `{ env = "NAME" }` or `{ command = ["program", "argument"] }`; never the secret itself."""
+    """A text from elsewhere: `{ env = "NAME" }` or `{ command = ["program", "argument"] }`.
+
+    A secret is given in no other way; any other text may be.
+    """
 
     model_config = SETTINGS
     env: str | None = Field(None, min_length=1, description="An environment variable.")
