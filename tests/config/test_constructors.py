@@ -40,6 +40,7 @@ OBJECTS = {
     "function.classify",
     "function.complete",
     "function.stream",
+    *(f"{vendor}.token" for vendor in ("azure", "bedrock", "vertex") if vendor in providers.ADAPTERS),
     *(f"{vendor}.{name}" for vendor in providers.ADAPTERS for name in ("http_client", "ssl_context")),
 }
 """What is no data: a file names it as `{ import = "package.module:name" }`."""

@@ -268,6 +268,7 @@ def test_a_file_is_checked_without_its_secrets() -> None:
     ("before", "after", "where", "words"),
     [
         ("max_retries = 2", "max_retris = 2", "line 32: layers[2].max_retris", "did you mean 'max_retries'?"),
+        ("max_retries = 2", "retries = 2", "line 32: layers[2].retries", "unknown: write max_retries=..."),
         ("max_retries = 2", "max_retries = -2", "line 32: layers[2].max_retries", "whole number, 0 or more"),
         ("max_retries = 2", "max_retries = 2.5", "line 32: layers[2].max_retries", "give a whole number"),
         ("max_retries = 2", 'max_retries = "2"', "line 32: layers[2].max_retries", "give a whole number"),

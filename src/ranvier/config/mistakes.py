@@ -54,8 +54,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
     path = [each for each in error["loc"] if not str(each).startswith(MARK)]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        known = keys_of(_table_at(model, error["loc"][:-1]))
-        what = f"unknown{meant(str(path[-1]), known)}; known are {', '.join(sorted(known))}"
+        what = _unknown(str(path[-1]), _table_at(model, error["loc"][:-1]))
     elif kind == "union_tag_invalid":
         path.append("type")
         tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
@@ -68,6 +67,15 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> st
     else:
         what = SENTENCES.get(kind, error["msg"])
     return str(source.error(path, what))
+
+
+def _unknown(key: str, table: type[BaseModel]) -> str:
+    """What to write instead of an unknown key: what its constructor would say, or the nearest word."""
+    known = keys_of(table)
+    constructor: Any = getattr(table, "constructor", None)
+    remedies = getattr(getattr(constructor, "__init__", constructor), "remedies", {})
+    instead = f": {remedies[key]}" if key in remedies else meant(key, known)
+    return f"unknown{instead}; known are {', '.join(sorted(known))}"
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -163,7 +163,7 @@ class Objects:
         """A text from elsewhere; `None` if it is not to be read."""
         if not self._secrets:
             return None
-        text, what = of_command(named.command) if named.env is None else of_environment(named.env)
+        text, what = of_environment(named.env) if named.env else of_command(named.command or [])
         if text is None:
             raise self._source.error(path, what)
         return text
