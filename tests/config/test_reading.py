@@ -177,6 +177,7 @@ def test_objects_of_code_are_imported_only_if_that_is_allowed(tmp_path: Path, mo
         ("no_such_module_at_all:x", "cannot be imported: ModuleNotFoundError"),
         ("os:no_such_name", "cannot be imported: AttributeError"),
         ("os:getcwd", "give layers"),
+        ("concurrent.futures:ProcessPoolExecutor.__init__", "layers[0]: TypeError in __init__(...)"),
     ],
 )
 def test_what_cannot_be_imported_is_named(name: str, words: str) -> None:

@@ -149,6 +149,30 @@ async def test_listeners_of_a_file_replace_each_other_and_the_log(monkeypatch: A
     assert [event.name for event in heard] == ["reloaded"]
 
 
+async def test_a_listener_that_cannot_be_called_changes_nothing(monkeypatch: Any) -> None:
+    """Neither the listeners nor the layers."""
+    pipeline = Pipeline.from_config({"layers": [route("stub")]}, imports=True)
+    stack, listeners = pipeline.stack, pipeline.events.listeners
+    wrong = {"listeners": [{"import": "sys:path"}]}
+    with pytest.raises(ConfigurationError, match=r"pipeline\.listeners: give functions"):
+        await pipeline.reload({"layers": [route("stub"), layer("Retry")], "pipeline": wrong})
+    assert (pipeline.stack, pipeline.events.listeners) == (stack, listeners)
+
+
+async def test_a_reload_that_is_cancelled_lets_the_next_one_go(monkeypatch: Any) -> None:
+    """Also if it was still waiting for its turn."""
+    scene = Reloadable(monkeypatch, route("one"), one=["fine"])
+    reloads = [
+        asyncio.create_task(scene.reload(layer("Deadline", seconds=n), route("one"))) for n in range(1, 5)
+    ]
+    await asyncio.sleep(0)
+    reloads[1].cancel()
+    reloads[2].cancel()
+    await asyncio.wait(reloads)
+    assert [each.cancelled() for each in reloads] == [False, True, True, False]
+    assert scene.layer(Deadline).seconds == 4
+
+
 async def test_stacks_that_were_replaced_are_forgotten(monkeypatch: Any) -> None:
     """Nothing that goes on refers to them: neither circuits nor gates, queues or times."""
     limited = RateLimitError("slow down", provider="one", retry_after=1)

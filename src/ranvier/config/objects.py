@@ -75,20 +75,21 @@ class Objects:
 
     def call(self, constructor: Any, positional: Sequence[Any], named: Mapping[str, Any], path: Path) -> Any:
         """What `constructor` makes; its error names the place in the file."""
+        cause: Exception | None = None
         try:
             return constructor(
                 *map(revealed, positional), **{name: revealed(value) for name, value in named.items()}
             )
         except ConfigurationError as error:
             what = str(error)
-        except (
-            TypeError,
-            ValueError,
-            OSError,
-        ) as error:  # of code that is not ours, such as an imported object
-            what = f"{type(error).__name__} in {constructor.__name__}(...)"
+        except Exception as error:  # of an object of the user's, for example
+            what = f"{type(error).__name__} in {getattr(constructor, '__name__', constructor)}(...)"
+            cause = error
         blamed = [name for name in re.findall(r"(\w+)\)?=", what) if name in named][:1]
-        raise self._source.error((*path, *blamed), what)
+        try:
+            raise self._source.error((*path, *blamed), what) from cause
+        finally:
+            del cause  # its traceback refers to this frame: a local would complete a cycle
 
     def _value(self, value: Any, path: Path) -> Any:
         if isinstance(value, TargetName):

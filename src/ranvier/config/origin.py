@@ -57,7 +57,8 @@ class Origin:
         self.given = given
         self.plan: Plan | None = None
         self._imports = imports
-        self._before: asyncio.Future[None] | None = None  # the end of the last reload that has begun
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the lock
+        self._lock = asyncio.Lock()  # one reload at a time
 
     async def reload(self, pipeline: Pipeline, given: From | None) -> None:
         """Replace the stack of `pipeline`: see `Pipeline.reload`. One after the other, in order."""
@@ -66,28 +67,27 @@ class Origin:
             raise ConfigurationError(
                 "reload(): this pipeline was built in code: name a file, as in reload('ranvier.toml')"
             )
-        before, ended = self._before, asyncio.get_running_loop().create_future()
-        self._before = ended
+        if self._loop is not asyncio.get_running_loop():
+            self._loop, self._lock = asyncio.get_running_loop(), asyncio.Lock()
         try:
-            if before is not None and before.get_loop() is ended.get_loop():
-                await asyncio.wait([before])
-            await self._reload(pipeline, given)
-            self.given = given
-        except (RanvierError, Exception) as error:
+            async with self._lock:
+                await self._reload(pipeline, given)
+                self.given = given
+        except Exception as error:
             what = str(error) if isinstance(error, RanvierError) else type(error).__name__
             event = ReloadFailed(tenant="", provider="", source=_name(given), reason=what)
             pipeline.events.emit(event)
             if isinstance(error, ConfigurationError):
                 raise
             raise ConfigurationError(f"{_name(given)}: the stack cannot be replaced: {what}") from error
-        finally:
-            ended.set_result(None)
 
     async def _reload(self, pipeline: Pipeline, given: From) -> None:
         before = None if self.plan is None else self.plan.objects
         plan = await asyncio.to_thread(plan_of, given, imports=self._imports, before=before)
         settings = dict(plan.settings)
         listeners = settings.pop("listeners", None)
+        if not all(map(callable, listeners or ())):
+            raise ConfigurationError(f"{plan.name}: pipeline.listeners: give functions that take an event")
         running = pipeline.stack
         try:
             stack = Stack(
@@ -101,8 +101,8 @@ class Origin:
             raise type(error)(f"{plan.name}: {error}") from error
         replace(running, stack)
         known = None if self.plan is None else self.plan.settings.get("listeners")
-        running.events.exchange(known, listeners)
         pipeline.stack, self.plan = stack, plan
+        running.events.exchange(known, listeners)
         running.events.emit(Reloaded(tenant="", provider="", source=plan.name))
 
 
