@@ -26,6 +26,8 @@ from ranvier.events import (
     LimitUsedUp,
     ParameterDropped,
     RegistryFull,
+    Reloaded,
+    ReloadFailed,
     RequestAdjusted,
     RetryScheduled,
     RetryWithheld,
@@ -141,6 +143,18 @@ EVENTS = [
         StreamRestarted(**WHO, to="two/m", kind="network"),
         logging.INFO,
         "acme: the stream of one/m broke (network), two/m answers from the beginning",
+    ),
+    (
+        Reloaded(tenant="", provider="", source="ranvier.toml"),
+        logging.INFO,
+        "the pipeline goes on with ranvier.toml",
+    ),
+    (
+        ReloadFailed(
+            tenant="", provider="", source="ranvier.toml", reason="line 3: layers[0]: give a number"
+        ),
+        logging.ERROR,
+        "ranvier.toml is not used, and the pipeline goes on as it was: line 3: layers[0]: give a number",
     ),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),
 ]
