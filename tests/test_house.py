@@ -23,12 +23,14 @@ MODULES = {
 }
 
 VOCABULARY = {
+    "address",
     "caller",
     "clock",
     "closing",
     "errors",
     "events",
     "facts",
+    "headers",
     "messages",
     "remedies",
     "scoped",
@@ -56,6 +58,9 @@ OF_PIPELINE = {"call", "deployment", "registry", "runtime", "streaming", "timing
 
 ASKS_ITSELF = {"ranvier.cli.watch.polling"}
 """What asks over HTTP, and no provider."""
+
+PARSES_URLS = {"ranvier.address"}
+"""What reads a URL as the clients will, and sends nothing."""
 
 HTTP = {"httpx", "httpcore", "aiohttp", "requests", "urllib3", "h11"}
 SERVERS = {"uvicorn", "starlette"}
@@ -129,7 +134,8 @@ def test_each_foreign_library_has_its_place(module: str) -> None:
     part = part_of(module)
     for name in imports(module):
         library = name.split(".")[0]
-        assert library not in HTTP or part == "providers" or module in ASKS_ITSELF, f"{module} imports {name}"
+        clients = part == "providers" or module in ASKS_ITSELF | PARSES_URLS
+        assert library not in HTTP or clients, f"{module} imports {name}"
         assert library not in SERVERS or part in ("simulator", "cli", "asgi"), f"{module} imports {name}"
         assert library != "opentelemetry" or part == "telemetry", f"{module} imports {name}"
         assert not name.startswith("opentelemetry.sdk"), f"{module} imports {name}: it is the application's"

@@ -35,6 +35,7 @@ FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ELSEWHERE = {
     "design.md": "tests/test_documents.py",
+    "recipes.md": "tests/simulator/test_recipes_page.py",
     "structured-answers.md": "tests/messages/test_structured_answers_page.py",
     "testing.md": "tests/testing/test_testing_page.py",
     "tutorial.md": "tests/tutorial.py",
@@ -43,10 +44,13 @@ ELSEWHERE = {
 """Pages whose code is run by a test of their own."""
 
 ON_THE_WIRE = {
+    "azure.md",
     "history.md",
     "index.md",
+    "media.md",
     "reasoning.md",
     "streaming.md",
+    "vertex.md",
     "coming-from/litellm.md",
     "coming-from/sdks.md",
 }
@@ -77,6 +81,8 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulator]
         for vendor, name in providers.ADAPTERS.items():
             monkeypatch.setattr(getattr(providers, name), "default_base_url", running.url(vendor))
             monkeypatch.setenv(f"{vendor.upper()}_API_KEY", "sk-ours")
+        monkeypatch.setattr("ranvier.providers.vertex.adapter.url_of", lambda location: running.url("vertex"))
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", running.url("azure"))
         monkeypatch.setenv("OLLAMA_HOST", running.url("ollama"))
         yield running
 

@@ -53,6 +53,8 @@ from ranvier.errors import (
 from ranvier.messages import (
     CHAT_COMPLETIONS,
     SIGN_OF_LIFE,
+    Audio,
+    Document,
     FinishReason,
     Image,
     Message,
@@ -72,7 +74,7 @@ from ranvier.messages import (
     WirePart,
     WireTool,
 )
-from ranvier.pipeline import SHARED, Credentials, Deployment, Layer, Pipeline, Place
+from ranvier.pipeline import SHARED, Access, Credentials, Deployment, Layer, Pipeline, Place
 from ranvier.presets import resilient
 from ranvier.tenancy import current_tenant, tenant
 
@@ -82,9 +84,11 @@ __all__ = [
     "CHAT_COMPLETIONS",
     "SHARED",
     "SIGN_OF_LIFE",
+    "Access",
     "AllDeploymentsFailedError",
     "AllowFailedError",
     "AttemptTimeoutError",
+    "Audio",
     "AuthenticationError",
     "BulkheadFullError",
     "CircuitOpenError",
@@ -98,6 +102,7 @@ __all__ = [
     "Credentials",
     "DeadlineExceededError",
     "Deployment",
+    "Document",
     "FinishReason",
     "Image",
     "InvalidDumpError",

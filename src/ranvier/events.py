@@ -269,11 +269,14 @@ class CredentialRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialLookupFailed(Event):
-    """The credentials resolver raised an error of class `kind`, or returned nonsense; once per lookup."""
+    """The credentials resolver, or a function for tokens, failed with an error of class `kind`.
+
+    Once for each call of it, however many calls wait for the answer.
+    """
 
     name: ClassVar[str] = "credential_lookup_failed"
     level: ClassVar[int] = logging.WARNING
-    message: ClassVar[str] = "%(tenant)s: the credentials resolver failed for %(provider)s (%(kind)s)"
+    message: ClassVar[str] = "%(tenant)s: the credential lookup failed for %(provider)s (%(kind)s)"
     counter: ClassVar[Counter] = Counter("ranvier.credentials.lookups_failed", "{lookup}", "Failed lookups.")
 
     kind: str

@@ -168,5 +168,5 @@ async def test_a_resolver_that_fails_is_an_event() -> None:
     with pytest.raises(RanvierError):
         await pipeline.complete("Why?", tenant="acme")
     (change,) = (await ask(app, "/status.json")).json["changes"]
-    assert change["text"].startswith("the credentials resolver failed: ")
+    assert change["text"].startswith("the credential lookup failed: ")
     assert change["tenant"] == "acme"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from ranvier.errors import ConfigurationError, InvalidResponseError, RanvierError, UnsupportedRequestError
-from ranvier.messages import Image, Request, Schema, Tool, ToolCall
+from ranvier.messages import Audio, Document, Image, Request, Schema, Tool, ToolCall
 from ranvier.messages.build import build_request
 from ranvier.providers._failures.waits import retry_after
 from ranvier.providers._wire.adapter import Adapter
@@ -38,6 +38,14 @@ SCHEMA: dict[str, Any] = {
 ANSWER = {"name": "Bern", "people": 7, "near": [{"name": "Thun"}], "kind": "town", "either": {"x": 1.5}}
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+PDF = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0x"}}
+NOTES = {
+    "type": "document",
+    "source": {"type": "text", "media_type": "text/plain", "data": "A."},
+    "title": "b",
+}
+SOUND = {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}}
+PLAN = {"type": "input_file", "file_url": "https://x.test/a.pdf", "detail": "low"}
 CALL = {"id": "a b", "type": "function", "function": {"name": "f", "arguments": '{"x": [1, {"y": null}]}'}}
 CONVERSATION: list[Any] = [
     {"role": "system", "content": "Be brief."},
@@ -45,6 +53,9 @@ CONVERSATION: list[Any] = [
     {"role": "assistant", "content": "", "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "a b", "content": "42", "name": "f"},
     {"role": "user", "content": "And now?"},
+]
+MEDIA: list[Any] = [
+    {"role": "user", "content": ["What is this?", part]} for part in (PDF, NOTES, SOUND, PLAN)
 ]
 OPTIONS: dict[str, Any] = {
     "system": "You are terse.",
@@ -104,6 +115,14 @@ def test_a_call_is_taken_or_refused(conversation: Any, options: Any) -> None:
     assert repr(given) == repr(before)
 
 
+@tried(100)
+@given(st.sampled_from(MEDIA).flatmap(mutated))
+def test_a_document_or_sound_is_taken_or_refused(message: Any) -> None:
+    """As a dict of any API; what is taken can be sent to everybody, or is known to be taken by nobody."""
+    with suppress(ConfigurationError):
+        sent(build_request([message], {}))
+
+
 @tried(60)
 @given(st.sampled_from(WRONG) | anything | st.lists(anything, max_size=3))
 def test_a_prompt_of_any_kind_is_taken_or_refused(prompt: Any) -> None:
@@ -154,12 +173,17 @@ def test_arguments_of_tools_are_read_or_refused(data: st.DataObject) -> None:
 
 @tried(100)
 @given(st.text(max_size=60) | st.sampled_from(WRONG), st.binary(max_size=30) | st.sampled_from(BYTES))
-def test_a_picture_is_taken_or_refused(url: Any, data: bytes) -> None:
+def test_media_are_taken_or_refused(url: Any, data: bytes) -> None:
     """By any address and by any bytes."""
     for arguments in ({"url": url}, {"url": f"data:image/png;base64,{url}"}, {"data": data}):
-        if isinstance(url, str):
+        for kind in (Image, Document, Audio):
+            if isinstance(url, str):
+                with suppress(ConfigurationError):
+                    assert kind(**arguments).data_url
+    for more in ({"media_type": url}, {"name": url}):
+        for start in (b"", b"%PDF-", b"RIFF....WAVE"):
             with suppress(ConfigurationError):
-                assert Image(**arguments).data_url
+                assert Document(data=start + data, **more).data_url
 
 
 NUMBERS = st.from_regex(r"[-+]?[0-9]{0,3}[.e]?[0-9]{0,14} ?(ms|s|m|h|d|seconds|)?", fullmatch=True)

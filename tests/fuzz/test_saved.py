@@ -15,7 +15,21 @@ from support.messages.saving import EVERY_FIELD, EVERY_PART
 from support.security.showing import held, said
 
 HISTORY, RESPONSE = dump(EVERY_PART), dump_response(EVERY_FIELD)
-CONTENTS = ("Zürich", "Z\\u00fc", "signed", "weather", "I need", "sonnet", "toolu_1", "msg_1", "Bern")
+CONTENTS = (
+    "So much",
+    "U28gbXVj",
+    "plan",
+    "report.pdf",
+    "Zürich",
+    "Z\\u00fc",
+    "signed",
+    "weather",
+    "I need",
+    "sonnet",
+    "toolu_1",
+    "msg_1",
+    "Bern",
+)
 """What a saved text has in it, and no error may."""
 
 altered = st.one_of(

@@ -6,8 +6,10 @@ import httpx
 import pytest
 
 from ranvier import (
+    Audio,
     ContextLengthError,
     Deployment,
+    Document,
     Image,
     InvalidRequestError,
     Message,
@@ -34,6 +36,10 @@ SHOWN = [
     Message.assistant(tool_calls=[ToolCall("call_1", "look")]),
     Message.tool("call_1", [Image(data=PNG)], name="look"),
 ]
+PDF = [Message("user", [Document(data=b"%PDF-1.7")])]
+PDF_BY_URL = [Message("user", [Document("https://x.test/a.pdf")])]
+NOTES = [Message("user", [Document.from_text("words")])]
+SOUND = [Message("user", [Audio(data=b"ID3 song")])]
 DOCUMENT = [Message("user", [WirePart("anthropic", {"type": "document", "source": {}})])]
 FILE = [Message("user", [WirePart("chat_completions", {"type": "file", "file": {}})])]
 FORM = {"type": "object"}
@@ -64,6 +70,11 @@ LACKS = [
     pytest.param(Kimi, "moonshot-v1-8k", PICTURE, {}, "takes only text", id="a picture of kimi"),
     pytest.param(OpenAI, "o3-mini", SHOWN, {}, "takes only text", id="a picture of a tool"),
     pytest.param(OpenAI, "gpt-3.5-turbo", FILE, {}, "takes only text", id="a file"),
+    pytest.param(OpenAI, "gpt-3.5-turbo", PDF, {}, "takes only text", id="a PDF"),
+    pytest.param(Kimi, "kimi-k3", PDF, {}, "takes no PDF", id="a PDF of kimi"),
+    pytest.param(Chat, "gpt-5.2", PDF_BY_URL, {}, "takes no PDF by URL", id="a PDF by URL"),
+    pytest.param(OpenAI, "gpt-5.2", SOUND, {}, "takes no audio", id="sound"),
+    pytest.param(Anthropic, "claude-sonnet-5", SOUND, {}, "takes no audio", id="sound of anthropic"),
     pytest.param(OpenAI, "gpt-5.2", DOCUMENT, {}, "takes no part of the type 'document'", id="a document"),
     pytest.param(Gemini, "gemini-3-pro", "Hi", {"tools": [SEARCH]}, "takes no tool", id="a tool of a wire"),
     pytest.param(Kimi, "kimi-thinking-preview", "Hi", {"tools": [look_up]}, "the given tools", id="tools"),
@@ -123,6 +134,11 @@ async def test_if_all_lack_something_the_first_error_is_raised(
         (Kimi, "moonshot-v1-8k-vision-preview", PICTURE, {}),
         (OpenAI, "gpt-3.5-turbo", "word " * 20_000, {}),  # it may be too long: the server knows
         (Ollama, "qwen3", PICTURE, {}),
+        (Ollama, "qwen3", NOTES, {}),
+        (OpenAI, "gpt-3.5-turbo", NOTES, {}),
+        (OpenAI, "gpt-5.2", PDF_BY_URL, {}),
+        (OpenAI, "gpt-audio", SOUND, {}),
+        (Gemini, "gemini-3.6-flash", SOUND, {}),
         (Anthropic, "claude-sonnet-5", DOCUMENT, {"tools": [SEARCH]}),
         (Anthropic, "claude-sonnet-5", "Hi", {"temperature": 1.9, "extra": {"seed": 3}}),  # adjusted
         (Chat, "gpt-5.5", "Hi", {"tools": [look_up]}),  # sent without reasoning

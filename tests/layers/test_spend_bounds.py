@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranvier import (
+    Audio,
     Deployment,
+    Document,
     Image,
     Message,
     Native,
@@ -119,17 +121,35 @@ def test_images_count_by_the_most_that_their_vendor_counts() -> None:
     assert input_bound(size, small, {}) == size.tokens + 100_000
 
 
+def test_a_document_of_text_counts_like_its_text() -> None:
+    """A token for each byte, since it may be sent as text, and something for its name and its tags."""
+    plain = size_of(Request((Message("user", [Text("é" * 1_000)]),))).tokens
+    document = size_of(Request((Message("user", [Document.from_text("é" * 1_000, name="a.txt")]),))).tokens
+    assert plain is not None
+    assert document is not None
+    assert plain <= document <= plain + 64
+    longer = size_of(Request((Message("user", [Document.from_text("x", name="&" * 400)]),))).tokens
+    assert longer is not None
+    assert longer > 5 * 400  # as `&amp;`
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         Request((Message("user", [WirePart("anthropic", {"type": "document"})]),)),
+        Request((Message.tool("1", [Document(data=b"%PDF-1.7")]),)),
+        Request((Message("user", [Audio(data=b"ID3")]),)),
+        Request((Message("user", [Document("https://x.test/a.txt")]),)),
         Request((Message.user("Hi"),), tools=(WireTool("anthropic", {"type": "web_search"}),)),
         Request((Message.user("Hi"),), extra={"openai": {"previous_response_id": "r"}}),
         Request((Message.user("Hi"),), extra={"service_tier": "priority"}),
         Request((Message.user("Hi"),), extra={"openrouter": {"models": ["other"]}}),
         Request((Message.user("Hi"),), extra={"x": object()}),
     ],
-    ids=["document", "provider's tool", "kept state", "another price", "another model", "no JSON"],
+    ids=[
+        *("wire part", "PDF", "sound", "text by URL", "provider's tool", "kept state", "another price"),
+        *("another model", "no JSON"),
+    ],
 )
 def test_what_has_no_bound_says_why(request_: Request) -> None:
     """A document, a tool that the provider runs, state that it keeps, another price."""

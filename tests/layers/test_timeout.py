@@ -196,8 +196,8 @@ async def test_a_refusal_to_stream_holds_for_the_key_that_was_refused() -> None:
     with pytest.raises(InvalidRequestError):
         await pipeline.complete("Why?", tenant="a")
     await pipeline.complete("Why?", tenant="b")
-    assert not deployment.streams("key of a")
-    assert deployment.streams("key of b")
+    assert not deployment.streams(hash("key of a"))
+    assert deployment.streams(hash("key of b"))
 
 
 # --- settings for single targets -----------------------------------------------------------------

@@ -8,7 +8,9 @@ import pytest
 
 from ranvier import (
     CHAT_COMPLETIONS,
+    Audio,
     ConfigurationError,
+    Document,
     Image,
     Message,
     Native,
@@ -29,6 +31,21 @@ SIGNED = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": "it"}'}}
 LOOK = ToolCall("c1", "look", {"at": "it"})
 DOCUMENT = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "words"}}
+PDF = b"%PDF-1.7 the rest"
+PDF_URL = f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+DOCX_URL = "data:application/vnd.openxmlformats-officedocument.wordprocessingml.document;base64,AAAA"
+WAV = b"RIFF\x00\x00\x00\x00WAVEfmt "
+SOUND = base64.b64encode(WAV).decode()
+CITED = {"citations": {"enabled": True}, **MARK}
+BREAK = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+PLAN = "https://x.test/plan.pdf"
+
+
+def of_wire(wire: str, part: dict[str, Any]) -> tuple[dict[str, Any], WirePart]:
+    """A part that only one API has, which is passed on as it is."""
+    return part, WirePart(wire, part)
+
+
 SECRET = "the words of a customer"
 
 
@@ -69,15 +86,46 @@ PARTS: list[tuple[Any, Any]] = [
         {"type": "image", "source": {"type": "file", "file_id": "f1"}},
         WirePart("anthropic", {"type": "image", "source": {"type": "file", "file_id": "f1"}}),
     ),
-    (DOCUMENT, WirePart("anthropic", DOCUMENT)),
+    (DOCUMENT, Document.from_text("words")),
     (
-        {"type": "file", "file": {"file_id": "f1"}},
-        WirePart(CHAT_COMPLETIONS, {"type": "file", "file": {"file_id": "f1"}}),
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF_URL.split(",")[1]},
+            "title": "The plan",
+            "context": None,
+            **CITED,
+        },
+        Document(data=PDF, name="The plan", extra=CITED),
     ),
     (
-        {"type": "input_file", "file_id": "f1"},
-        WirePart("responses", {"type": "input_file", "file_id": "f1"}),
+        {"type": "document", "source": {"type": "url", "url": "https://x.test/?id=5"}},
+        Document("https://x.test/?id=5"),
     ),
+    of_wire("anthropic", {"type": "document", "source": {"type": "file", "file_id": "f1"}, "title": "A"}),
+    of_wire("anthropic", {"type": "document", "source": {"type": "content", "content": "blocks"}}),
+    of_wire("anthropic", {**DOCUMENT, "title": "two\nlines"}),
+    (
+        {"type": "file", "file": {"file_data": PDF_URL, "filename": "plan.pdf"}, **BREAK},
+        Document(data=PDF, name="plan.pdf", extra=BREAK),
+    ),
+    ({"type": "file", "file": {"file_data": PLAN, "format": "application/pdf"}}, Document(PLAN)),
+    of_wire(CHAT_COMPLETIONS, {"type": "file", "file": {"file_id": "f1"}}),
+    of_wire(CHAT_COMPLETIONS, {"type": "file", "file": {"file_data": DOCX_URL, "filename": "a.docx"}}),
+    of_wire(CHAT_COMPLETIONS, {"type": "file", "file": {"file_data": "no URL", "filename": "a.pdf"}}),
+    of_wire(CHAT_COMPLETIONS, {"type": "file", "file": "file_1"}),
+    ({"type": "input_file", "filename": "a.pdf", "file_data": PDF_URL}, Document(data=PDF, name="a.pdf")),
+    (
+        {"type": "input_file", "file_url": PLAN, "detail": "low", **BREAK},
+        Document(PLAN, extra={"detail": "low", **BREAK}),
+    ),
+    of_wire("responses", {"type": "input_file", "file_id": "f1"}),
+    of_wire("responses", {"type": "input_file", "file_url": "https://x.test/a.xlsx"}),
+    of_wire("responses", {"type": "input_file", "file_url": PLAN, "file_id": "f1"}),
+    (
+        {"type": "input_audio", "input_audio": {"data": SOUND, "format": "wav"}, **BREAK},
+        Audio(data=WAV, extra=BREAK),
+    ),
+    of_wire(CHAT_COMPLETIONS, {"type": "input_audio", "input_audio": {"data": SOUND, "format": "pcm16"}}),
     (
         {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "blue"}]},
         ToolResult("c1", "blue"),
@@ -88,7 +136,7 @@ PARTS: list[tuple[Any, Any]] = [
     ),
     (
         {"type": "tool_result", "tool_use_id": "c1", "content": ["see", Image(ADDRESS), DOCUMENT]},
-        ToolResult("c1", (Text("see"), Image(ADDRESS), WirePart("anthropic", DOCUMENT))),
+        ToolResult("c1", (Text("see"), Image(ADDRESS), Document.from_text("words"))),
     ),
     (
         {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "blue", **MARK}]},
@@ -290,7 +338,7 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
     ({"role": "tool", "tool_call_id": "c1", "content": 7}, r"^messages\[3\].content is a int: give a str"),
     (
         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "tool_use", "id": "a", "name": "b"}]},
-        r"^messages\[3\].content\[0\]: a tool's result may hold text, images and documents",
+        r"^messages\[3\].content\[0\]: a tool's result may hold text, images, documents and sound",
     ),
     ({"role": "user", "content": "", **MARK}, r"^messages\[3\].cache_control: give it to a part"),
 ]

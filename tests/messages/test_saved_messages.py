@@ -13,11 +13,33 @@ from pydantic import BaseModel
 
 import ranvier
 from ranvier import ConfigurationError, InvalidDumpError, messages
-from ranvier.messages import Image, Message, Native, Part, Response, Text, ToolCall, ToolResult, WirePart
+from ranvier.messages import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Native,
+    Part,
+    Response,
+    Text,
+    ToolCall,
+    ToolResult,
+    WirePart,
+)
 from ranvier.messages.message import ROLES
 from ranvier.messages.saved import answers, envelope, kinds, parts, published
 from support.fuzz.fuzzing import tried
-from support.messages.saving import EVERY_FIELD, EVERY_PART, PNG, histories, responses, whole
+from support.messages.saving import (
+    EVERY_FIELD,
+    EVERY_PART,
+    HISTORIES,
+    PDF,
+    PNG,
+    WAV,
+    histories,
+    responses,
+    whole,
+)
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "saved"
@@ -65,7 +87,7 @@ def test_the_parsed_answer_is_read_again() -> None:
     assert messages.load_response(calling, schema=Weather).parsed is None
 
 
-def test_pictures_are_kept_elsewhere() -> None:
+def test_media_are_kept_elsewhere() -> None:
     """By a reference that the application chooses: the text holds nothing else of them."""
     kept: dict[str, bytes] = {}
 
@@ -73,10 +95,11 @@ def test_pictures_are_kept_elsewhere() -> None:
         kept[f"blob:{len(kept)}"] = data
         return f"blob:{len(kept) - 1}"
 
-    history = [Message("user", ["Look:", Image(data=PNG), Image("https://example.com/a.png")])]
+    shown: list[Any] = ["Look:", Image(data=PNG), Image("https://example.com/a.png"), Document(data=PDF)]
+    history = [Message("user", [*shown, Audio(data=WAV)])]
     text = messages.dump(history, store=store)
-    assert kept == {"blob:0": PNG}
-    assert Image(data=PNG).base64 not in text
+    assert kept == {"blob:0": PNG, "blob:1": PDF, "blob:2": WAV}
+    assert all(Image.from_bytes(each, "x").base64 not in text for each in kept.values())
     CHECK.validate(json.loads(text))
     assert messages.load(text, fetch=kept.__getitem__) == history
     with pytest.raises(InvalidDumpError, match=r"history\[0\].content\[1\].data .*give fetch="):
@@ -102,7 +125,7 @@ def test_old_files_load_for_ever() -> None:
     """Of every version: they were written by hand from the description of the format, and never change."""
     for version in range(1, envelope.VERSION + 1):
         history = (DATA / f"history-{version}.json").read_text(encoding="utf-8")
-        assert whole(messages.load(history)) == whole(EVERY_PART)
+        assert whole(messages.load(history)) == whole(HISTORIES[version])
         response = (DATA / f"response-{version}.json").read_text(encoding="utf-8")
         assert whole(messages.load_response(response)) == whole(EVERY_FIELD)
 
@@ -211,7 +234,7 @@ SECRET = "the secret"
         ("[]", "was not written by ranvier"),
         (json.dumps({**GOOD, "format": "the secret"}), "was not written by ranvier"),
         (messages.dump_response(Response(SECRET)), "holds a response, not a history: call load_response()"),
-        (json.dumps({**GOOD, "version": 2}), "has version 2 of the format, and this ranvier reads up to 1"),
+        (json.dumps({**GOOD, "version": 3}), "has version 3 of the format, and this ranvier reads up to 2"),
         (json.dumps({**GOOD, "version": 10**50}), "pip install --upgrade ranvier"),
         (json.dumps({**GOOD, "version": True}), "no valid 'version'"),
         (json.dumps({**GOOD, "version": 0}), "no valid 'version'"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from google.genai import types
 
 from ranvier.messages import Message, Request, Tool
+from ranvier.providers import OpenAI
 from support.oracles import histories
 from support.oracles.answers import our_reading
 from support.oracles.asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
 from support.oracles.comparing_letters import AT_ALL_TIMES, differences
+from support.oracles.media import MEDIA
 from support.oracles.postbox import Postbox
 from support.oracles.vendors import KEY, READING
 from support.providers.seven import body
@@ -54,6 +57,12 @@ CHOOSES_ITSELF = {
 }
 """Who is not sent the choice of a tool, and why."""
 
+ASKED = {**ADAPTERS, "responses": partial(OpenAI, api="responses")}
+"""Our adapters; OpenAI's under its own name, so that it knows the models."""
+
+ENCRYPTED = {"include": ["reasoning.encrypted_content"]}
+"""What a model that reasons is asked for, so that its thoughts can go back."""
+
 NOW = Tool("now", "", {"type": "object", "properties": {}})
 
 
@@ -70,7 +79,7 @@ async def asked(
     postbox.answers(body(provider, f"answer.{'stream' if streamed else 'json'}"), streamed=streamed)
     how: dict[str, Any] = {"model": model or MODELS[provider], "streamed": streamed}
     url = f"{postbox.url}/v1beta"
-    async with READING[provider](url) as sdk, our_reading(ADAPTERS[provider], url) as adapter:
+    async with READING[provider](url) as sdk, our_reading(ASKED[provider], url) as adapter:
         await adapter(**how, request=request, key=KEY)
         await sdk(**how, **fields)
     ours, theirs = postbox.letters
@@ -87,6 +96,17 @@ async def test_a_conversation(postbox: Postbox, provider: str, streamed: bool) -
     fields["tools"] = [declared(provider, tool) for tool in request.tools]
     different = await asked(postbox, provider, request, fields, streamed=streamed)
     assert different.keys() == {*AT_ALL_TIMES.get(provider, ()), *IN_A_CONVERSATION.get(provider, ())}
+
+
+@pytest.mark.parametrize("provider", MEDIA)
+async def test_documents_and_sound(postbox: Postbox, provider: str) -> None:
+    """So are PDFs, texts and recordings, for models that take them."""
+    message, theirs = MEDIA[provider]
+    request = Request((message,), max_tokens=100)
+    fields = theirs | {LIMITS.get(provider, "max_tokens"): 100}
+    model = "gpt-audio" if provider == "openai" else None
+    different = await asked(postbox, provider, request, fields, model=model)
+    assert different.keys() == set(AT_ALL_TIMES.get(provider, ()))
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "get_weather"])
@@ -127,6 +147,11 @@ OPTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("openai", "gpt-5.6", {"reasoning": "low", "seed": 7}, {"reasoning_effort": "low", "seed": 7}),
     ("openai", "gpt-5.6", {"cache": "30m", "cache_key": "acme"},
      {"prompt_cache_options": {"mode": "implicit", "ttl": "30m"}, "prompt_cache_key": "acme"}),
+    ("responses", "gpt-5.6", {"reasoning": "low", "reasoning_summary": True},
+     {"reasoning": {"effort": "low", "summary": "auto"}, **ENCRYPTED}),
+    ("responses", "gpt-5.6", {"reasoning": "off", "cache": "12h", "cache_key": "acme"},
+     {"reasoning": {"effort": "none"}, "prompt_cache_options": {"mode": "implicit", "ttl": "12h"},
+      "prompt_cache_key": "acme", **ENCRYPTED}),
     ("gemini", "gemini-2.5-flash", {"reasoning": 500, "reasoning_summary": True, "seed": 7},
      {"thinking_config": types.ThinkingConfig(thinking_budget=500, include_thoughts=True), "seed": 7}),
     ("gemini", "gemini-3.6-flash", {"reasoning": "low"},

@@ -12,7 +12,7 @@ from ranvier.providers import Stub
 DERIVED: dict[str, tuple[Callable[[Any], Call], set[str]]] = {
     "to": (
         lambda call: call.to(call.deployment),
-        {"credential", "tenants_key", "attempt", "delay", "reason"},
+        {"credential", "tenants_key", "access", "attempt", "delay", "reason"},
     ),
     "again": (lambda call: call.again(), {"attempt", "delay", "reason"}),
     "until": (lambda call: call.until(1.0), {"deadline"}),

@@ -72,15 +72,15 @@ def test_refusals_to_stream_are_remembered_within_bounds(monkeypatch: pytest.Mon
     """Beyond the bound all are forgotten, which costs each one more refused request."""
     monkeypatch.setattr(module, "MAX_REFUSALS", 3)
     deployment = Deployment(ScriptedProvider("one"))
-    for key in ("a", "b", "c"):
+    for key in (1, 2, 3):
         deployment.ask_whole(key)
-    assert [deployment.streams(key) for key in ("a", "b", "c", "d", None)] == [
+    assert [deployment.streams(key) for key in (1, 2, 3, 4, 0)] == [
         False,
         False,
         False,
         True,
         True,
     ]
-    deployment.ask_whole("d")
-    assert [deployment.streams(key) for key in ("a", "d")] == [True, False]
-    assert not Deployment(ScriptedProvider("one", streaming=False)).streams(None)
+    deployment.ask_whole(4)
+    assert [deployment.streams(key) for key in (1, 4)] == [True, False]
+    assert not Deployment(ScriptedProvider("one", streaming=False)).streams(0)

@@ -41,6 +41,7 @@ def provider_with(**members: Any) -> Any:
         ("environment", ("MY_KEY", None), "is a tuple: make it a tuple of variable names"),
         ("needs_credential", lambda: True, "is a function: make it True or False"),
         ("needs_credential", "no", "is a str: make it True or False"),
+        ("takes_access", "no", "is a str: make it True or False"),
         ("credential", KEY, "is a str: make it a plain function"),
         ("credential", coroutine_function, "is a coroutine function: make it a plain function"),
         ("open", True, "is a bool: make it a plain function"),
@@ -64,11 +65,13 @@ def test_a_member_of_a_wrong_type_is_rejected(member: str, value: Any, says: str
 
 def test_members_that_are_none_count_as_absent() -> None:
     """As `stream = None` says of a provider that it cannot stream."""
-    names = "base_url family environment needs_credential credential open aclose knows_model stream slots"
-    for provider in (Mine(), provider_with(**dict.fromkeys(names.split()))):
+    names = "base_url family environment needs_credential takes_access credential open aclose knows_model"
+    for provider in (Mine(), provider_with(**dict.fromkeys((*names.split(), "stream", "slots")))):
         deployment = Deployment(provider)
-        assert deployment.traits == ProviderTraits("mine", None, (), needs_credential=False)
-        assert not deployment.streams(None)
+        assert deployment.traits == ProviderTraits(
+            "mine", None, (), needs_credential=False, takes_access=False
+        )
+        assert not deployment.streams(0)
         assert asyncio.run(opened_and_closed(deployment)) == "fine"
         with pytest.raises(ConfigurationError, match="mine does not know this model"):
             Deployment(provider, facts_of="m")
@@ -82,8 +85,8 @@ async def opened_and_closed(deployment: Deployment) -> str:
 def test_the_traits_are_those_of_the_provider() -> None:
     """A list of variables is as good as a tuple."""
     members = {"base_url": "http://mine.example", "family": "openai", "environment": ["A", "B"]}
-    deployment = Deployment(provider_with(**members, needs_credential=True))
-    assert deployment.traits == ProviderTraits("openai", "http://mine.example", ("A", "B"), True)
+    deployment = Deployment(provider_with(**members, needs_credential=True, takes_access=True))
+    assert deployment.traits == ProviderTraits("openai", "http://mine.example", ("A", "B"), True, True)
 
 
 # --- slots ---------------------------------------------------------------------------------------

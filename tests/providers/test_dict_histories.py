@@ -24,6 +24,7 @@ DATA_URL = f"data:image/png;base64,{PLAIN}"
 MARK = {"type": "ephemeral"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "shot", "arguments": "{}"}}
 CHAT = ("openai", "kimi", "glm", "openrouter")
+SOUND = base64.b64encode(b"RIFF....WAVEfmt ").decode()
 PICTURE = {"type": "image_url", "image_url": {"url": DATA_URL}}
 
 each_provider = pytest.mark.parametrize("name", APIS)
@@ -169,7 +170,7 @@ async def test_older_models_of_gemini_see_pictures_after_the_result() -> None:
 
 
 @each_provider
-async def test_a_document_in_a_result_goes_to_anthropic_alone(name: str) -> None:
+async def test_a_document_in_a_result_goes_to_those_who_take_it(name: str) -> None:
     """The others have no place for it, and say so before anything is sent."""
     document = {
         "type": "document",
@@ -177,11 +178,13 @@ async def test_a_document_in_a_result_goes_to_anthropic_alone(name: str) -> None
         "source": {"type": "url", "url": "https://x.test/a.pdf"},
     }
     outcome = await asked(name, called(result(SEE, document)))
-    if name == "anthropic":
-        assert document in outcome.sent["messages"][-1]["content"][0]["content"]
+    if name in ("anthropic", "responses", "gemini", "openrouter"):
+        assert "https://x.test/a.pdf" in outcome.text
+        assert ("mark of title" in outcome.text) == (name in ("anthropic", "openrouter"))
+        assert outcome.left_out == ["name"] * (name in ("responses", "gemini"))
     else:
         assert isinstance(outcome.error, UnsupportedRequestError)
-        assert "'document'" in str(outcome.error)
+        assert "takes no PDF by URL" in str(outcome.error)
         assert outcome.sent is None
 
 
@@ -301,11 +304,11 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
         REFUSED,
     ),
     (
-        "input_audio",
-        "mark of sound",
-        user({"type": "input_audio", "input_audio": {"data": "mark of sound", "format": "wav"}}),
+        "audio",
+        SOUND,
+        user({"type": "input_audio", "input_audio": {"data": SOUND, "format": "wav"}}),
         {},
-        CHAT,
+        ("openrouter", "gemini"),
         REFUSED,
     ),
     (
@@ -318,8 +321,8 @@ FIELDS: list[tuple[str, str, Any, dict[str, Any], Sequence[str], str]] = [
             }
         ),
         {},
-        ("anthropic",),
-        REFUSED,
+        tuple(APIS),
+        SENT,
     ),
     (
         "web_search_20250305",

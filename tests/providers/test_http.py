@@ -4,9 +4,6 @@ import asyncio
 import gc
 import gzip
 import json
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,6 +26,7 @@ from ranvier.providers._http.port import HttpRequest
 from ranvier.providers._reading.parts import Parts
 from ranvier.providers._reading.sse import SseDecoder
 from support.providers.asking import Asked, FakePipeline
+from support.providers.secrets import KEY, SECRET_SCRIPTS, shown
 
 ANSWER = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]})
 EVENTS = (
@@ -36,7 +34,6 @@ EVENTS = (
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
     b"data: [DONE]\n\n",
 )
-KEY = "sk-very-secret-0123456789"
 
 
 async def answer(visit: Any) -> None:
@@ -493,57 +490,6 @@ def test_what_is_no_client_is_refused() -> None:
 
 
 # --- secrets -------------------------------------------------------------------------------------
-
-
-def shown(error: BaseException | None) -> Iterator[str]:
-    """Everything that a traceback with locals would show of an error and of all behind it."""
-    pending: list[Any] = [error]
-    seen: set[int] = set()
-    while pending:
-        link = pending.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield repr(link)
-        yield repr(link.__dict__)
-        if isinstance(link, httpx.RequestError):
-            yield repr(link.request.headers.raw)
-        for frame, _ in traceback.walk_tb(link.__traceback__):
-            if not frame.f_code.co_filename.startswith(str(Path(__file__).parents[1])):
-                yield from map(repr, frame.f_locals.values())
-        pending += [link.__cause__, link.__context__]
-
-
-SECRET_SCRIPTS = {
-    "reset": lambda visit: _abort(visit),
-    "no http": lambda visit: visit.send(f"{KEY}\r\n\r\n"),
-    "echo in an error": lambda visit: visit.answer(
-        json.dumps({"error": {"message": f"bad {KEY}"}}), status="401 No"
-    ),
-    "echo in a page": lambda visit: visit.answer(f"<html>{KEY}</html>"),
-    "echo in a broken answer": lambda visit: visit.answer('{"choices": [{"message": "' + KEY),
-    "echo in an odd answer": lambda visit: visit.answer(json.dumps({"choices": [{"message": KEY}]})),
-    "echo in an event": lambda visit: _stream(
-        visit,
-        b'data: {"error": {"message": "' + KEY.encode() + b'"}}\n\n',  # type: ignore[arg-type]
-    ),
-    "echo in an odd event": lambda visit: _stream(visit, b'data: {"choices": ["' + KEY.encode() + b'"]}\n\n'),  # type: ignore[arg-type]
-    "echo, then a reset": lambda visit: _echo_and_abort(visit),
-}
-
-
-async def _abort(visit: Any) -> None:
-    visit.writer.transport.abort()
-
-
-async def _stream(visit: Any, data: str) -> None:
-    await visit.begin_stream(f"data: {data}\n\n".encode(), b"")
-
-
-async def _echo_and_abort(visit: Any) -> None:
-    await visit.begin_stream(b'{"choices": "' + KEY.encode())
-    await asyncio.sleep(0.05)
-    visit.writer.transport.abort()
 
 
 @pytest.mark.parametrize("streamed", [False, True])

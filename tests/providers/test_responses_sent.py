@@ -9,6 +9,7 @@ import pytest
 from ranvier.errors import ConfigurationError, InvalidRequestError
 from ranvier.events import ParameterDropped
 from ranvier.messages import (
+    Document,
     Image,
     Message,
     Native,
@@ -22,6 +23,7 @@ from ranvier.messages import (
     WireTool,
 )
 from ranvier.providers import OpenAI
+from support.messages.saving import PDF
 from support.providers.openai_apis import Responses
 from support.providers.repairs import adjusted, refusal, server
 from support.providers.seven import CITY, PNG, WEATHER, body, collected
@@ -368,6 +370,7 @@ ONLY_CHAT: dict[str, tuple[Request, dict[str, Any]]] = {
 }
 BOTH = {
     "nothing": (asked(extra={"stop": None}), {}),
+    "a document": (asked(Message("user", (Document(data=PDF), Document("https://x.test/a.pdf")))), {}),
     "a part of its own": (
         asked(Message("user", (WirePart("responses", {"type": "input_file", "file_id": "f"}),))),
         {},

@@ -17,6 +17,7 @@ from ranvier.pipeline import Attempt
 from ranvier.telemetry import LoggingListener
 from support.providers.asking import served
 from support.providers.seven import APIS
+from support.providers.vertex_apis import AT_VERTEX, SPEAKS
 from support.security.failing import KEY, PROMPT, WAYS
 from support.security.showing import held, links, said
 
@@ -77,9 +78,12 @@ class Asking:
 
 
 async def failures(way: str) -> AsyncIterator[tuple[str, Asking, RanvierError]]:
-    """The errors of all seven providers, however the answer travels."""
-    for name, kind in APIS.items():
-        async with served(WAYS[way](name)) as server, httpx.AsyncClient(verify=NO_TLS) as client:
+    """The errors of all providers, with keys and with tokens, however the answer travels."""
+    for name, kind in (APIS | AT_VERTEX).items():
+        async with (
+            served(WAYS[way](SPEAKS.get(name, name))) as server,
+            httpx.AsyncClient(verify=NO_TLS) as client,
+        ):
             for travels in TIMEOUTS:
                 asking = Asking(kind(api_key=KEY, base_url=server.url, http_client=client), travels)
                 error = await asking.failure()

@@ -92,6 +92,13 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
         assert len(server.visits) == 1
 
 
+OWN_PARAMETERS = {
+    "OpenAI": ("api",),
+    "Azure": ("endpoint", "api_version", "token", "deployments", "api"),
+    "Vertex": ("project", "location", "token", "quota_project", "anthropic_version"),
+}
+
+
 @pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
 def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
     """Whoever needs another context gives it, or an `http_client` that has one: nobody does by accident."""
@@ -100,14 +107,16 @@ def test_no_provider_has_a_switch_for_it(kind: Any) -> None:
             "api_key",
             "base_url",
             "name",
+            "headers",
+            "params",
             "http_client",
             "engine",
             "ssl_context",
             "max_connections",
             "unknown",
         ),
-        *(["api"] if kind is OpenAI else []),
-    }
+        *OWN_PARAMETERS.get(kind.__name__, ()),
+    } - ({"base_url"} if kind.__name__ == "Azure" else set())
     for switch in ("verify", "verify_ssl", "insecure", "unknown"):
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{switch}'"):
             kind("sk-any", **{switch: False})

@@ -111,8 +111,8 @@ MUTANTS = [
     ),
     mutant(
         "S4", "tenants share a circuit", BREAKER,
-        "        return call.tenant, target if own else provider",
-        "        return call.tenant[:7], target if own else provider",
+        "        return call.tenant, identity.target(call) if own",
+        "        return call.tenant[:7], identity.target(call) if own",
     ),
     mutant(
         "S4", "a call takes the circuit that comes first", REGISTRY,

@@ -72,7 +72,7 @@ NO_WORDS = {
 }
 """What a provider has no words for, and so it is no more than its status says."""
 
-REPAIRED = {("anthropic", "output_limit")}
+REPAIRED = {("anthropic", "output_limit"), ("vertex-claude", "output_limit")}
 """Refusals of a setting that is always sent there: the adapter bounds it and asks again."""
 
 IN_200 = {

@@ -10,8 +10,8 @@ pytestmark = [pytest.mark.once, pytest.mark.usefixtures("one_tls_context")]
 every_wire = pytest.mark.parametrize("provider", ASKED)
 either_way = pytest.mark.parametrize("way", WAYS)
 
-SHOWS_NO_THOUGHTS = {"openai"}
-COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai"}
+SHOWS_NO_THOUGHTS = {"openai", "azure"}
+COUNTS_NO_THOUGHTS = {"anthropic", "ollama", "openai", "vertex-claude", "azure"}
 NESTED = {
     "type": "object",
     "properties": {

@@ -4,9 +4,10 @@ import pytest
 
 from ranvier import Deployment, Message, Pipeline, RanvierError, Tool
 from ranvier.layers import Fallback
-from ranvier.messages import Image
+from ranvier.messages import Audio, Document, Image
 from ranvier.messages.request import LEVELS, LIFETIMES
 from ranvier.providers import OpenAI, adapter
+from support.providers.vertex_apis import GeminiAtVertex
 from support.simulator.talking import WIRES
 
 ASKED = (*WIRES, "responses")
@@ -27,6 +28,7 @@ MODELS = {
     "glm": "glm-5.3 glm-5.2 glm-4.6",
     "openrouter": "anthropic/claude-sonnet-5 openai/gpt-5.2",
     "ollama": "qwen3 gpt-oss",
+    "vertex": "gemini-2.5-pro gemini-3.6-flash claude-sonnet-4-5@20250929 claude-sonnet-5",
 }
 LOOSE = {
     "type": "object",
@@ -61,6 +63,15 @@ HISTORIES = [
     [Message.user("Hi"), Message.assistant("Hello."), Message.user("use get_weather")],
     [Message.user("Hi"), Message.assistant("Hel")],
     [Message("user", ("use get_weather", Image(data=b"\x89PNG\r\n\x1a\n and no more")))],
+    *(
+        [Message("user", ("use get_weather", part))]
+        for part in (
+            Document(data=b"%PDF-1.7 and no more"),
+            Document("https://x.test/a.pdf"),
+            Document.from_text("Hi", "application/json"),
+            Audio(data=b"ID3 and no more"),
+        )
+    ),
 ]
 
 
@@ -68,7 +79,8 @@ def speaker(sim, provider, name=None):
     """The adapter of a provider; under its own name, OpenAI has rows in our table of models."""
     if provider == "responses":
         return OpenAI("sk-simulated", name=name, api="responses", base_url=sim.url("openai"))
-    return adapter(provider)("sk-simulated", base_url=sim.url(provider))
+    kind = GeminiAtVertex if provider == "vertex" else adapter(provider)
+    return kind("sk-simulated", base_url=sim.url(provider))
 
 
 async def converse(pipeline, history, settings):

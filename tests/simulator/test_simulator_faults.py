@@ -42,6 +42,7 @@ FIELDS = {
     "anthropic": {"type", "message"},
     "openai": {"message", "type", "param", "code"},
     "gemini": {"code", "message", "status"},
+    "vertex": {"code", "message", "status"},
     "kimi": {"message", "type"},
     "glm": {"code", "message"},
     "openrouter": {"code", "message"},

@@ -7,7 +7,7 @@ import pytest
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator import CallTool, Say, Simulator
-from support.simulator.talking import CHATS, WIRES, parts
+from support.simulator.talking import BY_GEMINI, CHATS, WIRES, parts
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
@@ -16,7 +16,7 @@ def offered(provider):
     """The tool `get_weather`, in the words of the provider's wire."""
     if provider == "anthropic":
         return [{"name": "get_weather", "input_schema": SCHEMA}]
-    if provider == "gemini":
+    if provider in BY_GEMINI:
         return [{"functionDeclarations": [{"name": "get_weather", "parametersJsonSchema": SCHEMA}]}]
     return [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]
 
@@ -27,7 +27,7 @@ def after_a_call(provider):
         call = {"type": "tool_use", "id": "1", "name": "get_weather", "input": {}}
         result = {"type": "tool_result", "tool_use_id": "1", "content": "Sunny"}
         return {"messages": history({"content": [call]}, {"role": "user", "content": [result]})}
-    if provider == "gemini":
+    if provider in BY_GEMINI:
         call = {"functionCall": {"name": "get_weather", "args": {}}}
         result = {"functionResponse": {"name": "get_weather", "response": {"result": "Sunny"}}}  # type: ignore[dict-item]
         turns = [("user", {"text": "use get_weather"}), ("model", call), ("user", result)]
@@ -96,7 +96,7 @@ async def test_every_reply_has_an_id_of_its_own(talk, provider):
     """No two replies share a request id; Gemini has it in the body."""
     header = {"anthropic": "request-id", "glm": "x-log-id", "openrouter": "x-generation-id"}
     replies = [await talk(provider) for _ in range(3)]
-    if provider == "gemini":
+    if provider in BY_GEMINI:
         ids = {reply.events[0]["responseId"] for reply in replies}
     else:
         ids = {reply.response.headers[header.get(provider, "x-request-id")] for reply in replies}
@@ -108,9 +108,9 @@ async def test_a_limit_is_kept(talk, provider):
     """An answer that would be longer than the limit ends there, and says so."""
     limit: dict[str, Any] = {  # type: ignore[assignment]
         "anthropic": {"max_tokens": 4},
-        "gemini": {"generationConfig": {"maxOutputTokens": 4}},
+        **{wire: {"generationConfig": {"maxOutputTokens": 4}} for wire in BY_GEMINI},
         **{chat: {"max_tokens": 4} for chat in CHATS},
-        "openai": {"max_completion_tokens": 4},
+        **{name: {"max_completion_tokens": 4} for name in ("openai", "azure")},
         "ollama": {"options": {"num_predict": 4}},
     }[provider]
     reply = await talk(provider, **limit)
@@ -197,7 +197,7 @@ async def test_chat_completions_report_usage_only_when_asked(talk):
     assert reply.unread[-2:] == ["data: [DONE]", ""]
 
 
-@pytest.mark.parametrize("provider", WIRES[:-1])
+@pytest.mark.parametrize("provider", [wire for wire in WIRES if wire != "ollama"])
 async def test_a_missing_key_is_refused(talk, client, provider):
     """Without a key nobody but Ollama answers, and says so in the provider's words."""
     request = talk.request(provider)
@@ -211,12 +211,12 @@ async def test_a_missing_key_is_refused(talk, client, provider):
 @pytest.mark.parametrize("bad", ["none", "words", "model", "name", "seven"])
 async def test_what_is_no_request_is_refused(talk, provider, bad):
     """A body that the provider could not read is a 400, and the simulator goes on."""
-    messages = "contents" if provider == "gemini" else "messages"
+    messages = "contents" if provider in BY_GEMINI else "messages"
     fields: Any = {
         "none": {messages: []},
         "words": {messages: "Hi"},
-        "model": {messages: None} if provider == "gemini" else {"model": ""},
-        "name": {"tools": [{"functionDeclarations": [{}]} if provider == "gemini" else {"no": "name"}]},  # type: ignore[dict-item]
+        "model": {messages: None} if provider in BY_GEMINI else {"model": ""},
+        "name": {"tools": [{"functionDeclarations": [{}]} if provider in BY_GEMINI else {"no": "name"}]},  # type: ignore[dict-item]
         "seven": {"tools": 7},
     }[bad]
     assert (await talk(provider, **fields)).status == 400

@@ -122,7 +122,7 @@ EVENTS = [
     (
         CredentialLookupFailed(**WHO, kind="OSError"),
         logging.WARNING,
-        "acme: the credentials resolver failed for one (OSError)",
+        "acme: the credential lookup failed for one (OSError)",
     ),
     (
         RegistryFull(**WHO, max_circuits=9),

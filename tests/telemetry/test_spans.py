@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from opentelemetry.trace import StatusCode
 
 from ranvier import (
+    Access,
     ConfigurationError,
     DeadlineExceededError,
     Deployment,
@@ -29,7 +30,7 @@ from ranvier import (
 )
 from ranvier.facts.record import Record
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
-from ranvier.messages import Image
+from ranvier.messages import Audio, Document, Image
 from ranvier.providers import GLM, Anthropic, FunctionProvider, Gemini, Kimi, Ollama, OpenAI, Stub
 from ranvier.telemetry import OpenTelemetry
 from ranvier.telemetry.opentelemetry import content, names
@@ -55,6 +56,17 @@ def seconds(span: Any) -> float:
 
 
 # --- the shape of it -----------------------------------------------------------------------------
+
+
+async def test_an_attempt_at_an_endpoint_of_a_tenant_names_its_host() -> None:
+    """And no port, nor the path, which may be anything."""
+    sdk, provider = Sdk(), ScriptedProvider("one")
+    provider.base_url = "https://one.example/v1"  # type: ignore[attr-defined]
+    access = Access("k", base_url="https://llm.acme.example:8443/v1")
+    await Pipeline(sdk.layer(), Fallback(provider), credentials=lambda *_: access).complete("Why?")
+    (attempt,) = sdk.attempts
+    assert attempt.attributes[names.ADDRESS] == "llm.acme.example"
+    assert names.PORT not in attempt.attributes
 
 
 async def test_a_call_with_troubles_is_one_span_with_its_attempts_and_waits() -> None:
@@ -444,6 +456,21 @@ def test_the_result_of_a_tool_with_a_picture_is_told_by_its_parts() -> None:
                 {"type": "image", "mime_type": "image/png", "size": 11},
             ],
         }
+    ]
+
+
+def test_documents_and_sound_are_told_like_pictures() -> None:
+    """The text of a document is content like any other; bytes stay out."""
+    parts = (
+        Document.from_text("a purple note"),
+        Document(data=b"%PDF-1.7", name="a.pdf"),
+        Audio("https://pic.example/1.mp3"),
+    )
+    (message,) = json.loads(str(content.request(Request((Message("user", parts),)))["gen_ai.input.messages"]))
+    assert message["parts"] == [
+        {"type": "text", "content": "a purple note"},
+        {"type": "document", "mime_type": "application/pdf", "size": 8},
+        {"type": "uri", "modality": "audio", "uri": "https://pic.example/1.mp3"},
     ]
 
 

@@ -108,7 +108,8 @@ def _provider(name: str, url: str | None) -> Provider:
 
     if url is None or name not in ADAPTERS:
         return provider_named(name)
-    provider: Provider = adapter(name)(base_url=url)
+    parameter = "endpoint" if name == "azure" else "base_url"
+    provider: Provider = adapter(name)(**{parameter: url})
     return provider
 
 

@@ -111,13 +111,21 @@ async def _serve(simulator: Simulator) -> None:
         await stopped.wait()
 
 
+_ANY = '"any-key", base_url="{}"'
+_ARGUMENTS = {
+    "azure": '"{}", api_key="any-key"',
+    "vertex": 'project="any", token=lambda: "any-token", base_url="{}"',
+}
+"""The arguments of an adapter for the simulator."""
+
+
 def _directions(simulator: Simulator) -> str:
     """How to use each provider's base URL, in Python and on the command line."""
     from ranvier.providers import ADAPTERS
 
     lines = ["", "any key and any model work; in Python:"]
     for provider, url in simulator.urls.items():
-        lines.append(f'  {ADAPTERS[provider]}("any-key", base_url="{url}")')
+        lines.append(f"  {ADAPTERS[provider]}({_ARGUMENTS.get(provider, _ANY).format(url)})")
     base_url = f"anthropic={simulator.url('anthropic')}"
     command = f'ANTHROPIC_API_KEY=any-key ranvier ask "Why?" --to anthropic --base-url {base_url}'
     return "\n".join([*lines, "and on the command line, such as:", f"  {command}", ""])

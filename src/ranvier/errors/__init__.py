@@ -10,7 +10,7 @@
     |  |- PacedError                      .tenant .provider .reason .limits .waiting
     |  |- CredentialMissingError          no key of this tenant for this target
     |  |  `- CredentialUnusableError      our own is not set, or one cannot be sent
-    |  |- CredentialLookupError           the resolver of keys failed
+    |  |- CredentialLookupError           the resolver of keys, or a function for tokens, failed
     |  |- NotAllowedError                 rejected by Pipeline(allow=...)    .reasons
     |  |  `- AllowFailedError             that function failed
     |  `- LocalCapacityError              no connection slot in time

@@ -146,9 +146,10 @@ class CredentialMissingError(RejectedError):
 
 
 class CredentialLookupError(RejectedError):
-    """The resolver of keys failed: it raised an error (the `__cause__`), or returned something invalid.
+    """The resolver of keys failed, or a function in `token=`, `headers=` or `params=` of a provider.
 
-    The tenant is not at fault, and may well have a key.
+    It raised an error (the `__cause__`), took too long, or returned something invalid. The tenant is not at
+    fault, and may well have a key.
     """
 
     kind = "credential_lookup"

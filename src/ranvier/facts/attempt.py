@@ -38,6 +38,7 @@ class Attempt:
         skipped: Number of malformed chunks without content that were ignored.
         billable: False if it cost nothing: nothing was sent, or the provider rejected the request.
         fault: The fault that `Chaos` injected, else `None`.
+        endpoint: The name of the tenant's own endpoint, its host and a digest; else `None`.
     """
 
     target: str
@@ -56,6 +57,7 @@ class Attempt:
     skipped: int = 0
     billable: bool = True
     fault: str | None = None
+    endpoint: str | None = None
 
     @property
     def provider(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ranvier.messages.usage import Usage
 
@@ -34,3 +35,11 @@ class Price:
 
 Prices = Mapping[str, Price]
 """By target, `"provider/model"`."""
+
+P = TypeVar("P")
+
+
+def of_target(prices: Mapping[str, P], target: str) -> P | None:
+    """The entry of a target, else for a version, as `"vertex/claude-x@20250929"`, the plain name's."""
+    entry = prices.get(target)
+    return prices.get(target.partition("@")[0]) if entry is None and "@" in target else entry

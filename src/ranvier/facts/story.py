@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ranvier.facts.price import Prices
+from ranvier.facts.price import Prices, of_target
 from ranvier.messages.usage import Usage
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def _attempted(attempt: Attempt) -> str:
     first = "" if attempt.first_token is None else f", first content after {attempt.first_token:.3f} s"
     result = f"{_words(attempt.outcome)}{status}, {attempt.seconds:.3f} s{first}"
     injected = "" if attempt.fault is None else f" (injected: {_words(attempt.fault)})"
-    return f"{attempt.target}, attempt {attempt.number}: {result}{injected}"
+    where = "" if attempt.endpoint is None else f" at {attempt.endpoint}"
+    return f"{attempt.target}{where}, attempt {attempt.number}: {result}{injected}"
 
 
 def _waited(wait: Wait) -> str:
@@ -203,8 +204,9 @@ def _words(kind: str) -> str:
 def _cost(attempts: Iterable[Attempt], prices: Prices) -> float:
     cost = 0.0
     for attempt in attempts:
-        if attempt.usage is not None and attempt.target in prices:
-            cost += prices[attempt.target].of(attempt.usage)
+        price = of_target(prices, attempt.target)
+        if attempt.usage is not None and price is not None:
+            cost += price.of(attempt.usage)
     return cost
 
 

@@ -1,6 +1,8 @@
 """Requests, responses and stream events, the same for every provider. Nothing here depends on a provider."""
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message, Part, Role, Text, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Request
@@ -14,6 +16,8 @@ from ranvier.messages.wire import WirePart, WireTool
 __all__ = [
     "CHAT_COMPLETIONS",
     "SIGN_OF_LIFE",
+    "Audio",
+    "Document",
     "FinishReason",
     "Image",
     "Message",

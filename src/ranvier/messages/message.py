@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.characters import mended
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.native import Native
 from ranvier.messages.schema.lenient import STRICT, arguments_in
 from ranvier.messages.wire import WirePart
@@ -20,6 +22,11 @@ Role = Literal["system", "user", "assistant", "tool"]
 """The author of a message."""
 
 ROLES = get_args(Role)
+
+Media = Image | Document | Audio
+"""A part that is a picture, a document or sound."""
+
+MEDIA: Final = (Image, Document, Audio)
 
 _PartT = TypeVar("_PartT")
 
@@ -77,7 +84,7 @@ class ToolResult:
 
     Attributes:
         call_id: The `id` of the `ToolCall`.
-        content: The result as text, or as parts (`Text`, `Image`, `WirePart`).
+        content: The result as text, or as parts (`Text`, `Image`, `Document`, `Audio`, `WirePart`).
         name: The tool's name; taken from the call if omitted.
         is_error: The tool failed, and `content` describes the error.
         extra: Further fields on the wire, as for `Text`.
@@ -87,7 +94,7 @@ class ToolResult:
     """
 
     call_id: str
-    content: str | tuple[Text | Image | WirePart, ...]
+    content: str | tuple[Text | Media | WirePart, ...]
     name: str = ""
     is_error: bool = False
     extra: Mapping[str, Any] | None = None
@@ -97,7 +104,7 @@ class ToolResult:
         def __init__(
             self,
             call_id: str,
-            content: str | Iterable[str | Text | Image | WirePart],
+            content: str | Iterable[str | Text | Media | WirePart],
             name: str = "",
             is_error: bool = False,
             extra: Mapping[str, Any] | None = None,
@@ -105,11 +112,11 @@ class ToolResult:
 
     def __post_init__(self) -> None:
         if not isinstance(self.content, str):
-            parts = _parts(self.content, "ToolResult(content=...)", (Text, Image, WirePart))
+            parts = _parts(self.content, "ToolResult(content=...)", (Text, Image, Document, Audio, WirePart))
             object.__setattr__(self, "content", parts)
 
     @property
-    def parts(self) -> tuple[Text | Image | WirePart, ...]:
+    def parts(self) -> tuple[Text | Media | WirePart, ...]:
         """The content as parts, also where it is plain text."""
         return _as_parts(self.content)
 
@@ -119,7 +126,7 @@ class ToolResult:
         return _text_in(self.content)
 
 
-Part = Text | Image | ToolCall | ToolResult | Native | WirePart
+Part = Text | Media | ToolCall | ToolResult | Native | WirePart
 """One part of a message; the order matters."""
 
 
@@ -172,7 +179,7 @@ class Message:
     def tool(
         cls,
         call_id: str,
-        content: str | Iterable[str | Text | Image | WirePart],
+        content: str | Iterable[str | Text | Media | WirePart],
         *,
         name: str = "",
         is_error: bool = False,

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class WirePart:
-    """A part of a message that only one wire supports: a document, audio, a file by its id; sent unchanged.
+    """A part of a message that only one wire supports: a video, a file by its id; sent unchanged.
 
     A target of another wire raises `UnsupportedRequestError`, so that `Fallback` tries the next one. A
     `Native`, which a model issued for itself, is left out there instead.

@@ -4,8 +4,8 @@ from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price
 from ranvier.facts.story import Story, Wait
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials.access import SHARED, Access
 from ranvier.pipeline.credentials.credentials import Credentials
-from ranvier.pipeline.credentials.resolver import SHARED
 from ranvier.pipeline.deployment import Deployment, Provider, StreamingProvider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer
@@ -18,6 +18,7 @@ from ranvier.pipeline.timing.limits import Limits
 
 __all__ = [
     "SHARED",
+    "Access",
     "Attempt",
     "Call",
     "Credentials",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ranvier.events import RequestAdjusted
-from ranvier.messages.size import characters_in
+from ranvier.facts.price import of_target
+from ranvier.messages.size import estimated_characters_in
 from ranvier.pipeline.timing.limits import UNLIMITED, Limits
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ranvier.facts.record import Record
     from ranvier.messages.request import Request
     from ranvier.pipeline.asking.notified import Injectable, Observer, Probing, Spending
+    from ranvier.pipeline.credentials.access import Access
     from ranvier.pipeline.deployment import Deployment
     from ranvier.pipeline.runtime import Runtime
     from ranvier.pipeline.timing.alarm import Alarm
@@ -92,6 +94,7 @@ class Call:
         deployment: The current target; the ROUTE layer sets it, and layers outside it must not read it.
         credential: The key to use at `deployment`, or `None`.
         tenants_key: That key is the tenant's own: the resolver returned it, and it is not the provider's.
+        access: The endpoint and headers of the tenant's own at `deployment`; `None` if it has none.
         attempt: The number of the attempt at this deployment, from 1.
         delay: Seconds waited before this attempt.
         reason: The kind of the error that caused this attempt; `None` for the first of a call.
@@ -118,6 +121,7 @@ class Call:
     deployment: Deployment = field(default=None, init=False)  # type: ignore[assignment]  # because ROUTE sets it
     credential: str | None = field(default=None, init=False)
     tenants_key: bool = field(default=False, init=False)
+    access: Access | None = field(default=None, init=False)
     attempt: int = field(default=1, init=False)
     delay: float = field(default=0.0, init=False)
     reason: str | None = field(default=None, init=False)
@@ -150,6 +154,7 @@ class Call:
         call.deployment = deployment
         call.credential = credential
         call.tenants_key = False
+        call.access = None
         call.attempt = 1
         call.delay = 0.0
         call.reason = reason
@@ -166,8 +171,7 @@ class Call:
     def until(self, deadline: float) -> Call:
         """The same call, with `deadline` unless its own is earlier."""
         call = self._copy()
-        if self.deadline is None or deadline < self.deadline:
-            call.deadline = deadline
+        call.deadline = deadline if self.deadline is None else min(self.deadline, deadline)
         return call
 
     def within(self, limits: Limits) -> Call:
@@ -227,14 +231,11 @@ class Call:
 
     @property
     def estimated_cost(self) -> float | None:
-        """About what this call costs at most at its target; `None` without a price or a `max_tokens`.
-
-        It counts a token for four characters of the request, nothing for images, and the whole `max_tokens`.
-        """
-        price, limit = self.pipeline.prices.get(self.deployment.target), self.request.max_tokens
+        """What it costs at most, at four characters per token and without images; `None` if not known."""
+        price, limit = of_target(self.pipeline.prices, self.deployment.target), self.request.max_tokens
         if price is None or limit is None:
             return None
-        return (characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000
+        return (estimated_characters_in(self.request) / 4 * price.input + limit * price.output) / 1_000_000
 
     def adjusted(self, changes: Iterable[tuple[str, str]]) -> None:
         """Emit a `RequestAdjusted` event for each `(parameter, description of its change)`."""
@@ -250,9 +251,8 @@ class Call:
 
     def _copy(self) -> Call:
         call = self.to(self.deployment, self.credential, self.reason)
-        call.tenants_key = self.tenants_key
-        call.attempt = self.attempt
-        call.delay = self.delay
+        call.tenants_key, call.access = self.tenants_key, self.access
+        call.attempt, call.delay = self.attempt, self.delay
         return call
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.asking.optional_members import knows_model, stream_of, traits_of
+from ranvier.remedies import OF_A_DEPLOYMENT, suggests
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response, StreamEvent
@@ -25,14 +26,16 @@ class Provider(Protocol):
     - `open(pipeline)` and `async aclose()`, called when a pipeline opens and closes;
     - `slots`, an `asyncio.Semaphore` of connections: an attempt acquires one before it is timed;
     - `credential() -> str | None`, its own key, and `needs_credential`, true if it requires a key;
+    - `takes_access`, true if it heeds `call.access`, a tenant's own endpoint and headers;
     - `environment`, a tuple of the variables that may hold its key: errors name them;
     - `base_url`, by which two different providers with the same name are detected and rejected;
     - `family`, the vendor whose API and models it has, if its name is another;
     - `lacks(call) -> InvalidRequestError | None`, why it cannot serve `call.request`: it is skipped then;
     - `knows_model(model) -> bool`, true if its table of model capabilities has a row for that model.
 
-    `needs_credential`, `environment`, `base_url` and `family` are read once, when a `Deployment` is built;
-    the others on each use. `None` counts as absent. A member of a wrong type raises a `ConfigurationError`.
+    `needs_credential`, `takes_access`, `environment`, `base_url` and `family` are read once, when a
+    `Deployment` is built; the others on each use. `None` counts as absent. A member of a wrong type raises a
+    `ConfigurationError`.
 
     It raises every failure as an error of `ranvier.errors`.
     """
@@ -61,7 +64,7 @@ class StreamingProvider(Provider, Protocol):
 
 
 MAX_REFUSALS = 10_000
-"""Credentials for which a deployment remembers that streaming was rejected."""
+"""Accounts for which a deployment remembers that streaming was rejected."""
 
 
 class Deployment:
@@ -96,6 +99,7 @@ class Deployment:
         "traits",
     )
 
+    @suggests(**OF_A_DEPLOYMENT)
     def __init__(
         self,
         provider: Provider,
@@ -124,23 +128,23 @@ class Deployment:
         self.fault: str | None = None  # injected into the attempts there, on purpose
         self.is_asked = True  # false if that fault takes the place of the provider
         self._real: Deployment | None = None  # that without the fault
-        self._not_streaming: set[int] = set()  # hashes of the credentials for which it rejected streaming
+        self._not_streaming: set[int] = set()  # the accounts for which it rejected streaming
 
-    def streams(self, credential: str | None) -> bool:
-        """False if the provider cannot stream, or has rejected streaming for this credential."""
+    def streams(self, account: int) -> bool:
+        """False if the provider cannot stream, or has rejected streaming for this account."""
         return stream_of(self.provider) is not None and (
-            not self._not_streaming or hash(credential) not in self._not_streaming
+            not self._not_streaming or account not in self._not_streaming
         )
 
     def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
         """The answer as events, from a provider that streams."""
         return cast(StreamingProvider, self.provider).stream(call)
 
-    def ask_whole(self, credential: str | None) -> None:
-        """The provider rejected streaming for this credential: do not try it again."""
+    def ask_whole(self, account: int) -> None:
+        """The provider rejected streaming for this account: do not try it again."""
         if len(self._not_streaming) >= MAX_REFUSALS:
             self._not_streaming.clear()  # each then costs one more rejected request
-        self._not_streaming.add(hash(credential))
+        self._not_streaming.add(account)
 
     def take_over(self, before: Deployment) -> None:
         """Go on with what was learned about the same target before a reload."""

@@ -100,10 +100,10 @@ class Keys(Protocol):
     def default(self, call: Call, deployment: Deployment) -> str | None:
         """The own key of the provider of `deployment`."""
 
-    def another(self, call: Call) -> str | None:
+    def another(self, call: Call) -> object | None:
         """Another key for the target of `call` that may be used at once."""
 
-    def add_availability_check(self, closed_for: Callable[[Deployment, str, float], float]) -> None:
+    def add_availability_check(self, closed_for: Callable[[Deployment, int, float], float]) -> None:
         """Prefer keys for which `closed_for` returns 0."""
 
     def invalidate(self, call: Call) -> None:

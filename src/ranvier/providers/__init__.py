@@ -16,12 +16,14 @@ from ranvier.providers.stub import Stub
 
 if TYPE_CHECKING:
     from ranvier.providers.anthropic.adapter import Anthropic
+    from ranvier.providers.azure.adapter import Azure
     from ranvier.providers.chat_completions.glm import GLM
     from ranvier.providers.chat_completions.kimi import Kimi
     from ranvier.providers.chat_completions.openai import OpenAI
     from ranvier.providers.chat_completions.openrouter import OpenRouter
     from ranvier.providers.gemini.adapter import Gemini
     from ranvier.providers.ollama.adapter import Ollama
+    from ranvier.providers.vertex.adapter import Vertex
 
 ADAPTERS = {
     "anthropic": "Anthropic",
@@ -31,6 +33,8 @@ ADAPTERS = {
     "glm": "GLM",
     "openrouter": "OpenRouter",
     "ollama": "Ollama",
+    "vertex": "Vertex",
+    "azure": "Azure",
 }
 """The adapter class of each vendor."""
 
@@ -42,12 +46,15 @@ _MODULES = {
     "glm": "chat_completions.glm",
     "openrouter": "chat_completions.openrouter",
     "ollama": "ollama.adapter",
+    "vertex": "vertex.adapter",
+    "azure": "azure.adapter",
 }
 """The module that defines each adapter class."""
 
 __all__ = [
     "GLM",
     "Anthropic",
+    "Azure",
     "FunctionProvider",
     "Gemini",
     "Kimi",
@@ -55,6 +62,7 @@ __all__ = [
     "OpenAI",
     "OpenRouter",
     "Stub",
+    "Vertex",
 ]
 
 

@@ -95,7 +95,8 @@ class ScriptedProvider:
     Attributes:
         slots, needs_credential, credential: Unset unless a test sets them; HTTP adapters have the same.
             Set `needs_credential` before you build a pipeline.
-        calls: The calls received, oldest first, each with its `request`, `tenant`, `credential`,
+        takes_access: True: the calls show the endpoint and headers of a tenant, as `access`.
+        calls: The calls received, oldest first, each with its `request`, `tenant`, `credential`, `access`,
             `attempt` and `deadline`.
         in_progress: The number of calls in flight.
         cancelled: The number of calls that were cancelled or closed before their end.
@@ -103,6 +104,7 @@ class ScriptedProvider:
 
     slots: asyncio.Semaphore
     needs_credential: bool
+    takes_access = True
     credential: Callable[[], str | None]
 
     def __init__(

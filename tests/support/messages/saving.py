@@ -6,6 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ranvier.messages import (
+    Audio,
+    Document,
     FinishReason,
     Image,
     Message,
@@ -21,7 +23,10 @@ from ranvier.pipeline import Attempt
 
 PNG = b"\x89PNG\r\n\x1a\nnot a picture at all"
 
-EVERY_PART = [
+PDF = b"%PDF-1.7\nnot a document at all"
+WAV = b"RIFF\x20\x00\x00\x00WAVEfmt not a sound at all"
+
+OLD_PARTS = [
     Message.system("Be terse."),
     Message(
         "user",
@@ -70,7 +75,27 @@ EVERY_PART = [
     ),
     Message.assistant("Sunny."),
 ]
-"""A conversation with every part and every field; `tests/data/saved/history-1.json` holds the same."""
+"""A conversation with every part and every field of the format's first version."""
+
+EVERY_PART = [
+    *OLD_PARTS,
+    Message(
+        "user",
+        (
+            Document(data=PDF, name="report.pdf", extra={"citations": {"enabled": True}}),
+            Document.from_text("So much, so long.", "text/markdown", name="notes.md"),
+            Document("https://example.com/plan.pdf", name="The plan"),
+            Audio(data=WAV, extra={"prompt_cache_breakpoint": {"mode": "explicit"}}),
+            Audio("https://example.com/song.mp3"),
+        ),
+    ),
+    Message.assistant(tool_calls=[ToolCall("toolu_3", "read")]),
+    Message.tool("toolu_3", [Document(data=PDF), Audio(data=WAV)], name="read"),
+]
+"""A conversation with every part and every field; `tests/data/saved/history-2.json` holds the same."""
+
+HISTORIES = {1: OLD_PARTS, 2: EVERY_PART}
+"""What the file of each version holds."""
 
 EVERY_FIELD: Response[Any] = Response(
     "Sunny.",
@@ -100,7 +125,7 @@ EVERY_FIELD: Response[Any] = Response(
         ),
     ),
 )
-"""A response with every field; `tests/data/saved/response-1.json` holds the same."""
+"""A response with every field; `tests/data/saved/response-2.json` holds the same."""
 
 
 def whole(value: Any) -> Any:
@@ -135,16 +160,30 @@ images = st.builds(
     detail=MAYBE,
     extra=EXTRA,
 ) | st.builds(Image, TEXTS.map("https://".__add__), media_type=MAYBE, detail=MAYBE, extra=EXTRA)
+contents = st.text(min_size=1, max_size=8).filter(
+    lambda text: text.strip("\ufeff\x00").strip() and "\x00" not in text
+)
+names = st.none() | st.text('abc .é<>&"', min_size=1, max_size=8)
+documents = st.one_of(
+    st.builds(Document, data=st.binary(max_size=9).map(PDF.__add__), name=names, extra=EXTRA),
+    st.builds(Document.from_text, contents, st.none() | st.just("text/csv"), name=names),
+    st.builds(Document, st.just("https://x.test/a?b"), media_type=st.just("text/html"), extra=EXTRA),
+)
+sounds = st.one_of(
+    st.builds(Audio, data=st.binary(max_size=9).map(WAV.__add__), extra=EXTRA),
+    st.builds(Audio, st.just("http://x.test/a"), media_type=st.sampled_from(["audio/wav", "audio/x-aiff"])),
+)
+media = images | documents | sounds
 calls = st.builds(ToolCall, TEXTS, TEXTS, OBJECTS, MAYBE, st.none() | natives, EXTRA)
 results = st.builds(
     ToolResult,
     TEXTS,
-    TEXTS | st.lists(texts | images | wire_parts, max_size=3),
+    TEXTS | st.lists(texts | media | wire_parts, max_size=3),
     TEXTS,
     st.booleans(),
     EXTRA,
 )
-parts = st.one_of(texts, images, calls, results, natives, wire_parts)
+parts = st.one_of(texts, media, calls, results, natives, wire_parts)
 messages = st.builds(
     Message,
     st.sampled_from(["system", "user", "assistant", "tool"]),

@@ -2,6 +2,7 @@
 
 from simulation.mutants import MUTANTS as OF_INVARIANTS
 from support.mutants.adaptive import MUTANTS as OF_ADAPTIVE
+from support.mutants.azure import MUTANTS as OF_AZURE
 from support.mutants.balance import MUTANTS as OF_BALANCES
 from support.mutants.chaos import MUTANTS as OF_CHAOS
 from support.mutants.foreign_code import MUTANTS as OF_FOREIGN_CODE
@@ -9,6 +10,8 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.media import MUTANTS as OF_MEDIA
+from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
@@ -20,17 +23,21 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.tokens import MUTANTS as OF_TOKENS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
     *OF_CHAOS,
     *OF_ADAPTIVE,
+    *OF_AZURE,
     *OF_BALANCES,
     *OF_FOREIGN_CODE,
     *OF_GATES,
     *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
+    *OF_OPAQUE,
+    *OF_MEDIA,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,
@@ -42,6 +49,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_TOKENS,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

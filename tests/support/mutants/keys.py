@@ -22,8 +22,8 @@ MUTANTS = [
     ),
     mutant(
         "K1", "a tenant without a key uses ours", ROTATION,
-        "key in answer]\n",
-        "key in answer or (SHARED,)]\n",
+        "for held in answer)\n",
+        "for held in answer or (SHARED,))\n",
         f"{KEYS}::test_where_a_tenant_has_no_key_nothing_is_sent",
     ),
     mutant(
@@ -94,15 +94,45 @@ MUTANTS = [
     ),
     mutant(
         "K6", "our key is the tenant's where the resolver names it", ROTATION,
-        "UsableKey(key, key != own)",
-        "UsableKey(key, True)",
+        "UsableKey(key, access is not None or key != own, access)",
+        "UsableKey(key, True, access)",
         f"{FURTHER}::test_a_call_knows_whether_its_key_is_the_tenants_own",
     ),
     mutant(
         "K6", "a derived call forgets whose key it has", CALL,
-        "        call.tenants_key = self.tenants_key",
-        "        pass",
+        "        call.tenants_key, call.access = self.tenants_key, self.access",
+        "        call.access = self.access",
         f"{DERIVED}[again]",
+    ),
+    mutant(
+        "K6", "a derived call forgets the endpoint of its tenant", CALL,
+        "        call.tenants_key, call.access = self.tenants_key, self.access",
+        "        call.tenants_key = self.tenants_key",
+        f"{DERIVED}[again]",
+    ),
+    mutant(
+        "K6", "endpoints with the same key share gates", "pipeline/credentials/identity.py",
+        "    return hash(call.access or call.credential)",
+        "    return hash(call.credential)",
+        "tests/pipeline/test_access.py::test_an_endpoint_has_gates_of_its_own",
+    ),
+    mutant(
+        "K6", "endpoints share a circuit", "pipeline/credentials/identity.py",
+        "return name if access is None or access.endpoint is None else",
+        "return name if True else",
+        "tests/pipeline/test_access.py::test_an_endpoint_has_a_circuit_of_its_own",
+    ),
+    mutant(
+        "K6", "our key in a header replaces that of a tenant", "providers/_wire/additions.py",
+        "    if not call.tenants_key:",
+        "    if True:",
+        "tests/providers/test_tenants_server.py::test_a_key_of_ours_in_a_header_is_never_sent_for_a_tenant",
+    ),
+    mutant(
+        "K6", "our headers leave for the endpoint of a tenant", "providers/_wire/adapter.py",
+        "        moved.additions, moved.preparations = Additions(None, None), ()",
+        "        pass",
+        "tests/providers/test_tenants_server.py::test_nothing_of_ours_leaves_for_the_endpoint_of_a_tenant",
     ),
     mutant(
         "K6", "whose key it is lasts beyond the target", CALL,

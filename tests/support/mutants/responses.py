@@ -127,7 +127,7 @@ MUTANTS = [
     ),
     mutant(
         "W5", "a fix for one API is made for the other", OPENAI,
-        "Responses(self, self._repairs_of_responses)", "Responses(self, self.repairs)",
+        "Responses(self, self.repairs_of_responses)", "Responses(self, self.repairs)",
         f"{SENT}::test_what_chat_needed_is_not_done_here",
     ),
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ranvier.clock import clock_of
 from ranvier.errors import RanvierError
 from ranvier.facts.record import Record
 from ranvier.messages import Message, Request
@@ -42,6 +43,12 @@ class FakePipeline:
         self.events = Events()
         self.lifecycle = self
         self.provider_names: frozenset[str] = frozenset()
+        self.loop = asyncio.get_running_loop()
+        self.clock = clock_of(self.loop)
+
+    def in_background(self, work: Any, *_: Any, **__: Any) -> asyncio.Task[None]:
+        """Start it."""
+        return self.loop.create_task(work)
 
 
 class Asked:

@@ -23,6 +23,8 @@ TABLES: dict[str, Callable[[], Awaitable[Table]]] = {
     "conversation": features_sent.conversation,
     "tools": features_sent.tools,
     "pictures": features_sent.pictures,
+    "documents": features_sent.documents,
+    "sound": features_sent.sound,
     "further fields": features_sent.further_fields,
     "forms": features_sent.forms,
     "setting places": features_models.setting_places,

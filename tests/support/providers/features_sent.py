@@ -15,10 +15,17 @@ from unittest.mock import patch
 import httpx
 
 from ranvier.errors import RanvierError, UnsupportedRequestError
-from ranvier.messages import Image, Message, Request, Schema, Tool, ToolCall
+from ranvier.messages import Audio, Document, Image, Message, Request, Schema, Tool, ToolCall
 from ranvier.messages.build import build_request
+from support.messages.saving import PDF, WAV
 from support.providers.asking import opened
+from support.providers.azure_apis import AZURE, TOKEN
 from support.providers.seven import APIS, PNG
+from support.providers.vertex_apis import AT_VERTEX
+
+SEEING = {"glm": "glm-4.6v"}
+HEARING = {**SEEING, "openai": "gpt-audio"}
+"""Models that see or hear, where the default one does not."""
 
 LEFT_OUT, REFUSED = "left out", "refused"
 
@@ -108,9 +115,9 @@ def differences(before: Any, after: Any) -> str:
     return quoted(f"{path}: {json.dumps(value)}" for path, value in new)
 
 
-async def place(name: str, request: Request, mark: object) -> str:
+async def place(name: str, request: Request, mark: object, *, model: str | None = None) -> str:
     """Where that provider is sent the mark."""
-    what = await sent(name, request)
+    what = await sent(name, request, model=model)
     return REFUSED if what is None else places(what.fields, mark) or LEFT_OUT
 
 
@@ -123,20 +130,25 @@ Table = list[list[str]]
 async def addresses() -> Table:
     """Where a request goes, with which key, and where that is taken from."""
     table = [["provider", "address", "headers", "key variables", "default model"]]
-    for name, kind in APIS.items():
+    for name, kind in (APIS | AZURE | AT_VERTEX).items():
         urls, headers = [], []
-        for variable in kind.environment:
-            with patch.dict(os.environ, {variable: "<key>"}):
+        for variable in kind.environment or ("",):
+            key = TOKEN if "TOKEN" in variable else "<key>"
+            with patch.dict(os.environ, {variable: key} if variable else {}):
                 async with opened(kind, httpx.Response(200, json={})) as server:
                     await server.sent(key=server.provider.credential())
             (request,) = server.requests
             urls.append(str(request.url))
-            headers += [f"{key}: {value}" for key, value in request.headers.items() if key not in EVERYONES]
+            shown = {key: value.replace(TOKEN, "<token>") for key, value in request.headers.items()}
+            headers += [f"{key}: {value}" for key, value in shown.items() if key not in EVERYONES]
         ways = [f"`{url}`" for url in dict.fromkeys(urls)]
         if len(ways) > 1:
             ways = [f"`{key}`: `{url}`" for key, url in zip(kind.environment, urls, strict=True)]
         table.append(
-            [name, "<br>".join(ways), quoted(headers), quoted(kind.environment), f"`{kind.default_model}`"]
+            [
+                *(name, "<br>".join(ways), quoted(headers)),
+                *(quoted(kind.environment) or "none: `token=`", f"`{kind.default_model}`"),
+            ]
         )
     return table
 
@@ -193,18 +205,57 @@ async def pictures() -> Table:
     return table
 
 
+async def documents() -> Table:
+    """Where documents stand, and texts."""
+    address, encoded = "https://x.test/plan.pdf", base64.b64encode(PDF).decode()
+    pdf, text = Document(data=PDF, name="mark of name.pdf"), Document.from_text("mark of text")
+    called = Request((*CALLED[:-1], Message.tool("call_1", ("See.", pdf))))
+    probes = (
+        (asked(pdf), encoded),
+        (asked(Document(address)), address),
+        (asked(pdf), "mark of name"),
+        (called, encoded),
+        (asked(text), "mark of text"),
+    )
+    table = [["provider", "PDF, bytes", "PDF, URL", "its name", "PDF in a tool result", "text"]]
+    table += [
+        [name, *[await place(name, *probe, model=SEEING.get(name)) for probe in probes]] for name in APIS
+    ]
+    return table
+
+
+async def sound() -> Table:
+    """Where sound stands."""
+    address = "https://x.test/song.mp3"
+    recording, other = Audio(data=WAV), Audio(data=b"OggS and so on")
+    called = Request((*CALLED[:-1], Message.tool("call_1", ("Hear.", recording))))
+    probes = (
+        (asked(recording), recording.base64),
+        (asked(other), other.base64),
+        (asked(Audio(address)), address),
+        (called, recording.base64),
+    )
+    table = [["provider", "WAV or MP3, bytes", "other formats, bytes", "URL", "in a tool result"]]
+    table += [
+        [name, *[await place(name, *probe, model=HEARING.get(name)) for probe in probes]] for name in APIS
+    ]
+    return table
+
+
 async def further_fields() -> Table:
     """Where the keys of dicts stand that not every wire has."""
     mark = {"cache_control": {"type": "mark"}}
     thought = {"role": "assistant", "content": "So.", "reasoning_content": "mark"}
     begun = {"role": "assistant", "content": "So.", "partial": "mark"}
-    source = {"type": "text", "media_type": "text/plain", "data": "mark"}
+    source = {"type": "text", "media_type": "text/plain", "data": "Hi"}
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     parts = {
         "`cache_control` of a part": {"type": "text", "text": "Hi", **mark},
         "`detail` of an image": {"type": "image_url", "image_url": {"url": url, "detail": "mark"}},
-        "a `document`": {"type": "document", "source": source},
-        "an `input_audio`": {"type": "input_audio", "input_audio": {"data": "mark", "format": "wav"}},
+        "`context` of a `document`": {"type": "document", "source": source, "context": "mark"},
+        "`citations` of a `document`": {"type": "document", "source": source, "citations": {"of": "mark"}},
+        "a `file` by its id": {"type": "file", "file": {"file_id": "mark"}},
+        "an `input_file` by its id": {"type": "input_file", "file_id": "mark"},
     }
     tools = {
         "`cache_control` of a tool": {"name": "look_up", "input_schema": {"type": "object"}, **mark},

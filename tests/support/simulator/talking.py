@@ -9,12 +9,19 @@ import httpx
 from ranvier.simulator import Simulator
 
 CHATS = ("openai", "kimi", "glm", "openrouter")
-WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama")
+WIRES = ("anthropic", "openai", "gemini", "kimi", "glm", "openrouter", "ollama", "vertex", "azure")
+BY_GEMINI = {
+    "gemini": "/models",
+    "vertex": "/v1beta1/projects/acme-prod/locations/global/publishers/google/models",
+}
+"""The paths of the models of Gemini."""
+
 PATHS = {
     "anthropic": "/v1/messages",
     **dict.fromkeys(CHATS, "/chat/completions"),
-    "gemini": "/models/m:generateContent",
+    **{name: f"{path}/m:generateContent" for name, path in BY_GEMINI.items()},
     "ollama": "/api/chat",
+    "azure": "/openai/v1/chat/completions",
 }
 
 
@@ -71,22 +78,26 @@ class Talk:
     ) -> dict[str, Any]:
         """The arguments of `client.post` for such a question; `more` goes into the body."""
         wire = provider.partition("-")[0]
-        if wire == "gemini":
-            return self._request_to_gemini(prompt, stream, key, more)
+        if wire in BY_GEMINI:
+            return self._request_to_gemini(provider, prompt, stream, key, more)
         body = {"model": "m", "messages": [{"role": "user", "content": prompt}], "stream": stream, **more}
         headers = {"authorization": f"Bearer {key}"}
         if wire == "anthropic":
             body.setdefault("max_tokens", 100)
             headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
-        if wire in CHATS and stream:
+        if wire in (*CHATS, "azure") and stream:
             body.setdefault("stream_options", {"include_usage": True})
         return {"url": self.sim.url(provider) + PATHS[wire], "json": body, "headers": headers}
 
-    def _request_to_gemini(self, prompt: str, stream: bool, key: str, more: dict[str, Any]) -> dict[str, Any]:
+    def _request_to_gemini(
+        self, provider: str, prompt: str, stream: bool, key: str, more: dict[str, Any]
+    ) -> dict[str, Any]:
+        wire = provider.partition("-")[0]
         how = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = f"/models/{more.pop('model', 'm')}:{how}"
+        path = f"{BY_GEMINI[wire]}/{more.pop('model', 'm')}:{how}"
         body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}], **more}
-        return {"url": self.sim.url("gemini") + path, "json": body, "headers": {"x-goog-api-key": key}}
+        headers = {"x-goog-api-key": key} if wire == "gemini" else {"authorization": f"Bearer {key}"}
+        return {"url": self.sim.url(provider) + path, "json": body, "headers": headers}
 
     async def __call__(self, provider: str, prompt: str = "Why?", /, **more: Any) -> Reply:
         """Ask, and read the reply to its end."""

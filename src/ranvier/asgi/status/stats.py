@@ -55,7 +55,7 @@ UNUSUAL: dict[type[Event], Callable[[Any], str]] = {
     Throttled: lambda event: f"key {event.key} is throttled for {event.seconds:.3g} s: {event.kind}",
     LimitUsedUp: lambda event: f"key {event.key} has no {event.limits} left for {event.seconds:.3g} s",
     CredentialRejected: lambda event: f"key {event.key} was rejected: {event.kind}",
-    CredentialLookupFailed: lambda event: f"the credentials resolver failed: {event.kind}",
+    CredentialLookupFailed: lambda event: f"the credential lookup failed: {event.kind}",
     StreamInterrupted: lambda event: f"a stream broke: {event.kind}",
     RegistryFull: lambda event: f"all {event.max_circuits} circuits are in use: a call was sent without one",
 }

@@ -22,7 +22,8 @@ from ranvier.layers.deadline import Deadline
 from ranvier.layers.fallback.layer import Fallback
 from ranvier.layers.retry.layer import Retry
 from ranvier.layers.timeout import Timeout
-from ranvier.pipeline.credentials.resolver import SHARED, Credential
+from ranvier.pipeline.credentials.access import SHARED
+from ranvier.pipeline.credentials.resolver import Credential
 from ranvier.pipeline.layer import Layer
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.providers.anthropic.adapter import Anthropic

@@ -9,6 +9,7 @@ from ranvier.errors.rejected import CircuitOpenError
 from ranvier.events import CircuitChanged, RegistryFull
 from ranvier.facts.circuit import CircuitState
 from ranvier.layers.breaker.circuit import Circuit
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting.announce import announce_rejected
 from ranvier.pipeline.reporting.emitter import Events
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def rejection(call: Call, circuit: Circuit, now: float) -> CircuitOpenError:
     """The error of `call`, which `circuit` rejects; emits that too."""
-    provider = call.deployment.provider.name
+    provider = identity.server(call)
     error = CircuitOpenError(tenant=call.tenant, provider=provider, retry_after=circuit.retry_after(now))
     announce_rejected(call, error)
     return error
@@ -30,7 +31,7 @@ def emit_change(call: Call, before: CircuitState, circuit: Circuit) -> None:
         call.pipeline.events.emit(
             CircuitChanged(
                 tenant=call.tenant,
-                provider=call.deployment.provider.name,
+                provider=identity.server(call),
                 before=before,
                 after=circuit.state,
             ),

@@ -22,6 +22,7 @@ from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.windows import WindowedCircuit, Windows
 from ranvier.pipeline.asking.users_function import ask_key
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.estimate import limits_at, takes_slot
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.timing.limits import slot_wait
@@ -163,7 +164,7 @@ class Breaker(Guard):
 
     def admit(self, call: Call) -> Permit:
         """Return a permit for `call`, or raise `CircuitOpenError`."""
-        if self._plain:
+        if self._plain and call.access is None:
             key: Hashable = (call.tenant, call.deployment.provider.name)
             settings = self
         else:
@@ -172,7 +173,8 @@ class Breaker(Guard):
         if shared is None:
             return self.circuits.admit(call, key, settings)
         targets = shared.theirs if call.tenants_key else shared.ours
-        target = targets.get(call.deployment.target) or shared.at(call)
+        target = targets.get(call.deployment.target) if call.access is None else shared.at(call)
+        target = target or shared.at(call)
         if target is None:
             return self.circuits.admit(call, key, settings)
         if target.model.state is CLOSED and target.endpoint.state is CLOSED:
@@ -210,7 +212,7 @@ class Breaker(Guard):
             return ask_key("Breaker(key)", self._key, call)
         target, provider = call.deployment.target, call.deployment.provider.name
         own = target in self.overrides or provider in self.circuits.models
-        return call.tenant, target if own else provider
+        return call.tenant, identity.target(call) if own else identity.server(call)
 
     def lease(self, call: Call) -> float:
         """The lease in seconds of `call` as a probe that is sent now; infinity means until it ends."""

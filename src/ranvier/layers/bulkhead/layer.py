@@ -8,6 +8,7 @@ from ranvier import validation
 from ranvier.layers.bulkhead.fair_places import FairPlaces
 from ranvier.pipeline.asking.users_function import ask_key
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import identity
 
 
 class Bulkhead(FairPlaces):
@@ -57,9 +58,7 @@ class Bulkhead(FairPlaces):
 
     def key_of(self, call: Call) -> Hashable:
         """What the places of `call` are counted by."""
-        return (
-            call.deployment.provider.name if self._key is None else ask_key("Bulkhead(key)", self._key, call)
-        )
+        return identity.server(call) if self._key is None else ask_key("Bulkhead(key)", self._key, call)
 
     def name_of(self, key: Hashable) -> str:
         """The provider's name, or a digest of another key."""

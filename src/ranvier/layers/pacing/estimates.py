@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from ranvier.layers.pacing.key_limits import Costs
 from ranvier.messages.request import Request
-from ranvier.messages.size import characters_in
+from ranvier.messages.size import estimated_characters_in
 from ranvier.messages.usage import Usage
 
 MAX_TENANTS = 1024
@@ -51,7 +51,7 @@ class Estimates:
     def of(self, request: Request, tenant: str) -> Costs:
         """What a call is expected to use."""
         usual = self._tenants.get(tenant, self._all)
-        prompt = 1.0 + characters_in(request) / 4 * usual.ratio
+        prompt = 1.0 + estimated_characters_in(request) / 4 * usual.ratio
         answer = usual.output
         if request.max_tokens is not None and request.max_tokens < answer:
             answer = float(request.max_tokens)
@@ -61,7 +61,7 @@ class Estimates:
         """A call has used `usage`."""
         if usage.input <= 0:
             return
-        ratio = min(usage.input, MOST) / (1.0 + characters_in(request) / 4)
+        ratio = min(usage.input, MOST) / (1.0 + estimated_characters_in(request) / 4)
         output = min(usage.output, MOST)
         self._all.learn(ratio, output)
         usual = self._tenants.get(tenant)

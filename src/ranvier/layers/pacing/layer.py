@@ -17,6 +17,7 @@ from ranvier.layers.pacing.key_limits import Costs
 from ranvier.layers.pacing.paced_key import PacedKey
 from ranvier.layers.pacing.registry import Allowances, digest, key_of
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.layer import Handler, Layer, R
 from ranvier.pipeline.place import Place
@@ -92,7 +93,7 @@ class Pacing(Layer):
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Reserve what the call is expected to use, or wait for it; settle what it has used at its end."""
-        paced = self.allowances.of(call.deployment, call.credential)
+        paced = self.allowances.of(call.deployment, identity.account(call))
         if paced is None:
             return inner(call)
         held = HeldAllowance(self, call, paced)
@@ -144,7 +145,7 @@ class Pacing(Layer):
                 **call.where(),
                 limits=", ".join(lacking),
                 seconds=paced.limits.seconds_for(costs, 1, now),
-                key=digest(key_of(call.deployment, call.credential)),
+                key=digest(key_of(call.deployment, identity.account(call))),
             )
             call.pipeline.events.emit(event, call.record)
 
@@ -156,22 +157,22 @@ class Pacing(Layer):
 
     def admits_now(self, call: Call) -> bool:
         """True if `call` fits within the limits of its key, and no call waits for them."""
-        paced = self.allowances.known.get(key_of(call.deployment, call.credential))
+        paced = self.allowances.known.get(key_of(call.deployment, identity.account(call)))
         if paced is None or not paced.limits.known:
             return True
         return paced.admits(paced.estimates.of(call.request, call.tenant), call.pipeline.clock())
 
     def admits_in(self, call: Call) -> float:
         """Seconds until `call` is expected to fit within the limits of its key."""
-        paced = self.allowances.known.get(key_of(call.deployment, call.credential))
+        paced = self.allowances.known.get(key_of(call.deployment, identity.account(call)))
         if paced is None or not paced.limits.known:
             return 0.0
         costs = paced.estimates.of(call.request, call.tenant)
         return paced.seconds_for(costs, call.tenant, 1.0, call.pipeline.clock())
 
-    def used_up_for(self, deployment: Deployment, credential: str | None, now: float) -> float:
+    def used_up_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until a key has something left; 0 means now."""
-        paced = self.allowances.known.get(key_of(deployment, credential))
+        paced = self.allowances.known.get(key_of(deployment, account))
         return 0.0 if paced is None else paced.seconds_for(Costs(), "", 1.0, now)
 
     def unsettled(self) -> Iterable[str]:

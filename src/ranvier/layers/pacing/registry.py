@@ -75,9 +75,9 @@ class Allowances:
                     left, waiting = each.left(now), paced.queue.waiting
                     yield AllowanceSnapshot(key[0], key[1], digest(key), what, each.limit, left, waiting)
 
-    def of(self, deployment: Deployment, credential: str | None) -> PacedKey | None:
+    def of(self, deployment: Deployment, account: int) -> PacedKey | None:
         """The limits of a key; `None` if too many keys are in use."""
-        key = key_of(deployment, credential)
+        key = key_of(deployment, account)
         paced = self.known.get(key)
         if paced is not None:
             self.known.move_to_end(key)
@@ -104,9 +104,9 @@ class Allowances:
             self.known.clear()
 
 
-def key_of(deployment: Deployment, credential: str | None) -> Key:
+def key_of(deployment: Deployment, account: int) -> Key:
     """The key of the limits of a call."""
-    return deployment.provider.name, deployment.model, hash(credential)
+    return deployment.provider.name, deployment.model, account
 
 
 def digest(key: Key) -> str:

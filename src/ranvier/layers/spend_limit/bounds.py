@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document, is_text
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.stateful_fields import any_stateful
@@ -159,6 +161,10 @@ def _part(part: Part) -> int:
         return _text(part.call_id) + _text(part.name) + _json(part.extra)
     if isinstance(part, Native):
         return _json(part.data)
+    if is_text(part):
+        return _text(part.marked) + _text(part.name or "") + _json(part.extra)
+    if isinstance(part, (Document, Audio)):
+        raise _UnboundedError(f"{'sound' if isinstance(part, Audio) else 'a PDF'} has no known bound")
     if isinstance(part, WirePart):
         raise _UnboundedError(f"a part of type {part.type!r} has no known size")
     return _json(part.extra)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from ranvier import clock, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.spend_limit import SpendLimitExceededError
-from ranvier.facts.price import Price, Prices
+from ranvier.facts.price import Price, Prices, of_target
 from ranvier.layers.spend_limit.ledger import Account, Ledger
 from ranvier.layers.spend_limit.purse import Purse
 from ranvier.layers.spend_limit.rates import TOKENS, UNIT, Rates, rates_of
@@ -186,7 +186,7 @@ class SpendLimit(Layer):
 
     def rates_of(self, target: Deployment) -> Rates | None:
         """What a token costs at `target`; `None` without a price."""
-        return self._rates.get(target.target) if self.in_money else TOKENS
+        return of_target(self._rates, target.target) if self.in_money else TOKENS
 
     def shown(self, amount: int) -> float:
         """`amount` as money or tokens."""

@@ -20,15 +20,15 @@ _OF_KEY = (Scope.KEY, Scope.ENDPOINT)
 _OF_MODEL = (Scope.KEY_MODEL, Scope.MODEL)
 
 
-def keys_of(deployment: Deployment, credential: str | None) -> tuple[Key, Key]:
+def keys_of(deployment: Deployment, account: int) -> tuple[Key, Key]:
     """The gates of a call: that of its whole key, and that of its key for its model."""
-    provider, own = deployment.provider.name, hash(credential)
+    provider, own = deployment.provider.name, account
     return (provider, None, own), (provider, deployment.model, own)
 
 
-def key_closed_by(scope: Scope, deployment: Deployment, credential: str | None) -> Key | None:
+def key_closed_by(scope: Scope, deployment: Deployment, account: int) -> Key | None:
     """The gate that a failure of `scope` closes; `None` for one about the request or the target alone."""
-    whole, of_model = keys_of(deployment, credential)
+    whole, of_model = keys_of(deployment, account)
     return whole if scope in _OF_KEY else of_model if scope in _OF_MODEL else None
 
 

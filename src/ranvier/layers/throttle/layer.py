@@ -21,6 +21,7 @@ from ranvier.layers.throttle.rejection import rejection
 from ranvier.layers.throttle.wait_queue import Ticket, WaitQueue
 from ranvier.layers.throttle.waiting import due_at, turn_of, wait_at
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.estimate import takes_slot
 from ranvier.pipeline.layer import Handler, Layer, R
@@ -145,7 +146,7 @@ class Throttle(Layer):
     def _try_pass(self, call: Call, tickets: Tickets) -> Key | None:
         """Add the tickets of the gates that admit `call` now; return the first gate that does not."""
         now = call.pipeline.clock()
-        for key in keys_of(call.deployment, call.credential):
+        for key in keys_of(call.deployment, identity.account(call)):
             queue = self.gates.known.get(key)
             if queue is None or (key in tickets and now >= queue.gate.until):
                 continue
@@ -170,12 +171,12 @@ class Throttle(Layer):
 
     def _blocking(self, call: Call, queue: WaitQueue) -> WaitQueue:
         """The gate that rejects `call`: that of its whole key if it is closed, otherwise that of `queue`."""
-        whole = self.gates.known.get(keys_of(call.deployment, call.credential)[0])
+        whole = self.gates.known.get(keys_of(call.deployment, identity.account(call))[0])
         return queue if whole is None or whole.gate.until <= call.pipeline.clock() else whole
 
     def recheck(self, call: Call, since: float) -> None:
         """Send a call back to its gates if one was closed while the call waited for a connection."""
-        for key in keys_of(call.deployment, call.credential) if self.gates.known else ():
+        for key in keys_of(call.deployment, identity.account(call)) if self.gates.known else ():
             queue = self.gates.known.get(key)
             if queue is not None and queue.gate.since >= since:
                 raise RequeueError(self)  # not through a variable: the error references this frame
@@ -185,7 +186,7 @@ class Throttle(Layer):
     def _learn(self, call: Call, tickets: Tickets, error: BaseException) -> None:
         """Close a gate if the error says so, and settle the tickets."""
         scope = as_scope(getattr(error, "scope", None)) or Scope.REQUEST
-        key = key_closed_by(scope, call.deployment, call.credential)
+        key = key_closed_by(scope, call.deployment, identity.account(call))
         closing = closes(error, self.settings_for(call.deployment), probed=key in tickets)
         if closing is not None and key is not None:
             self._close(call, key, *closing)
@@ -229,18 +230,18 @@ class Throttle(Layer):
 
     def admits_now(self, call: Call) -> bool:
         """True if the gates of `call` would admit it now."""
-        return not self.closed_for(call.deployment, call.credential, call.pipeline.clock())
+        return not self.closed_for(call.deployment, identity.account(call), call.pipeline.clock())
 
     def admits_in(self, call: Call) -> float:
         """Seconds until the gates of `call` would admit it; infinity if it cannot wait for that."""
         if not self.gates.known:
             return 0.0
-        keys, now = keys_of(call.deployment, call.credential), call.pipeline.clock()
+        keys, now = keys_of(call.deployment, identity.account(call)), call.pipeline.clock()
         return math.inf if self.gates.bar(keys, now) else self.gates.opens_in(keys, now)
 
-    def closed_for(self, deployment: Deployment, credential: str | None, now: float) -> float:
+    def closed_for(self, deployment: Deployment, account: int, now: float) -> float:
         """Seconds until the gates would admit a call with this key, as far as known; 0 means now."""
-        return self.gates.opens_in(keys_of(deployment, credential), now) if self.gates.known else 0.0
+        return self.gates.opens_in(keys_of(deployment, account), now) if self.gates.known else 0.0
 
     def status(self, now: float) -> Iterable[str]:
         """How many gates are closed, and the first ones."""

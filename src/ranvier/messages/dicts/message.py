@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.messages.dicts.keys import Keys
+from ranvier.messages.dicts.media import image_from_base64
 from ranvier.messages.dicts.parts import (
-    image_from_base64,
     read_call_of,
     read_part,
     read_parts,

@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.dicts import media
 from ranvier.messages.dicts.keys import Keys
-from ranvier.messages.image import Image
-from ranvier.messages.message import Part, Text, ToolCall, ToolResult
-from ranvier.messages.native import CHAT_COMPLETIONS, RESPONSES, Native
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
+from ranvier.messages.message import Media, Part, Text, ToolCall, ToolResult
+from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.wire import WirePart
 
-PARTS: Final = (Text, Image, ToolCall, ToolResult, Native, WirePart)
+PARTS: Final = (Text, Image, Document, Audio, ToolCall, ToolResult, Native, WirePart)
 
 ONLY_ONE_WIRE: Final = {
-    **dict.fromkeys(("document", "search_result", "container_upload"), "anthropic"),
-    **dict.fromkeys(("file", "input_audio", "audio_url", "video_url"), CHAT_COMPLETIONS),
-    "input_file": RESPONSES,
+    **dict.fromkeys(("search_result", "container_upload"), "anthropic"),
+    **dict.fromkeys(("audio_url", "video_url"), CHAT_COMPLETIONS),
 }
 """Types that only one wire supports; sent there unchanged."""
 
@@ -82,50 +84,6 @@ def _refusal(keys: Keys, part: Mapping[str, Any]) -> Text:
     return Text(keys.text("refusal"))
 
 
-def _image_url(keys: Keys, part: Mapping[str, Any]) -> Image:
-    url = keys.take("image_url", "")
-    detail, media_type = keys.text("detail") or None, None
-    if isinstance(url, Mapping):
-        inner = Keys(url, f"{keys.where}.image_url")
-        url = inner.text("url")
-        detail = inner.text("detail") or detail
-        media_type = inner.text("format") or None  # litellm
-        inner.end()
-    extra = keys.extra("cache_control", "prompt_cache_breakpoint")
-    return _build_image(keys.where, url=str(url), media_type=media_type, detail=detail, extra=extra)
-
-
-def _image(keys: Keys, part: Mapping[str, Any]) -> Image | WirePart:
-    source = Keys(keys.mapping("source"), f"{keys.where}.source")
-    kind = source.take("type")
-    if kind == "file":
-        keys.extra("cache_control")
-        return WirePart("anthropic", copy.deepcopy(dict(part)))
-    if kind not in ("base64", "url"):
-        raise ConfigurationError(f"{source.where}.type={kind!r:.60}: choose one of base64, url, file")
-    url = source.text("url") if kind == "url" else _data_url(source)
-    source.end()
-    return _build_image(keys.where, url=url, extra=keys.extra("cache_control"))
-
-
-def _data_url(source: Keys) -> str:
-    return f"data:{source.text('media_type')};base64,{source.text('data')}"
-
-
-def image_from_base64(data: object, where: str) -> Image:
-    """An image given as plain base64, the format of Ollama."""
-    if not isinstance(data, str):
-        raise ConfigurationError(f"{where} is a {type(data).__name__}: give its bytes as base64")
-    return _build_image(where, url=f"data:;base64,{data}")
-
-
-def _build_image(where: str, **fields: Any) -> Image:
-    try:
-        return Image(**fields)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
-
-
 def _tool_use(keys: Keys, part: Mapping[str, Any]) -> ToolCall:
     call_id, name = keys.text("id"), keys.text("name")
     return read_call_of(keys.where, call_id, name, keys.take("input"), keys.extra("caller", "cache_control"))
@@ -157,15 +115,17 @@ def _tool_result(keys: Keys, part: Mapping[str, Any]) -> ToolResult:
     return ToolResult(call_id, content, is_error=is_error, extra=keys.extra("cache_control"))
 
 
-def result_of(content: object, where: str) -> str | tuple[Text | Image | WirePart, ...]:
+def result_of(content: object, where: str) -> str | tuple[Text | Media | WirePart, ...]:
     """The result of a tool: a str if it is only text, else its parts."""
     if content is None or isinstance(content, str):
         return content or ""
     parts = read_parts(content, where)
-    found: list[Text | Image | WirePart] = []
+    found: list[Text | Media | WirePart] = []
     for index, part in enumerate(parts):
-        if not isinstance(part, (Text, Image, WirePart)):
-            raise ConfigurationError(f"{where}[{index}]: a tool's result may hold text, images and documents")
+        if not isinstance(part, (Text, Image, Document, Audio, WirePart)):
+            raise ConfigurationError(
+                f"{where}[{index}]: a tool's result may hold text, images, documents and sound"
+            )
         found.append(part)
     if all(isinstance(part, Text) and not part.extra for part in found):
         return "".join(part.text for part in found if isinstance(part, Text))
@@ -198,9 +158,13 @@ READERS: Final[Mapping[str, Callable[[Keys, Mapping[str, Any]], Part]]] = {
     "input_text": _text,
     "output_text": _text,
     "refusal": _refusal,
-    "image_url": _image_url,
-    "input_image": _image_url,
-    "image": _image,
+    "image_url": media.image_url,
+    "input_image": media.image_url,
+    "image": media.image,
+    "document": media.document,
+    "file": media.file,
+    "input_file": media.input_file,
+    "input_audio": media.input_audio,
     "tool_use": _tool_use,
     "tool_result": _tool_result,
     "thinking": _thinking,

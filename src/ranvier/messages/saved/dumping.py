@@ -18,7 +18,7 @@ from ranvier.messages.schema.schema import Schema
 HISTORY: Final = list_of(MESSAGE.kind)
 
 Store = Callable[[bytes], str]
-"""Keeps the bytes of a picture, and returns a reference to them."""
+"""Keeps the bytes of a picture, a document or a recording, and returns a reference to them."""
 
 Fetch = Callable[[str], bytes]
 """Returns the bytes for a reference. It comes from the text: do not use it as a path unchecked."""
@@ -32,7 +32,8 @@ def dump(history: Iterable[Message], *, store: Store | None = None) -> str:
 
     Args:
         history: The messages.
-        store: Keeps the bytes of a picture elsewhere, and returns a reference; `None` writes them as base64.
+        store: Keeps the bytes of a picture, a document or a recording elsewhere, and returns a reference;
+            `None` writes them as base64.
 
     Raises:
         ConfigurationError: the conversation holds what JSON cannot; the message names the place.
@@ -49,7 +50,7 @@ def load(text: str | bytes, *, fetch: Fetch | None = None) -> list[Message]:
 
     Args:
         text: What `dump` returned.
-        fetch: Returns the bytes of a picture for a reference that `store` returned.
+        fetch: Returns the bytes for a reference that `store` returned.
 
     Raises:
         InvalidDumpError: the text is damaged, too long, no saved conversation, or of a newer version. The

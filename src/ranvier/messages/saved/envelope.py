@@ -13,7 +13,8 @@ from ranvier.errors.configuration import ConfigurationError, InvalidDumpError
 from ranvier.messages.saved.kinds import Kind, Unfit, name_of
 from ranvier.messages.schema.lenient import STRICT
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""1 had no documents and no sound; otherwise it is the same."""
 
 MAX_LENGTH: Final = 64 * 1024 * 1024
 """Characters of a text: more than any provider takes."""
@@ -36,7 +37,7 @@ def written(what: str, kind: Kind, value: Any, store: Any) -> str:
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(
             f"the {what} cannot be saved: it has more than {MAX_LENGTH} characters: give store=..., which "
-            "keeps pictures elsewhere, or drop old messages"
+            "keeps pictures, documents and sound elsewhere, or drop old messages"
         )
     return text
 

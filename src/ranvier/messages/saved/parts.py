@@ -1,10 +1,12 @@
-"""The format of messages and their parts, version 1."""
+"""The format of messages and their parts."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import ROLES, Message, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.saved.kinds import (
@@ -32,6 +34,29 @@ IMAGE: Final = Record(
         "data": Field(optional(BYTES), None),
         "media_type": MAYBE_STRING,
         "detail": MAYBE_STRING,
+        "extra": EXTRA,
+    },
+    tagged=True,
+)
+DOCUMENT: Final = Record(
+    Document,
+    "document",
+    {
+        "url": MAYBE_STRING,
+        "data": Field(optional(BYTES), None),
+        "media_type": MAYBE_STRING,
+        "name": MAYBE_STRING,
+        "extra": EXTRA,
+    },
+    tagged=True,
+)
+AUDIO: Final = Record(
+    Audio,
+    "audio",
+    {
+        "url": MAYBE_STRING,
+        "data": Field(optional(BYTES), None),
+        "media_type": MAYBE_STRING,
         "extra": EXTRA,
     },
     tagged=True,
@@ -67,7 +92,7 @@ TOOL_RESULT: Final = Record(
     "tool_result",
     {
         "call_id": Field(STRING),
-        "content": Field(either(STRING, list_of(any_of(TEXT, IMAGE, WIRE_PART)))),
+        "content": Field(either(STRING, list_of(any_of(TEXT, IMAGE, DOCUMENT, AUDIO, WIRE_PART)))),
         "name": Field(STRING, ""),
         "is_error": Field(FLAG, False),
         "extra": EXTRA,
@@ -75,7 +100,7 @@ TOOL_RESULT: Final = Record(
     tagged=True,
 )
 
-PARTS: Final = (TEXT, IMAGE, TOOL_CALL, TOOL_RESULT, NATIVE, WIRE_PART)
+PARTS: Final = (TEXT, IMAGE, DOCUMENT, AUDIO, TOOL_CALL, TOOL_RESULT, NATIVE, WIRE_PART)
 PART: Final = any_of(*PARTS)
 
 MESSAGE: Final = Record(

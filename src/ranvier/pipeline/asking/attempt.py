@@ -15,6 +15,7 @@ from ranvier.pipeline.asking import schema_repair
 from ranvier.pipeline.asking.foreign import cancelled_by_itself, failure_of
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.asking.payments import Payments
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.reporting import recorder
 from ranvier.pipeline.reporting.announce import announce_attempt
 from ranvier.pipeline.streaming.bounded_events import BoundedEvents
@@ -57,13 +58,13 @@ async def _if_wanted(call: Call) -> Response | ResponseStream:
 
 async def _by_stream(call: Call) -> Response | ResponseStream:
     deployment = call.deployment
-    if deployment.streams(call.credential):
+    if deployment.streams(identity.account(call)):
         try:
             return await _streamed(call, _events(call))
         except InvalidRequestError as error:
             if not error.refuses_streaming:
                 raise
-            deployment.ask_whole(call.credential)
+            deployment.ask_whole(identity.account(call))
             call = call.again(reason=error.kind)
     if call.watch.given_up:
         return await _if_wanted(call)

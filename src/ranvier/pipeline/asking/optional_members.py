@@ -36,12 +36,14 @@ class ProviderTraits:
         base_url: The base URL of its API, if it has one.
         environment: The environment variables that may hold its key.
         needs_credential: True if it answers no request without a key.
+        takes_access: True if it heeds `call.access`, with the endpoint and headers of a tenant.
     """
 
     family: str
     base_url: str | None
     environment: tuple[str, ...]
     needs_credential: bool
+    takes_access: bool
 
 
 def traits_of(provider: Named) -> ProviderTraits:
@@ -52,10 +54,11 @@ def traits_of(provider: Named) -> ProviderTraits:
     """
     base_url = getattr(provider, "base_url", None)
     environment = getattr(provider, "environment", None)
-    needs = getattr(provider, "needs_credential", None)
+    needs, takes = getattr(provider, "needs_credential", None), getattr(provider, "takes_access", None)
     _check(provider, "base_url", type(base_url), isinstance(base_url, str), "a str")
     _check(provider, "environment", type(environment), _are_names(environment), "a tuple of variable names")
     _check(provider, "needs_credential", type(needs), isinstance(needs, bool), "True or False")
+    _check(provider, "takes_access", type(takes), isinstance(takes, bool), "True or False")
     for name in ("credential", "open", "lacks"):
         _check_function(provider, name, "a plain function, not `async def`")
     _check_function(provider, "stream", "an async generator, or a function that returns an async iterator")
@@ -65,7 +68,8 @@ def traits_of(provider: Named) -> ProviderTraits:
     slots = inspect.getattr_static(provider, "slots", None)
     if not hasattr(slots, "__get__"):  # a property may need the event loop: it is checked at the opening
         _check_slots(provider, slots)
-    return ProviderTraits(family_of(provider), base_url or None, tuple(environment or ()), bool(needs))
+    names = tuple(environment or ())
+    return ProviderTraits(family_of(provider), base_url or None, names, bool(needs), bool(takes))
 
 
 def family_of(provider: Named) -> str:

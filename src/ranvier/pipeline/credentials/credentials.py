@@ -14,6 +14,8 @@ from ranvier.errors.rejected import (
 )
 from ranvier.errors.root import RanvierError
 from ranvier.pipeline.asking.optional_members import credential_of
+from ranvier.pipeline.credentials import identity
+from ranvier.pipeline.credentials.access import SHARED
 from ranvier.pipeline.credentials.key_rotation import (
     MAX_FURTHER_KEYS,
     ClosedFor,
@@ -22,7 +24,7 @@ from ranvier.pipeline.credentials.key_rotation import (
     use,
 )
 from ranvier.pipeline.credentials.lookups import Lookups
-from ranvier.pipeline.credentials.resolver import SHARED, Resolver, check_resolver
+from ranvier.pipeline.credentials.resolver import Resolver, check_resolver
 from ranvier.pipeline.reporting import recorder
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ class Credentials:
         missing_ttl: The same for the answer that a tenant has no key.
         max_entries: The most answers that are cached; the oldest is dropped first.
 
-    A resolver returns a key, `SHARED` for the provider's own key or for a server that needs none, `None` if
-    the tenant has no key (nothing is sent then), or several keys: they are used in turn, except those that
-    the provider currently limits or rejects. A conversation stays with the key that its opaque parts
+    A resolver returns a key, an `Access` with the endpoint and headers of the tenant, `SHARED` for the
+    provider's own key or for a server that needs none, `None` if the tenant has no key (nothing is sent
+    then), or several of these: they are used in turn, except those that the provider currently limits or
+    rejects. A conversation stays with the key that its opaque parts
     (signatures of reasoning) were issued to. If a key turns out to be limited or rejected, the call continues
     at once with another one, if there is one.
     """
@@ -101,7 +104,7 @@ class Credentials:
         rejected = isinstance(error, AuthenticationError)
         if rejected:
             self.invalidate(call)
-        call.record.tried_keys += ((call.deployment.target, hash(call.credential)),)
+        call.record.tried_keys += ((call.deployment.target, identity.account(call)),)
         chosen = self._turns.another(call)
         if chosen is None and (rejected or _rejected_in_another_call(error)):
             chosen = await self._newer(call)
@@ -134,10 +137,9 @@ class Credentials:
         recorder.withheld(call, error)
         return False
 
-    def another(self, call: Call) -> str | None:
+    def another(self, call: Call) -> UsableKey | None:
         """A known key for the target of `call`, other than its own, that may be used at once."""
-        other = self._turns.another(call)
-        return None if other is None else other.key
+        return self._turns.another(call)
 
     def default(self, call: Call, deployment: Deployment) -> str | None:
         """The provider's own key, for pipelines without a resolver; synchronous."""

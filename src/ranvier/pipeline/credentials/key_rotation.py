@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ranvier.caller import PLAIN_FAILURES
+from ranvier.errors.rejected import CredentialUnusableError
 from ranvier.messages.native import Native, account_of
 from ranvier.pipeline.asking.optional_members import credential_of
-from ranvier.pipeline.credentials.resolver import SHARED, Holder, Key
+from ranvier.pipeline.credentials import identity
+from ranvier.pipeline.credentials.access import SHARED, Access, Shared
+from ranvier.pipeline.credentials.resolver import Held, Holder
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -18,20 +21,27 @@ if TYPE_CHECKING:
 MAX_FURTHER_KEYS = 2
 """Further keys that a call may try at one target if its first one was at fault."""
 
-ClosedFor = Callable[["Deployment", str, float], float]
-"""A function of a target, a key and the current time: seconds until the key may be used; 0 means now."""
+ClosedFor = Callable[["Deployment", int, float], float]
+"""A function of a target, an account there and the time: seconds until it may be used; 0 means now."""
 
 
 class UsableKey(NamedTuple):
     """A key to use.
 
     Attributes:
-        key: The key.
+        key: The key; `None` if the access needs none.
         tenants: It is the tenant's own: the resolver returned it, and it is not the provider's own key.
+        access: The endpoint and headers of the tenant's, if it has any.
     """
 
-    key: str
+    key: str | None
     tenants: bool
+    access: Access | None = None
+
+    @property
+    def account(self) -> int:
+        """See `identity.account`."""
+        return hash(self.access or self.key)
 
     def __repr__(self) -> str:
         return f"<a key, {'the tenant' if self.tenants else 'the provider'}'s own>"
@@ -57,7 +67,7 @@ class KeyRotation:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def choose(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
+    def choose(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
         """The key to use of those in `answer`, or `None`."""
         usable = usable_keys(answer, call.deployment)
         holder = (call.tenant, call.deployment.provider.name)
@@ -75,7 +85,7 @@ class KeyRotation:
         self._remember(holder, following, usable)
         return in_turn[chosen]
 
-    def renewed(self, answer: tuple[Key, ...], call: Call) -> UsableKey | None:
+    def renewed(self, answer: tuple[Held, ...], call: Call) -> UsableKey | None:
         """The key to try of those that the resolver returned in place of the ones tried; `None` if none."""
         usable = usable_keys(answer, call.deployment)
         self._remember((call.tenant, call.deployment.provider.name), 0, usable)
@@ -101,7 +111,8 @@ class KeyRotation:
         if not keys or self.tried(call) > MAX_FURTHER_KEYS:
             return None
         tried = {key for at, key in call.record.tried_keys if at == call.deployment.target}
-        fresh = [each for each in keys if hash(each.key) not in tried and each.key != call.credential]
+        tried.add(identity.account(call))
+        fresh = [each for each in keys if each.account not in tried]
         if call.pipeline.allow is not None:
             fresh = [each for each in fresh if _is_allowed(call, each)]
         waits = self._waits(fresh, call)
@@ -110,7 +121,8 @@ class KeyRotation:
     def _waits(self, keys: Sequence[UsableKey], call: Call) -> list[float]:
         """Seconds until each key may be used."""
         now, target = call.pipeline.clock(), call.deployment
-        return [max((ask(target, each.key, now) for ask in self.closed_for), default=0.0) for each in keys]
+        ask = self.closed_for
+        return [max((closed(target, each.account, now) for closed in ask), default=0.0) for each in keys]
 
     def _remember(self, holder: Holder, turn: int, keys: Sequence[UsableKey]) -> None:
         if len(keys) < 2:
@@ -124,7 +136,7 @@ class KeyRotation:
 
 def use(call: Call, chosen: UsableKey | None) -> None:
     """Give `call` this key; `None` is no key."""
-    call.credential, call.tenants_key = (None, False) if chosen is None else chosen
+    call.credential, call.tenants_key, call.access = (None, False, None) if chosen is None else chosen
 
 
 def _is_allowed(call: Call, key: UsableKey) -> bool:
@@ -135,7 +147,7 @@ def _is_allowed(call: Call, key: UsableKey) -> bool:
     return rule is None or rule.refusal(asked) is None
 
 
-def usable_keys(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableKey]:
+def usable_keys(answer: tuple[Held, ...], deployment: Deployment) -> list[UsableKey]:
     """The keys of `answer`; `SHARED` stands for the provider's own, if it has one."""
     try:
         own = credential_of(deployment.provider)
@@ -143,8 +155,18 @@ def usable_keys(answer: tuple[Key, ...], deployment: Deployment) -> list[UsableK
         if SHARED in answer:
             raise
         own = None  # tenants with keys of their own do without it
-    keys = [UsableKey(own or "", False) if key is SHARED else UsableKey(key, key != own) for key in answer]
-    return [each for each in keys if each.key]
+    if any(isinstance(each, Access) for each in answer) and not deployment.traits.takes_access:
+        raise CredentialUnusableError(f"{deployment.provider.name} takes no base_url or headers of a tenant")
+    keys = (_usable(held, own or None) for held in answer)
+    return [each for each in keys if each.key or each.access]
+
+
+def _usable(held: Held, own: str | None) -> UsableKey:
+    access = held if isinstance(held, Access) else None
+    key = held.key if isinstance(held, Access) else held
+    if isinstance(key, Shared):
+        return UsableKey(own, False, access)
+    return UsableKey(key, access is not None or key != own, access)
 
 
 def _position_of_issuer(call: Call, keys: Sequence[UsableKey]) -> int | None:
@@ -152,6 +174,13 @@ def _position_of_issuer(call: Call, keys: Sequence[UsableKey]) -> int | None:
     for message in reversed(call.request.messages):
         for part in message.parts if type(message.content) is not str else ():
             if isinstance(part, Native) and part.account is not None:
-                accounts = [account_of(each.key) for each in keys]
-                return accounts.index(part.account) if part.account in accounts else None
+                return next((number for number, each in enumerate(keys) if _has_issued(each, part)), None)
     return None
+
+
+def _has_issued(key: UsableKey, part: Native) -> bool:
+    """True if `part` was issued to `key`, at its endpoint."""
+    access = key.access
+    if account_of(key.key if access is None else access.account(key.key)) != part.account:
+        return False
+    return access is None or access.base_url is None or (part.endpoint or "").startswith(access.base_url)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from ranvier.pipeline.credentials.access import SHARED
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.key_rotation import UsableKey, usable_keys, use
-from ranvier.pipeline.credentials.resolver import SHARED, Key
+from ranvier.pipeline.credentials.resolver import Held
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def with_known_keys(call: Call, deployment: Deployment) -> Iterator[Call]:
     """`call` at `deployment` with each key that is known without waiting, or without one if it needs none."""
     credentials = cast(Credentials, call.pipeline.credentials)
-    answer: tuple[Key, ...] = (SHARED,)
+    answer: tuple[Held, ...] = (SHARED,)
     if credentials.resolver is not None:
         answer = credentials.lookups.known(call, deployment)
     chosen: list[UsableKey | None] = [*usable_keys(answer, deployment)]

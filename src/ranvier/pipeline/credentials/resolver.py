@@ -6,29 +6,15 @@ import asyncio
 import copy
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
-from typing import Final
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.pipeline.credentials.access import Access, Key, Shared
 
+Held = Key | Access
+"""What a tenant has at a provider."""
 
-class Shared(Enum):
-    """The type of `SHARED`."""
-
-    SHARED = "shared"
-
-    def __repr__(self) -> str:
-        return "SHARED"
-
-
-SHARED: Final = Shared.SHARED
-"""A resolver returns it to use the provider's own key: its `api_key` or environment variable."""
-
-Key = str | Shared
-"""One key, or `SHARED`."""
-
-Credential = Key | Sequence[Key] | None
-"""A key; several, to be used in turn; `SHARED`; or `None`: this tenant has no key for the provider."""
+Credential = Held | Sequence[Held] | None
+"""A key or an `Access`; several, to be used in turn; `SHARED`; `None`: the tenant has none there."""
 
 Resolver = Callable[[str, str], Credential | Awaitable[Credential]]
 """A plain or async function of a tenant and a provider's name that returns the key to use."""
@@ -50,7 +36,7 @@ class Lookup:
     __slots__ = ("ended", "error", "keys", "outdated")
 
     def __init__(self) -> None:
-        self.keys: tuple[Key, ...] | None = None
+        self.keys: tuple[Held, ...] | None = None
         self.error: BaseException | None = None
         self.outdated = False
         self.ended = asyncio.Event()
@@ -72,13 +58,19 @@ class Lookup:
         several = tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
         if answer is None:
             self.keys = ()
-        elif all(isinstance(key, (str, Shared)) for key in several):
-            self.keys = tuple(key for key in several if key)
+        elif all(isinstance(each, (str, Shared, Access)) for each in several):
+            self.keys = tuple(filter(None, map(_plain, several)))
         else:
             kinds = ", ".join(sorted({type(key).__name__ for key in several}))
             self.error = TypeError(
-                f"a credentials resolver must return a str, a list of them, None or SHARED, not {kinds}"
+                "a credentials resolver must return a str, an Access, a list of them, None or SHARED, "
+                f"not {kinds}"
             )
+
+
+def _plain(held: Held) -> Held | None:
+    """The key in place of an access that has nothing else."""
+    return held.key if isinstance(held, Access) and held.only_a_key else held
 
 
 def check_resolver(resolver: object) -> None:

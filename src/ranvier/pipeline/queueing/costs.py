@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.size import characters_in
+from ranvier.messages.size import estimated_characters_in
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -27,7 +27,7 @@ class Costs:
         output = self._output
         if request.max_tokens is not None and request.max_tokens < output:
             output = request.max_tokens
-        return 1.0 + characters_in(request) / 4 + output
+        return 1.0 + estimated_characters_in(request) / 4 + output
 
     def spent(self, attempts: tuple[Attempt, ...], target: str) -> float | None:
         """What these attempts at `target` have cost; `None` if they did not report it, 0 if none was sent."""

@@ -21,6 +21,8 @@ def begin(call: Call, now: float, queued: float) -> Attempt:
     attempt.queued = queued
     if call.deployment.fault is not None:
         attempt.fault, attempt.billable = call.deployment.fault, call.deployment.is_asked
+    if call.access is not None:
+        attempt.endpoint = call.access.endpoint
     call.record.attempts += (attempt,)
     if call.probing:
         for permit in call.probing:

@@ -15,7 +15,7 @@ from ranvier import errors
 from ranvier.providers._failures.about import exceeds_alone, field_named, names_the_model, rejected_only_here
 from ranvier.providers._failures.error_body import MAX_TEXT, ErrorBody, as_text, parse, read
 from ranvier.providers._failures.scope import scope_of
-from ranvier.providers._failures.shown import MAX_CODE, MAX_PREVIEW, MAX_WORDS, shown
+from ranvier.providers._failures.shown import MAX_CODE, MAX_PREVIEW, MAX_WORDS, Secret, shown
 from ranvier.providers._failures.waits import waiting
 from ranvier.providers._failures.words import (
     DECISIVE,
@@ -39,7 +39,7 @@ def classify(
     status: int | None,
     headers: Mapping[str, str] = {},
     in_stream: bool = False,
-    secret: str | None = None,
+    secret: Secret = None,
 ) -> errors.ProviderError | errors.AttemptTimeoutError:
     """Return the error for a failed request; never raises, for any input.
 
@@ -50,7 +50,7 @@ def classify(
         status: The HTTP status, 200 for an error inside an answer; `None` if none arrived.
         headers: The response's headers, with names in lower case.
         in_stream: True for an error inside a stream that started well.
-        secret: The credential in use, which is masked wherever it occurs.
+        secret: The credential in use, and other values to be masked wherever they occur.
     """
     parsed = parse(body)
     error_body = read(parsed)

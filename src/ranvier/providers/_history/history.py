@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ranvier.messages.media.document import Document
 from ranvier.messages.message import Message, Part, ToolCall, ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.request import Request
 from ranvier.messages.tool import Tool
 from ranvier.providers._history.call_ids import with_valid_ids
+from ranvier.providers._history.documents import with_documents_as_text
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._history.tool_names import sent_names, with_sent_names
 from ranvier.providers._wire.issuer import Issuer
+from ranvier.providers._wire.media import TEXTS
 from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ def translated(call: Call, wire: Wire) -> Call:
         return call
     target = Issuer(wire, call)
     messages = _own_parts(with_valid_ids(request.messages, wire.call_ids, target.owns), target)
+    messages = with_documents_as_text(messages, everywhere=TEXTS not in wire.media)
     if messages is not request.messages:
         request = replace(request, messages=tuple(messages))
     if names := sent_names(call.request, wire.tool_names):
@@ -48,13 +52,20 @@ def _is_taken(request: Request, wire: Wire) -> bool:
                     return False
                 ids.append(part.id)
                 names.append(part.name)
-            elif isinstance(part, Native):
-                return False
             elif isinstance(part, ToolResult) and part.name:
                 names.append(part.name)
+            if isinstance(part, (Native, Document, ToolResult)) and _is_changed(part):
+                return False
     if len(set(ids)) != len(ids) or not all(map(wire.call_ids.allowed.fullmatch, ids)):
         return False
     return all(map(wire.tool_names.allowed.fullmatch, names))
+
+
+def _is_changed(part: Native | Document | ToolResult) -> bool:
+    """True for a part that only some targets are sent as it is."""
+    if not isinstance(part, ToolResult):
+        return True
+    return type(part.content) is not str and any(isinstance(each, Document) for each in part.parts)
 
 
 def _own_parts(messages: Sequence[Message], target: Issuer) -> Sequence[Message]:

@@ -26,6 +26,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "anthropic": {  # S
         "text": "cache_control citations",
         "image": "cache_control",
+        "document": "cache_control citations context",
         "call": "cache_control caller",
         "result": "cache_control",
         "tool": "cache_control strict input_examples defer_loading allowed_callers eager_input_streaming",
@@ -33,12 +34,15 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "openai": {  # S
         "text": "prompt_cache_breakpoint",
         "image": "prompt_cache_breakpoint",
+        "document": "prompt_cache_breakpoint",
+        "audio": "prompt_cache_breakpoint",
         "message": "name audio",
         "tool": "strict",
     },
     "responses": {  # S
         "text": "prompt_cache_breakpoint",
         "image": "prompt_cache_breakpoint",
+        "document": "prompt_cache_breakpoint detail",
         "message": "phase",
         "tool": "strict",
     },
@@ -80,7 +84,7 @@ class PartFields:
         self._left_out: set[str] = set()
 
     def accepted(self, kind: str, extra: Mapping[str, Any] | None) -> Json:
-        """The fields of `extra` to send with a `text`, `image`, `call`, `result`, `message` or `tool`.
+        """The fields of `extra` to send with a part of that kind, a `message` or a `tool`.
 
         Raises:
             UnsupportedRequestError: an unsupported field carries meaning.

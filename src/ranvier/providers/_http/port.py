@@ -16,9 +16,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlencode
 
 from ranvier.errors.provider import InvalidResponseError, ProviderError
-from ranvier.providers._failures.shown import MAX_CODE, masked, shown
+from ranvier.providers._failures.shown import MAX_CODE, Secret, masked, secrets_in, shown
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Maximum size of an answer, or of a single event of a stream, which is held in memory."""
@@ -49,7 +50,7 @@ class HttpRequest:
         body: The bytes to send.
         connect: Maximum seconds to connect; `None` means no limit.
         provider, model: The target, as shown in errors.
-        secret: The key in the headers; it is masked wherever a reply or an error repeats it.
+        secret: The key in the headers, or several values; masked wherever a reply or an error repeats them.
     """
 
     __slots__ = ("body", "connect", "headers", "model", "provider", "secret", "url")
@@ -63,7 +64,7 @@ class HttpRequest:
         provider: str,
         model: str | None = None,
         connect: float | None = None,
-        secret: str | None = None,
+        secret: Secret = None,
     ) -> None:
         self.url = url
         self.headers = headers
@@ -79,6 +80,23 @@ class HttpRequest:
             self.url, self.headers, body, connect=self.connect, secret=self.secret, **self.facts
         )
 
+    def adding(self, headers: Mapping[str, str] = {}, params: Mapping[str, str] = {}) -> HttpRequest:
+        """The same request with more headers and query parameters, whose values count as secrets.
+
+        Headers, by their lower-case names, replace those of the request; its parameters are kept.
+        """
+        url, _, query = self.url.partition("?")
+        more = {name: value for name, value in params.items() if name not in parse_qs(query)}
+        parts = [*filter(None, (query, urlencode(more, quote_via=quote)))]
+        return HttpRequest(
+            f"{url}?{'&'.join(parts)}" if parts else url,
+            {**self.headers, **headers},
+            self.body,
+            connect=self.connect,
+            secret=secrets_in(self.secret, headers, params),
+            **self.facts,
+        )
+
     def masked(self, text: str) -> str:
         """`text` without the key."""
         return masked(text, self.secret)
@@ -86,6 +104,11 @@ class HttpRequest:
     def shown(self, text: str, longest: int) -> str:
         """The part of `text` that an error may show."""
         return shown(text, longest, self.secret)
+
+    @property
+    def place(self) -> str:
+        """The URL without its query, which may hold a secret."""
+        return self.url.partition("?")[0]
 
     @property
     def target(self) -> str:
@@ -98,7 +121,7 @@ class HttpRequest:
         return {"provider": self.provider, "model": self.model}
 
     def __repr__(self) -> str:
-        return f"<HttpRequest to {self.url}>"
+        return f"<HttpRequest to {self.place}>"
 
 
 class HttpReply(ABC):

@@ -1,4 +1,4 @@
-"""What models take besides text, and how much: two tables, and their lookups.
+"""What models take besides text, and how much: three tables, and their lookups.
 
 The first row that matches the vendor and the start of the model's id wins. Without a row nothing is known,
 and the request is sent. Sources, as in `refusals`: L; D where the vendor's page says more than L.
@@ -49,6 +49,13 @@ ONLY_TEXT: tuple[tuple[str, str, bool], ...] = (
     ("glm", "glm-4-32b glm-4.5 glm-4.6 glm-4.7 glm-5-code glm-5.1 glm-5.2", True),
 )  # fmt: skip
 
+DEAF: tuple[tuple[str, str, bool], ...] = (
+    # vendor, starts of model ids, whether they refuse sound
+    ("openai", "gpt-audio gpt-4o-audio gpt-4o-mini-audio gpt-realtime gpt-4o-realtime gpt-4o-mini-realtime",
+     False),
+    ("openai", "gpt-3.5 gpt-4 gpt-5 gpt-6 o1 o3 o4", True),
+)  # fmt: skip
+
 
 @lru_cache(maxsize=1024)
 def window_of(facts: Facts) -> int | None:
@@ -62,6 +69,12 @@ def takes_only_text(facts: Facts) -> bool:
     """True if the model is known to refuse images, audio and files."""
     rows = (only for vendor, starts, only in ONLY_TEXT if _matches(facts, vendor, starts))
     return next(rows, False)
+
+
+@lru_cache(maxsize=1024)
+def is_deaf(facts: Facts) -> bool:
+    """True if the model is known to refuse sound, while others of its vendor take it."""
+    return next((deaf for vendor, starts, deaf in DEAF if _matches(facts, vendor, starts)), False)
 
 
 def _matches(facts: Facts, vendor: str, starts: str) -> bool:

@@ -10,7 +10,7 @@ one endpoint, so fixes are remembered per endpoint and model.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ranvier import clock
@@ -30,6 +30,7 @@ from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Change, Fix, Growing
 from ranvier.providers._wire.fields import encoded
+from ranvier.providers._wire.preparation import Send
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -42,9 +43,6 @@ MAX_FIXES: Final = 32
 
 REMEMBERED_SECONDS: Final = 3_600.0
 """How long fixes are remembered: a name may refer to another model tomorrow."""
-
-Send = Callable[[HttpRequest], Awaitable[HttpReply]]
-"""Sends a request."""
 
 Find = Callable[[Complaint, Json], Fix | None]
 """Returns the fix for a complaint about a request with these fields, or `None`."""
@@ -104,10 +102,11 @@ class Fixing:
         open: True until content of the answer arrives, so the request may still be sent again.
     """
 
-    __slots__ = ("_call", "_find", "_id", "_made", "_repairs", "_send", "open")
+    __slots__ = ("_call", "_find", "_id", "_made", "_repairs", "_request", "_send", "open")
 
     def __init__(self, repairs: Repairs, call: Call, send: Send, find: Find) -> None:
         self.open = True
+        self._request: HttpRequest | None = None  # the last one, as it was written
         self._made: tuple[Fix, str] | None = None  # the fix, and the first parameter that it changed
         self._id: str | None = None  # the id of the stream, until its content arrives
         self._repairs = repairs
@@ -135,6 +134,7 @@ class Fixing:
 
     async def _sent(self, request: HttpRequest) -> HttpReply:
         """Send `request`, and pass on the limits in its reply, if a layer wants them."""
+        self._request = request
         reply = await self._send(request)
         on_limits = self._call.on_limits
         if on_limits is not None and (limits := rate_limits(reply.headers)) is not None:
@@ -163,7 +163,7 @@ class Fixing:
 
         A fix is remembered once its request is answered, or is rejected for another parameter.
         """
-        repair = None if error is None else _repair(reply, error, self._find)
+        repair = None if error is None else self._repair(reply, error)
         if self._made is not None:
             fix, parameter = self._made
             if error is None or (repair is not None and repair.changes[0].parameter != parameter):
@@ -173,6 +173,18 @@ class Fixing:
             self._call.adjusted(repair.changes)
             return repair.request
         return None
+
+    def _repair(self, reply: HttpReply, error: RanvierError) -> Repair | None:
+        """What can be done about a refusal."""
+        request = self._request
+        if request is None or not request.body or not _is_about_the_request(reply, error):
+            return None
+        fields = json.read(request.body)
+        fix = self._find(Complaint.of(reply.error_body), fields)
+        changes = [] if fix is None else fix.apply(fields)
+        if fix is None or not changes:
+            return None
+        return Repair(fix, changes, request.with_body(encoded(fields)))
 
 
 def _is_answer(step: Step) -> bool:
@@ -196,21 +208,10 @@ async def _error_of(reply: HttpReply) -> Failed:
         await reply.aclose()
 
 
-def _repair(reply: HttpReply, error: RanvierError, find: Find) -> Repair | None:
-    """What can be done about a refusal."""
-    if reply.error_body is None or not reply.request.body or not _is_about_the_request(error, reply.status):
-        return None
-    fields = json.read(reply.request.body)
-    fix = find(Complaint.of(reply.error_body), fields)
-    changes = [] if fix is None else fix.apply(fields)
-    if fix is None or not changes:
-        return None
-    return Repair(fix, changes, reply.request.with_body(encoded(fields)))
-
-
-def _is_about_the_request(error: RanvierError, status: int) -> bool:
+def _is_about_the_request(reply: HttpReply, error: RanvierError) -> bool:
     return (
-        status < 500
+        reply.error_body is not None
+        and reply.status < 500
         and isinstance(error, InvalidRequestError)
         and not isinstance(error, ModelNotFoundError)
         and not error.refuses_streaming  # that is fixed by a non-streaming request

@@ -7,14 +7,16 @@ fields of a request, and what an answer or a stream event means.
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
-from collections.abc import AsyncGenerator
+from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Never, Self
 
 from ranvier import validation
+from ranvier.address import checked_url
 from ranvier.errors.configuration import ConfigurationError
-from ranvier.errors.provider import InvalidRequestError, ProviderError
+from ranvier.errors.provider import InvalidRequestError
 from ranvier.errors.root import RanvierError
 from ranvier.providers._history.history import translated
 from ranvier.providers._http.connections import Connections
@@ -25,18 +27,20 @@ from ranvier.providers._reading.reading import ErrorFactory, Json
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
-from ranvier.providers._wire.address import checked_url
+from ranvier.providers._wire.additions import Additions, Given
+from ranvier.providers._wire.chunks import chunks
 from ranvier.providers._wire.fields import Extras, encoded, fitted, leave_to_marks
 from ranvier.providers._wire.header_key import check_key
 from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.lacking import lacking
+from ranvier.providers._wire.preparation import Preparation, Send, send_prepared
+from ranvier.providers._wire.tenants_server import server_of
 from ranvier.providers._wire.wire import Wire
 from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
 
-    from ranvier.messages.collector import Step
     from ranvier.messages.response import Response
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Runtime
@@ -50,6 +54,10 @@ class Adapter(Wire):
         base_url: The base URL of the API; `None` means the vendor's own.
         name: The provider name; the default is the vendor's. Two providers of one vendor need different
             names (`OpenAI(name="openai-eu", base_url=...)`).
+        headers: Headers to add to each request, by name: a dict, or a plain or async function of the call
+            that returns one. They replace ours of the same name, also the one with the key. Those that
+            belong to the connection or the body, such as `host` and `content-type`, are rejected.
+        params: The same for parameters in the query of the URL. Values of both count as secret.
         http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`, with
             your proxies, certificates and hooks; you close it.
         engine: The HTTP library to use if you give no client: `"aiohttp"`, `"httpx"`, or `"auto"` for the
@@ -64,13 +72,18 @@ class Adapter(Wire):
     Attributes:
         environment: The variables that may hold the key; the first one that is set is used.
         needs_credential: True if the provider answers no request without a key.
+        takes_access: True: it heeds the endpoint and headers of a tenant's own.
         default_model: The model of a target that names none.
+        additions: The headers and parameters of the user's.
+        preparations: What each request with our own key needs before it is sent, in this order.
+        servers: The same provider at endpoints of tenants' own, by their base URLs.
         base_url, ssl_context: The base URL of the API, and the `ssl_context` argument.
     """
 
     environment: ClassVar[tuple[str, ...]] = ()
     default_model: str
     needs_credential: bool = True
+    takes_access: bool = True
 
     def __init__(
         self,
@@ -78,14 +91,17 @@ class Adapter(Wire):
         *,
         base_url: str | None = None,
         name: str | None = None,
+        headers: Given | None = None,
+        params: Given | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
         **unknown: Never,
     ) -> None:
-        self._api_key, mistake = api_key, next(iter(unknown), None)
-        del api_key, unknown  # otherwise a traceback from the code below might show a key
+        self._api_key, self._headers, self._params = api_key, headers, params
+        mistake = next(iter(unknown), None)
+        del api_key, headers, params, unknown  # otherwise a traceback from the code below might show a key
         if mistake is not None:
             raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         if self._api_key is not None and not isinstance(self._api_key, str):
@@ -98,6 +114,11 @@ class Adapter(Wire):
         self.ssl_context = ssl_context
         self._connections = Connections(Engine(engine, http_client, ssl_context), max_connections)
         self.repairs = Repairs()
+        self.additions = Additions(self._headers, self._params)
+        if self.additions.holds_key:
+            self.needs_credential = False
+        self.preparations: tuple[Preparation, ...] = ()
+        self.servers: OrderedDict[str, Self] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r})"
@@ -127,13 +148,14 @@ class Adapter(Wire):
 
     async def complete(self, call: Call) -> Response:
         """Send `call.request` and return the complete answer."""
-        wire = self.wire_for(call)
-        fixing = self._fixing(call, wire)
-        request: HttpRequest | None = self._request(call, wire, streaming=False)
+        server = server_of(self, call)
+        wire = server.wire_for(call)
+        fixing = server._fixing(call, wire)
+        request: HttpRequest | None = server._request(call, wire, streaming=False)
         while request is not None:
             reply = await fixing.sent(request)
             try:
-                answer = self._read_answer(await reply.read(), call, wire, reply)
+                answer = server._read_answer(await reply.read(), call, wire, reply)
             finally:
                 await reply.aclose()
             request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
@@ -148,44 +170,27 @@ class Adapter(Wire):
 
     def stream(self, call: Call) -> AnswerStream:
         """Send `call.request` and return the answer as a stream; see `_wire.endings` for its end."""
-        return AnswerStream(Adapter._chunks(self, call))
-
-    async def _chunks(self, call: Call) -> AsyncGenerator[list[Step], None]:
-        """The steps of the streamed answer, in one list for each chunk of the body."""
-        wire = self.wire_for(call)
-        fixing = self._fixing(call, wire)
-        reply = await fixing.sent(self._request(call, wire, streaming=True))
-        body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
-        try:
-            while not body.finished:
-                try:
-                    events = body.feed(await reply.chunk())
-                except ProviderError as error:
-                    if not body.ends_by(error):
-                        raise
-                    events = body.feed(b"")
-                if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
-                    await reply.aclose()
-                    reply = await fixing.sent(instead)
-                    body = self._streamed(call, wire, ErrorFactory(reply, in_stream=True))
-                    continue
-                yield events
-                del events  # a traceback from the code below might show them
-                if body.error is not None:
-                    raise body.error
-            await reply.drain()
-        finally:
-            body.error = None
-            await reply.aclose()
+        return AnswerStream(chunks(self, call))
 
     # --- building the request and reading the reply ----------------------------------------------
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own, without what is ours to keep."""
+        moved = copy.copy(self)
+        moved.base_url = moved.resolved_base_url(base_url)
+        moved.repairs, moved.servers = Repairs(), OrderedDict()
+        moved.additions, moved.preparations = Additions(None, None), ()
+        return moved
 
     def wire_for(self, call: Call) -> Wire:
         """The wire of a call, for a provider that speaks several."""
         return self
 
     def _fixing(self, call: Call, wire: Wire) -> Fixing:
-        send = self._connections.client(call.pipeline).send
+        send: Send = self._connections.client(call.pipeline).send
+        if self.preparations or self.additions.any or call.access is not None:
+            steps = (self.additions, *(() if call.tenants_key else self.preparations))
+            send = partial(send_prepared, steps, call, send)
         return Fixing(wire.repairs, call, send, partial(wire.fix, call))
 
     def _request(self, call: Call, wire: Wire, streaming: bool) -> HttpRequest:
@@ -203,10 +208,11 @@ class Adapter(Wire):
 
     def _fields(self, call: Call, wire: Wire, streaming: bool) -> Json:
         call = translated(call, wire)
-        extras = Extras(call, self.family, self.name)
+        extras = Extras(call, *wire.addresses)
         fields = wire.body(call, fitted(call, self.name, wire.rules(call), extras), streaming)
         leave_to_marks(call, fields)
         extras.put_over(fields, wire.own_fields)
+        wire.finish(call, fields)
         wire.repairs.apply(call, fields)
         return fields
 

@@ -60,22 +60,22 @@ class Extras:
 
     __slots__ = ("fields", "settings")
 
-    def __init__(self, call: Call, family: str, name: str) -> None:
+    def __init__(self, call: Call, *addresses: str) -> None:
         options, extra = call.deployment.options, call.request.extra
         self.settings: Json = {}
         self.fields: list[Mapping[str, Any]] = [options] if options else []
         if extra:
-            names = call.pipeline.provider_names | {family, name}  # a wrapper may hide it from the stack
-            self._sort(extra, names, family, name)
+            names = call.pipeline.provider_names.union(addresses)  # a wrapper may hide it from the stack
+            self._sort(extra, names, addresses)
 
-    def _sort(self, extra: Mapping[str, Any], names: frozenset[str], family: str, name: str) -> None:
+    def _sort(self, extra: Mapping[str, Any], names: frozenset[str], addresses: tuple[str, ...]) -> None:
         named = names & extra.keys()
         addressed = {key: extra[key] for key in named if isinstance(extra[key], Mapping)}
         shared = {key: value for key, value in extra.items() if key not in addressed}
         self.settings = {key: shared.pop(key) for key in KNOWN & shared.keys()}
-        own = [addressed[key] for key in dict.fromkeys((family, name)) if key in addressed]
+        own = [addressed[key] for key in dict.fromkeys(addresses) if key in addressed]
         for fields in own:
-            validation.one_answer(f"extra[{name!r}]", fields)
+            validation.one_answer(f"extra[{addresses[-1]!r}]", fields)
         self.fields += [shared, *own]
 
     def replaced(self, request: Request) -> list[str]:

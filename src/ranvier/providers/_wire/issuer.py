@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier.messages.message import Part, Text, ToolCall
-from ranvier.messages.native import Native, account_of
+from ranvier.messages.native import Native
 from ranvier.messages.response import Response, ToolCallDelta
 from ranvier.providers._history.tool_names import sent_names
 
@@ -45,9 +45,10 @@ class Issuer:
 
     @property
     def account(self) -> str:
-        """The digest of the key."""
+        """The digest of the account."""
         if self._account is None:
-            self._account = account_of(self.call.credential)
+            key, access = self.call.credential, self.call.access
+            self._account = self.adapter.account_for(key if access is None else access.account(key))
         return self._account
 
     def owns(self, native: Native) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ranvier.errors.provider import UnsupportedRequestError
+from ranvier.messages.native import account_of
 from ranvier.providers._history.call_ids import ANY_ID, IdRule
 from ranvier.providers._history.tool_names import COMMON, NameRule
 from ranvier.providers._models.models import Facts, wants_signatures
@@ -38,6 +39,9 @@ class Wire(ABC):
     call_ids: IdRule = ANY_ID
     """The tool call ids that its wire accepts."""
 
+    media: frozenset[str] = frozenset()
+    """The kinds of documents and sound that its wire takes, in the words of `_wire.media`."""
+
     default_base_url: ClassVar[str]
     name: str = ""
     base_url: str = ""
@@ -53,6 +57,11 @@ class Wire(ABC):
             model=call.deployment.model,
         )
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The names by which an `extra` may address it, in rising order of precedence."""
+        return self.family, self.name
+
     # --- the request and the answer --------------------------------------------------------------
 
     def resolved_base_url(self, base_url: str | None) -> str:
@@ -62,6 +71,10 @@ class Wire(ABC):
     def base_url_for(self, key: str | None) -> str:
         """The base URL of a request with that key. Must not raise: a traceback would show the key."""
         return self.base_url
+
+    def account_for(self, key: str | None) -> str:
+        """A digest of the account of that key, to which the provider binds reasoning; the same everywhere."""
+        return account_of(key)
 
     @abstractmethod
     def path(self, model: str, streaming: bool) -> str:
@@ -94,6 +107,9 @@ class Wire(ABC):
     def own_fields(self, more: Mapping[str, Any], fields: Json) -> Mapping[str, Any]:
         """The fields `more` that a caller sets directly, as this wire names them; `fields` is the request."""
         return more
+
+    def finish(self, call: Call, fields: Json) -> None:  # noqa: B027  # because: most wires need nothing
+        """Change the fields of the finished request, in which the caller's own are too."""
 
     # --- specifics of the server -----------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message
 from ranvier.messages.native import CHAT_COMPLETIONS, Native
 from ranvier.messages.response import Response
@@ -27,6 +27,7 @@ from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
+from ranvier.providers._wire.media import PDFS, WAV_OR_MP3
 from ranvier.providers.chat_completions.answer import read_completion
 from ranvier.providers.chat_completions.chunks import ChunkReader
 from ranvier.providers.chat_completions.messages import Conversation
@@ -45,6 +46,7 @@ class ChatCompletions(Adapter):
     """
 
     call_ids = OPENAI_IDS
+    media = frozenset((PDFS, *WAV_OR_MP3))
     returned: tuple[str, ...] = ()
 
     @property

@@ -23,6 +23,7 @@ class GLM(ChatCompletions):
     default_model = "glm-5.2"
     default_base_url = "https://open.bigmodel.cn/api/paas/v4"
     returned = (REASONING,)
+    media = frozenset()
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`; without it, each call's key decides."""

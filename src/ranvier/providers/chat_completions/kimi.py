@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.image import Image
 from ranvier.providers._history.tool_names import name_rule
 from ranvier.providers._reading.reading import Json
 from ranvier.providers.chat_completions.adapter import ChatCompletions
@@ -22,6 +22,7 @@ class Kimi(ChatCompletions):
     default_model = "kimi-k2.6"
     default_base_url = "https://api.moonshot.ai/v1"
     returned = (REASONING,)
+    media = frozenset()
     tool_names = name_rule("a-zA-Z0-9_-", 64, first="a-zA-Z_")
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import Native
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import arguments_text, introduction, natives, results
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.media import check_taken, of_assistant
 from ranvier.providers.chat_completions.fragments import KEPT_OF_CALLS
 from ranvier.providers.chat_completions.reasoning import REASONING, rounds_with_tools
 
@@ -30,7 +33,9 @@ class Conversation:
         self._adapter = adapter
         self._call = call
         self._part_fields = part_fields
-        self._shown: list[Json] = []  # images from tools, to follow the last result of a turn
+        self._shown: list[
+            Json
+        ] = []  # pictures, documents and sound from tools, to follow the last result of a turn
 
     def messages(self) -> list[Json]:
         """The conversation, with one tool message for each result; without the request's `system`."""
@@ -47,7 +52,7 @@ class Conversation:
         return written
 
     def _pictures(self) -> Iterable[Json]:
-        """The images from tool results, after all results have followed their calls."""
+        """What tools have shown, after all results have followed their calls."""
         if not self._shown:
             return ()
         shown, self._shown = self._shown, []
@@ -71,7 +76,7 @@ class Conversation:
             yield {"role": message.role, "content": _plain(content), **more}
 
     def _result(self, result: ToolResult) -> Json:
-        """A tool result as text; a tool message cannot hold images, so they follow later."""
+        """A tool result as text; a tool message cannot hold anything else, so that follows later."""
         content: Any = result.content
         more = self._part_fields.accepted("result", result.extra)
         if more or not isinstance(content, str):
@@ -87,8 +92,8 @@ class Conversation:
 
     def _answer(self, message: Message, *, in_tool_round: bool) -> Json:
         """An assistant message: its text, its tool calls, and the fields that the server wants back."""
-        if any(isinstance(part, Image) for part in message.parts):
-            raise self._adapter.unsupported(self._call, "takes no images from the assistant")
+        if (refusal := of_assistant(self._adapter, self._call, message.parts)) is not None:
+            raise refusal
         content: Any = message.content
         if not isinstance(content, str):
             parts = [part for part in content if isinstance(part, (Text, WirePart))]
@@ -121,10 +126,25 @@ class Conversation:
             elif isinstance(part, Image):
                 image = self._adapter.image(self._call, part)
                 yield {**image, **self._part_fields.accepted("image", part.extra)}
+            elif isinstance(part, (Document, Audio)):
+                check_taken(self._adapter, self._call, part)
+                kind, written = (
+                    ("audio", _sound(part)) if isinstance(part, Audio) else ("document", _file(part))
+                )
+                yield {**written, **self._part_fields.accepted(kind, part.extra)}
             elif isinstance(part, WirePart):
                 yield self._part_fields.of_wire(part, *self._adapter.wires)
             elif isinstance(part, Native) and "type" in part.data:
                 yield dict(part.data)  # for example a file
+
+
+def _file(document: Document) -> Json:
+    """A document as a file, whose name is required beside its bytes."""
+    return {"type": "file", "file": {"filename": document.file_name, "file_data": document.data_url}}
+
+
+def _sound(audio: Audio) -> Json:
+    return {"type": "input_audio", "input_audio": {"data": audio.base64, "format": audio.format}}
 
 
 def _plain(content: list[Json]) -> str | list[Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Never, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Never, Self, get_args
 from urllib.parse import urlsplit
 
 from ranvier import validation
@@ -12,6 +12,7 @@ from ranvier.providers._reading.reading import Json
 from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import PLACES, Fix, LeaveOut, Rename, Together
 from ranvier.providers._repairs.repairs import Repairs
+from ranvier.providers._wire.additions import Given
 from ranvier.providers._wire.fields import Extras
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
@@ -67,7 +68,7 @@ class OpenAI(ChatCompletions):
     """
 
     family = "openai"
-    environment = ("OPENAI_API_KEY",)
+    environment: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     default_model = "gpt-5.2"
     default_base_url = "https://api.openai.com/v1"
 
@@ -78,19 +79,23 @@ class OpenAI(ChatCompletions):
         api: Api = "auto",
         base_url: str | None = None,
         name: str | None = None,
+        headers: Given | None = None,
+        params: Given | None = None,
         http_client: Any = None,
         engine: EngineName = "auto",
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 1000,
         **unknown: Never,
     ) -> None:
-        self._api_key = api_key
-        del api_key  # as in `Adapter`: a traceback might show a key
+        self._api_key, self._headers, self._params = api_key, headers, params
+        del api_key, headers, params  # as in `Adapter`: a traceback might show a key
         try:
             super().__init__(
                 self._api_key,
                 base_url=base_url,
                 name=name,
+                headers=self._headers,
+                params=self._params,
                 http_client=http_client,
                 engine=engine,
                 ssl_context=ssl_context,
@@ -100,15 +105,25 @@ class OpenAI(ChatCompletions):
         finally:
             del unknown
         self._api = validation.choice("api", api, get_args(Api))
-        self._repairs_of_responses = Repairs()
+        self.repairs_of_responses = Repairs()
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own."""
+        moved = super().moved_to(base_url)
+        moved.repairs_of_responses = Repairs()
+        return moved
 
     def wire_for(self, call: Call) -> Wire:
         """The API that carries the request of `call`."""
         if self._api == "chat" or (self._api == "auto" and not self._is_own_host):
             return self
-        if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, self.family, self.name)):
+        if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, *self.addresses)):
             return self
-        return Responses(self, self._repairs_of_responses)
+        return self.responses()
+
+    def responses(self) -> Responses:
+        """The Responses API of this server."""
+        return Responses(self, self.repairs_of_responses)
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""
@@ -118,16 +133,16 @@ class OpenAI(ChatCompletions):
         self._vendor = next((vendor for end, vendor in HOSTS.items() if host.endswith(end)), "")
         if not self._vendor and self.name == self.family:
             self._vendor = self.family
+        self.needs_credential = self._is_azure or self._vendor == self.family  # your own server may need none
         return address
 
-    @property
-    def needs_credential(self) -> bool:  # type: ignore[override]  # because: here it depends on the server
-        """A server of your own may work without a key."""
-        return self._is_azure or self._vendor == self.family
+    def known_as(self, call: Call) -> str | None:
+        """The public id of the model that the target names otherwise; `None` if it says none."""
+        return call.deployment.facts_of
 
     def facts(self, call: Call) -> Facts:
         """The target's entry in the table of models: by the server, then by the model."""
-        if (known := call.deployment.facts_of) is not None:
+        if (known := self.known_as(call)) is not None:
             return Facts(self.family, known)
         if self._is_azure:
             return Facts(self.family, "")
@@ -162,5 +177,5 @@ class OpenAI(ChatCompletions):
 
     def demands_reasoning(self, call: Call, answer: Json, *, in_tool_round: bool) -> bool:
         """True in rounds with tools for DeepSeek and Kimi, under any provider name."""
-        model = call.deployment.facts_of or call.deployment.model
+        model = self.known_as(call) or call.deployment.model
         return in_tool_round and demands_reasoning(self.base_url, model)

@@ -9,6 +9,7 @@ from ranvier.messages.message import Message
 from ranvier.providers._history.history import natives
 from ranvier.providers._reading.reading import Json
 from ranvier.providers._wire.endings import AnswerReader
+from ranvier.providers._wire.media import ANY_AUDIO, PDFS, PDFS_BY_URL
 from ranvier.providers.chat_completions.adapter import ChatCompletions
 from ranvier.providers.chat_completions.chunks import ChunkReader
 from ranvier.providers.chat_completions.reasoning import REASONING
@@ -28,6 +29,7 @@ class OpenRouter(ChatCompletions):
     default_model = "openrouter/auto"
     default_base_url = "https://openrouter.ai/api/v1"
     returned = ("reasoning_details",)
+    media = frozenset((PDFS, PDFS_BY_URL, *ANY_AUDIO))
 
     def put_back(self, call: Call, message: Message, answer: Json, *, in_tool_round: bool) -> None:
         """Send back the reasoning details, else the plain text of the reasoning."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Message, Part, Text, ToolResult
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import names_of_calls, natives, results
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.media import of_assistant, untaken
 from ranvier.providers.chat_completions.reasoning import REASONING
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ class Conversation:
                 words += part.text
             elif isinstance(part, Image):
                 images.append(self._image(part))
+            elif isinstance(part, (Document, Audio)):
+                reason = untaken(self._adapter, self._call, part) or "takes only text and image parts"
+                raise self._adapter.unsupported(self._call, reason)
             elif isinstance(part, WirePart):
                 self._part_fields.of_wire(part, FAMILY)
                 raise self._adapter.unsupported(self._call, "takes only text and image parts")
@@ -83,8 +89,8 @@ class Conversation:
             yield {**written, "tool_name": name, "tool_call_id": result.call_id}
 
     def _answer(self, message: Message) -> Json:
-        if any(isinstance(part, Image) for part in message.parts):
-            raise self._adapter.unsupported(self._call, "takes no images from the assistant")
+        if (refusal := of_assistant(self._adapter, self._call, message.parts)) is not None:
+            raise refusal
         answer = self._message("assistant", message.parts)
         for data in natives(message):
             if REASONING in data:  # from a chat completions dict

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ranvier.errors.provider import UnsupportedRequestError
+from ranvier.messages.media.audio import Audio
 from ranvier.messages.message import ToolResult
 from ranvier.messages.native import CHAT_COMPLETIONS
 from ranvier.messages.wire import WirePart, WireTool
@@ -50,7 +51,8 @@ def needs_chat(call: Call, facts: Facts, extras: Extras) -> bool:
     if not all(map(ONLY_CHAT.isdisjoint, extras.fields)):
         return True
     return _is_kept(call, facts, extras) or any(
-        isinstance(each, (WirePart, WireTool)) and each.wire in (facts.provider, CHAT_COMPLETIONS)
+        isinstance(each, Audio)
+        or (isinstance(each, (WirePart, WireTool)) and each.wire in (facts.provider, CHAT_COMPLETIONS))
         for each in (*call.request.tools, *_parts(call.request))
     )
 

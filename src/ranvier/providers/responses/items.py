@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document
+from ranvier.messages.media.image import Image
+from ranvier.messages.media.sources import last_segment
 from ranvier.messages.message import Message, Part, Text, ToolCall, ToolResult
 from ranvier.messages.native import RESPONSES, Native
 from ranvier.messages.wire import WirePart
 from ranvier.providers._history.history import arguments_text, results
 from ranvier.providers._history.part_fields import PartFields
 from ranvier.providers._reading.reading import Json
+from ranvier.providers._wire.media import check_taken, of_assistant
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
@@ -87,18 +91,31 @@ class Items:
                 more = self._part_fields.accepted("image", part.extra)
                 image = {"type": "input_image", "image_url": part.data_url, "detail": part.detail or "auto"}
                 yield {**image, **more}
+            elif isinstance(part, (Document, Audio)):
+                check_taken(self._wire, self._call, part)
+                if isinstance(part, Document):
+                    yield self._file(part)
             elif isinstance(part, WirePart):
                 yield self._part_fields.of_wire(part, *self._wire.wires)
+
+    def _file(self, part: Document) -> Json:
+        """A document; the API takes no name beside a URL."""
+        more = self._part_fields.accepted("document", part.extra)
+        if part.url is None:
+            return {"type": "input_file", "filename": part.file_name, "file_data": part.data_url, **more}
+        if part.name != last_segment(part.url):
+            self._part_fields.leave_out("name")
+        return {"type": "input_file", "file_url": part.url, **more}
 
     # --- the model's side ------------------------------------------------------------------------
 
     def _answer(self, message: Message) -> list[Json]:
         """The items of an assistant message, in their order."""
         more = self._part_fields.accepted("message", message.extra)
+        if (refusal := of_assistant(self._wire, self._call, message.parts)) is not None:
+            raise refusal
         items: list[Json] = []
         for part in message.parts:
-            if isinstance(part, Image):
-                raise self._wire.unsupported(self._call, "takes no images from the assistant")
             if isinstance(part, ToolCall):
                 items.append(self._tool_call(part))
             elif isinstance(part, Native):

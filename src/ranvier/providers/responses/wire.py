@@ -27,6 +27,7 @@ from ranvier.providers._repairs.complaints import Complaint
 from ranvier.providers._repairs.fixes import Fix
 from ranvier.providers._wire.endings import AnswerReader
 from ranvier.providers._wire.fields import offered
+from ranvier.providers._wire.media import PDFS, PDFS_BY_URL, TEXTS_BY_URL
 from ranvier.providers._wire.wire import Wire
 from ranvier.providers.responses.answer import read_response
 from ranvier.providers.responses.events import EventReader
@@ -49,6 +50,7 @@ class Responses(Wire):
 
     family = "openai"
     call_ids = RESPONSES_IDS
+    media = frozenset((PDFS, PDFS_BY_URL, TEXTS_BY_URL))
 
     def __init__(self, server: Wire, repairs: Repairs) -> None:
         self.name = server.name
@@ -77,6 +79,10 @@ class Responses(Wire):
     def headers(self, key: str | None) -> dict[str, str]:
         """Those of the server."""
         return self._server.headers(key)
+
+    def account_for(self, key: str | None) -> str:
+        """That of the server."""
+        return self._server.account_for(key)
 
     def body(self, call: Call, settings: Json, streaming: bool) -> Json:
         """The fields of a response."""

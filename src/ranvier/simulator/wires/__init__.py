@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ranvier.errors import ConfigurationError
 from ranvier.simulator.wires.anthropic import AnthropicWire
+from ranvier.simulator.wires.azure import AzureWire, ResponsesAtAzureWire
 from ranvier.simulator.wires.gemini import GeminiWire
 from ranvier.simulator.wires.glm import GLMWire
 from ranvier.simulator.wires.kimi import KimiWire
@@ -12,6 +13,7 @@ from ranvier.simulator.wires.openai import OpenAIWire
 from ranvier.simulator.wires.openrouter import OpenRouterWire
 from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.responses import ResponsesWire
+from ranvier.simulator.wires.vertex import ClaudeAtVertexWire, GeminiAtVertexWire
 from ranvier.simulator.wires.wire import REASONS, Wire
 
 WIRES: dict[str, Wire] = {
@@ -24,17 +26,21 @@ WIRES: dict[str, Wire] = {
         GLMWire(),
         OpenRouterWire(),
         OllamaWire(),
+        GeminiAtVertexWire(),
+        AzureWire(),
     )
 }
 
 
 _RESPONSES = ResponsesWire()
+_RESPONSES_AT_AZURE = ResponsesAtAzureWire()
+_CLAUDE = ClaudeAtVertexWire()
 
 
 def wire_of(provider: str, path: str = "") -> Wire:
     """The wire of `provider`, named by the part before the first dash: `"openai-eu"` speaks `"openai"`.
 
-    OpenAI has two, told apart by the `path` of a request.
+    OpenAI, Azure and Vertex have two, told apart by the `path` of a request.
 
     Raises:
         ConfigurationError: There is no wire of that name.
@@ -45,6 +51,10 @@ def wire_of(provider: str, path: str = "") -> Wire:
         raise ConfigurationError(
             f"provider={provider!r}: must be one of {known}, or such a name with a suffix, like openai-eu"
         )
+    if wire.name == GeminiAtVertexWire.name:
+        return _CLAUDE if "/publishers/anthropic/" in path else wire
+    if wire.name == AzureWire.name:
+        return _RESPONSES_AT_AZURE if path.endswith("/responses") else wire
     return _RESPONSES if wire.name == OpenAIWire.name and path.endswith("/v1/responses") else wire
 
 

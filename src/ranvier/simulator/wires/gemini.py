@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool, ToolUse
+from ranvier.simulator.wires.opaque import thought_signature_of
 from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.refusals.gemini import REFUSALS
 from ranvier.simulator.wires.rules.gemini import check, uses_signatures
@@ -51,13 +51,14 @@ class GeminiWire(Wire):
     def key(self, headers: Mapping[str, str]) -> str | None:
         return headers.get("x-goog-api-key")
 
+    place: ClassVar = _PLACE
+    """The paths that it serves: the model, and the method."""
+
     def read(self, sent: Sent) -> Ask:
-        place = _PLACE.fullmatch(sent.path)
+        place = self.place.fullmatch(sent.path)
         if place is None:
             raise Unacceptable(404, "not_found")
-        key = self.key(sent.headers)
-        if key is None:
-            raise Unacceptable(403, "permission", message=_WITHOUT_KEY)
+        key = self.checked_key(sent)
         model, body = place[1], _camel(sent.body)
         check(body, model)
         contents, settings = body["contents"], body.get("generationConfig") or {}
@@ -78,6 +79,13 @@ class GeminiWire(Wire):
             thinks=bool((settings.get("thinkingConfig") or {}).get("includeThoughts")),
             schema=settings.get("responseJsonSchema") or settings.get("responseSchema"),
         )
+
+    def checked_key(self, sent: Sent) -> str:
+        """The key of a request; raises `Unacceptable` if there is none."""
+        key = self.key(sent.headers)
+        if key is None:
+            raise Unacceptable(403, "permission", message=_WITHOUT_KEY)
+        return key
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
         return [("x-gemini-service-tier", "standard"), ("server", "scaffolding on HTTPServer2")]
@@ -192,7 +200,7 @@ def _call(answer: Answer, index: int, use: ToolUse) -> Json:
 
 
 def _signature(answer: Answer) -> Json:
-    return {"thoughtSignature": base64.b64encode(f"sig-{answer.id}".encode()).decode()}
+    return {"thoughtSignature": thought_signature_of(answer)}
 
 
 def _piece(answer: Answer, candidates: list[Json], thoughts: int, written: int) -> Json:

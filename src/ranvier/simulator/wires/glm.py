@@ -12,6 +12,7 @@ from ranvier.simulator.dialogue import Answer
 from ranvier.simulator.wires.chat import ChatWire, Json
 from ranvier.simulator.wires.conversation import unanswered
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
+from ranvier.simulator.wires.rules.media import check_only
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -72,6 +73,7 @@ class GLMWire(ChatWire):
                 raise invalid("Incorrect role information")
             if message["role"] in ("system", "user") and not message.get("content"):
                 raise invalid("未正常接收到prompt参数。", code="1213")
+            check_only(("text", "image_url", "video_url", "file_url"), message, code="1210")
         if unanswered(messages) is not None or messages[-1]["role"] == "system":
             raise Unacceptable(400, "invalid_request")
         if model.startswith("glm-5.3") and not self.thinks(model, body):

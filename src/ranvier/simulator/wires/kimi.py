@@ -10,6 +10,7 @@ from ranvier.simulator.dialogue import Answer, Ask, ToolUse
 from ranvier.simulator.wires.chat import ChatWire, Json
 from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.media import check_only
 
 _FIXED = ("top_p", "n", "presence_penalty", "frequency_penalty")
 """Settings that are fixed for every kimi-* model, besides the temperature."""
@@ -127,6 +128,7 @@ def _check_settings(body: Json, *, thinks: bool) -> None:
 
 def _check_message(position: int, message: Json, *, thinks: bool) -> None:
     calls, content = message.get("tool_calls"), message.get("content")
+    check_only(("text", "image_url", "video_url"), message)
     if message["role"] == "assistant" and not calls and not text_of(content):
         raise invalid(
             f"Invalid request: the message at position {position} with role 'assistant' must not be empty"

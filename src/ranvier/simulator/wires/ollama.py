@@ -169,6 +169,9 @@ def _check(body: dict[str, Any], model: str, messages: list[dict[str, Any]]) -> 
         if message.get("role") not in ROLES:
             known = ", ".join(f'"{role}"' for role in ROLES)
             raise invalid(f'invalid role: "{message.get("role")}", role must be one of [{known}]')
+        if not isinstance(message.get("content", ""), str):
+            words = "cannot unmarshal array into Go struct field ChatRequest.messages.content of type string"
+            raise invalid(f"json: {words}")
         for call in message.get("tool_calls") or ():
             if not isinstance(call["function"]["arguments"], dict):
                 raise invalid(

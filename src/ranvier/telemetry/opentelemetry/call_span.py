@@ -175,7 +175,10 @@ class CallSpan:
     def _record_attempt(self, attempt: Attempt) -> None:
         tracer = self._instrumentation.tracer
         assert tracer is not None
-        attributes = {**self._targets.named(attempt.target).server, **span_attributes.attempt(attempt)}
+        server = self._targets.named(attempt.target).server
+        if attempt.endpoint is not None:
+            server = {names.ADDRESS: attempt.endpoint.rpartition("-")[0]}
+        attributes = {**server, **span_attributes.attempt(attempt)}
         started = self._when(attempt.started)
         span = tracer.start_span(
             f"attempt {attempt.target}", self._context, SpanKind.INTERNAL, attributes, start_time=started

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ranvier.messages.image import Image
+from ranvier.messages.media.audio import Audio
+from ranvier.messages.media.document import Document, is_text
+from ranvier.messages.media.image import Image
 from ranvier.messages.message import Text, ToolCall, ToolResult
 from ranvier.telemetry.opentelemetry import names
 
 if TYPE_CHECKING:
-    from ranvier.messages.message import Part
+    from ranvier.messages.message import Media, Part
     from ranvier.messages.request import Request
     from ranvier.messages.response import Response
     from ranvier.telemetry.opentelemetry.target import Attributes
@@ -51,7 +53,7 @@ def _parts(parts: Iterable[Part]) -> list[dict[str, Any]]:
 
 
 def _part(part: Part) -> dict[str, Any] | None:
-    """One part. The bytes of an image are omitted, and so are parts that only one provider understands."""
+    """One part. The bytes of media are omitted, and so are parts that only one provider understands."""
     match part:
         case Text():
             return {"type": "text", "content": part.text}
@@ -61,12 +63,19 @@ def _part(part: Part) -> dict[str, Any] | None:
             plain = isinstance(part.content, str)
             response = part.content if plain else _parts(part.parts)
             return {"type": "tool_call_response", "id": part.call_id, "response": response}
-        case Image(url=str()):
-            return {"type": "uri", "modality": "image", "uri": part.url}
-        case Image():
-            return {"type": "image", "mime_type": part.media_type, "size": len(part.data or b"")}
+        case Image() | Document() | Audio():
+            return _media(part, type(part).__name__.lower())
         case _:
             return None
+
+
+def _media(part: Media, modality: str) -> dict[str, Any]:
+    """A picture, a document or sound; the text of a document is content like any other."""
+    if part.url is not None:
+        return {"type": "uri", "modality": modality, "uri": part.url}
+    if is_text(part):
+        return {"type": "text", "content": part.text}
+    return {"type": modality, "mime_type": part.media_type, "size": len(part.data or b"")}
 
 
 def _json(messages: list[dict[str, Any]]) -> str:

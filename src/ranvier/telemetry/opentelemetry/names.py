@@ -86,7 +86,7 @@ WAIT_SECONDS: Final = "ranvier.wait.seconds"
 
 # --- values --------------------------------------------------------------------------------------
 
-PROVIDERS: Final = {"gemini": "gcp.gemini", "kimi": "moonshot_ai"}
+PROVIDERS: Final = {"gemini": "gcp.gemini", "kimi": "moonshot_ai", "vertex": "gcp.vertex_ai"}
 """Provider families that have another name in the conventions; all others have the same name."""
 
 OPERATIONS: Final = {"gemini": "generate_content"}

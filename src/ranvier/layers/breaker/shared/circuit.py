@@ -187,6 +187,11 @@ class SharedCircuit:
         return max(self._next_probe - now, 0.0)
 
     @property
+    def key(self) -> tuple[str, str | None, bool]:
+        """The provider, the model, and whether it is of tenants' own keys."""
+        return self.provider, self.model, self.tenants_keys
+
+    @property
     def target(self) -> str:
         """`provider/model`, or the provider for the circuit of the whole endpoint."""
         return target_name(self.provider, self.model)

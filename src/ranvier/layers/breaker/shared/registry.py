@@ -16,6 +16,7 @@ from ranvier.layers.breaker.shared.circuit import PROBES, REJECTED, SharedCircui
 from ranvier.layers.breaker.shared.permit import VotingPermit
 from ranvier.layers.breaker.shared.settings import SharedCircuits
 from ranvier.layers.breaker.shared.target import SharedTarget
+from ranvier.pipeline.credentials import identity
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events
@@ -118,21 +119,21 @@ class SharedCircuitRegistry:
     def at(self, call: Call) -> SharedTarget | None:
         """The shared circuits for `call`; `None` if there are too many targets."""
         targets = self.theirs if call.tenants_key else self.ours
-        target = targets.get(call.deployment.target)
+        name = identity.target(call)
+        target = targets.get(name)
         if target is None and (len(targets) < MAX_TARGETS or self._forgets_one_of(targets)):
-            where = call.deployment
-            target = targets[where.target] = SharedTarget(
-                self._circuit(where.provider.name, where.model, call.tenants_key),
-                self._circuit(where.provider.name, None, call.tenants_key),
-            )
+            server, model = identity.server(call), call.deployment.model
+            circuits = (self._circuit(server, each, call.tenants_key) for each in (model, None))
+            target = targets[name] = SharedTarget(*circuits)
         return target
 
     def _forgets_one_of(self, targets: dict[str, SharedTarget]) -> bool:
-        """Drop the oldest target without a listed name, whose circuit is closed, and where no call waits."""
+        """Drop the oldest target without a listed name, with closed circuits, where no call waits."""
         for name, target in targets.items():
-            circuit = target.model
-            if name not in self._listed and circuit.state is CLOSED and not target.waiting:
-                del targets[name], self._circuits[circuit.provider, circuit.model, circuit.tenants_keys]
+            if name not in self._listed and target.closed and not target.waiting:
+                del targets[name], self._circuits[target.model.key]
+                if not any(each.endpoint is target.endpoint for each in targets.values()):
+                    del self._circuits[target.endpoint.key]
                 return True
         return False
 
@@ -189,14 +190,12 @@ class SharedCircuitRegistry:
 
     def rejects(self, target: SharedTarget, call: Call) -> bool:
         """True if one of the circuits would reject another attempt of `call` now."""
-        if target.model.state is CLOSED and target.endpoint.state is CLOSED:
-            return False
-        return REJECTED in self.verdicts(target, call, call.pipeline.clock())
+        return not target.closed and REJECTED in self.verdicts(target, call, call.pipeline.clock())
 
     def probes_next(self, call: Call) -> bool:
         """True if one of the circuits would take `call` as its probe now."""
         target = self.at(call)
-        if target is None or (target.model.state is CLOSED and target.endpoint.state is CLOSED):
+        if target is None or target.closed:
             return False
         verdicts = self.verdicts(target, call, call.pipeline.clock())
         return PROBES in verdicts and REJECTED not in verdicts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ranvier.facts.circuit import CLOSED
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
 from ranvier.layers.breaker.shared.recent_successes import MAX_TENANTS, RecentSuccesses
 from ranvier.layers.breaker.shared.silences import Silence
@@ -37,6 +38,11 @@ class SharedTarget:
         self.endpoint = endpoint
         self.well = RecentSuccesses()
         self.waiting: dict[Waiting, None] = {}  # in order, so that runs can be repeated
+
+    @property
+    def closed(self) -> bool:
+        """True if both circuits are closed."""
+        return self.model.state is CLOSED and self.endpoint.state is CLOSED
 
     def content(self, voter: int, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""

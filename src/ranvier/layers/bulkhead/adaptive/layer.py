@@ -14,6 +14,7 @@ from ranvier.layers.bulkhead.adaptive.found_limits import FoundLimits
 from ranvier.layers.bulkhead.adaptive.limit_finder import LimitFinder
 from ranvier.layers.bulkhead.fair_places import FairPlaces
 from ranvier.pipeline.call import Call
+from ranvier.pipeline.credentials import identity
 
 if TYPE_CHECKING:
     from ranvier.facts.attempt import Attempt
@@ -99,7 +100,7 @@ class AdaptiveLimit(FairPlaces):
 
     def key_of(self, call: Call) -> Hashable:
         """The target, and a hash of the key that it is called with."""
-        return call.deployment.target, hash(call.credential)
+        return identity.target(call), identity.account(call)
 
     def name_of(self, key: Hashable) -> str:
         """The target, and a digest of the key."""
@@ -115,7 +116,7 @@ class AdaptiveLimit(FairPlaces):
     def began(self, call: Call, places: Places) -> None:
         """A stream has begun: learn how long that took."""
         attempt = call.record.last_at(call.deployment.target)
-        if attempt is not None and call.deployment.streams(call.credential):
+        if attempt is not None and call.deployment.streams(identity.account(call)):
             self._began(call, places, attempt)
 
     def ended(self, call: Call, places: Places, attempts: tuple[Attempt, ...]) -> None:

@@ -37,13 +37,13 @@ def map_exception(error: Exception, request: HttpRequest) -> Exception:
     _strip(error, request)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
-        words = f"{request.target}: no connection to {request.url} {limit}"
+        words = f"{request.target}: no connection to {request.place} {limit}"
         failure = AttemptTimeoutError(words, phase="connect", **request.facts)
     elif isinstance(error, DecodingError):
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (httpx.InvalidURL, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        failure = ConfigurationError(f"{request.url} is not a URL: {reason}")
+        failure = ConfigurationError(f"{request.place} is not a URL: {reason}")
     else:
         words = f"{request.target}: the connection failed: {reason}"
         failure = ConnectionFailedError(words, **request.facts)
@@ -74,7 +74,12 @@ def _stripped(value: Any, request: HttpRequest) -> Any:
     if isinstance(value, str):
         return request.masked(value)
     if isinstance(value, aiohttp.RequestInfo):
-        return aiohttp.RequestInfo(value.url, value.method, CIMultiDictProxy(CIMultiDict()), value.real_url)
+        return aiohttp.RequestInfo(
+            value.url.with_query(None),
+            value.method,
+            CIMultiDictProxy(CIMultiDict()),
+            value.real_url.with_query(None),
+        )
     if isinstance(value, ConnectionKey):
         return value._replace(proxy_auth=None, proxy_headers_hash=None)
     return value if isinstance(value, (int, float, BaseException)) else None

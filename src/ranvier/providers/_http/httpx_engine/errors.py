@@ -20,13 +20,13 @@ def map_exception(error: Exception, request: HttpRequest, library: Any) -> Excep
     _strip(error, request, library)
     if isinstance(error, library.ConnectTimeout):
         limit = "in time" if request.connect is None else f"within {request.connect:g} s"
-        words = f"{request.target}: no connection to {request.url} {limit}"
+        words = f"{request.target}: no connection to {request.place} {limit}"
         failure = AttemptTimeoutError(words, phase="connect", **request.facts)
     elif isinstance(error, DecodingError):
         words = f"{request.target}: the body is not encoded as its headers say"
         failure = InvalidResponseError(words, **request.facts)
     elif isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
-        failure = ConfigurationError(f"{request.url} is not a URL: {error}")
+        failure = ConfigurationError(f"{request.place} is not a URL: {error}")
     else:
         reason = request.shown(str(error), MAX_WORDS) or type(error).__name__
         words = f"{request.target}: the connection failed: {reason}"
@@ -48,7 +48,7 @@ def _strip(error: BaseException, request: HttpRequest, library: Any) -> None:
         link.__traceback__ = None
         link.args = tuple(request.masked(arg) if isinstance(arg, str) else arg for arg in link.args)
         if isinstance(link, library.RequestError):
-            link.request = library.Request("POST", request.url)
+            link.request = library.Request("POST", request.place)
         pending += [link.__cause__, link.__context__]
         if isinstance(link, BaseExceptionGroup):
             pending += link.exceptions

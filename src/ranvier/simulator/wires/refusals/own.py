@@ -115,4 +115,6 @@ _OWN: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 OWN_REFUSALS: Final = {wire: {**_ANYWHERE, **own} for wire, own in _OWN.items()}
+OWN_REFUSALS["vertex"] = OWN_REFUSALS["gemini"]
+OWN_REFUSALS["azure"] = OWN_REFUSALS["openai"]
 """The fields that replace those of the usual body, by wire and reason."""

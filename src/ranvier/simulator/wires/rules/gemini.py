@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import is_thought_signature
 from ranvier.simulator.wires.reading import invalid
+from ranvier.simulator.wires.rules.media import check_gemini
 
 Json = dict[str, Any]
 
@@ -86,8 +88,9 @@ def _check_content(position: int, content: Json) -> None:
             raise invalid(
                 f"{where}[{index}].data: required oneof field 'data' must have one initialized field\n"
             )
-        if "inlineData" in part and not part["inlineData"].get("mimeType"):
-            raise invalid(f"{where}[{index}].inline_data.mime_type: mime_type must not be empty\n")
+        check_gemini(f"{where}[{index}]", part)
+        if (signature := part.get("thoughtSignature")) and not is_thought_signature(signature):
+            raise invalid("Corrupted thought signature.")
 
 
 def _count(content: Json, kind: str) -> int:

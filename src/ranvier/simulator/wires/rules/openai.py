@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.media import check_chat
 from ranvier.simulator.wires.rules.openai_settings import (
     check_cache,
     check_value,
@@ -53,6 +54,7 @@ def check(body: Json, model: str, messages: list[Json]) -> None:
     check_results(messages)
     for position, message in enumerate(messages):
         _check_message(f"messages[{position}]", message)
+        check_chat(f"messages[{position}]", message, model=model)
     _check_tools(body)
     _check_form(body, messages)
     _check_stream(body)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import is_encrypted_for
 from ranvier.simulator.wires.reading import Unacceptable, invalid
+from ranvier.simulator.wires.rules.media import check_responses
 from ranvier.simulator.wires.rules.openai import NAME, NOT_REASONING, REASONING, SAMPLING, loose, reasons
 from ranvier.simulator.wires.rules.openai_settings import check_cache, check_value, efforts_of, unsupported
 
@@ -30,9 +32,6 @@ SUMMARIES: Final = ("auto", "concise", "detailed")
 
 ENCRYPTED: Final = "reasoning.encrypted_content"
 
-ISSUED: Final = "gAAA"
-"""The start of all encrypted content that OpenAI issues."""
-
 
 def items_of(body: Any) -> list[Json]:
     """The input of a request as items; raises `Unacceptable` if there is none."""
@@ -43,15 +42,18 @@ def items_of(body: Any) -> list[Json]:
     return items
 
 
-def check(body: Json, model: str, items: list[Json]) -> None:
-    """Raise `Unacceptable` if OpenAI would reject the request; an empty `model` skips the model's rules."""
+def check(body: Json, model: str, items: list[Json], *, account: str) -> None:
+    """Raise `Unacceptable` if OpenAI would reject the request; an empty `model` skips the model's rules.
+
+    `account` is the one that asks: encrypted reasoning of another one is rejected.
+    """
     for name in body:
-        if name not in PARAMETERS:
+        if model and name not in PARAMETERS:
             raise invalid(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     for position, item in enumerate(items):
         _check_item(f"input[{position}]", item)
     _check_results(items)
-    _check_reasoning(items, stored=body.get("store", True))
+    _check_reasoning(items, account, stored=body.get("store", True))
     _check_tools(body)
     _check_form(body)
     limit = body.get("max_output_tokens")
@@ -76,11 +78,13 @@ def _check_item(place: str, item: Json) -> None:
             raise invalid(words, param=place, code="invalid_value")
         if item.get("content") is None:
             raise _missing(f"{place}.content")
+        check_responses(f"{place}.content", item["content"])
     if kind in ("function_call", "function_call_output"):
         needed = ("call_id", "name", "arguments") if kind == "function_call" else ("call_id", "output")
         for name in needed:
             if not isinstance(item.get(name), (str, list)):
                 raise _missing(f"{place}.{name}")
+        check_responses(f"{place}.output", item.get("output"))
         if len(item["call_id"]) > 64:
             words = f"Invalid '{place}.call_id': string too long. Expected a string with maximum length 64."
             raise invalid(words, param=f"{place}.call_id", code="string_above_max_length")
@@ -104,8 +108,8 @@ def _check_results(items: list[Json]) -> None:
         raise invalid(f"No tool output found for function call {waiting[0]}.", param="input", code=None)
 
 
-def _check_reasoning(items: list[Json], *, stored: bool) -> None:
-    """Reasoning is encrypted by OpenAI and precedes what it led to; other ids are known to nobody."""
+def _check_reasoning(items: list[Json], account: str, *, stored: bool) -> None:
+    """Reasoning is encrypted for this account and precedes what it led to; nobody knows other ids."""
     followers = [*items[1:], {"role": "user"}]
     for item, follower in zip(items, followers, strict=True):
         encrypted, given = item.get("encrypted_content"), item.get("id")
@@ -114,7 +118,7 @@ def _check_reasoning(items: list[Json], *, stored: bool) -> None:
             raise invalid(words, param="input", code=None)
         if item.get("type") != "reasoning":
             continue
-        if not str(encrypted).startswith(ISSUED):
+        if not is_encrypted_for(account, str(encrypted)):
             words = f"The encrypted content {str(encrypted)[:8]}... could not be verified."
             raise invalid(words, param=None, code="invalid_encrypted_content")
         if follower.get("role", "assistant") != "assistant" or follower.get("type") == "function_call_output":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.media.sources import bytes_of_file, decoded, encoded
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -53,7 +53,7 @@ class Image:
         if self.detail is not None and not isinstance(self.detail, str):
             raise ConfigurationError(f"Image(detail=...) is a {type(self.detail).__name__}: give a str")
         if self.url is not None and self.url.startswith("data:"):
-            media_type, data = _decoded(self.url)
+            media_type, data = decoded("Image", self.url)
             object.__setattr__(self, "url", None)
             object.__setattr__(self, "data", data)
             object.__setattr__(self, "media_type", self.media_type or media_type)
@@ -65,27 +65,24 @@ class Image:
         """An image from its bytes."""
         return cls(data=data, media_type=media_type)
 
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], media_type: str | None = None) -> Self:
+        """An image from a file, which is read at once; on an event loop, call it by `asyncio.to_thread`.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or its format is unknown.
+        """
+        return cls(data=bytes_of_file("Image", path), media_type=media_type)
+
     @property
     def base64(self) -> str:
         """The bytes in base64, as most wires expect them; empty for an image by URL."""
-        return base64.b64encode(self.data or b"").decode()
+        return encoded(self.data)
 
     @property
     def data_url(self) -> str:
         """The bytes as a `data:` URL; the URL itself for an image by URL."""
         return self.url or f"data:{self.media_type};base64,{self.base64}"
-
-
-def _decoded(url: str) -> tuple[str | None, bytes]:
-    head, _, content = url.partition(",")
-    if not head.endswith(";base64"):
-        raise ConfigurationError("Image(url='data:...'): give it as data:<media type>;base64,<bytes>")
-    try:
-        return head.removeprefix("data:").removesuffix(";base64") or None, base64.b64decode(
-            content, validate=True
-        )
-    except (binascii.Error, ValueError):
-        raise ConfigurationError("Image(url='data:...'): what follows the comma is not base64") from None
 
 
 def _detected(data: bytes) -> str:

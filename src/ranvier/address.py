@@ -5,31 +5,31 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import httpx
-
 from ranvier.errors.configuration import ConfigurationError
 
 MAX_PORT: Final = 65535
 
 
-def checked_url(url: str) -> str:
-    """`url` as the base URL of an API, without a trailing slash.
+def checked_url(url: str, name: str = "base_url") -> str:
+    """`url` as the base URL of an API, without a trailing slash; `name` is the parameter.
 
     Raises:
         ConfigurationError: it is not an http(s) URL, or has a user, a password, a query or a fragment.
     """
+    import httpx  # here, because `import ranvier` stays cheap
+
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"base_url={_public(url)!r} is not a URL: {error}") from None
+        raise ConfigurationError(f"{name}={_public(url)!r} is not a URL: {error}") from None
     if parsed.userinfo:
-        raise ConfigurationError("base_url has a user: put it into the headers of your own http_client")
+        raise ConfigurationError(f"{name} has a user: put it into headers=...")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
         raise ConfigurationError(
-            f"base_url={_public(url)!r}: give a URL such as 'https://llm.example/v1', without a query"
+            f"{name}={_public(url)!r}: give a URL such as 'https://llm.example/v1', and its query in params="
         )
     if parsed.port is not None and parsed.port > MAX_PORT:
-        raise ConfigurationError(f"base_url={_public(url)!r}: the largest port is {MAX_PORT}")
+        raise ConfigurationError(f"{name}={_public(url)!r}: the largest port is {MAX_PORT}")
     return url.rstrip("/")
 
 

@@ -1,0 +1,114 @@
+"""How a tenant reaches a provider, where a key alone does not say it: an endpoint and headers of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from ranvier.address import checked_url
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.headers import HOLD_KEYS, checked, fault_of_header
+
+
+class Shared(Enum):
+    """The type of `SHARED`."""
+
+    SHARED = "shared"
+
+    def __repr__(self) -> str:
+        return "SHARED"
+
+
+SHARED: Final = Shared.SHARED
+"""A resolver returns it to use the provider's own key: its `api_key` or environment variable."""
+
+Key = str | Shared
+"""One key, or `SHARED`."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, init=False)
+class Access:
+    """A tenant's access to a provider, as a `credentials=` resolver may return it in place of a key.
+
+    Args:
+        key: The key; `SHARED` is the provider's own, `None` is none: no server needs it, or a header has it.
+        base_url: The base URL of the tenant's own endpoint, which has circuits, gates and limits of its own;
+            `None` means the provider's. The provider's own key, `headers=` and `params=` are not sent there.
+        headers: Headers for each request of the tenant, by name. They replace others of the same name.
+
+    Raises:
+        ConfigurationError: an argument is invalid, or our own key would go to the tenant's endpoint.
+
+    Attributes:
+        endpoint: A name for the tenant's own endpoint: its host and a digest; `None` if it has none.
+    """
+
+    key: Key | None
+    base_url: str | None
+    headers: Mapping[str, str]
+    endpoint: str | None
+    _hash: int = field(compare=False)
+
+    def __init__(
+        self,
+        key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        put = object.__setattr__  # this class is frozen
+        put(self, "key", key)
+        put(self, "endpoint", None)
+        checked_headers, mistake = checked(headers, fault_of_header)
+        put(self, "headers", MappingProxyType(checked_headers))
+        del key, headers, checked_headers  # otherwise a traceback from the code below might show them
+        if mistake is not None:
+            raise ConfigurationError(f"Access(headers): {mistake}")
+        put(self, "base_url", None if base_url is None else checked_url(base_url))
+        if self.base_url is not None:
+            put(self, "endpoint", _name(self.base_url))
+        self._check_key()
+        put(self, "_hash", hash((self.key, self.base_url, frozenset(self.headers.items()))))
+
+    def _check_key(self) -> None:
+        if self.key is None:
+            if self.base_url is None and not self.headers:
+                raise ConfigurationError("Access(): give a key, a base_url or headers")
+        elif not isinstance(self.key, (str, Shared)) or not self.key:
+            raise ConfigurationError("Access(key) is no key: give a str that is not empty, SHARED or None")
+        elif self.key is SHARED and self.base_url is not None:
+            raise ConfigurationError(
+                "Access(SHARED, base_url=...): our own key does not go to an endpoint of a tenant's"
+            )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return "<Access>" if self.endpoint is None else f"<Access at {self.endpoint}>"
+
+    @property
+    def only_a_key(self) -> bool:
+        """True if the key says it all."""
+        return self.base_url is None and not self.headers
+
+    @property
+    def holds_key(self) -> bool:
+        """True if a header has the key."""
+        return not HOLD_KEYS.isdisjoint(self.headers)
+
+    def account(self, key: str | None) -> str | None:
+        """What distinguishes its account at a server: `key`, or the headers that stand for it."""
+        held = [self.headers[name] for name in sorted(HOLD_KEYS & self.headers.keys())]
+        return "\n".join(held) if held else key
+
+
+def _name(base_url: str) -> str:
+    """The host, and a digest of the whole URL: several tenants may have paths of one gateway."""
+    digest = hashlib.blake2b(base_url.encode("utf-8", "surrogatepass"), digest_size=4)
+    return f"{urlsplit(base_url).hostname}-{digest.hexdigest()}"
