@@ -219,7 +219,7 @@ async def test_a_call_in_trouble_can_be_read_from_the_log(log: pytest.LogCapture
 
 def test_what_nobody_wants_to_hear_is_not_put_together(caplog: pytest.LogCaptureFixture) -> None:
     """Below the logger's level nothing is written."""
-    with caplog.at_level(logging.ERROR, "ranvier"):
+    with caplog.at_level(logging.CRITICAL, "ranvier"):
         for event, _, _ in EVENTS:
             LoggingListener()(event)
     assert caplog.records == []
