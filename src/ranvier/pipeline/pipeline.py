@@ -18,6 +18,7 @@ from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route, checked_prices
 from ranvier.pipeline.asking.attempt import attempt
 from ranvier.pipeline.asking.new_call import new_call
+from ranvier.pipeline.blocking.faces import Faces
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
 from ranvier.pipeline.compose import compose
@@ -35,13 +36,13 @@ from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.reporting.overview import overview
 from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
-from ranvier.pipeline.runtime import Runtime, Work
+from ranvier.pipeline.runtime import Work
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Restarts
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 
 
-class Pipeline(Runtime):
+class Pipeline(Faces):
     """Carries calls through its layers, from the outside in, to a provider.
 
     Args:

@@ -163,6 +163,10 @@ class Lifecycle:
         for stream in streams:
             stream.abandon_silently()
 
+    def forked(self) -> None:
+        """This process was forked: a thread of its parent may hold the lock."""
+        self._opening = RLock()
+
     # --- what is in flight -----------------------------------------------------------------------
 
     def leave(self, record: Record) -> None:
@@ -189,12 +193,7 @@ class Lifecycle:
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     def in_background(
-        self,
-        work: Work,
-        context: Context | None = None,
-        name: str = "work",
-        *,
-        cut_off: bool = False,
+        self, work: Work, context: Context | None = None, name: str = "work", *, cut_off: bool = False
     ) -> asyncio.Task[None]:
         """Run `work` in a background task: see `Runtime.in_background`."""
         task = start_task(self.loop, work, context)
