@@ -107,12 +107,19 @@ class Crowd:
             for thread in threads:
                 thread.start()
             self._start.wait()
-            threading.Event().wait(self.rng.random() * 0.05)
+            self._wait(self.rng.randrange(2 * self.number))
             self._close()
             for thread in threads:
                 thread.join(PATIENCE)
         assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
         assert sum(self.ends.values()) == self.number
+
+    def _wait(self, asked: int) -> None:
+        """Wait until the provider was asked so often, or for a second."""
+        for _ in range(1000):
+            if self.provider.asked >= asked:
+                return
+            threading.Event().wait(0.001)
 
     def _close(self) -> None:
         drain = self.rng.choice((0.0, 0.0, 0.02))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from ranvier.messages.build import Prompt
@@ -12,7 +13,9 @@ from ranvier.messages.response import ParsedT, Response
 if TYPE_CHECKING:
     from ranvier.facts.price import Prices
     from ranvier.pipeline.circuits import CircuitRegistry
+    from ranvier.pipeline.mapping.bars import Show
     from ranvier.pipeline.mapping.run import Run
+    from ranvier.pipeline.mapping.settings import Errors
     from ranvier.pipeline.running.lifecycle import Lifecycle
     from ranvier.pipeline.streaming.pending import PendingStream
     from ranvier.pipeline.streaming.restarting import OnBreak
@@ -49,7 +52,24 @@ class Askable(Protocol):
     ) -> PendingStream[ParsedT]:
         """The answer as events."""
 
-    def map(self, prompts: Any, **settings: Any) -> Run[Any]:
+    def map(
+        self,
+        prompts: Iterable[Any] | AsyncIterable[Any],
+        *,
+        concurrency: int = 50,
+        in_order: bool = True,
+        errors: Errors = "return",
+        file: str | PathLike[str] | None = None,
+        key: Callable[[Any], str | int] | None = None,
+        prompt: Callable[[Any], Prompt] | None = None,
+        progress: bool | Show = False,
+        total: int | None = None,
+        to: str | None = None,
+        tenant: str | None = None,
+        deadline: float | None = None,
+        hedge: bool | None = None,
+        **options: Unpack[Options[ParsedT]],
+    ) -> Run[ParsedT]:
         """The answers to many prompts."""
 
     async def open_here(self) -> None:

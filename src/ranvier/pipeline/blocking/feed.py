@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -31,7 +31,7 @@ class Feed(Ask[None], Generic[ItemT]):
 
     def __init__(
         self,
-        open: Callable[[], AbstractAsyncContextManager[AsyncIterator[ItemT]]],
+        open: Callable[[], AbstractAsyncContextManager[AsyncIterable[ItemT]]],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(self._fill(open), loop)
@@ -40,7 +40,7 @@ class Feed(Ask[None], Generic[ItemT]):
         self._room = asyncio.Event()
         self._paused = self._unbounded = False
 
-    async def _fill(self, open: Callable[[], AbstractAsyncContextManager[AsyncIterator[ItemT]]]) -> None:
+    async def _fill(self, open: Callable[[], AbstractAsyncContextManager[AsyncIterable[ItemT]]]) -> None:
         async with open() as source:
             self.source = source
             self._queue.put(OPENED)

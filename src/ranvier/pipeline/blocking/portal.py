@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.blocking.ask import Ask
+from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed_error, loops_of_portals
 
 T = TypeVar("T")
@@ -122,14 +123,16 @@ class Portal:
             logger.warning("the event loop of pipeline.sync does not end: a task ignores its cancellation")
             self._end(closed_error())
 
-    def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+    def end_later(self, closing: Coroutine[Any, Any, None] | None) -> None:
         """Run `closing`, then end, without waiting for it: the garbage collector may call this anywhere."""
-        if not self._soon(self._close, closing):
+        if not self._soon(self._close, closing) and closing is not None:
             closing.close()
 
-    def _close(self, closing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.Task(closing, loop=self.loop)
-        task.add_done_callback(lambda _: self._stop())
+    def _close(self, closing: Coroutine[Any, Any, None] | None) -> None:
+        if closing is None:
+            self._stop()
+        else:
+            start_task(self.loop, closing, None).add_done_callback(lambda _: self._stop())
 
     def _stop(self) -> None:
         for ask in list(self._asks):
