@@ -48,17 +48,17 @@ def _install(session: nox.Session, *more: str) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite on every core, but for what has a session of its own; `-- PATH` runs some tests.
 
-    A Python between the oldest and the newest is given the unit tests only. They run on asyncio's loop
-    and on uvloop's; on the newest Python once more, under the eager task factory.
+    They run on asyncio's loop and on uvloop's, and on the newest Python under the eager task factory. A
+    Python between the oldest and the newest is given the unit tests only.
     """
     _install(session, "pytest-xdist")
     chosen = ["--ignore", "tests/browser", "--ignore", "tests/hostile"]
     if session.python not in (PYTHONS[0], PYTHONS[-1]):
         chosen += ["-m", "not integration"]
-    arguments = session.posargs or ["-n", "auto", *chosen]
-    session.run("pytest", *arguments, env={"PYTHONHASHSEED": "0"})
+    environment = {"PYTHONHASHSEED": "0"}
     if session.python == PYTHONS[-1]:
-        session.run("pytest", *arguments, env={"PYTHONHASHSEED": "0", "RANVIER_EAGER_TASKS": "1"})
+        environment["RANVIER_EAGER_TASKS"] = "1"
+    session.run("pytest", *(session.posargs or ["-n", "auto", *chosen]), env=environment)
 
 
 @nox.session

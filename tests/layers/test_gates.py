@@ -383,7 +383,7 @@ def test_the_drain_is_known_after_a_few_calls_and_forgotten_after_a_while() -> N
 
 
 def test_only_admissions_begin_the_measurement_of_a_drain() -> None:
-    """Not a call that asked while the gate was closed, which would make the queue look slow for ten seconds."""
+    """Not a question while the gate was closed, after which the queue would look slow."""
     drain = Drain()
     assert drain.seconds_for(10, 0.0) == 0
     for number in range(LEAST):

@@ -203,7 +203,7 @@ class Pipeline(Faces):
             return answer
         except asyncio.CancelledError as cancelled:
             if record.cut_off and task.cancelling() - 1 <= cancelling:
-                raise failed(call, closed_error()) from None
+                raise failed(call, closed_error()) from cancelled.__cause__
             failed(call, cancelled)
             raise
         except BaseException as error:

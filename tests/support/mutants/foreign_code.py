@@ -94,9 +94,16 @@ MUTANTS = [
     ),
     mutant(
         "L7", "it is compared with no cancellations, and not with those at the beginning", WATCH,
-        "        cancelled = task is None or task.cancelling() > self._cancelling",
-        "        cancelled = task is None or task.cancelling() > 0",
+        "        return self._task is None or self._task.cancelling() > self._cancelling",
+        "        return self._task is None or self._task.cancelling() > 0",
         f"{LOST}::test_a_provider_that_raises_a_cancelled_error_has_failed[whole-complete-unwinding]",
+    ),
+    mutant(
+        "L7", "the caller's cancellation is lost where a provider makes an error of it", FOREIGN,
+        "    if isinstance(raised, Exception) and timer.cancelled:",
+        "    if isinstance(raised, Exception) and False:",
+        "tests/pipeline/test_swallowed_cancellations.py::"
+        "test_a_cancellation_that_a_provider_turns_into_an_error_ends_the_call[complete]",
     ),
     mutant(
         "L7", "a slot is lost where a listener ends the program", ATTEMPT,

@@ -39,6 +39,10 @@ async def failure_of(call: Call, timer: WaitTimer, raised: BaseException) -> Bas
         return late
     if isinstance(raised, asyncio.CancelledError) and timer.is_theirs(raised):
         return cancelled_by_itself(call, raised)
+    if isinstance(raised, Exception) and timer.cancelled:
+        cancelled = asyncio.CancelledError()  # which the provider has turned into its own error
+        cancelled.__cause__ = raised
+        return cancelled
     return own_error(call, raised)
 
 

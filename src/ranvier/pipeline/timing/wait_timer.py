@@ -1,11 +1,10 @@
 """Limits all waits of one attempt.
 
-A `WaitTimer` cancels the task that waits, and only while that task is inside one of our own awaits. It
-distinguishes its own cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does, so
-that `task.cancel()` from outside always wins.
+A `WaitTimer` cancels the task that waits, and only inside one of our own awaits. It distinguishes its own
+cancellation from the caller's by `Task.cancelling()`, as `asyncio.timeout` does: the caller's always wins.
 
-The awaited code may be user code: it may swallow a cancellation, or change the count of cancellations.
-So a limit always cancels, whatever that count is, and repeats that while the wait continues.
+The awaited code may swallow a cancellation, or change the count of cancellations: so a limit always
+cancels, and repeats that while the wait continues.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 class WaitTimer:
     """Limits the waits of `call` between `start` and `stop`, or inside `with timer.until(...)`.
 
-    The timer is not moved at every wait: when it fires early, it is set again for the limit that is valid
-    then. So a stream of a thousand events needs a few timers, not a thousand.
+    The timer is not moved at every wait, but set again when it fires early: many events need few timers.
 
     Attributes:
         ours: Our cancellation of the waiting task, once a limit is reached.
@@ -146,9 +144,8 @@ class WaitTimer:
         """The reason of our cancellation if it ended a wait with `error`; `None` if it did not.
 
         Every error after our cancellation counts as its result, except errors that end the program, and
-        a `CancelledError` with more pending cancellations than at the beginning: then the caller has
-        cancelled too, or user code has swallowed its own cancellation. These cannot be distinguished,
-        so the caller always wins. In any case this takes our cancellation back.
+        a `CancelledError` if others have cancelled as well: the caller, who always wins, or user code that
+        has swallowed its own cancellation. In any case this takes our cancellation back.
         """
         ours, task = self.ours, self._task
         if ours is None or task is None:
@@ -158,11 +155,14 @@ class WaitTimer:
             return ours.reason if task.cancelling() <= self._cancelling else None
         return ours.reason if isinstance(error, Exception) else None
 
+    @property
+    def cancelled(self) -> bool:
+        """True if others cancelled the task since its wait began: its caller, or the awaited code itself."""
+        return self._task is None or self._task.cancelling() > self._cancelling
+
     def is_theirs(self, error: BaseException) -> bool:
-        """True if `error`, not caused by us, is a CancelledError that the awaited code raised itself."""
-        task = self._task
-        cancelled = task is None or task.cancelling() > self._cancelling
-        return isinstance(error, asyncio.CancelledError) and not cancelled
+        """True if the awaited code itself has raised the CancelledError `error`."""
+        return isinstance(error, asyncio.CancelledError) and not self.cancelled
 
     def interrupt(self, reason: str) -> None:
         """End the wait for `reason`."""
