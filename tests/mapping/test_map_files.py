@@ -207,7 +207,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path, name: str) ->
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 printed, _ = process.communicate(
-                    timeout=600 if kills >= 5 else 0.6 + rng.random() * PROMPTS / 4000
+                    timeout=600 if kills >= MAX_KILLS else 0.6 + rng.random() * PROMPTS / 4000
                 )
             except subprocess.TimeoutExpired:
                 process.kill()

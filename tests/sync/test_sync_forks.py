@@ -15,6 +15,7 @@ from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.providers import Anthropic
 from ranvier.simulator import Simulator, Slow
 from ranvier.testing import ScriptedProvider, stall
+from support.simulator.threaded import simulator_in_thread
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
@@ -44,31 +45,14 @@ def in_child(work: Callable[[], object]) -> str:
 
 @contextmanager
 def simulated() -> Iterator[tuple[Simulator, Pipeline]]:
-    """A provider over HTTP, on a loop of its own."""
-    import asyncio
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    simulator = Simulator()
-
-    async def start() -> None:
-        await simulator.__aenter__()
-
-    async def stop() -> None:
-        await simulator.__aexit__(None, None, None)
-
-    asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    provider = Anthropic("sk-ours", base_url=simulator.url("anthropic"))
-    pipeline = Pipeline(Deadline(20), Fallback(provider), Retry(0), Breaker(), Timeout(10))
-    try:
-        yield simulator, pipeline
-    finally:
-        pipeline.sync.close()
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    """A provider over HTTP, and a pipeline that asks it."""
+    with simulator_in_thread() as simulator:
+        provider = Anthropic("sk-ours", base_url=simulator.url("anthropic"))
+        pipeline = Pipeline(Deadline(20), Fallback(provider), Retry(0), Breaker(), Timeout(10))
+        try:
+            yield simulator, pipeline
+        finally:
+            pipeline.sync.close()
 
 
 @pytest.mark.once
