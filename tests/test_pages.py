@@ -35,6 +35,7 @@ FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ELSEWHERE = {
     "design.md": "tests/test_documents.py",
+    "sync.md": "tests/sync/test_sync_page.py",
     "structured-answers.md": "tests/messages/test_structured_answers_page.py",
     "testing.md": "tests/testing/test_testing_page.py",
     "tutorial.md": "tests/tutorial.py",

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib.util
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -346,6 +347,21 @@ async def test_the_bar_is_drawn_by_rich(capsys: pytest.CaptureFixture[str]) -> N
     await built(Counting()).map(["bad", *numbered(4)], progress=True).collect()
     printed, shown = capsys.readouterr()
     assert printed == ""
+    assert "5/5" in shown
+    assert "1 failed" in shown
+
+
+async def test_the_bar_is_drawn_by_tqdm_if_there_is_no_rich(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also on standard error."""
+    pytest.importorskip("tqdm")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "ranvier.pipeline.mapping.bars.find_spec", lambda name: None if name == "rich" else find(name)
+    )
+    await built(Counting()).map(["bad", *numbered(4)], progress=True).collect()
+    shown = capsys.readouterr().err
     assert "5/5" in shown
     assert "1 failed" in shown
 
