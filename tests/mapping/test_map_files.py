@@ -19,7 +19,7 @@ from ranvier import ConfigurationError, Message, Pipeline, ServerError, ToolCall
 from ranvier import Response as Answer
 from ranvier.layers import Fallback, Retry
 from ranvier.messages import load_response
-from ranvier.testing import ScriptedProvider
+from ranvier.testing import ScriptedProvider, after
 
 FILES = pytest.mark.parametrize("name", ["answers.jsonl", "answers.db"])
 KILLED = Path(__file__).parents[1] / "support" / "mapping" / "killed.py"
@@ -86,7 +86,7 @@ async def test_the_key_is_the_position_and_the_prompt_or_yours(tmp_path: Path, n
 @FILES
 async def test_two_prompts_with_one_key_are_asked_once(tmp_path: Path, name: str) -> None:
     """Also if both would be in flight."""
-    provider, pipeline = built()
+    provider, pipeline = built(lambda call: after(0.02, "late"))
     run = pipeline.map(["a", "b", "c"], key=lambda text: "same", file=tmp_path / name)
     assert len(await run.collect()) == 1
     assert (len(provider.calls), run.progress.skipped, len(records(tmp_path / name))) == (1, 2, 1)

@@ -88,7 +88,7 @@ def test_the_prefork_pool_of_celery(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.syspath_prepend(SUPPORT)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import forked_app  # type: ignore[import-not-found]  # because: it is beside the processes
+            forked_app = importlib.import_module("forked_app")
         command = ("celery", "-A", "forked_app:worker", "worker", "--pool", "prefork", "--concurrency", "2")
         quietly = warnings.catch_warnings(action="ignore")
         with serving(*command, "--loglevel", "WARNING", SIMULATED=url, SPOOL=str(spool)), quietly:

@@ -9,6 +9,7 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
@@ -19,6 +20,7 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.sync import MUTANTS as OF_SYNC
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -30,6 +32,7 @@ MUTANTS = (
     *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
+    *OF_MAPPING,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,
@@ -40,6 +43,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_SYNC,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )
