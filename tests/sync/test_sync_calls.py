@@ -213,6 +213,20 @@ async def test_inside_a_running_loop_it_blocks_and_warns_once() -> None:
     pipeline.sync.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "function"), [("gevent.monkey", "is_module_patched"), ("eventlet.patcher", "is_monkey_patched")]
+)
+def test_threads_that_are_none_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, function: str
+) -> None:
+    """An event loop in a greenlet would stop all others."""
+    patching = types.ModuleType(name)
+    setattr(patching, function, lambda module: True)
+    monkeypatch.setitem(sys.modules, name, patching)
+    with pytest.raises(ConfigurationError, match="use workers with threads or processes"):
+        scripted("one")[1].sync.complete("Why?")
+
+
 async def test_a_notebook_is_not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cells run in a running loop, and are meant to block."""
     ipython = types.ModuleType("IPython")

@@ -1,6 +1,7 @@
 """Closing a pipeline, the end of the process and the garbage collector end the thread of its loop."""
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 import sys
@@ -173,6 +174,42 @@ def test_a_listener_that_exits_ends_the_loop_and_no_thread_waits() -> None:
     assert len(errors) == 1
     assert pipeline.sync.complete("Why?").text == "fine"
     pipeline.sync.close()
+
+
+def test_a_task_that_ignores_its_cancellation_holds_no_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The loop is left behind and logged; the thread that waits gets an error, and so does a further call."""
+    monkeypatch.setattr("ranvier.pipeline.running.shutdown.CUT_OFF_GRACE", 0.1)
+    for module in ("portal", "own_loop"):
+        monkeypatch.setattr(f"ranvier.pipeline.blocking.{module}.GRACE", 0.1)
+    release = threading.Event()
+
+    class Stubborn:
+        name = default_model = "stubborn"
+
+        async def complete(self, call: Any) -> Any:
+            while not release.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+
+    pipeline = Pipeline(Fallback(Stubborn()))
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        with pytest.raises(ConfigurationError, match="is closed") as caught:
+            pipeline.sync.complete("Why?")
+        errors.append(caught.value)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert eventually(lambda: pipeline.lifecycle.calls)
+    pipeline.sync.close()
+    thread.join(5)
+    assert len(errors) == 1
+    assert "a task ignores its cancellation" in caplog.text
+    release.set()
+    assert eventually(lambda: not loops())
 
 
 SCRIPT = """

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Entered(Protocol):
-    """Each method is documented at `SyncPipeline`."""
+    """Each method is documented at `OwnLoop`."""
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Call an async function on the loop of the pipeline."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from ranvier.messages.build import Prompt
 from ranvier.messages.request import Options
@@ -17,12 +18,15 @@ from ranvier.pipeline.blocking.stream import SyncStream
 from ranvier.remedies import reports_missing_prompt
 
 if TYPE_CHECKING:
+    from ranvier.pipeline.blocking.askable import Askable
     from ranvier.pipeline.mapping.bars import Show
     from ranvier.pipeline.mapping.settings import Errors
     from ranvier.pipeline.streaming.restarting import OnBreak
 
+T = TypeVar("T")
 
-class SyncPipeline(OwnLoop):
+
+class SyncPipeline:
     """The methods of a pipeline without `await`, for any number of threads: `pipeline.sync.complete("Why?")`.
 
     The first call starts a thread with an event loop of its own, and opens the pipeline there. The pipeline
@@ -32,6 +36,10 @@ class SyncPipeline(OwnLoop):
     A call runs in a copy of the caller's context: `with tenant(...)` and `with deadline(...)` apply. What a
     signal handler raises while a thread waits, such as the `KeyboardInterrupt` of Ctrl-C, cancels its call.
     """
+
+    def __init__(self, pipeline: Askable) -> None:
+        self._pipeline = pipeline
+        self._own = OwnLoop(pipeline)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -48,7 +56,9 @@ class SyncPipeline(OwnLoop):
     ) -> Response[ParsedT]:
         """The whole answer to `prompt`; arguments and errors are those of `Pipeline.complete`."""
         ask = self._pipeline.complete
-        return self.run(lambda: ask(prompt, to=to, tenant=tenant, deadline=deadline, hedge=hedge, **options))
+        return self._own.run(
+            lambda: ask(prompt, to=to, tenant=tenant, deadline=deadline, hedge=hedge, **options)
+        )
 
     @reports_missing_prompt
     def stream(
@@ -67,12 +77,12 @@ class SyncPipeline(OwnLoop):
         Arguments and errors are those of `Pipeline.stream`.
         """
         ask = self._pipeline.stream
-        pending = self._call(
+        pending = self._own.call(
             lambda: ask(
                 prompt, to=to, tenant=tenant, deadline=deadline, hedge=hedge, on_break=on_break, **options
             )
         )
-        return SyncStream(self, pending)
+        return SyncStream(self._own, pending)
 
     def map(
         self,
@@ -113,7 +123,7 @@ class SyncPipeline(OwnLoop):
             hedge=hedge,
             **options,
         )
-        return SyncRun(self, self._call(begin))
+        return SyncRun(self._own, self._own.call(begin))
 
     @property
     def circuits(self) -> SyncCircuits:
@@ -122,7 +132,35 @@ class SyncPipeline(OwnLoop):
         Raises:
             ConfigurationError: the stack has no breaker.
         """
-        return SyncCircuits(self, self._pipeline.circuits)
+        return SyncCircuits(self._own, self._pipeline.circuits)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Call an async function on the loop of the pipeline, and wait for its result.
+
+        Layers, credentials and providers belong to that loop: call their methods in such a function.
+
+        Raises:
+            ConfigurationError: the pipeline is closed, or this is the thread of its loop.
+        """
+        return self._own.run(work)
+
+    # --- opening and closing ---------------------------------------------------------------------
+
+    def close(self, drain: float = 0.0) -> None:
+        """Close the pipeline as `Pipeline.aclose` does, and end its thread; further calls are rejected.
+
+        It closes only what `pipeline.sync` has opened. Threads that still wait get an error.
+        """
+        self._own.close(drain)
+
+    def __enter__(self) -> Self:
+        self._own.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"{self._pipeline!r}.sync"

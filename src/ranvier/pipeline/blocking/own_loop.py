@@ -7,8 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -41,20 +40,14 @@ class OwnLoop:
             portal.lose()
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Call an async function on the loop of the pipeline, and wait for its result.
-
-        Layers, credentials and providers belong to that loop: call their methods in such a function.
-
-        Raises:
-            ConfigurationError: the pipeline is closed, or this is the thread of its loop.
-        """
+        """See `SyncPipeline.run`."""
         portal = self.enter()
         try:
             return portal.run(work())
         finally:
             self.leave(portal)
 
-    def _call(self, function: Callable[[], T]) -> T:
+    def call(self, function: Callable[[], T]) -> T:
         """Call `function` in this thread while the pipeline is open."""
         portal = self.enter()
         try:
@@ -89,6 +82,7 @@ class OwnLoop:
                 self._changed.notify_all()
 
     def _started(self) -> Portal:
+        _check_threads()
         if self._portal is not None and self._portal.ended:  # foreign code has ended its loop
             self._portal.stop()
             self._portal = None
@@ -120,12 +114,9 @@ class OwnLoop:
     # --- opening and closing ---------------------------------------------------------------------
 
     def close(self, drain: float = 0.0) -> None:
-        """Close the pipeline as `Pipeline.aclose` does, and end its thread; further calls are rejected.
-
-        It closes only what `pipeline.sync` has opened. Threads that still wait get an error.
-        """
+        """See `SyncPipeline.close`."""
         validation.seconds("drain", drain)
-        self._check_thread(3)
+        self._check_thread(4)
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._closing)
@@ -147,19 +138,14 @@ class OwnLoop:
             self._portal, self._closing = None, False
             self._changed.notify_all()
 
-    def __enter__(self) -> Self:
-        self._check_thread(3)
+    def open(self) -> None:
+        """Open the pipeline, even if it is closed."""
+        self._check_thread(4)
         with self._changed:
             self._changed.wait_for(lambda: not self._closing)
             portal = self._started()
             portal.run(self._pipeline.__aenter__())
             portal.opened, self._closed = True, False
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         portal = getattr(self, "_portal", None)
@@ -171,3 +157,14 @@ def _in_notebook() -> bool:
     """True in IPython and Jupyter, whose cells run in a running loop."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
+
+
+def _check_threads() -> None:
+    """Raise a `ConfigurationError` where threads are none: an event loop would stop all of them."""
+    monkey: Any = sys.modules.get("gevent.monkey") or sys.modules.get("eventlet.patcher")
+    patched = getattr(monkey, "is_module_patched", None) or getattr(monkey, "is_monkey_patched", None)
+    if patched is not None and patched("threading" if "gevent" in monkey.__name__ else "thread"):
+        raise ConfigurationError(
+            "pipeline.sync needs threads, which gevent or eventlet have replaced: "
+            "use workers with threads or processes"
+        )

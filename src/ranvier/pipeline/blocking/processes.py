@@ -9,8 +9,8 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class Face(Protocol):
-    """What has a portal: `SyncPipeline`."""
+class HasPortal(Protocol):
+    """What has a portal: `OwnLoop`."""
 
     def close(self) -> None:
         """End the portal."""
@@ -22,23 +22,23 @@ class Face(Protocol):
         """By identity."""
 
 
-_faces: WeakSet[Face] = WeakSet()
+_followed: WeakSet[HasPortal] = WeakSet()
 
 
-def follow(face: Face) -> None:
-    """Close `face` at the exit of the process, and let it start anew in each process that is forked."""
-    _faces.add(face)
+def follow(loop: HasPortal) -> None:
+    """Close `loop` at the exit of the process, and let it start anew in each process that is forked."""
+    _followed.add(loop)
 
 
 def _forked() -> None:
-    for face in list(_faces):
-        face.start_anew()
+    for each in list(_followed):
+        each.start_anew()
 
 
 def _exiting() -> None:
-    for face in list(_faces):
+    for each in list(_followed):
         with contextlib.suppress(Exception):  # the others must be closed too
-            face.close()
+            each.close()
 
 
 atexit.register(_exiting)
