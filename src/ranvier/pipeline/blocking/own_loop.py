@@ -82,11 +82,11 @@ class OwnLoop:
                 self._changed.notify_all()
 
     def _started(self) -> Portal:
-        _check_threads()
         if self._portal is not None and self._portal.ended:  # foreign code has ended its loop
             self._portal.stop()
             self._portal = None
         if self._portal is None:
+            _check_threads()
             self._portal = Portal()
         return self._portal
 
