@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 
 import httpx
 
@@ -39,6 +40,10 @@ def report_answers(comparison: Comparison) -> bool:
     print(f"  left out                {share(len(comparison.left_out), total)}")
     print(f"  compared                {comparison.compared:4}, whole and cut {CUTS} times each")
     print(f"  equal                   {share(len(comparison.equal), comparison.compared)}")
+    alike = Counter(exchange.api for exchange in comparison.equal)
+    unlike = Counter(exchange.api for exchange in comparison.different)
+    for api in sorted(alike | unlike):
+        print(f"    {api:21} {share(alike[api], alike[api] + unlike[api])}")
     for exchange in comparison.left_out:
         print(f"  left out: {exchange.id} {exchange.row['provider']}: {exchange.left_out}")
     for exchange in comparison.different:

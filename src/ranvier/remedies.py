@@ -20,20 +20,23 @@ EXTRA = "fields of the wire go into extra={'store': True}, or extra={'openai': {
 KEY = "give the key to the provider, OpenAI('sk-...'), or the keys of tenants to Pipeline(credentials=...)"
 
 OF_A_CALL = {
-    **dict.fromkeys(("messages", "history", "conversation", "contents", "input", "inputs"), MESSAGES),
+    **dict.fromkeys(
+        ("messages", "history", "conversation", "contents", "input", "inputs", "message_history"), MESSAGES
+    ),
     **dict.fromkeys(("model", "models", "provider", "target", "deployment"), TO),
     **dict.fromkeys(
         ("response_format", "response_model", "response_schema", "output_type", "output_schema", "format"),
         SCHEMA,
     ),
     **dict.fromkeys(
-        ("max_output_tokens", "max_completion_tokens", "max_new_tokens", "num_predict"), MAX_TOKENS
+        ("max_output_tokens", "max_completion_tokens", "max_new_tokens", "max_length", "num_predict"),
+        MAX_TOKENS,
     ),
     **dict.fromkeys(("retries", "max_retries", "num_retries", "max_attempts"), RETRIES),
     **dict.fromkeys(("api_key", "key", "credential", "credentials"), KEY),
     **dict.fromkeys(("system_prompt", "instructions", "system_instruction"), "write system=..."),
     **dict.fromkeys(("functions", "tool"), "write tools=[...]"),
-    **dict.fromkeys(("stop_sequences", "stop_words"), "write stop=[...]"),
+    **dict.fromkeys(("stop_sequences", "stop_sequence", "stop_words"), "write stop=[...]"),
     **dict.fromkeys(
         ("timeout", "request_timeout", "time_limit"),
         "write deadline=... for the whole call, or give the pipeline a Timeout(...) layer for each attempt",
@@ -54,6 +57,8 @@ OF_A_CALL = {
             *("store", "service_tier", "parallel_tool_calls", "logit_bias", "top_logprobs", "verbosity"),
             *("presence_penalty", "frequency_penalty", "repetition_penalty", "min_p", "modalities", "betas"),
             *("safety_settings", "num_ctx", "keep_alive", "extra_body", "model_kwargs", "options"),
+            *("include", "prediction", "web_search_options", "safety_identifier", "mcp_servers"),
+            *("output_config", "cached_content"),
         ),
         EXTRA,
     ),
@@ -77,12 +82,19 @@ OF_A_CALL = {
         ("callbacks", "callback", "listeners", "hooks"), "give it to the pipeline: Pipeline(listeners=[...])"
     ),
     **dict.fromkeys(
-        ("stream", "stream_options"), "call pipeline.stream(...), whose last event has the usage"
+        ("stream", "stream_options", "streaming"), "call pipeline.stream(...), whose last event has the usage"
     ),
     "n": "make one call for each answer",
-    "function_call": "write tool_choice=...",
+    **dict.fromkeys(("function_call", "tool_config"), "write tool_choice=..."),
+    "random_seed": "write seed=...",
+    "prompt_cache_key": "write cache_key=...",
+    **dict.fromkeys(("cache_control", "prompt_cache_retention"), "write cache=True, or cache='1h'"),
+    "drop_params": "what a model rejects is left out in any case, with an event ParameterDropped",
     "repairs": "write repair=1",
-    **dict.fromkeys(("reasoning_effort", "thinking"), "write reasoning='high', or a number of tokens"),
+    **dict.fromkeys(
+        ("reasoning_effort", "thinking", "think", "thinking_budget", "budget_tokens"),
+        "write reasoning='high', or a number of tokens",
+    ),
 }
 """For `complete()` and `stream()`, by the name of the argument."""
 
@@ -112,7 +124,25 @@ def reports_missing_prompt(method: F) -> F:
     return method
 
 
+AT_A_CALL = {
+    **dict.fromkeys(
+        (
+            *("system", "max_tokens", "temperature", "top_p", "stop", "tools", "tool_choice", "schema"),
+            *("metadata", "reasoning", "seed", "cache", "extra", "tenant"),
+        ),
+        "pass it to complete() or stream()",
+    ),
+    **{
+        name: f"in complete() or stream(), {OF_A_CALL[name]}"
+        for name in ("response_format", "max_completion_tokens", "max_output_tokens", "reasoning_effort")
+    },
+    **dict.fromkeys(("stream", "streaming"), "call pipeline.stream(...)"),
+    **dict.fromkeys(("base_url", "api_base", "headers", "http_client"), OF_A_CALL["base_url"]),
+}
+"""What is not given when something is built, but at each call, or to a provider."""
+
 OF_A_PIPELINE = {
+    **AT_A_CALL,
     **dict.fromkeys(
         ("timeout", "deadline"), "give it a Deadline(...) for the call, a Timeout(...) for attempts"
     ),
@@ -124,6 +154,7 @@ OF_A_PIPELINE = {
     "layers": "pass the layers one by one, or unpack them: Pipeline(*layers)",
 }
 OF_RESILIENT = {
+    **AT_A_CALL,
     **dict.fromkeys(
         ("timeout", "deadline", "retries", "max_retries", "num_retries"),
         "its times and counts are fixed: build a Pipeline(Deadline(...), Fallback(...), Retry(...), ...) to "
@@ -134,6 +165,15 @@ OF_RESILIENT = {
         "pass the targets one by one: resilient('openai/gpt-5.2', 'anthropic/claude-sonnet-5')",
     ),
     **dict.fromkeys(("api_key", "key"), KEY),
+}
+OF_A_DEPLOYMENT = {
+    **dict.fromkeys(
+        (*AT_A_CALL, "extra_body", "params", "settings"),
+        "fields of every request go into options={'temperature': 0.5}, in the words of the wire",
+    ),
+    **dict.fromkeys(("base_url", "api_base", "headers", "http_client"), OF_A_CALL["base_url"]),
+    **dict.fromkeys(("api_key", "key"), KEY),
+    "name": "give it to the provider: Deployment(OpenAI(name='openai-eu', base_url=...), 'gpt-5.2')",
 }
 OF_A_PROVIDER = {
     **dict.fromkeys(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from google.genai import types
 
 from ranvier.messages import Message, Request, Tool
+from ranvier.providers import OpenAI
 from support.oracles import histories
 from support.oracles.answers import our_reading
 from support.oracles.asking_both import ADAPTERS, LIMITS, WEATHER, declared, formed
@@ -54,6 +56,12 @@ CHOOSES_ITSELF = {
 }
 """Who is not sent the choice of a tool, and why."""
 
+ASKED = {**ADAPTERS, "responses": partial(OpenAI, api="responses")}
+"""Our adapters; OpenAI's under its own name, so that it knows the models."""
+
+ENCRYPTED = {"include": ["reasoning.encrypted_content"]}
+"""What a model that reasons is asked for, so that its thoughts can go back."""
+
 NOW = Tool("now", "", {"type": "object", "properties": {}})
 
 
@@ -70,7 +78,7 @@ async def asked(
     postbox.answers(body(provider, f"answer.{'stream' if streamed else 'json'}"), streamed=streamed)
     how: dict[str, Any] = {"model": model or MODELS[provider], "streamed": streamed}
     url = f"{postbox.url}/v1beta"
-    async with READING[provider](url) as sdk, our_reading(ADAPTERS[provider], url) as adapter:
+    async with READING[provider](url) as sdk, our_reading(ASKED[provider], url) as adapter:
         await adapter(**how, request=request, key=KEY)
         await sdk(**how, **fields)
     ours, theirs = postbox.letters
@@ -127,6 +135,11 @@ OPTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("openai", "gpt-5.6", {"reasoning": "low", "seed": 7}, {"reasoning_effort": "low", "seed": 7}),
     ("openai", "gpt-5.6", {"cache": "30m", "cache_key": "acme"},
      {"prompt_cache_options": {"mode": "implicit", "ttl": "30m"}, "prompt_cache_key": "acme"}),
+    ("responses", "gpt-5.6", {"reasoning": "low", "reasoning_summary": True},
+     {"reasoning": {"effort": "low", "summary": "auto"}, **ENCRYPTED}),
+    ("responses", "gpt-5.6", {"reasoning": "off", "cache": "12h", "cache_key": "acme"},
+     {"reasoning": {"effort": "none"}, "prompt_cache_options": {"mode": "implicit", "ttl": "12h"},
+      "prompt_cache_key": "acme", **ENCRYPTED}),
     ("gemini", "gemini-2.5-flash", {"reasoning": 500, "reasoning_summary": True, "seed": 7},
      {"thinking_config": types.ThinkingConfig(thinking_budget=500, include_thoughts=True), "seed": 7}),
     ("gemini", "gemini-3.6-flash", {"reasoning": "low"},

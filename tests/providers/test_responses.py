@@ -11,10 +11,12 @@ import pytest
 
 from ranvier.errors import (
     ContentFilterError,
+    InvalidRequestError,
     InvalidResponseError,
     ProviderError,
     RateLimitError,
     ServerError,
+    UnsupportedRequestError,
 )
 from ranvier.messages import FinishReason, Native, Response, Text
 from support.providers.five_wires import as_sse
@@ -147,6 +149,15 @@ FAILURES: dict[str, tuple[Any, type[ProviderError]]] = {
     "rate": ({"code": "rate_limit_exceeded", "message": "Slow down"}, RateLimitError),
     "server": ({"code": "server_error", "message": "The model failed"}, ServerError),
     "policy": ({"code": "content_policy_violation", "message": "No"}, ContentFilterError),
+    "biology": ({"code": "bio_policy", "message": "No"}, ContentFilterError),
+    "prompt": ({"code": "invalid_prompt", "message": "No"}, InvalidRequestError),
+    "flagged": (
+        {"code": "invalid_prompt", "message": "Your prompt was flagged as violating our usage policy"},
+        ContentFilterError,
+    ),
+    "region": ({"code": "data_residency_mismatch", "message": "No"}, UnsupportedRequestError),
+    "picture": ({"code": "image_too_large", "message": "No"}, UnsupportedRequestError),
+    "broken picture": ({"code": "image_parse_error", "message": "No"}, InvalidRequestError),
     "words": ("Rate limit exceeded, please slow down", RateLimitError),
     "unsaid": (None, InvalidResponseError),
 }

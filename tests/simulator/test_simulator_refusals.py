@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from ranvier.simulator.dialogue import Answer
+from ranvier.simulator.wires.opaque import signature_of
 from support.simulator.talking import WIRES
 
 pytestmark = pytest.mark.once
@@ -16,13 +18,26 @@ USER = {"role": "user", "content": "Hi"}
 BLOCK = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "noon"}
 HI = {"role": "user", "parts": [{"text": "Hi"}]}
-CALLED = {"role": "model", "parts": [{"functionCall": {"name": "now", "args": {}}}]}
+CALL_PART = {"functionCall": {"name": "now", "args": {}}}
+CALLED = {"role": "model", "parts": [CALL_PART]}
 ANSWERED = {"role": "user", "parts": [{"functionResponse": {"name": "now", "response": {}}}]}
+SIGNED = signature_of(Answer(2, 1, "claude-sonnet-5", 0, 0, reasoning=("Hm",)))
+"""Claude's signature of its thought `Hm`."""
 
 
 def called(**more):
     """The model calls a tool."""
     return {"role": "assistant", "content": None, "tool_calls": [CALL], **more}
+
+
+def thought(words, signature):
+    """A thought of Claude's."""
+    return {"type": "thinking", "thinking": words, "signature": signature}
+
+
+def signed(signature):
+    """Gemini calls a tool, and signs the call."""
+    return {"role": "model", "parts": [{**CALL_PART, "thoughtSignature": signature}]}
 
 
 def assistant(*blocks):
@@ -77,6 +92,14 @@ ANTHROPIC = [
     ({"messages": [USER, assistant({**BLOCK, "id": "a b"}), USER]}, "messages.1.content.0.tool_use.id"),
     ({"messages": [USER, assistant({**BLOCK, "input": "{}"}), user(RESULT)]}, "valid dictionary"),
     ({"messages": [USER, assistant({"type": "thinking", "thinking": "Hm"}), USER]}, "thinking.signature"),
+    (
+        {"messages": [USER, assistant(thought("Hm", "EoQD")), USER]},
+        "messages.1.content.0: Invalid `signature`",
+    ),
+    (
+        {"messages": [USER, assistant(thought("Hmm", SIGNED)), USER]},
+        "Invalid `signature` in `thinking` block",
+    ),
     ({"model": "claude-opus-5", "messages": [USER, {"role": "assistant", "content": "Well"}]}, "prefill"),
     ({"tool_choice": {"type": "any"}}, "may only be specified while providing tools"),
     ({"tools": [{"name": "a b", "input_schema": {"type": "object"}}]}, "tools.0.custom.name"),
@@ -195,6 +218,8 @@ GEMINI = [
     ({"contents": [HI, ANSWERED]}, "number of function response parts is equal"),
     ({"contents": [CALLED, ANSWERED]}, "immediately after a user turn"),
     ({"model": "gemini-3.6-flash", "contents": [HI, CALLED, ANSWERED]}, "missing a thought_signature"),
+    ({"contents": [HI, signed("EoQD"), ANSWERED]}, "Corrupted thought signature."),
+    ({"contents": [HI, signed("sig-1s2"), ANSWERED]}, "Corrupted thought signature."),
     ({"generationConfig": {"temperature": 3}}, "range [0.0, 2.0]"),
     ({"generationConfig": {"stopSequences": list("abcdef")}}, "stop_sequences"),
     (
@@ -249,6 +274,13 @@ OPENROUTER = [
         },
         "does not support assistant message prefill",
     ),
+    (
+        {
+            "model": "anthropic/claude-sonnet-5",
+            "messages": [USER, called(reasoning_details=[{"text": "Hmm", "signature": SIGNED}]), NOON],
+        },
+        "Invalid `signature` in `thinking` block",
+    ),
     ({"reasoning": {"effort": "low", "max_tokens": 5}}, 'Only one of "reasoning.effort"'),
     ({"model": "z-ai/glm-5.3", "reasoning": {"effort": "none"}}, "Reasoning is mandatory"),
 ]
@@ -271,7 +303,10 @@ LENIENT: dict[str, dict[str, Any]] = {
         "system_instruction": {"parts": [{"text": "x"}]},
         "generation_config": {"max_output_tokens": 5},
     },
-    "anthropic": {"messages": [USER, USER], "metadata": {"user_id": "x"}},
+    "anthropic": {
+        "messages": [USER, USER, assistant(thought("Hm", SIGNED), {"type": "text", "text": "Hi"}), USER],
+        "metadata": {"user_id": "x"},
+    },
 }
 
 

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from ranvier.simulator import CallTool, Say
+from ranvier.simulator.wires.opaque import account_of
 
 USER = {"role": "user", "content": "Hi"}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"}
 NOON = {"type": "function_call_output", "call_id": "call_1", "output": "noon"}
-THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAs"}
+KEY = "sk-good"
+ISSUED = f"gAAA1s2-{account_of('openai', KEY)}"
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": ISSUED}
 
 
 def form(schema: Any, **more: Any) -> dict[str, Any]:
@@ -42,6 +45,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "'rs_1' not found.",
     ),
     ({"input": [USER, {**THOUGHT, "encrypted_content": "EoQD"}, CALL, NOON]}, "could not be verified"),
+    (
+        {
+            "input": [
+                *(USER, {**THOUGHT, "encrypted_content": f"gAAA1s2-{account_of('openai', 'sk-other')}"}),
+                *(CALL, NOON),
+            ]
+        },
+        "The encrypted content gAAA1s2-... could not be verified",
+    ),
     ({"input": [USER, THOUGHT, USER]}, "without its required following item"),
     ({"input": [USER, CALL, THOUGHT, NOON]}, "without its required following item"),
     ({"input": [USER, THOUGHT]}, "without its required following item"),
@@ -74,7 +86,7 @@ async def ask(sim: Any, client: Any, **fields: Any) -> Any:
     """The reply to such a request."""
     body = {"model": "gpt-5.2", "input": "Hi", **fields}
     url = f"{sim.url('openai')}/responses"
-    return await client.post(url, json=body, headers={"authorization": "Bearer sk-good"})
+    return await client.post(url, json=body, headers={"authorization": f"Bearer {KEY}"})
 
 
 @pytest.mark.parametrize(("fields", "words"), REFUSED, ids=[words for _, words in REFUSED])

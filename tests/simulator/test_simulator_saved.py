@@ -12,12 +12,12 @@ import pytest
 from ranvier import Message, messages
 from ranvier.simulator import Simulator
 from support.messages import going_on
-from support.simulator.asking_adapters import THINKING, TOOLS, WAYS, asking
-from support.simulator.talking import WIRES
+from support.simulator.asking_adapters import ASKED, OPAQUE, THINKING, TOOLS, WAYS, asking
 
 pytestmark = [pytest.mark.once, pytest.mark.integration]
 
 KEY = going_on.KEY
+SIGNING = [provider for provider in ASKED if OPAQUE[provider]]
 TESTS = Path(__file__).parents[1]
 
 
@@ -30,8 +30,8 @@ async def begun(sim: Simulator, provider: str, way: str) -> list[Message]:
 
 
 def signatures(text: str) -> set[str]:
-    """The signatures of the simulator in a JSON text: those of Anthropic, and those of Gemini in base64."""
-    return {word for word in text.split('"') if word.startswith(("sig-", "c2ln"))}
+    """What the simulator signed or encrypted in a JSON text: Claude's, Gemini's in base64, and OpenAI's."""
+    return {word for word in text.split('"') if word.startswith(("sig-", "c2ln", "gAAA"))}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -43,20 +43,20 @@ async def test_conversations_go_on_in_a_new_process(
     The provider that began a conversation is sent its signatures again, and no other is.
     """
     signed: dict[str, set[str]] = {}
-    for provider in WIRES:
+    for provider in ASKED:
         text = messages.dump(await begun(sim, provider, way))
         signed[provider] = signatures(text)
         (tmp_path / provider).write_text(text, encoding="utf-8")
         assert KEY not in text
-    assert [provider for provider in WIRES if signed[provider]] == ["anthropic", "gemini"]
-    asked_before = len(sim.requests)
+    assert [provider for provider in ASKED if signed[provider]] == SIGNING
+    asked_before, urls = len(sim.requests), {provider: sim.url(provider) for provider in ASKED}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(going_on.__file__), str(tmp_path), json.dumps(sim.urls)),
+        *(sys.executable, "-W", "error", str(going_on.__file__), str(tmp_path), json.dumps(urls)),
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         stdout=asyncio.subprocess.PIPE,
     )
     told, _ = await process.communicate()
-    pairs = list(itertools.product(WIRES, repeat=2))
+    pairs = list(itertools.product(ASKED, repeat=2))
     assert told.decode().splitlines() == [" ".join(pair) for pair in pairs]
     requests = list(sim.requests)[asked_before:]
     assert [each.refused or each.answered for each in requests] == [True] * 2 * len(pairs)

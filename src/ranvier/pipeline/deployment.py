@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.pipeline.asking.optional_members import knows_model, stream_of, traits_of
+from ranvier.remedies import OF_A_DEPLOYMENT, suggests
 
 if TYPE_CHECKING:
     from ranvier.messages.response import Response, StreamEvent
@@ -96,6 +97,7 @@ class Deployment:
         "traits",
     )
 
+    @suggests(**OF_A_DEPLOYMENT)
     def __init__(
         self,
         provider: Provider,

@@ -9,6 +9,7 @@ import zlib
 
 from ranvier.simulator.dialogue import Answer, Ask, Finish, Tool, ToolUse
 from ranvier.simulator.example import example
+from ranvier.simulator.wires.opaque import account_of
 
 _PASSAGE = """
 Louis-Antoine Ranvier saw the étranglements annulaires of the nerve in 1871.
@@ -42,7 +43,8 @@ def compose(ask: Ask, *, number: int, seed: int) -> Answer:
         thoughts, used = thoughts[: ask.limit], ()
         text, finish = text[: ask.limit - len(thoughts)], "length"
     now = int(time.time())
-    return Answer(number, seed, ask.model, now, ask.input_tokens, text, thoughts, used, finish)
+    account = account_of(ask.provider, ask.key)
+    return Answer(number, seed, ask.model, now, ask.input_tokens, text, thoughts, used, finish, account)
 
 
 def _words(ask: Ask, seed: int) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class Answer:
         text, reasoning: The tokens; joined, they are the whole text.
         tools: The tool calls after the text.
         finish: The finish reason.
+        account: The account that asked, which encrypted reasoning is bound to.
     """
 
     number: int
@@ -91,6 +92,7 @@ class Answer:
     reasoning: tuple[str, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     finish: Finish = "stop"
+    account: str = ""
 
     @property
     def id(self) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ranvier import Deployment, Message, Pipeline, messages
 from ranvier.layers import Fallback, Timeout
-from ranvier.providers import adapter
-from support.simulator.asking_adapters import MODELS, THINKING, TOOLS
+from support.simulator.asking_adapters import MODELS, THINKING, TOOLS, speaker
 
 KEY = "sk-simulated-9999"
 
@@ -19,7 +18,7 @@ KEY = "sk-simulated-9999"
 async def go_on(text: str, provider: str, url: str) -> str:
     """The answer of `provider` to the conversation, after one more question to it."""
     history = messages.load(text)
-    target = adapter(provider)(KEY, base_url=url)
+    target = speaker(provider)(KEY, base_url=url)
     deployment = Deployment(target, MODELS.get(provider), options=THINKING[provider])
     async with Pipeline(Fallback(deployment), Timeout(10)) as pipeline:
         answer = await pipeline.complete(history, tools=TOOLS)

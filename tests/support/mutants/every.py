@@ -10,6 +10,7 @@ from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
 from support.mutants.mapping import MUTANTS as OF_MAPPING
+from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
@@ -33,6 +34,7 @@ MUTANTS = (
     *OF_KEYS,
     *OF_LIFECYCLE,
     *OF_MAPPING,
+    *OF_OPAQUE,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,

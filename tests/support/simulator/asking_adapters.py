@@ -1,16 +1,15 @@
 """Questions to the simulator through the real adapters, without layers that would hide a failure."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ranvier import Deployment, Pipeline, Tool
 from ranvier.layers import Fallback, Timeout
 from ranvier.messages import Response
-from ranvier.providers import OpenAI, adapter
+from ranvier.providers import ADAPTERS, OpenAI, adapter
 from ranvier.simulator import Simulator
-from support.simulator.talking import WIRES
 
 CITY = {
     "type": "object",
@@ -23,22 +22,53 @@ TOOLS = [Tool("get_weather", "Weather by city", CITY), Tool("get_time", "Time by
 RESPONSES = "openai-responses"
 """OpenAI by its Responses API: a compatible server, as far as the simulator is concerned."""
 
-ASKED = (*WIRES, RESPONSES)
-"""Everything that an adapter speaks."""
 
-THINKING: dict[str, dict[str, Any]] = {
-    "anthropic": {"thinking": {"type": "adaptive"}},
-    "openai": {"reasoning_effort": "low"},
-    "gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
-    "kimi": {},
-    "glm": {},
-    "openrouter": {"reasoning": {"effort": "low"}},
-    "ollama": {"think": True},
-    RESPONSES: {"reasoning": {"effort": "low", "summary": "auto"}},
+class Asked(NamedTuple):
+    """How a provider is asked.
+
+    Attributes:
+        thinking: The options that make it show its reasoning.
+        opaque: What stands in a request with reasoning that only its issuer accepts.
+        model: The model; `None` is the provider's default.
+        made: What makes the adapter, of a key and a `base_url`; `None` is the adapter of that name.
+        key_is_account: Another key is another account; false where tokens come and go within a project.
+    """
+
+    thinking: dict[str, Any]
+    opaque: tuple[str, ...] = ()
+    model: str | None = None
+    made: Callable[..., Any] | None = None
+    key_is_account: bool = True
+
+
+ALL_ASKED = {
+    "anthropic": Asked({"thinking": {"type": "adaptive"}}, ('"type": "thinking"', '"signature": "sig-')),
+    "openai": Asked({"reasoning_effort": "low"}, model="gpt-5.1"),  # it never shows any in chat completions
+    "gemini": Asked(
+        {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}, ('"thoughtSignature": "c2ln',)
+    ),
+    "kimi": Asked({}),
+    "glm": Asked({}),
+    "openrouter": Asked(
+        {"reasoning": {"effort": "low"}},
+        ('"reasoning_details"', '"signature": "sig-'),
+        "anthropic/claude-sonnet-5",
+    ),
+    "ollama": Asked({"think": True}),
+    RESPONSES: Asked(
+        {"reasoning": {"effort": "low", "summary": "auto"}},
+        ('"encrypted_content": "gAAA',),
+        made=partial(OpenAI, name=RESPONSES, api="responses"),
+    ),
 }
-"""What makes each provider show its reasoning; OpenAI never does in chat completions."""
+"""Everything that an adapter speaks, by the name of the simulated provider: a row here is tested with all."""
 
-MODELS = {"openai": "gpt-5.1", "openrouter": "anthropic/claude-sonnet-5"}
+assert set(ADAPTERS) <= set(ALL_ASKED), "an adapter is missing: how is it asked at the simulator?"
+
+ASKED = tuple(ALL_ASKED)
+THINKING = {name: each.thinking for name, each in ALL_ASKED.items()}
+OPAQUE = {name: each.opaque for name, each in ALL_ASKED.items()}
+MODELS = {name: each.model for name, each in ALL_ASKED.items()}
 WAYS = ("whole", "streamed")
 PATIENT = Timeout(seconds=5)
 
@@ -62,18 +92,20 @@ class Asking:
 
 def speaker(provider: str) -> Any:
     """What makes the adapter of a provider."""
-    return partial(OpenAI, name=RESPONSES, api="responses") if provider == RESPONSES else adapter(provider)
+    return ALL_ASKED[provider].made or adapter(provider)
 
 
 @asynccontextmanager
 async def asking(
-    sim: Simulator, provider: str, *, options: Any = None, limits: Timeout = PATIENT
+    sim: Simulator,
+    provider: str,
+    *,
+    options: Any = None,
+    limits: Timeout = PATIENT,
+    key: str = "sk-simulated-9999",
 ) -> AsyncIterator[Asking]:
     """Somebody to ask `provider`, with wire fields of their own and so much patience."""
-    target = speaker(provider)("sk-simulated-9999", base_url=sim.url(provider))
+    target = speaker(provider)(key, base_url=sim.url(provider))
     deployment = Deployment(target, MODELS.get(provider), options=options)
     async with Pipeline(Fallback(deployment), limits) as pipeline:
         yield Asking(pipeline)
-
-
-assert set(THINKING) == set(ASKED)

@@ -48,13 +48,18 @@ DECISIVE = _by_word(
     # OpenAI and OpenRouter, Anthropic and GLM as a reason, llama.cpp, GLM, litellm
     (errors.ContextLengthError, """context_length_exceeded token_limit_exceeded
         model_context_window_exceeded exceed_context_size_error 1261 contextwindowexceedederror"""),
-    # OpenAI, Azure, OpenRouter, GLM; DashScope; litellm
+    # OpenAI, Azure, OpenRouter, GLM; DashScope; litellm; OpenAI's Responses API
     (errors.ContentFilterError, """content_policy_violation content_filter responsibleaipolicyviolation
+        bio_policy misalignment_policy_violation image_content_policy_violation
         refusal 1301 data_inspection_failed datainspectionfailed moderation_blocked
         contentpolicyviolationerror"""),
     # Another model may be able to do this: OpenAI; Groq, for an invalid tool call or invalid JSON
     (errors.UnsupportedRequestError, """unsupported_parameter unsupported_value unknown_parameter
         invalid_encrypted_content previous_response_not_found tool_use_failed json_validate_failed"""),
+    # OpenAI's Responses API, inside a 200: where the data is, and pictures that another one may take
+    (errors.UnsupportedRequestError, """data_residency_mismatch unsupported_image_media_type
+        image_too_large image_too_small image_file_too_large image_file_not_found
+        failed_to_download_image"""),
     # Anthropic, Kimi, OpenAI, OpenRouter
     (errors.OverloadedError, """overloaded_error engine_overloaded_error server_is_overloaded
         provider_overloaded"""),
@@ -70,7 +75,9 @@ GENERAL = _by_word(
         internal deadline_exceeded provider_unavailable server 1234 internalservererror internal_error"""),
     (errors.OverloadedError, "unavailable unavailable_error service_unavailable serviceunavailableerror"),
     (errors.InvalidRequestError, """invalid_request_error invalid_argument invalid-argument
-        failed_precondition badrequesterror bad_request invalid_request validation_error"""),
+        failed_precondition badrequesterror bad_request invalid_request validation_error
+        invalid_prompt invalid_image invalid_image_format invalid_image_mode invalid_image_url
+        invalid_base64_image empty_image_file image_parse_error"""),
     (errors.AuthenticationError, "unauthorized token_expired authenticationerror"),
     (errors.PermissionDeniedError, "permission_error permission_denied forbidden permissiondeniederror"),
     (errors.ModelNotFoundError, "not_found_error not_found notfounderror"),

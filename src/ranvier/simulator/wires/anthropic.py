@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool
+from ranvier.simulator.wires.opaque import signature_of
 from ranvier.simulator.wires.reading import (
     Sent,
     Unacceptable,
@@ -87,7 +88,7 @@ class AnthropicWire(Wire):
         messages, model = messages_of(body), model_of(body)
         if "anthropic-version" not in sent.headers:
             raise invalid("anthropic-version: header is required")
-        check(body, model, messages)
+        check(body, "" if sent.provider.startswith(f"{self.name}-") else model, messages)
         choice = body.get("tool_choice") or {}
         must_call = {"any": "", "tool": choice.get("name", "")}.get(choice.get("type", ""))
         tools = () if choice.get("type") == "none" else body.get("tools") or ()
@@ -177,7 +178,7 @@ def _blocks(answer: Answer) -> Iterator[tuple[dict[str, Any], dict[str, Any], li
     """Each content block: its fields at the start, its final fields, and its deltas."""
     if answer.reasoning:
         thoughts = [{"type": "thinking_delta", "thinking": token} for token in answer.reasoning]
-        signature = f"sig-{answer.id}"
+        signature = signature_of(answer)
         held = {"thinking": "".join(answer.reasoning), "signature": signature}
         signed = {"type": "signature_delta", "signature": signature}
         yield {"type": "thinking", "thinking": "", "signature": ""}, held, [*thoughts, signed]

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool, ToolUse
+from ranvier.simulator.wires.opaque import thought_signature_of
 from ranvier.simulator.wires.reading import Sent, Unacceptable
 from ranvier.simulator.wires.refusals.gemini import REFUSALS
 from ranvier.simulator.wires.rules.gemini import check, uses_signatures
@@ -192,7 +192,7 @@ def _call(answer: Answer, index: int, use: ToolUse) -> Json:
 
 
 def _signature(answer: Answer) -> Json:
-    return {"thoughtSignature": base64.b64encode(f"sig-{answer.id}".encode()).decode()}
+    return {"thoughtSignature": thought_signature_of(answer)}
 
 
 def _piece(answer: Answer, candidates: list[Json], thoughts: int, written: int) -> Json:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.chat import ChatWire, Json, event
 from ranvier.simulator.wires.conversation import check_results, check_roles
+from ranvier.simulator.wires.opaque import signature_of, signs
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
 
 _NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -22,6 +23,13 @@ _NO_PREFILL = {
     'assistant message prefill. The conversation must end with a user message."}}',
     "provider_name": "Anthropic",
 }
+_UNSIGNED = {
+    "raw": '{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid '
+    '`signature` in `thinking` block"}}',
+    "provider_name": "Anthropic",
+}
+
+_DETAIL = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
 
 
 def _error(message: str, **metadata: Any) -> dict[str, Any]:
@@ -108,6 +116,9 @@ class OpenRouterWire(ChatWire):
             raise invalid("Reasoning is mandatory for this endpoint and cannot be disabled")
         if messages[-1]["role"] == "assistant" and "claude" in model and "4.5" not in model:
             raise Unacceptable(400, "unsupported_parameter", metadata=_NO_PREFILL)
+        for detail in (each for message in messages for each in message.get("reasoning_details") or ()):
+            if "claude" in model and not signs(str(detail.get("signature")), detail.get("text") or ""):
+                raise Unacceptable(400, "unsupported_parameter", metadata=_UNSIGNED)
 
     def headers(self, unique: str) -> list[tuple[str, str]]:
         return [("x-generation-id", f"gen-{unique}"), ("server", "cloudflare")]
@@ -128,17 +139,23 @@ class OpenRouterWire(ChatWire):
         return {**super().finish(answer), "native_finish_reason": _NATIVE.get(answer.finish, answer.finish)}
 
     def thought(self, token: str) -> Json:
-        detail = {"type": "reasoning.text", "text": token, "format": "anthropic-claude-v1", "index": 0}
+        detail = {**_DETAIL, "text": token}
         return {"role": "assistant", "content": "", "reasoning": token, "reasoning_details": [detail]}
+
+    def tokens(self, answer: Answer, ask: Ask) -> list[bytes]:
+        pieces = super().tokens(answer, ask)
+        if answer.reasoning and "claude" in answer.model:
+            signed = {"content": "", "reasoning_details": [{**_DETAIL, "signature": signature_of(answer)}]}
+            pieces.insert(len(answer.reasoning), self.chunk(answer, signed))
+        return pieces
 
     def thoughts(self, answer: Answer) -> Json:
         if not answer.reasoning:
             return {"reasoning": None, "refusal": None}
         words = "".join(answer.reasoning)
-        return {
-            "refusal": None,
-            **{k: v for k, v in self.thought(words).items() if k.startswith("reasoning")},
-        }
+        signature = {"signature": signature_of(answer)} if "claude" in answer.model else {}
+        detail = {**_DETAIL, "text": words, **signature}
+        return {"refusal": None, "reasoning": words, "reasoning_details": [detail]}
 
     def usage(self, answer: Answer) -> Json:
         read, written = 1e-6 * answer.input_tokens, 5e-6 * answer.output_tokens

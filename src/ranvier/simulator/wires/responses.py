@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ranvier.simulator.dialogue import Answer, Ask, Tool
+from ranvier.simulator.wires.opaque import account_of, encrypted_for
 from ranvier.simulator.wires.openai import OpenAIWire
 from ranvier.simulator.wires.reading import Sent, last_words, length_of, model_of
 from ranvier.simulator.wires.rules.responses import check, items_of
@@ -29,7 +30,9 @@ class ResponsesWire(OpenAIWire):
             raise self.without_key()
         body = sent.body
         items, model = items_of(body), model_of(body)
-        check(body, model if sent.provider == self.name else "", items)
+        check(
+            body, model if sent.provider == self.name else "", items, account=account_of(sent.provider, key)
+        )
         choice = body.get("tool_choice")
         tools = () if choice == "none" else body.get("tools") or ()
         form = (body.get("text") or {}).get("format") or {}
@@ -120,7 +123,7 @@ def _items(answer: Answer) -> Iterator[tuple[Json, Deltas]]:
         thought = {"id": f"rs_{answer.id}", "type": "reasoning", "summary": summary}
         kind = "response.reasoning_summary_text.delta"
         deltas = [(kind, {"summary_index": 0, "delta": token}) for token in answer.reasoning]
-        yield {**thought, "encrypted_content": f"gAAA{answer.id}"}, deltas
+        yield {**thought, "encrypted_content": encrypted_for(answer)}, deltas
     if answer.text or not answer.tools:
         content = [{"type": "output_text", "text": "".join(answer.text), "annotations": [], "logprobs": []}]
         message = {"id": f"msg_{answer.id}", "type": "message", "status": "completed", "role": "assistant"}

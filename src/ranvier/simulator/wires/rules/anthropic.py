@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import signs
 from ranvier.simulator.wires.reading import Unacceptable, invalid
 from ranvier.simulator.wires.rules import thinking
 
@@ -39,13 +40,14 @@ NAME: Final = r"^[a-zA-Z0-9_-]{1,128}$"
 
 
 def check(body: Json, model: str, messages: list[Json]) -> None:
-    """Raise `Unacceptable` if Anthropic would reject the request."""
+    """Raise `Unacceptable` if Anthropic would reject the request; no `model` skips the rules of models."""
     for name in body:
         if name not in PARAMETERS:
             raise invalid(f"{name}: Extra inputs are not permitted")
     _check_limit(body, model)
     _check_sampling(body, model)
-    thinking.check(body, model)
+    if model:
+        thinking.check(body, model)
     for position, message in enumerate(messages):
         _check_message(position, message)
     _check_calls(messages)
@@ -109,6 +111,8 @@ def _check_block(where: str, block: Json) -> None:
         raise invalid(f"{where}.tool_use.input: Input should be a valid dictionary")
     if kind == "thinking" and not block.get("signature"):
         raise invalid(f"{where}.thinking.signature: Field required")
+    if kind == "thinking" and not signs(block["signature"], block.get("thinking", "")):
+        raise invalid(f"{where}: Invalid `signature` in `thinking` block")
 
 
 def _blocks(message: Json) -> list[Json]:

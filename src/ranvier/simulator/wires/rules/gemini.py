@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import is_thought_signature
 from ranvier.simulator.wires.reading import invalid
 
 Json = dict[str, Any]
@@ -88,6 +89,8 @@ def _check_content(position: int, content: Json) -> None:
             )
         if "inlineData" in part and not part["inlineData"].get("mimeType"):
             raise invalid(f"{where}[{index}].inline_data.mime_type: mime_type must not be empty\n")
+        if (signature := part.get("thoughtSignature")) and not is_thought_signature(signature):
+            raise invalid("Corrupted thought signature.")
 
 
 def _count(content: Json, kind: str) -> int:

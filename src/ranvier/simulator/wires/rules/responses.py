@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from ranvier.simulator.wires.opaque import is_encrypted_for
 from ranvier.simulator.wires.reading import Unacceptable, invalid
 from ranvier.simulator.wires.rules.openai import NAME, NOT_REASONING, REASONING, SAMPLING, loose, reasons
 from ranvier.simulator.wires.rules.openai_settings import check_cache, check_value, efforts_of, unsupported
@@ -30,9 +31,6 @@ SUMMARIES: Final = ("auto", "concise", "detailed")
 
 ENCRYPTED: Final = "reasoning.encrypted_content"
 
-ISSUED: Final = "gAAA"
-"""The start of all encrypted content that OpenAI issues."""
-
 
 def items_of(body: Any) -> list[Json]:
     """The input of a request as items; raises `Unacceptable` if there is none."""
@@ -43,15 +41,18 @@ def items_of(body: Any) -> list[Json]:
     return items
 
 
-def check(body: Json, model: str, items: list[Json]) -> None:
-    """Raise `Unacceptable` if OpenAI would reject the request; an empty `model` skips the model's rules."""
+def check(body: Json, model: str, items: list[Json], *, account: str) -> None:
+    """Raise `Unacceptable` if OpenAI would reject the request; an empty `model` skips the model's rules.
+
+    `account` is the one that asks: encrypted reasoning of another one is rejected.
+    """
     for name in body:
-        if name not in PARAMETERS:
+        if model and name not in PARAMETERS:
             raise invalid(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     for position, item in enumerate(items):
         _check_item(f"input[{position}]", item)
     _check_results(items)
-    _check_reasoning(items, stored=body.get("store", True))
+    _check_reasoning(items, account, stored=body.get("store", True))
     _check_tools(body)
     _check_form(body)
     limit = body.get("max_output_tokens")
@@ -104,8 +105,8 @@ def _check_results(items: list[Json]) -> None:
         raise invalid(f"No tool output found for function call {waiting[0]}.", param="input", code=None)
 
 
-def _check_reasoning(items: list[Json], *, stored: bool) -> None:
-    """Reasoning is encrypted by OpenAI and precedes what it led to; other ids are known to nobody."""
+def _check_reasoning(items: list[Json], account: str, *, stored: bool) -> None:
+    """Reasoning is encrypted for this account and precedes what it led to; nobody knows other ids."""
     followers = [*items[1:], {"role": "user"}]
     for item, follower in zip(items, followers, strict=True):
         encrypted, given = item.get("encrypted_content"), item.get("id")
@@ -114,7 +115,7 @@ def _check_reasoning(items: list[Json], *, stored: bool) -> None:
             raise invalid(words, param="input", code=None)
         if item.get("type") != "reasoning":
             continue
-        if not str(encrypted).startswith(ISSUED):
+        if not is_encrypted_for(account, str(encrypted)):
             words = f"The encrypted content {str(encrypted)[:8]}... could not be verified."
             raise invalid(words, param=None, code="invalid_encrypted_content")
         if follower.get("role", "assistant") != "assistant" or follower.get("type") == "function_call_output":
