@@ -125,6 +125,13 @@ def real_server(session: nox.Session) -> None:
 
 
 @nox.session
+def sync(session: nox.Session) -> None:
+    """`pipeline.sync` in Flask, Django, a notebook, Celery's prefork pool and gunicorn's workers."""
+    _install(session, "celery", "django", "flask", "gunicorn", "ipykernel", "nbclient", "tqdm")
+    session.run("pytest", *(session.posargs or ["tests/sync", "tests/mapping"]))
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Our pages in a real Chromium without a window; pictures of them are kept in .artifacts/."""
     _install(session)

@@ -51,6 +51,9 @@ INTEGRATION = {
     "test_pages.py",
     "test_plugin.py",
     "test_replay.py",
+    "test_sync_crowd.py",
+    "test_sync_page.py",
+    "test_sync_workers.py",
 }
 """Folders and files of the tests that need more than this process and a moment."""
 

@@ -17,6 +17,7 @@ from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
 from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route
 from ranvier.pipeline.asking.new_call import begin_again, new_call
+from ranvier.pipeline.blocking.faces import Faces
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
 from ranvier.pipeline.credentials.credentials import Credentials
@@ -38,7 +39,7 @@ from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Res
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 
 
-class Pipeline(Configured):
+class Pipeline(Configured, Faces):
     """Carries calls through its layers, from the outside in, to a provider.
 
     Args:

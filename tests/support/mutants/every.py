@@ -10,6 +10,7 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.media import MUTANTS as OF_MEDIA
 from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
@@ -23,6 +24,7 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.sync import MUTANTS as OF_SYNC
 from support.mutants.tokens import MUTANTS as OF_TOKENS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
@@ -36,6 +38,7 @@ MUTANTS = (
     *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
+    *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,
     *OF_OPTIONS,
@@ -49,6 +52,7 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_SYNC,
     *OF_TOKENS,
     *OF_TRAPS,
     *OF_INVARIANTS,

@@ -188,8 +188,7 @@ class Breaker(Guard):
 
     def may_probe(self, call: Call) -> bool:
         """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""
-        key = self._key_of(call)
-        if self.circuits.probes_next(call, key):
+        if self.circuits.probes_next(call, self._key_of(call)):
             return True
         return self._shared is not None and self._shared.probes_next(call)
 
@@ -251,9 +250,8 @@ class Breaker(Guard):
 
     def __repr__(self) -> str:
         rules = self.rules
-        threshold = None if rules.failure_threshold == math.inf else rules.failure_threshold
         return self._describe(
-            failure_threshold=threshold,
+            failure_threshold=None if rules.failure_threshold == math.inf else rules.failure_threshold,
             success_threshold=rules.success_threshold,
             cooldown=rules.cooldown,
             **({} if rules.max_cooldown is None else {"max_cooldown": rules.max_cooldown}),

@@ -46,9 +46,8 @@ class Lifecycle:
     loop: asyncio.AbstractEventLoop
 
     def __init__(self) -> None:
-        self.state = "new"
+        self.state, self.retiring = "new", Retiring(self)
         self.providers: list[Provider] = []
-        self.retiring = Retiring(self)
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
         # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
@@ -164,12 +163,15 @@ class Lifecycle:
         """Forget what was in flight on a loop that is closed, without notifying listeners."""
         for record in self.calls:
             record.muted = True
-        streams, self._streams, self.calls = self.streams(), {}, {}
-        self.cut_off = set()
+        streams, self._streams, self.calls, self.cut_off = self.streams(), {}, {}, set()
         self._background, self._undoing, self._closing, self.quiet = {}, None, None, None
         self.state, self.retiring = "new", Retiring(self)
         for stream in streams:
             stream.abandon_silently()
+
+    def forked(self) -> None:
+        """This process was forked: a thread of its parent may hold the lock."""
+        self._opening = RLock()
 
     # --- what is in flight -----------------------------------------------------------------------
 
