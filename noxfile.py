@@ -40,6 +40,12 @@ ITS_TESTS = [
 """What the tests import there, and which they are; tests/wasm/without_sockets.py says what is left out."""
 
 
+def _print_versions(session: nox.Session, *names: str) -> None:
+    """Print which versions were resolved."""
+    code = "import sys; from importlib.metadata import version as of; print({n: of(n) for n in sys.argv[1:]})"
+    session.run("python", "-c", code, *names)
+
+
 def _install(session: nox.Session, *more: str) -> None:
     session.install("-e", ".[test,cli,fast]", *more)
 
@@ -115,6 +121,14 @@ def oracles(session: nox.Session) -> None:
     """Our adapters beside the official SDKs: the same bodies, the same requests."""
     _install(session, "anthropic==2.13.0", "google-genai==3.6.1", "openai==3.57.0")
     session.run("pytest", "tests/oracles", *session.posargs)
+
+
+@nox.session
+def sdks(session: nox.Session) -> None:
+    """The official SDKs, at their newest, over our transport."""
+    _install(session, "anthropic", "google-genai", "openai")
+    _print_versions(session, "anthropic", "google-genai", "openai")
+    session.run("pytest", "tests/sdks", *session.posargs)
 
 
 @nox.session

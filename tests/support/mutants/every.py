@@ -26,6 +26,7 @@ from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
 from support.mutants.sync import MUTANTS as OF_SYNC
 from support.mutants.tokens import MUTANTS as OF_TOKENS
+from support.mutants.transport import MUTANTS as OF_TRANSPORTS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -54,6 +55,7 @@ MUTANTS = (
     *OF_SPENDING,
     *OF_SYNC,
     *OF_TOKENS,
+    *OF_TRANSPORTS,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

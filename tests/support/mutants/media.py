@@ -50,7 +50,7 @@ MUTANTS = [
         f"{SENT}::test_sound_goes_to_models_that_hear",
     ),
     mutant(
-        "M2", "Gemini is shown sound within a result", "providers/gemini/adapter.py",
+        "M2", "Gemini is shown sound within a result", "providers/gemini/wire.py",
         " and not isinstance(part, Audio)",
         "",
         f"{SENT}::test_media_in_a_result_are_sent_by_the_same_rule",

@@ -149,6 +149,11 @@ class SyncStream(Generic[ParsedT_co]):
         return self._of_stream(lambda stream: stream.attempts)
 
     @property
+    def reply(self) -> object:
+        """The reply as it came, to the request of an SDK; else `None`."""
+        return self._of_stream(lambda stream: stream.reply)
+
+    @property
     def story(self) -> Story:
         """Where the seconds of the call went, including those in which the reader processed events."""
         return self._of_stream(lambda stream: stream.story)
