@@ -40,6 +40,12 @@ ITS_TESTS = [
 """What the tests import there, and which they are; tests/wasm/without_sockets.py says what is left out."""
 
 
+def _print_versions(session: nox.Session, *names: str) -> None:
+    """Print which versions were resolved."""
+    code = "import sys; from importlib.metadata import version as of; print({n: of(n) for n in sys.argv[1:]})"
+    session.run("python", "-c", code, *names)
+
+
 def _install(session: nox.Session, *more: str) -> None:
     session.install("-e", ".[test,cli,fast]", *more)
 
@@ -118,10 +124,25 @@ def oracles(session: nox.Session) -> None:
 
 
 @nox.session
+def sdks(session: nox.Session) -> None:
+    """The official SDKs, at their newest, over our transport."""
+    _install(session, "anthropic", "google-genai", "openai")
+    _print_versions(session, "anthropic", "google-genai", "openai")
+    session.run("pytest", "tests/sdks", *session.posargs)
+
+
+@nox.session
 def real_server(session: nox.Session) -> None:
     """Our adapters against llama.cpp's server, with a tiny model made by the tests."""
     _install(session, "gguf==0.19.0", "xllamacpp==2026.10.11549")
     session.run("pytest", "tests/real_server", *session.posargs)
+
+
+@nox.session
+def sync(session: nox.Session) -> None:
+    """`pipeline.sync` in Flask, Django, a notebook, Celery's prefork pool and gunicorn's workers."""
+    _install(session, "celery", "django", "flask", "gunicorn", "ipykernel", "nbclient", "tqdm")
+    session.run("pytest", *(session.posargs or ["tests/sync", "tests/mapping"]))
 
 
 @nox.session

@@ -37,8 +37,10 @@ INTEGRATION = {
     "cli",
     "fuzz",
     "hostile",
+    "integrations",
     "oracles",
     "real_server",
+    "sdks",
     "security",
     "simulation",
     "simulator",
@@ -51,6 +53,9 @@ INTEGRATION = {
     "test_pages.py",
     "test_plugin.py",
     "test_replay.py",
+    "test_sync_crowd.py",
+    "test_sync_page.py",
+    "test_sync_workers.py",
 }
 """Folders and files of the tests that need more than this process and a moment."""
 

@@ -35,8 +35,10 @@ FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ELSEWHERE = {
     "design.md": "tests/test_documents.py",
+    "integrations.md": "tests/sdks/test_integrations_page.py",
     "recipes.md": "tests/simulator/test_recipes_page.py",
     "structured-answers.md": "tests/messages/test_structured_answers_page.py",
+    "sync.md": "tests/sync/test_sync_page.py",
     "testing.md": "tests/testing/test_testing_page.py",
     "tutorial.md": "tests/tutorial.py",
     "web.md": "tests/asgi/test_web_page.py",

@@ -27,6 +27,9 @@ check_untyped_defs = True
 allow_redefinition = True
 strict_optional = False
 disable_error_code = no-redef, str-bytes-safe, union-attr, var-annotated
+
+[mypy-celery.*,django.*,flask.*,openai.*]
+ignore_missing_imports = True
 """
 
 

@@ -436,6 +436,29 @@ class RequestAdjusted(Event):
     change: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(Event):
+    """The stack was replaced by that of `source`; calls in flight end on the one before."""
+
+    name: ClassVar[str] = "reloaded"
+    level: ClassVar[int] = logging.INFO
+    message: ClassVar[str] = "the pipeline goes on with %(source)s"
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadFailed(Event):
+    """`source` could not be read or used for `reason`: the stack goes on as it was."""
+
+    name: ClassVar[str] = "reload_failed"
+    level: ClassVar[int] = logging.ERROR
+    message: ClassVar[str] = "%(source)s is not used, and the pipeline goes on as it was: %(reason)s"
+
+    source: str
+    reason: str
+
+
 COUNTERS: dict[str, Counter] = {each.name: each.counter for each in Event.__subclasses__() if each.counter}
 """The counter of each counted event, by the event's name."""
 

@@ -73,6 +73,26 @@ def resilient(
         open: As for `Fallback`: calls may name any model of the providers. The first content of a model that
             is not listed may take 120 seconds, because it may think silently.
     """
+    return Pipeline(
+        *recommended_layers(*targets, layers=validation.listed("layers", layers), open=open),
+        credentials=credentials,
+        listeners=listeners,
+        require_tenant=require_tenant,
+        allow=allow,
+        prices=prices,
+    )
+
+
+def recommended_layers(
+    *targets: Target | Balance, layers: Iterable[Layer] = (), open: bool = False
+) -> list[Layer]:
+    """The layers of `resilient(*targets)`, with further ones at their places.
+
+    Args:
+        targets: As for `resilient`.
+        layers: As for `resilient`.
+        open: As for `resilient`.
+    """
     route = Fallback(*targets, hedge_after="p99", reserve=20, open=open)
     allowances = {
         each.target: first_token_allowance(each.traits.family, each.facts_of or each.model)
@@ -99,14 +119,7 @@ def resilient(
             },
         ),
     )
-    return Pipeline(
-        *_placed(validation.listed("layers", layers), own),
-        credentials=credentials,
-        listeners=listeners,
-        require_tenant=require_tenant,
-        allow=allow,
-        prices=prices,
-    )
+    return _placed(layers, own)
 
 
 def _placed(further: Iterable[Layer], own: Iterable[Layer]) -> list[Layer]:

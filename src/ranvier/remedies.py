@@ -219,6 +219,7 @@ def suggests(**remedies: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 raise unknown_argument(function.__qualname__.removesuffix(".__init__"), mistake, remedies)
             return function(*args, **named)
 
+        call.remedies = remedies  # type: ignore[attr-defined]  # for other ways to name an argument: a file
         return call
 
     return decorate

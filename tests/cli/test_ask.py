@@ -1,6 +1,5 @@
 """`ranvier ask`, against the simulator over real sockets."""
 
-import asyncio
 import io
 import os
 import signal
@@ -15,6 +14,7 @@ from ranvier.cli import main
 from ranvier.providers import ADAPTERS, adapter
 from ranvier.simulator import Cut, ErrorIn200, Say, Silence, Simulator, Slow, Stall, Status
 from support.cli.processes import RANVIER
+from support.simulator.threaded import simulator_in_thread
 
 KEYS = {name: adapter(name).environment[0] for name in ADAPTERS if adapter(name).environment}
 
@@ -22,18 +22,8 @@ KEYS = {name: adapter(name).environment[0] for name in ADAPTERS if adapter(name)
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A simulator on a loop of its own, because the command runs one, too."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    simulator = Simulator()
-    asyncio.run_coroutine_threadsafe(simulator.open(), loop).result(5)
-    try:
-        yield simulator
-    finally:
-        asyncio.run_coroutine_threadsafe(simulator.aclose(), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with simulator_in_thread() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,7 @@ async def test_a_pipeline_opens_with_its_first_call_and_closes_with_aclose() -> 
     assert provider.log == []
     await pipeline.complete("Why?")
     await pipeline.complete("Why?")
-    assert provider.log == [("open", pipeline)]
+    assert provider.log == [("open", pipeline.stack)]
     await pipeline.aclose()
     assert provider.log[1:] == ["closing", "closed"]
     await pipeline.aclose()
@@ -65,7 +65,7 @@ async def test_async_with_opens_and_closes() -> None:
     """Entering opens without a call."""
     provider = Connected("one")
     async with Pipeline(Fallback(provider)) as pipeline:
-        assert provider.log == [("open", pipeline)]
+        assert provider.log == [("open", pipeline.stack)]
     assert provider.log[-1] == "closed"
 
 

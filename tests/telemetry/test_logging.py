@@ -26,6 +26,8 @@ from ranvier.events import (
     LimitUsedUp,
     ParameterDropped,
     RegistryFull,
+    Reloaded,
+    ReloadFailed,
     RequestAdjusted,
     RetryScheduled,
     RetryWithheld,
@@ -142,6 +144,18 @@ EVENTS = [
         logging.INFO,
         "acme: the stream of one/m broke (network), two/m answers from the beginning",
     ),
+    (
+        Reloaded(tenant="", provider="", source="ranvier.toml"),
+        logging.INFO,
+        "the pipeline goes on with ranvier.toml",
+    ),
+    (
+        ReloadFailed(
+            tenant="", provider="", source="ranvier.toml", reason="line 3: layers[0]: give a number"
+        ),
+        logging.ERROR,
+        "ranvier.toml is not used, and the pipeline goes on as it was: line 3: layers[0]: give a number",
+    ),
     (ParameterDropped(**WHO, parameter="top_p"), logging.DEBUG, "parameter_dropped: acme at one"),
 ]
 
@@ -205,7 +219,7 @@ async def test_a_call_in_trouble_can_be_read_from_the_log(log: pytest.LogCapture
 
 def test_what_nobody_wants_to_hear_is_not_put_together(caplog: pytest.LogCaptureFixture) -> None:
     """Below the logger's level nothing is written."""
-    with caplog.at_level(logging.ERROR, "ranvier"):
+    with caplog.at_level(logging.CRITICAL, "ranvier"):
         for event, _, _ in EVENTS:
             LoggingListener()(event)
     assert caplog.records == []

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ranvier.errors import ConfigurationError
 
-_COMMANDS = ("ask", "demo", "doctor", "simulate", "watch")
+_COMMANDS = ("ask", "check", "demo", "doctor", "explain_config", "map", "simulate", "watch")
 """The modules of this package that are subcommands, in the order of the help.
 
 Such a module has `add_parser(subparsers)`, which adds its parser with `run` as the default for `run`,

@@ -11,16 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ranvier.cli import targets
 from ranvier.errors.all_failed import AllDeploymentsFailedError
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.root import RanvierError
 from ranvier.messages.response import FinishReason
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.deployment import Deployment, Provider
     from ranvier.pipeline.pipeline import Pipeline
     from ranvier.pipeline.streaming.stream import ResponseStream
 
@@ -37,33 +37,22 @@ def add_parser(subparsers: Any) -> None:
         "Keys come from the environment.",
     )
     parser.add_argument("prompt", help="the prompt; - reads standard input")
-    parser.add_argument(
-        "--to",
-        action="append",
-        required=True,
-        metavar="PROVIDER[/MODEL]",
-        help="a target, such as anthropic/claude-sonnet-5; repeat it for fallbacks",
-    )
+    targets.add_to(parser)
     parser.add_argument("--system", help="system prompt")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="maximum length of the answer")
     parser.add_argument(
         "--deadline", type=float, metavar="SECONDS", help="deadline for the call; default and maximum 180"
     )
-    parser.add_argument(
-        "--base-url",
-        action="append",
-        default=[],
-        metavar="PROVIDER=URL",
-        help="base URL of a provider, such as a proxy or `ranvier simulate`; repeatable",
-    )
+    targets.add_base_url(parser)
     parser.add_argument("--explain", action="store_true", help="print the attempts, and where the time went")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Send the prompt, and print the answer as it arrives."""
-    pipeline = _pipeline(args.to, args.base_url)
-    if not _has_keys(pipeline):
+    pipeline = targets.pipeline_of(args.to, args.base_url)
+    _print_to_stderr(*targets.missing_keys(pipeline))
+    if targets.all_lack_keys(pipeline):
         return 1
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     options = {"system": args.system, "max_tokens": args.max_tokens, "deadline": args.deadline}
@@ -71,62 +60,6 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_stream(pipeline, prompt, options, explain=args.explain))
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-# --- the targets ---------------------------------------------------------------------------------
-
-
-def _pipeline(targets: Sequence[str], base_urls: Sequence[str]) -> Pipeline:
-    from ranvier.pipeline.deployment import Deployment
-    from ranvier.presets import resilient
-
-    urls = dict(map(_base_url, base_urls))
-    providers: dict[str, Provider] = {}
-    deployments = []
-    for target in targets:
-        name, _, model = target.partition("/")
-        if name not in providers:
-            providers[name] = _provider(name, urls.pop(name, None))
-        deployments.append(Deployment(providers[name], model or None))
-    for name in urls:
-        raise ConfigurationError(f"--base-url {name}=...: no --to names {name}")
-    return resilient(*deployments, listeners=())  # it prints itself what becomes of the call
-
-
-def _base_url(option: str) -> tuple[str, str]:
-    name, found, url = option.partition("=")
-    if not found or not url:
-        raise ConfigurationError(
-            f"--base-url {option}: name the provider too, as in anthropic=http://localhost:8700"
-        )
-    return name, url
-
-
-def _provider(name: str, url: str | None) -> Provider:
-    from ranvier.pipeline.registry import provider_named
-    from ranvier.providers import ADAPTERS, adapter
-
-    if url is None or name not in ADAPTERS:
-        return provider_named(name)
-    parameter = "endpoint" if name == "azure" else "base_url"
-    provider: Provider = adapter(name)(**{parameter: url})
-    return provider
-
-
-def _has_keys(pipeline: Pipeline) -> bool:
-    """Print which keys are missing and which variables set them; False if no target has its key."""
-    deployments = [deployment for layer in pipeline.layers for deployment in layer.deployments()]
-    keyless = [deployment for deployment in deployments if _lacks_key(deployment)]
-    for deployment in {each.provider.name: each for each in keyless}.values():
-        variables = " or ".join(deployment.traits.environment)
-        _print_to_stderr(f"no key for {deployment.provider.name}: set {variables}")
-    return len(keyless) < len(deployments)
-
-
-def _lacks_key(deployment: Deployment) -> bool:
-    from ranvier.pipeline.asking.optional_members import credential_of
-
-    return deployment.traits.needs_credential and credential_of(deployment.provider) is None
 
 
 # --- the call ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import UnionType
-from typing import Any, Final, Generic, Literal, TypedDict
+from typing import Any, ClassVar, Final, Generic, Literal, TypedDict
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -178,6 +178,9 @@ class Request:
         extra: Wire fields. Those under the name of a provider go to that provider only,
             as in `{"openai": {"reasoning_effort": "low"}}`; all others go to every provider.
     """
+
+    answers_whole: ClassVar[bool] = False
+    """True if nothing of the answer arrives before all of it, so that silence says nothing."""
 
     messages: tuple[Message, ...]
     system: str | None = _option(_text("system"))

@@ -3,12 +3,19 @@
 from ranvier.facts.attempt import Attempt
 from ranvier.facts.price import Price
 from ranvier.facts.story import Story, Wait
+from ranvier.pipeline.blocking.circuits import SyncCircuits, SyncSharedCircuits
+from ranvier.pipeline.blocking.face import SyncPipeline
+from ranvier.pipeline.blocking.run import SyncRun
+from ranvier.pipeline.blocking.stream import SyncStream
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.credentials.access import SHARED, Access
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.deployment import Deployment, Provider, StreamingProvider
 from ranvier.pipeline.guard import Guard, Permit
 from ranvier.pipeline.layer import Handler, Layer
+from ranvier.pipeline.mapping.progress import Progress
+from ranvier.pipeline.mapping.result import Result
+from ranvier.pipeline.mapping.run import Run
 from ranvier.pipeline.outcome import Outcome
 from ranvier.pipeline.pipeline import Pipeline
 from ranvier.pipeline.place import Place
@@ -33,9 +40,17 @@ __all__ = [
     "Pipeline",
     "Place",
     "Price",
+    "Progress",
     "Provider",
     "ResponseStream",
+    "Result",
+    "Run",
     "Story",
     "StreamingProvider",
+    "SyncCircuits",
+    "SyncPipeline",
+    "SyncRun",
+    "SyncSharedCircuits",
+    "SyncStream",
     "Wait",
 ]

@@ -146,6 +146,11 @@ class Deployment:
             self._not_streaming.clear()  # each then costs one more rejected request
         self._not_streaming.add(account)
 
+    def take_over(self, before: Deployment) -> None:
+        """Go on with what was learned about the same target before a reload."""
+        if before.provider is self.provider:
+            self._not_streaming = before._not_streaming
+
     def with_fault(self, provider: Provider, fault: str, *, is_asked: bool) -> Deployment:
         """The same target for one attempt, in which `provider` injects `fault`, and may ask the real one."""
         faulty = copy.copy(self)

@@ -85,6 +85,16 @@ class Layer:
         to a loop (locks, futures, tasks); what was in flight on the old loop is gone.
         """
 
+    def take_over(self, before: Self) -> None:
+        """Go on with the state of `before`, whose place in the stack this layer takes at a reload.
+
+        It is called after `join` and before `opened`. Calls in flight still go through `before`, so what both
+        count has to be the same object: permits, places, budgets. By default a layer begins anew.
+        """
+
+    def leave(self, pipeline: Runtime) -> None:
+        """Called if `pipeline`, the stack before a reload, had this layer, and the stack after it has not."""
+
     def deployments(self) -> Iterable[Deployment]:
         """Every deployment that this layer may send a call to."""
         return ()

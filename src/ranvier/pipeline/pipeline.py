@@ -15,33 +15,31 @@ from ranvier.facts.price import Prices
 from ranvier.messages.build import Prompt
 from ranvier.messages.request import Options
 from ranvier.messages.response import ParsedT, Response
-from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route, checked_prices
-from ranvier.pipeline.asking.attempt import attempt
-from ranvier.pipeline.asking.new_call import new_call
+from ranvier.pipeline.asking.allow import Allow, AllowRule, after_route
+from ranvier.pipeline.asking.new_call import begin_again, new_call
+from ranvier.pipeline.blocking.faces import Faces
 from ranvier.pipeline.call import Call
 from ranvier.pipeline.circuits import CircuitRegistry, circuits_of
-from ranvier.pipeline.compose import compose
 from ranvier.pipeline.credentials.credentials import Credentials
 from ranvier.pipeline.credentials.resolver import Resolver
-from ranvier.pipeline.deployment import distinct_providers
 from ranvier.pipeline.layer import Layer
-from ranvier.pipeline.order import check_stack
-from ranvier.pipeline.registry import names_of
 from ranvier.pipeline.reporting.announce import announce_call
 from ranvier.pipeline.reporting.call_end import fail, failed, hand_out
 from ranvier.pipeline.reporting.complaints import Complaints
 from ranvier.pipeline.reporting.context import context_of
 from ranvier.pipeline.reporting.emitter import Events
 from ranvier.pipeline.reporting.overview import overview
+from ranvier.pipeline.running.configured import Configured
 from ranvier.pipeline.running.elsewhere import closed_error
 from ranvier.pipeline.running.lifecycle import Lifecycle
-from ranvier.pipeline.runtime import Runtime, Work
+from ranvier.pipeline.running.stack import Stack, shown_by
+from ranvier.pipeline.runtime import Work
 from ranvier.pipeline.streaming.pending import PendingStream
 from ranvier.pipeline.streaming.restarting import OnBreak, RestartingStream, Restarts
 from ranvier.remedies import OF_A_PIPELINE, reports_missing_prompt, suggests
 
 
-class Pipeline(Runtime):
+class Pipeline(Configured, Faces):
     """Carries calls through its layers, from the outside in, to a provider.
 
     Args:
@@ -70,6 +68,7 @@ class Pipeline(Runtime):
     layers: tuple[Layer, ...]
     allow: AllowRule | None
     credentials: Credentials
+    lifecycle: Lifecycle
 
     @suggests(**OF_A_PIPELINE)
     def __init__(
@@ -82,24 +81,18 @@ class Pipeline(Runtime):
         prices: Prices | None = None,
         check_order: bool = True,
     ) -> None:
-        check_stack(layers, order=check_order)
-        self.layers = layers
-        self.credentials = credentials if isinstance(credentials, Credentials) else Credentials(credentials)
-        self.events = Events(listeners if listeners is None else validation.listed("listeners", listeners))
-        deployments = [deployment for layer in layers for deployment in layer.deployments()]
-        providers = distinct_providers(deployments)
-        self.provider_names = names_of(providers)
-        self.complaints = Complaints()
-        self.lifecycle = Lifecycle(providers)
-        self.requires_tenant = require_tenant
-        self.circuit_at_first = "closed" if any(layer.circuits is not None for layer in layers) else None
-        for layer in layers:
-            layer.join(self)
-        done: object = self.timed_by  # `_carry` does all that this layer would do
-        self.allow = rule = None if allow is None else AllowRule(allow)
-        self.prices = checked_prices(prices or {})
-        handled = after_route(layers, rule)
-        self._handle = compose([layer for layer in handled if layer is not done], attempt)
+        self.stack = Stack(
+            layers,
+            lifecycle=Lifecycle(),
+            events=Events(listeners if listeners is None else validation.listed("listeners", listeners)),
+            complaints=Complaints(),
+            credentials=credentials,
+            require_tenant=require_tenant,
+            allow=allow,
+            prices=prices,
+            check_order=check_order,
+        )
+        self.lifecycle.providers = list(self.stack.providers)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -133,7 +126,7 @@ class Pipeline(Runtime):
         """
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        return self._carry(new_call(self, prompt, to, tenant, options, hedge=hedge), deadline)
+        return self._carry(new_call(self.stack, prompt, to, tenant, options, hedge=hedge), deadline)
 
     @reports_missing_prompt
     def stream(
@@ -159,7 +152,7 @@ class Pipeline(Runtime):
         validation.choice("on_break", on_break, ("raise", "restart", "restart_after_tools"))
         if deadline is not None:
             validation.seconds("deadline", deadline)
-        call = new_call(self, prompt, to, tenant, options, hedge=hedge, streaming=True)
+        call = new_call(self.stack, prompt, to, tenant, options, hedge=hedge, streaming=True)
         if on_break == "raise":
             return PendingStream(lambda: self._carry(call.afresh(), deadline))
         return PendingStream(lambda: self._restarting(call.afresh(), deadline, on_break))
@@ -167,27 +160,32 @@ class Pipeline(Runtime):
     async def _restarting(
         self, call: Call, deadline: float | None, on_break: OnBreak
     ) -> RestartingStream[Any]:
-        restarts = Restarts(call, self.lifecycle, self._handle)
+        if call.pipeline is not self.stack:
+            begin_again(call, self.stack)
+        restarts = Restarts(call, self.lifecycle, self.stack.handle)
         stream = await self._carry(call, deadline, restarts)
         return RestartingStream(stream, restarts, on_break == "restart_after_tools")
 
     # --- carrying --------------------------------------------------------------------------------
 
     async def _carry(self, call: Call, seconds: float | None, restarts: Restarts | None = None) -> Any:
-        record, lifecycle = call.record, self.lifecycle
-        task = lifecycle.enter(record) or await lifecycle.enter_late(self, record)
+        record, lifecycle = call.record, self.stack.lifecycle
+        task = lifecycle.enter(record) or await lifecycle.enter_late(self.stack, record)
         cancelling = delivered(task)
         try:
-            if call.streaming or self.events.in_context:
+            stack = self.stack
+            if call.pipeline is not stack:
+                begin_again(call, stack)  # it was reloaded since the call was made
+            if call.streaming or stack.events.in_context:
                 record.context = context_of(call.tenant)
-            clock = self.clock
+            clock = stack.clock
             record.started_at = clock()
-            own = None if self.timed_by is None else self.timed_by.seconds
+            own = None if stack.timed_by is None else stack.timed_by.seconds
             if own is not None and (seconds is None or own < seconds):
                 seconds = own
             if seconds is not None and (call.deadline is None or record.started_at + seconds < call.deadline):
                 call.deadline = record.started_at + seconds
-            answer = await self._handle(call)
+            answer = await stack.handle(call)
             record.ended = clock()
             if call.streaming:
                 ended = None if restarts is None else restarts.stream_ended
@@ -196,7 +194,7 @@ class Pipeline(Runtime):
                 record.outcome = "succeeded"
                 answer.attempts = record.attempts
                 answer.record = record
-                if self.events.verbose:
+                if stack.events.verbose:
                     announce_call(call)
                 record.context = None
             return answer
@@ -223,11 +221,11 @@ class Pipeline(Runtime):
         cancellation are logged and left running.
         """
         validation.seconds("drain", drain)
-        await self.lifecycle.close(self, drain)
+        await self.lifecycle.close(self.stack, drain)
 
     async def __aenter__(self) -> Self:
         self.lifecycle.renew()
-        await self.lifecycle.open(self)
+        await self.lifecycle.open(self.stack)
         return self
 
     async def __aexit__(
@@ -257,3 +255,6 @@ class Pipeline(Runtime):
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.layers))})"
+
+
+shown_by(Pipeline)

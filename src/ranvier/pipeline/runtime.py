@@ -152,6 +152,7 @@ class Runtime:
         provider_names: Every vendor and every provider in the stack: an `extra` may address one of them.
         events: Delivers events to listeners.
         complaints: Logs mistakes of custom providers, once each.
+        lifecycle: What is in flight. It outlives reloads: connections belong to it.
         loop, clock, timers: The event loop it belongs to, its clock in seconds, and its timers.
         timed_by, limits: A hook for `Layer.join`: the layer whose seconds are the deadline of each call from
             its start, so that `handle` is not called, and the limits of attempts, if they are the same for
@@ -168,6 +169,7 @@ class Runtime:
     provider_names: frozenset[str]
     events: Events
     complaints: Complaints
+    lifecycle: object
     loop: asyncio.AbstractEventLoop
     clock: Clock
     timers: TimerWheel

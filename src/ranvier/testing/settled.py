@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ranvier.pipeline.asking.optional_members import slots_of
 from ranvier.pipeline.deployment import Provider, distinct_providers
+from ranvier.pipeline.running.retiring import LASTING
 from ranvier.testing.loop import where_it_waits
 from ranvier.wording import counted, target_name
 
@@ -65,8 +66,9 @@ def _in_flight(pipeline: Pipeline) -> Iterator[str]:
         yield f"call in flight: {task.get_name()} in {where_it_waits(task)}"
     for source in list(lifecycle._streams):
         yield f"stream open: {source._call.deployment} for tenant {source._call.tenant!r}"
-    for task in lifecycle.background:
-        yield f"background task: {where_it_waits(task)}"
+    for task, name in lifecycle.background.items():
+        if name not in LASTING:
+            yield f"background task: {where_it_waits(task)}"
     if unheard := pipeline.events.deliveries.unheard:
         yield f"events: {unheard} not yet delivered to async listeners"
     for tenant, provider in pipeline.credentials.lookups.running:
@@ -111,7 +113,7 @@ def _held_by_provider(provider: Provider, pipeline: Pipeline) -> Iterator[str]:
 def _requests(provider: Any, pipeline: Pipeline) -> Iterator[Any]:
     """Requests in flight that a built-in adapter sent for `pipeline`; its providers share a client."""
     for owner, shared in getattr(getattr(provider, "_connections", None), "_leases", ()):
-        if owner() is pipeline:
+        if owner() is pipeline.lifecycle:
             requests = shared.client.in_flight
             yield from (request for request in requests if request.provider == provider.name)
 
@@ -122,5 +124,6 @@ def _timers(pipeline: Pipeline) -> Iterator[str]:
         yield f"timers: {waiting} set"
     for timer in getattr(getattr(pipeline, "loop", None), "_scheduled", ()):  # uvloop has no such list
         owner = getattr(timer._callback, "__self__", None)
-        if getattr(owner, "_pipeline", None) is pipeline and not timer.cancelled():
+        on = getattr(getattr(owner, "_pipeline", None), "lifecycle", None)
+        if on is pipeline.lifecycle and not timer.cancelled():
             yield f"timer of a gate: due in {timer.when() - pipeline.clock():.3g} s"

@@ -11,11 +11,13 @@ from support.mutants.gates import MUTANTS as OF_GATES
 from support.mutants.hedges import MUTANTS as OF_HEDGES
 from support.mutants.keys import MUTANTS as OF_KEYS
 from support.mutants.lifecycle import MUTANTS as OF_LIFECYCLE
+from support.mutants.mapping import MUTANTS as OF_MAPPING
 from support.mutants.media import MUTANTS as OF_MEDIA
 from support.mutants.opaque import MUTANTS as OF_OPAQUE
 from support.mutants.options import MUTANTS as OF_OPTIONS
 from support.mutants.pacing import MUTANTS as OF_PACING
 from support.mutants.rates import MUTANTS as OF_RATES
+from support.mutants.reloads import MUTANTS as OF_RELOADS
 from support.mutants.replies import MUTANTS as OF_REPLIES
 from support.mutants.reporting import MUTANTS as OF_REPORTING
 from support.mutants.responses import MUTANTS as OF_RESPONSES
@@ -24,7 +26,9 @@ from support.mutants.saved import MUTANTS as OF_SAVED
 from support.mutants.shared_circuits import MUTANTS as OF_SHARED_CIRCUITS
 from support.mutants.shares import MUTANTS as OF_SHARES
 from support.mutants.spend import MUTANTS as OF_SPENDING
+from support.mutants.sync import MUTANTS as OF_SYNC
 from support.mutants.tokens import MUTANTS as OF_TOKENS
+from support.mutants.transport import MUTANTS as OF_TRANSPORTS
 from support.mutants.traps import MUTANTS as OF_TRAPS
 
 MUTANTS = (
@@ -38,12 +42,14 @@ MUTANTS = (
     *OF_HEDGES,
     *OF_KEYS,
     *OF_LIFECYCLE,
+    *OF_MAPPING,
     *OF_OPAQUE,
     *OF_MEDIA,
     *OF_OPTIONS,
     *OF_PACING,
     *OF_RATES,
     *OF_REPLIES,
+    *OF_RELOADS,
     *OF_REPORTING,
     *OF_RESPONSES,
     *OF_ROUTES,
@@ -51,7 +57,9 @@ MUTANTS = (
     *OF_SHARED_CIRCUITS,
     *OF_SHARES,
     *OF_SPENDING,
+    *OF_SYNC,
     *OF_TOKENS,
+    *OF_TRANSPORTS,
     *OF_TRAPS,
     *OF_INVARIANTS,
 )

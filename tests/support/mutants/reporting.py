@@ -18,7 +18,7 @@ MUTANTS = [
     ),
     mutant(
         "O1", "every call copies its context for the log", "pipeline/pipeline.py",
-        "            if call.streaming or self.events.in_context:",
+        "            if call.streaming or stack.events.in_context:",
         "            if call.streaming or self.events.listeners:",
         f"{LOG}::test_a_healthy_call_is_silent_and_copies_no_context",
     ),

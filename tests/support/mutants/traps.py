@@ -334,8 +334,8 @@ MUTANTS = [
     ),
     mutant(
         "T35", "None is a limit too", "pipeline/pipeline.py",
-        "            own = None if self.timed_by is None else self.timed_by.seconds",
-        "            own = None if self.timed_by is None else self.timed_by.seconds or 60.0",
+        "            own = None if stack.timed_by is None else stack.timed_by.seconds",
+        "            own = None if stack.timed_by is None else stack.timed_by.seconds or 60.0",
         "test_limit_traps.py::test_t35_none_is_off",
     ),
     # --- streams

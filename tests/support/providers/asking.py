@@ -41,6 +41,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.events = Events()
+        self.lifecycle = self
         self.provider_names: frozenset[str] = frozenset()
         self.loop = asyncio.get_running_loop()
         self.clock = clock_of(self.loop)

@@ -12,6 +12,7 @@ from ranvier import clock
 from ranvier.asgi.status import health
 from ranvier.asgi.status.circuits import CircuitViewer, Overview
 from ranvier.asgi.status.names import Names
+from ranvier.asgi.status.seen_stack import SeenStack
 from ranvier.asgi.status.shared_circuits import findings_of, shared_facts
 from ranvier.asgi.status.stats import NEITHER, Stats, TargetStats
 from ranvier.errors.rejected import CredentialMissingError
@@ -60,30 +61,31 @@ class Report:
 
     Attributes:
         process: Identifies this process among the others that serve the same application.
-        viewer: Reads the stack's circuits; `None` if it has no breaker.
     """
 
     def __init__(self, pipeline: Pipeline, stats: Stats, names: Names) -> None:
         self.process = secrets.token_hex(4)
         self.stats = stats
         self.names = names
-        layers = pipeline.layers
-        circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
-        self.viewer = None if circuits is None else CircuitViewer(circuits, names)
-        self._shared = None if circuits is None else circuits.shared
-        self._gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
-        self._places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
-        self._spending = [layer.spending for layer in layers if hasattr(layer, "spending")]
-        self._faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
-        self._balances = [each for layer in layers for each in getattr(layer, "balances", ())]
-        self._allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
         self._pipeline = pipeline
-        self._providers = [deployment.provider.name for layer in layers for deployment in layer.deployments()]
+        self._seen = SeenStack(pipeline.stack, names)
+
+    @property
+    def seen(self) -> SeenStack:
+        """The stack in use."""
+        if self._seen.stack is not self._pipeline.stack:
+            self._seen = SeenStack(self._pipeline.stack, self.names)
+        return self._seen
+
+    @property
+    def viewer(self) -> CircuitViewer | None:
+        """Reads the circuits of the stack in use; `None` if it has no breaker."""
+        return self.seen.viewer
 
     @property
     def providers(self) -> list[str]:
         """The providers of the stack in its order, and any others that calls were sent to."""
-        return list(dict.fromkeys([*self._providers, *filter(None, self.stats.providers)]))
+        return list(dict.fromkeys([*self.seen.providers, *filter(None, self.stats.providers)]))
 
     @property
     def in_flight(self) -> tuple[int, int]:
@@ -92,7 +94,8 @@ class Report:
 
     async def overview(self, search: str = "") -> Overview:
         """An overview of the circuits; an empty one if there is no breaker."""
-        return Overview() if self.viewer is None else await self.viewer.overview(search)
+        viewer = self.viewer
+        return Overview() if viewer is None else await viewer.overview(search)
 
     async def facts(self, search: str = "", rows: int = 100) -> dict[str, Any]:
         """The content of `status.json`, with the tenants and at most `rows` circuits that `search` finds."""
@@ -100,10 +103,11 @@ class Report:
         now = clock.now()
         providers = [self._provider(name, now, overview) for name in self.providers]
         calls = self._calls(now)
-        shared = None if self._shared is None else shared_facts(self._shared)
+        circuits = self.seen.shared
+        shared = None if circuits is None else shared_facts(circuits)
         findings = health.of_calls(calls) + [each for one in providers for each in one.pop("findings")]
         findings += findings_of(shared["rows"]) if shared is not None else []
-        findings += [("strained", f"faults are injected: {layer}") for layer in self._faulty if layer.on]
+        findings += [("strained", f"faults are injected: {layer}") for layer in self.seen.faulty if layer.on]
         findings.sort(key=lambda finding: -health.LEVELS.index(finding[0]))
         return {
             "version": VERSION,
@@ -183,7 +187,7 @@ class Report:
                 "seconds": gate.closed_for,
                 "waiting": gate.waiting,
             }
-            for gate in islice(self._gates, MAX_GATES)
+            for gate in islice(self.seen.gates, MAX_GATES)
         ]
 
     def places(self) -> list[dict[str, Any]]:
@@ -196,18 +200,18 @@ class Report:
                 "waiting": each.waiting,
                 "tenants": len(each.tenants),
             }
-            for places in self._places
+            for places in self.seen.places
             for each in islice(places, MAX_GATES)
         ]
 
     def spending(self, now: float) -> list[dict[str, Any]]:
         """What all tenants have spent and reserved in the current window of each spend limit."""
-        return [spending(now)._asdict() for spending in self._spending]
+        return [spending(now)._asdict() for spending in self.seen.spending]
 
     def balances(self) -> list[dict[str, Any]]:
         """The targets of the balances, and how busy each is."""
         now = clock.now()
-        return [each._asdict() for balance in self._balances for each in balance.snapshots(now)]
+        return [each._asdict() for balance in self.seen.balances for each in balance.snapshots(now)]
 
     def limits(self) -> list[dict[str, Any]]:
         """What is left of the limits that providers report, and the calls that wait for them."""
@@ -221,7 +225,7 @@ class Report:
                 "left": each.left,
                 "waiting": each.waiting,
             }
-            for allowances in self._allowances
+            for allowances in self.seen.allowances
             for each in islice(allowances, MAX_GATES)
         ]
 

@@ -2,6 +2,7 @@
 
     ranvier doctor app.py:pipeline
     ranvier doctor package.module:make_pipeline --json
+    ranvier doctor ranvier.toml
 
 It sends no request to a model. Status 1 means warnings, status 2 a pipeline that cannot be loaded.
 """
@@ -21,8 +22,10 @@ def add_parser(subparsers: Any) -> None:
         description="Check a pipeline without sending a request to a model. Status 1 if there are warnings.",
     )
     parser.add_argument(
-        "pipeline", help="app.py:pipeline or package.module:pipeline; also a function that returns one"
+        "pipeline",
+        help="app.py:pipeline or package.module:pipeline, also a function that returns one; or a .toml file",
     )
+    parser.add_argument("--imports", action="store_true", help="import what a .toml file names of your code")
     parser.add_argument("--offline", action="store_true", help="do not connect to the base URLs")
     parser.add_argument("--json", action="store_true", help="print JSON, for CI")
     parser.add_argument("--traceback", action="store_true", help="show the traceback if your file fails")
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from ranvier.cli.doctor.loading import load
     from ranvier.cli.doctor.text_report import lines
 
-    pipeline = load(args.pipeline, traceback=args.traceback)
+    pipeline = load(args.pipeline, traceback=args.traceback, imports=args.imports)
     found = inspect_pipeline(pipeline, offline=args.offline)
     found.warnings = [finding for check in CHECKS for finding in check(found)]
     if args.json:

@@ -33,16 +33,18 @@ SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 """Environment variables with such a word in their name are masked in all output."""
 
 
-def load(spec: str, *, traceback: bool = False) -> Pipeline:
-    """The pipeline that `spec` names; a function is called to create it.
+def load(spec: str, *, traceback: bool = False, imports: bool = False) -> Pipeline:
+    """The pipeline that `spec` names: in code, where a function is called to create it, or in a file.
 
     Raises:
         ConfigurationError: the pipeline cannot be loaded; the message says why.
     """
+    if spec.endswith(".toml"):
+        return Pipeline.from_config(spec, imports=imports)
     where, found, name = spec.rpartition(":")
     if not found or not where or not name:
         raise ConfigurationError(
-            f"{spec!r}: name the pipeline, as in app.py:pipeline or package.module:pipeline"
+            f"{spec!r}: name the pipeline, as in app.py:pipeline or package.module:pipeline, or a .toml file"
         )
     module = _guarded(f"cannot import {where}", lambda: _module(where), traceback)
     thing: Any = module

@@ -17,14 +17,16 @@ import math
 
 from ranvier.clock import Clock
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN, CircuitSnapshot, CircuitState
-from ranvier.layers.breaker.settings import CircuitSettings
+from ranvier.layers.breaker.settings import OFF, CircuitSettings
 from ranvier.pipeline.outcome import FAILED, SUCCEEDED, Outcome
+from ranvier.pipeline.timing.sliding_counts import SlidingCounts
 
 
 class Circuit:
     """One circuit: its state, its counts, and its probes."""
 
     __slots__ = (
+        "_counts",
         "_lock",
         "_probes",
         "entered_at",
@@ -60,6 +62,7 @@ class Circuit:
             None  # while half-open: the probes, and when the lease of each expires
         )
         self._lock: asyncio.Lock | None = None
+        self._counts: SlidingCounts | None = None  # of a `WindowedCircuit`, since the circuit was closed
 
     # --- admission -------------------------------------------------------------------------------
 
@@ -184,6 +187,13 @@ class Circuit:
     def isolate(self) -> None:
         """Reject every call until `close`."""
         self._enter(ISOLATED)
+
+    def follow(self, rules: CircuitSettings, kind: type[Circuit]) -> None:
+        """Go on in the same state by other rules, as a circuit of that `kind`. A window begins again."""
+        self.rules, self._counts = rules, None
+        self.__class__ = kind
+        if rules.mode == OFF and self.state is not ISOLATED:
+            self.close()
 
     def start_anew(self, shift: float) -> None:
         """Move to an event loop whose clock is `shift` seconds ahead of the old one's; keep the state.

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Self
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.layers.breaker.adoption import adopt, adopt_shared
 from ranvier.layers.breaker.circuit import Circuit
-from ranvier.layers.breaker.models import several_models
+from ranvier.layers.breaker.models import names_of, several_models
 from ranvier.layers.breaker.registry import Circuits
 from ranvier.layers.breaker.settings import ENFORCED, MODES, OBSERVED, OFF, CircuitSettings
 from ranvier.layers.breaker.shared.permit import VotingPermit
@@ -131,6 +132,7 @@ class Breaker(Guard):
         self._key = key
         self._shared = None if shared is None or shared.mode == OFF else SharedCircuitRegistry(shared)
         self.circuits.shared = self._shared
+        self.names: dict[str, str] = {}  # of the circuits of each target; none where a key is a user's own
         self._plain = key is None and not overrides  # then the key of every circuit is (tenant, provider)
         if any(each.circuits.shared is not None for each in self.overrides.values()):
             raise ConfigurationError(
@@ -145,6 +147,14 @@ class Breaker(Guard):
         if self._key is None:
             self.circuits.models.update(several_models(pipeline))
             self._plain = self._plain and not self.circuits.models
+            self.names.update(names_of(pipeline, self.overrides, self.circuits.models))
+
+    def take_over(self, before: Self) -> None:
+        """Go on with the circuits, and with the calls that they have admitted."""
+        if self._shared is not None and before._shared is not None:
+            self._shared = adopt_shared(self._shared, before._shared)
+        adopt(self, before)
+        self.circuits.shared = self._shared
 
     def opened(self, pipeline: Runtime) -> None:
         """Keep the circuits as they are on the pipeline's event loop, also if it is a new one."""
@@ -178,8 +188,7 @@ class Breaker(Guard):
 
     def may_probe(self, call: Call) -> bool:
         """True if a circuit of the tenant, or a shared one, might take `call` as a probe."""
-        key = self._key_of(call)
-        if self.circuits.probes_next(call, key):
+        if self.circuits.probes_next(call, self._key_of(call)):
             return True
         return self._shared is not None and self._shared.probes_next(call)
 
@@ -241,9 +250,8 @@ class Breaker(Guard):
 
     def __repr__(self) -> str:
         rules = self.rules
-        threshold = None if rules.failure_threshold == math.inf else rules.failure_threshold
         return self._describe(
-            failure_threshold=threshold,
+            failure_threshold=None if rules.failure_threshold == math.inf else rules.failure_threshold,
             success_threshold=rules.success_threshold,
             cooldown=rules.cooldown,
             **({} if rules.max_cooldown is None else {"max_cooldown": rules.max_cooldown}),

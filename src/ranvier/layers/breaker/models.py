@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from ranvier.pipeline.runtime import Runtime
+
+
+def names_of(pipeline: Runtime, overrides: Container[str], several: Container[str]) -> dict[str, str]:
+    """By what the circuits of each target are named: `provider/model`, or the provider."""
+    names = {}
+    for layer in pipeline.layers:
+        for each in layer.deployments():
+            own = each.target in overrides or each.provider.name in several
+            names[each.target] = each.target if own else each.provider.name
+    return names
 
 
 def several_models(pipeline: Runtime) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from ranvier.layers.breaker.announcements import emit_change, emit_full, emit_to
 from ranvier.layers.breaker.circuit import Circuit
 from ranvier.layers.breaker.eviction import EvictionQueue
 from ranvier.layers.breaker.permit import CircuitPermit, ProbePermit, UntrackedPermit, rejected
-from ranvier.layers.breaker.settings import OBSERVED, OFF, CircuitSettings
+from ranvier.layers.breaker.settings import OBSERVED, OFF, CircuitSettings, Leasing
 from ranvier.pipeline.guard import Permit
 from ranvier.pipeline.outcome import ABANDONED
 from ranvier.pipeline.reporting.emitter import Events
@@ -23,7 +23,6 @@ from ranvier.pipeline.running.loops import Loops
 from ranvier.wording import counted
 
 if TYPE_CHECKING:
-    from ranvier.layers.breaker.layer import Breaker
     from ranvier.layers.breaker.shared.registry import SharedCircuitRegistry
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.deployment import Deployment
@@ -179,7 +178,7 @@ class Circuits:
         if self.shared is not None and circuit.state is OPEN:
             circuit.recover(self.shared.recovered_at(call), now)
 
-    def admit(self, call: Call, key: Hashable, settings: Breaker) -> Permit:
+    def admit(self, call: Call, key: Hashable, settings: Leasing) -> Permit:
         """Return a permit for `call` through the circuit at `key`; a new circuit gets `settings`.
 
         Raises:
@@ -201,7 +200,7 @@ class Circuits:
         self._idle.pop(circuit, None)
         return permit
 
-    def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Breaker) -> Permit:
+    def _probe(self, call: Call, key: Hashable, circuit: Circuit, settings: Leasing) -> Permit:
         """Return a permit for `call` as a probe, or raise `CircuitOpenError`."""
         now, before = call.pipeline.clock(), circuit.state
         self._recover(call, circuit, now)
@@ -254,6 +253,6 @@ class Circuits:
         else:
             evictable = self._eviction_queue.take(self._circuits, now)
         for key in evictable:
-            del self._circuits[key]
+            self._circuits.pop(key, None)  # a reload may have renamed it while it had a call
             self._unclaimed.discard(key)
         return len(self._circuits) < self._max_circuits

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ranvier.layers.breaker.windows import Windows
+    from ranvier.pipeline.call import Call
 
 
 ENFORCED, OBSERVED, OFF = MODES = ("enforced", "observed", "off")
@@ -52,6 +53,14 @@ class CircuitSettings:
         self.windows = windows
         self.mode = mode
 
+    def same_as(self, other: CircuitSettings) -> bool:
+        """True if a circuit that goes on by `other` does nothing else."""
+        mine, others = self.windows, other.windows
+        windows = None if mine is None else mine.settings(), None if others is None else others.settings()
+        names = [name for name in self.__slots__ if name not in ("rng", "windows")]
+        plain = all(getattr(self, name) == getattr(other, name) for name in names)
+        return plain and windows[0] == windows[1]
+
     def cooldown_after(self, reopenings: int) -> float:
         """Seconds to stay open, when the circuit has opened `reopenings` times since it was last closed."""
         cooldown = self.cooldown
@@ -59,3 +68,15 @@ class CircuitSettings:
             doublings = min(reopenings, 64)  # enough for any cooldown, and no float overflows
             cooldown = min(cooldown * 2.0**doublings, max(self.max_cooldown, cooldown))
         return cooldown * (1.0 + 0.2 * self.rng())
+
+
+class Leasing(Protocol):
+    """A `Breaker`, as its circuits see it."""
+
+    rules: CircuitSettings
+
+    def lease(self, call: Call) -> float:
+        """The lease in seconds of `call` as a probe that is sent now."""
+
+    def reservation(self, call: Call) -> float:
+        """The lease in seconds of `call` as a probe until it is sent."""

@@ -12,7 +12,6 @@ from ranvier.clock import Clock
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, CircuitState
 from ranvier.layers.breaker.circuit import Circuit
-from ranvier.layers.breaker.settings import CircuitSettings
 from ranvier.pipeline.outcome import ABANDONED, FAILED, Outcome
 from ranvier.pipeline.timing.sliding_counts import SlidingCounts
 
@@ -73,11 +72,7 @@ class WindowedCircuit(Circuit):
     Failures are counted when a call ends, slow streams at their first content. A slow probe counts as failed.
     """
 
-    __slots__ = ("_counts",)
-
-    def __init__(self, rules: CircuitSettings, number: int = 0) -> None:
-        super().__init__(rules, number)
-        self._counts: SlidingCounts | None = None  # since the circuit was closed
+    __slots__ = ()
 
     def time(self, who: object, generation: int, slow: bool, now: float) -> None:
         """Count whether the content of `who`, admitted in `generation`, began too late."""

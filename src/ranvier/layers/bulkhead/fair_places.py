@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from ranvier import validation
+from ranvier import clock, validation
 from ranvier.errors.configuration import ConfigurationError
 from ranvier.errors.rejected import BulkheadFullError
 from ranvier.errors.root import RanvierError
@@ -79,6 +79,12 @@ class FairPlaces(Layer):
     def opened(self, pipeline: Runtime) -> None:
         """Forget the calls that were on another event loop, if that is closed."""
         self.places.opened(pipeline)
+
+    def take_over(self, before: Self) -> None:
+        """Go on with the places that are taken, and with the calls that wait for one."""
+        self.places = before.places.with_settings_of(self.places)
+        for key, places in self.places.known.items():
+            places.set_rules(self.limit_of(key), self.per_tenant, self.queue, clock.now())
 
     # --- what differs ----------------------------------------------------------------------------
 

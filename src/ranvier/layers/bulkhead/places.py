@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ranvier.pipeline.queueing.costs import Costs
 from ranvier.pipeline.queueing.fair_queue import FairQueue
@@ -76,6 +76,12 @@ class Places:
         self.advance(now)
         return entry
 
+    def set_rules(self, limit: int, per_tenant: int | None, capacity: int, now: float) -> None:
+        """Go on with other settings; calls that have a place keep it."""
+        self.queue.limit, self.queue.capacity = limit, capacity
+        self.queue.cap(per_tenant, now)
+        self.advance(now)
+
     def leave(self, entry: Entry[Waiter | None], now: float, cost: float | None = None) -> None:
         """A call waits no longer, or gives its place back."""
         self.queue.leave(entry, now, cost)
@@ -104,6 +110,11 @@ class PlacesByKey:
         self._name = name
         self._loops = Loops()
         self.known: dict[Hashable, Places] = {}
+
+    def with_settings_of(self, other: PlacesByKey) -> Self:
+        """These places, which follow the settings of `other` from now on."""
+        self._create, self._name = other._create, other._name
+        return self
 
     def __iter__(self) -> Iterator[PlacesSnapshot]:
         for key, places in list(self.known.items()):

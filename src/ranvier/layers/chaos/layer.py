@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -90,6 +90,11 @@ class Chaos(Layer):
     def join(self, pipeline: Runtime) -> None:
         """Let guards know that an attempt may get a fault, so that they can be told."""
         pipeline.injects_faults = True
+
+    def take_over(self, before: Self) -> None:
+        """Go on counting; what was switched off by setting `on` stays off."""
+        self.on = self.on and before.on
+        self.injected, self._attempts = before.injected, before._attempts
 
     def opened(self, pipeline: Runtime) -> None:
         """Say in the log that faults will be injected."""

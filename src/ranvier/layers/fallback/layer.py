@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -16,7 +16,7 @@ from ranvier.layers.fallback.balance.settings import Balance
 from ranvier.layers.fallback.contestant import Contestant
 from ranvier.layers.fallback.hedge_rule import HedgeAfter, HedgeBudget, HedgeRule
 from ranvier.layers.fallback.keys import send
-from ranvier.layers.fallback.pace import Pace
+from ranvier.layers.fallback.pace import Pace, go_on
 from ranvier.layers.fallback.race import Race
 from ranvier.layers.fallback.resume import left_after_break, resume
 from ranvier.layers.fallback.status import status_lines
@@ -99,8 +99,7 @@ class Fallback(Layer):
         self.hedge_rule = HedgeRule(hedge_after, hedge_min)
         self.hedges = hedge_after is not None
         self.reserve = validation.seconds("Fallback(reserve)", reserve, optional=True)
-        self.detects_silence = self.hedges
-        self.watched = self.hedges or self.reserve is not None
+        self.detects_silence, self.watched = self.hedges, self.hedges or self.reserve is not None
         self.budget = HedgeBudget()
         self.probing_layers: tuple[Layer, ...] = ()
         self._paces = {deployment: Pace(share) for deployment in self.deployments()}
@@ -138,9 +137,13 @@ class Fallback(Layer):
         if shift is not None:
             for pace in self._paces.values():
                 pace.shift(shift)
-            for balancer in self.balances:
-                balancer.loads.shift(shift)
-            self._chains.forget_unlisted()
+            self._chains.shift(shift)
+
+    def take_over(self, before: Self) -> None:
+        """Go on with what was learned about targets with the same names, and with the budget of hedges."""
+        self.budget = before.budget
+        self._chains.take_over(before._chains)
+        self._paces = go_on(self._paces, before._paces)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Send the call to one target after another, and to two at a time if one is silent."""
@@ -173,10 +176,7 @@ class Fallback(Layer):
         """
         later = counted(later, self.balancers)
         share = (deadline - now) / (len(later) + 1)
-        kept = 0.0
-        for target in later:
-            kept += min(share, self._reserves.get(target, share))
-        return deadline - kept
+        return deadline - sum(min(share, self._reserves.get(target, share)) for target in later)
 
     def accepts_empty(self, call: Call) -> bool:
         """True where an empty answer to `call` can be right, so that no other target is tried."""

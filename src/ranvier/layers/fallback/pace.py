@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 
 from ranvier.layers.fallback.first_tokens import FirstTokens
+from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.timing.limits import Limits
 
 COLD_HEDGE = 12.0
@@ -121,6 +123,19 @@ class Pace:
         self._at = now
         self._p99 = self._samples.quantile(0.99, now)
         self._learned = self._p99 if self._share == 0.99 else self._samples.quantile(self._share, now)
+
+
+def go_on(paces: Mapping[Deployment, Pace], before: Mapping[Deployment, Pace]) -> dict[Deployment, Pace]:
+    """`paces`, with those of `before` for the targets with the same names, by the new quantile."""
+    known = {target.target: (target, pace) for target, pace in before.items()}
+    taken = dict(paces)
+    for target, own in paces.items():
+        if target.target in known:
+            old, pace = known[target.target]
+            pace._share, pace._at = own._share, -inf
+            taken[target] = pace
+            target.take_over(old)
+    return taken
 
 
 def _first_token(limits: Limits) -> float:

@@ -118,6 +118,13 @@ class UnlistedTargets:
         self._known.move_to_end(start)
         return target
 
+    def take_over(self, before: UnlistedTargets) -> None:
+        """Go on with the targets of `before` at the same providers, if their times mean the same."""
+        if before._share == self._share:
+            for name, target in before._known.items():
+                if self.providers.get(target.provider.name) is target.provider and name not in self._listed:
+                    self._known[name] = target
+
     def forget(self) -> None:
         """Forget all of them."""
         self._known.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ranvier import validation
 from ranvier.errors.pacing import PacedError
@@ -86,6 +86,10 @@ class Pacing(Layer):
     def opened(self, pipeline: Runtime) -> None:
         """Forget the limits that were measured on another event loop, if that is closed."""
         self.allowances.opened(pipeline)
+
+    def take_over(self, before: Self) -> None:
+        """Go on with the limits of the keys, what is reserved of them, and the calls that wait."""
+        self.allowances = before.allowances.with_settings_of(self.allowances, self.queue)
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Reserve what the call is expected to use, or wait for it; settle what it has used at its end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ranvier import clock
 from ranvier.layers.pacing.estimates import Estimates
@@ -59,6 +59,13 @@ class Allowances:
         self._loops = Loops()
         self._estimates: OrderedDict[tuple[str, str], Estimates] = OrderedDict()
         self.known: OrderedDict[Key, PacedKey] = OrderedDict()  # those used last are at the end
+
+    def with_settings_of(self, other: Allowances, capacity: int) -> Self:
+        """These limits, by the settings of `other` from now on; `capacity` calls may wait at each."""
+        self._max_keys, self._create = other._max_keys, other._create
+        for paced in self.known.values():
+            paced.queue.capacity = capacity
+        return self
 
     def __iter__(self) -> Iterator[AllowanceSnapshot]:
         now = clock.now()

@@ -44,6 +44,11 @@ class RetryBudget:
             raise ConfigurationError("RetryBudget(window)=0: give more than 0 seconds")
         self._providers: dict[str, _Provider] = {}
 
+    def take_over(self, before: RetryBudget) -> None:
+        """Go on with the counts of `before`, together with it, if they are of windows of the same length."""
+        if before.window == self.window:
+            self._providers = before._providers
+
     def first(self, tenant: str, provider: str, now: float) -> None:
         """Count a first attempt of `tenant` at `provider`."""
         state = self._providers.get(provider)

@@ -93,6 +93,11 @@ class Retry(Layer):
         """Let the pipeline ask the budget for further attempts of other kinds, too."""
         pipeline.retry_budget = self.budget
 
+    def take_over(self, before: Self) -> None:
+        """Go on with what is used of the budget."""
+        if self.budget is not None and before.budget is not None:
+            self.budget.take_over(before.budget)
+
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Send the call, and retry it until it succeeds or a retry cannot help."""
         failed: RanvierError | None = None

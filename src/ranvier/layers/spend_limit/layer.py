@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from ranvier import clock, validation
@@ -128,6 +128,12 @@ class SpendLimit(Layer):
             self._offset -= shift
         elif self._offset is None:
             self._offset = clock.since_epoch(pipeline.loop) - pipeline.clock()
+
+    def take_over(self, before: Self) -> None:
+        """Go on with what tenants have spent and reserved, if it is counted in the same windows and unit."""
+        if (before.window, before.in_money) == (self.window, self.in_money):
+            before.ledger.max_tenants = self.ledger.max_tenants
+            self.ledger, self._loops, self._offset = before.ledger, before._loops, before._offset
 
     def handle(self, call: Call, inner: Handler[R]) -> Awaitable[R]:
         """Pass on the call with its purse, if it fits at any of its targets."""

@@ -105,6 +105,10 @@ class Throttle(Layer):
         """Keep the closed times of the gates on the pipeline's event loop, also if it is a new one."""
         self.gates.opened(pipeline)
 
+    def take_over(self, before: Self) -> None:
+        """Go on with the gates, and with the calls that wait at them."""
+        self.gates = before.gates.with_settings_of(self.gates)
+
     async def handle(self, call: Call, inner: Handler[R]) -> R:
         """Pass the gate, if there is one; close, widen or release it by the result."""
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ranvier import clock
 from ranvier.layers.throttle.gate import Gate, Reason
@@ -55,6 +55,11 @@ class Gates:
         self._create = create
         self._loops = Loops()
         self.known: OrderedDict[Key, WaitQueue] = OrderedDict()  # in the order in which they were closed
+
+    def with_settings_of(self, other: Gates) -> Self:
+        """These gates, which follow the settings of `other` from now on."""
+        self._max_gates, self._create = other._max_gates, other._create
+        return self
 
     # --- for operators ---------------------------------------------------------------------------
 

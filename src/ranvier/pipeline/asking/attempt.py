@@ -58,6 +58,8 @@ async def _if_wanted(call: Call) -> Response | ResponseStream:
 
 async def _by_stream(call: Call) -> Response | ResponseStream:
     deployment = call.deployment
+    if call.request.answers_whole:
+        call = call.within(call.limits.of_whole_answer)
     if deployment.streams(identity.account(call)):
         try:
             return await _streamed(call, _events(call))
@@ -68,7 +70,7 @@ async def _by_stream(call: Call) -> Response | ResponseStream:
             call = call.again(reason=error.kind)
     if call.watch.given_up:
         return await _if_wanted(call)
-    call = call.within(Limits(call.limits.seconds, call.limits.connect))  # there is no first token
+    call = call.within(call.limits.of_whole_answer)
     return await (_streamed(call, _whole_as_stream(call), False) if call.streaming else _whole(call))
 
 

@@ -26,6 +26,8 @@ def may_lack(deployment: Deployment) -> bool:
 
 def is_plain(request: Request) -> bool:
     """True for a request of a few texts, which every target takes."""
+    if type(request) is not Request:  # one that is written for one wire
+        return False
     if request.tools or request.schema is not None or request.stop or request.extra:
         return False
     length = len(request.system or "")

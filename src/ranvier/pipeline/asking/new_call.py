@@ -14,11 +14,11 @@ from ranvier.pipeline.call import Call
 from ranvier.tenancy import DEFAULT_TENANT, current_tenant
 
 if TYPE_CHECKING:
-    from ranvier.pipeline.pipeline import Pipeline
+    from ranvier.pipeline.running.stack import Stack
 
 
 def new_call(
-    pipeline: Pipeline,
+    pipeline: Stack,
     prompt: Prompt,
     to: str | None,
     tenant: str | None,
@@ -48,3 +48,9 @@ def new_call(
     limit, circuit = current_deadline(), pipeline.circuit_at_first
     record = Record(request.metadata)
     return Call(request, tenant, pipeline, record, to, streaming, limit, circuit, pipeline.limits, hedge)
+
+
+def begin_again(call: Call, pipeline: Stack) -> None:
+    """Let `call`, which was made before a reload and has not begun, go through the stack of after it."""
+    call.pipeline = pipeline
+    call.limits, call.circuit = pipeline.limits, pipeline.circuit_at_first

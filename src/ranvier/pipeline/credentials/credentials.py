@@ -75,6 +75,11 @@ class Credentials:
         """Called when a pipeline opens."""
         self.lookups.opened(pipeline)
 
+    def take_over(self, before: Credentials) -> None:
+        """Go on with the answers that are cached, if the resolver is the same, and with the turns of keys."""
+        self.lookups.take_over(before.lookups)
+        self._turns.take_over(before._turns)
+
     async def resolve(self, call: Call) -> None:
         """Set the key of `call` at its target, by the resolver; none if it says `SHARED` and none is needed.
 

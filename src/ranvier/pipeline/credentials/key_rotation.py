@@ -60,6 +60,10 @@ class KeyRotation:
         # For holders of several keys: the index of the next one, and the keys.
         self._turns: OrderedDict[Holder, tuple[int, tuple[UsableKey, ...]]] = OrderedDict()
 
+    def take_over(self, before: KeyRotation) -> None:
+        """Go on with the turns of the keys that are known."""
+        self._turns = before._turns
+
     def __len__(self) -> int:
         return len(self._turns)
 

@@ -54,6 +54,11 @@ class Lookups:
             for holder, (keys, until) in self.answers.items():
                 self.answers[holder] = keys, until + shift
 
+    def take_over(self, before: Lookups) -> None:
+        """Go on with the answers and the lookups in flight of the same resolver."""
+        if before._resolver is self._resolver:
+            self.answers, self.running, self._is_plain = before.answers, before.running, before._is_plain
+
     def invalidate(self, call: Call) -> None:
         """Drop the cached answer with the key of `call`."""
         holder = (call.tenant, call.deployment.provider.name)

@@ -155,13 +155,18 @@ class FairQueue(Generic[Who]):
 
     def clear(self, now: float) -> list[Entry[Who]]:
         """Remove all calls that wait, and return them."""
-        waiting = [
-            entry for tenant in self._tenants.values() for line in tenant.lines for entry in line.entries()
-        ]
+        lines = (line for tenant in self._tenants.values() for line in tenant.lines)
+        waiting = [entry for line in lines for entry in line.entries()]
         for entry in waiting:
             self._remove(entry, now)
         self._tidy()
         return waiting
+
+    def cap(self, per_tenant: int | None, now: float) -> None:
+        """Change how many calls of one tenant have a place."""
+        self.per_tenant = per_tenant
+        for tenant in self._tenants.values():
+            self._refresh(tenant, now)
 
     def advance(self, now: float) -> list[Entry[Who]]:
         """The waiting calls that have a place from now on, in order."""

@@ -91,6 +91,20 @@ class Events:
         self.in_context = any(each is not self._log for each in self.listeners)
         self._async.discard(id(listener))
 
+    def exchange(self, before: Iterable[Listener] | None, after: Iterable[Listener] | None) -> None:
+        """Notify those of `after` and no longer those of `before`; `None` is the default log."""
+        known, given = list(before or ()), list(after or ())
+        for listener in [each for each in known if each not in given]:
+            self.remove(listener)
+        if self._log is not None and after is not None:
+            self.remove(self._log)
+            self._log = None
+        elif self._log is None and before is not None and after is None:
+            self._log = LoggingListener()
+            self.listeners = (self._log, *self.listeners)
+        for listener in [each for each in given if each not in known]:
+            self.add(listener)
+
     def hears(self, kind: type[Event]) -> bool:
         """Whether a listener does anything with events of `kind`; else they need not be created."""
         return self.in_context or (self._log is not None and self._log.logs(kind))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakSet
 
 from ranvier.errors.configuration import ConfigurationError
+
+loops_of_portals: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""The event loops of `pipeline.sync`, each in a thread of its own."""
 
 
 def closed_error() -> ConfigurationError:
@@ -14,7 +18,9 @@ def closed_error() -> ConfigurationError:
 
 def wrong_loop_error(loop: asyncio.AbstractEventLoop) -> ConfigurationError:
     """The error for a pipeline that belongs to another loop, which is not closed."""
-    if loop.is_running():
+    if loop in loops_of_portals:
+        remedy = ", that of pipeline.sync: close it with pipeline.sync.close()"
+    elif loop.is_running():
         remedy = (
             ": close it there with asyncio.run_coroutine_threadsafe(pipeline.aclose(), pipeline.loop), "
             "then open it here with `async with`"

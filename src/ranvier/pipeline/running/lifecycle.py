@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextvars import Context
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from ranvier.pipeline.asking.optional_members import open_of
 from ranvier.pipeline.reporting.context import start_task
 from ranvier.pipeline.running.elsewhere import closed_error, wrong_loop_error
 from ranvier.pipeline.running.loops import renew_slots
+from ranvier.pipeline.running.retiring import WATCHING, Retiring
 from ranvier.pipeline.running.shutdown import Shutdown, close_again
 from ranvier.pipeline.timing.timer_wheel import TimerWheel
 
@@ -34,22 +35,26 @@ class Lifecycle:
     Attributes:
         state: new -> open -> closing -> closed, and from there to new by `renew`.
         loop: The event loop that it belongs to, once it is open.
+        providers: The providers to open and to close.
+        retiring: Closes those that a reload has removed, when no call uses them any more.
         calls: Calls in flight, with their tasks. A streaming call is removed at its hand-out.
         quiet: Created by a shutdown; done when no calls and streams are in flight.
         cut_off: Background tasks to cancel when the pipeline closes.
+        watch: Watches the file of the pipeline while it is open, if it is to be reloaded by itself.
     """
 
     loop: asyncio.AbstractEventLoop
 
-    def __init__(self, providers: Iterable[Provider]) -> None:
-        self.state = "new"
-        self.providers = list(providers)
+    def __init__(self) -> None:
+        self.state, self.retiring = "new", Retiring(self)
+        self.providers: list[Provider] = []
         self.calls: dict[Record, asyncio.Task[Any]] = {}
         self.quiet: asyncio.Future[None] | None = None
         # Handed out and not yet ended. The source of a dropped stream stays here until it is closed.
         self._streams: dict[BoundedEvents, weakref.ref[ResponseStream]] = {}
         self._background: dict[asyncio.Task[None], str] = {}  # with a name for the log
         self.cut_off: set[asyncio.Task[None]] = set()
+        self.watch: Callable[[], Work] | None = None
         self._home: asyncio.AbstractEventLoop | None = None  # the loop, once there is one
         self._opening = RLock()  # if two threads open it concurrently, only one succeeds
         self._undoing: asyncio.Task[None] | None = None  # closes what a failed opening had opened
@@ -117,6 +122,8 @@ class Lifecycle:
             self._undoing = start_task(loop, close_again(opened, loop), None)
             raise
         self.state = "open"
+        if self.watch is not None:
+            self.in_background(self.watch(), None, WATCHING, cut_off=True)
 
     def _open_all(self, pipeline: Runtime, opened: list[Provider]) -> None:
         for layer in pipeline.layers:
@@ -156,12 +163,15 @@ class Lifecycle:
         """Forget what was in flight on a loop that is closed, without notifying listeners."""
         for record in self.calls:
             record.muted = True
-        streams, self._streams, self.calls = self.streams(), {}, {}
-        self.cut_off = set()
+        streams, self._streams, self.calls, self.cut_off = self.streams(), {}, {}, set()
         self._background, self._undoing, self._closing, self.quiet = {}, None, None, None
-        self.state = "new"
+        self.state, self.retiring = "new", Retiring(self)
         for stream in streams:
             stream.abandon_silently()
+
+    def forked(self) -> None:
+        """This process was forked: a thread of its parent may hold the lock."""
+        self._opening = RLock()
 
     # --- what is in flight -----------------------------------------------------------------------
 
@@ -189,12 +199,7 @@ class Lifecycle:
         return [stream for each in list(self._streams.values()) if (stream := each()) is not None]
 
     def in_background(
-        self,
-        work: Work,
-        context: Context | None = None,
-        name: str = "work",
-        *,
-        cut_off: bool = False,
+        self, work: Work, context: Context | None = None, name: str = "work", *, cut_off: bool = False
     ) -> asyncio.Task[None]:
         """Run `work` in a background task: see `Runtime.in_background`."""
         task = start_task(self.loop, work, context)
@@ -226,8 +231,6 @@ class Lifecycle:
         if len(self.calls) + len(self._streams) <= closing.inside:
             quiet.set_result(None)
 
-    # --- the end ---------------------------------------------------------------------------------
-
     async def close(self, pipeline: Runtime, drain: float) -> None:
         """Reject new calls, let others continue for `drain` seconds, then end them and close the providers.
 
@@ -253,5 +256,5 @@ class Lifecycle:
 
     def finish(self) -> None:
         """Record that everything is closed."""
-        self.state, self.quiet, self._closing = "closed", None, None
+        self.state, self.quiet, self._closing, self.retiring = "closed", None, None, Retiring(self)
         self._timers.close()

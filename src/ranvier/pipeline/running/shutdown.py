@@ -113,7 +113,8 @@ class Shutdown:
     # --- providers -------------------------------------------------------------------------------
 
     async def _close_providers(self) -> None:
-        self._providers = closings(reversed(self._lifecycle.providers), self._loop, self._begun)
+        every = (*self._lifecycle.retiring.providers, *self._lifecycle.providers)
+        self._providers = closings(reversed(every), self._loop, self._begun)
         cancelled: asyncio.CancelledError | None = None
         for until in (min(self._clock() + CUT_OFF_GRACE, self._leaves_at), self._leaves_at):
             try:

@@ -35,6 +35,7 @@ class BoundedEvents:
 
     Attributes:
         collector: Collects what has arrived.
+        events: Those of the provider.
         ended: Nothing more follows; the event that `receive` has just returned is the last one.
         timer: Limits the waits.
         first: When the first content arrived, or `None`.
@@ -44,13 +45,13 @@ class BoundedEvents:
         "_bound",
         "_call",
         "_clock",
-        "_events",
         "_left",
         "_some",
         "_stopped",
         "_waited",
         "collector",
         "ended",
+        "events",
         "first",
         "timer",
     )
@@ -61,7 +62,7 @@ class BoundedEvents:
         self.first: float | None = None
         self._call = call
         self._clock = call.pipeline.clock
-        self._events = ProviderEvents(call, events)
+        self.events = ProviderEvents(call, events)
         self._some: Some = getattr(events, "some", None) or partial(_one, events)
         self._left: Iterator[Step] = iter(())  # steps that have arrived, and have not been read
         self.ended = False  # nothing more follows from the provider
@@ -124,8 +125,8 @@ class BoundedEvents:
     def _stop(self, began: float) -> None:
         self.timer.stop()
         self._waited += self._clock() - began
-        if self._events.read_ended is not None:
-            self._events.was_read()
+        if self.events.read_ended is not None:
+            self.events.was_read()
 
     def _next(self) -> StreamEvent | None:
         """The next event with information, of the steps that have arrived."""
@@ -251,7 +252,7 @@ class BoundedEvents:
 
     async def aclose(self) -> None:
         """Let the provider close its connection: see `ProviderEvents.aclose`."""
-        await self._events.aclose(self.timer)
+        await self.events.aclose(self.timer)
 
 
 async def _one(events: AsyncIterator[StreamEvent]) -> tuple[StreamEvent]:

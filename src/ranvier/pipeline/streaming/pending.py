@@ -17,13 +17,16 @@ class PendingStream(Generic[ParsedT_co]):
     """A lazy stream: it starts with `async with`, `await`, or when it is read directly with `async for`.
 
     Each use is a separate call; several uses may follow each other or run concurrently.
+
+    Attributes:
+        used: False until it is used; dropped before that, it warns.
     """
 
-    __slots__ = ("_entered", "_open", "_used")
+    __slots__ = ("_entered", "_open", "used")
 
     def __init__(self, open: Callable[[], Coroutine[Any, Any, ResponseStream[ParsedT_co]]]) -> None:
         self._open = open
-        self._used = False
+        self.used = False
         self._entered: list[
             tuple[asyncio.Task[Any] | None, ResponseStream[ParsedT_co]]
         ] = []  # by `async with`
@@ -53,11 +56,11 @@ class PendingStream(Generic[ParsedT_co]):
                 yield event
 
     def _call(self) -> Coroutine[Any, Any, ResponseStream[ParsedT_co]]:
-        self._used = True
+        self.used = True
         return self._open()
 
     def __del__(self) -> None:
-        if not self._used and not sys.is_finalizing():
+        if not self.used and not sys.is_finalizing():
             warnings.warn(
                 "pipeline.stream(...) was never read: write `async with pipeline.stream(...) as stream`",
                 RuntimeWarning,

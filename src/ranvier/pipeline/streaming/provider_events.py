@@ -34,6 +34,11 @@ class ProviderEvents:
         self._closing = asyncio.Lock()  # a generator cannot be closed twice concurrently
         self.read_ended: asyncio.Future[None] | None = None
 
+    @property
+    def reply(self) -> object:
+        """What the provider keeps of its reply, for a request that is handed back as it came; else `None`."""
+        return getattr(self._events, "reply", None)
+
     def was_read(self) -> None:
         """A read has ended: let `aclose` continue."""
         assert self.read_ended is not None

@@ -53,6 +53,11 @@ class ResponseStream(StreamedAnswer, Generic[ParsedT_co]):
         return self.response is not None and self.response.empty
 
     @property
+    def reply(self) -> object:
+        """The reply as it came, to the request of an SDK; else `None`."""
+        return self._source.events.reply
+
+    @property
     def story(self) -> Story:
         """Where the seconds of the call went, including those in which the reader processed events."""
         if not self.ended:

@@ -32,6 +32,11 @@ class Limits:
         self.stream_complete = stream_complete
         self.over_stream = stream_complete and (first_token is not None or idle is not None)
 
+    @property
+    def of_whole_answer(self) -> Limits:
+        """Those that hold for an answer of which nothing arrives before all of it."""
+        return Limits(self.seconds, self.connect)
+
 
 UNLIMITED = Limits()
 

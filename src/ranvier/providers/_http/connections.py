@@ -76,7 +76,7 @@ class Connections:
         self._engine = engine
         self._max_connections = max_connections
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of all leases
-        self._leases: list[tuple[ref[Runtime], SharedClient]] = []
+        self._leases: list[tuple[ref[Any], SharedClient]] = []  # by the lifecycles of their pipelines
         self._returned = 0  # leases given back but not ended, see `aclose`
 
     def open(self, pipeline: Runtime) -> None:
@@ -95,7 +95,7 @@ class Connections:
             self._abandon()
             self._loop = loop
         shared = _lease(self._engine, pipeline, loop)
-        self._leases.append((ref(pipeline), shared))
+        self._leases.append((ref(pipeline.lifecycle), shared))
         if self.slots is None:
             self.slots = shared.slots or asyncio.BoundedSemaphore(self._max_connections)
 
@@ -106,7 +106,7 @@ class Connections:
             ConfigurationError: `pipeline` has not opened this provider, or has closed it.
         """
         for owner, shared in self._leases:
-            if owner() is pipeline:
+            if owner() is pipeline.lifecycle:
                 return shared.client
         raise ConfigurationError("the provider is not open: call it through a pipeline, which opens it")
 
@@ -142,7 +142,7 @@ class Connections:
 def _lease(engine: Engine, pipeline: Runtime, loop: asyncio.AbstractEventLoop) -> SharedClient:
     kind: Kind
     if engine.client is None:
-        owner, kind = pipeline, (engine.chosen(), engine.ssl_context)
+        owner, kind = pipeline.lifecycle, (engine.chosen(), engine.ssl_context)
     else:
         owner, kind = engine.client, ("user", None)
         _check_loop(engine.client, loop)

@@ -29,6 +29,7 @@ from ranvier.providers._reading.received import note_reply
 from ranvier.providers._reading.streamed import AnswerStream, StreamedBody
 from ranvier.providers._reading.whole import read_whole
 from ranvier.providers._repairs.repairs import Fixing, Repairs
+from ranvier.providers._wire import verbatim
 from ranvier.providers._wire.additions import Additions, Given
 from ranvier.providers._wire.chunks import chunks
 from ranvier.providers._wire.fields import Extras, encoded, fitted, leave_to_marks
@@ -37,7 +38,9 @@ from ranvier.providers._wire.issuer import Issuer
 from ranvier.providers._wire.lacking import lacking
 from ranvier.providers._wire.preparation import Preparation, Send, send_prepared
 from ranvier.providers._wire.tenants_server import server_of
+from ranvier.providers._wire.verbatim import VerbatimStream
 from ranvier.providers._wire.wire import Wire
+from ranvier.providers._wire.written_request import WrittenRequest
 from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
@@ -54,16 +57,12 @@ class Adapter(Wire):
     Args:
         api_key: The default API key; `None` reads the first of the `environment` variables that is set.
         base_url: The base URL of the API; `None` means the vendor's own.
-        name: The provider name; the default is the vendor's. Two providers of one vendor need different
-            names (`OpenAI(name="openai-eu", base_url=...)`).
-        headers: Headers to add to each request, by name: a dict, or a plain or async function of the call
-            that returns one. They replace ours of the same name, also the one with the key. Those that
-            belong to the connection or the body, such as `host` and `content-type`, are rejected.
+        name: The provider name; the default is the vendor's. Two of one vendor need different names.
+        headers: Headers to add to each request: a dict, or a plain or async function of the call that returns
+            one. They replace ours, also the one with the key; `host`, `content-type` and the like are rejected.
         params: The same for parameters in the query of the URL. Values of both count as secret.
-        http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`, with
-            your proxies, certificates and hooks; you close it.
-        engine: The HTTP library to use if you give no client: `"aiohttp"`, `"httpx"`, or `"auto"` for the
-            faster one that is installed.
+        http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`.
+        engine: The HTTP library without one: `"aiohttp"`, `"httpx"`, or `"auto"` for the faster one installed.
         ssl_context: The TLS context that verifies servers if you give no client; it is never modified.
             `None` trusts the authorities in `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`.
         max_connections: Maximum number of requests in flight; further ones wait for a slot.
@@ -157,7 +156,7 @@ class Adapter(Wire):
         while request is not None:
             reply = await fixing.sent(request)
             try:
-                answer = server._read_answer(await reply.read(), call, wire, reply)
+                answer = server.read_answer(await reply.read(), call, wire, reply)
             finally:
                 await reply.aclose()
             request = fixing.instead(reply, answer if isinstance(answer, RanvierError) else None)
@@ -172,6 +171,8 @@ class Adapter(Wire):
 
     def stream(self, call: Call) -> AnswerStream:
         """Send `call.request` and return the answer as a stream; see `_wire.endings` for its end."""
+        if type(call.request) is WrittenRequest:
+            return VerbatimStream(self, call)
         return AnswerStream(chunks(self, call))
 
     # --- building the request and reading the reply ----------------------------------------------
@@ -188,12 +189,16 @@ class Adapter(Wire):
         """The wire of a call, for a provider that speaks several."""
         return self
 
-    def _fixing(self, call: Call, wire: Wire) -> Fixing:
+    def sender(self, call: Call) -> Send:
+        """Sends a request of `call`, after all preparations."""
         send: Send = self._connections.client(call.pipeline).send
         if self.preparations or self.additions.any or call.access is not None:
             steps = (self.additions, *(() if call.tenants_key else self.preparations))
-            send = partial(send_prepared, steps, call, send)
-        return Fixing(wire.repairs, call, send, partial(wire.fix, call))
+            return partial(send_prepared, steps, call, send)
+        return send
+
+    def _fixing(self, call: Call, wire: Wire) -> Fixing:
+        return Fixing(wire.repairs, call, self.sender(call), partial(wire.fix, call))
 
     def _request(self, call: Call, wire: Wire, streaming: bool) -> HttpRequest:
         model = call.deployment.model
@@ -218,7 +223,8 @@ class Adapter(Wire):
         wire.repairs.apply(call, fields)
         return fields
 
-    def _streamed(self, call: Call, wire: Wire, errors: ErrorFactory) -> StreamedBody:
+    def streamed_body(self, call: Call, wire: Wire, errors: ErrorFactory) -> StreamedBody:
+        """Reads the chunks of a streamed answer to `call`."""
         reader = wire.reader(call)
         reader.issuer = Issuer(wire, call)
         note_reply(reader.details, errors.reply)
@@ -226,16 +232,18 @@ class Adapter(Wire):
             return KeptBody(wire.decoder(), reader, errors)
         return StreamedBody(wire.decoder(), reader, errors)
 
-    def _read_answer(
+    def read_answer(
         self, content: bytes, call: Call, wire: Wire, reply: HttpReply
     ) -> Response | RanvierError:
+        """Read the body of a whole answer to `call`."""
+
         def signed(body: Json) -> Response:
             response = wire.response(body)
             Issuer(wire, call).sign(response)
             note_reply(response.details, reply, body)
             return response
 
-        answer = read_whole(content, reply, signed, partial(self._streamed, call, wire))
+        answer = read_whole(content, reply, signed, partial(self.streamed_body, call, wire))
         if not isinstance(answer, RanvierError):
             answer.provider = self.name
             answer.model = answer.model or call.deployment.model
@@ -243,6 +251,8 @@ class Adapter(Wire):
 
     def lacks(self, call: Call) -> InvalidRequestError | None:
         """Why the model cannot serve `call.request`, by the tables of models; `None` if nothing is known."""
+        if type(call.request) is WrittenRequest:
+            return verbatim.lacks(self, call)
         return lacking(self.wire_for(call), call)
 
     def knows_model(self, model: str) -> bool:

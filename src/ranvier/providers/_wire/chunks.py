@@ -21,7 +21,7 @@ async def chunks(adapter: Adapter, call: Call) -> AsyncGenerator[list[Step], Non
     wire = server.wire_for(call)
     fixing = server._fixing(call, wire)
     reply = await fixing.sent(server._request(call, wire, streaming=True))
-    body = server._streamed(call, wire, ErrorFactory(reply, in_stream=True))
+    body = server.streamed_body(call, wire, ErrorFactory(reply, in_stream=True))
     try:
         while not body.finished:
             try:
@@ -33,7 +33,7 @@ async def chunks(adapter: Adapter, call: Call) -> AsyncGenerator[list[Step], Non
             if fixing.open and (instead := fixing.after(reply, body.error, events)) is not None:
                 await reply.aclose()
                 reply = await fixing.sent(instead)
-                body = server._streamed(call, wire, ErrorFactory(reply, in_stream=True))
+                body = server.streamed_body(call, wire, ErrorFactory(reply, in_stream=True))
                 continue
             yield events
             del events  # a traceback from the code below might show them

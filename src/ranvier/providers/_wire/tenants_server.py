@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from ranvier.pipeline.call import Call
-    from ranvier.providers._wire.adapter import Adapter
 
 MAX_SERVERS: Final = 1_000
 """Endpoints of tenants that a provider remembers; the one that was used the longest time ago goes first."""
 
 
-def server_of(adapter: Adapter, call: Call) -> Adapter:
+class Moving(Protocol):
+    """An adapter, which may be at several endpoints; each member is documented at `Adapter`."""
+
+    @property
+    def servers(self) -> OrderedDict[str, Self]:
+        """The same provider at endpoints of tenants' own, by their base URLs."""
+
+    def moved_to(self, base_url: str) -> Self:
+        """The same provider at the endpoint of a tenant's own."""
+
+
+A = TypeVar("A", bound=Moving)
+
+
+def server_of(adapter: A, call: Call) -> A:
     """`adapter` where `call` is sent: each endpoint of a tenant's own has one, with fixes of its own."""
     if call.access is None or call.access.base_url is None:
         return adapter

@@ -126,6 +126,10 @@ class Wire(ABC):
         """The wires whose `Native` parts this one can send."""
         return (self.family,)
 
+    def speaks(self, wire: str, model: str) -> bool:
+        """True if `model` takes requests that are written for `wire` as they are."""
+        return wire in self.wires
+
     def shared(self, native: Native, target: Issuer) -> Json | None:
         """The data of `native` that may be sent to `target`, which speaks its wire but did not issue it."""
         return None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Never, Self, ge
 from urllib.parse import urlsplit
 
 from ranvier import validation
+from ranvier.messages.native import RESPONSES
 from ranvier.providers._history.call_ids import CHAT_IDS, MISTRAL_IDS, OPENAI_IDS, IdRule
 from ranvier.providers._models.models import TRANSLATED, Facts, fit
 from ranvier.providers._reading.reading import Json
@@ -16,6 +17,7 @@ from ranvier.providers._repairs.repairs import Repairs
 from ranvier.providers._wire.adapter import Adapter
 from ranvier.providers._wire.additions import Given
 from ranvier.providers._wire.fields import Extras
+from ranvier.providers._wire.written_request import WrittenRequest
 from ranvier.providers.chat_completions.reasoning import REASONING, demands_reasoning
 from ranvier.providers.chat_completions.wire import ChatCompletions
 from ranvier.providers.responses.fields import needs_chat
@@ -119,6 +121,8 @@ class OpenAI(ChatCompletions, Adapter):
         """The API that carries the request of `call`."""
         if self._api == "chat" or (self._api == "auto" and not self._is_own_host):
             return self
+        if isinstance(call.request, WrittenRequest):
+            return self.responses() if call.request.wire == RESPONSES else self
         if self._api == "auto" and needs_chat(call, self.facts(call), Extras(call, *self.addresses)):
             return self
         return self.responses()
@@ -126,6 +130,12 @@ class OpenAI(ChatCompletions, Adapter):
     def responses(self) -> Responses:
         """The Responses API of this server."""
         return Responses(self, self.repairs_of_responses)
+
+    def speaks(self, wire: str, model: str) -> bool:
+        """True if the server has the API `wire`, and this provider may use it."""
+        if wire == RESPONSES:
+            return self._api == "responses" or (self._api == "auto" and self._is_own_host)
+        return self._api != "responses" and super().speaks(wire, model)
 
     def resolved_base_url(self, base_url: str | None) -> str:
         """`base_url`, else OpenAI's own."""

@@ -114,6 +114,10 @@ class Ollama(Adapter):
         """Its own wire, and that of chat completions for reasoning that a caller gave."""
         return (self.family, CHAT_COMPLETIONS)
 
+    def speaks(self, wire: str, model: str) -> bool:
+        """False: its own API is that of no SDK."""
+        return False
+
     def shared(self, native: Native, target: Issuer) -> Json | None:
         """Thinking is plain text, which may be sent to another model of the same server."""
         return dict(native.data) if native.endpoint in (None, target.endpoint) else None

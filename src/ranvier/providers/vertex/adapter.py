@@ -147,6 +147,10 @@ class Vertex(GenerateContent, TokenAdapter):
         """The API of the model."""
         return self if self.facts(call).provider == GEMINI else self._claude
 
+    def speaks(self, wire: str, model: str) -> bool:
+        """True for Gemini; a request for Claude would need another path and another body here."""
+        return wire == facts_of(model).provider == GEMINI
+
     def facts(self, call: Call) -> Facts:
         """The vendor and the plain name of the model."""
         return facts_of(call.deployment.facts_of or call.deployment.model)

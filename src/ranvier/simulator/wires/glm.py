@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from ranvier.simulator.dialogue import Answer
 from ranvier.simulator.wires.chat import ChatWire, Json
-from ranvier.simulator.wires.conversation import unanswered
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
+from ranvier.simulator.wires.rules.conversation import unanswered
 from ranvier.simulator.wires.rules.media import check_only
 
 ROLES = ("system", "user", "assistant", "tool")

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask, ToolUse
 from ranvier.simulator.wires.chat import ChatWire, Json
-from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.conversation import check_results, check_roles
 from ranvier.simulator.wires.rules.media import check_only
 
 _FIXED = ("top_p", "n", "presence_penalty", "frequency_penalty")

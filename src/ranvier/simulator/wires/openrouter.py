@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from ranvier.simulator.dialogue import Answer, Ask
 from ranvier.simulator.wires.chat import ChatWire, Json, event
-from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.opaque import signature_of, signs
 from ranvier.simulator.wires.reading import Sent, Unacceptable, invalid
+from ranvier.simulator.wires.rules.conversation import check_results, check_roles
 from ranvier.simulator.wires.rules.media import check_chat
 
 _NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from ranvier.pipeline.call import Call
+    from ranvier.pipeline.reporting.emitter import Events
     from ranvier.pipeline.runtime import Runtime
 
 SCOPE = "ranvier"
@@ -84,6 +85,9 @@ class OpenTelemetry(Layer):
         self._gauge: CircuitGauge | None = None
         self._next_check = -1.0
         self._targets: weakref.WeakKeyDictionary[Runtime, Targets] = weakref.WeakKeyDictionary()
+
+        # The same for every stack of a pipeline, which is replaced by a reload:
+        self._listeners: weakref.WeakKeyDictionary[Events, CountingListener] = weakref.WeakKeyDictionary()
 
     # --- handling a call -------------------------------------------------------------------------
 
@@ -143,13 +147,19 @@ class OpenTelemetry(Layer):
     def _register(self, pipeline: Runtime, instrumentation: Instrumentation) -> Targets:
         """Register the targets of `pipeline`, and listen to its events."""
         targets = self._targets[pipeline] = Targets(pipeline)
-        if instrumentation.instruments is not None:
-            pipeline.events.add(
-                CountingListener(instrumentation.instruments, instrumentation.tenant_on_metrics)
-            )
+        if instrumentation.instruments is not None and pipeline.events not in self._listeners:
+            listener = CountingListener(instrumentation.instruments, instrumentation.tenant_on_metrics)
+            self._listeners[pipeline.events] = listener
+            pipeline.events.add(listener)
         if self._gauge is not None:
             self._gauge.add(pipeline, targets.providers)
         return targets
+
+    def leave(self, pipeline: Runtime) -> None:
+        """Stop counting the events of `pipeline`."""
+        listener = self._listeners.pop(pipeline.events, None)
+        if listener is not None:
+            pipeline.events.remove(listener)
 
     def __repr__(self) -> str:
         return self._describe(**({} if self._naming == "new" else {"names": self._naming}))

@@ -60,6 +60,10 @@ class Votes:
         self._sample = 0  # a voter votes if its hash has none of these bits
         self.active = self.failing = 0
 
+    def follow(self, quorum: int) -> None:
+        """Go on with another quorum."""
+        self._quorum = quorum
+
     # --- outcomes --------------------------------------------------------------------------------
 
     def content(self, voter: int, began: float, now: float) -> None:

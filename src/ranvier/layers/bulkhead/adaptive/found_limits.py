@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Self
 
 from ranvier.layers.bulkhead.adaptive.limit_finder import LimitFinder
 from ranvier.layers.bulkhead.adaptive.slowness import Slowness
@@ -61,6 +62,13 @@ class FoundLimits:
     def __init__(self, create: Callable[[], LimitFinder]) -> None:
         self._create = create
         self._known: OrderedDict[Hashable, Found] = OrderedDict()
+
+    def with_settings_of(self, other: FoundLimits, least: int, most: int) -> Self:
+        """These limits, which follow the settings of `other` from now on, and stay from `least` to `most`."""
+        self._create = other._create
+        for found in self._known.values():
+            found.finder.bound(least, most)
+        return self
 
     def __len__(self) -> int:
         return len(self._known)

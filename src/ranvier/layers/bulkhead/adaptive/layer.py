@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from ranvier import validation
 from ranvier.errors.configuration import ConfigurationError
@@ -90,6 +90,11 @@ class AdaptiveLimit(FairPlaces):
         """Keep the limits that were found; forget the calls that were on another, closed event loop."""
         if (shift := self.places.opened(pipeline)) is not None:
             self._found.shift(shift)
+
+    def take_over(self, before: Self) -> None:
+        """Go on with the limits that were found, the places, and the calls that wait for one."""
+        self._found = before._found.with_settings_of(self._found, self.least, self.most)
+        super().take_over(before)
 
     # --- one limit per key and model -------------------------------------------------------------
 

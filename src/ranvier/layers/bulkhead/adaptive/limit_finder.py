@@ -89,6 +89,11 @@ class LimitFinder:
         """True for a request that was sent after the last cut."""
         return started > self._cut_at
 
+    def bound(self, least: int, most: int) -> None:
+        """Stay between these limits from now on."""
+        self.least, self.most = least, most
+        self.limit = min(max(self.limit, least), most)
+
     def shift(self, seconds: float) -> None:
         """Go on with a clock that is `seconds` ahead."""
         self._ceiling_at += seconds

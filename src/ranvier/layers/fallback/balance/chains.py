@@ -105,10 +105,20 @@ class Chains:
         """The targets that calls have named although no chain has them."""
         return () if self._unlisted is None else tuple(self._unlisted)
 
-    def forget_unlisted(self) -> None:
-        """Forget these targets: their event loop is closed, so that their times mean nothing any more."""
+    def shift(self, seconds: float) -> None:
+        """Go on with another event loop, whose clock is `seconds` ahead; forget the times of such targets."""
+        for balancer in self.balances:
+            balancer.loads.shift(seconds)
         if self._unlisted is not None:
             self._unlisted.forget()
+
+    def take_over(self, before: Chains) -> None:
+        """Go on with what was learned about the targets of balances, and about unlisted ones."""
+        loads = {load.name: load for balancer in before.balances for load in balancer.loads.loads}
+        for balancer in self.balances:
+            balancer.loads.take_over(loads)
+        if self._unlisted is not None and before._unlisted is not None:
+            self._unlisted.take_over(before._unlisted)
 
     def all(self) -> Iterable[tuple[Deployment, ...]]:
         """Every chain, with the targets of balances in the order in which they were named.

@@ -107,6 +107,12 @@ class Load:
         """True if `tenant` has been rejected: for others, with other keys and circuits, it is not down."""
         return len(self._rejected) >= MAX_TENANTS or hash(tenant) in self._rejected
 
+    def take_over(self, before: Load) -> None:
+        """Go on as `before`; the calls in flight are counted by both."""
+        self.average, self.sampled_at, self.in_flight = before.average, before.sampled_at, before.in_flight
+        self._rejects_since, self._rejected_at = before._rejects_since, before._rejected_at
+        self._rejected, self._back_at = before._rejected, before._back_at
+
     def shift(self, seconds: float) -> None:
         """Go on with another event loop, whose clock is `seconds` ahead: nothing is in flight any more."""
         self.in_flight = InFlight()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median_low
 
 from ranvier.layers.fallback.balance.load import Load
@@ -130,6 +130,13 @@ class Loads:
     def _freshness(self, load: Load) -> float:
         """1 for an average that is sampled as often as the others, and less the older it is."""
         return math.exp2((load.sampled_at - self._sampled_at) / HALF_LIFE)
+
+    def take_over(self, before: Mapping[str, Load]) -> None:
+        """Go on with what was known about the targets with the same names. Nobody has saved up a turn."""
+        for load in self.loads:
+            if load.name in before:
+                load.take_over(before[load.name])
+                self._sampled_at = max(self._sampled_at, load.sampled_at)
 
     def shift(self, seconds: float) -> None:
         """Go on with another event loop, whose clock is `seconds` ahead."""

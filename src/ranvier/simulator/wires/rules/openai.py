@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ranvier.simulator.wires.conversation import check_results, check_roles
 from ranvier.simulator.wires.reading import Unacceptable, invalid, text_of
+from ranvier.simulator.wires.rules.conversation import check_results, check_roles
 from ranvier.simulator.wires.rules.media import check_chat
 from ranvier.simulator.wires.rules.openai_settings import (
     check_cache,

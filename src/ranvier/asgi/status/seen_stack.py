@@ -1,0 +1,36 @@
+"""What there is to show of the stack in use; a reload replaces it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ranvier.asgi.status.circuits import CircuitViewer
+from ranvier.asgi.status.names import Names
+from ranvier.pipeline.running.stack import Stack
+
+
+class SeenStack:
+    """The parts of one stack that the status page shows. It finds them by what they have: it knows no layer.
+
+    Attributes:
+        stack: The stack.
+        viewer: Reads its circuits; `None` if it has no breaker.
+        shared: Its circuits that all tenants share, if it has any.
+        gates, places, spending, balances, allowances: What its layers show.
+        faulty: The layers that may inject faults.
+        providers: The names of its providers, in its order.
+    """
+
+    def __init__(self, stack: Stack, names: Names) -> None:
+        layers: tuple[Any, ...] = stack.layers
+        circuits = next((layer.circuits for layer in layers if layer.circuits is not None), None)
+        self.stack = stack
+        self.viewer = None if circuits is None else CircuitViewer(circuits, names)
+        self.shared = None if circuits is None else circuits.shared
+        self.gates = next((layer.gates for layer in layers if hasattr(layer, "gates")), ())
+        self.places = [layer.places for layer in layers if layer.outermost and hasattr(layer, "places")]
+        self.spending = [layer.spending for layer in layers if hasattr(layer, "spending")]
+        self.faulty = [layer for layer in layers if layer.innermost and hasattr(layer, "on")]
+        self.balances = [each for layer in layers for each in getattr(layer, "balances", ())]
+        self.allowances = [layer.allowances for layer in layers if hasattr(layer, "allowances")]
+        self.providers = [target.provider.name for layer in layers for target in layer.deployments()]

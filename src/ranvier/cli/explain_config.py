@@ -1,0 +1,40 @@
+"""`ranvier explain-config`: print the stack that a file means, with every default that it leaves out.
+
+    ranvier explain-config ranvier.toml
+
+It reads no secrets and sends nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add this command to those of `ranvier`."""
+    parser = subparsers.add_parser(
+        "explain-config",
+        help="print the stack that a configuration file means",
+        description="Print the layers of a configuration file as code, from the outside in, and its targets.",
+    )
+    parser.add_argument("file", help="the file, such as ranvier.toml")
+    parser.add_argument(
+        "--imports", action="store_true", help="import the objects of your code that it names"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the stack."""
+    from ranvier.config.origin import described
+
+    pipeline = described(args.file, imports=args.imports)
+    print("Pipeline(")
+    for layer in pipeline.layers:
+        print(f"    {layer!r},")
+    print(")")
+    targets = dict.fromkeys(each for layer in pipeline.layers for each in layer.deployments())
+    for target in targets:
+        print(f"{target}: {target.provider!r}")
+    return 0

@@ -1,0 +1,107 @@
+"""The parameters of a constructor, with their types as they are at run time."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, get_args
+
+
+class _ObjectType(type):
+    """Lets `Object` stand for any type, whatever an annotation does with it."""
+
+    def __getattr__(cls, name: str) -> type[Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Object
+
+    def __getitem__(cls, item: object) -> type[Any]:
+        return Object
+
+
+class Object(metaclass=_ObjectType):
+    """Stands for a type that a module names only for type checkers: that of an object, which is no data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a constructor.
+
+    Attributes:
+        name: Its name.
+        hint: Its type.
+        default: Its default; `inspect.Parameter.empty` if it has none.
+        several: True for `*name`: the file has a list of them.
+        meaning: What the docstring of the constructor says about it.
+    """
+
+    name: str
+    hint: Any
+    default: Any
+    several: bool
+    meaning: str
+
+    @property
+    def has_off(self) -> bool:
+        """True if it may be `None`, and is not by default: a file says `"off"`, since TOML has no null."""
+        return self.default is not None and NoneType in get_args(self.hint)
+
+    @property
+    def is_required(self) -> bool:
+        """True if it has to be given."""
+        return self.several or self.default is inspect.Parameter.empty
+
+
+def parameters_of(constructor: Callable[..., Any]) -> Iterator[Parameter]:
+    """The parameters of a class or a function, but for those that only reject mistakes (`**unknown`)."""
+    names = _Names(constructor)
+    meanings = dict(_meanings(constructor))
+    for each in inspect.signature(constructor).parameters.values():
+        if each.kind is not each.VAR_KEYWORD:
+            hint = names.evaluated(each.annotation)
+            several = each.kind is each.VAR_POSITIONAL
+            yield Parameter(each.name, hint, each.default, several, meanings.get(each.name, ""))
+
+
+class _Names(dict[str, Any]):
+    """The names that an annotation of a constructor may use, those of its base classes' modules included."""
+
+    def __init__(self, constructor: Callable[..., Any]) -> None:
+        super().__init__()
+        for each in reversed(_bases(constructor)):
+            self.update(vars(sys.modules[each.__module__]))
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, Object)
+
+    def evaluated(self, annotation: Any) -> Any:
+        """The type that `annotation` names."""
+        if annotation is inspect.Parameter.empty:
+            return Any
+        return eval(annotation, {}, self) if isinstance(annotation, str) else annotation
+
+
+def _bases(constructor: Callable[..., Any]) -> list[Any]:
+    mro = constructor.__mro__ if isinstance(constructor, type) else (constructor,)
+    return [each for each in mro if each.__module__ in sys.modules]
+
+
+def _meanings(constructor: Callable[..., Any]) -> Iterator[tuple[str, str]]:
+    """What docstrings say about parameters under `Args:`; those of base classes come first."""
+    for each in reversed(_bases(constructor)):
+        section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
+        name, words = "", [""]
+        for line in section.splitlines():
+            if not line.startswith("    "):
+                break  # the next section
+            if not line.startswith("     ") and ": " in line:
+                yield name, " ".join(words)
+                name, _, first = line.strip().partition(": ")
+                words = [first]
+            else:
+                words.append(line.strip())
+        yield name, " ".join(words)

@@ -1,0 +1,120 @@
+"""What is wrong in a file, in sentences: each names file, line and key, and the nearest word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from ranvier.config.source import Source
+from ranvier.config.types_of_values import MARK, keys_of
+from ranvier.errors.configuration import ConfigurationError
+
+MAX_SHOWN = 20
+"""Mistakes that one error shows."""
+
+SENTENCES = {
+    "missing": "is missing",
+    "bool_type": "give true or false",
+    "int_type": "give a whole number",
+    "int_from_float": "give a whole number",
+    "float_type": "give a number",
+    "string_type": "give a string",
+    "list_type": "give a list",
+    "too_short": "give at least one",
+    "dict_type": "give a table",
+    "model_type": "give a table",
+    "model_attributes_type": "give a table",
+    "string_pattern_mismatch": "write package.module:name",
+    "union_tag_not_found": "give a value of another type",
+}
+"""By the type of pydantic's error; for others its own words are good enough."""
+
+
+def validated(model: type[BaseModel], source: Source) -> BaseModel:
+    """What `source` says, as `model`.
+
+    Raises:
+        ConfigurationError: something is wrong; the message has a line for each mistake.
+    """
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        found = [_sentence(each, model, source) for each in error.errors(include_input=False)]
+    except RecursionError:
+        found = [f"{source.name} is nested too deeply"]
+    more = [f"and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []
+    raise ConfigurationError("\n".join([*dict.fromkeys(found[:MAX_SHOWN]), *more]))
+
+
+def _sentence(error: ErrorDetails, model: type[BaseModel], source: Source) -> str:
+    path = [each for each in error["loc"] if not str(each).startswith(MARK)]
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        what = _unknown(str(path[-1]), _table_at(model, error["loc"][:-1]))
+    elif kind == "union_tag_invalid":
+        path.append("type")
+        tags = [tag.strip("'").removeprefix(MARK) for tag in str(context["expected_tags"]).split(", ")]
+        given = str(context["tag"]).removeprefix(MARK)
+        what = f"{given!r:.60} is unknown{meant(given, tags)}; known are {', '.join(tags)}"
+    elif kind == "union_tag_not_found" and path[:1] in (["layers"], ["providers"]) and len(path) == 2:
+        what = "give a table with a type"
+    elif kind == "literal_error":
+        what = f"choose one of {context['expected']}"
+    else:
+        what = SENTENCES.get(kind, error["msg"])
+    return str(source.error(path, what))
+
+
+def _unknown(key: str, table: type[BaseModel]) -> str:
+    """What to write instead of an unknown key: what its constructor would say, or the nearest word."""
+    known = keys_of(table)
+    constructor: Any = getattr(table, "constructor", None)
+    remedies = getattr(getattr(constructor, "__init__", constructor), "remedies", {})
+    instead = f": {remedies[key]}" if key in remedies else meant(key, known)
+    return f"unknown{instead}; known are {', '.join(sorted(known))}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The nearest known word, as a question; empty if none is near."""
+    by_lower = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), by_lower, 1)
+    return f", did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def _table_at(model: type[BaseModel], steps: Iterable[str | int]) -> type[BaseModel]:
+    """The table that pydantic's `steps` lead to."""
+    place: Any = model
+    for step in steps:
+        place = next(_inside(place, step))
+    return next(each for each in _plain(place) if isinstance(each, type) and issubclass(each, BaseModel))
+
+
+def _inside(place: Any, step: str | int) -> Iterator[Any]:
+    """The type of what is at `step` in a value of the type `place`."""
+    for each in _plain(place):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            for name, field in each.model_fields.items():
+                if step == (field.alias or name):
+                    yield field.annotation
+        elif str(step).startswith(MARK):
+            if any(getattr(more, "tag", None) == step for more in getattr(each, "__metadata__", ())):
+                yield get_args(each)[0]
+        elif get_origin(each) in (list, dict):
+            yield get_args(each)[-1]
+
+
+def _plain(place: Any) -> Iterator[Any]:
+    """The members of unions, as deep as they go; a tagged one stays as it is."""
+    if any(hasattr(each, "tag") for each in getattr(place, "__metadata__", ())):
+        yield place
+        return
+    inner = get_args(place)
+    if isinstance(place, type) or get_origin(place) in (list, dict) or not inner:
+        yield place
+        return
+    for each in inner:
+        yield from _plain(each)

@@ -1,0 +1,170 @@
+"""Makes the objects that a file describes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ranvier.config.mistakes import meant
+from ranvier.config.secrets import Hidden, of_command, of_environment, revealed
+from ranvier.config.source import Source
+from ranvier.config.tables import OFF, Table
+from ranvier.config.values import Imported, ProviderName, Secret, TargetName
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.pipeline.deployment import Deployment, Provider
+from ranvier.pipeline.registry import names_of, provider_named
+
+Path = tuple[str | int, ...]
+
+
+class Objects:
+    """The objects of one file.
+
+    Args:
+        source: The file, for errors.
+        providers: Its tables of providers.
+        imports: Whether it may name objects of the user's code.
+        secrets: Whether secrets are read; without them, providers get no key.
+        before: The objects of the file before a reload: providers that are described in the same way are the
+            same, so that they keep their connections.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        providers: Mapping[str, Table],
+        *,
+        imports: bool,
+        secrets: bool = True,
+        before: Objects | None = None,
+    ) -> None:
+        self._source = source
+        self._tables = providers
+        self._imports, self._secrets = imports, secrets
+        self._before: dict[str, tuple[Any, Provider]] = {} if before is None else before._made
+        self._made: dict[str, tuple[Any, Provider]] = {}  # by name: how it was described, and the provider
+        self._targets: dict[str, Deployment] = {}
+        for name in providers:
+            self.provider(name, ("providers", name))
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    def made(self, table: Table | Imported, path: Path) -> Any:
+        """The object that `table` describes."""
+        if isinstance(table, Imported):
+            return self._imported(table, path)
+        positional, named = self.arguments(table, path)
+        return self.call(type(table).constructor, positional, named, path)
+
+    def arguments(self, table: Table, path: Path) -> tuple[list[Any], dict[str, Any]]:
+        """What the file gives to a constructor, by position and by name."""
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        for parameter, value in table.given():
+            is_off = parameter.has_off and isinstance(value, str) and value == OFF
+            made: Any = None if is_off else self._value(value, (*path, parameter.name))
+            if made is None and not is_off and value is not None:
+                continue  # it is not to be read: the default has to do
+            if parameter.several:
+                positional += made
+            else:
+                named[parameter.name] = made
+        return positional, named
+
+    def call(self, constructor: Any, positional: Sequence[Any], named: Mapping[str, Any], path: Path) -> Any:
+        """What `constructor` makes; its error names the place in the file."""
+        cause: Exception | None = None
+        try:
+            return constructor(
+                *map(revealed, positional), **{name: revealed(value) for name, value in named.items()}
+            )
+        except ConfigurationError as error:
+            what = str(error)
+        except Exception as error:  # of an object of the user's, for example
+            what = f"{type(error).__name__} in {getattr(constructor, '__name__', constructor)}(...)"
+            cause = error
+        blamed = [name for name in re.findall(r"(\w+)\)?=", what) if name in named][:1]
+        try:
+            raise self._source.error((*path, *blamed), what) from cause
+        finally:
+            del cause  # its traceback refers to this frame: a local would complete a cycle
+
+    def _value(self, value: Any, path: Path) -> Any:
+        if isinstance(value, TargetName):
+            return self._target(value, path)
+        if isinstance(value, ProviderName):
+            return self.provider(value, path)
+        if isinstance(value, Secret):
+            return self._elsewhere(value, path)
+        if isinstance(value, (Table, Imported)):
+            return self.made(value, path)
+        if isinstance(value, list):
+            return [self._value(each, (*path, number)) for number, each in enumerate(value)]
+        if isinstance(value, dict):
+            made = {key: self._value(each, (*path, key)) for key, each in value.items()}
+            return {key: each for key, each in made.items() if each is not None or value[key] is None}
+        return value
+
+    # --- providers and targets -------------------------------------------------------------------
+
+    def provider(self, name: str, path: Path) -> Provider:
+        """The provider of that name: of the file, or the vendor's with its defaults."""
+        if name not in self._made:
+            table = self._tables.get(name)
+            if table is None:
+                self._made[name] = self._vendor(name, path)
+            else:
+                constructor = type(table).constructor
+                positional, named = self.arguments(table, path)
+                self._made[name] = self._same(
+                    name,
+                    (constructor, positional, named),
+                    lambda: self.call(constructor, positional, {**named, "name": name}, path),
+                )
+        return self._made[name][1]
+
+    def _vendor(self, name: str, path: Path) -> tuple[Any, Provider]:
+        known = {*names_of(()), *self._tables}
+        if name not in known:
+            what = (
+                f"provider {name!r:.80} is unknown{meant(name, known)}; known are {', '.join(sorted(known))}"
+            )
+            raise self._source.error(path, what)
+        return self._same(name, None, lambda: provider_named(name))
+
+    def _same(self, name: str, described: Any, make: Any) -> tuple[Any, Provider]:
+        known = self._before.get(name)
+        return known if known is not None and known[0] == described else (described, make())
+
+    def _target(self, target: str, path: Path) -> Deployment:
+        if target not in self._targets:
+            name, _, model = target.partition("/")
+            provider = self.provider(name, path)
+            self._targets[target] = self.call(Deployment, (provider, model or None), {}, path)
+        return self._targets[target]
+
+    # --- objects and secrets ---------------------------------------------------------------------
+
+    def _imported(self, named: Imported, path: Path) -> Any:
+        if not self._imports:
+            raise self._source.error(path, "import is off: allow it with from_config(..., imports=True)")
+        module, _, name = named.path.partition(":")
+        try:
+            thing: Any = importlib.import_module(module)
+            for each in name.split("."):
+                thing = getattr(thing, each)
+        except Exception as error:  # the module runs, and may raise anything
+            what = f"{named.path} cannot be imported: {type(error).__name__}"
+            raise self._source.error((*path, "import"), what) from error
+        return thing
+
+    def _elsewhere(self, named: Secret, path: Path) -> Hidden | None:
+        """A text from elsewhere; `None` if it is not to be read."""
+        if not self._secrets:
+            return None
+        text, what = of_environment(named.env) if named.env else of_command(named.command or [])
+        if text is None:
+            raise self._source.error(path, what)
+        return text

@@ -1,0 +1,110 @@
+"""Where a pipeline came from, and how it is made anew from there: `Pipeline.from_config` and `reload`."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ranvier.config.plan import Plan, plan_of
+from ranvier.config.source import From
+from ranvier.config.watching import Watch
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.errors.root import RanvierError
+from ranvier.events import Reloaded, ReloadFailed
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.pipeline.running.replacing import replace
+from ranvier.pipeline.running.stack import Stack
+
+P = TypeVar("P", bound=Pipeline)
+
+
+def pipeline_from(kind: type[P], given: From, *, imports: bool, watch: bool, sighup: bool) -> P:
+    """The pipeline that `given` describes: see `Pipeline.from_config`."""
+    origin = Origin(given, imports=imports)
+    watching = Watch(given, changes=watch, sighup=sighup) if watch or sighup else None
+    plan = plan_of(given, imports=imports)
+    pipeline = _built(kind, plan)
+    pipeline.origin, origin.plan = origin, plan
+    if watching is not None:
+        known: weakref.ref[Pipeline] = weakref.ref(pipeline)  # so that nobody but users keeps it alive
+        pipeline.lifecycle.watch = lambda: watching.run(known)
+    return pipeline
+
+
+def described(given: From, *, imports: bool) -> Pipeline:
+    """The pipeline that `given` describes, without its secrets: it is there to be looked at."""
+    return _built(Pipeline, plan_of(given, imports=imports, secrets=False))
+
+
+def _built(kind: type[P], plan: Plan) -> P:
+    try:
+        return kind(*plan.layers, **plan.settings)
+    except ConfigurationError as error:
+        raise type(error)(f"{plan.name}: {error}") from error
+
+
+class Origin:
+    """A file or dict, and what was made of it last.
+
+    Attributes:
+        given: The path of the file, or the dict.
+        plan: The layers and settings in use; `None` for those of code.
+    """
+
+    def __init__(self, given: From | None, *, imports: bool) -> None:
+        self.given = given
+        self.plan: Plan | None = None
+        self._imports = imports
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the lock
+        self._lock = asyncio.Lock()  # one reload at a time
+
+    async def reload(self, pipeline: Pipeline, given: From | None) -> None:
+        """Replace the stack of `pipeline`: see `Pipeline.reload`. One after the other, in order."""
+        given = self.given if given is None else given
+        if given is None:
+            raise ConfigurationError(
+                "reload(): this pipeline was built in code: name a file, as in reload('ranvier.toml')"
+            )
+        if self._loop is not asyncio.get_running_loop():
+            self._loop, self._lock = asyncio.get_running_loop(), asyncio.Lock()
+        try:
+            async with self._lock:
+                await self._reload(pipeline, given)
+                self.given = given
+        except Exception as error:
+            what = str(error) if isinstance(error, RanvierError) else type(error).__name__
+            event = ReloadFailed(tenant="", provider="", source=_name(given), reason=what)
+            pipeline.events.emit(event)
+            if isinstance(error, ConfigurationError):
+                raise
+            raise ConfigurationError(f"{_name(given)}: the stack cannot be replaced: {what}") from error
+
+    async def _reload(self, pipeline: Pipeline, given: From) -> None:
+        before = None if self.plan is None else self.plan.objects
+        plan = await asyncio.to_thread(plan_of, given, imports=self._imports, before=before)
+        settings = dict(plan.settings)
+        listeners = settings.pop("listeners", None)
+        if not all(map(callable, listeners or ())):
+            raise ConfigurationError(f"{plan.name}: pipeline.listeners: give functions that take an event")
+        running = pipeline.stack
+        try:
+            stack = Stack(
+                plan.layers,
+                lifecycle=running.lifecycle,
+                events=running.events,
+                complaints=running.complaints,
+                **settings,
+            )
+        except ConfigurationError as error:
+            raise type(error)(f"{plan.name}: {error}") from error
+        replace(running, stack)
+        known = None if self.plan is None else self.plan.settings.get("listeners")
+        pipeline.stack, self.plan = stack, plan
+        running.events.exchange(known, listeners)
+        running.events.emit(Reloaded(tenant="", provider="", source=plan.name))
+
+
+def _name(given: From) -> str:
+    return "the configuration" if isinstance(given, Mapping) else str(given)

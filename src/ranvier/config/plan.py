@@ -1,0 +1,63 @@
+"""What a file means: the layers and the settings of a pipeline."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ranvier.config.file import file_model, tables_of
+from ranvier.config.mistakes import validated
+from ranvier.config.objects import Objects
+from ranvier.config.source import From, Source
+from ranvier.config.tables import Table
+from ranvier.config.values import Imported
+from ranvier.pipeline.layer import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The layers and the settings of a pipeline.
+
+    Attributes:
+        name: The name of the file.
+        layers: The layers, from the outside in.
+        settings: The other arguments of `Pipeline`.
+        objects: What has made them.
+    """
+
+    name: str
+    layers: list[Layer]
+    settings: dict[str, Any]
+    objects: Objects
+
+
+def plan_of(
+    given: From, *, imports: bool = False, secrets: bool = True, before: Objects | None = None
+) -> Plan:
+    """What `given` means. It may block: it reads the file, and runs the commands that print secrets.
+
+    Raises:
+        ConfigurationError: something is wrong; the message names file, line and key.
+    """
+    source = Source(given)
+    file: Any = validated(file_model(), source)
+    objects = Objects(source, file.providers, imports=imports, secrets=secrets, before=before)
+    layers = [
+        _layer(objects, table, ("layers", number)) for number, table in enumerate(tables_of(file, "layers"))
+    ]
+    if file.resilient is not None:
+        positional, named = objects.arguments(file.resilient, ("resilient",))
+        constructor = type(file.resilient).constructor
+        layers = objects.call(constructor, positional, {**named, "layers": layers}, ("resilient",))
+    settings: dict[str, Any] = {}
+    if file.pipeline is not None:
+        settings = objects.arguments(cast(Table, file.pipeline), ("pipeline",))[1]
+    return Plan(source.name, layers, settings, objects)
+
+
+def _layer(objects: Objects, table: Table | Imported, path: tuple[str | int, ...]) -> Any:
+    """A layer; of an object of the user's, also a class of layers, or a function that makes one."""
+    made = objects.made(table, path)
+    is_maker = isinstance(made, type) or inspect.isfunction(made)
+    return objects.call(made, (), {}, path) if is_maker else made

@@ -1,0 +1,65 @@
+"""Where a configuration comes from: a TOML file, or a dict."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from ranvier.config.lines import Path, line_of, lines_of
+from ranvier.errors.configuration import ConfigurationError
+
+MAX_BYTES = 1_000_000
+"""The size of the largest file that is read."""
+
+From = str | os.PathLike[str] | Mapping[str, Any]
+"""The path of a TOML file, or its content as a dict."""
+
+
+class Source:
+    """A configuration as it was read.
+
+    Attributes:
+        name: The name of the file, for errors; `"the configuration"` for a dict.
+        data: What it says.
+    """
+
+    def __init__(self, given: From) -> None:
+        self._lines: Mapping[Path, int] = {}
+        if isinstance(given, Mapping):
+            self.name, self.data = "the configuration", dict(given)
+            return
+        self.name = os.fspath(given)
+        text = _text(self.name)
+        try:
+            self.data = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise ConfigurationError(f"{self.name} is no valid TOML: {error}") from None
+        self._lines = lines_of(text)
+
+    def where(self, path: Sequence[str | int]) -> str:
+        """File, line and key of `path`, for an error."""
+        line = line_of(tuple(path), self._lines)
+        place = self.name if line is None else f"{self.name}, line {line}"
+        key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
+        return f"{place}: {key}" if key else place
+
+    def error(self, path: Sequence[str | int], what: str) -> ConfigurationError:
+        """The error for what is wrong at `path`."""
+        return ConfigurationError(f"{self.where(path)}: {what}")
+
+
+def _text(name: str) -> str:
+    try:
+        with FilePath(name).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{name} cannot be read: {error.strerror or type(error).__name__}") from None
+    if len(content) > MAX_BYTES:
+        raise ConfigurationError(f"{name} has more than {MAX_BYTES:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{name} is no UTF-8 text: byte {error.start + 1} is wrong") from None

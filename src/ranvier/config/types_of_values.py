@@ -1,0 +1,132 @@
+"""The type of a value in a file, from the type of a parameter."""
+
+from __future__ import annotations
+
+import collections.abc
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, Discriminator, Tag
+
+from ranvier.config.hints import Object
+from ranvier.config.values import Imported, ProviderByName, Secret, Target
+from ranvier.pipeline.deployment import Provider
+
+MARK = "="
+"""Begins a tag: a step in the place of an error that is no key of the file."""
+
+Text = (str, Secret)
+"""What a text may be: written in the file, or taken from elsewhere."""
+
+TableOf = Callable[[Any], Any]
+"""Makes the table of a class of ours; of `Self`, that of the class whose parameter it is."""
+
+KINDS = {
+    NoneType: "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "list",
+    dict: "table",
+}
+"""What the values of a file are called."""
+
+
+def type_of(hint: Any, table_of: TableOf, *, nested: bool = False, also: Collection[Any] = ()) -> Any:
+    """The type in a file of a value with this hint: `Imported` for whatever is no data.
+
+    Args:
+        hint: The hint.
+        table_of: Makes the tables of classes.
+        nested: It is inside a list or a mapping, where any value is data.
+        also: Further members of a union.
+    """
+    if hint is Any:
+        return Any if nested else Imported
+    if hint is str:
+        return united(Text)
+    if hint in KINDS or hint is None or get_origin(hint) is Literal:
+        return hint
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind in (Union, UnionType):
+        members = [Text if each is str else type_of(each, table_of) for each in _members(inner)]
+        return united([*(part for each in members for part in (each if each is Text else (each,))), *also])
+    if kind in (dict, collections.abc.Mapping):
+        return dict[str, type_of(inner[1], table_of, nested=True)]  # type: ignore[misc]
+    if kind in (list, collections.abc.Sequence, collections.abc.Iterable):
+        return list[type_of(inner[0], table_of, nested=True)]  # type: ignore[misc]
+    if hint is Provider:
+        return ProviderByName
+    if hint is Target or hint is Self or _has_table(hint):
+        return hint if hint is Target else table_of(hint)
+    return Imported
+
+
+def _members(members: tuple[Any, ...]) -> Iterable[Any]:
+    """The members of a union. A provider or a str, in one, is a target by its name."""
+    if Provider in members and str in members:
+        return [each for each in members if each not in (Provider, str)] + [Target]
+    return members
+
+
+def _has_table(hint: Any) -> bool:
+    """True for a class of ours that can be made from data; an interface, or an unknown type, cannot."""
+    ours = isinstance(hint, type) and hint is not Object and hint.__module__.startswith("ranvier.")
+    return ours and not getattr(hint, "_is_protocol", False)
+
+
+# --- unions --------------------------------------------------------------------------------------
+
+
+def united(members: Iterable[Any]) -> Any:
+    """One of `members`, chosen by what the value is: a mistake is one error, and not one for each member."""
+    by_tag: dict[str, list[Any]] = {}
+    for each in members:
+        by_tag.setdefault(_tag_of(each), []).append(each)
+    nullable = by_tag.pop(f"{MARK}null", None) is not None
+    one_each = {tag: Union[tuple(several)] for tag, several in by_tag.items()}  # noqa: UP007
+    chosen: Any = next(iter(one_each.values()))
+    if len(one_each) > 1:
+        tagged = tuple(Annotated[each, Tag(tag)] for tag, each in one_each.items())
+        chosen = Annotated[Union[tagged], Discriminator(_Chooser(one_each))]  # noqa: UP007
+    return Union[chosen, None] if nullable else chosen  # noqa: UP007
+
+
+def _tag_of(member: Any) -> str:
+    if isinstance(member, type) and issubclass(member, BaseModel):
+        return MARK + member.__name__
+    plain = get_args(member)[0] if get_origin(member) is Annotated else member
+    if get_origin(plain) is Literal:
+        plain = type(get_args(plain)[0])
+    return MARK + KINDS[get_origin(plain) or (NoneType if plain is None else plain)]
+
+
+class _Chooser:
+    """Chooses the member of a union for a value: by its kind, and of several tables by their keys."""
+
+    __name__ = "chooser"  # pydantic asks for it
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._tags = set(members)
+        self._tables = {tag: keys_of(each) for tag, each in members.items() if tag[1:] not in KINDS.values()}
+
+    def __call__(self, value: Any) -> str | None:
+        if isinstance(value, Mapping) and self._tables:
+            return max(self._tables, key=lambda tag: len(self._tables[tag] & value.keys()))
+        tag = MARK + next((kind for known, kind in KINDS.items() if type(value) is known), "")
+        return tag if tag in self._tags else None
+
+    @property
+    def kinds(self) -> Iterator[str]:
+        """What the value may be, in words."""
+        tables = [tag for tag in self._tags if tag in self._tables]
+        yield from sorted(tag[1:] for tag in self._tags if tag not in self._tables)
+        if tables:
+            yield "table"
+
+
+def keys_of(table: type[BaseModel]) -> set[str]:
+    """The keys of a table."""
+    return {field.alias or name for name, field in table.model_fields.items()}

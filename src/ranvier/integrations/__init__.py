@@ -1,0 +1,6 @@
+"""ranvier under and over the libraries that services have already."""
+
+from ranvier.integrations.transport.sync_transport import SyncTransport, sync_transport
+from ranvier.integrations.transport.transport import Transport, transport
+
+__all__ = ["SyncTransport", "Transport", "sync_transport", "transport"]

@@ -1,0 +1,1 @@
+"""ranvier as the HTTP transport of an official SDK."""

@@ -1,0 +1,66 @@
+"""The body of an answer, as it came from the provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ranvier.errors.partial import LayerError
+from ranvier.integrations.transport.refusals import event_of
+from ranvier.providers._wire.verbatim import VerbatimReply
+
+if TYPE_CHECKING:
+    from ranvier.errors.root import RanvierError
+    from ranvier.integrations.transport.owners import Owners
+    from ranvier.providers._wire.written_request import WrittenRequest
+
+ENDS_OF_EVENTS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+
+
+class Body:
+    """The bytes of an answer, whole or as they arrive.
+
+    A stream is handed on event by event, so that its end is never in the middle of one: after a failure, an
+    event of the wire says that it has failed.
+
+    Args:
+        stream: The stream of the call, which has begun: a `ResponseStream`, or a `SyncStream`.
+
+    Raises:
+        LayerError: the answer is not that of a provider.
+
+    Attributes:
+        stream: The stream of the call.
+        reply: The reply of the provider.
+    """
+
+    def __init__(self, stream: Any, written: WrittenRequest, owners: Owners) -> None:
+        reply = stream.reply
+        if not isinstance(reply, VerbatimReply):
+            raise LayerError("a layer answered instead of the provider, and not in the words of its API")
+        self.stream = stream
+        self.reply = reply
+        self._written = written
+        self._owners = owners
+        self._left = b""
+
+    def arrived(self) -> bytes:
+        """The whole events that have arrived since this was called last."""
+        events, self._left = _split(self._left + self.reply.take())
+        return events
+
+    def rest(self) -> bytes:
+        """What has not been handed out of an answer that has ended: all of it, if it was not streamed."""
+        response = self.stream.response
+        if response is not None and self._written.fields.get("store") is not False:
+            self._owners.keep(response.id, response.provider)
+        return self._left + self.reply.take()
+
+    def failure(self, error: RanvierError) -> bytes:
+        """The last event of a stream that has failed."""
+        return event_of(self._written.wire, error)
+
+
+def _split(arrived: bytes) -> tuple[bytes, bytes]:
+    """The whole events, and the start of the next one."""
+    end = max(arrived.rfind(mark) + len(mark) if mark in arrived else 0 for mark in ENDS_OF_EVENTS)
+    return arrived[:end], arrived[end:]

@@ -1,0 +1,94 @@
+"""The same transport for SDKs' clients that are not asynchronous, by `pipeline.sync`."""
+
+from __future__ import annotations
+
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+from ranvier.errors.root import RanvierError
+from ranvier.integrations.transport.body import Body
+from ranvier.integrations.transport.byte_streams import sync_stream_class
+from ranvier.integrations.transport.served import (
+    Served,
+    library_of,
+    refused,
+    response,
+    wire_to_read,
+    written,
+)
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.providers._wire.written_request import WrittenRequest
+
+
+def sync_transport(*pipeline_or_layers: Pipeline | Layer, others: Any = None) -> SyncTransport:
+    """The transport for an SDK's other client: `OpenAI(http_client=httpx2.Client(transport=...))`.
+
+    It does what `transport` does, through `pipeline.sync`, for any number of threads.
+
+    Args:
+        pipeline_or_layers: A pipeline, which you close by `pipeline.sync.close()`, or the layers of one,
+            which `close` closes.
+        others: The transport for all other requests; by default a new one of the library of the request.
+
+    Raises:
+        ConfigurationError: neither one pipeline nor layers, or a stack that cannot work.
+    """
+    return SyncTransport(*pipeline_or_layers, others=others)
+
+
+class SyncTransport(Served):
+    """See `sync_transport`. It serves `httpx.Client` and `httpx2.Client`.
+
+    A response has the stream of the call in `extensions["ranvier"]`, or the error: both have `explain()`.
+
+    Attributes:
+        pipeline: The pipeline that requests for answers pass.
+    """
+
+    def handle_request(self, request: Any) -> Any:
+        """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
+        library, wire = library_of(request), wire_to_read(request)
+        asked = None if wire is None else written(wire, request, request.read())
+        if asked is None:
+            return self._other(library, "HTTPTransport").handle_request(request)
+        try:
+            body, content = self._answer(asked, library)
+        except RanvierError as error:
+            return refused(library, request, asked, error)
+        return response(library, request, body, **content)
+
+    def _answer(self, asked: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
+        """The answer: whole as `content`, or else as a `stream` that has begun with content.
+
+        Raises:
+            RanvierError: every target failed or was rejected, or no layer let the call pass.
+        """
+        start = self._targets.start(asked)
+        stream = self.pipeline.sync.stream(asked, to=start, hedge=False if asked.stays_at else None)
+        stream.__enter__()
+        try:
+            body = Body(stream, asked, self._targets.owners)
+            if asked.streamed:
+                return body, {"stream": sync_stream_class(library)(body)}
+            stream.collect()
+            return body, {"content": body.rest()}
+        except BaseException:
+            stream.close()
+            raise
+
+    def close(self) -> None:
+        """Close the transports for other requests, and the pipeline if it was made from layers."""
+        made, self._made = self._made, {}
+        for each in made.values():
+            each.close()
+        if self._owned:
+            self.pipeline.sync.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

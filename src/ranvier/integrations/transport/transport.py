@@ -1,0 +1,99 @@
+"""An HTTP transport that sends an SDK's requests for answers through a pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+from ranvier.errors.root import RanvierError
+from ranvier.integrations.transport.body import Body
+from ranvier.integrations.transport.byte_streams import stream_class
+from ranvier.integrations.transport.served import (
+    Served,
+    library_of,
+    refused,
+    response,
+    wire_to_read,
+    written,
+)
+from ranvier.pipeline.layer import Layer
+from ranvier.pipeline.pipeline import Pipeline
+from ranvier.providers._wire.written_request import WrittenRequest
+
+
+def transport(*pipeline_or_layers: Pipeline | Layer, others: Any = None) -> Transport:
+    """The transport for an SDK's HTTP client: `AsyncOpenAI(http_client=httpx2.AsyncClient(transport=...))`.
+
+    Requests for answers (chat completions, Responses, Anthropic's messages, Gemini's content) pass the
+    layers of the pipeline to those of its targets that speak the wire of the request, with their address,
+    key and model. A streamed answer is handed out at its first content: whatever fails before that is retried
+    and falls back. All other requests, such as files and models, go where the SDK sends them.
+
+    Switch the SDK's own retries off (`max_retries=0`): the pipeline has retried whatever a retry may help.
+
+    Args:
+        pipeline_or_layers: A pipeline, which you close, or the layers of one, which `aclose` closes.
+        others: The transport for all other requests; by default a new one of the library of the request.
+
+    Raises:
+        ConfigurationError: neither one pipeline nor layers, or a stack that cannot work.
+    """
+    return Transport(*pipeline_or_layers, others=others)
+
+
+class Transport(Served):
+    """See `transport`. It serves `httpx.AsyncClient` and `httpx2.AsyncClient`.
+
+    A response has the stream of the call in `extensions["ranvier"]`, or the error: both have `explain()`.
+
+    Attributes:
+        pipeline: The pipeline that requests for answers pass.
+    """
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request of `httpx` or `httpx2`, and return a response of the same library."""
+        library, wire = library_of(request), wire_to_read(request)
+        asked = None if wire is None else written(wire, request, await request.aread())
+        if asked is None:
+            return await self._other(library, "AsyncHTTPTransport").handle_async_request(request)
+        try:
+            body, content = await self._answer(asked, library)
+        except RanvierError as error:
+            return refused(library, request, asked, error)
+        return response(library, request, body, **content)
+
+    async def _answer(self, asked: WrittenRequest, library: ModuleType) -> tuple[Body, dict[str, Any]]:
+        """The answer: whole as `content`, or else as a `stream` that has begun with content.
+
+        Raises:
+            RanvierError: every target failed or was rejected, or no layer let the call pass.
+        """
+        start = self._targets.start(asked)
+        stream = await self.pipeline.stream(asked, to=start, hedge=False if asked.stays_at else None)
+        try:
+            body = Body(stream, asked, self._targets.owners)
+        except RanvierError:
+            await stream.aclose()
+            raise
+        if asked.streamed:
+            return body, {"stream": stream_class(library)(body)}
+        async with stream:
+            await stream.collect()
+        return body, {"content": body.rest()}
+
+    async def aclose(self) -> None:
+        """Close the transports for other requests, and the pipeline if it was made from layers."""
+        made, self._made = self._made, {}
+        closing = [each.aclose() for each in made.values()]
+        if self._owned:
+            closing.append(self.pipeline.aclose())
+        await asyncio.gather(*closing)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

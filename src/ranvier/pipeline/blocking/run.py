@@ -1,0 +1,78 @@
+"""A run over many prompts for code that cannot `await`."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self
+
+from ranvier.messages.response import ParsedT_co
+from ranvier.pipeline.blocking.entered import Entered
+from ranvier.pipeline.blocking.feed import Feed
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.mapping.progress import Progress
+    from ranvier.pipeline.mapping.result import Result
+    from ranvier.pipeline.mapping.run import Run
+
+
+class SyncRun(Generic[ParsedT_co]):
+    """The results of `pipeline.sync.map`: read them with `for`, or all at once with `collect`.
+
+    It begins with the first read. A run that is left before its end stops: by `close`, at the end of its
+    `with` block, or when nothing refers to it any more.
+    """
+
+    def __init__(self, sync: Entered, run: Run[ParsedT_co]) -> None:
+        self._feed: Feed[Result[ParsedT_co]] | None = None
+        self._closed = False
+        self._sync = sync
+        self._run = run
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return self._run.progress
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Result[ParsedT_co]:
+        if self._closed:
+            raise StopIteration
+        return (self._feed or self._begin()).take()
+
+    def _begin(self) -> Feed[Result[ParsedT_co]]:
+        portal = self._sync.enter()
+        try:
+            run = self._run
+            feed = self._feed = Feed(lambda: run, portal.loop)
+            portal.submit(feed)
+            feed.take()  # it is open
+        finally:
+            self._sync.leave(portal)
+        return feed
+
+    def collect(self) -> list[Result[ParsedT_co]]:
+        """All results, in the order of the prompts, or as they came with `in_order=False`."""
+        with self:
+            return list(self)
+
+    def close(self) -> None:
+        """Stop: calls in flight are cancelled."""
+        feed, self._closed = self._feed, True
+        if feed is not None and not feed.done:
+            feed.cancel()
+            feed.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._feed is not None and not self._feed.done and not sys.is_finalizing():
+            self._feed.cancel()

@@ -1,0 +1,1 @@
+"""`pipeline.map`: the answers to many prompts. Start reading at `run.py`."""

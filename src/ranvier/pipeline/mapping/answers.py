@@ -1,0 +1,68 @@
+"""What is kept of an answer in a file of answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.message import Text
+from ranvier.messages.saved.dumping import dump_response
+
+if TYPE_CHECKING:
+    from ranvier.messages.response import Response
+
+
+class Answers(Protocol):
+    """A file with one record for each key; it never has two of one key."""
+
+    def __contains__(self, key: str) -> bool:
+        """True if it has the answer to the prompt with that key."""
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write an answer; when this returns, the end of the process does not lose it."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+def record_of(key: str, index: int, response: Response[Any]) -> dict[str, Any]:
+    """The record of an answer: its text, and all of it if it has more than text.
+
+    Raises:
+        ConfigurationError: it holds what JSON cannot.
+    """
+    usage = response.usage
+    record: dict[str, Any] = {
+        "key": key,
+        "index": index,
+        "text": response.text,
+        "finish_reason": response.finish_reason,
+        "provider": response.provider,
+        "model": response.model,
+        "usage": {"input": usage.input, "output": usage.output} if usage.complete else None,
+    }
+    plain = all(type(part) is Text and part.extra is None for part in response.parts)
+    if not plain or response.tool_calls or response.reasoning:
+        record["response"] = json.loads(dump_response(response))
+    return record
+
+
+def open_answers(file: Any) -> Answers:
+    """The file of answers at the path `file`, by the end of its name.
+
+    Raises:
+        ConfigurationError: it is no such file, damaged, or in use by another run.
+    """
+    from pathlib import Path
+
+    path = Path(file)
+    if path.suffix in (".jsonl", ".ndjson"):
+        from ranvier.pipeline.mapping.jsonl_answers import JsonlAnswers
+
+        return JsonlAnswers(path)
+    if path.suffix in (".db", ".sqlite", ".sqlite3"):
+        from ranvier.pipeline.mapping.sqlite_answers import SqliteAnswers
+
+        return SqliteAnswers(path)
+    raise ConfigurationError(f"file={str(file)!r:.200}: end its name in .jsonl, or, for SQLite, in .db")

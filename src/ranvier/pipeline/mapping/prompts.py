@@ -1,0 +1,136 @@
+"""Reads prompts one after the other, and names each by its key."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any
+
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.messages.build import Prompt, build_request
+from ranvier.messages.saved.dumping import dump
+from ranvier.pipeline.asking.users_function import ask
+from ranvier.pipeline.mapping.answers import Answers
+
+MAX_KEY = 1024
+"""Characters of a key."""
+
+BREATH = 500
+"""Prompts that are skipped, or read, before other tasks of the loop get a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A prompt that is to be sent.
+
+    Attributes:
+        turn: Its position among those that are sent.
+        index: Its position among all.
+    """
+
+    turn: int
+    index: int
+    key: str
+    item: Any
+
+
+class Prompts:
+    """The prompts of a run, read when there is room for the next one.
+
+    Attributes:
+        total: Their number, if they have a length or once all are read.
+        skipped: The number of those that are in the file of answers.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Any] | AsyncIterable[Any],
+        key: Callable[[Any], str | int] | None,
+        prompt: Callable[[Any], Prompt] | None,
+        total: int | None,
+    ) -> None:
+        self.total = len(items) if total is None and isinstance(items, Sized) else total
+        self.skipped = 0
+        self.known: Answers | None = None
+        self._key, self._prompt = key, prompt
+        self._items = _iterator(items)
+        self._turn = self._index = 0
+        self._in_flight: set[str] = set()  # keys; as many as there are calls
+
+    async def next(self) -> Asked | None:
+        """The next prompt to send; `None` after the last one."""
+        while True:
+            try:
+                item = (
+                    await anext(self._items) if isinstance(self._items, AsyncIterator) else next(self._items)
+                )
+            except (StopIteration, StopAsyncIteration):
+                self.total = self._index
+                return None
+            index, self._index = self._index, self._index + 1
+            key = self._key_of(item, index)
+            if self._is_new(key):
+                turn, self._turn = self._turn, self._turn + 1
+                return Asked(turn, index, key, item)
+            self.skipped += 1
+            if index % BREATH == 0:
+                await asyncio.sleep(0)
+
+    def ended(self, asked: Asked) -> None:
+        """It is not in flight any more."""
+        self._in_flight.discard(asked.key)
+
+    def _is_new(self, key: str) -> bool:
+        if self.known is None:
+            return True
+        if key in self._in_flight or key in self.known:
+            return False
+        self._in_flight.add(key)
+        return True
+
+    def prompt_of(self, asked: Asked) -> Prompt:
+        """What to send for it."""
+        if self._prompt is None:
+            return asked.item  # type: ignore[no-any-return]  # because: `complete` checks it
+        prompt: Prompt = ask("prompt", self._prompt, asked.item)
+        return prompt
+
+    def _key_of(self, item: Any, index: int) -> str:
+        if self._key is not None:
+            return _checked(ask("key", self._key, item), index)
+        if self.known is None:
+            return str(index)
+        return f"{index}-{hashlib.blake2b(_content(item, index), digest_size=8).hexdigest()}"
+
+
+def _iterator(items: Any) -> Iterator[Any] | AsyncIterator[Any]:
+    if isinstance(items, (str, bytes)) or not isinstance(items, (Iterable, AsyncIterable)):
+        raise ConfigurationError(
+            f"prompts is a {type(items).__name__}: give a list, or another iterable, of prompts"
+        )
+    return aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+
+
+def _checked(key: object, index: int) -> str:
+    if isinstance(key, int) and not isinstance(key, bool):
+        return str(key)
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
+        raise ConfigurationError(
+            f"key=... returned a {type(key).__name__} for prompt {index}: return a number, or a str of 1 to "
+            f"{MAX_KEY} characters"
+        )
+    return key
+
+
+def _content(item: Any, index: int) -> bytes:
+    """What distinguishes a prompt from another one at the same position."""
+    if isinstance(item, str):
+        return item.encode(errors="surrogatepass")
+    try:
+        return dump(build_request(item, {}).messages).encode(errors="surrogatepass")
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"prompt {index} has no key: give key=..., a function of a prompt ({error})"
+        ) from None

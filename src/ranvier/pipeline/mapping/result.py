@@ -1,0 +1,43 @@
+"""The answer to one of many prompts, or the error in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from ranvier.messages.response import ParsedT_co, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[ParsedT_co]):
+    """What became of one prompt of `pipeline.map`.
+
+    Attributes:
+        index: Its position among the prompts, from 0.
+        key: Its key in the file of answers; without a file, its position.
+        item: The prompt, or what `prompt=` made the prompt of.
+        error: Why there is no answer; `None` if there is one.
+    """
+
+    index: int
+    key: str
+    item: Any = field(repr=False)
+    error: Exception | None = None
+    answer: Response[ParsedT_co] | None = field(default=None, repr=False)
+
+    @property
+    def response(self) -> Response[ParsedT_co]:
+        """The answer.
+
+        Raises:
+            Exception: `error`, if there is none.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.answer is not None
+        return self.answer
+
+    @property
+    def text(self) -> str:
+        """The text of the answer; raises `error` if there is none."""
+        return self.response.text

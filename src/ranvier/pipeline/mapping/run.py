@@ -1,0 +1,66 @@
+"""A run over many prompts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self
+
+from ranvier.messages.response import ParsedT_co
+from ranvier.pipeline.mapping.progress import Progress
+from ranvier.pipeline.mapping.result import Result
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.mapping.workers import Workers
+
+
+class Run(Generic[ParsedT_co]):
+    """The results of `pipeline.map`: read them with `async for`, or all at once with `collect`.
+
+    It begins with the first read. A run that is left before its end stops: its calls are cancelled. Write
+    `async with pipeline.map(...) as run` if you may leave it early, so that it has stopped after the block.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._begun = False
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return self._workers.progress()
+
+    def __aiter__(self) -> AsyncGenerator[Result[ParsedT_co], None]:
+        if self._begun:
+            raise RuntimeError("this run has begun: call pipeline.map(...) again")
+        self._begun = True
+        return self._read()
+
+    async def _read(self) -> AsyncGenerator[Result[ParsedT_co], None]:
+        workers = self._workers
+        try:
+            workers.start()
+            while (result := await workers.next()) is not None:
+                yield result
+        finally:
+            await workers.stop()
+
+    async def collect(self) -> list[Result[ParsedT_co]]:
+        """All results, in the order of the prompts, or as they came with `in_order=False`."""
+        return [result async for result in self]
+
+    async def aclose(self) -> None:
+        """Stop: calls in flight are cancelled."""
+        self._begun = True
+        await self._workers.stop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"Run({self.progress})"

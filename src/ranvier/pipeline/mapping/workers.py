@@ -1,0 +1,203 @@
+"""Tasks that send prompts, and the results that wait for their reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any
+
+from ranvier.clock import now
+from ranvier.errors.root import RanvierError
+from ranvier.facts.price import Prices
+from ranvier.messages.response import Response
+from ranvier.pipeline.mapping.answers import Answers, open_answers, record_of
+from ranvier.pipeline.mapping.bars import Bar, bar_for
+from ranvier.pipeline.mapping.progress import Progress
+from ranvier.pipeline.mapping.prompts import Asked, Prompts
+from ranvier.pipeline.mapping.result import Result
+from ranvier.pipeline.mapping.settings import Settings
+from ranvier.pipeline.reporting.context import start_task
+
+AHEAD = 4
+"""Prompts that may be read before their results are taken, in multiples of `concurrency`."""
+
+SHOWN_EVERY = 0.1
+"""Seconds between two updates of the progress."""
+
+
+class Workers:
+    """As many tasks as calls may be in flight; each reads a prompt, sends it, and keeps the result.
+
+    At most `AHEAD` times as many prompts are read as there are tasks before the reader takes results: with a
+    slow reader, or a slow prompt whose results others follow in order, the tasks wait.
+    """
+
+    def __init__(
+        self,
+        prompts: Prompts,
+        send: Callable[[Any], Coroutine[Any, Any, Response[Any]]],
+        settings: Settings,
+        prices: Prices,
+        is_closed: Callable[[], bool],
+    ) -> None:
+        self._prompts, self._send, self._settings = prompts, send, settings
+        self._prices, self._is_closed = prices, is_closed
+        self._context = copy_context()  # of the caller: the tenant of the calls
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._results: dict[int, Result[Any]] = {}  # by turn; at most as many as `_room` allows
+        self._order: deque[int] = deque()  # turns, as they came
+        self._turn = self._answered = self._failed = self._in_flight = 0
+        self._failure: BaseException | None = None
+        self._answers: Answers | None = None
+        self._bar: Bar | None = None
+        self._shown = 0.0
+        self._begun: float | None = None
+        self._ended: float | None = None
+        self._stopping = False
+        self._cost = 0.0
+
+    # --- the reader ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the file, and start the tasks on the running loop."""
+        self._bar = bar_for(self._settings.progress)
+        if self._settings.file is not None:
+            self._answers = self._prompts.known = open_answers(self._settings.file)
+        self._reading = asyncio.Lock()
+        self._ready = asyncio.Event()
+        self._room = asyncio.Semaphore(AHEAD * self._settings.concurrency)
+        self._begun = now()
+        loop = asyncio.get_running_loop()
+        for _ in range(self._settings.concurrency):
+            task = start_task(loop, self._work(), self._context)
+            self._tasks.add(task)
+            task.add_done_callback(self._ended_one)
+
+    async def next(self) -> Result[Any] | None:
+        """The next result; `None` after the last one.
+
+        Raises:
+            BaseException: what ended the run.
+        """
+        while True:
+            result = self._taken()
+            if result is not None:
+                self._room.release()
+                if self._settings.errors == "raise" and result.error is not None:
+                    raise result.error
+                return result
+            if self._failure is not None:
+                raise self._failure
+            if not self._tasks:
+                return None
+            self._ready.clear()
+            await self._ready.wait()
+
+    def _taken(self) -> Result[Any] | None:
+        if not self._settings.in_order:
+            return self._results.pop(self._order.popleft()) if self._order else None
+        result = self._results.pop(self._turn, None)
+        if result is not None:
+            self._turn += 1
+        return result
+
+    async def stop(self) -> None:
+        """Cancel the calls in flight, and close the file."""
+        self._stopping = True
+        try:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            self._ended = self._ended or now()
+            if self._answers is not None:
+                self._answers.close()
+                self._answers = None
+            self._update(last=True)
+
+    # --- the tasks -------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while self._failure is None:
+            await self._room.acquire()
+            async with self._reading:
+                asked = await self._prompts.next()
+            if asked is None:
+                return
+            self._in_flight += 1
+            try:
+                self._keep(asked, await self._result_of(asked))
+            finally:
+                self._in_flight -= 1
+                self._prompts.ended(asked)
+
+    async def _result_of(self, asked: Asked) -> Result[Any]:
+        record = None
+        try:
+            response = await self._send(self._prompts.prompt_of(asked))
+            if self._answers is not None:
+                record = record_of(asked.key, asked.index, response)
+        except Exception as error:
+            if self._is_closed():
+                raise
+            return Result(asked.index, asked.key, asked.item, error)
+        if record is not None and self._answers is not None:
+            self._answers.add(record)  # if this fails, the run ends: no other answer could be kept
+        return Result(asked.index, asked.key, asked.item, None, response)
+
+    def _keep(self, asked: Asked, result: Result[Any]) -> None:
+        self._results[asked.turn] = result
+        if not self._settings.in_order:
+            self._order.append(asked.turn)
+        if result.error is None:
+            self._answered += 1
+        else:
+            self._failed += 1
+        if self._prices:
+            self._cost += _cost(result, self._prices)
+        self._ready.set()
+        self._update()
+
+    def _ended_one(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            if not self._stopping:
+                self._failure = RuntimeError("the iterable of prompts raised a CancelledError")
+        elif (error := task.exception()) is not None and self._failure is None:
+            self._failure = error
+        self._ready.set()
+
+    # --- the progress ----------------------------------------------------------------------------
+
+    def progress(self) -> Progress:
+        """The numbers of this moment."""
+        end = now() if self._ended is None else self._ended
+        return Progress(
+            self._prompts.total,
+            self._answered,
+            self._failed,
+            self._prompts.skipped,
+            self._in_flight,
+            0.0 if self._begun is None else end - self._begun,
+            self._cost if self._prices else None,
+        )
+
+    def _update(self, *, last: bool = False) -> None:
+        if self._bar is None:
+            return
+        if last or now() >= self._shown + SHOWN_EVERY:
+            self._shown = now()
+            self._bar.update(self.progress())
+        if last:
+            self._bar.close()
+            self._bar = None
+
+
+def _cost(result: Result[Any], prices: Prices) -> float:
+    """What all attempts for a prompt cost, those that failed included."""
+    outcome = result.error if isinstance(result.error, RanvierError) else result.answer
+    story = None if outcome is None else outcome.story
+    return 0.0 if story is None else story.cost(prices)

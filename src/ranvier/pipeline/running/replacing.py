@@ -1,0 +1,106 @@
+"""Replaces the stack of a pipeline between two calls, while others are in flight: a reload.
+
+Everything that can fail comes first, and changes nothing of the stack before. Then the layers of the new
+stack take over the state of those that they replace, and calls that begin from then on go through it. Calls
+in flight end on the stack with which they began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from ranvier.caller import PLAIN_FAILURES
+from ranvier.pipeline.asking.optional_members import open_of
+from ranvier.pipeline.running.elsewhere import closed_error
+from ranvier.pipeline.running.loops import renew_slots
+from ranvier.pipeline.running.shutdown import close_again
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.deployment import Provider
+    from ranvier.pipeline.layer import Layer
+    from ranvier.pipeline.running.stack import Stack
+
+T = TypeVar("T")
+
+logger = logging.getLogger("ranvier.reload")
+
+
+def replace(before: Stack, stack: Stack) -> None:
+    """Let `stack` go on where `before` is; the pipeline sends calls through it from now on.
+
+    Raises:
+        ConfigurationError: the pipeline is closing, or belongs to another event loop.
+        Exception: a provider could not be opened, or a layer of the user's failed. Nothing has changed then.
+    """
+    lifecycle = before.lifecycle
+    lifecycle.check_loop()
+    if lifecycle.state == "closing":
+        raise closed_error()
+    in_use = lifecycle.state == "open" and not lifecycle.loop.is_closed()
+    opened: list[Provider] = []
+    try:
+        if in_use:
+            stack.loop, stack.clock, stack.timers = before.loop, before.clock, before.timers
+            _open(_without(stack.providers, before.providers), stack, opened)
+        _take_over(stack, before, in_use)
+    except BaseException:
+        if opened:
+            lifecycle.in_background(close_again(opened, lifecycle.loop), None, "closing a provider")
+        raise
+    lifecycle.providers = list(stack.providers)
+    if in_use:
+        lifecycle.retiring.add(_without(before.providers, stack.providers))
+    for layer in _without(before.layers, stack.layers):
+        _let_go(layer, before)
+
+
+def _open(providers: Iterable[Provider], stack: Stack, opened: list[Provider]) -> None:
+    for provider in providers:
+        renew_slots(provider, asyncio.get_running_loop())
+        if (open_provider := open_of(provider)) is not None:
+            open_provider(stack)
+        opened.append(provider)
+
+
+def _take_over(stack: Stack, before: Stack, in_use: bool) -> None:
+    """Layers of the user's come first: those may fail."""
+    replaced = dict(zip(_numbered(before.layers), before.layers, strict=True))
+    pairs = [
+        (layer, replaced.get(number))
+        for number, layer in zip(_numbered(stack.layers), stack.layers, strict=True)
+    ]
+    for layer, other in sorted(pairs, key=lambda pair: type(pair[0]).__module__.startswith("ranvier.")):
+        if other is not None and other is not layer:
+            layer.take_over(other)
+        if in_use:
+            layer.opened(stack)
+    stack.credentials.take_over(before.credentials)
+    if in_use:
+        stack.credentials.opened(stack)
+
+
+def _numbered(layers: Iterable[Layer]) -> list[tuple[type[Layer], int]]:
+    """By what layers are recognized: the first of its class takes over from the first, and so on."""
+    seen: Counter[type[Layer]] = Counter()
+    numbers = []
+    for layer in layers:
+        seen[type(layer)] += 1
+        numbers.append((type(layer), seen[type(layer)]))
+    return numbers
+
+
+def _without(things: Iterable[T], others: Iterable[T]) -> list[T]:
+    """Those that are not among `others`; equal ones may be different."""
+    known = {id(each) for each in others}
+    return [each for each in things if id(each) not in known]
+
+
+def _let_go(layer: Layer, before: Stack) -> None:
+    try:
+        layer.leave(before)
+    except PLAIN_FAILURES:
+        logger.exception("layer %r failed to leave the stack; it goes on without it", layer)

@@ -1,0 +1,167 @@
+"""Sends requests as an SDK has written them, and keeps the replies as they came.
+
+The body is read as well, so that layers learn of content, usage and errors. Nothing is repaired or
+translated, because the SDK that wrote the request will read the reply.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from ranvier.errors.provider import InvalidRequestError, ProviderError
+from ranvier.errors.root import RanvierError
+from ranvier.messages.collector import Step, steps_of
+from ranvier.providers._http.port import HttpReply, HttpRequest
+from ranvier.providers._reading.reading import ErrorFactory
+from ranvier.providers._reading.streamed import AnswerStream
+from ranvier.providers._wire.header_key import check_key
+from ranvier.providers._wire.tenants_server import server_of
+from ranvier.providers._wire.written_request import WrittenRequest
+
+if TYPE_CHECKING:
+    from ranvier.pipeline.call import Call
+    from ranvier.providers._wire.adapter import Adapter
+    from ranvier.providers._wire.wire import Wire
+
+NOT_HANDED_BACK: Final = frozenset(
+    ("content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive", "set-cookie")
+)
+"""Headers of a connection, and of a body that we have decoded."""
+
+
+class VerbatimReply:
+    """A reply as it came.
+
+    Attributes:
+        status: Its HTTP status; 0 until it arrives.
+        headers: Its headers, without those of the connection.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self._arrived: deque[bytes] = deque()  # another thread may take from it
+
+    def began(self, reply: HttpReply) -> None:
+        """The status and the headers have arrived."""
+        self.status = reply.status
+        self.headers = {name: value for name, value in reply.headers.items() if name not in NOT_HANDED_BACK}
+
+    def arrived(self, chunk: bytes) -> None:
+        """Keep the next bytes of the body until they are taken."""
+        self._arrived.append(chunk)
+
+    def take(self) -> bytes:
+        """The bytes of the body that have arrived since this was called last."""
+        return b"".join(self._arrived.popleft() for _ in range(len(self._arrived)))
+
+
+def _request(adapter: Adapter, call: Call, wire: Wire) -> HttpRequest:
+    """The request of `call` at its target: another address, key and model, and the rest as it came."""
+    written, model = written_in(call), call.deployment.model
+    check_key(call, adapter.name, needed=adapter.needs_credential)
+    url = wire.base_url_for(call.credential) + wire.path(model, written.streamed)
+    if written.query:
+        url += ("&" if "?" in url else "?") + written.query
+    return HttpRequest(
+        url,
+        {"content-type": "application/json", **written.headers, **wire.headers(call.credential)},
+        written.content_for(model),
+        provider=adapter.name,
+        model=model,
+        connect=call.limits.connect,
+        secret=call.credential,
+    )
+
+
+class VerbatimStream(AnswerStream):
+    """The events of an answer, whose bytes are in `reply`."""
+
+    def __init__(self, adapter: Adapter, call: Call) -> None:
+        self.reply = VerbatimReply()
+        super().__init__(_steps(adapter, call, self.reply))
+
+
+async def _steps(adapter: Adapter, call: Call, kept: VerbatimReply) -> AsyncGenerator[list[Step], None]:
+    """The steps of the answer, in one list for each chunk of a streamed body."""
+    server = server_of(adapter, call)
+    written, wire = written_in(call), server.wire_for(call)
+    reply = await server.sender(call)(_request(server, call, wire))
+    try:
+        kept.began(reply)
+        if not reply.ok:
+            raise await _error_of(reply, kept, written, call.deployment.target)
+        if not written.streamed:
+            yield await _whole(server, call, wire, reply, kept)
+            return
+        async for each in _streamed(server, call, wire, reply, kept):
+            yield each
+    finally:
+        await reply.aclose()
+
+
+async def _streamed(
+    adapter: Adapter, call: Call, wire: Wire, reply: HttpReply, kept: VerbatimReply
+) -> AsyncGenerator[list[Step], None]:
+    body = adapter.streamed_body(call, wire, ErrorFactory(reply, in_stream=True))
+    try:
+        while not body.finished:
+            try:
+                chunk = await reply.chunk()
+                kept.arrived(chunk)
+                events = body.feed(chunk)
+            except ProviderError as error:
+                if not body.ends_by(error):
+                    raise
+                events = body.feed(b"")
+            yield events
+            if body.error is not None:
+                raise body.error
+        await reply.drain()
+    finally:
+        body.error = None
+        events = chunk = None  # type: ignore[assignment]  # because: a traceback might show them
+
+
+async def _whole(
+    adapter: Adapter, call: Call, wire: Wire, reply: HttpReply, kept: VerbatimReply
+) -> list[Step]:
+    content = await reply.read()
+    answer = adapter.read_answer(content, call, wire, reply)
+    try:
+        if isinstance(answer, RanvierError):
+            raise answer
+        kept.arrived(content)
+        return list(steps_of(answer))
+    finally:
+        del answer, content  # breaks the reference cycle of the error and this frame
+
+
+async def _error_of(
+    reply: HttpReply, kept: VerbatimReply, written: WrittenRequest, target: str
+) -> RanvierError:
+    """The error of a reply, which is kept for the SDK, so that it raises its own."""
+    content = await reply.read_start()
+    kept.arrived(content)
+    written.rejections[target] = kept
+    return ErrorFactory(reply).from_body(content)
+
+
+def written_in(call: Call) -> WrittenRequest:
+    """The request of `call`, which is written already."""
+    assert isinstance(call.request, WrittenRequest)
+    return call.request
+
+
+def lacks(adapter: Adapter, call: Call) -> InvalidRequestError | None:
+    """Why the target cannot serve a request that is written for one wire, and perhaps for one server."""
+    written, target = written_in(call), call.deployment
+    if written.stays_at not in (None, adapter.name):
+        reason = f"cannot serve a request that refers to something kept by {written.stays_at}"
+    elif not adapter.speaks(written.wire, target.facts_of or target.model):
+        reason = f"does not speak the wire of the request, {written.wire}"
+    else:
+        return None
+    return adapter.unsupported(call, reason)

@@ -1,0 +1,137 @@
+"""`ranvier map`, against the simulator over real sockets."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ranvier.cli import main
+from ranvier.simulator import Say, Simulator, Slow, Status
+from support.cli.processes import RANVIER
+from support.simulator.threaded import simulator_in_thread
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Simulated providers, and a key for one of them."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-ours")
+    with simulator_in_thread() as running:
+        yield running
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    """A file of three prompts, each in another form."""
+    file = tmp_path / "prompts.jsonl"
+    lines: list[Any] = [
+        "Why?",
+        {"key": "second", "prompt": "Why not?", "system": "Be brief.", "max_tokens": 3},
+        {"id": 3, "messages": [{"role": "user", "content": "How?"}]},
+    ]
+    file.write_text("\n\n".join(map(json.dumps, lines)))
+    return file
+
+
+def command(simulator: Simulator, prompts: Path, *more: str) -> list[str]:
+    """The arguments that send these prompts to a simulated provider."""
+    url = f"openai={simulator.url('openai')}"
+    return [
+        "map",
+        str(prompts),
+        "--to",
+        "openai",
+        "--base-url",
+        url,
+        "--out",
+        str(prompts.parent / "out.jsonl"),
+        *more,
+    ]
+
+
+def answers(prompts: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (prompts.parent / "out.jsonl").read_text().splitlines()]
+
+
+def test_every_prompt_has_its_answer(simulator, prompts, capsys):
+    """With its own settings, or those of the command; a second time nothing is sent."""
+    simulator.always("openai", Say("Here."))
+    assert main(command(simulator, prompts, "--system", "Be kind.")) == 0
+    assert sorted(each["key"].partition("-")[0] for each in answers(prompts)) == ["1", "3", "second"]
+    assert {each["text"] for each in answers(prompts)} <= {"Here.", "Here"}
+    bodies = [json.dumps(exchange.body) for exchange in simulator.requests]
+    assert [sum(text in body for body in bodies) for text in ("Be kind.", "Be brief.")] == [2, 1]
+    assert main(command(simulator, prompts)) == 0
+    assert simulator.total == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "ranvier map: 3 answered, 0 failed, 0 answered before",
+        "ranvier map: 0 answered, 0 failed, 3 answered before",
+    ]
+
+
+def test_prompts_that_fail_are_named_and_sent_again(simulator, prompts, capsys):
+    """The status is 1 until all have answers."""
+    simulator.always("openai", Status(401))
+    assert main(command(simulator, prompts, "--concurrency", "1")) == 1
+    told = capsys.readouterr().err
+    assert "ranvier map: prompt second: " in told
+    assert told.endswith("0 answered, 3 failed, 0 answered before\n")
+    simulator.clear()
+    assert main(command(simulator, prompts)) == 0
+    assert len(answers(prompts)) == 3
+
+
+def test_answers_may_go_into_a_database(simulator, prompts):
+    """By the name of the file."""
+    out = prompts.parent / "out.db"
+    assert main([*command(simulator, prompts), "--out", str(out), "--quiet"]) == 0
+    assert out.read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "line 4: this is not JSON"),
+        ("7", "line 4: give a text"),
+        ("{}", "line 4: give a text"),
+        ('{"prompt": "a", "messages": []}', "line 4: give a text"),
+        ('{"prompt": "a", "temprature": 1}', "line 4: 'temprature' is unknown"),
+    ],
+)
+def test_a_line_that_is_no_prompt_is_status_2(simulator, prompts, capsys, line, complaint):
+    """With its number, before anything is sent."""
+    prompts.write_text('"a"\n"b"\n\n' + line + "\n")
+    assert main(command(simulator, prompts)) == 2
+    assert complaint in capsys.readouterr().err
+    assert simulator.total == 0
+
+
+def test_a_missing_file_is_status_2(simulator, prompts, capsys):
+    """Its name is shown."""
+    prompts.unlink()
+    assert main(command(simulator, prompts)) == 2
+    assert "prompts.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
+@pytest.mark.parametrize("end", ["SIGINT", "SIGKILL"])
+def test_an_ended_run_goes_on_with_the_same_command(simulator, prompts, end):
+    """What was written is not sent again."""
+    prompts.write_text("".join(json.dumps(f"Prompt {number}?") + "\n" for number in range(60)))
+    simulator.always("openai", Slow(pace=0.001))
+    arguments = command(simulator, prompts, "--concurrency", "3")
+    with subprocess.Popen([*RANVIER, *arguments], stderr=subprocess.PIPE, env=os.environ.copy()) as process:
+        while not (prompts.parent / "out.jsonl").exists() or not answers(prompts)[5:]:
+            assert process.poll() is None
+        process.send_signal(getattr(signal, end))
+        _, told = process.communicate(timeout=60)
+    written = len(answers(prompts))
+    assert 5 < written < 60
+    assert (process.returncode == 130 and b"goes on where it was" in told) == (end == "SIGINT")
+    assert main(arguments) == 0
+    keys = [each["key"] for each in answers(prompts)]
+    assert len(keys) == len(set(keys)) == 60

@@ -1,0 +1,69 @@
+"""On which line each key of a TOML file is."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ranvier.config.lines import line_of, lines_of
+
+TEXT = '''\
+# a = 0
+title = "x" # title
+
+[table]
+a.b = 1
+"quoted key" = 2
+'literal' = """
+[not.a.table]
+not_a_key = 1 """
+
+[[list]]
+many = [
+    1, # ]
+    "[", { x = [1, 2] },
+]
+after = 3
+[list.inner]
+deep = \'\'\'
+no = 1\'\'\'
+[[list]]
+many = []
+[[list.more]]
+last = true
+'''
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("title",), 2),
+        (("table",), 4),
+        (("table", "a", "b"), 5),
+        (("table", "quoted key"), 6),
+        (("table", "literal"), 7),
+        (("list", 0), 11),
+        (("list", 0, "many"), 12),
+        (("list", 0, "many", 1, "x"), 12),
+        (("list", 0, "after"), 16),
+        (("list", 0, "inner"), 17),
+        (("list", 0, "inner", "deep"), 18),
+        (("list", 1), 20),
+        (("list", 1, "many"), 21),
+        (("list", 1, "more", 0, "last"), 23),
+        (("nowhere",), None),
+        (("not",), None),
+        (("list", 0, "inner", "no"), 17),
+    ],
+)
+def test_each_key_has_its_line(path: tuple[str | int, ...], line: int | None) -> None:
+    """Strings and comments hide what looks like a key; inside a value, its first line counts."""
+    assert line_of(path, lines_of(TEXT)) == line
+
+
+@given(st.lists(st.sampled_from(['"', "'", "[", "]", "{", "}", "=", "#", "\n", "a", ".", "\\", '"""', " "])))
+def test_no_text_breaks_the_scan(pieces: list[str]) -> None:
+    """Only valid TOML is scanned, and the scan does not rely on it."""
+    with suppress(ValueError):  # of the parser, which reads the keys
+        lines_of("".join(pieces))
