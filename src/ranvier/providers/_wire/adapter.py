@@ -59,10 +59,10 @@ class Adapter(Wire):
         base_url: The base URL of the API; `None` means the vendor's own.
         name: The provider name; the default is the vendor's. Two of one vendor need different names.
         headers: Headers to add to each request: a dict, or a plain or async function of the call that returns
-            one. They replace ours, also the one with the key; `host`, `content-type` and the like are rejected.
+            one. They replace ours, also the one with the key; `host` and `content-type` are rejected.
         params: The same for parameters in the query of the URL. Values of both count as secret.
         http_client: Your own `httpx.AsyncClient`, `httpx2.AsyncClient` or `aiohttp.ClientSession`.
-        engine: The HTTP library without one: `"aiohttp"`, `"httpx"`, or `"auto"` for the faster one installed.
+        engine: The HTTP library without one: `"aiohttp"`, `"httpx"`, or `"auto"` for the faster.
         ssl_context: The TLS context that verifies servers if you give no client; it is never modified.
             `None` trusts the authorities in `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those of `certifi`.
         max_connections: Maximum number of requests in flight; further ones wait for a slot.
