@@ -21,7 +21,7 @@ from ranvier.errors import (
 )
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
 from ranvier.pipeline.credentials.credentials import Credentials
-from ranvier.providers import Anthropic, FunctionProvider, OpenAI
+from ranvier.providers import ADAPTERS, Anthropic, FunctionProvider, OpenAI, adapter
 from ranvier.testing import ScriptedProvider
 from support.security.failing import KEY, PROMPT
 from support.security.showing import held, said
@@ -179,6 +179,14 @@ def test_a_provider_that_cannot_be_built_shows_no_key(wrong: dict[str, Any]) -> 
     """Its constructor has been given the key, and is a frame of the traceback."""
     with pytest.raises(ConfigurationError) as caught:
         OpenAI(KEY, **wrong)
+    assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize("kind", list(map(adapter, ADAPTERS)))
+def test_a_key_under_a_misspelt_name_is_not_shown(kind: Any) -> None:
+    """The name is told before any other mistake."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'apikey'") as caught:
+        kind("Nowhere, at all!", apikey=KEY)
     assert_hidden(caught.value)
 
 

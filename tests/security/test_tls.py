@@ -95,6 +95,7 @@ async def test_an_authority_of_your_own_is_trusted_where_you_say_so(monkeypatch:
 OWN_PARAMETERS = {
     "OpenAI": ("api",),
     "Azure": ("endpoint", "api_version", "token", "deployments", "api"),
+    "Bedrock": ("region", "api", "endpoint", "token", "profile"),
     "Vertex": ("project", "location", "token", "quota_project", "anthropic_version"),
 }
 

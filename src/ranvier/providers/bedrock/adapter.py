@@ -25,6 +25,7 @@ from ranvier.providers.bedrock.models import facts_of_id, is_claude
 from ranvier.providers.bedrock.signing import BedrockTokens, Signatures
 from ranvier.providers.bedrock.wires import ChatAtBedrock, MessagesAtBedrock, ResponsesAtBedrock
 from ranvier.providers.converse.wire import Converse
+from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
@@ -97,24 +98,23 @@ class Bedrock(Converse, TokenAdapter):
         **unknown: Never,
     ) -> None:
         self._api_key, self._headers, self._params = api_key, headers, params
-        del api_key, headers, params  # as in `Adapter`: a traceback might show a key
+        mistake = next(iter(unknown), None)
+        del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
+        if mistake is not None:
+            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         self.region = checked_region(region)
         self.endpoint = validation.choice("endpoint", endpoint, get_args(Endpoint))
-        try:
-            super().__init__(
-                self._api_key,
-                base_url=base_url,
-                name=name,
-                headers=self._headers,
-                params=self._params,
-                http_client=http_client,
-                engine=engine,
-                ssl_context=ssl_context,
-                max_connections=max_connections,
-                **unknown,
-            )
-        finally:
-            del unknown
+        super().__init__(
+            self._api_key,
+            base_url=base_url,
+            name=name,
+            headers=self._headers,
+            params=self._params,
+            http_client=http_client,
+            engine=engine,
+            ssl_context=ssl_context,
+            max_connections=max_connections,
+        )
         self._api = validation.choice("api", api, get_args(Api))
         if self._is_mantle and self._api == "converse":
             raise ConfigurationError(

@@ -30,6 +30,7 @@ from ranvier.providers.vertex.location import (
     path_of,
     url_of,
 )
+from ranvier.remedies import OF_A_PROVIDER, unknown_argument
 
 if TYPE_CHECKING:
     import ssl
@@ -92,26 +93,25 @@ class Vertex(GenerateContent, TokenAdapter):
         **unknown: Never,
     ) -> None:
         self._api_key, self._headers, self._params = api_key, headers, params
-        del api_key, headers, params  # as in `Adapter`: a traceback might show a key
+        mistake = next(iter(unknown), None)
+        del api_key, headers, params, unknown  # as in `Adapter`: a traceback might show a key
+        if mistake is not None:
+            raise unknown_argument(type(self).__name__, mistake, OF_A_PROVIDER)
         self.project, self.location = checked_project(project), checked_location(location)
         self._quota_project = None if quota_project is None else checked_project(quota_project)
         self._has_key = self._api_key is not None
         self._below = path_of(self.project, self.location)
-        try:
-            super().__init__(
-                self._api_key,
-                base_url=base_url,
-                name=name,
-                headers=self._headers,
-                params=self._params,
-                http_client=http_client,
-                engine=engine,
-                ssl_context=ssl_context,
-                max_connections=max_connections,
-                **unknown,
-            )
-        finally:
-            del unknown
+        super().__init__(
+            self._api_key,
+            base_url=base_url,
+            name=name,
+            headers=self._headers,
+            params=self._params,
+            http_client=http_client,
+            engine=engine,
+            ssl_context=ssl_context,
+            max_connections=max_connections,
+        )
         self._claude = ClaudeAtVertex(
             self, self._below, validation.identifier("anthropic_version", anthropic_version)
         )
