@@ -28,6 +28,9 @@ PYODIDE = "314.0.7"
 ITS_WHEELS = ["--platform", "pyemscripten_2026_0_wasm32", "--implementation", "cp", "--abi", "cp314"]
 """CPython 3.14.2 for WebAssembly, and how pip is told which wheels fit it."""
 
+OWN_SESSIONS = ("browser", "sdks")
+"""Folders of tests with a session of their own, which installs what they need."""
+
 ITS_LIBRARIES = ["hypothesis", "jsonschema", "opentelemetry-sdk", "pytest", "pytest-asyncio"]
 ITS_TESTS = [
     *(
@@ -185,7 +188,9 @@ def bench(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site, built without a warning into site/, and the code of all its pages, run."""
     session.install("-e", ".[test,cli,docs]")
-    told = [path for path in sorted(Path("tests").rglob("test_*_page.py")) if path.parent.name != "browser"]
+    told = [
+        path for path in sorted(Path("tests").rglob("test_*_page.py")) if path.parent.name not in OWN_SESSIONS
+    ]
     pages = ["tests/test_documents.py", "tests/test_pages.py", "tests/test_prose.py", *map(str, told)]
     session.run("pytest", "-q", *pages)
     session.run("properdocs", "build", "--strict")
