@@ -100,7 +100,11 @@ class CircuitsByHand:
     def admit(self, tenant: str = "acme", *, lease: float = 1.0) -> Permit:
         """A permit for one call of `tenant`, or `CircuitOpenError`."""
         call: Any = SimpleNamespace(
-            tenant=tenant, pipeline=self._pipeline, deployment=self._deployment, record=Record()
+            tenant=tenant,
+            pipeline=self._pipeline,
+            deployment=self._deployment,
+            record=Record(),
+            access=None,
         )
         self.breaker.probe_lease = lease
         return self.circuits.admit(call, (tenant, "only"), self.breaker)

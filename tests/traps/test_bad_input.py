@@ -82,7 +82,7 @@ def test_what_cannot_work_is_refused_when_it_is_written(
     assert len(str(failure.value)) < 300
 
 
-KNOWN = "anthropic, gemini, glm, kimi, ollama, openai, openrouter"
+KNOWN = "anthropic, azure, bedrock, gemini, glm, kimi, ollama, openai, openrouter, stub, vertex"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import re
 import time as wall
 from pathlib import Path
 
@@ -15,6 +16,9 @@ SOURCE = Path(ranvier.__file__).parent
 READS_TIME = {"time", "datetime"}
 WALL_CLOCK_IS_THEIRS = {"simulator", "cli"}
 """They write dates into replies and measure themselves; no call is timed there."""
+
+DATES_ARE_GIVEN = {"providers/_tokens/token.py", "providers/bedrock/signing.py"}
+"""They read when a token expires, as a date, and never what time it is."""
 
 
 @pytest.mark.virtual_time
@@ -50,7 +54,10 @@ def test_t10_time_is_read_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom) and READS_TIME & imported(node)
     }
-    assert {name for name in readers if name.split("/")[0] not in WALL_CLOCK_IS_THEIRS} == {"clock.py"}
+    others = {name for name in readers if name.split("/")[0] not in WALL_CLOCK_IS_THEIRS}
+    assert others - DATES_ARE_GIVEN == {"clock.py"}
+    for name in DATES_ARE_GIVEN:
+        assert not re.search(r"\.(now|utcnow|today)\(", (SOURCE / name).read_text())
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> set[str]:

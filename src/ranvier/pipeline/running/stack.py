@@ -87,7 +87,8 @@ def shown_by(pipeline: type[Any]) -> None:
     Properties of the library's own would be a Python call each, on the way of every call.
     """
     for name in (*Runtime.__annotations__, "requires_tenant"):
-        setattr(pipeline, name, property(attrgetter(f"stack.{name}"), _setter(name)))
+        words = f"That of the stack in use: see `Runtime.{name}`."
+        setattr(pipeline, name, property(attrgetter(f"stack.{name}"), _setter(name), doc=words))
 
 
 def _setter(name: str) -> Any:

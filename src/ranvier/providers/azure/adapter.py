@@ -51,7 +51,9 @@ class Azure(OpenAI, TokenAdapter):
             model supports. Where a deployment is missing, the errors of the server tell.
         api: `"responses"` speaks the Responses API; `"auto"` and `"chat"` speak chat completions, which all
             models there have.
-        name, headers, params, http_client, engine, ssl_context, max_connections: As for every provider.
+
+    `name`, `headers`, `params`, `http_client`, `engine`, `ssl_context` and `max_connections` are as for every
+    provider: see `Adapter`.
 
     Raises:
         ConfigurationError: an argument is invalid, or there is no endpoint.

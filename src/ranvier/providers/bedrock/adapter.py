@@ -66,7 +66,9 @@ class Bedrock(Converse, TokenAdapter):
             called again before the key expires.
         profile: The profile of AWS whose credentials sign requests, whatever the environment has.
         base_url: The URL of the endpoint, such as that of a VPC; `None` means the region's own.
-        name, headers, params, http_client, engine, ssl_context, max_connections: As for every provider.
+
+    `name`, `headers`, `params`, `http_client`, `engine`, `ssl_context` and `max_connections` are as for every
+    provider: see `Adapter`.
 
     Raises:
         ConfigurationError: an argument is invalid, or there is no region.

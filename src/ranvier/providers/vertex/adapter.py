@@ -63,7 +63,9 @@ class Vertex(GenerateContent, TokenAdapter):
         quota_project: The project that the requests count against, if it is another one.
         anthropic_version: The version of Claude's API.
         base_url: The URL of another host, such as a private endpoint; `None` means that of the location.
-        headers, params, name, http_client, engine, ssl_context, max_connections: As for every provider.
+
+    `name`, `headers`, `params`, `http_client`, `engine`, `ssl_context` and `max_connections` are as for every
+    provider: see `Adapter`.
 
     Raises:
         ConfigurationError: an argument is invalid, or there is no project.
