@@ -38,7 +38,7 @@ REFUSED: dict[int, tuple[type[ProviderError], set[str]]] = {
 }
 """By the status, our class and those of the SDKs; Google's has but one for each side's fault."""
 
-OWN_HEADER = {"openrouter"}
+OWN_HEADER = {"glm", "openrouter"}
 """Who tells the id of a request in a header that we know and the SDK does not."""
 
 
