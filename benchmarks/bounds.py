@@ -10,6 +10,9 @@ from benchmarks.figures import Results
 FAR = 2.0
 """A short run fails beyond so many times the bound: less may be the machine."""
 
+ALONE_FAR = 3.0
+"""The same for calls one after the other: of the same code, machines have measured from 2.0x to 5.1x."""
+
 STACK, FLOOR = "ranvier: five layers and a user's", "the floor"
 RESILIENT, SHARING = "ranvier: resilient()", "ranvier: resilient() and all that shares"
 RAW, FASTEST, HTTPX, DEFAULT = "aiohttp, raw", "ranvier on aiohttp", "ranvier on httpx", "ranvier, no extra"
@@ -27,6 +30,7 @@ class Bound:
         unit: Of the limit: `x` is a ratio.
         base: The row it is divided by, or that it is divided into where `least` is true.
         least: The other costs at least so many times as much.
+        far: How many times it must be missed to fail a short run.
     """
 
     told: str
@@ -36,6 +40,7 @@ class Bound:
     unit: str = "x"
     base: str | None = None
     least: bool = False
+    far: float = FAR
 
     def figure(self, results: Results) -> float | None:
         """What was measured; `None` where nothing was."""
@@ -54,15 +59,15 @@ class Bound:
         """Never so by an absolute time: that is the machine's as much as ours."""
         if self.unit not in ("x", "bytes"):
             return False
-        return figure < self.limit / FAR if self.least else figure > FAR * self.limit
+        return figure < self.limit / self.far if self.least else figure > self.far * self.limit
 
     def shown(self, figure: float) -> str:
         """A figure of this bound, with its unit."""
         return f"{figure:.3g}x" if self.unit == "x" else f"{figure:.4g} {self.unit}"
 
 
-def _floor(told: str, table: str, limit: float) -> Bound:
-    return Bound(told, table, STACK, limit, base=FLOOR)
+def _floor(told: str, table: str, limit: float, far: float = FAR) -> Bound:
+    return Bound(told, table, STACK, limit, base=FLOOR, far=far)
 
 
 def _ahead(row: str, told: str, limits: dict[str, float]) -> list[Bound]:
@@ -73,8 +78,8 @@ def _ahead(row: str, told: str, limits: dict[str, float]) -> list[Bound]:
 
 
 BOUNDS = [
-    _floor("The whole stack over the floor, call after call, uvloop", "sequential-uvloop", 2.0),
-    _floor("The same, asyncio", "sequential-asyncio", 1.8),
+    _floor("The whole stack over the floor, call after call, uvloop", "sequential-uvloop", 2.0, ALONE_FAR),
+    _floor("The same, asyncio", "sequential-asyncio", 1.8, ALONE_FAR),
     _floor("The whole stack over the floor, 10,000 in flight, uvloop", "in-flight-10000-uvloop", 1.8),
     _floor("The same, asyncio", "in-flight-10000-asyncio", 1.7),
     Bound(
