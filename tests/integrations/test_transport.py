@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,9 +12,10 @@ import httpx
 import httpx2
 import pytest
 
-from ranvier import ConfigurationError, Deployment, Pipeline, tenant
+from ranvier import ConfigurationError, Deployment, Layer, Pipeline, Place, RejectedError, tenant
 from ranvier.integrations import transport
 from ranvier.layers import Breaker, Deadline, Fallback, Retry, Timeout
+from ranvier.pipeline import Call, Handler
 from ranvier.providers import Anthropic, Gemini, OpenAI
 from ranvier.simulator import Cut, Reset, Rule, Silence, Simulator, Slow, Status
 from ranvier.testing import Loopback, Visit, assert_settled
@@ -328,3 +330,20 @@ def test_a_pipeline_and_layers_are_one_too_many() -> None:
     pipeline = Pipeline(Fallback(OpenAI("sk-x")))
     with pytest.raises(ConfigurationError, match="one pipeline"):
         transport(pipeline, Retry())
+
+
+@pytest.mark.parametrize("wait", [math.inf, math.nan, 1.5])
+async def test_a_layer_may_reject_for_any_time(wait: float) -> None:
+    """What is no number of seconds is left out of the header."""
+
+    class Rejecting(Layer):
+        place = Place.CALL
+
+        async def handle(self, call: Call, inner: Handler[Any]) -> Any:
+            raise RejectedError("not now", retry_after=wait)
+
+    pipeline = Pipeline(Rejecting(), Fallback(OpenAI("sk-x", api="chat")))
+    async with pipeline, httpx2.AsyncClient(transport=transport(pipeline)) as client:
+        answer = await client.post("https://api.openai.com/v1/chat/completions", json=CHAT)
+    assert answer.status_code == 503
+    assert answer.headers.get("retry-after") == ("2" if wait == 1.5 else None)

@@ -47,7 +47,7 @@ def refusal(written: WrittenRequest, error: RanvierError) -> Refusal:
             return Refusal(reply.status, {**reply.headers, "x-should-retry": "false"}, reply.take())
     status = STATUSES.get(own.kind, 503)
     headers = {"content-type": "application/json", "x-should-retry": "false"}
-    if error.retry_after is not None:
+    if error.retry_after is not None and math.isfinite(error.retry_after):  # a layer may give any number
         headers["retry-after"] = str(math.ceil(error.retry_after))
     return Refusal(status, headers, json.dumps(_body(written.wire, status, str(own))).encode())
 

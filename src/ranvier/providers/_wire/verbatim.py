@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from ranvier.errors.provider import InvalidRequestError, ProviderError
@@ -96,8 +97,9 @@ async def _steps(adapter: Adapter, call: Call, kept: VerbatimReply) -> AsyncGene
         if not written.streamed:
             yield await _whole(server, call, wire, reply, kept)
             return
-        async for each in _streamed(server, call, wire, reply, kept):
-            yield each
+        async with aclosing(_streamed(server, call, wire, reply, kept)) as chunks:
+            async for each in chunks:
+                yield each
     finally:
         await reply.aclose()
 
