@@ -1,6 +1,7 @@
-"""Bodies to begin with: those of the seven wires, and recorded ones where they lie beside the checkout."""
+"""Bodies to begin with: those of every wire, and recorded ones where they lie beside the checkout."""
 
 import json
+import struct
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from ranvier.pipeline.call import Call
 from ranvier.pipeline.deployment import Deployment
 from ranvier.pipeline.registry import names_of
 from ranvier.providers import GLM, Kimi, OpenRouter
+from ranvier.simulator.wires.clouds.aws.frames import event, frames_of
 from support.providers.five_wires import WIRES
 from support.providers.recordings import RECORDINGS, exchanges
 from support.providers.seven import APIS, BODIES
@@ -27,6 +29,7 @@ DIALECTS = {
     "anthropic_messages": "anthropic",
     "gemini_generate": "gemini",
     "ollama_chat": "ollama",
+    "bedrock_converse": "converse",
 }
 OF_THEIR_OWN = {"moonshot": Kimi.family, "zai": GLM.family, "openrouter": OpenRouter.family}
 """The adapter for a recorded dialect, and for those who have one of their own."""
@@ -48,9 +51,15 @@ class Body:
 
     @property
     def objects(self) -> list[Any]:
-        """The JSON in it: of a whole body one value, of a stream one for each of its events."""
+        """The JSON in it: of a whole body one value, of a stream one for each of its events.
+
+        A binary frame is an object with one event by its name.
+        """
         if not self.streamed:
             return [json.loads(self.content)]
+        if self.provider == "converse":
+            frames = frames_of(self.content)
+            return [{headers.get(":event-type", ""): json.loads(payload)} for headers, payload in frames]
         lines = self.content.decode().splitlines()
         if self.provider != "ollama":
             lines = [line[5:] for line in lines if line.startswith("data:") and "[DONE]" not in line]
@@ -58,6 +67,8 @@ class Body:
 
     def with_objects(self, objects: list[Any]) -> bytes:
         """The bytes of a body like this one with other JSON in it."""
+        if self.streamed and self.provider == "converse":
+            return b"".join(map(_frame, objects))
         texts = [json.dumps(each) for each in objects]
         if not self.streamed:
             return "".join(texts).encode()
@@ -68,8 +79,16 @@ class Body:
         return "".join(events).encode()
 
 
-def _name(event: Any) -> str:
-    kind = event.get("type") if isinstance(event, dict) else None
+def _frame(object: Any) -> bytes:
+    """A binary frame; what is no object with one name is the payload of an event without a name."""
+    name, payload = "", object
+    if isinstance(object, dict) and len(object) == 1:
+        ((name, payload),) = object.items()
+    return event(name if name.isalnum() and name.isascii() else "", json.dumps(payload).encode())
+
+
+def _name(object: Any) -> str:
+    kind = object.get("type") if isinstance(object, dict) else None
     return f"event: {kind}\n" if isinstance(kind, str) and kind.isalnum() else ""
 
 
@@ -105,7 +124,7 @@ def _odd_ones() -> list[Body]:
 def _is_json(body: Body) -> bool:
     try:
         return bool(body.objects)
-    except ValueError:
+    except (ValueError, struct.error):
         return False
 
 

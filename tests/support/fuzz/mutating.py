@@ -69,8 +69,8 @@ def stopping(provider: str) -> Any:
     """An event that gives a finish reason, and nothing else."""
     if provider == "responses":  # it has no other event than the last one
         return {"type": "response.completed", "response": {"status": "completed", "output": []}}
-    event = WIRES[provider].stopping()
-    return json.loads(event[event.index(b"{") :])
+    wire = WIRES["bedrock" if provider == "converse" else provider]
+    return Body(provider, wire.stopping(), streamed=True).objects[0]
 
 
 @st.composite
