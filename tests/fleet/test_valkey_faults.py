@@ -76,7 +76,7 @@ def test_a_replica_is_read_only_until_it_leads(servers: Servers) -> None:
 def test_a_full_server_refuses_to_write(servers: Servers) -> None:
     """With `noeviction`, which is the default of the server."""
     full = servers(maxmemory="4mb")
-    full.ask("SET", "filling", "x" * 5_000_000)
+    full.ask("SETRANGE", "filling", 5_000_000, "x")
     with pytest.raises(valkey.OutOfMemoryError):
         full.ask("SET", "key", "value")
 
