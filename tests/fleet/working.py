@@ -1,0 +1,102 @@
+"""What a worker of the fleet does: it asks a pipeline for its tenants, until its input ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+from pathlib import Path
+
+from fleet.logged_store import LoggedStore
+from fleet.orders import Orders
+from fleet.worker_log import WorkerLog, now
+from ranvier import Deployment, Pipeline
+from ranvier.events import Event, SharedCircuitChanged
+from ranvier.layers import Breaker, Deadline, Fallback, Retry, Throttle, Timeout
+from ranvier.layers.breaker.shared.settings import SharedCircuits
+from ranvier.pipeline.reporting.logging import LoggingListener
+from ranvier.providers import Anthropic, OpenAI
+from ranvier.store import ValkeyStore
+
+SECRET = "the fleet's own"
+
+COOLDOWN, MAX_COOLDOWN = 1.0, 2.0
+"""Seconds; as short as they are, an outage in the fleet takes seconds as well."""
+
+VOTES, MAX_PROBES = 5, 6
+SILENCE = 4.0
+"""Seconds to the first content, so that a probe of a silent target stays in flight for a while."""
+
+
+async def work(orders: Orders) -> None:
+    """Call until the input ends."""
+    log = WorkerLog(Path(orders.log))
+    logging.getLogger("ranvier").addHandler(_Said(log))
+    async with pipeline_of(orders, log) as pipeline:
+        names = [f"tenant-{orders.number}-{number}" for number in range(orders.tenants)]
+        load = [asyncio.create_task(_ask_on(pipeline, name, orders.pause, log)) for name in names]
+        log.note("working")
+        await asyncio.to_thread(sys.stdin.read)
+        for task in load:
+            task.cancel()
+        await asyncio.wait(load)
+    log.note("ended")
+
+
+def pipeline_of(orders: Orders, log: WorkerLog) -> Pipeline:
+    """Two targets, the first of which fails; with the store, unless the worker is alone."""
+
+    def note(event: Event) -> None:
+        if isinstance(event, SharedCircuitChanged):
+            log.note("circuit", target=event.target, before=event.before, after=event.after)
+
+    return Pipeline(
+        Deadline(20),
+        Fallback(
+            Deployment(OpenAI("shared", base_url=orders.openai), "gpt-5.2"),
+            Deployment(Anthropic("shared", base_url=orders.anthropic), "claude-sonnet-5"),
+        ),
+        Retry(max_retries=1, base_delay=0.05),
+        Throttle(max_wait=1),
+        Breaker(
+            failure_threshold=5,
+            cooldown=COOLDOWN,
+            max_cooldown=MAX_COOLDOWN,
+            shared=SharedCircuits(VOTES, 0.5, COOLDOWN, MAX_COOLDOWN, MAX_PROBES),
+        ),
+        Timeout(None, first_token=SILENCE, idle=5),
+        listeners=[LoggingListener(), note],
+        store=store_of(orders, log),
+    )
+
+
+def store_of(orders: Orders, log: WorkerLog) -> LoggedStore | None:
+    """The store that all share, noting what is said to it."""
+    if orders.store is None:
+        return None
+    return LoggedStore(ValkeyStore(orders.store, prefix="fleet", secret=SECRET), log)
+
+
+async def _ask_on(pipeline: Pipeline, tenant: str, pause: float, log: WorkerLog) -> None:
+    """One tenant, who asks again and again."""
+    while True:
+        await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
+        began, by, how = now(), "", "answered"
+        try:
+            by = (await pipeline.complete("Hi", tenant=tenant)).provider
+        except Exception as error:  # because: whatever it is, it is judged at the end
+            how = f"{type(error).__name__}: {error}"
+        log.note("call", tenant=tenant, took=now() - began, how=how, by=by)
+
+
+class _Said(logging.Handler):
+    """Notes what ranvier logs."""
+
+    def __init__(self, log: WorkerLog) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note one line."""
+        self._log.note("said", name=record.name, line=record.getMessage())
