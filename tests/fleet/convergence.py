@@ -64,9 +64,11 @@ def turns(entries: Iterable[Entry], target: str, state: str, since: float) -> di
     """When each worker's circuit first went to `state` after `since`."""
     found: dict[int, float] = {}
     for entry in entries:
-        if entry.what == "circuit" and entry.at >= since and entry.facts["target"] == target:
-            if entry.facts["after"] == state:
-                found.setdefault(entry.worker, entry.at)
+        facts = entry.facts
+        if entry.what != "circuit" or entry.at < since:
+            continue
+        if (facts["target"], facts["after"]) == (target, state):
+            found.setdefault(entry.worker, entry.at)
     return found
 
 

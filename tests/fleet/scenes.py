@@ -1,4 +1,4 @@
-"""What happens to the fleet: each scene is an outage of the first target, with a fault in the middle of it."""
+"""What happens to the fleet: each scene is an outage of the first target, with a fault in it."""
 
 from __future__ import annotations
 

@@ -68,5 +68,6 @@ class Reader:
 
 def described(record: Any) -> dict[str, Any]:
     """A command, a reply or a change, by the name of its class and its fields."""
-    assert is_dataclass(record) and not isinstance(record, type)
+    assert is_dataclass(record)
+    assert not isinstance(record, type)
     return {"is": type(record).__name__, **asdict(record)}

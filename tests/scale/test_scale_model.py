@@ -1,0 +1,41 @@
+"""The model of the messages, in small and in virtual time, on a store in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from ranvier.store import MemoryStore
+from scale.meter import Phase
+from scale.stage import Stage
+
+pytestmark = pytest.mark.virtual_time
+
+WORKERS, TENANTS = 20, 400
+
+
+async def played() -> dict[str, Phase]:
+    """The phases of a small fleet."""
+    store = MemoryStore()
+    digests = [store.digest(f"tenant-{number}") for number in range(TENANTS)]
+    phases = await Stage(WORKERS, digests, 5.0, store, None).play(20.0)
+    return {each.name: each for each in phases}
+
+
+async def test_a_healthy_worker_says_two_things_a_second_in_one_round_trip() -> None:
+    """That it lives, and that it wants to know what is not as it should be."""
+    healthy = (await played())["healthy"]
+    assert set(healthy.kinds) == {"Heartbeat", "Look"}
+    assert healthy.batches == pytest.approx(WORKERS, rel=0.1)
+    assert healthy.commands == pytest.approx(2 * WORKERS, rel=0.1)
+    assert healthy.pushes == 0
+
+
+async def test_an_outage_costs_counts_until_the_circuit_opens_and_probes_from_then_on() -> None:
+    """Each tenant's first failure is asked about, and all workers report what they have counted."""
+    phases = await played()
+    first, opened = phases["outage, first second"], phases["outage, open"]
+    assert first.kinds["TenantFailed"] > WORKERS
+    assert first.kinds["Count"] > WORKERS
+    assert first.kinds["Alarm"] < 2 * WORKERS
+    assert set(opened.kinds) <= {"Heartbeat", "Look", "Probe", "Beat", "Release"}
+    assert 0 < opened.kinds["Probe"] < WORKERS
