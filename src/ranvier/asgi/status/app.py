@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from ranvier import validation
 from ranvier.asgi.exchange import App, Receive, Reply, Scope, Send, path_within
-from ranvier.asgi.status import metrics
+from ranvier.asgi.status import families, metrics
 from ranvier.asgi.status.admin import Admin
 from ranvier.asgi.status.circuits import MAX_ROWS, TooBusyError
 from ranvier.asgi.status.names import Names
@@ -133,8 +133,9 @@ class StatusApp:
         return Reply.json({**facts, "operable": self._admin.allowed})
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Reply:
-        text = metrics.exposition(self._report, await self._report.overview(), by_tenant=self._tenant_metrics)
-        return Reply(200, text, metrics.CONTENT_TYPE)
+        overview = await self._report.overview()
+        own = metrics.families(self._report, overview, by_tenant=self._tenant_metrics)
+        return Reply(200, families.exposition(own), families.CONTENT_TYPE)
 
 
 def _query(query: bytes) -> tuple[str, int]:
