@@ -65,6 +65,9 @@ class Stacked(Protocol):
     def opened(self, pipeline: Runtime) -> None:
         """Called each time a pipeline opens."""
 
+    def divide(self, workers: int) -> None:
+        """Called when the number of live workers has changed."""
+
     def admits_now(self, call: Call) -> bool:
         """True if it would admit `call` now."""
 

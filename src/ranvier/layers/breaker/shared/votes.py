@@ -1,13 +1,18 @@
 """Counts one vote per tenant on one target, in a window of two halves.
 
-A voter is the hash of a tenant's name. Python keys string hashes with a secret of the process, so nobody
-can choose a name that is in the sample, and names need not be stored. Each operation takes amortized
-O(1): when a half ends, each voter in it is recounted once. Pure: the caller passes the time.
+A voter is a tenant. Python keys the hashes of strings with a secret of the process, so nobody can choose a
+name that is in the sample. Each operation takes amortized O(1): when a half ends, each voter in it is
+recounted once. Pure: the caller passes the time.
+
+Where several workers share a store, the counts are reported while the target is `watched`, the halves end
+when the store says so, and the sample is the same in all workers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable, Iterator
+from typing import Protocol
 
 from ranvier.layers.breaker.shared.silences import GONE, MAX_SILENCES, WAITING, Silence, Silences
 
@@ -51,11 +56,11 @@ class Votes:
 
     def __init__(self, quorum: int) -> None:
         self._quorum = quorum
-        self._now: dict[int, int] = {}  # the tallies of the current half, by voter
-        self._past: dict[int, int] = {}  # those of the half before
+        self._now: dict[Hashable, int] = {}  # the tallies of the current half, by voter
+        self._past: dict[Hashable, int] = {}  # those of the half before
         self._half = 0  # the number of the current half
         self._started_at = self._turns_at = -math.inf
-        self._waiting: dict[int, int] = {}  # silences that wait, by voter; they count in the current half
+        self._waiting: dict[Hashable, int] = {}  # silences that wait, by voter; they count in the current half
         self._silences = Silences()
         self._sample = 0  # a voter votes if its hash has none of these bits
         self.active = self.failing = 0
@@ -66,7 +71,7 @@ class Votes:
 
     # --- outcomes --------------------------------------------------------------------------------
 
-    def content(self, voter: int, began: float, now: float) -> None:
+    def content(self, voter: Hashable, began: float, now: float) -> None:
         """An attempt of `voter` that began at `began` had its first content."""
         silences = self._silences
         if began > silences.latest:
@@ -86,13 +91,13 @@ class Votes:
         else:  # nearly always: the vote stays the same
             self._now[voter] = tally + GOOD
 
-    def failed(self, voter: int, now: float) -> None:
+    def failed(self, voter: Hashable, now: float) -> None:
         """An attempt of `voter` failed."""
         if now >= self._turns_at:
             self._turn(now)
         self._count(voter, 1)
 
-    def broke(self, voter: int, now: float) -> None:
+    def broke(self, voter: Hashable, now: float) -> None:
         """An attempt of `voter` failed after its content was counted: take the content back."""
         if now >= self._turns_at:
             self._turn(now)
@@ -100,7 +105,7 @@ class Votes:
 
     # --- silences --------------------------------------------------------------------------------
 
-    def silent(self, voter: int, began: float, now: float) -> Silence | None:
+    def silent(self, voter: Hashable, began: float, now: float) -> Silence | None:
         """An attempt of `voter` passed its hang threshold; `None` if that counts nothing.
 
         The silence counts until it is taken back, or until the half after the one in which it ends.
@@ -143,7 +148,7 @@ class Votes:
         elif half == self._half - 1:
             self._take_back(silence.voter, self._past)
 
-    def _stop_waiting(self, voter: int) -> None:
+    def _stop_waiting(self, voter: Hashable) -> None:
         before = self._vote(voter)
         left = self._waiting.get(voter, 1) - 1
         if left:
@@ -152,7 +157,7 @@ class Votes:
             self._waiting.pop(voter, None)
         self._changed(before, self._vote(voter))
 
-    def _take_back(self, voter: int, half: dict[int, int]) -> None:
+    def _take_back(self, voter: Hashable, half: dict[Hashable, int]) -> None:
         before = self._vote(voter)
         if half[voter] == 1:
             del half[voter]
@@ -168,7 +173,7 @@ class Votes:
 
     # --- counting --------------------------------------------------------------------------------
 
-    def _vote(self, voter: int) -> bool | None:
+    def _vote(self, voter: Hashable) -> bool | None:
         """True against the target, false for it, `None` for no vote."""
         tally, waiting = self._now.get(voter), self._waiting.get(voter, 0)
         if tally is None:
@@ -179,7 +184,7 @@ class Votes:
                 return None
         return (tally & FAILURES) + waiting > tally // GOOD
 
-    def _count(self, voter: int, by: int) -> None:
+    def _count(self, voter: Hashable, by: int) -> None:
         """Add `by` to the tally of `voter` in the current half."""
         if voter not in self._now and len(self._now) >= MAX_VOTERS and not voter & self._sample:
             self._narrow()
