@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "testing": {"pipeline", "providers", "testing"},
     "simulator": {"pipeline", "providers", "simulator"},
     "asgi": {"pipeline", "asgi"},
+    "store": {"store"},
     "integrations": {"pipeline", "providers", "integrations"},
     "presets": {"pipeline", "layers", "providers"},
     "config": {"config", "pipeline", "layers", "presets", "providers", "telemetry", ""},

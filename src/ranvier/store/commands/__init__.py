@@ -1,0 +1,44 @@
+"""What workers say to a store, what it replies, and what it pushes. Frozen records, without behaviour."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ranvier.store.commands import circuits, gates, tenants, workers
+
+CircuitCommand: TypeAlias = (
+    circuits.Alarm
+    | circuits.Count
+    | circuits.Probe
+    | circuits.Beat
+    | circuits.Release
+    | circuits.Prove
+    | circuits.Disprove
+    | circuits.Isolate
+    | circuits.Reset
+)
+TenantCommand: TypeAlias = (
+    tenants.TenantFailed
+    | tenants.TenantOpened
+    | tenants.TenantClosed
+    | tenants.IsolateTenant
+    | tenants.ResetTenant
+)
+GateCommand: TypeAlias = gates.CloseGate | gates.OpenGate
+WorkerCommand: TypeAlias = workers.Heartbeat | workers.Leave | workers.Look | workers.ReadFleet
+
+Command: TypeAlias = CircuitCommand | TenantCommand | GateCommand | WorkerCommand
+"""What a worker says."""
+
+Reply: TypeAlias = (
+    circuits.CircuitReply
+    | tenants.TenantView
+    | gates.GateView
+    | workers.Alive
+    | workers.Looked
+    | workers.Fleet
+)
+"""What the store answers; which one to which command is said in their modules."""
+
+Change: TypeAlias = circuits.CircuitView | tenants.TenantView | gates.GateView | workers.Missed
+"""What is pushed to every worker."""
