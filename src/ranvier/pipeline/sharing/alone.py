@@ -26,13 +26,52 @@ class NoLink(CircuitLink):
         """Python's hash, which is keyed by a secret of the process."""
         return hash(voter)
 
+    def failed(self) -> None:
+        """Nobody is told."""
+
+    def counted(self, voter: Hashable, *, urgent: bool) -> None:
+        """Nobody is told."""
+
     async def ask(self, probe: object, lease: float, seconds: float) -> bool | None:
         """Nobody can be asked."""
         return None
 
+    def sent(self, probe: object) -> None:
+        """There is no lease."""
+
+    def left(self, probe: object) -> None:
+        """There is no lease."""
+
+    def proved(self, probe: object) -> None:
+        """Nobody is told."""
+
+    def disproved(self) -> None:
+        """Nobody is told."""
+
+    def isolate(self) -> None:
+        """Nobody is told."""
+
+    def reset(self) -> None:
+        """Nobody is told."""
+
 
 class NoTenantLinks(TenantLinks):
     """The links of circuits that no other worker has."""
+
+    def failed(self, key: Hashable) -> None:
+        """Nobody is asked."""
+
+    def opened(self, key: Hashable, seconds: float) -> None:
+        """Nobody is told."""
+
+    def closed(self, key: Hashable) -> None:
+        """Nobody is told."""
+
+    def isolate(self, key: Hashable) -> None:
+        """Nobody is told."""
+
+    def reset(self, key: Hashable) -> None:
+        """Nobody is told."""
 
     def isolates(self, key: Hashable) -> bool:
         """Operators have commanded it here."""
@@ -47,6 +86,12 @@ class NoGateLinks(GateLinks):
     def name(self, provider: str, model: str | None, credential: str | None) -> str:
         """Nobody needs a name."""
         return ""
+
+    def closed(self, name: str, reason: str, seconds: float, *, final: bool) -> None:
+        """Nobody is told."""
+
+    def opened(self, name: str) -> None:
+        """Nobody is told."""
 
 
 class Alone(Fleet):

@@ -12,8 +12,7 @@ from typing import Protocol
 from ranvier.pipeline.sharing.words import CircuitWord, GateWord
 
 SharedKey = tuple[str, str | None, bool]
-"""Which shared circuit: the provider, the model (`None`: of the whole endpoint), and whether it is of tenants'
-own keys."""
+"""Which shared circuit: provider, model (`None`: of the whole endpoint), and true for tenants' own keys."""
 
 
 class CircuitLink(Protocol):
@@ -39,7 +38,10 @@ class CircuitLink(Protocol):
         later, or to a call that was cancelled, is given back.
         """
 
-    def left(self, probe: object, *, sent: bool) -> None:
+    def sent(self, probe: object) -> None:
+        """The request of `probe` is sent."""
+
+    def left(self, probe: object) -> None:
         """The attempt of `probe` has ended."""
 
     def proved(self, probe: object) -> None:
@@ -82,7 +84,7 @@ class CircuitsHearing(Protocol):
 
 
 class TenantLinks(Protocol):
-    """What one worker says about the circuits of single tenants. A key that is no tuple of texts is its own."""
+    """What one worker says about the circuits of single tenants, where their keys are tuples of texts."""
 
     def failed(self, key: Hashable) -> None:
         """The first failure: hear whether the circuit is open elsewhere."""

@@ -62,6 +62,12 @@ class Silences:
         """Keep `silence`, which is not overtaken yet."""
         heappush(self.heap, silence)
 
+    def has_room(self) -> bool:
+        """True if another silence may be kept; those whose attempts have ended may be dropped for it."""
+        if len(self) >= MAX_SILENCES and self.settled > MAX_SILENCES // 2:
+            self.keep(_waits)
+        return len(self) < MAX_SILENCES
+
     def take_overtaken(self) -> list[Silence]:
         """Take out and return the silences that are overtaken."""
         taken = []
@@ -81,3 +87,7 @@ class Silences:
         for silences in (self.heap, self.leaders):
             silences[:] = filter(counts, silences)
             heapify(silences)
+
+
+def _waits(silence: Silence) -> bool:
+    return silence.half == WAITING
