@@ -47,12 +47,15 @@ class Epoch:
         run_id: Of the server process: another one after a restart or a failover.
         role: `master` or `slave`, as the server calls it.
         same_secret: False if another worker names tenants with another secret.
+        other_protocols: Numbers of other protocols that workers spoke here within a day: nothing is shared
+            with those.
     """
 
     key: str
     run_id: str
     role: str
-    same_secret: bool
+    same_secret: bool = True
+    other_protocols: tuple[int, ...] = ()
 
 
 class Session(Protocol):

@@ -55,7 +55,8 @@ class CircuitView:
     Attributes:
         generation: 0 if the store does not know the circuit: then it is closed.
         step: Counts the changes within a generation. Of two views the one with the larger
-            (generation, step) is the later one, and equal ones tell the same but for `retry_after`.
+            (generation, step) is the later one; equal ones differ in numbers only, and in whether an open
+            circuit is half-open, which it is while a probe holds a valid lease.
         retry_after: Milliseconds until the next probe may start; `None` if closed or isolated.
         alarmed: Workers report their counts, while it is closed.
         half: The number of the current half; counts of it and of the one before are taken.

@@ -1,0 +1,165 @@
+"""One shared circuit in a store: its state, its probes and its votes.
+
+It is half-open as long as it is open and a probe holds a valid lease, so that nothing has to happen when a
+lease ends.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ranvier.facts.circuit import CLOSED, HALF_OPEN, OPEN, CircuitState
+from ranvier.store.commands.circuits import CircuitKey, CircuitView, Probe, Rules
+from ranvier.store.engine.limits import DAY, LEASE_LIVES
+from ranvier.store.engine.moment import Moment
+from ranvier.store.engine.votes import Votes
+
+Holder = tuple[str, int]
+"""A worker and the number of its probe."""
+
+
+class Lease(NamedTuple):
+    """The lease of a probe.
+
+    Attributes:
+        until: When the attempt's limits end.
+        alive: When it ends unless its holder lives.
+        number: How many probes had started with it, since the circuit opened.
+    """
+
+    until: int
+    alive: int
+    number: int
+
+    def valid(self, ms: int) -> bool:
+        """True until one of both times; one in the far future is from before the clock was set back."""
+        return ms < self.until and ms < self.alive <= ms + LEASE_LIVES
+
+
+class Circuit:
+    """The record of one shared circuit; `state` is closed, open or isolated."""
+
+    def __init__(self, generation: int) -> None:
+        self.state = CLOSED
+        self.generation = generation
+        self.step = 0
+        self.next_probe = 0  # when the next probe may start
+        self.started = 0  # probes, since it opened
+        self.leases: dict[Holder, Lease] = {}
+        self.votes = Votes()
+        self.alarmed = False
+        self.opens = 0
+        self.by = ""
+
+    def enter(self, state: CircuitState, now: Moment) -> None:
+        """Begin a new generation in `state`, without probes and counts."""
+        self.state = state
+        self.generation = now.generation(self.generation)
+        self.step = 0
+        self.started = 0
+        self.leases = {}
+        self.alarmed = False
+        if state is OPEN:
+            self.votes.drop()
+        else:
+            self.votes.start(now.ms)
+
+    def raise_alarm(self, now: Moment) -> None:
+        """From now on counts are taken."""
+        self.alarmed = True
+        self.votes.start(now.ms)
+
+    def calm(self, now: Moment) -> None:
+        """The window is clean: no counts are needed any more."""
+        self.alarmed = False
+        self.votes.start(now.ms)
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    def opens_by(self, rules: Rules) -> bool:
+        """True if enough tenants vote against the target."""
+        failing = self.votes.failing
+        return failing >= rules.votes and failing >= rules.share * self.votes.active
+
+    def open(self, rules: Rules, jitter: int, now: Moment) -> None:
+        """Open. The numbers of the votes stay, for operators."""
+        self.enter(OPEN, now)
+        self.opens += 1
+        self.next_probe = now.ms + cooldown(rules, 0, jitter)
+
+    # --- probes ----------------------------------------------------------------------------------
+
+    def leases_at(self, ms: int) -> dict[Holder, Lease]:
+        """Those that are valid."""
+        return {holder: lease for holder, lease in self.leases.items() if lease.valid(ms)}
+
+    def tidy(self, rules: Rules, ms: int) -> None:
+        """Drop leases that are over, and a time to wait that is too long: the clock was set back."""
+        self.leases = self.leases_at(ms)
+        longest = max(rules.cooldown, rules.max_cooldown) * 1200 // 1000
+        self.next_probe = min(self.next_probe, ms + longest)
+
+    def next_in(self, rules: Rules, ms: int) -> int:
+        """Milliseconds until a probe may start; 0 means now."""
+        wait = max(self.next_probe - ms, 0)
+        if len(self.leases) < rules.max_probes:
+            return wait
+        ends = [min(each.until, each.alive) - ms for each in self.leases.values()]
+        return max(wait, min(ends, default=0))
+
+    def grant(self, said: Probe, ms: int) -> None:
+        """Lease a probe."""
+        self.cool_down(said.rules, said.jitter, ms)
+        lease = min(max(said.lease, 0), DAY)
+        self.leases[said.worker, said.number] = Lease(ms + lease, ms + LEASE_LIVES, self.started)
+
+    def cool_down(self, rules: Rules, jitter: int, ms: int) -> None:
+        """A probe starts, or stands for one: the next may start after a longer time."""
+        self.started += 1
+        self.next_probe = ms + cooldown(rules, self.started, jitter)
+
+    def give_back(self, lease: Lease, ms: int) -> None:
+        """A probe that was never sent did not start, unless another one has started since."""
+        if lease.number == self.started:
+            self.started -= 1
+            self.next_probe = ms
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def retry_after(self, ms: int) -> int | None:
+        """Milliseconds until the next probe may start; `None` if closed or isolated."""
+        return max(self.next_probe - ms, 0) if self.state is OPEN else None
+
+    @property
+    def troubled(self) -> bool:
+        """True if workers have to know of it."""
+        return self.state is not CLOSED or self.alarmed
+
+
+def view(key: CircuitKey, circuit: Circuit | None, ms: int, retry_after: int | None = None) -> CircuitView:
+    """How a circuit is now; `None`: unknown, and closed."""
+    circuit = circuit or Circuit(0)
+    probes = len(circuit.leases_at(ms))
+    return CircuitView(
+        circuit=key,
+        state=HALF_OPEN if circuit.state is OPEN and probes else circuit.state,
+        generation=circuit.generation,
+        step=circuit.step,
+        retry_after=circuit.retry_after(ms) if retry_after is None else retry_after,
+        alarmed=circuit.alarmed,
+        half=circuit.votes.half,
+        sample=circuit.votes.sample,
+        failing=circuit.votes.failing,
+        active=circuit.votes.active,
+        probes=probes,
+        opens=circuit.opens,
+        by=circuit.by,
+    )
+
+
+def cooldown(rules: Rules, probes: int, jitter: int) -> int:
+    """Milliseconds until the next probe, when `probes` have started since the circuit opened."""
+    shortest = min(max(rules.cooldown, 0), DAY)
+    longest = min(max(rules.max_cooldown, shortest), DAY)
+    wait = min(shortest * 2 ** min(probes, 20), longest)
+    return int(wait * (1000 + min(max(jitter, 0), 200)) // 1000)

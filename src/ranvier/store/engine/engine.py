@@ -1,0 +1,88 @@
+"""A whole store: it carries out any command, at the time that the caller passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ranvier.store.commands import (
+    Change,
+    CircuitCommand,
+    Command,
+    GateCommand,
+    Reply,
+    TenantCommand,
+)
+from ranvier.store.commands.circuits import CircuitKey, CircuitView
+from ranvier.store.commands.gates import GateView
+from ranvier.store.commands.tenants import TenantKey, TenantView
+from ranvier.store.commands.workers import Heartbeat, Leave, Look, Looked
+from ranvier.store.engine import circuit, gates, tenants
+from ranvier.store.engine.circuits import Circuits
+from ranvier.store.engine.gates import Gates
+from ranvier.store.engine.limits import MAX_LOOKED
+from ranvier.store.engine.moment import Moment, moment
+from ranvier.store.engine.tenants import Tenants
+from ranvier.store.engine.troubles import Trouble, Troubles
+from ranvier.store.engine.workers import Workers
+
+
+class Engine:
+    """The state of a store, and what commands do to it.
+
+    Args:
+        epoch: Which data these are.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        self.troubles = Troubles()
+        self.circuits = Circuits(self.troubles)
+        self.tenants = Tenants(self.troubles)
+        self.gates = Gates(self.troubles)
+        self.workers = Workers(epoch)
+
+    def execute(self, command: Command, us: int) -> tuple[Reply, Sequence[Change]]:
+        """Carry out one command at the microsecond `us`: the reply, and what is pushed to all workers."""
+        now = moment(us)
+        if isinstance(command, CircuitCommand):
+            return self.circuits.execute(command, now)
+        if isinstance(command, TenantCommand):
+            return self.tenants.execute(command, now)
+        if isinstance(command, GateCommand):
+            return self.gates.execute(command, now)
+        if isinstance(command, Heartbeat):
+            return self.workers.beat(command, now), ()
+        if isinstance(command, Leave):
+            return self.workers.leave(command, now), ()
+        if isinstance(command, Look):
+            return self._look(command, now), ()
+        return self.workers.fleet(now), ()
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def _look(self, said: Look, now: Moment) -> Looked:
+        version = self.troubles.version
+        seen = said.seen if said.seen <= version else 0
+        troubles, more = self.troubles.since(seen)
+        found: dict[Trouble, CircuitView | GateView | TenantView] = {}
+        for which, _ in troubles:
+            if view := self._view(which, now):
+                found[which] = view
+        if seen != version:
+            for key in said.known[:MAX_LOOKED]:
+                if key not in found:
+                    found[key] = circuit.view(key, self.circuits.records.get(key, now.ms), now.ms)
+        last = troubles[-1][1] if more else version
+        return Looked(self.workers.epoch, last, more, tuple(found.values()))
+
+    def _view(self, which: Trouble, now: Moment) -> CircuitView | GateView | TenantView | None:
+        """How it is now; `None` if it ended by itself."""
+        if isinstance(which, CircuitKey):
+            if record := self.circuits.records.get(which, now.ms):
+                return circuit.view(which, record, now.ms)
+        elif isinstance(which, TenantKey):
+            if known := self.tenants.records.get(which, now.ms):
+                return tenants.view(which, known, now.ms)
+        elif closing := self.gates.at(which, now.ms):
+            return gates.view(which, closing, now.ms)
+        self.troubles.over(which)
+        return None

@@ -1,0 +1,73 @@
+"""Carries out the commands about gates of shared keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ranvier.store.commands import GateCommand
+from ranvier.store.commands.gates import CloseGate, GateView, OpenGate
+from ranvier.store.engine.limits import DAY, LEAST_EXTENSION, MAX_TROUBLES
+from ranvier.store.engine.moment import Moment
+from ranvier.store.engine.records import Records
+from ranvier.store.engine.troubles import Troubles
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Why and until when a gate is closed."""
+
+    generation: int
+    until: int
+    reason: str
+    by: str
+
+
+class Gates:
+    """The gates that are closed."""
+
+    def __init__(self, troubles: Troubles) -> None:
+        self.records: Records[str, Closing] = Records(MAX_TROUBLES)
+        self._troubles = troubles
+
+    def execute(self, said: GateCommand, now: Moment) -> tuple[GateView, list[GateView]]:
+        """Carry out one command; returns what is pushed, too."""
+        closing = self.at(said.gate, now.ms)
+        after = _close(said, closing, now) if isinstance(said, CloseGate) else _open(said, closing, now)
+        seen = view(said.gate, after, now.ms)
+        if after is closing or after is None:
+            return seen, []
+        self._troubles.changed(said.gate, troubled=after.until > now.ms)
+        if after.until > now.ms:
+            self.records.put(said.gate, after, now.ms, after.until - now.ms)
+        else:
+            self.records.drop(said.gate)
+        return seen, [seen]
+
+    def at(self, gate: str, ms: int) -> Closing | None:
+        """Its closing, unless that is over, or from before the clock was set back."""
+        closing = self.records.get(gate, ms)
+        return closing if closing is not None and ms < closing.until <= ms + DAY else None
+
+
+def _close(said: CloseGate, closing: Closing | None, now: Moment) -> Closing | None:
+    until = now.ms + min(max(said.closed_for, 0), DAY)
+    if closing is None:
+        return Closing(now.generation(0), until, said.reason, said.worker) if until > now.ms else None
+    longer = until >= closing.until + LEAST_EXTENSION
+    final = said.final and said.reason != closing.reason
+    if not longer and not final:
+        return closing
+    return Closing(now.generation(closing.generation), max(until, closing.until), said.reason, said.worker)
+
+
+def _open(said: OpenGate, closing: Closing | None, now: Moment) -> Closing | None:
+    if closing is None or closing.generation != said.generation:
+        return closing
+    return Closing(now.generation(closing.generation), 0, "", said.worker)
+
+
+def view(gate: str, closing: Closing | None, ms: int) -> GateView:
+    """How a gate is now; `None`: open."""
+    if closing is None:
+        return GateView(gate, 0, 0, "", "")
+    return GateView(gate, max(closing.until - ms, 0), closing.generation, closing.reason, closing.by)

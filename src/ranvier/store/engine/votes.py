@@ -1,0 +1,173 @@
+"""Counts one vote per tenant, from what many workers saw of it, in a window of two halves.
+
+A worker reports absolute counts per tenant and half, which replace its earlier ones, so that a report may
+come twice. Each takes O(1): a tenant's total is kept beside the counts of each worker. When a half ends, the
+numbers of the current one become those of both.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ranvier.store.commands.circuits import TenantCount
+from ranvier.store.engine.limits import (
+    HALF,
+    LONGEST_HALF,
+    MAX_COUNTS,
+    MAX_SAMPLE,
+    MAX_VOTERS,
+)
+
+
+class Tally(NamedTuple):
+    """Contents and failures, of one worker or of all."""
+
+    contents: int
+    failures: int
+
+    @property
+    def vote(self) -> bool | None:
+        """True against the target, false for it, `None` for no vote."""
+        return None if self == NONE else self.failures > self.contents
+
+
+NONE = Tally(0, 0)
+
+Counts = dict[tuple[str, str], Tally]
+"""By tenant and worker; under the worker "" the total of the tenant. Without those that are `NONE`."""
+
+
+class Votes:
+    """The votes on one target.
+
+    Attributes:
+        half: Which half is the current one.
+        sample: Only tenants whose digests are multiples of it vote.
+        active, failing: Tenants that vote, and those that vote against the target, by the latest half in
+            which they appear.
+    """
+
+    def __init__(self) -> None:
+        self.half = 0
+        self.sample = 1
+        self.started_at = 0  # when the current half began
+        self.active = self.failing = 0
+        self.now_active = self.now_failing = 0  # the same, of the current half alone
+        self.now_failures = self.past_failures = 0  # the failures in each half, of all tenants
+        self.now: Counts = {}
+        self.past: Counts = {}
+
+    def start(self, ms: int) -> None:
+        """Begin with an empty window. Counts of the halves before are not taken any more."""
+        self.drop()
+        self.half += 2
+        self.sample = 1
+        self.started_at = ms
+        self.active = self.failing = 0
+        self.now_active = self.now_failing = self.now_failures = self.past_failures = 0
+
+    def drop(self) -> None:
+        """Forget the counts; keep the numbers, for operators."""
+        self.now, self.past = {}, {}
+
+    # --- counting --------------------------------------------------------------------------------
+
+    def count(self, worker: str, half: int, said: TenantCount) -> None:
+        """Replace what `worker` said of a tenant in the current half or in the one before."""
+        counts = self.now if half == self.half else self.past
+        mine = counts.get((said.tenant, worker), NONE)
+        tally = Tally(said.contents, said.failures)
+        if tally == mine or not self._takes(said.tenant, counts, isnew=mine == NONE):
+            return
+        total = counts.get((said.tenant, ""), NONE)
+        after = Tally(
+            total.contents + tally.contents - mine.contents, total.failures + tally.failures - mine.failures
+        )
+        _put(counts, (said.tenant, worker), tally)
+        _put(counts, (said.tenant, ""), after)
+        self._changed(said.tenant, counts is self.now, total, after)
+
+    def _changed(self, tenant: str, current: bool, before: Tally, after: Tally) -> None:
+        """The total of a tenant in one of the halves has changed."""
+        hidden = (self.past if current else self.now).get((tenant, ""), NONE).vote
+        if current:
+            self.now_failures += after.failures - before.failures
+            self.now_active += (after.vote is not None) - (before.vote is not None)
+            self.now_failing += (after.vote is True) - (before.vote is True)
+        else:
+            self.past_failures += after.failures - before.failures
+            if hidden is not None:  # it votes in the current half
+                return
+        was, now = (hidden if each.vote is None else each.vote for each in (before, after))
+        self.active += (now is not None) - (was is not None)
+        self.failing += (now is True) - (was is True)
+
+    # --- the sample ------------------------------------------------------------------------------
+
+    def _takes(self, tenant: str, counts: Counts, *, isnew: bool) -> bool:
+        """True if the tenant votes, and there is room for it."""
+        voter = (tenant, "") not in counts and counts is self.now
+        full = isnew and (len(counts) >= MAX_COUNTS or (voter and self.now_active >= MAX_VOTERS))
+        if full and not _number(tenant) % self.sample and self.sample < MAX_SAMPLE:
+            self._narrow()
+        return not _number(tenant) % self.sample and not (isnew and len(counts) >= MAX_COUNTS)
+
+    def _narrow(self) -> None:
+        """Leave half of the tenants out of the sample."""
+        self.sample *= 2
+        for counts in (self.now, self.past):
+            for key in [each for each in counts if _number(each[0]) % self.sample]:
+                del counts[key]
+        now, past = _totals(self.now), _totals(self.past)
+        self.now_active, self.now_failing = _voters(now)
+        self.active, self.failing = _voters({**past, **now})
+        self.now_failures = sum(each.failures for each in now.values())
+        self.past_failures = sum(each.failures for each in past.values())
+
+    # --- the window ------------------------------------------------------------------------------
+
+    def skip_empty(self, ms: int) -> None:
+        """Forget both halves if the current one is so old that an empty one has passed since."""
+        self.started_at = min(self.started_at, ms)  # the clock was set back
+        if ms - self.started_at >= 2 * LONGEST_HALF:
+            self.start(ms)
+
+    def turn(self, ms: int, quorum: int) -> bool:
+        """End the current half, if it may end. True if neither it nor the one before had a failure."""
+        age = ms - self.started_at
+        if age < HALF or (age < LONGEST_HALF and self.now_active < quorum):
+            return False
+        if self.now_active < MAX_VOTERS // 4 and self.sample > 1:
+            self.sample //= 2
+        clean = self.now_failures == 0 == self.past_failures
+        self.half += 1
+        self.started_at = ms
+        self.now, self.past = {}, self.now
+        self.active, self.failing = self.now_active, self.now_failing
+        self.past_failures = self.now_failures
+        self.now_active = self.now_failing = self.now_failures = 0
+        return clean
+
+
+def _put(counts: Counts, key: tuple[str, str], tally: Tally) -> None:
+    if tally == NONE:
+        counts.pop(key, None)
+    else:
+        counts[key] = tally
+
+
+def _totals(counts: Counts) -> dict[str, Tally]:
+    return {tenant: tally for (tenant, worker), tally in counts.items() if not worker}
+
+
+def _voters(totals: dict[str, Tally]) -> tuple[int, int]:
+    """How many vote, and how many against the target."""
+    return len(totals), sum(each.vote is True for each in totals.values())
+
+
+def _number(tenant: str) -> int:
+    """The digest as a number, as far as a sample needs it."""
+    try:
+        return int(tenant[-8:], 16)
+    except ValueError:
+        return 0

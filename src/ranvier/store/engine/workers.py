@@ -1,0 +1,91 @@
+"""Carries out what workers say of themselves: who lives, and the sums of all counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from ranvier.store.commands.workers import Alive, Fleet, Heartbeat, Leave, WorkerView
+from ranvier.store.engine.limits import (
+    KEEP_WORKER,
+    LEASE_LIVES,
+    MAX_GAUGES,
+    MAX_LOOKED,
+    MAX_NUMBER,
+    MAX_SUMS,
+    MAX_TROUBLES,
+)
+from ranvier.store.engine.moment import Moment
+from ranvier.store.engine.records import Records
+
+
+@dataclass(slots=True)
+class Beating:
+    """What a worker that lives said last."""
+
+    at: int
+    about: Mapping[str, str]
+    gauges: Mapping[str, int]
+
+
+class Workers:
+    """The workers, and the total of their counters.
+
+    A heartbeat adds to the total what a counter has grown since the one before, so that nothing has to be
+    done for a worker that is gone, and nothing is counted twice if it returns.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self._living: dict[str, Beating] = {}
+        self._last: Records[str, dict[str, int]] = Records(MAX_TROUBLES)  # the sums of each worker
+        self._total: dict[str, int] = {}
+
+    def beat(self, said: Heartbeat, now: Moment) -> Alive:
+        """A worker lives."""
+        gauges = dict(islice(said.gauges.items(), MAX_GAUGES))
+        self._living[said.worker] = Beating(now.ms, dict(said.about), gauges)
+        last = self._last.get(said.worker, now.ms) or {}
+        ignored = len(said.gauges) - len(gauges)
+        for name, total in said.sums.items():
+            ignored += not self._add(name, min(total, MAX_NUMBER), last)
+        self._last.put(said.worker, last, now.ms, KEEP_WORKER)
+        return self._alive(now.ms, ignored)
+
+    def _add(self, name: str, total: int, last: dict[str, int]) -> bool:
+        """Count what `name` has grown since `last`; false if there are too many counters."""
+        if name not in self._total and len(self._total) >= MAX_SUMS:
+            return False
+        grown = max(total - last.get(name, 0), 0)  # an older heartbeat may come late
+        last[name] = last.get(name, 0) + grown
+        self._total[name] = self._total.get(name, 0) + grown
+        return True
+
+    def leave(self, said: Leave, now: Moment) -> Alive:
+        """A worker ends."""
+        self._living.pop(said.worker, None)
+        return self._alive(now.ms, 0)
+
+    def fleet(self, now: Moment) -> Fleet:
+        """What operators see."""
+        self._bury(now.ms)
+        living = sorted(self._living.items(), key=_age)
+        shown = (
+            WorkerView(worker, now.ms - each.at, dict(each.about), dict(each.gauges))
+            for worker, each in islice(living, MAX_LOOKED)
+        )
+        return Fleet(tuple(shown), len(living), dict(self._total))
+
+    def _alive(self, ms: int, ignored: int) -> Alive:
+        self._bury(ms)
+        return Alive(len(self._living), self.epoch, ignored)
+
+    def _bury(self, ms: int) -> None:
+        gone = [who for who, each in self._living.items() if not 0 <= ms - each.at < LEASE_LIVES]
+        for who in gone:
+            del self._living[who]
+
+
+def _age(living: tuple[str, Beating]) -> tuple[int, str]:
+    return -living[1].at, living[0]

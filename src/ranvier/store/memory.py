@@ -1,0 +1,105 @@
+"""A store in this process, for several pipelines that share their state, and for simulations."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+
+from ranvier import clock
+from ranvier.store.commands import Change, Command, Reply
+from ranvier.store.digest import digest
+from ranvier.store.engine.engine import Engine
+from ranvier.store.errors import StoreError
+from ranvier.store.protocol import Epoch, Receive, Worker
+
+
+class MemoryStore:
+    """Shares the state of several pipelines of one process: `Pipeline(store=store)` in each of them.
+
+    It does what `ValkeyStore` does, without a server. The pipelines may run on different event loops.
+
+    Args:
+        now: The time in seconds; by default that of the running event loop.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = clock.now) -> None:
+        self._now = now
+        self._secret = secrets.token_bytes(16)
+        self._epoch = secrets.token_hex(8)
+        self._lock = threading.Lock()  # guards the engine and the sessions: event loops have threads
+        self._engine = Engine(self._epoch)
+        self._sessions: dict[MemorySession, None] = {}
+
+    def __repr__(self) -> str:
+        return f"MemoryStore({len(self._sessions)} workers)"
+
+    def digest(self, name: str) -> str:
+        """The name under which a tenant or a key is known in the store."""
+        return digest(name, self._secret)
+
+    async def connect(self, worker: Worker, receive: Receive) -> MemorySession:
+        """Start a session and the pushes to `receive`."""
+        session = MemorySession(self, Epoch(self._epoch, "memory", "master"), receive)
+        with self._lock:
+            self._sessions[session] = None
+        return session
+
+    def _execute(self, commands: Sequence[Command]) -> list[Reply]:
+        replies: list[Reply] = []
+        with self._lock:
+            us = int(self._now() * 1_000_000)
+            for command in commands:
+                reply, changes = self._engine.execute(command, us)
+                replies.append(reply)
+                for change in changes:
+                    self._push(change)
+        return replies
+
+    def _push(self, change: Change) -> None:
+        for session in list(self._sessions):
+            if not session.push(change):
+                del self._sessions[session]
+
+    def _leave(self, session: MemorySession) -> None:
+        with self._lock:
+            self._sessions.pop(session, None)
+
+
+class MemorySession:
+    """A worker's session with a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore, epoch: Epoch, receive: Receive) -> None:
+        self.epoch = epoch
+        self._store = store
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+
+    async def execute(self, commands: Sequence[Command]) -> list[Reply]:
+        """Carry out a batch.
+
+        Raises:
+            StoreError: the session was closed.
+        """
+        if self._closed:
+            raise StoreError("this session with a MemoryStore was closed: connect again")
+        return self._store._execute(commands)
+
+    def push(self, change: Change) -> bool:
+        """Deliver a change on the worker's loop, in its next iteration; false if that loop is closed."""
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, change)
+        except RuntimeError:
+            return False
+        return True
+
+    def _deliver(self, change: Change) -> None:
+        if not self._closed:
+            self._receive(change)
+
+    async def aclose(self) -> None:
+        """Stop the pushes."""
+        self._closed = True
+        self._store._leave(self)
