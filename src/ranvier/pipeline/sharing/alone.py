@@ -11,7 +11,7 @@ from ranvier.pipeline.sharing.fleet import (
     Fleet,
     GateLinks,
     GatesHearing,
-    SharedKey,
+    Linked,
     TenantLinks,
     TenantsHearing,
 )
@@ -100,7 +100,7 @@ class Alone(Fleet):
     live = False
     workers = 1
 
-    def link(self, key: SharedKey, ballot: Ballot) -> CircuitLink:
+    def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
         """A link that does nothing."""
         return NO_LINK
 

@@ -6,7 +6,7 @@ reached; then `governs` is false, and the layer decides by itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
 from ranvier.pipeline.sharing.words import CircuitWord, GateWord
@@ -60,6 +60,9 @@ class CircuitLink(Protocol):
 class Ballot(Protocol):
     """The votes of one worker on one target, as far as they are reported."""
 
+    failing: int
+    """The voters that vote against the target."""
+
     def watch(self, *, on: bool) -> None:
         """Report every change of a count, and end a half only by `turn`; or do neither any more."""
 
@@ -73,11 +76,38 @@ class Ballot(Protocol):
         """How many halves ago `voter` appeared last (0 or 1), and its contents and failures there."""
 
 
+class SharedRules(Protocol):
+    """The settings of shared circuits; each is documented at `SharedCircuits`."""
+
+    votes: int
+    share: float
+    cooldown: float
+    max_cooldown: float
+    max_probes: int
+    mode: str
+    rng: Callable[[], float]
+
+
+class Linked(Protocol):
+    """A shared circuit of one worker."""
+
+    @property
+    def rules(self) -> SharedRules:
+        """Its settings."""
+
+    @property
+    def key(self) -> SharedKey:
+        """Which one it is."""
+
+    def hear(self, word: CircuitWord) -> None:
+        """It is so for the whole service."""
+
+
 class CircuitsHearing(Protocol):
     """The shared circuits of one worker."""
 
-    def hear(self, key: SharedKey, word: CircuitWord) -> None:
-        """The circuit at `key` is so for the whole service; make it if there is none."""
+    def know(self, key: SharedKey) -> None:
+        """Make the circuit at `key`, if there is none: it is not closed for the service."""
 
     def alone(self) -> None:
         """The store cannot be reached: decide alone from now on."""
@@ -149,12 +179,11 @@ class Fleet(Protocol):
     def live(self) -> bool:
         """True from the opening of a pipeline with a store until its closing."""
 
-    @property
-    def workers(self) -> int:
-        """How many live, as far as known; at least 1."""
+    workers: int
+    """How many live, as far as known; at least 1."""
 
-    def link(self, key: SharedKey, ballot: Ballot) -> CircuitLink:
-        """The link of a shared circuit."""
+    def link(self, circuit: Linked, ballot: Ballot) -> CircuitLink:
+        """The link of a shared circuit, whose votes are `ballot`."""
 
     def follow_circuits(self, circuits: CircuitsHearing) -> None:
         """Let `circuits` hear of the shared circuits."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ranvier.facts.circuit import CLOSED, HALF_OPEN, ISOLATED, OPEN
 from ranvier.layers.breaker.shared.circuit import SharedCircuit
 from ranvier.layers.breaker.shared.reported_votes import ReportedVotes
@@ -10,20 +12,35 @@ from ranvier.pipeline.sharing.fleet import Fleet
 from ranvier.pipeline.sharing.words import CircuitWord
 
 
+class Hearing(Protocol):
+    """Hears on behalf of a circuit."""
+
+    def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
+        """`circuit` is so for the whole service."""
+
+
 class FollowedCircuit(SharedCircuit):
     """A shared circuit of a registry."""
 
-    __slots__ = ()
+    __slots__ = ("_hearing",)
 
-    def join(self, fleet: Fleet) -> None:
-        """Share the circuit with `fleet` from now on; votes that it has not heard are dropped."""
+    def join(self, fleet: Fleet, hearing: Hearing) -> None:
+        """Share the circuit with `fleet` from now on; votes that it has not heard are dropped.
+
+        What it hears goes to `hearing`, which lets it follow that.
+        """
+        self._hearing = hearing
         link, votes = self.link, ReportedVotes(self.rules.votes)
-        votes.link = fleet.link(self.key, votes)
+        votes.link = fleet.link(self, votes)
         if votes.link is not link or link is not NO_LINK:
             self.votes.clear()
             self.votes = votes
 
-    def hear(self, word: CircuitWord, now: float) -> None:
+    def hear(self, word: CircuitWord) -> None:
+        """It is so for the whole service."""
+        self._hearing.hear(self, word)
+
+    def follow(self, word: CircuitWord, now: float) -> None:
         """Be as the store says."""
         if word.state is CLOSED:
             if self.state is not CLOSED or word.renewed:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ranvier import clock
 from ranvier.facts.circuit import CLOSED, ISOLATED
+from ranvier.layers.breaker.settings import OBSERVED
 from ranvier.layers.breaker.shared.announcements import rejection
 from ranvier.pipeline.sharing.alone import ALONE
 from ranvier.pipeline.sharing.fleet import CircuitsHearing, Fleet, SharedKey
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ranvier.layers.breaker.shared.target import SharedTarget
     from ranvier.pipeline.call import Call
     from ranvier.pipeline.runtime import Runtime
+
+MAX_CIRCUITS = 25_000
+"""With so many circuits, none is made only because it is open for others."""
 
 PATIENCE = 0.25
 """Seconds that a probe waits for the store at most; then it starts as without one."""
@@ -41,14 +45,19 @@ class OtherWorkers(CircuitsHearing):
 
     def join(self, circuit: FollowedCircuit) -> None:
         """Share `circuit` with the other workers, if there are any."""
-        circuit.join(self._fleet)
+        circuit.join(self._fleet, self)
 
-    def hear(self, key: SharedKey, word: CircuitWord) -> None:
-        """The circuit at `key` is so for the whole service."""
-        circuit = self._registry.circuit(*key)
-        before, seen, now = circuit.state, circuit.seen_at(clock.now()), clock.now()
-        circuit.hear(word, now)
-        if before is CLOSED and circuit.state not in (CLOSED, ISOLATED):
+    def know(self, key: SharedKey) -> None:
+        """Make the circuit at `key`, if there is none: it is not closed for the service."""
+        if len(self._registry) < MAX_CIRCUITS:
+            self._registry.circuit(*key)
+
+    def hear(self, circuit: FollowedCircuit, word: CircuitWord) -> None:
+        """`circuit` is so for the whole service."""
+        before, now = circuit.state, clock.now()
+        seen = circuit.seen_at(now)  # it forgets its votes when it closes
+        circuit.follow(word, now)
+        if before is CLOSED and circuit.state not in (CLOSED, ISOLATED) and circuit.rules.mode != OBSERVED:
             self._registry.rescue(circuit)
         if circuit.state is not CLOSED:
             seen = circuit.seen_at(now)
