@@ -85,25 +85,28 @@ MAKES: dict[str, Making] = {
 
 LOSSES = ("lose circuit", "lose counts")
 
-OFTEN = ("count", "count", "alarm", "alarm", "probe", "probe", "release", "prove", "beat")
+OFTEN = ("count", "alarm", "probe", "probe", "release", "prove", "beat", "outage", "outage", "failures", "reset")
+"""`failures` are fresh counts after an alarm; an `outage` is those of many tenants."""
+
+BAD = tuple(circuits.TenantCount(digest, 0, 2) for digest in DIGESTS)
 
 
 def moves(*losses: str) -> st.SearchStrategy[list[Move]]:
     """Sequences of moves, and of keys that get lost."""
     small = st.integers(0, 3)
     counts = st.builds(circuits.TenantCount, st.sampled_from(DIGESTS), small, small)
-    kinds = st.sampled_from((*MAKES, *OFTEN, *OFTEN, *losses))
+    kinds = st.sampled_from((*OFTEN, *OFTEN, *OFTEN, *MAKES, *losses))
     move: st.SearchStrategy[Any] = st.builds(
         Move,
         what=kinds,
         pause=st.sampled_from(PAUSES),
         worker=st.sampled_from(WORKERS),
-        circuit=st.sampled_from((CIRCUITS[0], *CIRCUITS)),
-        old=st.sampled_from((0, 0, 0, 0, 1, 2)),
+        circuit=st.sampled_from((CIRCUITS[0], CIRCUITS[0], CIRCUITS[0], *CIRCUITS)),
+        old=st.sampled_from((0, 0, 0, 0, 0, 0, 1, 2)),
         number=st.sampled_from((0, 0, 1, 1, 2)),
         truth=st.booleans(),
         tenant=st.sampled_from(TENANTS),
         rules=st.sampled_from((RULES[0], *RULES)),
         counts=st.lists(counts, max_size=5).map(tuple),
     )
-    return st.lists(move, min_size=5, max_size=60)
+    return st.lists(move, min_size=25, max_size=60)

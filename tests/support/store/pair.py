@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ranvier.store.commands import Change, Command, Reply
-from ranvier.store.commands.circuits import CircuitKey, CircuitReply
+from ranvier.store.commands.circuits import CircuitKey, CircuitReply, Probe
 from ranvier.store.commands.gates import GateView
 from ranvier.store.commands.tenants import TenantView
 from ranvier.store.commands.workers import Looked
@@ -15,7 +15,7 @@ from ranvier.store.valkey import scripts
 from ranvier.store.valkey.commands import encoded
 from ranvier.store.valkey.names import name_of_circuit
 from ranvier.store.valkey.replies import pushed, reply_to
-from support.store.moves import MAKES, Move, Seen
+from support.store.moves import BAD, MAKES, Move, Seen
 
 if TYPE_CHECKING:
     from valkey import Valkey
@@ -87,13 +87,21 @@ class Pair:
         self.server = server
         self.us = 1_700_000_000_000_123
         self._views: dict[CircuitKey, list[Any]] = {}
+        self._probes: dict[CircuitKey, tuple[str, int]] = {}  # the last one that was granted
         self._seen = {"tenant": 0, "gate": 0, "version": 0}
 
     def play(self, move: Move) -> None:
         """One move, on both sides."""
+        if move.what in ("outage", "failures"):
+            self.play(move._replace(what="alarm", truth=False))
+            counts = BAD if move.what == "outage" else move.counts
+            return self.play(move._replace(what="count", pause=0, old=0, number=0, counts=counts))
         self.us += move.pause * 1_000 + 1
         if move.what.startswith("lose"):
             return self._lose(move)
+        if move.what in ("beat", "release", "prove") and not move.old and move.circuit in self._probes:
+            worker, number = self._probes[move.circuit]
+            move = move._replace(worker=worker, number=number)
         views = self._views.get(move.circuit) or [view(move.circuit, None, 0)]
         known = views[max(-1 - move.old, -len(views))]
         command = MAKES[move.what](move, Seen(known, **self._seen))
@@ -102,6 +110,8 @@ class Pair:
         assert other == reply, command
         assert pushes == list(changes), command
         self._learn(reply)
+        if isinstance(command, Probe) and isinstance(reply, CircuitReply) and reply.accepted:
+            self._probes[command.circuit] = command.worker, command.number
         return None
 
     def _lose(self, move: Move) -> None:
