@@ -35,6 +35,7 @@ INTEGRATION = {
     "asgi",
     "browser",
     "cli",
+    "fleet",
     "fuzz",
     "hostile",
     "integrations",

@@ -74,7 +74,7 @@ def _alarm(circuit: Circuit, said: Alarm, now: Moment) -> int:
     if circuit.step and said.generation not in (0, circuit.generation):
         return REFUSED
     if circuit.alarmed:
-        circuit.votes.skip_empty(now.ms)
+        circuit.votes.begin_anew(now.ms)
         return ACCEPTED
     circuit.raise_alarm(now)
     return CHANGED
@@ -84,7 +84,7 @@ def _count(circuit: Circuit, said: Count, now: Moment) -> int:
     if said.generation != circuit.generation or not circuit.alarmed:
         return REFUSED
     votes = circuit.votes
-    votes.skip_empty(now.ms)
+    votes.begin_anew(now.ms)
     taken = said.half in (votes.half, votes.half - 1)
     if taken:
         for worker, half, counted in ((said.worker, said.half, each) for each in said.counts):

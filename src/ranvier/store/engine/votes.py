@@ -126,10 +126,11 @@ class Votes:
 
     # --- the window ------------------------------------------------------------------------------
 
-    def skip_empty(self, ms: int) -> None:
-        """Forget both halves if the current one is so old that an empty one has passed since."""
+    def begin_anew(self, ms: int) -> None:
+        """Forget both halves if an empty one has passed since the current one, or if counts were lost."""
         self.started_at = min(self.started_at, ms)  # the clock was set back
-        if ms - self.started_at >= 2 * LONGEST_HALF:
+        lost = (self.now_active and not self.now) or (self.active > self.now_active and not self.past)
+        if lost or ms - self.started_at >= 2 * LONGEST_HALF:
             self.start(ms)
 
     def turn(self, ms: int, quorum: int) -> bool:

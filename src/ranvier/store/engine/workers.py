@@ -70,7 +70,7 @@ class Workers:
     def fleet(self, now: Moment) -> Fleet:
         """What operators see."""
         self._bury(now.ms)
-        living = sorted(self._living.items(), key=_age)
+        living = sorted(self._living.items(), key=_age, reverse=True)
         shown = (
             WorkerView(worker, now.ms - each.at, dict(each.about), dict(each.gauges))
             for worker, each in islice(living, MAX_LOOKED)
@@ -88,4 +88,4 @@ class Workers:
 
 
 def _age(living: tuple[str, Beating]) -> tuple[int, str]:
-    return -living[1].at, living[0]
+    return living[1].at, living[0]

@@ -1,0 +1,25 @@
+-- needs: workers
+-- A worker lives; add to the total what its counters have grown since its last heartbeat.
+-- Takes: ARGV[2] the worker, [3] about it, [4] its gauges, both as JSON, [5] and on: counter, sum.
+
+local worker = ARGV[2]
+redis.call('ZADD', workers_key, whole(ms), worker)
+redis.call('HSET', worker_key(worker), 'about', ARGV[3], 'gauges', ARGV[4])
+redis.call('PEXPIRE', worker_key(worker), whole(LEASE_LIVES))
+local ignored = 0
+for i = 5, #ARGV, 2 do
+  local counter, sum = ARGV[i], tonumber(ARGV[i + 1])
+  if redis.call('HEXISTS', sums_key(), counter) == 0 and redis.call('HLEN', sums_key()) >= MAX_SUMS then
+    ignored = ignored + 1
+  else
+    local last = tonumber(redis.call('HGET', sums_key(worker), counter) or 0)
+    local grown = math.max(sum - last, 0) -- an older heartbeat may come late
+    redis.call('HINCRBY', sums_key(worker), counter, whole(grown))
+    redis.call('HINCRBY', sums_key(), counter, whole(grown))
+  end
+end
+redis.call('PEXPIRE', workers_key, whole(KEEP_FLEET))
+redis.call('PEXPIRE', sums_key(worker), whole(KEEP_WORKER))
+redis.call('PEXPIRE', sums_key(), whole(KEEP_FLEET))
+redis.call('PEXPIRE', epoch_key, whole(KEEP_FLEET))
+return answer_alive(ignored)

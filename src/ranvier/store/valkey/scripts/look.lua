@@ -1,0 +1,51 @@
+-- needs: circuit tenant gate
+-- What changed after the version that a worker has seen, and how the circuits are that it knows of.
+-- Takes: ARGV[2] the version, [3] and on: names of circuits.
+
+local version = tonumber(redis.call('HGET', epoch_key, 'version') or 0)
+local seen = tonumber(ARGV[2])
+local epoch = redis.call('HGET', epoch_key, 'id') or ''
+if seen == version then
+  return cjson.encode({epoch = epoch, version = version, more = false, changes = {}})
+end
+if seen > version then
+  seen = 0
+end
+
+local changes, shown = {}, {}
+
+-- Show one trouble, unless it ended by itself.
+local function show(which)
+  local kind, name = which:sub(1, 1), which:sub(3)
+  local load, view = load_circuit, view_of
+  if kind == 't' then
+    load, view = load_tenant, view_of_tenant
+  elseif kind == 'g' then
+    load, view = load_gate, view_of_gate
+  end
+  local found = load(name)
+  if found then
+    changes[#changes + 1] = view(name, found)
+    shown[which] = true
+  else
+    redis.call('ZREM', troubles_key, which)
+  end
+end
+
+local last = version
+local found = redis.call(
+  'ZRANGEBYSCORE', troubles_key, '(' .. whole(seen), '+inf', 'WITHSCORES', 'LIMIT', 0, MAX_LOOKED + 1
+)
+local more = #found > 2 * MAX_LOOKED
+for i = 1, math.min(#found, 2 * MAX_LOOKED), 2 do
+  show(found[i])
+  if more then
+    last = tonumber(found[i + 1])
+  end
+end
+for i = 3, math.min(#ARGV, MAX_LOOKED + 2) do
+  if not shown['c:' .. ARGV[i]] then
+    changes[#changes + 1] = view_of(ARGV[i], load_circuit(ARGV[i]))
+  end
+end
+return cjson.encode({epoch = epoch, version = last, more = more, changes = changes})

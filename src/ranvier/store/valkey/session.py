@@ -1,0 +1,109 @@
+"""One worker's connection to a server, for one event loop. A failed round trip ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from valkey.asyncio.connection import AbstractConnection
+from valkey.exceptions import NoScriptError, ValkeyError
+
+from ranvier.store.commands import Command, Reply
+from ranvier.store.errors import StoreError
+from ranvier.store.protocol import Epoch
+from ranvier.store.valkey.commands import encoded
+from ranvier.store.valkey.connection import ask, disconnect
+from ranvier.store.valkey.failures import store_error
+from ranvier.store.valkey.replies import reply_to
+from ranvier.store.valkey.scripts import Script
+from ranvier.store.valkey.subscriber import Subscriber
+
+
+class ValkeySession:
+    """The session of one worker with a server.
+
+    Args:
+        where: The server, for errors.
+        root: What all keys begin with.
+        scripts: By name.
+        timeout: Seconds for one round trip.
+    """
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        subscriber: Subscriber,
+        *,
+        epoch: Epoch,
+        where: str,
+        root: str,
+        scripts: dict[str, Script],
+        timeout: float,
+    ) -> None:
+        self.epoch = epoch
+        self._connection = connection
+        self._subscriber = subscriber
+        self._where = where
+        self._root = root.encode()
+        self._scripts = scripts
+        self._timeout = timeout
+        self._turn = asyncio.Lock()  # replies come in the order of commands
+        self._ended = False
+
+    async def execute(self, commands: Sequence[Command]) -> list[Reply]:
+        """Carry out a batch in one round trip.
+
+        Raises:
+            StoreError: it failed, or an earlier one did.
+        """
+        if not commands:
+            return []
+        async with self._turn:
+            if self._ended or not self._connection.is_connected:
+                raise StoreError(f"the session with the store {self._where} has ended: connect again")
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._carry_out(commands)
+            except (ValkeyError, OSError, ValueError) as error:
+                await self._end()
+                raise store_error(self._where, error) from None
+            except BaseException:  # cancelled, with replies still to come
+                await self._end()
+                raise
+
+    async def _carry_out(self, commands: Sequence[Command]) -> list[Reply]:
+        calls = [(self._scripts[name], arguments) for name, arguments in map(encoded, commands)]
+        answers = await ask(
+            self._connection,
+            [(b"EVALSHA", script.sha, b"0", self._root, *arguments) for script, arguments in calls],
+        )
+        await self._load(answers, calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return [reply_to(command, answer) for command, answer in zip(commands, answers, strict=True)]
+
+    async def _load(self, answers: list[Any], calls: list[tuple[Script, list[bytes]]]) -> None:
+        """Send again what the server had no script for, with the text of each script where it comes first."""
+        unknown = [number for number, each in enumerate(answers) if isinstance(each, NoScriptError)]
+        sent: set[bytes] = set()
+        again = []
+        for number in unknown:
+            script, arguments = calls[number]
+            how = (b"EVALSHA", script.sha) if script.sha in sent else (b"EVAL", script.text)
+            again.append((*how, b"0", self._root, *arguments))
+            sent.add(script.sha)
+        if again:
+            for number, answer in zip(unknown, await ask(self._connection, again), strict=True):
+                answers[number] = answer
+
+    async def _end(self) -> None:
+        self._ended = True
+        await disconnect(self._connection)
+
+    async def aclose(self) -> None:
+        """Stop the pushes and close the connections."""
+        self._ended = True
+        await self._subscriber.aclose()
+        await disconnect(self._connection)

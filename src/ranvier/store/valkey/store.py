@@ -1,0 +1,210 @@
+"""The store of many processes, as users make it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from ranvier import validation
+from ranvier.errors.configuration import ConfigurationError
+from ranvier.store.digest import digest
+from ranvier.store.errors import StoreError
+from ranvier.store.protocol import Epoch, Receive, Worker
+from ranvier.store.valkey import scripts
+from ranvier.store.valkey.names import PROTOCOL, root_of
+
+if TYPE_CHECKING:
+    from valkey.asyncio.connection import AbstractConnection, ConnectionPool
+
+    from ranvier.store.valkey.session import ValkeySession
+
+SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")
+
+CONNECT_SECONDS = 2.0
+"""To connect, with TLS. No call waits for it."""
+
+OURS = {"protocol": 2, "decode_responses": False, "socket_timeout": None, "health_check_interval": 0}
+"""What a URL cannot change."""
+
+
+class ValkeyStore:
+    """Shares the state of all workers of a service on a Valkey or Redis server: `Pipeline(store=...)`.
+
+    Needs `pip install 'ranvier[valkey]'`. No call waits for the server, but a probe for 250 ms. One object
+    serves any number of pipelines.
+
+    Args:
+        url: `valkey://user:password@host:6379/0`, `valkeys://` for TLS, or `unix://`; `redis://` and
+            `rediss://` are the same. Options of TLS go into the query, such as `?ssl_ca_certs=ca.pem`.
+        prefix: What all keys begin with. Services with different prefixes share nothing.
+        secret: Names of tenants and keys are stored as digests made with it, and all workers need the same
+            one. Without a secret, whoever can read the server can guess names.
+        timeout: Seconds that a round trip may take until the store counts as down.
+
+    Raises:
+        ConfigurationError: the URL is not one of a single server, or valkey-py is not installed.
+    """
+
+    def __init__(
+        self, url: str, prefix: str = "ranvier", secret: str | bytes | None = None, *, timeout: float = 0.25
+    ) -> None:
+        self._timeout = validation.seconds("ValkeyStore(timeout)", timeout)
+        self._root = root_of(_checked_prefix(prefix))
+        self._prefix = prefix
+        self._key = _key_of(secret)
+        self._pool = _pool(url)
+        self._where = _public(url)
+        self._scripts = {name: scripts.load(name) for name in scripts.names()}
+
+    def __repr__(self) -> str:
+        return f"ValkeyStore({self._where!r}, prefix={self._prefix!r})"
+
+    def digest(self, name: str) -> str:
+        """The name under which a tenant or a key is known in the store."""
+        return digest(name, self._key)
+
+    async def connect(self, worker: Worker, receive: Receive) -> ValkeySession:
+        """Start a session and the pushes to `receive`.
+
+        Raises:
+            StoreError: the server cannot be reached, is no single server, or cannot be written to.
+        """
+        from valkey.exceptions import ValkeyError
+
+        from ranvier.store.valkey.failures import store_error
+
+        try:
+            return await self._connect(worker, receive)
+        except (ValkeyError, OSError, ValueError, LookupError) as error:
+            raise store_error(self._where, error) from None
+
+    async def _connect(self, worker: Worker, receive: Receive) -> ValkeySession:
+        from ranvier.store.valkey.connection import disconnect
+        from ranvier.store.valkey.session import ValkeySession
+        from ranvier.store.valkey.subscriber import Subscriber
+
+        name = re.sub(r"[^\w-]", "", worker.id)[:64]
+
+        async def connection() -> AbstractConnection:
+            return await self._connection(f"ranvier-{name}")
+
+        subscriber = Subscriber(connection, f"{self._root}:changes".encode(), receive)
+        await subscriber.start()
+        first = None
+        try:
+            first = await connection()
+            async with asyncio.timeout(CONNECT_SECONDS):
+                epoch = await self._greet(first)
+        except BaseException:
+            await subscriber.aclose()
+            if first is not None:
+                await disconnect(first)
+            raise
+        return ValkeySession(
+            first,
+            subscriber,
+            epoch=epoch,
+            where=self._where,
+            root=self._root,
+            scripts=self._scripts,
+            timeout=self._timeout,
+        )
+
+    async def _connection(self, name: str) -> AbstractConnection:
+        from ranvier.store.valkey.connection import disconnect
+
+        connection = self._pool.connection_class(**{**self._pool.connection_kwargs, "client_name": name})
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connection.connect()  # type: ignore[no-untyped-call] # because: it has no types
+        except BaseException:
+            await disconnect(connection)
+            raise
+        return connection
+
+    async def _greet(self, connection: AbstractConnection) -> Epoch:
+        """Which data these are, and on which server."""
+        from ranvier.store.valkey.connection import ask
+
+        hello = self._scripts["hello"].text
+        check = digest("ranvier", self._key)
+        protocols = f"{self._prefix}:protocols"
+        arguments = (self._root, secrets.token_hex(8), check, protocols, str(PROTOCOL))
+        commands = [
+            (b"INFO", b"server"),
+            (b"INFO", b"replication"),
+            (b"EVAL", hello, b"0", *(each.encode() for each in arguments)),
+        ]
+        answers = await ask(connection, commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return self._epoch(_info(answers[0]), _info(answers[1]), json.loads(answers[2]))
+
+    def _epoch(self, server: dict[str, str], replication: dict[str, str], hello: dict[str, Any]) -> Epoch:
+        mode = server.get("server_mode", server.get("redis_mode", "standalone"))
+        if mode != "standalone":
+            raise StoreError(f"the store {self._where} runs as {mode}: name a single server, without cluster")
+        others = (int(each) for each in hello["protocols"])
+        return Epoch(
+            hello["epoch"],
+            server["run_id"],
+            replication["role"],
+            bool(hello["same_secret"]),
+            tuple(sorted(each for each in others if each != PROTOCOL)),
+        )
+
+
+def _info(raw: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in raw.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in lines if colon}
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+def _pool(url: str) -> ConnectionPool:
+    """A pool that is used for what it makes of the URL."""
+    scheme = url.partition("://")[0] if isinstance(url, str) else ""
+    if "sentinel" in scheme or "cluster" in scheme or "," in _public(url):
+        raise ConfigurationError(
+            f"ValkeyStore({_public(url)!r}): name a single server, neither sentinels nor a cluster"
+        )
+    if scheme not in SCHEMES:
+        raise ConfigurationError(
+            f"ValkeyStore({_public(url)!r}): give a URL such as 'valkey://localhost:6379/0'"
+        )
+    try:
+        from valkey.asyncio.connection import ConnectionPool
+    except ImportError:
+        raise ConfigurationError("ValkeyStore needs valkey-py: pip install 'ranvier[valkey]'") from None
+    try:
+        pool = ConnectionPool.from_url(re.sub("^redis", "valkey", url))
+    except ValueError as error:
+        raise ConfigurationError(f"ValkeyStore({_public(url)!r}): {error}") from None
+    pool.connection_kwargs.update(OURS, socket_connect_timeout=CONNECT_SECONDS)
+    return pool
+
+
+def _public(url: object) -> str:
+    """The part of a URL that may be shown: without user, password and query."""
+    return re.sub(r"(?<=://).*@", "", re.split("[?#]", str(url))[0])
+
+
+def _checked_prefix(prefix: str) -> str:
+    prefix = validation.identifier("ValkeyStore(prefix)", prefix, longest=64)
+    if re.search(r"[{}\s*?\[\]]", prefix):
+        raise ConfigurationError(f"ValkeyStore(prefix={prefix!r}): without braces, spaces, *, ? and brackets")
+    return prefix
+
+
+def _key_of(secret: str | bytes | None) -> bytes:
+    if secret is None:
+        return b""
+    if not isinstance(secret, (str, bytes)) or not secret:
+        raise ConfigurationError("ValkeyStore(secret): give a string, the same one in all workers")
+    return blake2b(secret.encode() if isinstance(secret, str) else secret).digest()

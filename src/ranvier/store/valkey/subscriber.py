@@ -1,0 +1,100 @@
+"""The pushes to one worker, over a connection of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from valkey.asyncio.connection import AbstractConnection
+from valkey.exceptions import ValkeyError
+
+from ranvier.store.commands import Change
+from ranvier.store.commands.workers import Missed
+from ranvier.store.protocol import Receive
+from ranvier.store.valkey.connection import disconnect
+from ranvier.store.valkey.replies import pushed
+
+QUIET = 5.0
+"""After so many seconds without a push the server is asked whether it is there; it has as many to answer."""
+
+BACKOFF = 0.2
+"""Seconds before the first attempt to subscribe again; they double up to `MAX_BACKOFF`, and vary by half."""
+
+MAX_BACKOFF = 5.0
+
+Connect = Callable[[], Awaitable[AbstractConnection]]
+
+
+class Subscriber:
+    """Receives the changes, and subscribes again after an interruption. It has no timeout but `QUIET`.
+
+    Args:
+        connect: Makes a connection.
+        channel: What to subscribe to.
+        receive: Called with each change, and with `Missed` after an interruption.
+    """
+
+    def __init__(self, connect: Connect, channel: bytes, receive: Receive) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Subscribe, and receive from now on. Raises what the client raises if that fails."""
+        connection = await self._subscribe()
+        self._task = asyncio.create_task(self._run(connection), name="ranvier store pushes")
+
+    async def aclose(self) -> None:
+        """Receive no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _subscribe(self) -> AbstractConnection:
+        connection = await self._connect()
+        try:
+            await connection.send_command(b"SUBSCRIBE", self._channel)
+            await connection.read_response()
+        except BaseException:
+            await disconnect(connection)
+            raise
+        return connection
+
+    async def _run(self, connection: AbstractConnection) -> None:
+        while True:
+            try:
+                with suppress(ValkeyError, OSError):
+                    await self._listen(connection)
+            finally:
+                await disconnect(connection)
+            connection = await self._subscribe_again()
+            self._receive(Missed())
+
+    async def _subscribe_again(self) -> AbstractConnection:
+        wait = BACKOFF
+        while True:
+            await asyncio.sleep(wait * (0.5 + random.random()))
+            with suppress(ValkeyError, OSError):
+                return await self._subscribe()
+            wait = min(wait * 2, MAX_BACKOFF)
+
+    async def _listen(self, connection: AbstractConnection) -> None:
+        """Receive until the connection ends, or the server is silent for too long."""
+        asked = False
+        while True:
+            message = await connection.read_response(timeout=QUIET)
+            if message is None:
+                if asked:
+                    return
+                await connection.send_command(b"PING")
+            elif message[0] == b"message":
+                self._push(message[2])
+            asked = message is None
+
+    def _push(self, raw: bytes) -> None:
+        change: Change | None = pushed(raw)
+        if change is not None:
+            self._receive(change)
